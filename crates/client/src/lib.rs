@@ -1,0 +1,1 @@
+//! The FTP client: drives the client machine of wharf-proto over tokio.

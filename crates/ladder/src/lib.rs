@@ -1,0 +1,1 @@
+//! The session ladder: events of an FTP session as numbered rows.

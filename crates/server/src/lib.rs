@@ -1,0 +1,1 @@
+//! The FTP server: drives the server machine of wharf-proto over tokio.

@@ -1,0 +1,1 @@
+//! What the tests share: a machine pair on a virtual clock, scripted peers, awkward trees.
