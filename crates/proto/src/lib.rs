@@ -8,6 +8,7 @@
 
 mod moment;
 pub mod params;
+pub mod reply;
 pub mod tap;
 mod text;
 pub mod verb;

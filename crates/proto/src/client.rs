@@ -1,0 +1,272 @@
+//! The client machine: which reply answers which command.
+//!
+//! It counts the replies that the server owes and gives each reply to the command it answers. A new command
+//! is refused while a reply is owed, unless the verb is urgent (ABOR, STAT, NOOP, QUIT during a transfer):
+//! so a late reply can never be taken for the answer to the next command. It knows nothing of sockets,
+//! timers or what the commands are for; `wharf-client` drives it. RFC 959 sections 5.4 and 6.
+
+use crate::command::{Unsendable, redacted};
+use crate::line::{Arrival, LineReader};
+use crate::reply::{Reply, ReplyError, ReplyReader};
+use crate::tap::What;
+use crate::verb::Gate;
+use crate::{Command, Verb};
+use std::collections::VecDeque;
+
+/// The longest reply line that is read; longer ones end the session.
+const LINE_CAP: usize = 16 * 1024;
+
+/// What the machine asks of its driver, or tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write these bytes to the control connection.
+    Send(Vec<u8>),
+    /// A reply came.
+    Reply(Answer),
+    /// Tell the tap.
+    Tap(What),
+    /// What came is not FTP; the session cannot go on.
+    Broken(ReplyError),
+}
+
+/// A reply and what it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What it answers.
+    pub to: Asked,
+    /// The reply.
+    pub reply: Reply,
+    /// Whether another reply to the same command follows.
+    pub more: bool,
+    /// Whether the verb's row allows this code.
+    pub legal: bool,
+}
+
+/// What a reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The opening of the connection.
+    Greeting,
+    /// A command.
+    Verb(Verb),
+    /// Nothing: the server spoke unasked, as it does with 421.
+    Nothing,
+}
+
+impl Asked {
+    fn allows(self, code: u16) -> bool {
+        match self {
+            Self::Greeting => matches!(code, 120 | 220 | 421),
+            // RFC 4217 and servers that demand it answer 530 before login; RFC 959 allows it to most.
+            Self::Verb(verb) => verb.row().allows(code) || (code == 530 && verb.row().gate == Gate::Open),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// Why a command was not sent.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// A reply to an earlier command is still owed.
+    #[error("{sent} cannot be sent while the reply to {owed:?} is owed")]
+    ReplyOwed {
+        /// The verb that was to be sent.
+        sent: Verb,
+        /// What the oldest owed reply answers.
+        owed: Asked,
+    },
+    /// The argument cannot stand in a command line.
+    #[error(transparent)]
+    Unsendable(#[from] Unsendable),
+}
+
+/// The client's side of a control connection.
+///
+/// ```
+/// use wharf_proto::client::{Client, Output};
+/// use wharf_proto::Command;
+/// let mut client = Client::new(false);
+/// client.handle_bytes(b"220 ready\r\n");
+/// assert!(matches!(client.poll_output(), Some(Output::Reply(_))));
+/// client.send(&Command::Noop)?;
+/// assert_eq!(client.poll_output(), Some(Output::Send(b"NOOP\r\n".to_vec())));
+/// # Ok::<(), wharf_proto::client::SendError>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    lines: LineReader,
+    replies: ReplyReader,
+    owed: VecDeque<Asked>,
+    tapped: bool,
+    out: VecDeque<Output>,
+}
+
+impl Client {
+    /// A machine whose connection has just opened, so that a greeting is owed. `tapped`: whether
+    /// [`Output::Tap`] is wanted.
+    pub fn new(tapped: bool) -> Self {
+        Self {
+            lines: LineReader::new(LINE_CAP),
+            replies: ReplyReader::new(),
+            owed: VecDeque::from([Asked::Greeting]),
+            tapped,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Sends a command, if its turn has come.
+    ///
+    /// # Errors
+    /// [`SendError`]; the machine is unchanged then.
+    pub fn send(&mut self, command: &Command) -> Result<(), SendError> {
+        let verb = command.verb();
+        if let Some(owed) = self.owed.front()
+            && !(verb.row().urgent && self.owed.len() < 4)
+        {
+            return Err(SendError::ReplyOwed { sent: verb, owed: *owed });
+        }
+        let bytes = command.encode()?;
+        if self.tapped {
+            let line = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes);
+            let (verb, line) = redacted(line);
+            self.out.push_back(Output::Tap(What::Command { verb, line }));
+        }
+        self.owed.push_back(Asked::Verb(verb));
+        self.out.push_back(Output::Send(bytes));
+        Ok(())
+    }
+
+    /// Takes bytes that came over the control connection.
+    pub fn handle_bytes(&mut self, bytes: &[u8]) {
+        self.lines.push(bytes);
+        while let Some(arrival) = self.lines.next() {
+            let result = match arrival {
+                Arrival::Line(line) => self.replies.line(line),
+                Arrival::TooLong => Err(ReplyError::TooLong),
+                Arrival::Answer(refusal) => {
+                    self.out.push_back(Output::Send(refusal.to_vec()));
+                    Ok(None)
+                }
+                Arrival::Interrupt | Arrival::Mark => Ok(None),
+            };
+            match result {
+                Ok(Some(reply)) => self.handle_reply(reply),
+                Ok(None) => {}
+                Err(error) => return self.out.push_back(Output::Broken(error)),
+            }
+        }
+    }
+
+    /// Takes the next thing to do or to know.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// How many replies are owed.
+    pub fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Whether a reply to this verb is owed.
+    pub fn owes(&self, verb: Verb) -> bool {
+        self.owed.contains(&Asked::Verb(verb))
+    }
+
+    /// Gives the reply to the oldest command that may get it; where none may, to the oldest, marked.
+    fn handle_reply(&mut self, reply: Reply) {
+        let code = reply.code.value();
+        if self.tapped {
+            self.out.push_back(Output::Tap(What::Reply { code, lines: reply.lines.clone() }));
+        }
+        let fitting = self.owed.iter().position(|asked| asked.allows(code));
+        // A 421 closes the connection whatever was asked; only a waiting verb makes it an answer.
+        let index = fitting.or((!self.owed.is_empty()).then_some(0));
+        let more = reply.code.is_preliminary();
+        let to = match index {
+            Some(index) if more => self.owed.get(index).copied(),
+            Some(index) => self.owed.remove(index),
+            None => None,
+        };
+        let to = to.unwrap_or(Asked::Nothing);
+        self.out.push_back(Output::Reply(Answer { to, reply, more, legal: fitting.is_some() }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logged_in() -> Client {
+        let mut client = Client::new(false);
+        client.handle_bytes(b"220 ready\r\n");
+        client.poll_output();
+        client
+    }
+
+    fn answers(client: &mut Client, bytes: &[u8]) -> Vec<(Asked, u16, bool)> {
+        client.handle_bytes(bytes);
+        std::iter::from_fn(|| client.poll_output())
+            .filter_map(|output| match output {
+                Output::Reply(answer) => Some((answer.to, answer.reply.code.value(), answer.legal)),
+                Output::Send(_) | Output::Tap(_) | Output::Broken(_) => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_command_waits_until_the_greeting_and_every_reply_has_come() {
+        let mut client = Client::new(false);
+        assert!(client.send(&Command::Syst).is_err());
+        assert_eq!(answers(&mut client, b"120 soon\r\n220 ready\r\n").len(), 2);
+        client.send(&Command::Syst).unwrap();
+        assert!(client.send(&Command::Pwd).is_err());
+        assert_eq!(answers(&mut client, b"215 UNIX\r\n"), [(Asked::Verb(Verb::Syst), 215, true)]);
+        client.send(&Command::Pwd).unwrap();
+    }
+
+    #[test]
+    fn replies_to_urgent_verbs_find_them_past_a_running_transfer() {
+        let mut client = logged_in();
+        let (retr, stat, noop) = (Verb::Retr, Verb::Stat, Verb::Noop);
+        client.send(&Command::Retr("x".into())).unwrap();
+        client.send(&Command::Stat(None)).unwrap();
+        client.send(&Command::Noop).unwrap();
+        let got = answers(&mut client, b"150 go\r\n211-s\r\n211 e\r\n200 ok\r\n226 done\r\n");
+        assert_eq!(
+            got,
+            [
+                (Asked::Verb(retr), 150, true),
+                (Asked::Verb(stat), 211, true),
+                (Asked::Verb(noop), 200, true),
+                (Asked::Verb(retr), 226, true),
+            ]
+        );
+    }
+
+    #[test]
+    fn abor_takes_the_second_226_and_the_transfer_the_426() {
+        let mut client = logged_in();
+        client.send(&Command::Retr("x".into())).unwrap();
+        client.send(&Command::Abor).unwrap();
+        let got = answers(&mut client, b"426 broken off\r\n226 done\r\n");
+        assert_eq!(got[0].0, Asked::Verb(Verb::Retr));
+        assert_eq!(got[1].0, Asked::Verb(Verb::Abor));
+        assert_eq!(client.owed(), 0);
+    }
+
+    #[test]
+    fn an_unasked_421_answers_nothing_and_an_odd_code_is_marked() {
+        let mut client = logged_in();
+        assert_eq!(answers(&mut client, b"421 bye\r\n"), [(Asked::Nothing, 421, false)]);
+        client.send(&Command::Pwd).unwrap();
+        assert_eq!(answers(&mut client, b"213 96\r\n"), [(Asked::Verb(Verb::Pwd), 213, false)]);
+    }
+
+    #[test]
+    fn what_is_not_ftp_breaks_the_session() {
+        let mut client = Client::new(false);
+        client.handle_bytes(b"SSH-2.0-OpenSSH\r\n");
+        assert!(matches!(client.poll_output(), Some(Output::Broken(ReplyError::NotAReply(_)))));
+    }
+}

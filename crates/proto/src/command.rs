@@ -1,0 +1,402 @@
+//! Commands: a line parsed to a typed command, and printed again.
+//!
+//! Parsing is by the verb table: the row names the kind of argument, and this file alone knows the grammar
+//! of each kind. A line that parses to a [`Command`] is well formed; whether it is allowed, and what comes of
+//! it, is the server machine's business. RFC 959 section 5.3, RFC 2428, RFC 3659.
+
+use crate::address::{self, Eprt};
+use crate::params::{Mode, Structure, Type};
+use crate::reply::put_line;
+use crate::verb::Argument;
+use crate::{Secret, Text, Verb};
+use std::net::SocketAddrV4;
+
+/// A well-formed command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described by the row of its verb")]
+pub enum Command {
+    User(Text),
+    Pass(Secret),
+    Cwd(Text),
+    Cdup,
+    Quit,
+    Port(SocketAddrV4),
+    Pasv,
+    Type(Type),
+    Stru(Structure),
+    Mode(Mode),
+    Retr(Text),
+    Stor(Text),
+    Appe(Text),
+    Rest(u64),
+    Rnfr(Text),
+    Rnto(Text),
+    Abor,
+    Dele(Text),
+    Rmd(Text),
+    Mkd(Text),
+    Pwd,
+    List(Option<Text>),
+    Nlst(Option<Text>),
+    Syst,
+    Stat(Option<Text>),
+    Help(Option<Text>),
+    Noop,
+    Feat,
+    Opts(Text),
+    Eprt(Eprt),
+    Epsv(EpsvArgument),
+    Mdtm(Text),
+    Size(Text),
+    Mlst(Option<Text>),
+    Mlsd(Option<Text>),
+    /// A verb that the server refuses or that needs no doing, with its argument as it came.
+    Other(Verb, Text),
+}
+
+/// What may stand behind EPSV (RFC 2428 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpsvArgument {
+    /// Nothing: the family of the control connection.
+    Same,
+    /// A family by its number: 1 is IPv4, 2 is IPv6.
+    Family(u32),
+    /// `ALL`: from now on only EPSV will be used.
+    All,
+}
+
+/// Why a line is not a command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// Nothing but spaces.
+    #[error("an empty line")]
+    Empty,
+    /// A word that the table does not know.
+    #[error("no such verb: {0}")]
+    Unknown(Text),
+    /// A known verb with an argument it does not take.
+    #[error("{0} does not take that argument")]
+    Argument(Verb),
+}
+
+/// Why a command cannot be sent: a line feed inside an argument would end the line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name with a line feed cannot be sent over FTP: {0}")]
+pub struct Unsendable(pub Text);
+
+impl Command {
+    /// Parses a line without its line end.
+    ///
+    /// ```
+    /// use wharf_proto::{Command, Text};
+    /// assert_eq!(Command::parse(b"retr a b"), Ok(Command::Retr(Text::from("a b"))));
+    /// ```
+    ///
+    /// # Errors
+    /// [`CommandError`] says whether the verb or its argument is to blame.
+    pub fn parse(line: &[u8]) -> Result<Self, CommandError> {
+        let line = line.trim_ascii_start();
+        let end = line.iter().position(|b| *b == b' ').unwrap_or(line.len());
+        let (word, rest) = line.split_at(end);
+        if word.is_empty() {
+            return Err(CommandError::Empty);
+        }
+        let verb = Verb::named(word).ok_or_else(|| CommandError::Unknown(word.into()))?;
+        let argument = rest.strip_prefix(b" ").unwrap_or_default();
+        Self::of(verb, argument).ok_or(CommandError::Argument(verb))
+    }
+
+    /// The command of a verb and its argument; `None` where the argument does not fit the row.
+    fn of(verb: Verb, argument: &[u8]) -> Option<Self> {
+        let trimmed = argument.trim_ascii();
+        let optional = || (!trimmed.is_empty()).then(|| Text::from(argument));
+        let required = || optional();
+        match verb.row().argument {
+            Argument::Nothing => trimmed.is_empty().then(|| Self::bare(verb)),
+            Argument::Path => Some(Self::with_text(verb, required()?)),
+            Argument::Text => Some(Self::with_text(verb, trimmed_text(trimmed)?)),
+            Argument::OptionalPath | Argument::OptionalText => Some(Self::with_optional(verb, optional())),
+            Argument::Listing => Some(Self::with_optional(verb, path_behind_flags(argument))),
+            Argument::Secret if verb == Verb::Pass => Some(Self::Pass(Secret::new(argument.to_vec()))),
+            Argument::Secret => Some(Self::Other(verb, Text::default())),
+            Argument::Number if verb == Verb::Rest => parse_number(trimmed).map(Self::Rest),
+            Argument::Number => Some(Self::Other(verb, trimmed.into())),
+            Argument::Code(_) => Self::with_code(verb, trimmed),
+        }
+    }
+
+    fn bare(verb: Verb) -> Self {
+        match verb {
+            Verb::Cdup => Self::Cdup,
+            Verb::Quit => Self::Quit,
+            Verb::Pasv => Self::Pasv,
+            Verb::Abor => Self::Abor,
+            Verb::Pwd => Self::Pwd,
+            Verb::Syst => Self::Syst,
+            Verb::Noop => Self::Noop,
+            Verb::Feat => Self::Feat,
+            other => Self::Other(other, Text::default()),
+        }
+    }
+
+    fn with_text(verb: Verb, text: Text) -> Self {
+        match verb {
+            Verb::User => Self::User(text),
+            Verb::Cwd => Self::Cwd(text),
+            Verb::Retr => Self::Retr(text),
+            Verb::Stor => Self::Stor(text),
+            Verb::Appe => Self::Appe(text),
+            Verb::Rnfr => Self::Rnfr(text),
+            Verb::Rnto => Self::Rnto(text),
+            Verb::Dele => Self::Dele(text),
+            Verb::Rmd => Self::Rmd(text),
+            Verb::Mkd => Self::Mkd(text),
+            Verb::Opts => Self::Opts(text),
+            Verb::Mdtm => Self::Mdtm(text),
+            Verb::Size => Self::Size(text),
+            other => Self::Other(other, text),
+        }
+    }
+
+    fn with_optional(verb: Verb, text: Option<Text>) -> Self {
+        match verb {
+            Verb::List => Self::List(text),
+            Verb::Nlst => Self::Nlst(text),
+            Verb::Stat => Self::Stat(text),
+            Verb::Help => Self::Help(text),
+            Verb::Mlst => Self::Mlst(text),
+            Verb::Mlsd => Self::Mlsd(text),
+            other => Self::Other(other, text.unwrap_or_default()),
+        }
+    }
+
+    fn with_code(verb: Verb, argument: &[u8]) -> Option<Self> {
+        match verb {
+            Verb::Type => Type::parse(argument).map(Self::Type),
+            Verb::Stru => Structure::parse(argument).map(Self::Stru),
+            Verb::Mode => Mode::parse(argument).map(Self::Mode),
+            Verb::Port => address::parse_port(argument).ok().map(Self::Port),
+            Verb::Eprt => address::parse_eprt(argument).ok().map(Self::Eprt),
+            Verb::Epsv => parse_epsv(argument).map(Self::Epsv),
+            other => Some(Self::Other(other, argument.into())),
+        }
+    }
+
+    /// Its verb.
+    pub fn verb(&self) -> Verb {
+        self.parts().0
+    }
+
+    /// The line to send, with its line end. A CR inside a name is followed by NUL and 0xFF is doubled
+    /// (RFC 2640 section 3.1, RFC 854).
+    ///
+    /// # Errors
+    /// [`Unsendable`] where an argument holds a line feed: nothing can be smuggled into another command.
+    pub fn encode(&self) -> Result<Vec<u8>, Unsendable> {
+        let (verb, argument) = self.parts();
+        if argument.contains(&b'\n') {
+            let shown = if verb.row().argument == Argument::Secret { Vec::new() } else { argument };
+            return Err(Unsendable(shown.into()));
+        }
+        let mut line = verb.name().as_bytes().to_vec();
+        if !argument.is_empty() {
+            line.push(b' ');
+            put_line(&mut line, &argument);
+        }
+        line.extend_from_slice(b"\r\n");
+        Ok(line)
+    }
+
+    /// Verb and argument, as they are printed.
+    fn parts(&self) -> (Verb, Vec<u8>) {
+        let own = |text: &Text| text.as_bytes().to_vec();
+        let maybe = |text: &Option<Text>| text.as_ref().map(own).unwrap_or_default();
+        match self {
+            Self::User(t) => (Verb::User, own(t)),
+            Self::Pass(secret) => (Verb::Pass, secret.reveal().to_vec()),
+            Self::Cwd(t) => (Verb::Cwd, own(t)),
+            Self::Cdup => (Verb::Cdup, Vec::new()),
+            Self::Quit => (Verb::Quit, Vec::new()),
+            Self::Port(to) => (Verb::Port, address::print_port(*to).into_bytes()),
+            Self::Pasv => (Verb::Pasv, Vec::new()),
+            Self::Type(value) => (Verb::Type, value.to_string().into_bytes()),
+            Self::Stru(value) => (Verb::Stru, value.to_string().into_bytes()),
+            Self::Mode(value) => (Verb::Mode, value.to_string().into_bytes()),
+            Self::Retr(t) => (Verb::Retr, own(t)),
+            Self::Stor(t) => (Verb::Stor, own(t)),
+            Self::Appe(t) => (Verb::Appe, own(t)),
+            Self::Rest(offset) => (Verb::Rest, offset.to_string().into_bytes()),
+            Self::Rnfr(t) => (Verb::Rnfr, own(t)),
+            Self::Rnto(t) => (Verb::Rnto, own(t)),
+            Self::Abor => (Verb::Abor, Vec::new()),
+            Self::Dele(t) => (Verb::Dele, own(t)),
+            Self::Rmd(t) => (Verb::Rmd, own(t)),
+            Self::Mkd(t) => (Verb::Mkd, own(t)),
+            Self::Pwd => (Verb::Pwd, Vec::new()),
+            Self::List(t) => (Verb::List, not_a_flag(maybe(t))),
+            Self::Nlst(t) => (Verb::Nlst, not_a_flag(maybe(t))),
+            Self::Syst => (Verb::Syst, Vec::new()),
+            Self::Stat(t) => (Verb::Stat, maybe(t)),
+            Self::Help(t) => (Verb::Help, maybe(t)),
+            Self::Noop => (Verb::Noop, Vec::new()),
+            Self::Feat => (Verb::Feat, Vec::new()),
+            Self::Opts(t) => (Verb::Opts, own(t)),
+            Self::Eprt(to) => (Verb::Eprt, print_eprt(to)),
+            Self::Epsv(which) => (Verb::Epsv, print_epsv(*which)),
+            Self::Mdtm(t) => (Verb::Mdtm, own(t)),
+            Self::Size(t) => (Verb::Size, own(t)),
+            Self::Mlst(t) => (Verb::Mlst, maybe(t)),
+            Self::Mlsd(t) => (Verb::Mlsd, maybe(t)),
+            Self::Other(verb, t) => (*verb, own(t)),
+        }
+    }
+}
+
+/// The line as a reader of the tap may see it: what stands behind a verb with a secret is replaced.
+pub fn redacted(line: &[u8]) -> (Option<Verb>, Text) {
+    let start = line.trim_ascii_start();
+    let word = start.split(|b| *b == b' ').next().unwrap_or_default();
+    let verb = Verb::named(word);
+    match verb {
+        Some(known) if known.row().argument == Argument::Secret && start.len() > word.len() => {
+            (verb, Text::from([word, " …".as_bytes()].concat()))
+        }
+        _ => (verb, Text::from(line)),
+    }
+}
+
+fn trimmed_text(trimmed: &[u8]) -> Option<Text> {
+    (!trimmed.is_empty()).then(|| Text::from(trimmed))
+}
+
+fn parse_number(digits: &[u8]) -> Option<u64> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // RFC 3659 section 5.3 sets no limit; a file offset does.
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|n| i64::try_from(*n).is_ok())
+}
+
+fn parse_epsv(argument: &[u8]) -> Option<EpsvArgument> {
+    match argument {
+        b"" => Some(EpsvArgument::Same),
+        _ if argument.eq_ignore_ascii_case(b"ALL") => Some(EpsvArgument::All),
+        _ => parse_number(argument).and_then(|n| u32::try_from(n).ok()).map(EpsvArgument::Family),
+    }
+}
+
+/// LIST and NLST take `ls` flags by habit. They are words in front that begin with a hyphen; what is behind
+/// them, spaces included, is one path.
+fn path_behind_flags(argument: &[u8]) -> Option<Text> {
+    let mut rest = argument.trim_ascii_start();
+    while rest.first() == Some(&b'-') {
+        let end = rest.iter().position(|b| *b == b' ').unwrap_or(rest.len());
+        rest = rest.get(end..).unwrap_or_default().trim_ascii_start();
+    }
+    (!rest.is_empty()).then(|| rest.into())
+}
+
+/// A path that begins with a hyphen would be read as flags.
+fn not_a_flag(path: Vec<u8>) -> Vec<u8> {
+    if path.first() == Some(&b'-') { [b"./", path.as_slice()].concat() } else { path }
+}
+
+fn print_eprt(to: &Eprt) -> Vec<u8> {
+    match to {
+        Eprt::Address(to) => address::print_eprt(*to).into_bytes(),
+        Eprt::UnknownFamily(family) => format!("|{family}||0|").into_bytes(),
+    }
+}
+
+fn print_epsv(which: EpsvArgument) -> Vec<u8> {
+    match which {
+        EpsvArgument::Same => Vec::new(),
+        EpsvArgument::Family(family) => family.to_string().into_bytes(),
+        EpsvArgument::All => b"ALL".to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(command: &Command) -> Vec<u8> {
+        command.encode().unwrap()
+    }
+
+    #[test]
+    fn each_command_line_comes_back_as_it_was_written() {
+        for line in [
+            "USER anonymous", "PASS secret with spaces ", "CWD /a b", "CDUP", "QUIT", "PORT 127,0,0,1,4,158",
+            "PASV", "TYPE A", "TYPE L 8", "STRU R", "MODE B", "RETR  two spaces", "STOR x", "APPE x",
+            "REST 9223372036854775807", "RNFR a", "RNTO b", "ABOR", "DELE x", "RMD x", "MKD x", "PWD",
+            "LIST", "LIST dir", "NLST ./-la", "SYST", "STAT", "STAT dir", "HELP", "HELP RETR", "NOOP", "FEAT",
+            "OPTS UTF8 ON", "EPRT |1|127.0.0.1|1182|", "EPRT |2|::1|1182|", "EPSV", "EPSV ALL", "EPSV 2",
+            "MDTM x", "SIZE x", "MLST", "MLSD dir", "HASH x", "LPSV",
+        ] {
+            let command = Command::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(encoded(&command), format!("{line}\r\n").as_bytes(), "{line}");
+        }
+    }
+
+    #[test]
+    fn old_names_lower_case_and_leading_blanks_are_understood() {
+        assert_eq!(Command::parse(b"  xcwd dir"), Ok(Command::Cwd("dir".into())));
+        assert_eq!(Command::parse(b"noop "), Ok(Command::Noop));
+    }
+
+    #[test]
+    fn listing_flags_are_dropped_and_the_rest_is_one_path() {
+        assert_eq!(Command::parse(b"LIST -la"), Ok(Command::List(None)));
+        assert_eq!(Command::parse(b"LIST -l -a my folder"), Ok(Command::List(Some("my folder".into()))));
+    }
+
+    #[test]
+    fn a_bad_argument_is_told_apart_from_an_unknown_verb_and_an_empty_line() {
+        for line in ["RETR", "RETR ", "QUIT now", "REST x", "REST -1", "REST 9223372036854775808", "REST +1",
+            "PORT 1,2,3", "PORT 256,0,0,1,1,1", "EPRT 1", "EPSV x", "TYPE Q", "USER", "REST 99999999999999999999"] {
+            let error = Command::parse(line.as_bytes()).unwrap_err();
+            assert!(matches!(error, CommandError::Argument(_)), "{line}: {error:?}");
+        }
+        assert_eq!(Command::parse(b"   "), Err(CommandError::Empty));
+        assert_eq!(Command::parse(b"GET / HTTP/1.1"), Err(CommandError::Unknown("GET".into())));
+        assert!(matches!(Command::parse(&[0x80, 0xff]), Err(CommandError::Unknown(_))));
+    }
+
+    #[test]
+    fn a_line_feed_in_a_name_cannot_be_sent_and_a_secret_with_one_is_not_shown() {
+        assert!(Command::Retr("a\nDELE b".into()).encode().is_err());
+        let error = Command::Pass(Secret::new(b"hunter2\n".to_vec())).encode().unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+        assert_eq!(encoded(&Command::Retr("a\rb".into())), b"RETR a\r\0b\r\n");
+    }
+
+    #[test]
+    fn secrets_are_redacted_in_what_a_tap_shows() {
+        assert_eq!(redacted(b"pass hunter2").1.to_string(), "pass …");
+        assert_eq!(redacted(b"  ACCT x").1.to_string(), "ACCT …");
+        assert_eq!(redacted(b"PASS").1.to_string(), "PASS");
+        assert_eq!(redacted(b"USER bob").1.to_string(), "USER bob");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_to_a_command_or_an_error_and_what_parses_prints_the_same_command(
+            line in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..60),
+                "(RETR|LIST|TYPE|EPRT|PORT|REST|OPTS|STAT|ALLO) [ -~]{0,40}".prop_map(String::into_bytes),
+            ]
+        ) {
+            if let Ok(command) = Command::parse(&line) {
+                if let Ok(mut printed) = command.encode() {
+                    printed.truncate(printed.len() - 2);
+                    let plain = !printed.contains(&0xff) && !printed.contains(&0);
+                    if plain {
+                        prop_assert_eq!(Command::parse(&printed), Ok(command));
+                    }
+                }
+            }
+        }
+    }
+}
