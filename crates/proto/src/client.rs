@@ -58,7 +58,9 @@ impl Asked {
         match self {
             Self::Greeting => matches!(code, 120 | 220 | 421),
             // RFC 4217 and servers that demand it answer 530 before login; RFC 959 allows it to most.
-            Self::Verb(verb) => verb.row().allows(code) || (code == 530 && verb.row().gate == Gate::Open),
+            Self::Verb(verb) => {
+                verb.row().allows(code) || (code == 530 && verb.row().gate == Gate::Open)
+            }
             Self::Nothing => false,
         }
     }
@@ -181,7 +183,7 @@ impl Client {
         }
         let fitting = self.owed.iter().position(|asked| asked.allows(code));
         // A 421 closes the connection whatever was asked; only a waiting verb makes it an answer.
-        let index = fitting.or((!self.owed.is_empty()).then_some(0));
+        let index = fitting.or_else(|| (!self.owed.is_empty()).then_some(0));
         let more = reply.code.is_preliminary();
         let to = match index {
             Some(index) if more => self.owed.get(index).copied(),

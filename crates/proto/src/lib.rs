@@ -6,13 +6,21 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
+pub mod client;
+pub mod command;
+pub mod line;
 mod moment;
 pub mod params;
+pub mod path;
 pub mod reply;
 pub mod tap;
 mod text;
+pub mod time;
 pub mod verb;
 
+pub use command::Command;
 pub use moment::Moment;
+pub use reply::Reply;
 pub use text::{Secret, Text, write_safe};
 pub use verb::Verb;
