@@ -225,7 +225,7 @@ pub(crate) fn small_number(digits: &[u8]) -> Option<u8> {
 }
 
 /// Nanoseconds of the digits behind the point of a second; at least one digit.
-fn nanos_of(fraction: &[u8]) -> Option<u32> {
+pub(crate) fn nanos_of(fraction: &[u8]) -> Option<u32> {
     if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -1,0 +1,301 @@
+//! Listings: one entry, and its row in LIST, NLST and MLSD, both ways (RFC 959 section 4.1.3 and
+//! RFC 3659 section 7).
+//!
+//! Writers append to a buffer and allocate nothing for an entry, so that a server streams a folder of
+//! any size in constant memory; readers give entries that own their parts. Choosing, sorting and
+//! globbing entries is not done here, and of the shapes that other hosts give LIST only that of Unix
+//! is read.
+//!
+//! A row is a line, and none of the three formats has an escape. The bytes CR, LF and NUL of a name
+//! are therefore written as `?`: the row stays a row and shows that something is there, but the name
+//! in it does not lead to the file, which can be reached only after it is renamed on the server. All
+//! other bytes of names go out untouched.
+
+mod date;
+pub mod mlsx;
+pub mod names;
+pub mod unix;
+
+pub use mlsx::{Fact, FactSet, Permissions};
+
+use crate::time::Timestamp;
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind<B = Vec<u8>> {
+    /// A file with bytes to fetch.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link, not followed.
+    Link {
+        /// Where it leads, when that is known.
+        target: Option<B>,
+    },
+    /// A device, socket, pipe, or something of another host that is neither file nor folder.
+    Other,
+}
+
+/// How an entry belongs to the folder that is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It is in the folder.
+    #[default]
+    Member,
+    /// It is the folder itself, `.` or `type=cdir`.
+    Itself,
+    /// It is the folder above, `..` or `type=pdir`.
+    Parent,
+}
+
+/// How exactly the time of an entry is known. LIST tells minutes at best.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Precision {
+    /// The second, or better.
+    #[default]
+    Second,
+    /// The minute; what is after it is zero.
+    Minute,
+    /// The day; what is after it is zero.
+    Day,
+}
+
+/// What tells an entry from all others on the server: entries with the same value are the same file
+/// (RFC 3659 section 7.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unique<B = Vec<u8>> {
+    /// A file of a Unix file system; written as two hexadecimal numbers.
+    Node {
+        /// The device that the file system is on.
+        device: u64,
+        /// The number of the file in it.
+        inode: u64,
+    },
+    /// What a server wrote.
+    Token(B),
+}
+
+/// One entry of a folder. `B` holds the bytes of names: a `Vec<u8>` for whoever keeps entries, a slice
+/// for whoever only writes them ([`EntryRef`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Entry<B = Vec<u8>> {
+    /// The name as the host has it. From a server it is not to be trusted; see
+    /// [`names::is_plain`].
+    pub name: B,
+    /// File, folder or what else.
+    pub kind: Kind<B>,
+    /// Member of the folder, or the folder or its parent.
+    pub role: Role,
+    /// Size in bytes.
+    pub size: Option<u64>,
+    /// Time of the last modification, in UTC (from LIST: as if the server's clock went by UTC).
+    pub modified: Option<Timestamp>,
+    /// How exact that time is.
+    pub precision: Precision,
+    /// The permission bits of Unix, the lower twelve of `st_mode`. For [`Kind::Other`] the bits above
+    /// them tell which kind of device, if they are there.
+    pub mode: Option<u32>,
+    /// The owner's name, or number.
+    pub owner: Option<B>,
+    /// The group's name, or number.
+    pub group: Option<B>,
+    /// How many names the file has.
+    pub links: Option<u64>,
+    /// What the file can be recognised by.
+    pub unique: Option<Unique<B>>,
+    /// What the user may do with it.
+    pub permissions: Option<Permissions>,
+}
+
+/// An entry that borrows its names, for writing.
+pub type EntryRef<'a> = Entry<&'a [u8]>;
+
+impl<B> Entry<B> {
+    /// An entry of which nothing but name and kind is known.
+    pub const fn new(name: B, kind: Kind<B>) -> Self {
+        Self {
+            name,
+            kind,
+            role: Role::Member,
+            size: None,
+            modified: None,
+            precision: Precision::Second,
+            mode: None,
+            owner: None,
+            group: None,
+            links: None,
+            unique: None,
+            permissions: None,
+        }
+    }
+}
+
+/// The format of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Rows like those of `ls -l` (LIST).
+    Unix,
+    /// Names alone (NLST).
+    Names,
+    /// Facts and names (MLSD).
+    Facts(FactSet),
+}
+
+impl Format {
+    /// Appends the row of an entry, with CR LF at its end. `now` decides whether a Unix row has the
+    /// time of day or the year.
+    pub fn write<B: AsRef<[u8]>>(self, out: &mut Vec<u8>, entry: &Entry<B>, now: Timestamp) {
+        match self {
+            Self::Unix => unix::write(out, entry, now),
+            Self::Names => names::write(out, entry.name.as_ref()),
+            Self::Facts(facts) => mlsx::write(out, entry, facts),
+        }
+    }
+}
+
+/// Reads a whole listing, in the form of Unix or of MLSD, row by row. A row that is neither is given
+/// back as an error, for the user to see; empty rows and the `total` of `ls` are left out.
+///
+/// For rows that arrive in pieces, cut them at LF and use [`unix::read`] or [`mlsx::read`].
+pub fn read_listing(listing: &[u8], now: Timestamp) -> impl Iterator<Item = Result<Entry, &[u8]>> {
+    listing.split(|&byte| byte == b'\n').map(without_cr).filter(|row| !is_ornament(row)).map(
+        move |row| {
+            let facts = || if row.starts_with(b" ") { None } else { mlsx::read(row) };
+            unix::read(row, now).or_else(facts).ok_or(row)
+        },
+    )
+}
+
+/// Whether a row of LIST carries no entry: it is empty, or the `total 123` of `ls`.
+fn is_ornament(row: &[u8]) -> bool {
+    let row = row.trim_ascii();
+    match row.strip_prefix(b"total") {
+        Some(number) => number.iter().all(|byte| byte.is_ascii_digit() || *byte == b' '),
+        None => row.is_empty(),
+    }
+}
+
+/// A row without the CR of its end.
+fn without_cr(row: &[u8]) -> &[u8] {
+    row.strip_suffix(b"\r").unwrap_or(row)
+}
+
+/// The role that a name tells of itself.
+fn role_of(name: &[u8]) -> Role {
+    match name {
+        b"." => Role::Itself,
+        b".." => Role::Parent,
+        _ => Role::Member,
+    }
+}
+
+/// A decimal number of digits alone, `None` also when it does not fit.
+fn read_number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Appends a number to a base of 8 to 16, right-aligned in a column of up to 24.
+fn write_number<const BASE: u64>(out: &mut Vec<u8>, number: u64, width: usize) {
+    let mut text = [b' '; 24];
+    let (mut start, mut rest) = (text.len(), number);
+    for place in text.iter_mut().rev() {
+        let [digit, ..] = (rest % BASE).to_le_bytes();
+        *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        rest /= BASE;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    let column = text.len().saturating_sub(width);
+    out.extend_from_slice(&text[start.min(column)..]);
+}
+
+/// Appends a name with the bytes replaced that would break the row.
+fn write_name(out: &mut Vec<u8>, name: &[u8]) {
+    let mut rest = name;
+    while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest) {
+        let (clean, tail) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        out.push(b'?');
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::new(1_795_352_700, 0);
+
+    fn number<const BASE: u64>(value: u64, width: usize) -> String {
+        let mut out = Vec::new();
+        write_number::<BASE>(&mut out, value, width);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_written_in_either_base_and_in_columns() {
+        assert_eq!(number::<10>(0, 0), "0");
+        assert_eq!(number::<10>(0, 4), "   0");
+        assert_eq!(number::<10>(12345, 4), "12345");
+        assert_eq!(number::<10>(u64::MAX, 0), u64::MAX.to_string());
+        assert_eq!(number::<16>(0xAB0F, 0), "ab0f");
+        assert_eq!(number::<8>(u64::MAX, 0), format!("{:o}", u64::MAX));
+        assert_eq!(number::<10>(7, 99).len(), 24);
+    }
+
+    #[test]
+    fn a_name_cannot_break_the_row_in_any_format() {
+        let entry = Entry::new(&b"a\r\nb\0c"[..], Kind::Link { target: Some(&b"x\ny"[..]) });
+        for format in [Format::Unix, Format::Names, Format::Facts(FactSet::ALL)] {
+            let mut out = Vec::new();
+            format.write(&mut out, &entry, NOW);
+            let text = out.strip_suffix(b"\r\n").unwrap();
+            assert!(memchr::memchr3(b'\r', b'\n', 0, text).is_none(), "{}", text.escape_ascii());
+            assert!(text.windows(6).any(|part| part == b"a??b?c"), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn owned_and_borrowed_entries_are_written_alike() {
+        let (mut owned, mut borrowed) = (Vec::new(), Vec::new());
+        Format::Unix.write(&mut owned, &Entry::new(b"a".to_vec(), Kind::File), NOW);
+        Format::Unix.write(&mut borrowed, &EntryRef::new(b"a", Kind::File), NOW);
+        assert_eq!(owned, borrowed);
+    }
+
+    #[test]
+    fn listing_of_unix_rows_is_read_with_its_bad_rows() {
+        let listing = b"total 8\r\n-rw-r--r-- 1 u g 5 Nov 22 13:05 a\r\n\r\nwhat?\r\n\
+            drwxr-xr-x 2 u g 4096 Nov 22 13:05 b";
+        let rows: Vec<_> = read_listing(listing, NOW).collect();
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[0].as_ref().unwrap().name, b"a");
+        assert_eq!(rows[1], Err(&b"what?"[..]));
+        assert_eq!(rows[2].as_ref().unwrap().kind, Kind::Folder);
+    }
+
+    #[test]
+    fn listing_of_facts_is_read() {
+        let listing = b"type=cdir; /\r\ntype=file;size=5; a\r\ntype=dir; total 8\r\n";
+        let entries: Vec<Entry> = read_listing(listing, NOW).flatten().collect();
+        assert_eq!(entries.len(), 3);
+        assert_eq!(entries[0].role, Role::Itself);
+        assert_eq!(entries[1].size, Some(5));
+        assert_eq!(entries[2].name, b"total 8");
+    }
+
+    #[test]
+    fn every_byte_but_three_goes_through_a_name_untouched() {
+        let name: Vec<u8> = (0..=255).collect();
+        let mut out = Vec::new();
+        write_name(&mut out, &name);
+        let changed: Vec<u8> = (0..=255).filter(|&byte| out[usize::from(byte)] != byte).collect();
+        assert_eq!(changed, [0, b'\n', b'\r']);
+    }
+}
