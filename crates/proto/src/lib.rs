@@ -7,15 +7,19 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod ascii;
 pub mod client;
 pub mod command;
 pub mod line;
+pub mod listing;
 mod moment;
 pub mod params;
 pub mod path;
 pub mod reply;
+pub mod server;
 pub mod tap;
 mod text;
+mod texts;
 pub mod time;
 pub mod verb;
 

@@ -1,0 +1,455 @@
+//! The server machine: what a session says and does, without doing it.
+//!
+//! The driver feeds it what arrives (`handle_*`: bytes, outcomes, time), then takes what is to be done
+//! ([`Session::poll_output`]) until nothing is left, and wakes it at [`Session::deadline`]. A transfer's
+//! bytes never enter. The verbs are handled by theme, as their rows in the verb table say: `access.rs`,
+//! `parameters.rs`, `transfer.rs`, `files.rs`, `info.rs`. RFC 959 sections 4.1, 5.4 and 6.
+//!
+//! House rules: a line is carried out only when the one before it has had its final reply, except what is
+//! urgent while a transfer runs (see [`Session::take_next`]); every reply leaves by [`Session::send`];
+//! RNFR and REST are forgotten in one place.
+
+mod access;
+mod effect;
+mod files;
+mod info;
+mod parameters;
+mod state;
+mod transfer;
+
+pub use effect::{
+    Account, Effect, EffectId, Ended, Fault, Outcome, Payload, Rights, Route, StoreAt,
+    TransferPlan, TreeAction,
+};
+pub use state::Policy;
+
+use crate::command::{CommandError, redacted};
+use crate::line::{Arrival, LineReader};
+use crate::listing::FactSet;
+use crate::params::Representation;
+use crate::path::VirtualPath;
+use crate::reply::Reply;
+use crate::tap::{Timer, What};
+use crate::texts::Say;
+use crate::verb::{Gate, Row, Status};
+use crate::{Command, Moment, Text, Verb, address};
+use state::{Awaiting, Closing, DataPlan, Login, Sequence, Transfer};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What the machine asks of its driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write these bytes to the control connection.
+    Send(Vec<u8>),
+    /// Do this, and report the outcome under its id.
+    Do(EffectId, Effect),
+    /// Drop this transfer: reset its data connection, keep what an upload has brought. No outcome.
+    Cancel(EffectId),
+    /// Tell the tap.
+    Tap(What),
+    /// Close the control connection once everything before is written. Nothing follows.
+    Close,
+}
+
+/// A line of the client that has not had its turn.
+#[derive(Debug)]
+enum Waiting {
+    Line(Vec<u8>),
+    TooLong,
+}
+
+/// One session of the server.
+///
+/// ```
+/// use std::sync::Arc;
+/// use wharf_proto::Moment;
+/// use wharf_proto::server::{Output, Policy, Session};
+/// let at = "127.0.0.1:40000".parse()?;
+/// let mut session = Session::new(Arc::new(Policy::default()), at, "127.0.0.1:21".parse()?, false);
+/// session.handle_opened(Moment::START);
+/// session.handle_bytes(Moment::START, b"NOOP\r\n");
+/// assert!(matches!(session.poll_output(), Some(Output::Send(line)) if line.starts_with(b"220 ")));
+/// assert!(matches!(session.poll_output(), Some(Output::Send(line)) if line.starts_with(b"200 ")));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    policy: Arc<Policy>,
+    client: SocketAddr,
+    server: SocketAddr,
+    now: Moment,
+    opened: Moment,
+    /// When the last command or the last transfer ended.
+    active: Moment,
+
+    lines: LineReader,
+    waiting: VecDeque<Waiting>,
+    closing: Closing,
+    login: Login,
+    commands_before_login: u32,
+    wrong_passwords: u32,
+
+    folder: VirtualPath,
+    representation: Representation,
+    facts: FactSet,
+    epsv_all: bool,
+    sequence: Sequence,
+    plan: DataPlan,
+    transfer: Transfer,
+    /// Bytes that the running transfer has moved, as far as the driver has told.
+    moved: u64,
+
+    awaiting: Awaiting,
+    last_id: EffectId,
+    tapped: bool,
+    out: VecDeque<Output>,
+}
+
+impl Session {
+    /// A session between these two ends of an open control connection. `tapped`: whether [`Output::Tap`]
+    /// is wanted.
+    pub fn new(policy: Arc<Policy>, client: SocketAddr, server: SocketAddr, tapped: bool) -> Self {
+        let plain = |at: SocketAddr| SocketAddr::new(address::canonical(at.ip()), at.port());
+        Self {
+            lines: LineReader::new(policy.line_cap),
+            policy,
+            client: plain(client),
+            server: plain(server),
+            now: Moment::START,
+            opened: Moment::START,
+            active: Moment::START,
+            waiting: VecDeque::new(),
+            closing: Closing::No,
+            login: Login::Nobody,
+            commands_before_login: 0,
+            wrong_passwords: 0,
+            folder: VirtualPath::root(),
+            representation: Representation::default(),
+            facts: FactSet::default(),
+            epsv_all: false,
+            sequence: Sequence::None,
+            plan: DataPlan::None,
+            transfer: Transfer::Idle,
+            moved: 0,
+            awaiting: Awaiting::Nothing,
+            last_id: 0,
+            tapped,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The control connection is open: greet.
+    pub fn handle_opened(&mut self, now: Moment) {
+        (self.now, self.opened, self.active) = (now, now, now);
+        self.tap(What::ControlOpened { client: self.client, server: self.server });
+        let policy = Arc::clone(&self.policy);
+        self.say(&Say::Ready(&policy.greeting));
+    }
+
+    /// Bytes have come over the control connection.
+    pub fn handle_bytes(&mut self, now: Moment, bytes: &[u8]) {
+        self.now = now;
+        self.lines.push(bytes);
+        while let Some(arrival) = self.lines.next() {
+            match arrival {
+                Arrival::Line(line) => {
+                    if self.tapped {
+                        let (verb, line) = redacted(&line);
+                        self.tap(What::Command { verb, line });
+                    }
+                    self.waiting.push_back(Waiting::Line(line));
+                }
+                Arrival::TooLong => {
+                    self.tap(What::Command { verb: None, line: "(a line over the limit)".into() });
+                    self.waiting.push_back(Waiting::TooLong);
+                }
+                Arrival::Answer(refusal) => self.out.push_back(Output::Send(refusal.to_vec())),
+                // Interrupt and Mark announce ABOR to hosts that do not read while they send; we read.
+                Arrival::Interrupt | Arrival::Mark => {}
+            }
+        }
+        self.advance();
+    }
+
+    /// The client has ended its half of the control connection, or it broke. What waits is still answered,
+    /// but a transfer is broken off (RFC 959 section 4.1.1, QUIT).
+    pub fn handle_input_end(&mut self, now: Moment) {
+        self.now = now;
+        if self.closing == Closing::Closed {
+            return;
+        }
+        self.closing = Closing::InputEnded;
+        if self.transfer.moving().is_some() {
+            self.waiting.clear();
+            self.close();
+        }
+        self.advance();
+    }
+
+    /// An effect has come to its outcome. Outcomes of effects that are no longer wanted are ignored.
+    pub fn handle_outcome(&mut self, now: Moment, id: EffectId, outcome: Outcome) {
+        self.now = now;
+        if self.transfer.moving().is_some_and(|moving| moving.id == id) {
+            self.handle_transfer_outcome(outcome);
+        } else if id == self.last_id {
+            match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
+                Awaiting::Nothing => {}
+                Awaiting::Login(name) => self.handle_login_outcome(&name, outcome),
+                Awaiting::Listener { extended } => self.handle_listener_outcome(extended, outcome),
+                Awaiting::Tree { verb, path } => self.handle_tree_outcome(verb, *path, outcome),
+            }
+        }
+        self.advance();
+    }
+
+    /// The running transfer has moved so many bytes. Called before [`Self::handle_bytes`] while a transfer
+    /// runs, so that STAT can tell.
+    pub fn handle_progress(&mut self, moved: u64) {
+        self.moved = moved;
+    }
+
+    /// [`Self::deadline`] has come.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.now = now;
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        match self.transfer {
+            Transfer::Opening { .. } => self.handle_opening_timeout(),
+            Transfer::Idle | Transfer::Preparing(_) | Transfer::Running(_) => {
+                let timer = match self.login {
+                    Login::In(_) => Timer::Idle,
+                    Login::Nobody | Login::Named(_) => Timer::Login,
+                };
+                self.tap(What::TimerRanOut { timer });
+                self.say(&Say::TimedOut(&timer.to_string()));
+                self.close();
+            }
+        }
+        self.advance();
+    }
+
+    /// The server is going down: say so and close.
+    pub fn handle_shutdown(&mut self, now: Moment) {
+        self.now = now;
+        if self.closing != Closing::Closed {
+            self.say(&Say::ShuttingDown);
+            self.close();
+        }
+    }
+
+    /// Takes the next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] shall be called, if nothing happens before.
+    pub fn deadline(&self) -> Option<Moment> {
+        match (&self.transfer, &self.awaiting, &self.login) {
+            (Transfer::Opening { announced: false, since, .. }, ..) => {
+                Some(*since + self.policy.patience)
+            }
+            (Transfer::Opening { announced: true, since, .. }, ..) => {
+                Some(*since + self.policy.open_time)
+            }
+            (Transfer::Preparing(_) | Transfer::Running(_), ..) => None,
+            (Transfer::Idle, Awaiting::Nothing, Login::In(_)) => {
+                Some(self.active + self.policy.idle_time)
+            }
+            (Transfer::Idle, Awaiting::Nothing, Login::Nobody | Login::Named(_)) => {
+                Some(self.opened + self.policy.login_time)
+            }
+            (Transfer::Idle, _, _) => None,
+        }
+    }
+
+    /// Whether more bytes may be handed in now: the lines that wait are bounded.
+    pub fn wants_bytes(&self) -> bool {
+        self.closing == Closing::No && self.waiting.len() < self.policy.waiting_cap
+    }
+
+    fn advance(&mut self) {
+        while self.closing != Closing::Closed {
+            let Some(next) = self.take_next() else { break };
+            self.active = self.now;
+            match next {
+                Waiting::Line(line) => self.carry_out(&line),
+                Waiting::TooLong => self.say(&Say::LineTooLong),
+            }
+        }
+        let done = self.waiting.is_empty()
+            && matches!(self.awaiting, Awaiting::Nothing)
+            && self.transfer.moving().is_none();
+        if self.closing == Closing::InputEnded && done {
+            self.close();
+        }
+    }
+
+    /// The line whose turn it is. While a transfer runs that is ABOR, wherever it stands among the lines
+    /// that wait; NOOP and STAT without a path, when nothing else waits before them; no other. QUIT has
+    /// its turn after the transfer (RFC 959 section 4.1.1).
+    fn take_next(&mut self) -> Option<Waiting> {
+        if !matches!(self.awaiting, Awaiting::Nothing) {
+            return None;
+        }
+        if self.transfer.moving().is_none() {
+            return self.waiting.pop_front();
+        }
+        let parsed = |waiting: &Waiting| match waiting {
+            Waiting::Line(line) => Command::parse(line).ok(),
+            Waiting::TooLong => None,
+        };
+        let abort = self.waiting.iter().position(|waiting| parsed(waiting) == Some(Command::Abor));
+        let index = abort.or_else(|| {
+            let head = self.waiting.front().and_then(parsed)?;
+            matches!(head, Command::Noop | Command::Stat(None)).then_some(0)
+        });
+        self.waiting.remove(index?)
+    }
+
+    fn carry_out(&mut self, line: &[u8]) {
+        if !matches!(self.login, Login::In(_)) {
+            self.commands_before_login += 1;
+            if self.commands_before_login > self.policy.commands_before_login {
+                self.say(&Say::TooManyBeforeLogin);
+                return self.close();
+            }
+        }
+        let command = match Command::parse(line) {
+            Ok(command) => command,
+            Err(CommandError::Argument(verb)) => return self.refuse_argument(verb),
+            Err(CommandError::Empty | CommandError::Unknown(_)) => {
+                return self.say(&Say::UnknownVerb);
+            }
+        };
+        let row = command.verb().row();
+        if let Some(refusal) = self.refusal(row) {
+            return self.say(&refusal);
+        }
+        let sequence = match row.keeps_sequence {
+            true => Sequence::None,
+            false => std::mem::replace(&mut self.sequence, Sequence::None),
+        };
+        self.dispatch(command, sequence);
+    }
+
+    /// A malformed argument is told apart from a verb that would not be carried out anyway.
+    fn refuse_argument(&mut self, verb: Verb) {
+        self.sequence = Sequence::None;
+        let refusal = self.refusal(verb.row()).unwrap_or(Say::BadArgument(verb));
+        self.say(&refusal);
+    }
+
+    /// The one gate: whether the session may have this verb carried out.
+    fn refusal(&self, row: &Row) -> Option<Say<'static>> {
+        let account = match &self.login {
+            Login::In(account) => Some(account),
+            Login::Nobody | Login::Named(_) => None,
+        };
+        match (row.gate, row.status) {
+            (Gate::Login | Gate::Right(_), _) if account.is_none() => Some(Say::LoginFirst),
+            (_, Status::Refused) => Some(Say::NotDone(row.verb)),
+            (_, Status::Superfluous) => Some(Say::Superfluous(row.verb)),
+            (Gate::Right(right), Status::Done) => account
+                .is_some_and(|account| !account.rights.has(right))
+                .then_some(Say::NotAllowed(row.verb)),
+            (Gate::Open | Gate::Login, Status::Done) => None,
+        }
+    }
+
+    fn dispatch(&mut self, command: Command, sequence: Sequence) {
+        match command {
+            Command::User(name) => self.user(name),
+            Command::Pass(password) => self.pass(password),
+            Command::Cwd(path) => self.cwd(&path),
+            Command::Cdup => self.cdup(),
+            Command::Pwd => self.pwd(),
+            Command::Quit => self.quit(),
+
+            Command::Port(to) => self.port(to),
+            Command::Eprt(to) => self.eprt(to),
+            Command::Pasv => self.pasv(),
+            Command::Epsv(which) => self.epsv(which),
+            Command::Type(value) => self.type_(value),
+            Command::Stru(value) => self.stru(value),
+            Command::Mode(value) => self.mode(value),
+
+            Command::Retr(path) => self.retr(&path, &sequence),
+            Command::Stor(path) => self.stor(&path, &sequence),
+            Command::Appe(path) => self.appe(&path),
+            Command::List(path) => self.list(path.as_ref()),
+            Command::Nlst(path) => self.nlst(path.as_ref()),
+            Command::Mlsd(path) => self.mlsd(path.as_ref()),
+            Command::Rest(offset) => self.rest(offset),
+            Command::Abor => self.abor(),
+
+            Command::Rnfr(path) => self.rnfr(&path),
+            Command::Rnto(path) => self.rnto(&path, sequence),
+            Command::Dele(path) => self.dele(&path),
+            Command::Rmd(path) => self.rmd(&path),
+            Command::Mkd(path) => self.mkd(&path),
+            Command::Size(path) => self.size(&path),
+            Command::Mdtm(path) => self.mdtm(&path),
+            Command::Mlst(path) => self.mlst(path.as_ref()),
+
+            Command::Syst => self.say(&Say::System),
+            Command::Stat(path) => self.stat(path.as_ref()),
+            Command::Help(word) => self.help(word.as_ref()),
+            Command::Noop => self.say(&Say::NoopDone),
+            Command::Feat => self.feat(),
+            Command::Opts(text) => self.opts(&text),
+            // Rows with an `Other` command are answered by their status, in `refusal`.
+            Command::Other(verb, _) => self.say(&Say::NotDone(verb)),
+        }
+    }
+
+    /// The path that an argument names, or the refusal said.
+    fn path(&mut self, verb: Verb, argument: &Text) -> Option<VirtualPath> {
+        let path = self.folder.join(argument.as_bytes());
+        if path.is_err() {
+            self.say(&Say::BadName(verb));
+        }
+        path.ok()
+    }
+
+    fn path_or_folder(&mut self, verb: Verb, argument: Option<&Text>) -> Option<VirtualPath> {
+        match argument {
+            Some(argument) => self.path(verb, argument),
+            None => Some(self.folder.clone()),
+        }
+    }
+
+    fn start(&mut self, effect: Effect) -> EffectId {
+        self.last_id = self.last_id.wrapping_add(1);
+        self.out.push_back(Output::Do(self.last_id, effect));
+        self.last_id
+    }
+
+    fn say(&mut self, say: &Say<'_>) {
+        self.send(&say.reply());
+    }
+
+    /// The one door by which replies leave.
+    fn send(&mut self, reply: &Reply) {
+        self.tap(What::Reply { code: reply.code.value(), lines: reply.lines.clone() });
+        self.out.push_back(Output::Send(reply.encode()));
+    }
+
+    fn tap(&mut self, what: What) {
+        if self.tapped {
+            self.out.push_back(Output::Tap(what));
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(moving) = self.transfer.moving() {
+            self.out.push_back(Output::Cancel(moving.id));
+            self.transfer = Transfer::Idle;
+        }
+        self.waiting.clear();
+        self.closing = Closing::Closed;
+        self.out.push_back(Output::Close);
+    }
+}

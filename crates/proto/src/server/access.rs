@@ -1,0 +1,82 @@
+//! Who the user is and where: USER PASS CWD CDUP PWD QUIT (RFC 959 section 4.1.1).
+
+use super::effect::{Effect, Outcome, TreeAction};
+use super::state::{Awaiting, Login};
+use super::{Session, VirtualPath};
+use crate::texts::Say;
+use crate::{Secret, Text, Verb};
+
+impl Session {
+    /// USER: every name is asked for a password, so that names cannot be tried out (RFC 2577 section 5).
+    pub(super) fn user(&mut self, name: Text) {
+        let lower = name.as_bytes().to_ascii_lowercase();
+        let anonymous = matches!(lower.as_slice(), b"anonymous" | b"ftp");
+        self.login = Login::Named(name);
+        self.say(&Say::PasswordWanted { anonymous });
+    }
+
+    /// PASS.
+    pub(super) fn pass(&mut self, password: Secret) {
+        match std::mem::replace(&mut self.login, Login::Nobody) {
+            Login::Named(user) => {
+                self.awaiting = Awaiting::Login(user.clone());
+                self.start(Effect::Authenticate { user, password });
+            }
+            before @ (Login::Nobody | Login::In(_)) => {
+                self.login = before;
+                self.say(&Say::UserFirst);
+            }
+        }
+    }
+
+    pub(super) fn handle_login_outcome(&mut self, name: &Text, outcome: Outcome) {
+        match outcome {
+            Outcome::LoggedIn(account) => {
+                let anonymous = account.anonymous;
+                self.login = Login::In(account);
+                self.wrong_passwords = 0;
+                self.folder = VirtualPath::root();
+                self.say(&Say::LoggedIn { name, anonymous });
+            }
+            Outcome::LoginRefused => {
+                self.wrong_passwords += 1;
+                if self.wrong_passwords >= self.policy.wrong_passwords {
+                    self.say(&Say::TooManyWrongPasswords);
+                    self.close();
+                } else {
+                    self.say(&Say::LoginRefused);
+                }
+            }
+            _ => self.say(&Say::InternalFault),
+        }
+    }
+
+    /// CWD.
+    pub(super) fn cwd(&mut self, path: &Text) {
+        if let Some(path) = self.path(Verb::Cwd, path) {
+            self.enter(Verb::Cwd, path);
+        }
+    }
+
+    /// CDUP: the parent of the root is the root.
+    pub(super) fn cdup(&mut self) {
+        self.enter(Verb::Cdup, self.folder.parent());
+    }
+
+    fn enter(&mut self, verb: Verb, path: VirtualPath) {
+        self.awaiting = Awaiting::Tree { verb, path: Box::new(path.clone()) };
+        self.start(Effect::Tree(TreeAction::Enter(path)));
+    }
+
+    /// PWD.
+    pub(super) fn pwd(&mut self) {
+        let folder = self.folder.clone();
+        self.say(&Say::FolderIs(&folder));
+    }
+
+    /// QUIT: its turn comes after a running transfer, whose reply goes first.
+    pub(super) fn quit(&mut self) {
+        self.say(&Say::Goodbye);
+        self.close();
+    }
+}

@@ -1,0 +1,260 @@
+//! What the server machine asks its driver to do, and what the driver says came of it.
+//!
+//! Both are plain data: the machine never touches a file or a socket, and a test can answer in the driver's
+//! place. At most one effect is under way besides a transfer.
+
+use crate::listing::{Entry, Format};
+use crate::params::Representation;
+use crate::path::VirtualPath;
+use crate::time::Timestamp;
+use crate::verb::Right;
+use crate::{Secret, Text};
+use std::net::SocketAddr;
+
+/// Ties an outcome to its effect.
+pub type EffectId = u32;
+
+/// Something to do outside the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Verify a login. Outcomes: `LoggedIn`, `LoginRefused`.
+    Authenticate {
+        /// The name given with USER.
+        user: Text,
+        /// The word given with PASS.
+        password: Secret,
+    },
+    /// Listen for one data connection from the control peer, in place of any earlier listener.
+    /// Outcomes: `Listening`, `NotListening`.
+    Listen {
+        /// Whether the reply can say only an IPv4 address (PASV).
+        ipv4_only: bool,
+    },
+    /// Stop listening: the client chose another way. No outcome.
+    StopListening,
+    /// One action on the tree. Outcomes as each says, or `Failed`.
+    Tree(TreeAction),
+    /// Move the bytes of a transfer. Outcomes: `Prepared`, then `Opened` unless it was open already, then
+    /// `Ended`; or `Ended` at any point.
+    Transfer(Box<TransferPlan>),
+}
+
+/// One action on the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TreeAction {
+    /// Is this a folder that may be entered? `Done`.
+    Enter(VirtualPath),
+    /// Does this exist? `Done`.
+    Find(VirtualPath),
+    /// Make a folder. `Done`.
+    MakeFolder(VirtualPath),
+    /// Remove an empty folder. `Done`.
+    RemoveFolder(VirtualPath),
+    /// Delete a file. `Done`.
+    Delete(VirtualPath),
+    /// Rename. `Done`.
+    Rename {
+        /// What.
+        from: VirtualPath,
+        /// To what.
+        to: VirtualPath,
+    },
+    /// How many bytes would a transfer take? `Size`.
+    Size {
+        /// Of what.
+        path: VirtualPath,
+        /// Counted as text (TYPE A) or as bytes.
+        text: bool,
+    },
+    /// When did this change? `Modified`.
+    Modified(VirtualPath),
+    /// The facts of one entry. `Facts`.
+    Facts(VirtualPath),
+    /// A short listing for the control connection. `Listed`.
+    List(VirtualPath),
+}
+
+/// A transfer, whole: what, by which way, in which representation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferPlan {
+    /// What is to be moved.
+    pub what: Payload,
+    /// How the data connection comes about.
+    pub route: Route,
+    /// TYPE, STRU and MODE.
+    pub representation: Representation,
+}
+
+/// What a transfer moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// A file to the client.
+    Retrieve {
+        /// Which.
+        path: VirtualPath,
+        /// From this byte on, counted as transferred (REST).
+        offset: u64,
+    },
+    /// A file from the client.
+    Store {
+        /// Which.
+        path: VirtualPath,
+        /// Where the first byte goes.
+        at: StoreAt,
+    },
+    /// A listing to the client.
+    List {
+        /// Of what.
+        path: VirtualPath,
+        /// In which form.
+        format: Format,
+        /// What NLST puts before each name: the argument as the client gave it.
+        prefix: Vec<u8>,
+    },
+}
+
+/// Where the bytes of an upload go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreAt {
+    /// At the start: a new content.
+    Start,
+    /// At this byte (REST, then STOR): what is before it stays.
+    Offset(u64),
+    /// At the end (APPE).
+    End,
+}
+
+/// How the data connection comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The client connects to the listener opened before.
+    Accept,
+    /// The server connects to this address.
+    Dial(SocketAddr),
+}
+
+/// What came of an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The login is right.
+    LoggedIn(Box<Account>),
+    /// The login is wrong, whatever was wrong about it.
+    LoginRefused,
+    /// A listener is open at this address, as the client shall see it.
+    Listening(SocketAddr),
+    /// No listener could be opened.
+    NotListening(Text),
+    /// Done.
+    Done,
+    /// So many bytes.
+    Size(u64),
+    /// At that time.
+    Modified(Timestamp),
+    /// These facts.
+    Facts(Box<Entry>),
+    /// These lines.
+    Listed {
+        /// `ls -l` lines without their ends.
+        lines: Vec<Text>,
+        /// Whether the path is a folder.
+        folder: bool,
+    },
+    /// Not done.
+    Failed(Fault),
+    /// The file or folder of the transfer is open; so is the data connection, or not yet.
+    Prepared {
+        /// Whether the data connection is open.
+        open: bool,
+    },
+    /// The data connection is open.
+    Opened,
+    /// The transfer is over.
+    Ended(Ended),
+}
+
+/// How a transfer ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Whole: everything was moved and the end was proven.
+    Complete {
+        /// Bytes on the data connection.
+        bytes: u64,
+    },
+    /// The data connection could not be opened.
+    NotOpened(Text),
+    /// The data connection broke, or stood still for too long.
+    Broken(Text),
+    /// The tree failed, before the data connection was open or while it was.
+    Failed(Fault),
+}
+
+/// Why the tree did not do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no such entry.
+    NotFound,
+    /// There is such an entry already.
+    Exists,
+    /// It is not a folder.
+    NotAFolder,
+    /// It is a folder, or something else that has no bytes to transfer.
+    NotAFile,
+    /// The folder is not empty.
+    NotEmpty,
+    /// Permission is missing.
+    Denied,
+    /// The name cannot be used.
+    Name,
+    /// Somebody else is writing it.
+    Busy,
+    /// No space is left.
+    Full,
+    /// The offset lies behind the end.
+    Offset,
+    /// It cannot be done here, for this reason.
+    Unsupported(&'static str),
+    /// The system reports something else.
+    System(Text),
+}
+
+/// Who is logged in, as far as the machine must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name.
+    pub name: Text,
+    /// Whether it is anonymous access.
+    pub anonymous: bool,
+    /// What it may do.
+    pub rights: Rights,
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights(u8);
+
+impl Rights {
+    /// To see and to read.
+    pub const READER: Self = Self::of(Right::List).with(Right::Read);
+    /// Everything.
+    pub const WRITER: Self = Self::READER
+        .with(Right::Write)
+        .with(Right::Delete)
+        .with(Right::Rename)
+        .with(Right::Folders);
+
+    /// Just this right.
+    pub const fn of(right: Right) -> Self {
+        Self(1 << right as u8)
+    }
+
+    /// This right as well.
+    #[must_use]
+    pub const fn with(self, right: Right) -> Self {
+        Self(self.0 | (1 << right as u8))
+    }
+
+    /// Whether this right is among them.
+    pub const fn has(self, right: Right) -> bool {
+        self.0 & (1 << right as u8) != 0
+    }
+}

@@ -1,0 +1,114 @@
+//! Files and folders: RNFR RNTO DELE RMD MKD (RFC 959 section 4.1.3), SIZE MDTM MLST (RFC 3659).
+
+use super::effect::{Effect, Outcome, TreeAction};
+use super::state::{Awaiting, Sequence};
+use super::{Session, VirtualPath};
+use crate::listing::{Entry, mlsx};
+use crate::reply::Reply;
+use crate::texts::{self, Say};
+use crate::{Text, Verb};
+
+impl Session {
+    /// RNFR.
+    pub(super) fn rnfr(&mut self, path: &Text) {
+        self.act(Verb::Rnfr, path, TreeAction::Find);
+    }
+
+    /// RNTO.
+    pub(super) fn rnto(&mut self, path: &Text, sequence: Sequence) {
+        match sequence {
+            Sequence::RenameFrom(from) => {
+                self.act(Verb::Rnto, path, |to| TreeAction::Rename { from: *from, to });
+            }
+            Sequence::None | Sequence::RestartAt(_) => self.say(&Say::RenameFirst),
+        }
+    }
+
+    /// DELE.
+    pub(super) fn dele(&mut self, path: &Text) {
+        self.act(Verb::Dele, path, TreeAction::Delete);
+    }
+
+    /// RMD.
+    pub(super) fn rmd(&mut self, path: &Text) {
+        self.act(Verb::Rmd, path, TreeAction::RemoveFolder);
+    }
+
+    /// MKD.
+    pub(super) fn mkd(&mut self, path: &Text) {
+        self.act(Verb::Mkd, path, TreeAction::MakeFolder);
+    }
+
+    /// SIZE: in TYPE A the bytes that the transfer would take (RFC 3659 section 4).
+    pub(super) fn size(&mut self, path: &Text) {
+        let text = self.representation.kind.is_text();
+        self.act(Verb::Size, path, |path| TreeAction::Size { path, text });
+    }
+
+    /// MDTM.
+    pub(super) fn mdtm(&mut self, path: &Text) {
+        self.act(Verb::Mdtm, path, TreeAction::Modified);
+    }
+
+    /// MLST.
+    pub(super) fn mlst(&mut self, path: Option<&Text>) {
+        if let Some(path) = self.path_or_folder(Verb::Mlst, path) {
+            self.act_on(Verb::Mlst, path, TreeAction::Facts);
+        }
+    }
+
+    fn act(&mut self, verb: Verb, argument: &Text, action: impl FnOnce(VirtualPath) -> TreeAction) {
+        if let Some(path) = self.path(verb, argument) {
+            self.act_on(verb, path, action);
+        }
+    }
+
+    pub(super) fn act_on(
+        &mut self,
+        verb: Verb,
+        path: VirtualPath,
+        action: impl FnOnce(VirtualPath) -> TreeAction,
+    ) {
+        self.awaiting = Awaiting::Tree { verb, path: Box::new(path.clone()) };
+        self.start(Effect::Tree(action(path)));
+    }
+
+    pub(super) fn handle_tree_outcome(&mut self, verb: Verb, path: VirtualPath, outcome: Outcome) {
+        match outcome {
+            Outcome::Done => self.handle_tree_done(verb, path),
+            Outcome::Size(bytes) => self.say(&Say::Size(bytes)),
+            Outcome::Modified(time) => self.say(&Say::Modified(time)),
+            Outcome::Facts(entry) => self.tell_facts(&path, *entry),
+            Outcome::Listed { lines, folder } => self.tell_listing(&path, lines, folder),
+            Outcome::Failed(fault) => self.say(&Say::Fault(&fault, verb)),
+            _ => self.say(&Say::InternalFault),
+        }
+    }
+
+    fn handle_tree_done(&mut self, verb: Verb, path: VirtualPath) {
+        match verb {
+            Verb::Cwd | Verb::Cdup => {
+                self.say(&Say::Entered(&path));
+                self.folder = path;
+            }
+            Verb::Rnfr => {
+                self.sequence = Sequence::RenameFrom(Box::new(path));
+                self.say(&Say::RenameTo);
+            }
+            Verb::Rnto => self.say(&Say::Renamed),
+            Verb::Dele => self.say(&Say::Deleted),
+            Verb::Rmd => self.say(&Say::Removed),
+            Verb::Mkd => self.say(&Say::Made(&path)),
+            _ => self.say(&Say::InternalFault),
+        }
+    }
+
+    /// RFC 3659 section 7.2: one line of facts, indented, with the whole path.
+    fn tell_facts(&mut self, path: &VirtualPath, mut entry: Entry) {
+        entry.name = path.as_bytes().to_vec();
+        let mut line = Vec::new();
+        mlsx::write_row(&mut line, &entry, self.facts);
+        let lines = vec!["Facts:".into(), Text::from(line), "End.".into()];
+        self.send(&Reply { code: texts::code(250), lines });
+    }
+}

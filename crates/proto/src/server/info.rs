@@ -1,0 +1,130 @@
+//! Information: STAT HELP FEAT OPTS (RFC 959 section 4.1.3, RFC 2389); SYST and NOOP are one sentence each.
+
+use super::effect::TreeAction;
+use super::state::{Login, Transfer};
+use super::{Session, VirtualPath};
+use crate::listing::FactSet;
+use crate::reply::Reply;
+use crate::texts::{self, Say};
+use crate::verb::{Status, VERBS};
+use crate::{Text, Verb};
+
+/// What FEAT lists, each line with the verb whose row says whether it is done.
+const FEATURES: &[(Verb, &str)] = &[
+    (Verb::Eprt, "EPRT"),
+    (Verb::Epsv, "EPSV"),
+    (Verb::Mdtm, "MDTM"),
+    (Verb::Rest, "REST STREAM"),
+    (Verb::Size, "SIZE"),
+    (Verb::Cwd, "TVFS"),
+    (Verb::Opts, "UTF8"),
+];
+
+impl Session {
+    /// FEAT.
+    pub(super) fn feat(&mut self) {
+        let mut lines = vec![Text::from("Extensions:")];
+        let done = FEATURES.iter().filter(|(verb, _)| verb.row().status == Status::Done);
+        lines.extend(done.map(|(_, line)| Text::from(*line)));
+        lines.push(format!("MLST {}", self.facts.print_feat()).into());
+        lines.push("End.".into());
+        self.send(&Reply { code: texts::code(211), lines });
+    }
+
+    /// OPTS UTF8 and OPTS MLST (RFC 2640, RFC 3659 section 7.9).
+    pub(super) fn opts(&mut self, text: &Text) {
+        let text = text.as_bytes();
+        let end = text.iter().position(|b| *b == b' ').unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        let rest = rest.trim_ascii();
+        match word.to_ascii_uppercase().as_slice() {
+            b"UTF8" | b"UTF-8" if rest.eq_ignore_ascii_case(b"OFF") => self.say(&Say::Utf8Off),
+            b"UTF8" | b"UTF-8" => self.say(&Say::Utf8Always),
+            b"MLST" => {
+                self.facts = FactSet::parse_opts(rest);
+                let line = format!("MLST OPTS {}", self.facts.print_opts());
+                self.send(&Reply::line(texts::code(200), line.trim_end().to_owned()));
+            }
+            _ => self.say(&Say::NoSuchOption),
+        }
+    }
+
+    /// HELP: the verbs, those that are not done marked by a star; or one verb.
+    pub(super) fn help(&mut self, word: Option<&Text>) {
+        let Some(word) = word else { return self.help_all() };
+        let Some(verb) = Verb::named(word.as_bytes().trim_ascii()) else {
+            return self.say(&Say::NoHelp);
+        };
+        let row = verb.row();
+        let done = if row.status == Status::Done { "" } else { " Not done here." };
+        let line = format!("{}{}: {} (RFC {}).{done}", row.name, row.usage(), row.help, row.rfc);
+        self.send(&Reply::line(texts::code(214), line));
+    }
+
+    fn help_all(&mut self) {
+        let mut lines = vec![Text::from("These commands are known; * means not done here.")];
+        lines.extend(VERBS.chunks(8).map(|rows| {
+            let mut line = String::new();
+            for row in rows {
+                let star = if row.status == Status::Done { "" } else { "*" };
+                line.push_str(&format!("{:<9}", format!("{}{star}", row.name)));
+            }
+            Text::from(line.trim_end())
+        }));
+        lines.push("HELP and a command explains it.".into());
+        self.send(&Reply { code: texts::code(214), lines });
+    }
+
+    /// STAT: the session's state, during a transfer too; with a path, a listing on the control connection.
+    pub(super) fn stat(&mut self, path: Option<&Text>) {
+        match path {
+            None => self.tell_state(),
+            Some(path) => {
+                if let Some(path) = self.path(Verb::Stat, path) {
+                    self.act_on(Verb::Stat, path, TreeAction::List);
+                }
+            }
+        }
+    }
+
+    fn tell_state(&mut self) {
+        let who = match &self.login {
+            Login::In(account) => account.name.to_string(),
+            Login::Nobody | Login::Named(_) => "nobody".to_owned(),
+        };
+        let transfer = match self.transfer {
+            Transfer::Idle => "No transfer is running.".to_owned(),
+            Transfer::Preparing(moving) => format!("{} is being prepared.", moving.verb),
+            Transfer::Opening { moving, .. } => {
+                format!("{} waits for its data connection.", moving.verb)
+            }
+            Transfer::Running(moving) => {
+                format!("{} is running, {} bytes so far.", moving.verb, self.moved)
+            }
+        };
+        let how = self.representation;
+        let lines = vec![
+            Text::from("State of this session:"),
+            format!(
+                "Connected from {} since {} s.",
+                self.client,
+                self.now.since(self.opened).as_secs()
+            )
+            .into(),
+            format!("Logged in: {who}.").into(),
+            format!("TYPE {}, STRU {}, MODE {}.", how.kind, how.structure, how.mode).into(),
+            transfer.into(),
+            "End.".into(),
+        ];
+        self.send(&Reply { code: texts::code(211), lines });
+    }
+
+    /// RFC 959: 212 tells of a folder, 213 of a file.
+    pub(super) fn tell_listing(&mut self, path: &VirtualPath, entries: Vec<Text>, folder: bool) {
+        let code = texts::code(if folder { 212 } else { 213 });
+        let mut lines = vec![Text::from(path.quoted())];
+        lines.extend(entries);
+        lines.push("End.".into());
+        self.send(&Reply { code, lines });
+    }
+}

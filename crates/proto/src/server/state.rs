@@ -1,0 +1,167 @@
+//! The state of a session: a product of small enums.
+//!
+//! ```text
+//! Login      Nobody ──USER──▶ Named ──PASS──▶ In
+//! Sequence   None ──RNFR──▶ RenameFrom     None ──REST──▶ RestartAt     (any other verb ──▶ None)
+//! DataPlan   None ──PASV, EPSV──▶ Listening ──RETR …──▶ None
+//!                 ──PORT, EPRT──▶ Dial      ──RETR …──▶ None
+//! Transfer   Idle ──RETR …──▶ Preparing ──▶ Opening ──▶ Running ──▶ Idle
+//!                  (ABOR: from each of the three back to Idle)
+//! ```
+//! This file holds no rule; the rules are with the verbs.
+
+use super::effect::{Account, EffectId};
+use crate::path::VirtualPath;
+use crate::{Moment, Text, Verb};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What the operator decides, the same for all sessions of a listener.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// What 220 says.
+    pub greeting: String,
+    /// Answer 250 where RFC 959 also allows 226 (some hosts do so always).
+    pub complete_with_250: bool,
+    /// How long a client may take to log in.
+    pub login_time: Duration,
+    /// How long a session may be idle.
+    pub idle_time: Duration,
+    /// How long a data connection may take to open.
+    pub open_time: Duration,
+    /// How long to wait for an active data connection before 150 is said in place of 125.
+    pub patience: Duration,
+    /// The longest command line, in bytes.
+    pub line_cap: usize,
+    /// How many commands may wait while another is carried out.
+    pub waiting_cap: usize,
+    /// How many commands a client may send before it is logged in.
+    pub commands_before_login: u32,
+    /// How many wrong passwords end the session.
+    pub wrong_passwords: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            greeting: "Wharf FTP server ready.".to_owned(),
+            complete_with_250: false,
+            login_time: Duration::from_secs(60),
+            idle_time: Duration::from_secs(300),
+            open_time: Duration::from_secs(60),
+            patience: Duration::from_millis(250),
+            line_cap: 4096,
+            waiting_cap: 64,
+            commands_before_login: 50,
+            wrong_passwords: 3,
+        }
+    }
+}
+
+/// Who the client is.
+#[derive(Clone, Debug)]
+pub(super) enum Login {
+    /// Not known.
+    Nobody,
+    /// Named with USER, not proven.
+    Named(Text),
+    /// Logged in.
+    In(Box<Account>),
+}
+
+/// What the verb before has prepared (RFC 959 section 4.1.3).
+#[derive(Clone, Debug)]
+pub(super) enum Sequence {
+    /// Nothing.
+    None,
+    /// RNFR.
+    RenameFrom(Box<VirtualPath>),
+    /// REST.
+    RestartAt(u64),
+}
+
+/// How the next data connection will come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DataPlan {
+    /// Not said: RFC 959's default, the client's control port.
+    None,
+    /// The client will connect.
+    Listening,
+    /// The server will connect.
+    Dial(SocketAddr),
+}
+
+/// Where a transfer stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Transfer {
+    /// There is none.
+    Idle,
+    /// The file or folder is being opened.
+    Preparing(Moving),
+    /// The data connection is being opened.
+    Opening {
+        /// The transfer.
+        moving: Moving,
+        /// Whether 150 has been said.
+        announced: bool,
+        /// Since when.
+        since: Moment,
+    },
+    /// Bytes move.
+    Running(Moving),
+}
+
+/// A transfer under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moving {
+    /// Its effect.
+    pub(super) id: EffectId,
+    /// Its verb.
+    pub(super) verb: Verb,
+    /// Whether the server connects.
+    pub(super) dials: bool,
+}
+
+impl Transfer {
+    /// The transfer under way, if there is one.
+    pub(super) fn moving(&self) -> Option<Moving> {
+        match self {
+            Self::Idle => None,
+            Self::Preparing(moving) | Self::Running(moving) | Self::Opening { moving, .. } => {
+                Some(*moving)
+            }
+        }
+    }
+}
+
+/// The effect under way besides a transfer, and what its outcome is for.
+#[derive(Clone, Debug)]
+pub(super) enum Awaiting {
+    /// None.
+    Nothing,
+    /// PASS.
+    Login(Text),
+    /// PASV or EPSV.
+    Listener {
+        /// EPSV.
+        extended: bool,
+    },
+    /// A verb that acts on the tree.
+    Tree {
+        /// Which verb.
+        verb: Verb,
+        /// On what.
+        path: Box<VirtualPath>,
+    },
+}
+
+/// Whether and when the session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// It goes on.
+    No,
+    /// The client has ended its half: what waits is still answered.
+    InputEnded,
+    /// It is over.
+    Closed,
+}

@@ -1,0 +1,161 @@
+//! Transfers: RETR STOR APPE LIST NLST MLSD REST ABOR (RFC 959 section 4.1.3, RFC 3659).
+//!
+//! Preliminary replies tell the truth: 125 when the data connection is open at that moment, 150 when it is
+//! not yet. The final reply is 226 when the data connection is closed; 250 where the policy wants it.
+
+use super::effect::{Effect, Ended, Outcome, Payload, Route, StoreAt, TransferPlan};
+use super::state::{DataPlan, Moving, Sequence, Transfer};
+use super::{Output, Session};
+use crate::listing::Format;
+use crate::tap::{Timer, What};
+use crate::texts::Say;
+use crate::{Text, Verb};
+
+impl Session {
+    /// RETR.
+    pub(super) fn retr(&mut self, path: &Text, sequence: &Sequence) {
+        if let Some(path) = self.path(Verb::Retr, path) {
+            self.begin(Verb::Retr, Payload::Retrieve { path, offset: offset_of(sequence) });
+        }
+    }
+
+    /// STOR.
+    pub(super) fn stor(&mut self, path: &Text, sequence: &Sequence) {
+        let at = match offset_of(sequence) {
+            0 => StoreAt::Start,
+            offset => StoreAt::Offset(offset),
+        };
+        if let Some(path) = self.path(Verb::Stor, path) {
+            self.begin(Verb::Stor, Payload::Store { path, at });
+        }
+    }
+
+    /// APPE.
+    pub(super) fn appe(&mut self, path: &Text) {
+        if let Some(path) = self.path(Verb::Appe, path) {
+            self.begin(Verb::Appe, Payload::Store { path, at: StoreAt::End });
+        }
+    }
+
+    /// LIST.
+    pub(super) fn list(&mut self, path: Option<&Text>) {
+        self.begin_listing(Verb::List, path, Format::Unix, Vec::new());
+    }
+
+    /// NLST: each name can be used in the next command as it stands (RFC 1123 section 4.1.2.7), so the
+    /// folder that was asked for stands before it.
+    pub(super) fn nlst(&mut self, path: Option<&Text>) {
+        let prefix = match path.map(Text::as_bytes) {
+            None => Vec::new(),
+            Some(path) if path.ends_with(b"/") => path.to_vec(),
+            Some(path) => [path, b"/"].concat(),
+        };
+        self.begin_listing(Verb::Nlst, path, Format::Names, prefix);
+    }
+
+    /// MLSD.
+    pub(super) fn mlsd(&mut self, path: Option<&Text>) {
+        self.begin_listing(Verb::Mlsd, path, Format::Facts(self.facts), Vec::new());
+    }
+
+    fn begin_listing(&mut self, verb: Verb, path: Option<&Text>, format: Format, prefix: Vec<u8>) {
+        if let Some(path) = self.path_or_folder(verb, path) {
+            self.begin(verb, Payload::List { path, format, prefix });
+        }
+    }
+
+    fn begin(&mut self, verb: Verb, what: Payload) {
+        let route = match std::mem::replace(&mut self.plan, DataPlan::None) {
+            DataPlan::Listening => Route::Accept,
+            DataPlan::Dial(to) => Route::Dial(to),
+            // RFC 959 section 3.3: the default data port is the client's end of the control connection.
+            DataPlan::None => Route::Dial(self.client),
+        };
+        let plan = TransferPlan { what, route, representation: self.representation };
+        let id = self.start(Effect::Transfer(Box::new(plan)));
+        self.moved = 0;
+        self.transfer = Transfer::Preparing(Moving { id, verb, dials: route != Route::Accept });
+    }
+
+    pub(super) fn handle_transfer_outcome(&mut self, outcome: Outcome) {
+        match (self.transfer, outcome) {
+            (Transfer::Preparing(moving), Outcome::Prepared { open: true }) => {
+                self.say(&Say::DataOpen(self.representation));
+                self.transfer = Transfer::Running(moving);
+            }
+            (Transfer::Preparing(moving), Outcome::Prepared { open: false }) => {
+                // Who dials knows soon whether the connection opens; who waits may wait long, for a client
+                // that wants to read 150 first.
+                let announced = !moving.dials;
+                if announced {
+                    self.say(&Say::DataOpening(self.representation));
+                }
+                self.transfer = Transfer::Opening { moving, announced, since: self.now };
+            }
+            (Transfer::Opening { moving, announced, .. }, Outcome::Opened) => {
+                if !announced {
+                    self.say(&Say::DataOpen(self.representation));
+                }
+                self.transfer = Transfer::Running(moving);
+            }
+            (_, Outcome::Ended(ended)) => self.finish(&ended),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, ended: &Ended) {
+        let Some(moving) = self.transfer.moving() else { return };
+        self.transfer = Transfer::Idle;
+        self.active = self.now;
+        match ended {
+            Ended::Complete { bytes } => {
+                let code = if self.policy.complete_with_250 { 250 } else { 226 };
+                self.say(&Say::Complete { bytes: *bytes, code });
+            }
+            Ended::NotOpened(why) => self.say(&Say::NotOpened(why)),
+            Ended::Broken(why) => self.say(&Say::Broken(why)),
+            Ended::Failed(fault) => self.say(&Say::Fault(fault, moving.verb)),
+        }
+    }
+
+    /// Either patience has run out and 150 is due, or the time for opening has.
+    pub(super) fn handle_opening_timeout(&mut self) {
+        let Transfer::Opening { moving, announced, since } = self.transfer else { return };
+        if announced {
+            self.tap(What::TimerRanOut { timer: Timer::DataOpen });
+            self.out.push_back(Output::Cancel(moving.id));
+            self.transfer = Transfer::Idle;
+            self.active = self.now;
+            self.say(&Say::OpenTimedOut);
+        } else {
+            self.transfer = Transfer::Opening { moving, announced: true, since };
+            self.say(&Say::DataOpening(self.representation));
+        }
+    }
+
+    /// REST.
+    pub(super) fn rest(&mut self, offset: u64) {
+        self.sequence = Sequence::RestartAt(offset);
+        self.say(&Say::RestartAt(offset));
+    }
+
+    /// ABOR: 426 for a transfer that it breaks off, and 226 for itself; 226 alone where there is none. A
+    /// listener that nobody has used is closed.
+    pub(super) fn abor(&mut self) {
+        let Some(moving) = self.transfer.moving() else {
+            self.forget_listener();
+            return self.say(&Say::NothingToAbort);
+        };
+        self.out.push_back(Output::Cancel(moving.id));
+        self.transfer = Transfer::Idle;
+        self.say(&Say::Aborted);
+        self.say(&Say::AbortDone);
+    }
+}
+
+fn offset_of(sequence: &Sequence) -> u64 {
+    match sequence {
+        Sequence::RestartAt(offset) => *offset,
+        Sequence::None | Sequence::RenameFrom(_) => 0,
+    }
+}
