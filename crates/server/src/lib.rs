@@ -1,1 +1,38 @@
-//! The FTP server: drives the server machine of wharf-proto over tokio.
+//! The FTP server: drives the server machine of `wharf-proto` over tokio.
+//!
+//! What it is: listeners, one task a session, the data plane, storage and accounts. What it is not: it does
+//! not know what a verb means or how a reply is worded (that is `wharf-proto`), and it prints nothing.
+//!
+//! ```no_run
+//! use wharf_proto::server::Rights;
+//! use wharf_server::storage::local::LocalFolder;
+//! use wharf_server::{Accounts, Config, Server};
+//! # async fn run() -> std::io::Result<()> {
+//! let folder = LocalFolder::open("/srv/ftp".as_ref())?;
+//! let mut config = Config::new(std::sync::Arc::new(folder));
+//! config.accounts = Accounts::new().with_anonymous(Rights::READER);
+//! let server = Server::bind(config, Vec::new())?;
+//! for address in server.addresses() {
+//!     println!("listening on ftp://{address}");
+//! }
+//! server.run(std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod config;
+mod control;
+mod data;
+mod effects;
+mod limits;
+mod listener;
+pub mod storage;
+mod tap;
+
+pub use accounts::Accounts;
+pub use config::Config;
+pub use listener::Server;
+pub use tap::{Log, Tap};

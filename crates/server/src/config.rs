@@ -1,0 +1,53 @@
+//! What a server is told before it starts.
+
+use crate::accounts::Accounts;
+use crate::storage::Storage;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+use wharf_proto::server::Policy;
+
+/// The settings of a server. [`Config::new`] gives the defaults, which are safe: nobody can log in until
+/// accounts are given.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to listen; port 0 picks one.
+    pub listen: Vec<SocketAddr>,
+    /// What is served.
+    pub storage: Arc<dyn Storage>,
+    /// Who may log in.
+    pub accounts: Accounts,
+    /// What all sessions have in common.
+    pub policy: Policy,
+    /// The ports for passive data connections; any, where none are given.
+    pub passive_ports: Option<RangeInclusive<u16>>,
+    /// The IPv4 address that 227 names, where clients reach the server by another than its own.
+    pub public_address: Option<IpAddr>,
+    /// The most sessions at once.
+    pub sessions: u32,
+    /// The most sessions at once from one address that have not logged in.
+    pub strangers_per_address: u32,
+    /// How long a data connection may stand still.
+    pub data_idle_time: Duration,
+    /// How long to wait, after the last byte of a download, for the client to close its end.
+    pub linger_time: Duration,
+}
+
+impl Config {
+    /// The defaults, for this storage: `[::]:2121`, no accounts.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            listen: vec![SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 2121)],
+            storage,
+            accounts: Accounts::new(),
+            policy: Policy::default(),
+            passive_ports: None,
+            public_address: None,
+            sessions: 20_000,
+            strangers_per_address: 256,
+            data_idle_time: Duration::from_secs(300),
+            linger_time: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The driver of one session: control socket and machine, one loop.
+//!
+//! Bytes, outcomes and time go into the machine; what it asks for is done in the order in which it asks.
+//! Replies are written before the next thing is begun, so that a client never sees data of a transfer before
+//! the reply that announces it. An idle session holds no buffer.
+
+use crate::config::Config;
+use crate::data::ports::Passive;
+use crate::data::{self, Done, Setting, Step};
+use crate::effects;
+use crate::limits::Place;
+use crate::storage::Holder;
+use crate::tap::Teller;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use wharf_proto::Text;
+use wharf_proto::address::canonical;
+use wharf_proto::server::{
+    Effect, EffectId, Outcome, Output, Policy, Rights, Session, TransferPlan,
+};
+use wharf_proto::tap::{HalfEnd, Party, What};
+
+/// How many bytes are read from a control connection at a time.
+const READ: usize = 4096;
+
+/// How long a client may leave its replies unread.
+const WRITE_TIME: Duration = Duration::from_secs(60);
+
+/// How long to wait for a client's own close after ours.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// What all sessions share.
+pub(crate) struct Shared {
+    policy: Arc<Policy>,
+    config: Config,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { policy: Arc::new(config.policy.clone()), config }
+    }
+}
+
+/// One session and its connections.
+pub(crate) struct Control {
+    session: Session,
+    stream: TcpStream,
+    client: SocketAddr,
+    server: SocketAddr,
+    shared: Arc<Shared>,
+    place: Place,
+    teller: Teller,
+    stopped: watch::Receiver<bool>,
+
+    who: Option<(Holder, Rights)>,
+    listener: Option<Passive>,
+    transfer: Option<Transfer>,
+    connections: u32,
+    unsent: Vec<u8>,
+    input_ended: bool,
+}
+
+/// A transfer under way.
+struct Transfer {
+    id: EffectId,
+    step: Step,
+    moved: Arc<AtomicU64>,
+}
+
+/// What woke the session.
+enum Wake {
+    Readable(io::Result<()>),
+    Step(Done),
+    Deadline,
+    Stopped,
+}
+
+impl Control {
+    pub(crate) fn new(
+        stream: TcpStream,
+        shared: Arc<Shared>,
+        place: Place,
+        teller: Teller,
+        stopped: watch::Receiver<bool>,
+    ) -> io::Result<Self> {
+        let plain = |at: SocketAddr| SocketAddr::new(canonical(at.ip()), at.port());
+        let (client, server) = (plain(stream.peer_addr()?), plain(stream.local_addr()?));
+        // Each reply is one write; none may wait for the acknowledgement of the one before.
+        stream.set_nodelay(true)?;
+        // Telnet's Synch arrives in its place among the bytes, not beside them (RFC 959, ABOR).
+        rustix::net::sockopt::set_socket_oobinline(&stream, true)?;
+        rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
+        let session = Session::new(Arc::clone(&shared.policy), client, server, teller.is_heard());
+        Ok(Self {
+            session,
+            stream,
+            client,
+            server,
+            shared,
+            place,
+            teller,
+            stopped,
+            who: None,
+            listener: None,
+            transfer: None,
+            connections: 0,
+            unsent: Vec::new(),
+            input_ended: false,
+        })
+    }
+
+    /// Runs the session to its end.
+    pub(crate) async fn run(mut self) {
+        self.session.handle_opened(self.teller.now());
+        let how = match self.serve().await {
+            Ok(()) => HalfEnd::Fin,
+            Err(_) => HalfEnd::Reset,
+        };
+        // A transfer that is still there goes down with its session, and is told before it.
+        self.transfer = None;
+        let by = if self.input_ended { Party::Client } else { Party::Server };
+        self.teller.tell(What::ControlClosed { by, how });
+    }
+
+    async fn serve(&mut self) -> io::Result<()> {
+        while self.carry_out().await? {
+            let wake = self.wait().await;
+            let now = self.teller.now();
+            match wake {
+                Wake::Readable(ready) => {
+                    ready?;
+                    self.read()?;
+                }
+                Wake::Step(done) => {
+                    let Some(transfer) = &mut self.transfer else { continue };
+                    let id = transfer.id;
+                    match done.next {
+                        Some(step) => transfer.step = step,
+                        None => self.transfer = None,
+                    }
+                    self.session.handle_outcome(now, id, done.outcome);
+                }
+                Wake::Deadline => self.session.handle_timeout(now),
+                Wake::Stopped => self.session.handle_shutdown(now),
+            }
+        }
+        close(&self.stream).await
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let deadline = self
+            .session
+            .deadline()
+            .map(|deadline| Instant::now() + deadline.since(self.teller.now()));
+        let reads = self.session.wants_bytes() && !self.input_ended;
+        tokio::select! {
+            biased;
+            ready = self.stream.readable(), if reads => Wake::Readable(ready),
+            done = step_of(&mut self.transfer), if self.transfer.is_some() => Wake::Step(done),
+            () = until(deadline), if deadline.is_some() => Wake::Deadline,
+            _ = self.stopped.changed() => Wake::Stopped,
+        }
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffer = [0; READ];
+        match self.stream.try_read(&mut buffer) {
+            Ok(0) => {
+                self.input_ended = true;
+                self.session.handle_input_end(self.teller.now());
+            }
+            Ok(n) => {
+                if let Some(transfer) = &self.transfer {
+                    self.session.handle_progress(transfer.moved.load(Ordering::Relaxed));
+                }
+                self.session.handle_bytes(self.teller.now(), &buffer[..n]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                self.input_ended = true;
+                self.session.handle_input_end(self.teller.now());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the machine asks for; `false` when the session is over.
+    async fn carry_out(&mut self) -> io::Result<bool> {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Send(bytes) => self.unsent.extend_from_slice(&bytes),
+                Output::Tap(what) => self.teller.tell(what),
+                Output::Cancel(id) => {
+                    if self.transfer.as_ref().is_some_and(|transfer| transfer.id == id) {
+                        self.transfer = None;
+                    }
+                }
+                Output::Do(id, effect) => {
+                    self.flush().await?;
+                    if let Some(outcome) = self.start(id, effect) {
+                        self.session.handle_outcome(self.teller.now(), id, outcome);
+                    }
+                }
+                Output::Close => {
+                    self.flush().await?;
+                    return Ok(false);
+                }
+            }
+        }
+        self.flush().await?;
+        Ok(true)
+    }
+
+    /// Starts an effect; its outcome, if it is there at once.
+    fn start(&mut self, id: EffectId, effect: Effect) -> Option<Outcome> {
+        match effect {
+            Effect::Authenticate { user, password } => {
+                let account = self.shared.config.accounts.verify(&user, &password);
+                let Some(account) = account else { return Some(Outcome::LoginRefused) };
+                let address = account.anonymous.then_some(self.client.ip());
+                let holder = Holder::new(account.name.as_bytes(), address);
+                self.who = Some((holder, account.rights));
+                self.place.is_known();
+                Some(Outcome::LoggedIn(Box::new(account)))
+            }
+            Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
+            Effect::StopListening => {
+                self.listener = None;
+                None
+            }
+            Effect::Tree(action) => {
+                let (holder, rights) = self.who.as_ref()?;
+                Some(effects::act(&*self.shared.config.storage, holder, *rights, action))
+            }
+            Effect::Transfer(plan) => {
+                self.begin(id, *plan);
+                None
+            }
+        }
+    }
+
+    fn listen(&mut self, ipv4_only: bool) -> Outcome {
+        // The old listener goes first: its port may be the only one.
+        self.listener = None;
+        match Passive::open(self.server.ip(), self.shared.config.passive_ports.as_ref()) {
+            Ok(listener) => {
+                let mut address = listener.address();
+                self.listener = Some(listener);
+                if let (true, Some(public @ IpAddr::V4(_))) =
+                    (ipv4_only, self.shared.config.public_address)
+                {
+                    address.set_ip(public);
+                }
+                Outcome::Listening(address)
+            }
+            Err(error) => Outcome::NotListening(Text::from(error.to_string())),
+        }
+    }
+
+    fn begin(&mut self, id: EffectId, plan: TransferPlan) {
+        let Some((holder, rights)) = self.who.clone() else { return };
+        self.connections += 1;
+        let moved = Arc::new(AtomicU64::new(0));
+        let setting = Setting {
+            storage: Arc::clone(&self.shared.config.storage),
+            holder,
+            rights,
+            client: self.client,
+            server: self.server,
+            conn: self.connections,
+            teller: self.teller.clone(),
+            moved: Arc::clone(&moved),
+            idle_time: self.shared.config.data_idle_time,
+            linger_time: self.shared.config.linger_time,
+        };
+        let step = data::begin(setting, plan, self.listener.take());
+        self.transfer = Some(Transfer { id, step, moved });
+    }
+
+    /// Writes all replies that are due.
+    async fn flush(&mut self) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < self.unsent.len() {
+            match self.stream.try_write(&self.unsent[sent..]) {
+                Ok(n) => sent += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    timeout(WRITE_TIME, self.stream.writable()).await??;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.unsent = Vec::new();
+        Ok(())
+    }
+}
+
+/// Ends our half, and gives the client a moment to read the last reply and end its own: a close over
+/// unread bytes would reset the connection and could take that reply away.
+async fn close(stream: &TcpStream) -> io::Result<()> {
+    rustix::net::shutdown(stream, rustix::net::Shutdown::Write)?;
+    let drain = async {
+        let mut ignored = [0; READ];
+        while stream.async_io(Interest::READABLE, || stream.try_read(&mut ignored)).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whether the client closes in time changes nothing any more.
+    let _ = timeout(CLOSE_TIME, drain).await;
+    Ok(())
+}
+
+async fn step_of(transfer: &mut Option<Transfer>) -> Done {
+    match transfer {
+        Some(transfer) => (&mut transfer.step).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,108 @@
+//! Opening a data connection: dialling the client, and what both ways have in common.
+
+use super::Setting;
+use crate::tap::Teller;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::net::{TcpSocket, TcpStream};
+use wharf_proto::Text;
+use wharf_proto::tap::{HalfEnd, Party, What};
+
+/// An open data connection. Dropped before its end it is reset, so that a cut file can never look whole.
+pub(crate) struct DataConnection {
+    pub(super) stream: TcpStream,
+    conn: u32,
+    teller: Teller,
+    moved: Arc<AtomicU64>,
+    ended: bool,
+}
+
+impl DataConnection {
+    pub(super) fn new(stream: TcpStream, setting: &Setting, opener: Party) -> io::Result<Self> {
+        let plain =
+            |at: SocketAddr| SocketAddr::new(wharf_proto::address::canonical(at.ip()), at.port());
+        let (client, server) = (plain(stream.peer_addr()?), plain(stream.local_addr()?));
+        let (conn, teller) = (setting.conn, setting.teller.clone());
+        teller.tell(What::DataOpened { conn, opener, client, server });
+        Ok(Self { stream, conn, teller, moved: Arc::clone(&setting.moved), ended: false })
+    }
+
+    /// Counts bytes that have moved.
+    pub(super) fn count(&self, bytes: usize) {
+        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many bytes have moved.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// Tells the tap that one half has come to its end in order.
+    pub(super) fn half_ended(&self, by: Party, bytes: u64) {
+        self.teller.tell(What::DataEnded { conn: self.conn, by, bytes, how: HalfEnd::Fin });
+    }
+
+    /// The transfer is whole: no reset is due.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for DataConnection {
+    fn drop(&mut self) {
+        if !self.ended {
+            // If it fails the connection ends with a FIN, as it would have done anyway.
+            let _ = self.stream.set_zero_linger();
+            let (conn, bytes) = (self.conn, self.moved());
+            self.teller.tell(What::DataEnded {
+                conn,
+                by: Party::Server,
+                bytes,
+                how: HalfEnd::Reset,
+            });
+        }
+    }
+}
+
+/// Connects to the client from port L-1, where L is the control port (RFC 959 section 3.2: 20 beside 21), or
+/// from any port where the system does not let us bind that one. The session's timer bounds the wait.
+pub(super) async fn dial(setting: &Setting, to: SocketAddr) -> Result<DataConnection, Text> {
+    let from = SocketAddr::new(setting.server.ip(), setting.server.port().wrapping_sub(1));
+    let any = SocketAddr::new(setting.server.ip(), 0);
+    let stream = match connect(from, to).await {
+        // Another connection of ours holds this pair of ports, or the port is not ours to bind.
+        Err(error) if is_about_our_port(&error) => connect(any, to).await,
+        result => result,
+    };
+    let stream = stream.map_err(|error| Text::from(format!("{to}: {}", plain_words(&error))))?;
+    DataConnection::new(stream, setting, Party::Server).map_err(|error| error.to_string().into())
+}
+
+async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(from)?;
+    socket.connect(to).await
+}
+
+fn is_about_our_port(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse
+            | io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::PermissionDenied
+    )
+}
+
+/// The system's reason in words that belong in a reply.
+pub(super) fn plain_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
+        io::ErrorKind::BrokenPipe => "the connection was closed".to_owned(),
+        io::ErrorKind::TimedOut => "no answer".to_owned(),
+        _ => error.to_string(),
+    }
+}

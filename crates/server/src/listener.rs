@@ -1,0 +1,140 @@
+//! Listeners: binding, accepting, limits, and the end of the server.
+
+use crate::config::Config;
+use crate::control::{Control, Shared};
+use crate::limits::Limits;
+use crate::tap::{Tap, Teller};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use wharf_proto::address::canonical;
+use wharf_proto::tap::SessionId;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// How long to wait before accepting again after the system refused (no descriptors left, say).
+const RECOVER: Duration = Duration::from_millis(100);
+
+/// How long sessions may take to end when the server does.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A server that is bound and not yet running.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    shared: Arc<Shared>,
+    limits: Arc<Limits>,
+    taps: Arc<[Arc<dyn Tap>]>,
+}
+
+impl Server {
+    /// Opens the listeners. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// What the system reports, with the address that it is about.
+    pub fn bind(config: Config, taps: Vec<Arc<dyn Tap>>) -> io::Result<Self> {
+        let listeners = config.listen.iter().map(|address| {
+            listen(*address).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+            })
+        });
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let limits = Limits::new(config.sessions, config.strangers_per_address);
+        let shared = Arc::new(Shared::new(config));
+        Ok(Self { listeners, shared, limits, taps: taps.into() })
+    }
+
+    /// Where it listens, in the order of the configuration, ports filled in.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Serves until `stop` is ready; then tells every session so, and returns when they have ended, or
+    /// after a few seconds.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (stopping, stopped) = watch::channel(false);
+        let origin = Instant::now();
+        let number = Arc::new(AtomicU64::new(0));
+        let mut accepting = JoinSet::new();
+        for listener in self.listeners {
+            let acceptor = Acceptor {
+                listener,
+                shared: Arc::clone(&self.shared),
+                limits: Arc::clone(&self.limits),
+                taps: Arc::clone(&self.taps),
+                number: Arc::clone(&number),
+                origin,
+                stopped: stopped.clone(),
+            };
+            accepting.spawn(acceptor.run());
+        }
+        drop(stopped);
+        stop.await;
+        // There is always a receiver here: the acceptors hold one each until they have seen this.
+        let _ = stopping.send(true);
+        let _ = tokio::time::timeout(FAREWELL, stopping.closed()).await;
+        accepting.shutdown().await;
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    if address.ip().is_unspecified() && address.is_ipv6() {
+        // [::] takes IPv4 as well, whatever the system's default is.
+        socket2::SockRef::from(&socket).set_only_v6(false)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// One listener's loop.
+struct Acceptor {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    limits: Arc<Limits>,
+    taps: Arc<[Arc<dyn Tap>]>,
+    number: Arc<AtomicU64>,
+    origin: Instant,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Acceptor {
+    async fn run(mut self) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = self.stopped.changed() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(RECOVER).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let Some(place) = self.limits.enter(canonical(peer.ip())) else {
+            // One short write into an empty buffer; if even that fails, the close says enough.
+            let _ = stream.try_write(b"421 Too many sessions; please come back later.\r\n");
+            tracing::warn!(%peer, "too many sessions");
+            return;
+        };
+        let session = SessionId(self.number.fetch_add(1, Ordering::Relaxed) + 1);
+        let teller = Teller { session, origin: self.origin, taps: Arc::clone(&self.taps) };
+        match Control::new(stream, Arc::clone(&self.shared), place, teller, self.stopped.clone()) {
+            Ok(control) => drop(tokio::spawn(control.run())),
+            Err(error) => {
+                tracing::debug!(%peer, %error, "the connection broke before the greeting")
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Storage: where files are, behind one trait.
+//!
+//! A storage names entries by [`VirtualPath`], so no name can lead outside it before the storage has even
+//! looked; how it holds that line against links and races is its own affair. Calls may block for as long as
+//! a local disk takes. It does not know rights, sessions or sockets: who may do what is decided before.
+
+pub mod local;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use wharf_proto::listing::{Entry, EntryRef};
+use wharf_proto::path::VirtualPath;
+use wharf_proto::server::{Fault, StoreAt};
+
+/// A tree of files and folders.
+pub trait Storage: Send + Sync {
+    /// The facts of one entry; links inside the tree are followed. The entry's name is the path's last part.
+    ///
+    /// # Errors
+    /// [`Fault`], here and below, says why not.
+    fn facts(&self, path: &VirtualPath) -> Result<Entry, Fault>;
+
+    /// Whether this is a folder that may be entered.
+    fn enter(&self, path: &VirtualPath) -> Result<(), Fault>;
+
+    /// Whether there is anything of this name; a link that leads nowhere is something.
+    fn find(&self, path: &VirtualPath) -> Result<(), Fault>;
+
+    /// Makes a folder.
+    fn make_folder(&self, path: &VirtualPath) -> Result<(), Fault>;
+
+    /// Removes an empty folder.
+    fn remove_folder(&self, path: &VirtualPath) -> Result<(), Fault>;
+
+    /// Deletes what is not a folder; of a link, the link.
+    fn delete(&self, path: &VirtualPath) -> Result<(), Fault>;
+
+    /// Renames, in place of a file of the new name.
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault>;
+
+    /// Opens a file for reading.
+    fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault>;
+
+    /// How many bytes a file has; for the holder of an unfinished upload of that name, the upload's.
+    fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault>;
+
+    /// Opens an upload. Nothing is visible under `path` before [`Upload::complete`].
+    fn write(
+        &self,
+        path: &VirtualPath,
+        at: StoreAt,
+        holder: &Holder,
+    ) -> Result<Box<dyn Upload>, Fault>;
+
+    /// Opens a folder to list it, or one file to list that alone. `follow`: tell what links lead to.
+    fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault>;
+}
+
+/// A file open for reading.
+pub trait Source: Send + Sync {
+    /// Its size when it was opened.
+    fn size(&self) -> u64;
+
+    /// Its descriptor, where the kernel can read from it.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Reads into `buffer` from `offset` on; 0 is the end.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+/// An upload under way. Dropping it keeps what has come, for the same holder to go on with.
+pub trait Upload: Send {
+    /// Writes all of `bytes` behind what is there.
+    ///
+    /// # Errors
+    /// [`Fault`]; what was written before stays.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// Puts the upload under its name, in place of what had that name, in one step.
+    ///
+    /// # Errors
+    /// [`Fault`]; the upload is kept then.
+    fn complete(self: Box<Self>) -> Result<(), Fault>;
+}
+
+/// A folder being listed.
+pub trait Folder: Send {
+    /// Whether it is a folder, and not a single file.
+    fn is_folder(&self) -> bool;
+
+    /// Shows the next entries to `each`, some at a time and in no order; `false` when there are no more.
+    /// An entry that cannot be looked at is left out, and never ends the listing.
+    ///
+    /// # Errors
+    /// [`Fault`] where the folder itself cannot be read on.
+    fn read(&mut self, each: &mut dyn FnMut(&EntryRef<'_>)) -> Result<bool, Fault>;
+}
+
+/// Whose an unfinished upload is: nobody else sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder(Vec<u8>);
+
+impl Holder {
+    /// The holder of this name. Anonymous sessions have their address as well, since they share a name.
+    pub fn new(name: &[u8], address: Option<std::net::IpAddr>) -> Self {
+        let mut bytes = name.to_vec();
+        if let Some(address) = address {
+            bytes.push(0);
+            bytes.extend_from_slice(address.to_string().as_bytes());
+        }
+        Self(bytes)
+    }
+
+    /// The bytes that tell holders apart.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}

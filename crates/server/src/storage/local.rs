@@ -1,0 +1,268 @@
+//! A folder of this machine as storage.
+//!
+//! Every path is resolved by the kernel beneath a handle of the root (openat2 with RESOLVE_BENEATH): `..`,
+//! absolute links, links that lead out, and folders swapped for links while we look all end in a refusal,
+//! never outside. Names are changed only through a handle of their parent folder, never by whole path.
+//! Uploads are in `local/partial.rs`, listings in `local/folder.rs`.
+
+mod folder;
+mod partial;
+
+use super::{Folder, Holder, Source, Storage, Upload};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use wharf_proto::Text;
+use wharf_proto::listing::{Entry, EntryRef, Kind, Unique};
+use wharf_proto::path::VirtualPath;
+use wharf_proto::server::{Fault, StoreAt};
+use wharf_proto::time::Timestamp;
+
+/// A folder of this machine.
+#[derive(Clone, Debug)]
+pub struct LocalFolder {
+    root: Arc<OwnedFd>,
+}
+
+impl LocalFolder {
+    /// Opens the folder at `root`.
+    ///
+    /// # Errors
+    /// What the system reports: no such folder, not a folder, no permission, or a kernel before Linux 5.6,
+    /// which has no openat2.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(root, flags, Mode::empty())?;
+        beneath(root.as_fd(), b".", OFlags::PATH).map_err(|errno| match errno {
+            Errno::NOSYS => io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this kernel has no openat2 (Linux 5.6 or newer is needed)",
+            ),
+            other => other.into(),
+        })?;
+        Ok(Self { root: Arc::new(root) })
+    }
+
+    fn open_path(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd, Fault> {
+        if path.name().is_some_and(partial::is_reserved) {
+            return Err(Fault::NotFound);
+        }
+        beneath(self.root.as_fd(), or_dot(path.relative()), flags).map_err(fault)
+    }
+
+    /// A handle of the parent folder, and the name in it.
+    fn parent<'p>(&self, path: &'p VirtualPath) -> Result<(OwnedFd, &'p [u8]), Fault> {
+        let name = path.name().ok_or(Fault::Denied)?;
+        if partial::is_reserved(name) {
+            return Err(Fault::Name);
+        }
+        let parent = path.parent();
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let folder = beneath(self.root.as_fd(), or_dot(parent.relative()), flags).map_err(fault)?;
+        Ok((folder, name))
+    }
+}
+
+impl Storage for LocalFolder {
+    fn facts(&self, path: &VirtualPath) -> Result<Entry, Fault> {
+        let handle = self.open_path(path, OFlags::PATH)?;
+        let stat = rustix::fs::fstat(&handle).map_err(fault)?;
+        let entry = entry_of(path.name().unwrap_or(b"/"), &stat, kind_of(&stat));
+        Ok(owned(&entry))
+    }
+
+    fn enter(&self, path: &VirtualPath) -> Result<(), Fault> {
+        let handle = self.open_path(path, OFlags::PATH | OFlags::DIRECTORY)?;
+        rustix::fs::accessat(&handle, ".", rustix::fs::Access::EXEC_OK, AtFlags::EACCESS)
+            .map_err(fault)
+    }
+
+    fn find(&self, path: &VirtualPath) -> Result<(), Fault> {
+        let (parent, name) = self.parent(path)?;
+        rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+        Ok(())
+    }
+
+    fn make_folder(&self, path: &VirtualPath) -> Result<(), Fault> {
+        let (parent, name) = self.parent(path)?;
+        rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o777)).map_err(fault)
+    }
+
+    fn remove_folder(&self, path: &VirtualPath) -> Result<(), Fault> {
+        let (parent, name) = self.parent(path)?;
+        let remove = || rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR);
+        match remove() {
+            // Unfinished uploads that have expired are nobody's any more, but they fill the folder.
+            Err(Errno::NOTEMPTY) => {
+                self.list(path, false)?.read(&mut |_| ())?;
+                remove().map_err(fault)
+            }
+            result => result.map_err(fault),
+        }
+    }
+
+    fn delete(&self, path: &VirtualPath) -> Result<(), Fault> {
+        let (parent, name) = self.parent(path)?;
+        rustix::fs::unlinkat(parent, name, AtFlags::empty()).map_err(fault)
+    }
+
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault> {
+        let (from_parent, from_name) = self.parent(from)?;
+        let (to_parent, to_name) = self.parent(to)?;
+        rustix::fs::renameat(from_parent, from_name, to_parent, to_name).map_err(fault)
+    }
+
+    fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault> {
+        // NONBLOCK: a fifo in the tree shall not hold the session.
+        let handle = self.open_path(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let stat = rustix::fs::fstat(&handle).map_err(fault)?;
+        match kind_of(&stat) {
+            Kind::File => {
+                Ok(Box::new(LocalFile { file: File::from(handle), size: size_of(&stat) }))
+            }
+            Kind::Folder | Kind::Link { .. } | Kind::Other => Err(Fault::NotAFile),
+        }
+    }
+
+    fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault> {
+        let (parent, name) = self.parent(path)?;
+        if let Some(bytes) = partial::size(parent.as_fd(), name, holder) {
+            return Ok(bytes);
+        }
+        Ok(self.read(path)?.size())
+    }
+
+    fn write(
+        &self,
+        path: &VirtualPath,
+        at: StoreAt,
+        holder: &Holder,
+    ) -> Result<Box<dyn Upload>, Fault> {
+        let (parent, name) = self.parent(path)?;
+        let target = match self.read(path) {
+            Ok(source) => Some(source),
+            Err(Fault::NotFound) => None,
+            // It may be replaced without being readable; only what it is decides.
+            Err(Fault::Denied) if at == StoreAt::Start => None,
+            Err(fault) => return Err(fault),
+        };
+        Ok(Box::new(partial::Partial::open(parent, name, at, holder, target.as_deref())?))
+    }
+
+    fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault> {
+        let handle = self.open_path(path, OFlags::PATH)?;
+        let stat = rustix::fs::fstat(&handle).map_err(fault)?;
+        if kind_of(&stat) != Kind::Folder {
+            return Ok(Box::new(folder::Single::new(self.facts(path)?)));
+        }
+        let handle = self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let links = follow.then(|| (self.clone(), path.clone()));
+        Ok(Box::new(folder::Listing::new(handle, links)))
+    }
+}
+
+/// A local file open for reading.
+struct LocalFile {
+    file: File,
+    size: u64,
+}
+
+impl Source for LocalFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.file.as_fd())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+}
+
+/// The one door by which a path of the tree is opened.
+fn beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    // EAGAIN: a rename or a mount raced with the resolution; the kernel asks to try again.
+    let attempt =
+        || rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+    (0..8)
+        .find_map(|_| {
+            attempt().map_or_else(|e| (e != Errno::AGAIN).then_some(Err(e)), |fd| Some(Ok(fd)))
+        })
+        .unwrap_or(Err(Errno::AGAIN))
+}
+
+fn or_dot(path: &[u8]) -> &[u8] {
+    if path.is_empty() { b"." } else { path }
+}
+
+fn kind_of(stat: &Stat) -> Kind<&'static [u8]> {
+    match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+        rustix::fs::FileType::RegularFile => Kind::File,
+        rustix::fs::FileType::Directory => Kind::Folder,
+        rustix::fs::FileType::Symlink => Kind::Link { target: None },
+        _ => Kind::Other,
+    }
+}
+
+fn size_of(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}
+
+fn entry_of<'e>(name: &'e [u8], stat: &Stat, kind: Kind<&'e [u8]>) -> EntryRef<'e> {
+    let mut entry = Entry::new(name, kind);
+    entry.size = Some(size_of(stat));
+    entry.modified = Some(modified_of(stat));
+    entry.mode = Some(stat.st_mode);
+    entry.links = Some(stat.st_nlink);
+    entry.unique = Some(Unique::Node { device: stat.st_dev, inode: stat.st_ino });
+    entry
+}
+
+fn modified_of(stat: &Stat) -> Timestamp {
+    Timestamp::new(stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0))
+}
+
+fn owned(entry: &EntryRef<'_>) -> Entry {
+    let kind = match entry.kind {
+        Kind::File => Kind::File,
+        Kind::Folder => Kind::Folder,
+        Kind::Link { target } => Kind::Link { target: target.map(<[u8]>::to_vec) },
+        Kind::Other => Kind::Other,
+    };
+    let mut copy = Entry::new(entry.name.to_vec(), kind);
+    (copy.size, copy.modified, copy.mode) = (entry.size, entry.modified, entry.mode);
+    copy.links = entry.links;
+    if let Some(Unique::Node { device, inode }) = entry.unique {
+        copy.unique = Some(Unique::Node { device, inode });
+    }
+    copy
+}
+
+/// What an error of the system means for the client.
+fn fault(errno: Errno) -> Fault {
+    match errno {
+        Errno::NOENT => Fault::NotFound,
+        Errno::EXIST => Fault::Exists,
+        Errno::NOTDIR => Fault::NotAFolder,
+        Errno::ISDIR => Fault::NotAFile,
+        Errno::NOTEMPTY => Fault::NotEmpty,
+        // XDEV and LOOP: the way leads out of the tree, or round in it.
+        Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::XDEV | Errno::LOOP => Fault::Denied,
+        Errno::NAMETOOLONG | Errno::INVAL => Fault::Name,
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => Fault::Full,
+        Errno::AGAIN | Errno::BUSY | Errno::TXTBSY => Fault::Busy,
+        other => Fault::System(Text::from(io::Error::from(other).to_string())),
+    }
+}
+
+fn io_fault(error: &io::Error) -> Fault {
+    Errno::from_io_error(error).map_or_else(|| Fault::System(Text::from(error.to_string())), fault)
+}

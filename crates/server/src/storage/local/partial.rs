@@ -1,0 +1,194 @@
+//! Uploads: what comes goes into a hidden file beside the target, and takes the target's name when it is
+//! complete.
+//!
+//! The hidden file's name is made of the holder and the target's name, so that only the same holder finds
+//! it again to go on with (SIZE, REST, APPE). It is locked while it is written; a second writer is turned
+//! away. One that nobody has gone on with for a day is removed when its folder is next listed or written to.
+
+use super::super::{Holder, Source, Upload};
+use super::{fault, io_fault, modified_of, size_of};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wharf_proto::server::{Fault, StoreAt};
+
+const PREFIX: &[u8] = b".wharf-";
+const SUFFIX: &[u8] = b".part";
+
+/// How long an unfinished upload is kept.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How much of an old version is copied at a time where the kernel cannot share its blocks.
+const COPY: usize = 256 * 1024;
+
+/// Whether a name is one of ours, and so no client's to use or to see.
+pub(super) fn is_reserved(name: &[u8]) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// Removes an unfinished upload that nobody has gone on with in time.
+pub(super) fn remove_if_expired(folder: &OwnedFd, name: &[u8], stat: &Stat) {
+    if is_expired(stat) {
+        // It may have gone already; then there is nothing left to do.
+        let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+    }
+}
+
+fn is_expired(stat: &Stat) -> bool {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let written = Duration::from_secs(u64::try_from(modified_of(stat).seconds()).unwrap_or(0));
+    age.saturating_sub(written) > KEPT
+}
+
+fn name_of(target: &[u8], holder: &Holder) -> Vec<u8> {
+    let digest = Sha256::new()
+        .chain_update((holder.as_bytes().len() as u64).to_be_bytes())
+        .chain_update(holder.as_bytes())
+        .chain_update(target)
+        .finalize();
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    [PREFIX, hex.as_bytes(), SUFFIX].concat()
+}
+
+/// The size of the holder's unfinished upload of this name, if there is one.
+pub(super) fn size(folder: BorrowedFd<'_>, target: &[u8], holder: &Holder) -> Option<u64> {
+    let name = name_of(target, holder);
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    (!is_expired(&stat)).then(|| size_of(&stat))
+}
+
+/// An upload under way.
+pub(super) struct Partial {
+    folder: OwnedFd,
+    name: Vec<u8>,
+    target: Vec<u8>,
+    file: File,
+    completed: bool,
+}
+
+impl Partial {
+    /// Opens the holder's upload of `target`, placed to write at `at`. `old` is the present version.
+    pub(super) fn open(
+        folder: OwnedFd,
+        target: &[u8],
+        at: StoreAt,
+        holder: &Holder,
+        old: Option<&dyn Source>,
+    ) -> Result<Self, Fault> {
+        let name = name_of(target, holder);
+        let file = open_locked(folder.as_fd(), &name)?;
+        let mut upload = Self { folder, name, target: target.to_vec(), file, completed: false };
+        upload.place(at, old)?;
+        Ok(upload)
+    }
+
+    fn place(&mut self, at: StoreAt, old: Option<&dyn Source>) -> Result<(), Fault> {
+        let stat = rustix::fs::fstat(&self.file).map_err(fault)?;
+        let here = if is_expired(&stat) { 0 } else { size_of(&stat) };
+        let old_size = old.map_or(0, Source::size);
+        let start = match at {
+            StoreAt::Start => 0,
+            StoreAt::End if here > 0 => here,
+            StoreAt::End => old_size,
+            StoreAt::Offset(offset) if here > 0 && offset <= here => offset,
+            StoreAt::Offset(offset) if here == 0 && offset <= old_size => offset,
+            StoreAt::Offset(_) => return Err(Fault::Offset),
+        };
+        self.file.set_len(start.min(here)).map_err(|error| io_fault(&error))?;
+        if let Some(old) = old
+            && start > here
+        {
+            self.copy(old, start)?;
+        }
+        self.file.seek(SeekFrom::Start(start)).map_err(|error| io_fault(&error))?;
+        Ok(())
+    }
+
+    /// Copies the first `bytes` of the old version; the file system shares the blocks where it can.
+    fn copy(&self, old: &dyn Source, bytes: u64) -> Result<(), Fault> {
+        let mut done = 0;
+        if let Some(descriptor) = old.descriptor() {
+            while done < bytes {
+                let (mut from, mut to) = (done, done);
+                let want = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(1 << 30);
+                let copied = rustix::fs::copy_file_range(
+                    descriptor,
+                    Some(&mut from),
+                    &self.file,
+                    Some(&mut to),
+                    want,
+                );
+                match copied {
+                    Ok(0) | Err(_) => break,
+                    Ok(n) => done += n as u64,
+                }
+            }
+        }
+        let mut buffer = vec![0; COPY];
+        while done < bytes {
+            let want = usize::try_from(bytes - done).unwrap_or(COPY).min(COPY);
+            let n = old.read_at(&mut buffer[..want], done).map_err(|error| io_fault(&error))?;
+            if n == 0 {
+                return Err(Fault::Offset);
+            }
+            self.file.write_all_at(&buffer[..n], done).map_err(|error| io_fault(&error))?;
+            done += n as u64;
+        }
+        Ok(())
+    }
+}
+
+impl Upload for Partial {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.file.write_all(bytes).map_err(|error| io_fault(&error))
+    }
+
+    fn complete(mut self: Box<Self>) -> Result<(), Fault> {
+        let old = rustix::fs::statat(&self.folder, &self.target, AtFlags::SYMLINK_NOFOLLOW);
+        if let Ok(old) = old
+            && rustix::fs::FileType::from_raw_mode(old.st_mode).is_file()
+        {
+            // A new version keeps the permissions of the old one, where we may set them.
+            let _ = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(old.st_mode & 0o7777));
+        }
+        rustix::fs::renameat(&self.folder, &self.name, &self.folder, &self.target)
+            .map_err(fault)?;
+        self.completed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let empty = self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        if !self.completed && empty {
+            // An upload of which nothing came leaves nothing behind; if this fails, it expires.
+            let _ = rustix::fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
+        }
+    }
+}
+
+/// Opens and locks the hidden file, and makes sure that it still has its name: between opening and
+/// locking, another session may have completed or removed it.
+fn open_locked(folder: BorrowedFd<'_>, name: &[u8]) -> Result<File, Fault> {
+    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for _ in 0..8 {
+        let file =
+            rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o666)).map_err(fault)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|errno| if errno == Errno::WOULDBLOCK { Fault::Busy } else { fault(errno) })?;
+        let ours = rustix::fs::fstat(&file).map_err(fault)?;
+        match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(named) if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino) => {
+                return Ok(File::from(file));
+            }
+            _ => {}
+        }
+    }
+    Err(Fault::Busy)
+}
