@@ -1,0 +1,115 @@
+//! ABOR, STAT, NOOP and QUIT while a transfer runs, over real sockets.
+
+use crate::raw::{Raw, Running};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// A download that cannot end, because the client does not read it: far more than socket buffers hold.
+fn stuck(server: &Running) -> (Raw, TcpStream) {
+    let file = std::fs::File::create(server.path().join("big")).unwrap();
+    file.set_len(1 << 30).unwrap();
+    let mut bob = server.bob();
+    let data = bob.passive();
+    bob.command("RETR big", 125);
+    (bob, data)
+}
+
+fn is_reset(mut data: TcpStream) -> bool {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match data.read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+#[test]
+fn abor_breaks_a_running_transfer_off_with_426_then_226_and_a_reset() {
+    let server = Running::new();
+    let (mut bob, data) = stuck(&server);
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+    assert!(is_reset(data), "a cut file must not look whole");
+    bob.command("NOOP", 200);
+}
+
+#[test]
+fn abor_behind_a_telnet_synch_is_understood() {
+    let server = Running::new();
+    let (mut bob, _data) = stuck(&server);
+    bob.bytes(&[0xff, 0xf4, 0xff]);
+    let urgent = socket2::SockRef::from(&bob.control);
+    urgent.send_out_of_band(&[0xf2]).unwrap();
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+}
+
+#[test]
+fn abor_while_the_data_connection_is_awaited_frees_the_session() {
+    let server = Running::new();
+    server.write("f", "x");
+    let mut bob = server.bob();
+    bob.pasv();
+    bob.command("RETR f", 150);
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+    assert_eq!(bob.fetch("RETR f"), b"x");
+    bob.command("ABOR", 226);
+}
+
+#[test]
+fn stat_and_noop_are_answered_at_once_and_other_commands_wait() {
+    let server = Running::new();
+    let (mut bob, data) = stuck(&server);
+    bob.command("NOOP", 200);
+    let state = bob.command("STAT", 211);
+    assert!(state.contains("RETR is running"), "{state}");
+    bob.send("PWD");
+    bob.send("QUIT");
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+    bob.expect(257);
+    bob.expect(221);
+    assert!(bob.is_closed());
+    drop(data);
+}
+
+#[test]
+fn quit_during_a_transfer_lets_it_end() {
+    let server = Running::new();
+    server.write("f", vec![7; 3 << 20]);
+    let mut bob = server.bob();
+    let mut data = bob.passive();
+    bob.command("RETR f", 125);
+    bob.send("QUIT");
+    let mut bytes = Vec::new();
+    data.read_to_end(&mut bytes).unwrap();
+    drop(data);
+    assert_eq!(bytes.len(), 3 << 20);
+    bob.expect(226);
+    bob.expect(221);
+}
+
+#[test]
+fn a_client_that_resets_a_download_gets_426_and_no_226() {
+    let server = Running::new();
+    let (mut bob, data) = stuck(&server);
+    socket2::SockRef::from(&data).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(data);
+    bob.expect(426);
+}
+
+#[test]
+fn a_control_connection_that_dies_takes_its_transfer_with_it() {
+    let server = Running::new();
+    let (mut bob, data) = stuck(&server);
+    bob.control.flush().unwrap();
+    drop(bob);
+    assert!(is_reset(data));
+}

@@ -1,0 +1,90 @@
+//! What a stranger can use up, and what bad input does.
+
+use crate::raw::{Raw, Running};
+use std::time::Duration;
+
+#[test]
+fn strangers_are_bounded_by_address_and_get_a_421() {
+    let server = Running::with(|config| config.strangers_per_address = 2);
+    let (first, _second) = (server.connect(), server.connect());
+    let mut third = Raw::connect(server.at);
+    third.expect(421);
+    assert!(third.is_closed());
+    drop(first);
+    server.wait_for(|what| matches!(what, wharf_proto::tap::What::ControlClosed { .. }));
+    let mut fourth = Raw::connect(server.at);
+    let (code, _) = fourth.reply();
+    assert!([220, 421].contains(&code));
+}
+
+#[test]
+fn a_session_without_a_login_is_closed_in_time() {
+    let server = Running::with(|config| config.policy.login_time = Duration::from_millis(50));
+    let mut raw = server.connect();
+    raw.expect(421);
+    assert!(raw.is_closed());
+}
+
+#[test]
+fn an_idle_session_is_closed_in_time() {
+    let server = Running::with(|config| config.policy.idle_time = Duration::from_millis(50));
+    let mut raw = server.anonymous();
+    raw.expect(421);
+    assert!(raw.is_closed());
+}
+
+#[test]
+fn a_megabyte_without_a_line_end_costs_one_reply_and_no_memory() {
+    let server = Running::new();
+    let mut raw = server.connect();
+    raw.bytes(&vec![b'a'; 1 << 20]);
+    raw.expect(500);
+    raw.bytes(b"\r\nNOOP\r\n");
+    raw.expect(200);
+}
+
+#[test]
+fn odd_bytes_get_a_clear_reply_and_leave_the_session_intact() {
+    let server = Running::new();
+    let mut raw = server.bob();
+    for line in [
+        &b"\r\n"[..],
+        b"\0\r\n",
+        b"\x80\xfe\xc0\r\n",
+        b"GET / HTTP/1.1\r\n",
+        b"NO\rOP\r\n",
+        b" \t \r\n",
+        b"RETRX y\r\n",
+        b"\xc3\x28 x\r\n",
+    ] {
+        raw.bytes(line);
+        raw.expect(500);
+    }
+    for line in [
+        "REST 9223372036854775808",
+        "REST -1",
+        "REST 1 2",
+        "PORT 1,2,3,4,5",
+        "EPRT |1|x|1|",
+        "PWD x",
+    ] {
+        raw.command(line, 501);
+    }
+    raw.command("REST 9223372036854775807", 350);
+    raw.pasv();
+    raw.command("RETR nothing", 550);
+    raw.command("CWD \u{1b}[31m", 550);
+    raw.command("NOOP", 200);
+}
+
+#[test]
+fn too_many_commands_before_a_login_end_the_session() {
+    let server = Running::new();
+    let mut raw = server.connect();
+    let limit = 50;
+    for _ in 0..limit {
+        raw.command("NOOP", 200);
+    }
+    raw.command("NOOP", 421);
+    assert!(raw.is_closed());
+}

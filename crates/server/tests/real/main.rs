@@ -1,0 +1,15 @@
+//! The server over real sockets: one file a feature, all in one test binary.
+//!
+//! The client here is plain blocking sockets and asserts on exact reply codes; it shares no code with the
+//! server, so that a mistake in the protocol crate cannot hide itself.
+
+mod abort;
+mod active;
+mod confinement;
+mod limits;
+mod listing;
+mod login;
+mod passive;
+mod raw;
+mod text_type;
+mod upload;

@@ -1,0 +1,158 @@
+//! STOR, APPE and REST: a name shows a file only when the file is whole.
+
+use crate::raw::Running;
+use std::io::Write;
+use std::net::Shutdown;
+use wharf_proto::tap::{HalfEnd, What};
+
+fn broken_upload(server: &Running, command: &str, bytes: &[u8]) {
+    let mut raw = server.bob();
+    let mut data = raw.passive();
+    raw.command(command, 125);
+    data.write_all(bytes).unwrap();
+    // The control connection dies with the transfer under way.
+    server.wait_for(|what| matches!(what, What::DataOpened { .. }));
+    wait_for_partial(server, bytes.len() as u64);
+    raw.control.shutdown(Shutdown::Both).unwrap();
+    server.wait_for(|what| matches!(what, What::DataEnded { how: HalfEnd::Reset, .. }));
+    server.events.lock().unwrap().clear();
+}
+
+fn wait_for_partial(server: &Running, size: u64) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let there = || {
+        std::fs::read_dir(server.path()).unwrap().any(|entry| {
+            let entry = entry.unwrap();
+            let hidden = entry.file_name().to_string_lossy().starts_with(".wharf-");
+            hidden && entry.metadata().is_ok_and(|metadata| metadata.len() == size)
+        })
+    };
+    while !there() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_whole_upload_takes_the_name_and_keeps_the_permissions_of_the_old_version() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Running::new();
+    server.write("f", "old");
+    let mode = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(server.path().join("f"), mode).unwrap();
+    server.bob().store("STOR f", b"new content");
+    assert_eq!(server.read("f"), b"new content");
+    let mode = std::fs::metadata(server.path().join("f")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn a_broken_upload_leaves_the_old_version_and_its_holder_can_go_on() {
+    let server = Running::new();
+    server.write("f", "old version");
+    broken_upload(&server, "STOR f", b"first ");
+    assert_eq!(server.read("f"), b"old version");
+
+    let mut eve = server.login("eve", "secret");
+    eve.command("TYPE I", 200);
+    assert_eq!(eve.command("SIZE f", 213), "11");
+    let listed = String::from_utf8(eve.fetch("NLST")).unwrap();
+    assert_eq!(listed, "f\r\n");
+    let reserved = server.names().into_iter().find(|name| name.starts_with(".wharf-")).unwrap();
+    eve.pasv();
+    eve.command(&format!("RETR {reserved}"), 550);
+    eve.command(&format!("DELE {reserved}"), 550);
+
+    let mut bob = server.bob();
+    assert_eq!(bob.command("SIZE f", 213), "6");
+    bob.command("REST 6", 350);
+    bob.store("STOR f", b"second");
+    assert_eq!(server.read("f"), b"first second");
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn appe_goes_on_with_a_broken_upload_or_adds_to_the_file() {
+    let server = Running::new();
+    broken_upload(&server, "STOR f", b"one ");
+    server.bob().store("APPE f", b"two ");
+    assert_eq!(server.read("f"), b"one two ");
+    server.bob().store("APPE f", b"three");
+    assert_eq!(server.read("f"), b"one two three");
+    server.bob().store("APPE new", b"x");
+    assert_eq!(server.read("new"), b"x");
+}
+
+#[test]
+fn rest_before_stor_keeps_the_start_of_a_whole_file() {
+    let server = Running::new();
+    server.write("f", "0123456789");
+    let mut bob = server.bob();
+    bob.command("REST 4", 350);
+    bob.store("STOR f", b"abc");
+    assert_eq!(server.read("f"), b"0123abc");
+    bob.command("REST 99", 350);
+    bob.pasv();
+    bob.command("STOR f", 554);
+    assert_eq!(server.read("f"), b"0123abc");
+}
+
+#[test]
+fn a_second_writer_is_turned_away_while_the_first_goes_on() {
+    let server = Running::new();
+    let mut first = server.bob();
+    let mut data = first.passive();
+    first.command("STOR f", 125);
+    let mut second = server.bob();
+    second.pasv();
+    second.command("STOR f", 450);
+    data.write_all(b"mine").unwrap();
+    drop(data);
+    first.expect(226);
+    assert_eq!(server.read("f"), b"mine");
+}
+
+#[test]
+fn what_cannot_be_stored_is_refused_and_leaves_nothing() {
+    let server = Running::new();
+    std::fs::create_dir(server.path().join("d")).unwrap();
+    let mut bob = server.bob();
+    for (command, code) in [
+        ("STOR d", 553),
+        ("STOR missing/x", 553),
+        ("STOR /", 553),
+        ("STOR .wharf-00000000000000000000000000000000.part", 553),
+        ("STOR a\0b", 553),
+    ] {
+        bob.pasv();
+        bob.command(command, code);
+    }
+    assert_eq!(server.names(), ["d"]);
+    // A name that the client sends with a data connection that then never brings a byte.
+    let at = bob.pasv();
+    bob.command("STOR empty", 150);
+    drop(std::net::TcpStream::connect(at).unwrap());
+    bob.expect(226);
+    assert_eq!(server.read("empty"), b"");
+}
+
+#[test]
+fn files_and_folders_are_made_renamed_and_removed() {
+    let server = Running::new();
+    let mut bob = server.bob();
+    assert!(bob.command("MKD my \"folder\"", 257).starts_with("\"/my \"\"folder\"\"\" "));
+    bob.command("MKD my \"folder\"", 550);
+    bob.command("CWD my \"folder\"", 250);
+    bob.store("STOR ファイル", b"x");
+    bob.command("RNFR ファイル", 350);
+    bob.command("RNTO ../moved", 250);
+    bob.command("RNTO again", 503);
+    bob.command("RNFR nothing", 550);
+    bob.command("CDUP", 250);
+    bob.command("RMD moved", 550);
+    bob.command("DELE my \"folder\"", 550);
+    bob.command("RMD my \"folder\"", 250);
+    bob.command("DELE moved", 250);
+    assert!(server.names().is_empty());
+}
