@@ -9,6 +9,12 @@
 //! nobody saw: each row says whether it was [seen, inferred or drawn for completeness](Provenance).
 #![forbid(unsafe_code)]
 
+mod acks;
+pub mod reference;
+mod row;
 pub mod width;
 
+pub use acks::with_acks;
+pub use reference::{Alignment, align};
+pub use row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
 pub use width::Ambiguous;

@@ -1,0 +1,161 @@
+//! A row of the ladder: one packet, line or remark, and how we know of it.
+//!
+//! Rows are what every source makes (the tap today, captures later) and what every renderer reads. This
+//! file does not decide which rows a session has; that is `model.rs`.
+
+use std::net::SocketAddr;
+use wharf_proto::tap::{HalfEnd, Party, Timer};
+use wharf_proto::{Moment, Text, Verb};
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its number, from 1. Hidden rows keep theirs, so that folding never renumbers.
+    pub no: u32,
+    /// When, where somebody told: a row drawn for completeness has no time. A row inferred from a later
+    /// event has that event's time.
+    pub at: Option<Moment>,
+    /// On which connection.
+    pub channel: Channel,
+    /// Who sent it; for a [`Packet::Note`], who tells.
+    pub from: Party,
+    /// The ports of its connection.
+    pub ports: Ports,
+    /// What it is.
+    pub packet: Packet,
+    /// The verb it belongs to: a command's own, the one a reply answers, the one that a data connection
+    /// serves.
+    pub verb: Option<Verb>,
+    /// The address that this command or reply names for a data connection.
+    pub names: Option<SocketAddr>,
+    /// What stands on the arrow. Bytes of a peer are kept as they came; renderers escape them.
+    pub label: Text,
+    /// How we know of it.
+    pub provenance: Provenance,
+}
+
+impl Row {
+    /// Whether this is an acknowledgment and nothing else. Its place depends on the kernel's delayed ACK,
+    /// so it takes no part in comparing sessions and is folded unless asked for. The third packet of the
+    /// control connection's handshake is not counted among them.
+    #[must_use]
+    pub fn is_bare_ack(&self) -> bool {
+        match self.packet {
+            Packet::Ack => true,
+            Packet::Established => self.channel != Channel::Control,
+            Packet::Syn
+            | Packet::SynAck
+            | Packet::Command
+            | Packet::Reply(_)
+            | Packet::Data { .. }
+            | Packet::Fin
+            | Packet::Rst
+            | Packet::Note(_)
+            | Packet::Omitted(_) => false,
+        }
+    }
+
+    /// Whether it takes sequence space, so that the other side owes it an acknowledgment.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        match self.packet {
+            Packet::SynAck | Packet::Command | Packet::Reply(_) | Packet::Fin => true,
+            Packet::Data { end, .. } => end != Some(HalfEnd::Reset),
+            Packet::Syn
+            | Packet::Established
+            | Packet::Ack
+            | Packet::Rst
+            | Packet::Note(_)
+            | Packet::Omitted(_) => false,
+        }
+    }
+
+    /// How many numbers it takes.
+    pub(crate) fn weight(&self) -> u32 {
+        if let Packet::Omitted(rows) = self.packet { rows } else { 1 }
+    }
+}
+
+/// A connection of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    /// The control connection.
+    Control,
+    /// A data connection, by its number.
+    Data(u32),
+}
+
+/// The ports of a connection, where known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// The client's.
+    pub client: Option<u16>,
+    /// The server's.
+    pub server: Option<u16>,
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The client's.
+    pub client: SocketAddr,
+    /// The server's.
+    pub server: SocketAddr,
+}
+
+impl From<Ends> for Ports {
+    fn from(ends: Ends) -> Self {
+        Self { client: Some(ends.client.port()), server: Some(ends.server.port()) }
+    }
+}
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packet {
+    /// A connection is asked for.
+    Syn,
+    /// And granted.
+    SynAck,
+    /// The third packet of a handshake.
+    Established,
+    /// An acknowledgment and nothing else.
+    Ack,
+    /// A command line.
+    Command,
+    /// A reply, with its code.
+    Reply(u16),
+    /// Bytes of a transfer.
+    Data {
+        /// How many.
+        bytes: u64,
+        /// How the sender's half ended, where it ended with them.
+        end: Option<HalfEnd>,
+    },
+    /// A half ended in order.
+    Fin,
+    /// A half broke off.
+    Rst,
+    /// Not a packet but a remark.
+    Note(Remark),
+    /// This many rows were dropped to bound the memory of a long session.
+    Omitted(u32),
+}
+
+/// What a [`Packet::Note`] remarks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// A timer ran out.
+    TimerRanOut(Timer),
+    /// A data connection could not be opened, or a stranger's was turned away.
+    DataRefused,
+}
+
+/// How we know of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// It was told or captured.
+    Seen,
+    /// It must have happened, given what was seen.
+    Inferred,
+    /// It is drawn for completeness; that it stood in this place is not proven.
+    Synthesised,
+}
