@@ -1,0 +1,233 @@
+//! The ladder as text: one line a row, at any width, for a terminal or a file.
+//!
+//! From 60 columns on, two lifelines with an arrow a row; from 100 on also the time since the start; from
+//! 120 on the notes stand at the right, below that under the ladder. Narrower than 60 it becomes a list.
+//! Control rows are single lines marked `C`, data rows double lines marked `D`; what was not seen is dashed
+//! and marked `~`, remarks are marked `!`. Colour repeats that and is never the only sign of anything.
+//!
+//! No control character leaves this file but its own colours and line feeds, whatever a label holds. The
+//! same rows and options give the same bytes.
+
+mod lane;
+mod list;
+
+use crate::note::{Lang, note};
+use crate::row::{Channel, Ends, Packet, Provenance, Row};
+use crate::width::{Ambiguous, columns, pad, spell_out, wrap};
+use lane::Lane;
+use std::fmt;
+use std::time::Duration;
+use wharf_proto::Moment;
+
+/// The narrowest ladder; below it the rows become a list.
+const NARROW: usize = 60;
+/// Nothing is gained beyond this.
+const WIDE: usize = 200;
+/// From here on the time since the start has a column of its own.
+const ABSOLUTE: usize = 100;
+/// From here on notes stand beside the rows.
+const BESIDE: usize = 120;
+/// A silence of more than this has a row of its own.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// How to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Columns; taken as at least 20 and at most 200.
+    pub width: usize,
+    /// How wide the terminal draws ambiguous characters.
+    pub ambiguous: Ambiguous,
+    /// Only ASCII, whatever a label holds; words are then English.
+    pub ascii: bool,
+    /// SGR colours, of the 16 that every terminal has.
+    pub colour: bool,
+    /// Shows the bare ACKs, which are folded otherwise.
+    pub packets: bool,
+    /// The language of words and notes.
+    pub lang: Lang,
+    /// Notes: beside the rows from 120 columns on, under the ladder below that.
+    pub notes: bool,
+    /// Leaves out every time, so that two runs of the same session give the same text.
+    pub no_times: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            width: 80,
+            ambiguous: Ambiguous::One,
+            ascii: false,
+            colour: false,
+            packets: false,
+            lang: Lang::En,
+            notes: false,
+            no_times: false,
+        }
+    }
+}
+
+impl Options {
+    fn lang(&self) -> Lang {
+        if self.ascii { Lang::En } else { self.lang }
+    }
+
+    fn width(&self) -> usize {
+        self.width.clamp(20, WIDE)
+    }
+}
+
+/// Draws rows; `ends` are the addresses for the header.
+///
+/// ```
+/// use wharf_ladder::{Options, text};
+/// let text = text::render(&[], None, &Options { width: 60, ..Options::default() });
+/// assert_eq!(text, " No       d/s  port  client                    server  port\n");
+/// ```
+#[must_use]
+pub fn render(rows: &[Row], ends: Option<Ends>, options: &Options) -> String {
+    let mut out = String::new();
+    let done = write(&mut out, rows, ends, options);
+    debug_assert!(done.is_ok(), "writing to a String does not fail");
+    out
+}
+
+/// Draws rows into `out`.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn write(
+    out: &mut impl fmt::Write,
+    rows: &[Row],
+    ends: Option<Ends>,
+    options: &Options,
+) -> fmt::Result {
+    let shown: Vec<Shown<'_>> = shown(rows, options);
+    let beside = options.notes && options.width() >= BESIDE;
+    if options.width() < NARROW {
+        list::write(out, &shown, options)?;
+    } else {
+        let lane = Lane::new(rows, options, beside);
+        lane.header(out, ends)?;
+        for shown in &shown {
+            lane.row(out, shown)?;
+        }
+    }
+    legend(out, rows, shown.len(), options)?;
+    if options.notes && !beside { note_list(out, &shown, options) } else { Ok(()) }
+}
+
+/// A row that is not folded, with its times.
+struct Shown<'a> {
+    row: &'a Row,
+    /// Since the row before it that has a time.
+    since: Option<Duration>,
+    /// Since the first row that has one.
+    start: Option<Duration>,
+    first: bool,
+}
+
+impl Shown<'_> {
+    /// The silence before it, where it is long enough to show.
+    fn silence(&self) -> Option<Duration> {
+        self.since.filter(|since| *since > SILENCE)
+    }
+}
+
+fn shown<'a>(rows: &'a [Row], options: &Options) -> Vec<Shown<'a>> {
+    let mut origin: Option<Moment> = None;
+    let mut before: Option<Moment> = None;
+    rows.iter()
+        .filter(|row| options.packets || !row.is_bare_ack())
+        .map(|row| {
+            let at = row.at.filter(|_| !options.no_times);
+            let first = at.is_some() && origin.is_none();
+            origin = origin.or(at);
+            let start = at.zip(origin).map(|(at, origin)| at.since(origin));
+            let since = at.map(|at| before.map_or(Duration::ZERO, |before| at.since(before)));
+            before = at.or(before);
+            Shown { row, since, start, first }
+        })
+        .collect()
+}
+
+/// `C` or `D` for the connection, then `~` for what was not seen, `!` for a remark.
+fn mark(row: &Row) -> &'static str {
+    let seen = row.provenance == Provenance::Seen;
+    match (row.packet, row.channel) {
+        (Packet::Note(_), _) => " !",
+        (Packet::Omitted(_), _) => "  ",
+        (_, Channel::Control) if seen => "C ",
+        (_, Channel::Control) => "C~",
+        (_, Channel::Data(_)) if seen => "D ",
+        (_, Channel::Data(_)) => "D~",
+    }
+}
+
+/// The label as it may be shown.
+fn label(row: &Row, options: &Options) -> String {
+    match row.packet {
+        Packet::Omitted(rows) => match options.lang() {
+            Lang::En => format!("{rows} rows not kept"),
+            Lang::Ja => format!("{rows} 行は保持していない"),
+        },
+        Packet::Syn
+        | Packet::SynAck
+        | Packet::Established
+        | Packet::Ack
+        | Packet::Command
+        | Packet::Reply(_)
+        | Packet::Data { .. }
+        | Packet::Fin
+        | Packet::Rst
+        | Packet::Note(_) => spell_out(&row.label.to_string(), options.ascii),
+    }
+}
+
+/// A silence in words: `⋯ 61.2 s ⋯`.
+fn silence(length: Duration, options: &Options) -> String {
+    let dots = if options.ascii { "..." } else { "⋯" };
+    let unit = options.lang().of("s", "秒");
+    let tenths = length.as_millis() / 100;
+    format!("{dots} {}.{} {unit} {dots}", tenths / 10, tenths % 10)
+}
+
+/// What the marks mean and what was folded, under the ladder.
+fn legend(out: &mut impl fmt::Write, rows: &[Row], shown: usize, options: &Options) -> fmt::Result {
+    let lang = options.lang();
+    let folded = rows.len() - shown;
+    let acks = |lang| match lang {
+        Lang::En if folded == 1 => "1 bare ACK folded".to_owned(),
+        Lang::En => format!("{folded} bare ACKs folded"),
+        Lang::Ja => format!("ACK のみの {folded} 行は省略"),
+    };
+    let mut parts = Vec::new();
+    if rows.iter().any(|row| row.provenance != Provenance::Seen) {
+        let en = "~ not seen: inferred, or drawn for completeness";
+        parts.push(lang.of(en, "~ は実測でなく推定または補完").to_owned());
+    }
+    parts.extend((folded > 0).then(|| acks(lang)));
+    if parts.is_empty() {
+        return Ok(());
+    }
+    indented(out, "", &parts.join(lang.of("; ", "、")), options)
+}
+
+fn note_list(out: &mut impl fmt::Write, shown: &[Shown<'_>], options: &Options) -> fmt::Result {
+    writeln!(out)?;
+    for Shown { row, .. } in shown {
+        if let Some(words) = note(row, options.lang()) {
+            indented(out, &format!("{:>3}", row.no), &spell_out(&words, options.ascii), options)?;
+        }
+    }
+    Ok(())
+}
+
+/// Wraps a text beside its number.
+fn indented(out: &mut impl fmt::Write, head: &str, text: &str, options: &Options) -> fmt::Result {
+    let room = options.width().saturating_sub(columns(head, options.ambiguous).max(3) + 2);
+    for (n, line) in wrap(text, room, options.ambiguous).iter().enumerate() {
+        let head = if n == 0 { head } else { "" };
+        writeln!(out, "{}  {line}", pad(head, 3, options.ambiguous))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The ladder where there is no room for lifelines: a list, `C>` before what the client sends and `S<`
+//! before what the server sends.
+
+use super::{Options, Shown, label, mark, silence};
+use crate::row::Packet;
+use crate::width::ellipsize;
+use std::fmt;
+use wharf_proto::tap::Party;
+
+pub(super) fn write(
+    out: &mut impl fmt::Write,
+    shown: &[Shown<'_>],
+    options: &Options,
+) -> fmt::Result {
+    let no = shown.last().map_or(1, |last| last.row.no).to_string().len().max(3);
+    let ellipsis = if options.ascii { "..." } else { "…" };
+    let room = options.width().saturating_sub(no + 7);
+    for shown in shown {
+        let row = shown.row;
+        if let Some(length) = shown.silence() {
+            let words = ellipsize(&silence(length, options), room, ellipsis, options.ambiguous);
+            writeln!(out, "{:indent$}{words}", "", indent = no + 7)?;
+        }
+        let way = match (row.packet, row.from) {
+            (Packet::Note(_) | Packet::Omitted(_), _) => "  ",
+            (_, Party::Client) => "C>",
+            (_, Party::Server) => "S<",
+        };
+        let label = ellipsize(&label(row, options), room, ellipsis, options.ambiguous);
+        writeln!(out, "{:>no$} {} {way} {label}", row.no, mark(row))?;
+    }
+    Ok(())
+}
