@@ -1,0 +1,396 @@
+//! The session model: tap events in, rows out.
+//!
+//! What it adds to the events: the packets that an opened connection must have had, which verb a data
+//! connection serves, which command a reply answers, and where the listener is that a PORT or a 227 names.
+//! What it does not: it judges nothing (a missing reply stays missing) and places no bare ACKs (`acks.rs`
+//! does, once the rows around them are known). Its memory is bounded, whatever the session does.
+
+use crate::acks::with_acks;
+use crate::reference::{Alignment, align};
+use crate::row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
+use crate::summary::Summary;
+use crate::text::{self, Options};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, What};
+use wharf_proto::verb::Opens;
+use wharf_proto::{Moment, Text, Verb};
+
+/// Rows kept at most; above it the oldest go, save the session's beginning.
+const MAX_ROWS: usize = 4096;
+/// Rows of the session's beginning that always stay.
+const HEAD: usize = 512;
+/// Commands that may wait for their reply before the oldest is forgotten.
+const MAX_WAITING: usize = 64;
+/// Data connections that may be open before the oldest is forgotten.
+const MAX_OPEN: usize = 64;
+/// Bytes of a label kept at most.
+const MAX_LABEL: usize = 1024;
+/// How far back a row is looked for that a later event belongs to.
+const LOOK_BACK: usize = 16;
+
+/// One session as rows.
+#[derive(Clone, Debug, Default)]
+pub struct Ladder {
+    session: Option<SessionId>,
+    ends: Option<Ends>,
+    rows: Vec<Row>,
+    last_no: u32,
+    /// Commands whose final reply has not come.
+    waiting: VecDeque<Option<Verb>>,
+    /// The transfer command that no data connection serves yet.
+    transfer: Option<Verb>,
+    /// A listener, until the command or reply that names it comes.
+    planned: Option<(Party, SocketAddr)>,
+    open: VecDeque<Conn>,
+    summary: Summary,
+}
+
+/// A data connection that is open, at least by half.
+#[derive(Clone, Debug)]
+struct Conn {
+    no: u32,
+    ports: Ports,
+    verb: Option<Verb>,
+    halves: u8,
+}
+
+/// What [`Ladder::add`] needs to know of a row.
+struct Draft {
+    at: Moment,
+    channel: Channel,
+    from: Party,
+    ports: Ports,
+    packet: Packet,
+    verb: Option<Verb>,
+    label: Text,
+    provenance: Provenance,
+}
+
+impl Ladder {
+    /// A session of which nothing is known yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The session that these events tell, in their order.
+    pub fn from_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut ladder = Self::new();
+        for event in events {
+            ladder.push(event);
+        }
+        ladder
+    }
+
+    /// Takes the next event. All events are to come from one teller; those of another session than the
+    /// first event's are passed over.
+    pub fn push(&mut self, event: &Event) {
+        if *self.session.get_or_insert(event.session) != event.session {
+            return;
+        }
+        self.summary.count(event);
+        let at = event.at;
+        match &event.what {
+            What::ControlOpened { client, server } => {
+                self.control_opened(at, Ends { client: *client, server: *server });
+            }
+            What::Command { verb, line } => self.command(at, *verb, line),
+            What::Reply { code, lines } => self.reply(at, *code, lines),
+            What::DataPlanned { listener, address } => self.planned(*listener, *address),
+            What::DataOpened { conn, opener, client, server } => {
+                self.opened(at, *conn, *opener, Ends { client: *client, server: *server });
+            }
+            What::DataRefused { why } => {
+                let label = format!("data refused: {why}");
+                self.remark(at, event.teller, Remark::DataRefused, Text::from(label));
+            }
+            What::DataEnded { conn, by, bytes, how } => self.ended(at, *conn, *by, *bytes, *how),
+            What::TimerRanOut { timer } => {
+                let label = Text::from(timer.to_string());
+                self.remark(at, event.teller, Remark::TimerRanOut(*timer), label);
+            }
+            What::ControlClosed { by, how } => {
+                let (packet, label) = half_ended(*how);
+                self.control_row(at, *by, packet, None, Text::from(label));
+            }
+            _ => {}
+        }
+        self.shed();
+    }
+
+    /// The rows without bare ACKs, in order. Their numbers are those of the whole session once
+    /// [`Ladder::numbered`] has put the ACKs in; here they only count up.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// All rows under their final numbers: as the reference session where this is one, else with bare
+    /// ACKs by the general rule ([`with_acks`]).
+    #[must_use]
+    pub fn numbered(&self) -> Vec<Row> {
+        match align(&self.rows) {
+            Alignment::Same { rows, .. } => rows,
+            Alignment::Differs(_) => with_acks(&self.rows),
+        }
+    }
+
+    /// This session beside the reference session.
+    #[must_use]
+    pub fn align(&self) -> Alignment {
+        align(&self.rows)
+    }
+
+    /// The ends of the control connection, once told.
+    #[must_use]
+    pub fn ends(&self) -> Option<Ends> {
+        self.ends
+    }
+
+    /// What the session came to so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The ladder as text; see [`text::render`].
+    #[must_use]
+    pub fn render_text(&self, options: &Options) -> String {
+        text::render(&self.numbered(), self.ends, options)
+    }
+
+    fn control_opened(&mut self, at: Moment, ends: Ends) {
+        self.ends = Some(ends);
+        let steps = [
+            (Party::Client, Packet::Syn, "SYN"),
+            (Party::Server, Packet::SynAck, "SYN, ACK"),
+            (Party::Client, Packet::Established, "ACK"),
+        ];
+        for (from, packet, label) in steps {
+            let provenance = Provenance::Inferred;
+            let channel = Channel::Control;
+            let label = Text::from(label);
+            let ports = ends.into();
+            self.add(Draft { at, channel, from, ports, packet, verb: None, label, provenance });
+        }
+    }
+
+    fn command(&mut self, at: Moment, verb: Option<Verb>, line: &Text) {
+        if self.waiting.len() >= MAX_WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(verb);
+        self.control_row(at, Party::Client, Packet::Command, verb, line.clone());
+        if names_listener(verb) {
+            self.name_listener(Party::Client);
+        }
+        if verb.is_some_and(opens) {
+            self.transfer = verb;
+            self.serve_early_connection();
+        }
+    }
+
+    /// In passive mode the client may connect before it sends the command; the connection then serves the
+    /// command that comes.
+    fn serve_early_connection(&mut self) {
+        let Some(conn) = self.open.iter_mut().rfind(|conn| conn.verb.is_none() && conn.halves == 2)
+        else {
+            return;
+        };
+        conn.verb = self.transfer.take();
+        let (channel, verb) = (Channel::Data(conn.no), conn.verb);
+        for row in self.rows.iter_mut().rev().take(LOOK_BACK) {
+            if row.channel == channel {
+                row.verb = verb;
+            }
+        }
+    }
+
+    fn reply(&mut self, at: Moment, code: u16, lines: &[Text]) {
+        let verb = self.answered(code);
+        if code >= 400 && verb == self.transfer {
+            self.transfer = None;
+        }
+        if code >= 200 && verb.is_some_and(opens) {
+            self.summary.transfer_ended(code < 400);
+        }
+        let mut label = format!("{code:03} ").into_bytes();
+        if let Some(first) = lines.first() {
+            label.extend_from_slice(bounded(first.clone()).as_bytes());
+        }
+        if let Some(more) = lines.len().checked_sub(1).filter(|more| *more > 0) {
+            let lines = if more == 1 { "line" } else { "lines" };
+            label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
+        }
+        self.control_row(at, Party::Server, Packet::Reply(code), verb, Text::from(label));
+        if matches!(code, 227..=229) {
+            self.name_listener(Party::Server);
+        }
+    }
+
+    /// The command that a reply answers: the oldest that may be answered so, since a few are answered
+    /// while a transfer runs. A preliminary reply leaves it waiting.
+    fn answered(&mut self, code: u16) -> Option<Verb> {
+        let fits = |verb: &Option<Verb>| verb.map_or(code >= 400, |verb| verb.row().allows(code));
+        let index = self.waiting.iter().position(fits).unwrap_or(0);
+        let verb = self.waiting.get(index).copied().flatten();
+        if code >= 200 {
+            self.waiting.remove(index);
+        }
+        verb
+    }
+
+    /// Writes the address of a listener to the row that names it, which may come before or after.
+    fn planned(&mut self, listener: Party, address: SocketAddr) {
+        let is_it = |row: &&mut Row| match listener {
+            Party::Client => row.packet == Packet::Command && names_listener(row.verb),
+            Party::Server => matches!(row.packet, Packet::Reply(227..=229)),
+        };
+        let mut recent = self.rows.iter_mut().rev().take(LOOK_BACK);
+        match recent.find(is_it).filter(|row| row.names.is_none()) {
+            Some(row) => row.names = Some(address),
+            None => self.planned = Some((listener, address)),
+        }
+    }
+
+    fn name_listener(&mut self, listener: Party) {
+        if let Some((_, address)) = self.planned.take_if(|(party, _)| *party == listener)
+            && let Some(row) = self.rows.last_mut()
+        {
+            row.names = Some(address);
+        }
+    }
+
+    fn opened(&mut self, at: Moment, no: u32, opener: Party, ends: Ends) {
+        let verb = self.transfer.take();
+        if self.open.len() >= MAX_OPEN {
+            self.open.pop_front();
+        }
+        let ports = Ports::from(ends);
+        self.open.push_back(Conn { no, ports, verb, halves: 2 });
+        // A 125 says that the connection was open when it was sent, even where the teller (a client that
+        // reads the reply before it accepts) noticed it later.
+        let before_125 = self.rows.pop_if(|row| {
+            row.packet == Packet::Reply(125) && row.verb.is_some() && row.verb == verb
+        });
+        let at = before_125.as_ref().and_then(|row| row.at).unwrap_or(at);
+        if before_125.is_some() {
+            self.last_no = self.last_no.saturating_sub(1);
+        }
+        let channel = Channel::Data(no);
+        let provenance = Provenance::Inferred;
+        for (from, packet, label) in
+            [(opener, Packet::Syn, "SYN"), (opener.other(), Packet::SynAck, "SYN, ACK")]
+        {
+            let label = Text::from(label);
+            self.add(Draft { at, channel, from, ports, packet, verb, label, provenance });
+        }
+        if let Some(row) = before_125 {
+            self.append(row);
+        }
+    }
+
+    fn ended(&mut self, at: Moment, no: u32, by: Party, bytes: u64, how: HalfEnd) {
+        let conn = self.open.iter_mut().rfind(|conn| conn.no == no);
+        let (ports, verb) = conn.map_or_else(Default::default, |conn| {
+            conn.halves = conn.halves.saturating_sub(1);
+            (conn.ports, conn.verb)
+        });
+        self.open.retain(|conn| conn.no != no || conn.halves > 0);
+        let (bare, flag) = half_ended(how);
+        let (packet, label) = match (bytes, verb) {
+            (0, _) => (bare, flag.to_owned()),
+            (_, None) => (Packet::Data { bytes, end: Some(how) }, format!("data {bytes} B {flag}")),
+            (_, Some(verb)) => {
+                (Packet::Data { bytes, end: Some(how) }, format!("{verb} data {bytes} B {flag}"))
+            }
+        };
+        let channel = Channel::Data(no);
+        let label = Text::from(label);
+        let provenance = Provenance::Seen;
+        self.add(Draft { at, channel, from: by, ports, packet, verb, label, provenance });
+    }
+
+    fn remark(&mut self, at: Moment, teller: Party, remark: Remark, label: Text) {
+        self.control_row(at, teller, Packet::Note(remark), None, label);
+    }
+
+    fn control_row(
+        &mut self,
+        at: Moment,
+        from: Party,
+        packet: Packet,
+        verb: Option<Verb>,
+        label: Text,
+    ) {
+        let ports = self.ends.map(Ports::from).unwrap_or_default();
+        let channel = Channel::Control;
+        let provenance = Provenance::Seen;
+        self.add(Draft { at, channel, from, ports, packet, verb, label, provenance });
+    }
+
+    fn add(&mut self, draft: Draft) {
+        let Draft { at, channel, from, ports, packet, verb, label, provenance } = draft;
+        let at = Some(at);
+        let label = bounded(label);
+        let (no, names) = (0, None);
+        self.append(Row { no, at, channel, from, ports, packet, verb, names, label, provenance });
+    }
+
+    fn append(&mut self, row: Row) {
+        self.last_no = self.last_no.saturating_add(1);
+        self.rows.push(Row { no: self.last_no, ..row });
+    }
+
+    /// Drops old rows of a long session behind its beginning; a row that counts them keeps the numbers of
+    /// all that follow.
+    fn shed(&mut self) {
+        if self.rows.len() <= MAX_ROWS {
+            return;
+        }
+        let cut = MAX_ROWS / 2;
+        let Some(keeps) = self.number_of(cut) else { return };
+        let Some(first) = self.rows.drain(HEAD..cut).next() else { return };
+        let label = Text::from("rows not kept");
+        let packet = Packet::Omitted(1);
+        self.rows.insert(HEAD, Row { packet, label, verb: None, names: None, ..first });
+        let has = self.number_of(HEAD + 1).unwrap_or(keeps);
+        if let Some(row) = self.rows.get_mut(HEAD) {
+            row.packet = Packet::Omitted(1 + keeps.saturating_sub(has));
+        }
+    }
+
+    /// The final number of the row at `index`.
+    fn number_of(&self, index: usize) -> Option<u32> {
+        self.numbered().iter().filter(|row| !row.is_bare_ack()).nth(index).map(|row| row.no)
+    }
+}
+
+fn opens(verb: Verb) -> bool {
+    verb.row().opens != Opens::Nothing
+}
+
+fn names_listener(verb: Option<Verb>) -> bool {
+    matches!(verb, Some(Verb::Port | Verb::Eprt | Verb::Lprt))
+}
+
+fn half_ended(how: HalfEnd) -> (Packet, &'static str) {
+    match how {
+        HalfEnd::Fin => (Packet::Fin, "FIN"),
+        HalfEnd::Reset => (Packet::Rst, "RST"),
+    }
+}
+
+/// A label cut in its middle where it is too long to keep, at the boundaries of characters.
+fn bounded(label: Text) -> Text {
+    let bytes = label.as_bytes();
+    if bytes.len() <= MAX_LABEL {
+        return label;
+    }
+    let starts = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    let head = (MAX_LABEL / 2..).find(starts).unwrap_or(0);
+    let tail = (bytes.len() - MAX_LABEL / 4..).find(starts).unwrap_or(0);
+    let (head, tail) = (bytes.get(..head).unwrap_or(&[]), bytes.get(tail..).unwrap_or(&[]));
+    Text::from([head, "…".as_bytes(), tail].concat())
+}

@@ -1,0 +1,120 @@
+//! What a session came to, in one line.
+//!
+//! It counts; it does not judge why something failed.
+
+use crate::note::Lang;
+use std::time::Duration;
+use wharf_proto::Moment;
+use wharf_proto::tap::{Event, HalfEnd, Party, What};
+
+/// Transfers, bytes, duration, and how the session ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Transfers that a final reply called complete.
+    pub transfers: u32,
+    /// Transfer commands that were refused or broke off.
+    pub failed: u32,
+    /// Bytes on data connections from the server to the client.
+    pub to_client: u64,
+    /// Bytes on data connections from the client to the server.
+    pub to_server: u64,
+    /// From the first event to the last.
+    pub duration: Duration,
+    /// How it ended.
+    pub ending: Ending,
+    first: Option<Moment>,
+    said_goodbye: bool,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// It has not.
+    #[default]
+    Open,
+    /// With 221 and FIN.
+    InOrder,
+    /// With FIN, but without 221.
+    WithoutGoodbye,
+    /// With RST.
+    Reset,
+}
+
+impl Summary {
+    /// Counts an event in.
+    pub(crate) fn count(&mut self, event: &Event) {
+        self.duration = event.at.since(*self.first.get_or_insert(event.at));
+        match &event.what {
+            What::DataEnded { by, bytes, .. } => {
+                let total = match by {
+                    Party::Client => &mut self.to_server,
+                    Party::Server => &mut self.to_client,
+                };
+                *total = total.saturating_add(*bytes);
+            }
+            What::Reply { code, .. } => self.said_goodbye |= *code == 221,
+            What::ControlClosed { how, .. } => {
+                self.ending = match (how, self.said_goodbye) {
+                    (HalfEnd::Reset, _) => Ending::Reset,
+                    (HalfEnd::Fin, true) => Ending::InOrder,
+                    (HalfEnd::Fin, false) => Ending::WithoutGoodbye,
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts the end of a transfer in.
+    pub(crate) fn transfer_ended(&mut self, complete: bool) {
+        let total = if complete { &mut self.transfers } else { &mut self.failed };
+        *total = total.saturating_add(1);
+    }
+
+    /// The closing line; `times` says whether it tells how long the session took.
+    ///
+    /// ```
+    /// use wharf_ladder::{Lang, Summary};
+    /// let summary = Summary::default();
+    /// assert_eq!(summary.line(Lang::En, false), "0 transfers, 0 B, still open");
+    /// assert_eq!(summary.line(Lang::Ja, false), "転送 0 件、0 バイト、継続中");
+    /// ```
+    #[must_use]
+    pub fn line(&self, lang: Lang, times: bool) -> String {
+        let Self { transfers, failed, .. } = self;
+        let bytes = self.to_client.saturating_add(self.to_server);
+        let seconds = self.duration.as_secs_f64();
+        let ending = self.ending.words(lang);
+        let mut parts = Vec::with_capacity(5);
+        match lang {
+            Lang::En => {
+                let plural = if *transfers == 1 { "" } else { "s" };
+                parts.push(format!("{transfers} transfer{plural}"));
+                parts.extend((*failed > 0).then(|| format!("{failed} failed")));
+                parts.push(format!("{bytes} B"));
+                parts.extend(times.then(|| format!("{seconds:.3} s")));
+                parts.push(ending.to_owned());
+                parts.join(", ")
+            }
+            Lang::Ja => {
+                parts.push(format!("転送 {transfers} 件"));
+                parts.extend((*failed > 0).then(|| format!("失敗 {failed} 件")));
+                parts.push(format!("{bytes} バイト"));
+                parts.extend(times.then(|| format!("{seconds:.3} 秒")));
+                parts.push(ending.to_owned());
+                parts.join("、")
+            }
+        }
+    }
+}
+
+impl Ending {
+    fn words(self, lang: Lang) -> &'static str {
+        let (en, ja) = match self {
+            Self::Open => ("still open", "継続中"),
+            Self::InOrder => ("ended in order", "正常に終了"),
+            Self::WithoutGoodbye => ("closed without 221", "221 なしに終了"),
+            Self::Reset => ("broken off (RST)", "強制切断（RST）で終了"),
+        };
+        lang.of(en, ja)
+    }
+}
