@@ -1,0 +1,9 @@
+//! The ladder from outside: sessions told as events, drawn, and set beside the reference.
+
+#![expect(clippy::expect_used, reason = "clippy knows test functions, not their helpers")]
+
+mod alignment;
+mod events;
+mod golden;
+mod sessions;
+mod widths;
