@@ -3,7 +3,7 @@
 //! Preliminary replies tell the truth: 125 when the data connection is open at that moment, 150 when it is
 //! not yet. The final reply is 226 when the data connection is closed; 250 where the policy wants it.
 
-use super::effect::{Effect, Ended, Outcome, Payload, Route, StoreAt, TransferPlan};
+use super::effect::{Effect, Ended, Fault, Outcome, Payload, Route, StoreAt, TransferPlan};
 use super::state::{DataPlan, Moving, Sequence, Transfer};
 use super::{Output, Session};
 use crate::listing::Format;
@@ -23,6 +23,11 @@ impl Session {
     pub(super) fn stor(&mut self, path: &Text, sequence: &Sequence) {
         let at = match offset_of(sequence) {
             0 => StoreAt::Start,
+            // The offset counts bytes on the wire; where that is in a translated file nobody knows.
+            _ if self.representation.kind.is_text() => {
+                let fault = Fault::Unsupported("REST before STOR needs TYPE I.");
+                return self.say(&Say::Fault(&fault, Verb::Stor));
+            }
             offset => StoreAt::Offset(offset),
         };
         if let Some(path) = self.path(Verb::Stor, path) {

@@ -151,7 +151,7 @@ impl Storage for LocalFolder {
             Err(Fault::Denied) if at == StoreAt::Start => None,
             Err(fault) => return Err(fault),
         };
-        Ok(Box::new(partial::Partial::open(parent, name, at, holder, target.as_deref())?))
+        Ok(Box::new(partial::Partial::open(parent, name, at, holder, target)?))
     }
 
     fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault> {

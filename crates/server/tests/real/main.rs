@@ -3,6 +3,8 @@
 //! The client here is plain blocking sockets and asserts on exact reply codes; it shares no code with the
 //! server, so that a mistake in the protocol crate cannot hide itself.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected must fail")]
+
 mod abort;
 mod active;
 mod confinement;

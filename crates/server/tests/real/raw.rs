@@ -200,9 +200,9 @@ impl Raw {
     pub fn pasv(&mut self) -> SocketAddr {
         let text = self.command("PASV", 227);
         let inner = text.split(['(', ')']).nth(1).unwrap();
-        let n: Vec<u16> = inner.split(',').map(|n| n.parse().unwrap()).collect();
-        let ip = Ipv4Addr::new(n[0] as u8, n[1] as u8, n[2] as u8, n[3] as u8);
-        SocketAddr::new(IpAddr::V4(ip), n[4] * 256 + n[5])
+        let n: Vec<u8> = inner.split(',').map(|n| n.parse().unwrap()).collect();
+        let ip = Ipv4Addr::new(n[0], n[1], n[2], n[3]);
+        SocketAddr::new(IpAddr::V4(ip), u16::from_be_bytes([n[4], n[5]]))
     }
 
     /// PASV and a connection to it.

@@ -156,3 +156,27 @@ fn files_and_folders_are_made_renamed_and_removed() {
     bob.command("DELE moved", 250);
     assert!(server.names().is_empty());
 }
+
+#[test]
+fn a_data_connection_that_never_opens_costs_nothing_of_what_had_come() {
+    let server = Running::new();
+    broken_upload(&server, "STOR f", b"precious");
+    let mut bob = server.bob();
+    bob.pasv();
+    bob.command("STOR f", 150);
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+    assert_eq!(bob.command("SIZE f", 213), "8");
+}
+
+#[test]
+fn an_offset_into_translated_text_is_refused() {
+    let server = Running::new();
+    server.write("f", "0123456789");
+    let mut bob = server.bob();
+    bob.command("TYPE A", 200);
+    bob.command("REST 4", 350);
+    bob.command("STOR f", 504);
+    assert_eq!(server.read("f"), b"0123456789");
+}

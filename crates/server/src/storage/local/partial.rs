@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -68,44 +68,67 @@ pub(super) struct Partial {
     name: Vec<u8>,
     target: Vec<u8>,
     file: File,
-    completed: bool,
+    state: State,
+}
+
+/// How far it is.
+enum State {
+    /// Nothing has come, and nothing has been changed.
+    Untouched {
+        /// Where the first byte goes.
+        start: u64,
+        /// The present version, where what is before `start` has to come from it.
+        old: Option<Box<dyn Source>>,
+    },
+    /// Bytes are coming in.
+    Written,
+    /// It has its name.
+    Completed,
 }
 
 impl Partial {
-    /// Opens the holder's upload of `target`, placed to write at `at`. `old` is the present version.
+    /// Opens the holder's upload of `target`, to write at `at`. `old` is the present version. What an
+    /// earlier attempt left is changed only when the first byte comes, or the end: a data connection that
+    /// never opens costs nothing.
     pub(super) fn open(
         folder: OwnedFd,
         target: &[u8],
         at: StoreAt,
         holder: &Holder,
-        old: Option<&dyn Source>,
+        old: Option<Box<dyn Source>>,
     ) -> Result<Self, Fault> {
         let name = name_of(target, holder);
         let file = open_locked(folder.as_fd(), &name)?;
-        let mut upload = Self { folder, name, target: target.to_vec(), file, completed: false };
-        upload.place(at, old)?;
-        Ok(upload)
+        let stat = rustix::fs::fstat(&file).map_err(fault)?;
+        let here = if is_expired(&stat) { 0 } else { size_of(&stat) };
+        let old_size = old.as_ref().map_or(0, |old| old.size());
+        let start = match at {
+            StoreAt::Start => Some(0),
+            StoreAt::End if here > 0 => Some(here),
+            StoreAt::End => Some(old_size),
+            StoreAt::Offset(offset) if here > 0 => (offset <= here).then_some(offset),
+            StoreAt::Offset(offset) => (offset <= old_size).then_some(offset),
+        };
+        let state = State::Untouched { start: start.unwrap_or(0), old: old.filter(|_| here == 0) };
+        let upload = Self { folder, name, target: target.to_vec(), file, state };
+        start.map(|_| upload).ok_or(Fault::Offset)
     }
 
-    fn place(&mut self, at: StoreAt, old: Option<&dyn Source>) -> Result<(), Fault> {
-        let stat = rustix::fs::fstat(&self.file).map_err(fault)?;
-        let here = if is_expired(&stat) { 0 } else { size_of(&stat) };
-        let old_size = old.map_or(0, Source::size);
-        let start = match at {
-            StoreAt::Start => 0,
-            StoreAt::End if here > 0 => here,
-            StoreAt::End => old_size,
-            StoreAt::Offset(offset) if here > 0 && offset <= here => offset,
-            StoreAt::Offset(offset) if here == 0 && offset <= old_size => offset,
-            StoreAt::Offset(_) => return Err(Fault::Offset),
+    /// Makes the file what it must be before the first byte is written.
+    fn place(&mut self) -> Result<(), Fault> {
+        let State::Untouched { start, old } = std::mem::replace(&mut self.state, State::Written)
+        else {
+            return Ok(());
         };
-        self.file.set_len(start.min(here)).map_err(|error| io_fault(&error))?;
-        if let Some(old) = old
-            && start > here
-        {
-            self.copy(old, start)?;
+        let broken = |error: io::Error| io_fault(&error);
+        match old {
+            Some(old) => {
+                self.file.set_len(0).map_err(broken)?;
+                self.copy(&*old, start)?;
+            }
+            None => self.file.set_len(start).map_err(broken)?,
         }
-        self.file.seek(SeekFrom::Start(start)).map_err(|error| io_fault(&error))?;
+        self.file.seek(SeekFrom::Start(start)).map_err(broken)?;
         Ok(())
     }
 
@@ -145,10 +168,12 @@ impl Partial {
 
 impl Upload for Partial {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.place()?;
         self.file.write_all(bytes).map_err(|error| io_fault(&error))
     }
 
     fn complete(mut self: Box<Self>) -> Result<(), Fault> {
+        self.place()?;
         let old = rustix::fs::statat(&self.folder, &self.target, AtFlags::SYMLINK_NOFOLLOW);
         if let Ok(old) = old
             && rustix::fs::FileType::from_raw_mode(old.st_mode).is_file()
@@ -158,15 +183,15 @@ impl Upload for Partial {
         }
         rustix::fs::renameat(&self.folder, &self.name, &self.folder, &self.target)
             .map_err(fault)?;
-        self.completed = true;
+        self.state = State::Completed;
         Ok(())
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        let empty = self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-        if !self.completed && empty {
+        let empty = || self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        if !matches!(self.state, State::Completed) && empty() {
             // An upload of which nothing came leaves nothing behind; if this fails, it expires.
             let _ = rustix::fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
         }

@@ -1,0 +1,312 @@
+"""The cases: one function each, registered under its own name."""
+import contextlib, ftplib, io, os, pwd, shutil, socket, subprocess, sys, threading
+
+CASES = {}
+TIMEOUT = 60
+
+
+class Failure(Exception):
+    """A case did not go as it must."""
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+def run(*command, status=0, **options):
+    """Runs a command to its end and gives what it wrote; any other exit status is a failure."""
+    command = [str(word) for word in command]
+    if shutil.which(command[0]) is None:
+        raise Failure(f"{command[0]} is not installed")
+    options = {"timeout": TIMEOUT, "capture_output": True, "stdin": subprocess.DEVNULL, **options}
+    if "input" in options:
+        options.pop("stdin")
+    done = subprocess.run(command, **options)
+    if done.returncode != status:
+        raise Failure(f"{' '.join(command)}: exit {done.returncode}, not {status}\n{done.stdout.decode(errors='replace')}\n{done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
+def same(got, wanted, what):
+    if got != wanted:
+        raise Failure(f"{what}: got {got[:200]!r}, wanted {wanted[:200]!r}")
+
+
+def has(text, wanted, what):
+    if wanted not in text:
+        raise Failure(f"{what}: {wanted!r} is not in {text[:600]!r}")
+
+
+def fill(tree):
+    """A small tree: text, bytes, an empty file, names with spaces and other letters."""
+    (tree / "sub").mkdir(parents=True)
+    (tree / "hello.txt").write_bytes(b"hello\nwharf\n")
+    (tree / "big.bin").write_bytes(os.urandom(3_000_001))
+    (tree / "empty").write_bytes(b"")
+    (tree / "sub" / "a b.txt").write_bytes(b"spaces\n")
+    (tree / "sub" / "港.txt").write_bytes(b"harbour\n")
+    return tree
+
+
+@contextlib.contextmanager
+def serving(wharf, tree, *options, listen="127.0.0.1:0"):
+    """Our server; gives its port."""
+    command = [str(wharf), "serve", str(tree), "--listen", listen, *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    log = []
+    reader = threading.Thread(target=lambda: log.extend(process.stderr), daemon=True)
+    reader.start()
+    try:
+        line = process.stdout.readline().decode()
+        if not line.startswith("listening on ftp://"):
+            raise Failure(f"the server did not start: {line!r} {b''.join(log)!r}")
+        yield int(line.strip().rsplit(":", 1)[1])
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_open(port, process):
+    for _ in range(400):
+        if process.poll() is not None:
+            raise Failure(f"the peer ended: {process.stderr.read().decode(errors='replace')}")
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        threading.Event().wait(0.05)
+    raise Failure("the peer did not open its port")
+
+
+@contextlib.contextmanager
+def peer(command, port):
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    try:
+        wait_until_open(port, process)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def vsftpd(tree, folder):
+    """vsftpd for anonymous users, who may write below up/."""
+    if shutil.which("vsftpd") is None:
+        raise Failure("vsftpd is not installed")
+    port = free_port()
+    for path in [folder, tree, *tree.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (tree / "up").mkdir()
+    (tree / "up").chmod(0o777)
+    empty = folder / "empty-chroot"
+    empty.mkdir()
+    try:
+        user = pwd.getpwnam("ftp").pw_name
+    except KeyError:
+        user = "nobody"
+    settings = {
+        "listen": "YES", "listen_address": "127.0.0.1", "listen_port": port, "background": "NO",
+        "anonymous_enable": "YES", "no_anon_password": "YES", "anon_root": tree, "write_enable": "YES",
+        "anon_upload_enable": "YES", "anon_mkdir_write_enable": "YES", "anon_other_write_enable": "YES",
+        "anon_umask": "022", "ftp_username": user, "nopriv_user": "nobody", "secure_chroot_dir": empty,
+        "seccomp_sandbox": "NO", "connect_from_port_20": "NO", "xferlog_enable": "NO",
+    }
+    config = folder / "vsftpd.conf"
+    config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    with peer([shutil.which("vsftpd"), str(config)], port):
+        yield port
+
+
+@contextlib.contextmanager
+def pyftpdlib(tree, _folder):
+    """pyftpdlib for anonymous users, who may write everywhere."""
+    port = free_port()
+    (tree / "up").mkdir()
+    with peer([sys.executable, "-m", "pyftpdlib", "-i", "127.0.0.1", "-p", str(port), "-w", "-d", str(tree)], port):
+        yield port
+
+
+# ---- their clients, our server ------------------------------------------------------------------------------------
+
+MODES_OF_CURL = {"epsv": [], "pasv": ["--disable-epsv"], "eprt": ["-P", "-"], "port": ["-P", "-", "--disable-eprt"]}
+
+
+@case
+def curl_lists_fetches_resumes_and_uploads_in_every_mode(wharf, folder):
+    tree = fill(folder / "tree")
+    big = (tree / "big.bin").read_bytes()
+    with serving(wharf, tree, "--writable") as port:
+        url = f"ftp://127.0.0.1:{port}"
+        for name, options in MODES_OF_CURL.items():
+            curl = ["curl", "-sS", "--max-time", "30", *options]
+            has(run(*curl, f"{url}/"), b"hello.txt", "list")
+            has(run(*curl, "-l", f"{url}/sub/"), "港.txt".encode(), "names")
+            same(run(*curl, f"{url}/sub/a%20b.txt"), b"spaces\n", "fetch")
+            same(run(*curl, f"{url}/empty"), b"", "fetch nothing")
+            # curl converts what it fetches as text back to the host's own line ends.
+            same(run(*curl, "-B", f"{url}/hello.txt").replace(b"\r", b""), b"hello\nwharf\n", "text")
+            same(run(*curl, f"{url}/big.bin"), big, "fetch bytes")
+            part = folder / f"part-{name}"
+            part.write_bytes(big[:1_000_000])
+            run(*curl, "-C", "-", "-o", part, f"{url}/big.bin")
+            same(part.read_bytes(), big, "resumed download")
+            run(*curl, "-T", tree / "big.bin", f"{url}/up-{name}")
+            same((tree / f"up-{name}").read_bytes(), big, "upload")
+            run(*curl, "-a", "-T", tree / "hello.txt", f"{url}/up-{name}")
+            same((tree / f"up-{name}").read_bytes(), big + b"hello\nwharf\n", "append")
+            run(*curl, "-Q", f"-DELE up-{name}", f"{url}/")
+            assert not (tree / f"up-{name}").exists()
+        run(*curl, f"{url}/missing", status=78)
+
+
+@case
+def curl_speaks_ipv6_to_us(wharf, folder):
+    tree = fill(folder / "tree")
+    with serving(wharf, tree, listen="[::1]:0") as port:
+        for options in ([], ["-P", "-"]):
+            same(run("curl", "-sS", "-g", *options, f"ftp://[::1]:{port}/hello.txt"), b"hello\nwharf\n", "fetch")
+
+
+@case
+def curl_logs_in_as_a_user_and_is_refused_as_a_reader(wharf, folder):
+    tree = fill(folder / "tree")
+    with serving(wharf, tree, "--user", "ann:se:cret") as port:
+        url = f"ftp://127.0.0.1:{port}/mine"
+        run("curl", "-sS", "-u", "ann:se:cret", "-T", tree / "hello.txt", url)
+        same((tree / "mine").read_bytes(), b"hello\nwharf\n", "upload")
+        run("curl", "-sS", "-u", "ann:wrong", url, status=67)
+        run("curl", "-sS", "-T", tree / "hello.txt", url, status=25)
+
+
+@case
+def lftp_mirrors_both_ways_active_and_passive(wharf, folder):
+    tree = fill(folder / "tree")
+    with serving(wharf, tree, "--writable") as port:
+        for passive in ("on", "off"):
+            script = f"""
+                set cmd:fail-exit yes; set net:max-retries 2; set net:timeout 10; set ftp:passive-mode {passive}
+                open 127.0.0.1:{port}
+                ls
+                mirror / {folder}/got-{passive}
+                mirror -R {folder}/got-{passive}/sub /new-{passive}
+                mv new-{passive} renamed-{passive}
+                put {tree}/hello.txt -o copy; cat copy; rm copy
+                get1 big.bin -o {folder}/big-{passive}
+            """
+            out = run("lftp", "-c", script)
+            has(out, b"hello\nwharf", "cat")
+            for name in ("hello.txt", "big.bin", "empty", "sub/港.txt"):
+                same((folder / f"got-{passive}" / name).read_bytes(), (tree / name).read_bytes(), name)
+            same((tree / f"renamed-{passive}" / "a b.txt").read_bytes(), b"spaces\n", "mirror up")
+            shutil.rmtree(tree / f"renamed-{passive}")
+
+
+@case
+def tnftp_lists_fetches_and_uploads_active_and_passive(wharf, folder):
+    tree = fill(folder / "tree")
+    with serving(wharf, tree, "--writable") as port:
+        for passive in ("on", "off"):
+            script = f"user anonymous me@example.org\nls\nbin\npassive {passive}\nget big.bin {folder}/{passive}\n"
+            script += f"put {tree}/hello.txt up-{passive}\nascii\nget hello.txt {folder}/text-{passive}\nmkdir d\ncd d\npwd\ncd ..\nrmdir d\nbye\n"
+            out = run("tnftp", "-n", "-v", "127.0.0.1", port, input=script.encode())
+            has(out, b"hello.txt", "ls")
+            same((folder / passive).read_bytes(), (tree / "big.bin").read_bytes(), "get")
+            same((folder / f"text-{passive}").read_bytes(), b"hello\nwharf\n", "ascii get")
+            same((tree / f"up-{passive}").read_bytes(), b"hello\nwharf\n", "put")
+
+
+@case
+def pythons_ftplib_lists_fetches_and_uploads_active_and_passive(wharf, folder):
+    tree = fill(folder / "tree")
+    big = (tree / "big.bin").read_bytes()
+    with serving(wharf, tree, "--writable") as port:
+        for passive in (True, False):
+            ftp = ftplib.FTP(timeout=20, encoding="utf-8")
+            ftp.connect("127.0.0.1", port)
+            ftp.login()
+            ftp.set_pasv(passive)
+            assert set(ftp.nlst()) == {"hello.txt", "big.bin", "empty", "sub"}, ftp.nlst()
+            assert dict(ftp.mlsd())["big.bin"]["size"] == str(len(big))
+            rows = []
+            ftp.retrlines("LIST sub", rows.append)
+            assert len(rows) == 2, rows
+            got = io.BytesIO()
+            ftp.retrbinary("RETR big.bin", got.write, rest=1_000_000)
+            same(got.getvalue(), big[1_000_000:], "resumed download")
+            ftp.storbinary("STOR up", io.BytesIO(big[:500_000]))
+            ftp.storbinary("STOR up", io.BytesIO(big[500_000:]), rest=500_000)
+            same((tree / "up").read_bytes(), big, "resumed upload")
+            ftp.storlines("STOR text", io.BytesIO(b"one\ntwo\n"))
+            same((tree / "text").read_bytes(), b"one\ntwo\n", "text upload")
+            assert ftp.size("up") == len(big)
+            ftp.rename("text", "renamed")
+            ftp.delete("renamed")
+            ftp.delete("up")
+            ftp.mkd("d")
+            ftp.cwd("d")
+            assert ftp.pwd() == "/d"
+            ftp.cwd("..")
+            ftp.rmd("d")
+            ftp.quit()
+
+
+# ---- our client, their servers ------------------------------------------------------------------------------------
+
+MODES = (["--passive"], ["--active"], ["--plain", "--passive"], ["--plain", "--active"])
+
+
+def our_client_against(server, wharf, folder):
+    tree = fill(folder / "tree")
+    out = folder / "out"
+    out.mkdir()
+    big = (tree / "big.bin").read_bytes()
+    with server(tree, folder) as port:
+        url = f"ftp://127.0.0.1:{port}"
+        for number, mode in enumerate(MODES):
+            has(run(wharf, "ls", *mode, f"{url}/"), b"hello.txt", f"ls {mode}")
+            has(run(wharf, "ls", *mode, f"{url}/sub"), b"a b.txt", f"ls sub {mode}")
+            same(run(wharf, "cat", *mode, "--binary", f"{url}/sub/a%20b.txt"), b"spaces\n", f"cat {mode}")
+            run(wharf, "get", *mode, "--binary", f"{url}/big.bin", out / f"big-{number}")
+            same((out / f"big-{number}").read_bytes(), big, f"get {mode}")
+            run(wharf, "get", *mode, "--ascii", f"{url}/hello.txt", out / f"text-{number}")
+            same((out / f"text-{number}").read_bytes(), b"hello\nwharf\n", f"get text {mode}")
+            run(wharf, "put", *mode, "--binary", tree / "big.bin", f"{url}/up/big-{number}")
+            same((tree / "up" / f"big-{number}").read_bytes(), big, f"put {mode}")
+        run(wharf, "cat", f"{url}/missing", status=5)
+        script = f"open 127.0.0.1 {port}\nanonymous\nme@example.org\nls\ncd sub\nget \"a b.txt\" {out}/from-shell\npwd\nquit\n"
+        has(run(wharf, "shell", input=script.encode()), b"hello.txt", "shell ls")
+        same((out / "from-shell").read_bytes(), b"spaces\n", "shell get")
+        traced = run(wharf, "cat", f"--trace={folder}/ladder", f"{url}/hello.txt")
+        same(traced, b"hello\nwharf\n", "cat --trace")
+        has((folder / "ladder").read_bytes(), b"RETR", "the ladder")
+
+
+@case
+def our_client_lists_fetches_and_uploads_with_vsftpd(wharf, folder):
+    our_client_against(vsftpd, wharf, folder)
+
+
+@case
+def our_client_lists_fetches_and_uploads_with_pyftpdlib(wharf, folder):
+    our_client_against(pyftpdlib, wharf, folder)
+
+
+@case
+def our_client_resumes_what_broke_off_with_pyftpdlib(wharf, folder):
+    tree = fill(folder / "tree")
+    big = (tree / "big.bin").read_bytes()
+    with pyftpdlib(tree, folder) as port:
+        (tree / "up" / "big").write_bytes(big[:1_000_000])
+        run(wharf, "put", tree / "big.bin", f"ftp://127.0.0.1:{port}/up/big")
+        same((tree / "up" / "big").read_bytes(), big, "put over a shorter file")
