@@ -16,21 +16,21 @@ use wharf_server::{Accounts, Config, Server, Tap};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server; it stops when dropped.
-pub struct Running {
-    pub at: SocketAddr,
-    pub tree: TempDir,
-    pub events: Arc<Mutex<Vec<Event>>>,
+pub(crate) struct Running {
+    pub(crate) at: SocketAddr,
+    pub(crate) tree: TempDir,
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Running {
     /// A server for anonymous readers and for the writer `bob` with password `secret`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| ())
     }
 
-    pub fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let tree = tempfile::tempdir().unwrap();
         let storage = LocalFolder::open(tree.path()).unwrap();
         let mut config = Config::new(Arc::new(storage));
@@ -62,20 +62,20 @@ impl Running {
         Self { at, tree, events, stop: Some(stop), thread: Some(thread) }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.tree.path()
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path().join(name), content).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path().join(name)).unwrap()
     }
 
     /// The names in the root, hidden ones too.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path()).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -84,23 +84,23 @@ impl Running {
     }
 
     /// A client that has read the greeting.
-    pub fn connect(&self) -> Raw {
+    pub(crate) fn connect(&self) -> Raw {
         let mut raw = Raw::connect(self.at);
         raw.expect(220);
         raw
     }
 
-    pub fn anonymous(&self) -> Raw {
+    pub(crate) fn anonymous(&self) -> Raw {
         self.login("anonymous", "me@example.org")
     }
 
-    pub fn bob(&self) -> Raw {
+    pub(crate) fn bob(&self) -> Raw {
         let mut raw = self.login("bob", "secret");
         raw.command("TYPE I", 200);
         raw
     }
 
-    pub fn login(&self, user: &str, password: &str) -> Raw {
+    pub(crate) fn login(&self, user: &str, password: &str) -> Raw {
         let mut raw = self.connect();
         raw.command(&format!("USER {user}"), 331);
         raw.command(&format!("PASS {password}"), 230);
@@ -108,7 +108,7 @@ impl Running {
     }
 
     /// Waits until an event of this kind has been told.
-    pub fn wait_for(&self, wanted: impl Fn(&What) -> bool) {
+    pub(crate) fn wait_for(&self, wanted: impl Fn(&What) -> bool) {
         let deadline = std::time::Instant::now() + PATIENCE;
         while !self.events.lock().unwrap().iter().any(|event| wanted(&event.what)) {
             assert!(std::time::Instant::now() < deadline, "the event was never told");
@@ -117,7 +117,7 @@ impl Running {
     }
 
     /// Stops the server and waits until it has gone.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
@@ -132,13 +132,13 @@ impl Drop for Running {
 }
 
 /// A client made of bare sockets.
-pub struct Raw {
-    pub control: TcpStream,
+pub(crate) struct Raw {
+    pub(crate) control: TcpStream,
     lines: BufReader<TcpStream>,
 }
 
 impl Raw {
-    pub fn connect(at: SocketAddr) -> Self {
+    pub(crate) fn connect(at: SocketAddr) -> Self {
         let control = TcpStream::connect(at).unwrap();
         control.set_nodelay(true).unwrap();
         control.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -146,23 +146,23 @@ impl Raw {
         Self { control, lines }
     }
 
-    pub fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         self.bytes(format!("{line}\r\n").as_bytes());
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.control.write_all(bytes).unwrap();
     }
 
     /// A line as it comes; empty at the end.
-    pub fn line(&mut self) -> Vec<u8> {
+    pub(crate) fn line(&mut self) -> Vec<u8> {
         let mut line = Vec::new();
         self.lines.read_until(b'\n', &mut line).unwrap();
         line
     }
 
     /// A whole reply: its code and its text, lines joined by LF.
-    pub fn reply(&mut self) -> (u16, String) {
+    pub(crate) fn reply(&mut self) -> (u16, String) {
         let first = String::from_utf8_lossy(&self.line()).into_owned();
         assert!(first.len() > 3, "the connection ended where a reply was due");
         let code: u16 = first[..3].parse().unwrap();
@@ -177,13 +177,13 @@ impl Raw {
         (code, text)
     }
 
-    pub fn expect(&mut self, code: u16) -> String {
+    pub(crate) fn expect(&mut self, code: u16) -> String {
         let (got, text) = self.reply();
         assert_eq!(got, code, "{text}");
         text
     }
 
-    pub fn command(&mut self, line: &str, code: u16) -> String {
+    pub(crate) fn command(&mut self, line: &str, code: u16) -> String {
         self.send(line);
         let (got, text) = self.reply();
         assert_eq!(got, code, "{line}: {text}");
@@ -191,13 +191,13 @@ impl Raw {
     }
 
     /// Whether the server has closed the connection.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         matches!(self.lines.read(&mut byte), Ok(0) | Err(_))
     }
 
     /// PASV, and the address of its 227.
-    pub fn pasv(&mut self) -> SocketAddr {
+    pub(crate) fn pasv(&mut self) -> SocketAddr {
         let text = self.command("PASV", 227);
         let inner = text.split(['(', ')']).nth(1).unwrap();
         let n: Vec<u8> = inner.split(',').map(|n| n.parse().unwrap()).collect();
@@ -206,7 +206,7 @@ impl Raw {
     }
 
     /// PASV and a connection to it.
-    pub fn passive(&mut self) -> TcpStream {
+    pub(crate) fn passive(&mut self) -> TcpStream {
         let at = self.pasv();
         let data = TcpStream::connect(at).unwrap();
         data.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -214,7 +214,7 @@ impl Raw {
     }
 
     /// Whatever a command sends over a passive connection.
-    pub fn fetch(&mut self, command: &str) -> Vec<u8> {
+    pub(crate) fn fetch(&mut self, command: &str) -> Vec<u8> {
         let mut data = self.passive();
         self.command(command, 125);
         let mut bytes = Vec::new();
@@ -225,7 +225,7 @@ impl Raw {
     }
 
     /// Uploads over a passive connection.
-    pub fn store(&mut self, command: &str, bytes: &[u8]) {
+    pub(crate) fn store(&mut self, command: &str, bytes: &[u8]) {
         let mut data = self.passive();
         self.command(command, 125);
         data.write_all(bytes).unwrap();
@@ -235,7 +235,7 @@ impl Raw {
 }
 
 /// A listener on loopback, and its PORT argument.
-pub fn active_listener() -> (TcpListener, String) {
+pub(crate) fn active_listener() -> (TcpListener, String) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, format!("127,0,0,1,{},{}", port / 256, port % 256))
