@@ -4,9 +4,14 @@
 //! of each kind. A line that parses to a [`Command`] is well formed; whether it is allowed, and what comes of
 //! it, is the server machine's business. RFC 959 section 5.3, RFC 2428, RFC 3659.
 
+mod extended;
+
+pub use extended::{Algorithm, Digested, Range, Site};
+
 use crate::address::{self, Eprt};
 use crate::params::{Mode, Structure, Type};
 use crate::reply::put_line;
+use crate::time::Timestamp;
 use crate::verb::Argument;
 use crate::{Secret, Text, Verb};
 use std::net::SocketAddrV4;
@@ -50,6 +55,22 @@ pub enum Command {
     Size(Text),
     Mlst(Option<Text>),
     Mlsd(Option<Text>),
+    Smnt(Text),
+    Rein,
+    Stou(Option<Text>),
+    Allo(u64),
+    Site(Site),
+    Mfmt(Timestamp, Text),
+    Mff(Vec<(Text, Text)>, Text),
+    Hash(Text),
+    Rang(Range),
+    /// XCRC, XMD5, XSHA1, XSHA256 and XSHA512.
+    Digest(Algorithm, Digested),
+    Comb(Vec<Text>),
+    Avbl(Option<Text>),
+    Dsiz(Option<Text>),
+    Csid(Text),
+    Clnt(Text),
     /// A verb that the server refuses or that needs no doing, with its argument as it came.
     Other(Verb, Text),
 }
@@ -125,7 +146,7 @@ impl Command {
             Argument::Secret => Some(Self::Other(verb, Text::default())),
             Argument::Number if verb == Verb::Rest => parse_number(trimmed).map(Self::Rest),
             Argument::Number => Some(Self::Other(verb, trimmed.into())),
-            Argument::Code(_) => Self::with_code(verb, trimmed),
+            Argument::Code(_) => Self::with_code(verb, argument),
         }
     }
 
@@ -139,6 +160,7 @@ impl Command {
             Verb::Syst => Self::Syst,
             Verb::Noop => Self::Noop,
             Verb::Feat => Self::Feat,
+            Verb::Rein => Self::Rein,
             other => Self::Other(other, Text::default()),
         }
     }
@@ -158,6 +180,10 @@ impl Command {
             Verb::Opts => Self::Opts(text),
             Verb::Mdtm => Self::Mdtm(text),
             Verb::Size => Self::Size(text),
+            Verb::Smnt => Self::Smnt(text),
+            Verb::Hash => Self::Hash(text),
+            Verb::Csid => Self::Csid(text),
+            Verb::Clnt => Self::Clnt(text),
             other => Self::Other(other, text),
         }
     }
@@ -170,20 +196,54 @@ impl Command {
             Verb::Help => Self::Help(text),
             Verb::Mlst => Self::Mlst(text),
             Verb::Mlsd => Self::Mlsd(text),
+            Verb::Stou => Self::Stou(text),
+            Verb::Avbl => Self::Avbl(text),
+            Verb::Dsiz => Self::Dsiz(text),
             other => Self::Other(other, text.unwrap_or_default()),
         }
     }
 
     fn with_code(verb: Verb, argument: &[u8]) -> Option<Self> {
+        let code = argument.trim_ascii();
         match verb {
-            Verb::Type => Type::parse(argument).map(Self::Type),
-            Verb::Stru => Structure::parse(argument).map(Self::Stru),
-            Verb::Mode => Mode::parse(argument).map(Self::Mode),
-            Verb::Port => address::parse_port(argument).ok().map(Self::Port),
-            Verb::Eprt => address::parse_eprt(argument).ok().map(Self::Eprt),
-            Verb::Epsv => parse_epsv(argument).map(Self::Epsv),
-            other => Some(Self::Other(other, argument.into())),
+            Verb::Type => Type::parse(code).map(Self::Type),
+            Verb::Stru => Structure::parse(code).map(Self::Stru),
+            Verb::Mode => Mode::parse(code).map(Self::Mode),
+            Verb::Port => address::parse_port(code).ok().map(Self::Port),
+            Verb::Eprt => address::parse_eprt(code).ok().map(Self::Eprt),
+            Verb::Epsv => parse_epsv(code).map(Self::Epsv),
+            Verb::Allo => parse_allo(code).map(Self::Allo),
+            Verb::Rang => extended::parse_range(code).map(Self::Rang),
+            other => Self::with_code_and_path(other, argument.trim_ascii_start()),
         }
+    }
+
+    /// The verbs whose argument ends in a path: its last spaces belong to it.
+    fn with_code_and_path(verb: Verb, argument: &[u8]) -> Option<Self> {
+        match verb {
+            Verb::Site if argument.is_empty() => None,
+            Verb::Site => Site::parse(argument).map(Self::Site),
+            Verb::Mfmt => {
+                extended::parse_time_and_path(argument).map(|(time, path)| Self::Mfmt(time, path))
+            }
+            Verb::Mff => {
+                extended::parse_facts_and_path(argument).map(|(facts, path)| Self::Mff(facts, path))
+            }
+            Verb::Comb => extended::parse_paths(argument).map(Self::Comb),
+            other => Self::with_digest(other, argument),
+        }
+    }
+
+    fn with_digest(verb: Verb, argument: &[u8]) -> Option<Self> {
+        let algorithm = match verb {
+            Verb::Xcrc => Algorithm::Crc32,
+            Verb::Xmd5 => Algorithm::Md5,
+            Verb::Xsha1 => Algorithm::Sha1,
+            Verb::Xsha256 => Algorithm::Sha256,
+            Verb::Xsha512 => Algorithm::Sha512,
+            other => return Some(Self::Other(other, argument.into())),
+        };
+        extended::parse_digested(argument).map(|digested| Self::Digest(algorithm, digested))
     }
 
     /// Its verb.
@@ -252,6 +312,32 @@ impl Command {
             Self::Mlst(t) => (Verb::Mlst, maybe(t)),
             Self::Mlsd(t) => (Verb::Mlsd, maybe(t)),
             Self::Other(verb, t) => (*verb, own(t)),
+            _ => self.extended_parts(),
+        }
+    }
+
+    /// The parts of the verbs that came after RFC 959, or that few servers do.
+    fn extended_parts(&self) -> (Verb, Vec<u8>) {
+        let own = |text: &Text| text.as_bytes().to_vec();
+        let maybe = |text: &Option<Text>| text.as_ref().map(own).unwrap_or_default();
+        match self {
+            Self::Smnt(t) => (Verb::Smnt, own(t)),
+            Self::Rein => (Verb::Rein, Vec::new()),
+            Self::Stou(t) => (Verb::Stou, maybe(t)),
+            Self::Allo(bytes) => (Verb::Allo, bytes.to_string().into_bytes()),
+            Self::Site(site) => (Verb::Site, site.print()),
+            Self::Mfmt(time, path) => (Verb::Mfmt, extended::print_time_and_path(*time, path)),
+            Self::Mff(facts, path) => (Verb::Mff, extended::print_facts_and_path(facts, path)),
+            Self::Hash(t) => (Verb::Hash, own(t)),
+            Self::Rang(range) => (Verb::Rang, extended::print_range(*range)),
+            Self::Digest(algorithm, digested) => (verb_of(*algorithm), digested.print()),
+            Self::Comb(paths) => (Verb::Comb, extended::print_paths(paths)),
+            Self::Avbl(t) => (Verb::Avbl, maybe(t)),
+            Self::Dsiz(t) => (Verb::Dsiz, maybe(t)),
+            Self::Csid(t) => (Verb::Csid, own(t)),
+            Self::Clnt(t) => (Verb::Clnt, own(t)),
+            // The verbs of `parts` do not come here.
+            _ => (Verb::Noop, Vec::new()),
         }
     }
 }
@@ -279,6 +365,27 @@ fn parse_number(digits: &[u8]) -> Option<u64> {
     }
     // RFC 3659 section 5.3 sets no limit; a file offset does.
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|n| i64::try_from(*n).is_ok())
+}
+
+const fn verb_of(algorithm: Algorithm) -> Verb {
+    match algorithm {
+        Algorithm::Crc32 => Verb::Xcrc,
+        Algorithm::Md5 => Verb::Xmd5,
+        Algorithm::Sha1 => Verb::Xsha1,
+        Algorithm::Sha256 => Verb::Xsha256,
+        Algorithm::Sha512 => Verb::Xsha512,
+    }
+}
+
+/// `size`, or `size R record-size`, which has no meaning where files are not laid out by records.
+fn parse_allo(argument: &[u8]) -> Option<u64> {
+    let mut words = argument.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let size = parse_number(words.next()?)?;
+    match (words.next(), words.next(), words.next()) {
+        (None, ..) => Some(size),
+        (Some(b"R" | b"r"), Some(record), None) => parse_number(record).map(|_| size),
+        _ => None,
+    }
 }
 
 fn parse_epsv(argument: &[u8]) -> Option<EpsvArgument> {

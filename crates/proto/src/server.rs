@@ -11,6 +11,7 @@
 
 mod access;
 mod effect;
+mod extended;
 mod files;
 mod info;
 mod parameters;
@@ -18,12 +19,12 @@ mod state;
 mod transfer;
 
 pub use effect::{
-    Account, Effect, EffectId, Ended, Fault, Outcome, Payload, Rights, Route, StoreAt,
+    Account, Effect, EffectId, Ended, Fault, News, Outcome, Payload, Rights, Route, StoreAt,
     TransferPlan, TreeAction,
 };
 pub use state::Policy;
 
-use crate::command::{CommandError, redacted};
+use crate::command::{Algorithm, CommandError, redacted};
 use crate::line::{Arrival, LineReader};
 use crate::listing::FactSet;
 use crate::params::Representation;
@@ -37,6 +38,7 @@ use state::{Awaiting, Closing, DataPlan, Login, Sequence, Transfer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the machine asks of its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,12 +96,19 @@ pub struct Session {
     folder: VirtualPath,
     representation: Representation,
     facts: FactSet,
+    hash: Algorithm,
+    umask: Option<u32>,
+    idle_time: Duration,
     epsv_all: bool,
     sequence: Sequence,
     plan: DataPlan,
     transfer: Transfer,
     /// Bytes that the running transfer has moved, as far as the driver has told.
     moved: u64,
+    /// The name that STOU's driver has chosen, until it is told.
+    stored_as: Option<Box<VirtualPath>>,
+    /// How many bytes ALLO asked for.
+    wanted: u64,
 
     awaiting: Awaiting,
     last_id: EffectId,
@@ -112,6 +121,7 @@ impl Session {
     /// is wanted.
     pub fn new(policy: Arc<Policy>, client: SocketAddr, server: SocketAddr, tapped: bool) -> Self {
         let plain = |at: SocketAddr| SocketAddr::new(address::canonical(at.ip()), at.port());
+        let idle_time = policy.idle_time;
         Self {
             lines: LineReader::new(policy.line_cap),
             policy,
@@ -128,11 +138,16 @@ impl Session {
             folder: VirtualPath::root(),
             representation: Representation::default(),
             facts: FactSet::default(),
+            hash: Algorithm::Sha256,
+            umask: None,
+            idle_time,
             epsv_all: false,
             sequence: Sequence::None,
             plan: DataPlan::None,
             transfer: Transfer::Idle,
             moved: 0,
+            stored_as: None,
+            wanted: 0,
             awaiting: Awaiting::Nothing,
             last_id: 0,
             tapped,
@@ -255,9 +270,7 @@ impl Session {
                 Some(*since + self.policy.open_time)
             }
             (Transfer::Preparing(_) | Transfer::Running(_), ..) => None,
-            (Transfer::Idle, Awaiting::Nothing, Login::In(_)) => {
-                Some(self.active + self.policy.idle_time)
-            }
+            (Transfer::Idle, Awaiting::Nothing, Login::In(_)) => Some(self.active + self.idle_time),
             (Transfer::Idle, Awaiting::Nothing, Login::Nobody | Login::Named(_)) => {
                 Some(self.opened + self.policy.login_time)
             }
@@ -344,22 +357,24 @@ impl Session {
 
     /// The one gate: whether the session may have this verb carried out.
     fn refusal(&self, row: &Row) -> Option<Say<'static>> {
-        let account = match &self.login {
-            Login::In(account) => Some(account),
-            Login::Nobody | Login::Named(_) => None,
-        };
-        match (row.gate, row.status) {
-            (Gate::Login | Gate::Right(_), _) if account.is_none() => Some(Say::LoginFirst),
-            (_, Status::Refused) => Some(Say::NotDone(row.verb)),
-            (_, Status::Superfluous) => Some(Say::Superfluous(row.verb)),
-            (Gate::Right(right), Status::Done) => account
-                .is_some_and(|account| !account.rights.has(right))
-                .then_some(Say::NotAllowed(row.verb)),
-            (Gate::Open | Gate::Login, Status::Done) => None,
+        match row.status {
+            _ if row.gate != Gate::Open && !self.may(Gate::Login) => Some(Say::LoginFirst),
+            Status::Refused => Some(Say::NotDone(row.verb)),
+            Status::Superfluous => Some(Say::Superfluous(row.verb)),
+            Status::Done => (!self.may(row.gate)).then_some(Say::NotAllowed(row.verb)),
+        }
+    }
+
+    fn may(&self, gate: Gate) -> bool {
+        match (gate, &self.login) {
+            (Gate::Open, _) | (Gate::Login, Login::In(_)) => true,
+            (Gate::Right(right), Login::In(account)) => account.rights.has(right),
+            (Gate::Login | Gate::Right(_), Login::Nobody | Login::Named(_)) => false,
         }
     }
 
     fn dispatch(&mut self, command: Command, sequence: Sequence) {
+        let verb = command.verb();
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(password),
@@ -367,6 +382,8 @@ impl Session {
             Command::Cdup => self.cdup(),
             Command::Pwd => self.pwd(),
             Command::Quit => self.quit(),
+            Command::Rein => self.rein(),
+            Command::Smnt(path) => self.smnt(&path),
 
             Command::Port(to) => self.port(to),
             Command::Eprt(to) => self.eprt(to),
@@ -379,6 +396,9 @@ impl Session {
             Command::Retr(path) => self.retr(&path, &sequence),
             Command::Stor(path) => self.stor(&path, &sequence),
             Command::Appe(path) => self.appe(&path),
+            Command::Stou(path) => self.stou(path.as_ref()),
+            Command::Allo(bytes) => self.allo(bytes),
+            Command::Rang(range) => self.rang(range),
             Command::List(path) => self.list(path.as_ref()),
             Command::Nlst(path) => self.nlst(path.as_ref()),
             Command::Mlsd(path) => self.mlsd(path.as_ref()),
@@ -400,6 +420,16 @@ impl Session {
             Command::Noop => self.say(&Say::NoopDone),
             Command::Feat => self.feat(),
             Command::Opts(text) => self.opts(&text),
+            Command::Clnt(_) | Command::Csid(_) => self.greet_client(&command),
+
+            Command::Mfmt(time, path) => self.mfmt(time, &path),
+            Command::Mff(facts, path) => self.mff(&facts, &path),
+            Command::Hash(path) => self.hash(&path, transfer::range_of(&sequence)),
+            Command::Digest(algorithm, digested) => self.digest(verb, algorithm, &digested),
+            Command::Comb(paths) => self.comb(&paths),
+            Command::Avbl(path) => self.avbl(path.as_ref()),
+            Command::Dsiz(path) => self.dsiz(path.as_ref()),
+            Command::Site(site) => self.site(&site),
             // Rows with an `Other` command are answered by their status, in `refusal`.
             Command::Other(verb, _) => self.say(&Say::NotDone(verb)),
         }

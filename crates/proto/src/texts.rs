@@ -3,7 +3,8 @@
 //! The machine decides what to say; this file alone knows how it is worded. A sentence tells the reader what
 //! to do where something was refused.
 
-use crate::params::{Mode, Representation, Structure, Type};
+use crate::command::Range;
+use crate::params::{Mode, Structure, Type};
 use crate::path::VirtualPath;
 use crate::reply::{Code, Reply};
 use crate::server::Fault;
@@ -65,8 +66,8 @@ pub(crate) enum Say<'a> {
     Modified(Timestamp),
     Fault(&'a Fault, Verb),
 
-    DataOpen(Representation),
-    DataOpening(Representation),
+    Starting { code: u16, kind: Type, size: Option<u64> },
+    StoringAs(u16, &'a VirtualPath),
     Complete { bytes: u64, code: u16 },
     NotOpened(&'a Text),
     OpenTimedOut,
@@ -80,6 +81,19 @@ pub(crate) enum Say<'a> {
     Utf8Always,
     Utf8Off,
     NoSuchOption,
+    Noted,
+    ServerId,
+    NoSuchMount,
+    OneFact,
+    FactSet(&'a VirtualPath),
+    Joined,
+    SpaceFor(u64),
+    RangeIs(Range),
+    SiteDone,
+    NoSuchSite,
+    UmaskIs(Option<u32>),
+    IdleIs(u64),
+    IdleBounds(u64),
     InternalFault,
 }
 
@@ -107,13 +121,37 @@ impl Say<'_> {
             }
             Self::Entered(_) | Self::FolderIs(_) | Self::Made(_) => self.folder(),
             Self::Fault(fault, verb) => worded_fault(fault, *verb),
-            Self::DataOpen(_)
-            | Self::DataOpening(_)
+            Self::Starting { .. }
+            | Self::StoringAs(..)
             | Self::Complete { .. }
             | Self::NotOpened(_)
             | Self::Broken(_) => self.transfer(),
-            _ => self.plain(),
+            _ => self.extended().unwrap_or_else(|| self.plain()),
         }
+    }
+
+    /// What the verbs of `server/extended.rs` say.
+    #[rustfmt::skip]
+    fn extended(&self) -> Option<(u16, Text)> {
+        let (code, text): (u16, Text) = match self {
+            Self::Noted => (200, "Noted.".into()),
+            Self::ServerId => (200, "Name=Wharf; Version=1;".into()),
+            Self::NoSuchMount => (550, "There is one tree here, and it is mounted at \"/\".".into()),
+            Self::OneFact => (504, "One of the facts modify and UNIX.mode can be set at a time.".into()),
+            Self::FactSet(path) => (213, Text::from([b"Set: ", path.as_bytes()].concat())),
+            Self::Joined => (250, "Joined.".into()),
+            Self::SpaceFor(bytes) => (200, format!("There is space for {bytes} bytes.").into()),
+            Self::RangeIs(Range { end: None, .. }) => (350, "The whole file.".into()),
+            Self::RangeIs(Range { start, end: Some(end) }) => (350, format!("Bytes {start} to {}.", end.saturating_sub(1)).into()),
+            Self::SiteDone => (200, "Done.".into()),
+            Self::NoSuchSite => (504, "No such word; SITE HELP lists those that there are.".into()),
+            Self::UmaskIs(Some(mask)) => (200, format!("UMASK is {mask:03o}.").into()),
+            Self::UmaskIs(None) => (200, "UMASK is the server's own.".into()),
+            Self::IdleIs(seconds) => (200, format!("An idle session is closed after {seconds} s.").into()),
+            Self::IdleBounds(most) => (501, format!("Between 1 and {most} seconds, please.").into()),
+            _ => return None,
+        };
+        Some((code, text))
     }
 
     fn passive(&self) -> (u16, Text) {
@@ -146,11 +184,18 @@ impl Say<'_> {
 
     fn transfer(&self) -> (u16, Text) {
         match self {
-            Self::DataOpen(how) => {
-                (125, format!("Data connection open; starting, TYPE {}.", how.kind).into())
+            Self::Starting { code, kind, size } => {
+                let doing = if *code == 125 {
+                    "Data connection open; starting"
+                } else {
+                    "Opening the data connection"
+                };
+                let size = size.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"));
+                (*code, format!("{doing}, TYPE {kind}{size}.").into())
             }
-            Self::DataOpening(how) => {
-                (150, format!("Opening the data connection, TYPE {}.", how.kind).into())
+            // The form is that of RFC 1123 section 4.1.2.9.
+            Self::StoringAs(code, path) => {
+                (*code, Text::from([b"FILE: ", path.as_bytes()].concat()))
             }
             Self::Complete { bytes, code: 226 } => {
                 (226, format!("Done, {bytes} bytes; data connection closed.").into())
@@ -215,11 +260,13 @@ impl Say<'_> {
             Self::NoopDone => (200, "Still here."),
             Self::Utf8Always => (200, "Names are UTF-8."),
             Self::Utf8Off => (504, "Names are always UTF-8 here."),
-            Self::NoSuchOption => (501, "No such option; OPTS UTF8 ON and OPTS MLST facts are."),
-            Self::InternalFault
+            Self::NoSuchOption => (501, "No such option; OPTS UTF8 ON, OPTS MLST facts and OPTS HASH name are."),
+            Self::InternalFault | Self::Noted | Self::ServerId | Self::NoSuchMount | Self::OneFact | Self::FactSet(_) | Self::Joined
+            | Self::SpaceFor(_) | Self::RangeIs(_) | Self::SiteDone | Self::NoSuchSite | Self::UmaskIs(_)
+            | Self::IdleIs(_) | Self::IdleBounds(_)
             | Self::Listening(_) | Self::ListeningExtended(_) | Self::NotListening(_)
             | Self::Entered(_) | Self::FolderIs(_) | Self::Made(_) | Self::Fault(..)
-            | Self::DataOpen(_) | Self::DataOpening(_) | Self::Complete { .. } | Self::NotOpened(_) | Self::Broken(_) => return internal(),
+            | Self::Starting { .. } | Self::StoringAs(..) | Self::Complete { .. } | Self::NotOpened(_) | Self::Broken(_) => return internal(),
         };
         (code, text.into())
     }

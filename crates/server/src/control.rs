@@ -7,23 +7,24 @@
 use crate::config::Config;
 use crate::data::ports::Passive;
 use crate::data::{self, Done, Setting, Step};
-use crate::effects;
+use crate::effects::Errand;
 use crate::limits::Place;
 use crate::storage::Holder;
 use crate::tap::Teller;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
 use wharf_proto::address::canonical;
 use wharf_proto::server::{
-    Effect, EffectId, Outcome, Output, Policy, Rights, Session, TransferPlan,
+    Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
 
@@ -62,6 +63,9 @@ pub(crate) struct Control {
     who: Option<(Holder, Rights)>,
     listener: Option<Passive>,
     transfer: Option<Transfer>,
+    /// A slow action on the tree, under way beside this task.
+    errand: Option<(EffectId, JoinHandle<Outcome>)>,
+    abandoned: Arc<AtomicBool>,
     connections: u32,
     unsent: Vec<u8>,
     input_ended: bool,
@@ -78,6 +82,7 @@ struct Transfer {
 enum Wake {
     Readable(io::Result<()>),
     Step(Done),
+    Errand(EffectId, Outcome),
     Deadline,
     Stopped,
 }
@@ -110,6 +115,8 @@ impl Control {
             who: None,
             listener: None,
             transfer: None,
+            errand: None,
+            abandoned: Arc::default(),
             connections: 0,
             unsent: Vec::new(),
             input_ended: false,
@@ -147,6 +154,10 @@ impl Control {
                     }
                     self.session.handle_outcome(now, id, done.outcome);
                 }
+                Wake::Errand(id, outcome) => {
+                    self.errand = None;
+                    self.session.handle_outcome(now, id, outcome);
+                }
                 Wake::Deadline => self.session.handle_timeout(now),
                 Wake::Stopped => self.session.handle_shutdown(now),
             }
@@ -164,6 +175,7 @@ impl Control {
             biased;
             ready = self.stream.readable(), if reads => Wake::Readable(ready),
             done = step_of(&mut self.transfer), if self.transfer.is_some() => Wake::Step(done),
+            (id, outcome) = outcome_of(&mut self.errand), if self.errand.is_some() => Wake::Errand(id, outcome),
             () = until(deadline), if deadline.is_some() => Wake::Deadline,
             _ = self.stopped.changed() => Wake::Stopped,
         }
@@ -237,8 +249,16 @@ impl Control {
                 None
             }
             Effect::Tree(action) => {
-                let (holder, rights) = self.who.as_ref()?;
-                Some(effects::act(&*self.shared.config.storage, holder, *rights, action))
+                let (holder, rights) = self.who.clone()?;
+                let storage = Arc::clone(&self.shared.config.storage);
+                let errand =
+                    Errand { storage, holder, rights, abandoned: Arc::clone(&self.abandoned) };
+                if action.is_slow() {
+                    let task = tokio::task::spawn_blocking(move || errand.act(action));
+                    self.errand = Some((id, task));
+                    return None;
+                }
+                Some(errand.act(action))
             }
             Effect::Transfer(plan) => {
                 self.begin(id, *plan);
@@ -302,6 +322,12 @@ impl Control {
     }
 }
 
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Ends our half, and gives the client a moment to read the last reply and end its own: a close over
 /// unread bytes would reset the connection and could take that reply away.
 async fn close(stream: &TcpStream) -> io::Result<()> {
@@ -319,6 +345,17 @@ async fn close(stream: &TcpStream) -> io::Result<()> {
 async fn step_of(transfer: &mut Option<Transfer>) -> Done {
     match transfer {
         Some(transfer) => (&mut transfer.step).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn outcome_of(errand: &mut Option<(EffectId, JoinHandle<Outcome>)>) -> (EffectId, Outcome) {
+    match errand {
+        Some((id, task)) => {
+            let broken =
+                |error: JoinError| Outcome::Failed(Fault::System(error.to_string().into()));
+            (*id, task.await.unwrap_or_else(broken))
+        }
         None => std::future::pending().await,
     }
 }

@@ -12,7 +12,7 @@ mod pump;
 
 pub(crate) use pump::permissions_of;
 
-use crate::storage::{Folder, Holder, Source, Storage, Upload};
+use crate::storage::{Folder, Holder, Source, Storage, Upload, Wanted};
 use crate::tap::Teller;
 use open::DataConnection;
 use ports::Passive;
@@ -21,9 +21,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+use wharf_proto::command::Range;
 use wharf_proto::listing::Format;
 use wharf_proto::params::Representation;
-use wharf_proto::server::{Ended, Fault, Outcome, Payload, Rights, Route, TransferPlan};
+use wharf_proto::server::{
+    Ended, Fault, News, Outcome, Payload, Rights, Route, StoreAt, TransferPlan,
+};
 
 /// One step of a transfer, on its way.
 pub(crate) type Step = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -52,9 +55,9 @@ pub(crate) struct Setting {
 
 /// What is to be moved, opened.
 enum Cargo {
-    Send { source: Box<dyn Source>, offset: u64 },
+    Send { source: Box<dyn Source>, range: Range },
     List { folder: Box<dyn Folder>, format: Format, prefix: Vec<u8> },
-    Receive(Box<dyn Upload>),
+    Receive { upload: Box<dyn Upload>, new_name: bool },
 }
 
 /// A transfer that has been planned: its first step.
@@ -65,20 +68,21 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, listener: Option<Passi
             Err(fault) => return over(Ended::Failed(fault)),
         };
         let how = plan.representation;
+        let news = news_of(&cargo);
         match (plan.route, listener) {
             (Route::Accept, Some(listener)) => match listener.accept_waiting(&setting) {
-                Some(data) => prepared(true, pump_step(setting, cargo, how, data)),
+                Some(data) => prepared(true, news, pump_step(setting, cargo, how, data)),
                 None => {
                     let open =
                         async move { listener.accept(&setting).await.map(|data| (setting, data)) };
-                    prepared(false, open_step(open, cargo, how))
+                    prepared(false, news, open_step(open, cargo, how))
                 }
             },
             (Route::Accept, None) => over(Ended::NotOpened("no listener is open".into())),
             (Route::Dial(to), _) => {
                 let open =
                     async move { open::dial(&setting, to).await.map(|data| (setting, data)) };
-                prepared(false, open_step(open, cargo, how))
+                prepared(false, news, open_step(open, cargo, how))
             }
         }
     })
@@ -86,12 +90,14 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, listener: Option<Passi
 
 fn open_cargo(setting: &Setting, what: Payload) -> Result<Cargo, Fault> {
     match what {
-        Payload::Retrieve { path, offset } => {
+        Payload::Retrieve { path, range } => {
             let source = setting.storage.read(&path)?;
-            Ok(Cargo::Send { source, offset })
+            Ok(Cargo::Send { source, range })
         }
-        Payload::Store { path, at } => {
-            Ok(Cargo::Receive(setting.storage.write(&path, at, &setting.holder)?))
+        Payload::Store { path, at, umask } => {
+            let wanted = Wanted { path: &path, at, holder: &setting.holder, umask };
+            let new_name = at == StoreAt::NewName;
+            Ok(Cargo::Receive { upload: setting.storage.write(&wanted)?, new_name })
         }
         Payload::List { path, format, prefix } => {
             let follow = matches!(format, Format::Facts(_));
@@ -133,8 +139,16 @@ fn pump_step(setting: Setting, cargo: Cargo, how: Representation, data: DataConn
     Box::pin(async move { over(pump::pump(&setting, cargo, how, data).await) })
 }
 
-fn prepared(open: bool, next: Step) -> Done {
-    Done { outcome: Outcome::Prepared { open }, next: Some(next) }
+fn news_of(cargo: &Cargo) -> News {
+    match cargo {
+        Cargo::Send { source, .. } => News::Size(source.size()),
+        Cargo::Receive { upload, new_name: true } => News::Name(upload.path().clone()),
+        Cargo::Receive { new_name: false, .. } | Cargo::List { .. } => News::None,
+    }
+}
+
+fn prepared(open: bool, news: News, next: Step) -> Done {
+    Done { outcome: Outcome::Prepared { open, news }, next: Some(next) }
 }
 
 fn over(ended: Ended) -> Done {

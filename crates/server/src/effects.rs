@@ -1,20 +1,29 @@
 //! From the machine's effects on the tree to calls of the storage, one match.
+//!
+//! Short actions are carried out on the session's own task. Slow ones (see `TreeAction::is_slow`) run beside
+//! it as an [`Errand`], which stops at its next step when its session has gone.
 
 use crate::data::permissions_of;
-use crate::storage::{Holder, Storage};
+use crate::digest::{self, system};
+use crate::storage::{Holder, Storage, Upload, Wanted};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wharf_proto::Text;
 use wharf_proto::ascii::Encoder;
-use wharf_proto::listing::unix;
+use wharf_proto::listing::{Kind, unix};
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::{Fault, Outcome, Rights, TreeAction};
+use wharf_proto::server::{Fault, Outcome, Rights, StoreAt, TreeAction};
 use wharf_proto::time::Timestamp;
-
-/// The largest file whose size in TYPE A is counted; it has to be read for that.
-const COUNTED: u64 = 64 << 20;
 
 /// The most entries that STAT lists on the control connection.
 const LISTED: usize = 1000;
+
+/// The most folders and files that one DSIZ or SITE RMDIR -r walks through.
+const WALKED: usize = 1_000_000;
+
+/// How much of a file is copied or counted at a time.
+const CHUNK: usize = 256 * 1024;
 
 /// The time of day, for listings: the server's one look at the clock.
 pub(crate) fn today() -> Timestamp {
@@ -22,69 +31,213 @@ pub(crate) fn today() -> Timestamp {
     Timestamp::new(i64::try_from(now.as_secs()).unwrap_or(i64::MAX), now.subsec_nanos())
 }
 
-/// Carries an action out.
-pub(crate) fn act(
-    storage: &dyn Storage,
-    holder: &Holder,
-    rights: Rights,
-    action: TreeAction,
-) -> Outcome {
-    let done = |result: Result<(), Fault>| result.map(|()| Outcome::Done);
-    let outcome = match action {
-        TreeAction::Enter(path) => done(storage.enter(&path)),
-        TreeAction::Find(path) => done(storage.find(&path)),
-        TreeAction::MakeFolder(path) => done(storage.make_folder(&path)),
-        TreeAction::RemoveFolder(path) => done(storage.remove_folder(&path)),
-        TreeAction::Delete(path) => done(storage.delete(&path)),
-        TreeAction::Rename { from, to } => done(storage.rename(&from, &to)),
-        TreeAction::Size { path, text: false } => storage.size(&path, holder).map(Outcome::Size),
-        TreeAction::Size { path, text: true } => text_size(storage, &path).map(Outcome::Size),
-        TreeAction::Modified(path) => modified(storage, &path).map(Outcome::Modified),
-        TreeAction::Facts(path) => storage.facts(&path).map(|mut entry| {
-            entry.permissions = Some(permissions_of(rights, &entry));
-            Outcome::Facts(Box::new(entry))
-        }),
-        TreeAction::List(path) => list(storage, &path),
-    };
-    outcome.unwrap_or_else(Outcome::Failed)
+/// Who acts on what.
+#[derive(Clone)]
+pub(crate) struct Errand {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) holder: Holder,
+    pub(crate) rights: Rights,
+    /// Nobody waits for the outcome any more.
+    pub(crate) abandoned: Arc<AtomicBool>,
 }
 
-fn modified(storage: &dyn Storage, path: &VirtualPath) -> Result<Timestamp, Fault> {
-    storage.facts(path)?.modified.ok_or(Fault::Unsupported("No time is known of that."))
-}
-
-fn text_size(storage: &dyn Storage, path: &VirtualPath) -> Result<u64, Fault> {
-    let source = storage.read(path)?;
-    if source.size() > COUNTED {
-        return Err(Fault::Unsupported("That file is too large to count its lines; use TYPE I."));
-    }
-    let mut encoder = Encoder::new();
-    let mut buffer = vec![0; 64 * 1024];
-    let (mut at, mut size) = (0, 0);
-    loop {
-        let n = source
-            .read_at(&mut buffer, at)
-            .map_err(|error| Fault::System(Text::from(error.to_string())))?;
-        if n == 0 {
-            return Ok(size);
+impl Errand {
+    /// Whether somebody still waits for the outcome.
+    pub(crate) fn go_on(&self) -> Result<(), Fault> {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Err(Fault::System("the session has ended".into()));
         }
-        size += encoder.count(&buffer[..n]);
-        at += n as u64;
+        Ok(())
     }
-}
 
-fn list(storage: &dyn Storage, path: &VirtualPath) -> Result<Outcome, Fault> {
-    let mut folder = storage.list(path, false)?;
-    let now = today();
-    let mut lines = Vec::new();
-    while lines.len() < LISTED
-        && folder.read(&mut |entry| {
-            if lines.len() < LISTED {
-                let mut line = Vec::new();
-                unix::write_row(&mut line, entry, now);
-                lines.push(Text::from(line));
+    /// Carries an action out.
+    pub(crate) fn act(&self, action: TreeAction) -> Outcome {
+        let outcome =
+            if action.is_slow() { self.act_slowly(action) } else { self.act_at_once(action) };
+        outcome.unwrap_or_else(Outcome::Failed)
+    }
+
+    fn act_at_once(&self, action: TreeAction) -> Result<Outcome, Fault> {
+        let storage = &*self.storage;
+        let done = |result: Result<(), Fault>| result.map(|()| Outcome::Done);
+        match action {
+            TreeAction::Enter(path) => done(storage.enter(&path)),
+            TreeAction::Find(path) => done(storage.find(&path)),
+            TreeAction::MakeFolder { path, parents: false, umask } => {
+                done(storage.make_folder(&path, umask))
             }
-        })?
-    {}
-    Ok(Outcome::Listed { lines, folder: folder.is_folder() })
+            TreeAction::MakeFolder { path, parents: true, umask } => {
+                done(self.make_folders(&path, umask))
+            }
+            TreeAction::RemoveFolder { path, .. } => done(storage.remove_folder(&path)),
+            TreeAction::Delete(path) => done(storage.delete(&path)),
+            TreeAction::Rename { from, to } => done(storage.rename(&from, &to)),
+            TreeAction::Size { path, .. } => storage.size(&path, &self.holder).map(Outcome::Size),
+            TreeAction::Modified(path) => self.modified(&path),
+            TreeAction::Facts(path) => storage.facts(&path).map(|mut entry| {
+                entry.permissions = Some(permissions_of(self.rights, &entry));
+                Outcome::Facts(Box::new(entry))
+            }),
+            TreeAction::List(path) => self.list(&path),
+            TreeAction::SetModified(path, time) => done(storage.set_modified(&path, time)),
+            TreeAction::SetMode(path, mode) => done(storage.set_mode(&path, mode)),
+            TreeAction::Free(path) => storage.free(&path).map(Outcome::Size),
+            TreeAction::Link { link, target } => done(storage.make_link(&link, &target)),
+            slow => self.act_slowly(slow),
+        }
+    }
+
+    fn act_slowly(&self, action: TreeAction) -> Result<Outcome, Fault> {
+        let done = |result: Result<(), Fault>| result.map(|()| Outcome::Done);
+        match action {
+            TreeAction::Digest(path, algorithm, range) => {
+                digest::of(self, &*self.storage.read(&path)?, algorithm, range)
+            }
+            TreeAction::Size { path, .. } => self.text_size(&path).map(Outcome::Size),
+            TreeAction::Copy { from, to } => done(self.copy(&from, &to)),
+            TreeAction::Join { target, parts } => done(self.join(&target, &parts)),
+            TreeAction::FolderSize(path) => {
+                let mut size = 0;
+                self.walk(&path, &mut |_, _, bytes| {
+                    size += bytes;
+                    Ok(())
+                })?;
+                Ok(Outcome::Size(size))
+            }
+            TreeAction::RemoveFolder { path, .. } => done(self.remove_all(&path)),
+            other => self.act_at_once(other),
+        }
+    }
+
+    fn make_folders(&self, path: &VirtualPath, umask: Option<u32>) -> Result<(), Fault> {
+        let mut at = VirtualPath::root();
+        for component in path.components() {
+            at = at.join(component).map_err(|_| Fault::Name)?;
+            match self.storage.make_folder(&at, umask) {
+                Ok(()) => {}
+                Err(fault) => self.storage.enter(&at).map_err(|_| fault)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn modified(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
+        let time = self.storage.facts(path)?.modified;
+        time.map(Outcome::Modified).ok_or(Fault::Unsupported("No time is known of that."))
+    }
+
+    fn text_size(&self, path: &VirtualPath) -> Result<u64, Fault> {
+        let source = self.storage.read(path)?;
+        let mut encoder = Encoder::new();
+        let mut buffer = vec![0; CHUNK];
+        let (mut at, mut size) = (0, 0);
+        loop {
+            self.go_on()?;
+            let n = source.read_at(&mut buffer, at).map_err(|error| system(&error))?;
+            if n == 0 {
+                return Ok(size);
+            }
+            size += encoder.count(&buffer[..n]);
+            at += n as u64;
+        }
+    }
+
+    fn list(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
+        let mut folder = self.storage.list(path, false)?;
+        let now = today();
+        let mut lines = Vec::new();
+        while lines.len() < LISTED
+            && folder.read(&mut |entry| {
+                if lines.len() < LISTED {
+                    let mut line = Vec::new();
+                    unix::write_row(&mut line, entry, now);
+                    lines.push(Text::from(line));
+                }
+            })?
+        {}
+        Ok(Outcome::Listed { lines, folder: folder.is_folder() })
+    }
+
+    fn copy(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault> {
+        let mut upload = self.open(to, StoreAt::Start)?;
+        self.pour(from, &mut *upload)?;
+        upload.complete()
+    }
+
+    fn join(&self, target: &VirtualPath, parts: &[VirtualPath]) -> Result<(), Fault> {
+        if parts.contains(target) {
+            return Err(Fault::Name);
+        }
+        let mut upload = self.open(target, StoreAt::End)?;
+        for part in parts {
+            self.pour(part, &mut *upload)?;
+        }
+        upload.complete()?;
+        parts.iter().try_for_each(|part| self.storage.delete(part))
+    }
+
+    fn open(&self, path: &VirtualPath, at: StoreAt) -> Result<Box<dyn Upload>, Fault> {
+        self.storage.write(&Wanted { path, at, holder: &self.holder, umask: None })
+    }
+
+    fn pour(&self, from: &VirtualPath, upload: &mut dyn Upload) -> Result<(), Fault> {
+        let source = self.storage.read(from)?;
+        let mut buffer = vec![0; CHUNK];
+        let mut at = 0;
+        loop {
+            self.go_on()?;
+            let n = source.read_at(&mut buffer, at).map_err(|error| system(&error))?;
+            if n == 0 {
+                return Ok(());
+            }
+            upload.write(&buffer[..n])?;
+            at += n as u64;
+        }
+    }
+
+    fn remove_all(&self, path: &VirtualPath) -> Result<(), Fault> {
+        self.walk(path, &mut |path, is_folder, _| match is_folder {
+            true => self.storage.remove_folder(path),
+            false => self.storage.delete(path),
+        })?;
+        self.storage.remove_folder(path)
+    }
+
+    /// Shows every entry below a folder to `each`, what is in a folder before the folder itself. Links are
+    /// not followed.
+    fn walk(
+        &self,
+        root: &VirtualPath,
+        each: &mut dyn FnMut(&VirtualPath, bool, u64) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut left = WALKED;
+        let mut waiting = vec![(root.clone(), false)];
+        while let Some((path, seen)) = waiting.pop() {
+            self.go_on()?;
+            if seen {
+                each(&path, true, 0)?;
+                continue;
+            }
+            if path != *root {
+                waiting.push((path.clone(), true));
+            }
+            let mut folder = self.storage.list(&path, false)?;
+            let mut files = Vec::new();
+            while folder.read(&mut |entry| {
+                let Ok(path) = path.join(entry.name) else { return };
+                match entry.kind {
+                    Kind::Folder => waiting.push((path, false)),
+                    Kind::File | Kind::Link { .. } | Kind::Other => {
+                        files.push((path, entry.size.unwrap_or(0)))
+                    }
+                }
+            })? {}
+            for (path, size) in &files {
+                left =
+                    left.checked_sub(1).ok_or(Fault::Unsupported("That folder holds too much."))?;
+                each(path, false, *size)?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -26,6 +26,7 @@ mod accounts;
 mod config;
 mod control;
 mod data;
+mod digest;
 mod effects;
 mod limits;
 mod listener;

@@ -11,6 +11,7 @@ use std::os::fd::BorrowedFd;
 use wharf_proto::listing::{Entry, EntryRef};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
+use wharf_proto::time::Timestamp;
 
 /// A tree of files and folders.
 pub trait Storage: Send + Sync {
@@ -26,8 +27,21 @@ pub trait Storage: Send + Sync {
     /// Whether there is anything of this name; a link that leads nowhere is something.
     fn find(&self, path: &VirtualPath) -> Result<(), Fault>;
 
-    /// Makes a folder.
-    fn make_folder(&self, path: &VirtualPath) -> Result<(), Fault>;
+    /// Makes a folder, without the permissions in `umask` (without those of the server's own umask, where
+    /// none is given).
+    fn make_folder(&self, path: &VirtualPath, umask: Option<u32>) -> Result<(), Fault>;
+
+    /// Makes a link inside the tree.
+    fn make_link(&self, link: &VirtualPath, target: &VirtualPath) -> Result<(), Fault>;
+
+    /// Sets when an entry changed.
+    fn set_modified(&self, path: &VirtualPath, time: Timestamp) -> Result<(), Fault>;
+
+    /// Sets the permissions of an entry: the lower nine bits of its mode.
+    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), Fault>;
+
+    /// How many bytes are free where an entry is.
+    fn free(&self, path: &VirtualPath) -> Result<u64, Fault>;
 
     /// Removes an empty folder.
     fn remove_folder(&self, path: &VirtualPath) -> Result<(), Fault>;
@@ -44,16 +58,24 @@ pub trait Storage: Send + Sync {
     /// How many bytes a file has; for the holder of an unfinished upload of that name, the upload's.
     fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault>;
 
-    /// Opens an upload. Nothing is visible under `path` before [`Upload::complete`].
-    fn write(
-        &self,
-        path: &VirtualPath,
-        at: StoreAt,
-        holder: &Holder,
-    ) -> Result<Box<dyn Upload>, Fault>;
+    /// Opens an upload. Nothing is visible under its name before [`Upload::complete`].
+    fn write(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Upload>, Fault>;
 
     /// Opens a folder to list it, or one file to list that alone. `follow`: tell what links lead to.
     fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault>;
+}
+
+/// An upload that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'w> {
+    /// Its name; of [`StoreAt::NewName`] how the name begins.
+    pub path: &'w VirtualPath,
+    /// Where its first byte goes.
+    pub at: StoreAt,
+    /// Whose it is.
+    pub holder: &'w Holder,
+    /// The permissions that a new file shall not have.
+    pub umask: Option<u32>,
 }
 
 /// A file open for reading.
@@ -73,6 +95,9 @@ pub trait Source: Send + Sync {
 
 /// An upload under way. Dropping it keeps what has come, for the same holder to go on with.
 pub trait Upload: Send {
+    /// The name it will have.
+    fn path(&self) -> &VirtualPath;
+
     /// Writes all of `bytes` behind what is there.
     ///
     /// # Errors

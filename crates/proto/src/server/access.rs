@@ -5,6 +5,7 @@ use super::state::{Awaiting, Login};
 use super::{Session, VirtualPath};
 use crate::texts::Say;
 use crate::{Secret, Text, Verb};
+use std::sync::Arc;
 
 impl Session {
     /// USER: every name is asked for a password, so that names cannot be tried out (RFC 2577 section 5).
@@ -72,6 +73,30 @@ impl Session {
     pub(super) fn pwd(&mut self) {
         let folder = self.folder.clone();
         self.say(&Say::FolderIs(&folder));
+    }
+
+    /// REIN: back to the state after 220. Its turn comes after a running transfer, which so ends first.
+    pub(super) fn rein(&mut self) {
+        self.forget_listener();
+        let fresh = Self::new(Arc::clone(&self.policy), self.client, self.server, self.tapped);
+        let old = std::mem::replace(self, fresh);
+        (self.lines, self.waiting, self.closing) = (old.lines, old.waiting, old.closing);
+        (self.now, self.opened, self.active) = (old.now, old.now, old.now);
+        (self.last_id, self.out) = (old.last_id, old.out);
+        // Coming back to the start does not bring back what was used up there.
+        (self.commands_before_login, self.wrong_passwords) =
+            (old.commands_before_login, old.wrong_passwords);
+        let policy = Arc::clone(&self.policy);
+        self.say(&Say::Ready(&policy.greeting));
+    }
+
+    /// SMNT: the user's tree has one mount, its root.
+    pub(super) fn smnt(&mut self, path: &Text) {
+        match self.path(Verb::Smnt, path) {
+            Some(path) if path.is_root() => self.enter(Verb::Smnt, path),
+            Some(_) => self.say(&Say::NoSuchMount),
+            None => {}
+        }
     }
 
     /// QUIT: its turn comes after a running transfer, whose reply goes first.

@@ -3,6 +3,7 @@
 //! Both are plain data: the machine never touches a file or a socket, and a test can answer in the driver's
 //! place. At most one effect is under way besides a transfer.
 
+use crate::command::{Algorithm, Range};
 use crate::listing::{Entry, Format};
 use crate::params::Representation;
 use crate::path::VirtualPath;
@@ -47,9 +48,21 @@ pub enum TreeAction {
     /// Does this exist? `Done`.
     Find(VirtualPath),
     /// Make a folder. `Done`.
-    MakeFolder(VirtualPath),
-    /// Remove an empty folder. `Done`.
-    RemoveFolder(VirtualPath),
+    MakeFolder {
+        /// Which.
+        path: VirtualPath,
+        /// With all its parents.
+        parents: bool,
+        /// The permissions it shall not have.
+        umask: Option<u32>,
+    },
+    /// Remove a folder. `Done`.
+    RemoveFolder {
+        /// Which.
+        path: VirtualPath,
+        /// With all that is in it; otherwise only an empty one.
+        all: bool,
+    },
     /// Delete a file. `Done`.
     Delete(VirtualPath),
     /// Rename. `Done`.
@@ -72,6 +85,65 @@ pub enum TreeAction {
     Facts(VirtualPath),
     /// A short listing for the control connection. `Listed`.
     List(VirtualPath),
+    /// Set when this changed. `Done`.
+    SetModified(VirtualPath, Timestamp),
+    /// Set the permissions of this. `Done`.
+    SetMode(VirtualPath, u32),
+    /// How many bytes are free where this is? `Size`.
+    Free(VirtualPath),
+    /// How many bytes are in this folder and all below it? `Size`.
+    FolderSize(VirtualPath),
+    /// The hash of a part of a file. `Digest`.
+    Digest(VirtualPath, Algorithm, Range),
+    /// Copy a file. `Done`.
+    Copy {
+        /// Which.
+        from: VirtualPath,
+        /// To where.
+        to: VirtualPath,
+    },
+    /// Add these files to the end of the target, and delete them. `Done`.
+    Join {
+        /// The file that grows.
+        target: VirtualPath,
+        /// The files that are added.
+        parts: Vec<VirtualPath>,
+    },
+    /// Make a link. `Done`.
+    Link {
+        /// The link.
+        link: VirtualPath,
+        /// What it leads to.
+        target: VirtualPath,
+    },
+}
+
+impl TreeAction {
+    /// Whether it may take long: it reads files or walks folders.
+    pub fn is_slow(&self) -> bool {
+        match self {
+            Self::Digest(..)
+            | Self::Copy { .. }
+            | Self::Join { .. }
+            | Self::FolderSize(_)
+            | Self::Size { text: true, .. }
+            | Self::RemoveFolder { all: true, .. } => true,
+            Self::Enter(_)
+            | Self::Find(_)
+            | Self::MakeFolder { .. }
+            | Self::RemoveFolder { all: false, .. }
+            | Self::Delete(_)
+            | Self::Rename { .. }
+            | Self::Size { text: false, .. }
+            | Self::Modified(_)
+            | Self::Facts(_)
+            | Self::List(_)
+            | Self::SetModified(..)
+            | Self::SetMode(..)
+            | Self::Free(_)
+            | Self::Link { .. } => false,
+        }
+    }
 }
 
 /// A transfer, whole: what, by which way, in which representation.
@@ -92,8 +164,8 @@ pub enum Payload {
     Retrieve {
         /// Which.
         path: VirtualPath,
-        /// From this byte on, counted as transferred (REST).
-        offset: u64,
+        /// Which part: REST counts bytes as they are transferred, RANG bytes of the file.
+        range: Range,
     },
     /// A file from the client.
     Store {
@@ -101,6 +173,8 @@ pub enum Payload {
         path: VirtualPath,
         /// Where the first byte goes.
         at: StoreAt,
+        /// The permissions that a new file shall not have.
+        umask: Option<u32>,
     },
     /// A listing to the client.
     List {
@@ -122,6 +196,8 @@ pub enum StoreAt {
     Offset(u64),
     /// At the end (APPE).
     End,
+    /// At the start of a file under a name that nothing has (STOU); the path says how it begins.
+    NewName,
 }
 
 /// How the data connection comes about.
@@ -150,6 +226,15 @@ pub enum Outcome {
     Size(u64),
     /// At that time.
     Modified(Timestamp),
+    /// This hash.
+    Digest {
+        /// In lower-case hexadecimal digits.
+        hex: String,
+        /// Where the part begins.
+        start: u64,
+        /// One behind its last byte.
+        end: u64,
+    },
     /// These facts.
     Facts(Box<Entry>),
     /// These lines.
@@ -165,11 +250,24 @@ pub enum Outcome {
     Prepared {
         /// Whether the data connection is open.
         open: bool,
+        /// What the preliminary reply can tell besides.
+        news: News,
     },
     /// The data connection is open.
     Opened,
     /// The transfer is over.
     Ended(Ended),
+}
+
+/// What is known of a transfer once its file is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing.
+    None,
+    /// The file has so many bytes.
+    Size(u64),
+    /// STOU has chosen this name.
+    Name(VirtualPath),
 }
 
 /// How a transfer ended.

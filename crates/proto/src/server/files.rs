@@ -20,7 +20,9 @@ impl Session {
             Sequence::RenameFrom(from) => {
                 self.act(Verb::Rnto, path, |to| TreeAction::Rename { from: *from, to });
             }
-            Sequence::None | Sequence::RestartAt(_) => self.say(&Say::RenameFirst),
+            Sequence::None | Sequence::RestartAt(_) | Sequence::Range(_) => {
+                self.say(&Say::RenameFirst)
+            }
         }
     }
 
@@ -31,12 +33,13 @@ impl Session {
 
     /// RMD.
     pub(super) fn rmd(&mut self, path: &Text) {
-        self.act(Verb::Rmd, path, TreeAction::RemoveFolder);
+        self.act(Verb::Rmd, path, |path| TreeAction::RemoveFolder { path, all: false });
     }
 
     /// MKD.
     pub(super) fn mkd(&mut self, path: &Text) {
-        self.act(Verb::Mkd, path, TreeAction::MakeFolder);
+        let umask = self.umask;
+        self.act(Verb::Mkd, path, |path| TreeAction::MakeFolder { path, parents: false, umask });
     }
 
     /// SIZE: in TYPE A the bytes that the transfer would take (RFC 3659 section 4).
@@ -57,7 +60,12 @@ impl Session {
         }
     }
 
-    fn act(&mut self, verb: Verb, argument: &Text, action: impl FnOnce(VirtualPath) -> TreeAction) {
+    pub(super) fn act(
+        &mut self,
+        verb: Verb,
+        argument: &Text,
+        action: impl FnOnce(VirtualPath) -> TreeAction,
+    ) {
         if let Some(path) = self.path(verb, argument) {
             self.act_on(verb, path, action);
         }
@@ -76,7 +84,11 @@ impl Session {
     pub(super) fn handle_tree_outcome(&mut self, verb: Verb, path: VirtualPath, outcome: Outcome) {
         match outcome {
             Outcome::Done => self.handle_tree_done(verb, path),
+            Outcome::Size(bytes) if verb == Verb::Allo => self.tell_space(bytes),
             Outcome::Size(bytes) => self.say(&Say::Size(bytes)),
+            Outcome::Digest { hex, start, end } => {
+                self.tell_digest(verb, &path, &hex, (start, end))
+            }
             Outcome::Modified(time) => self.say(&Say::Modified(time)),
             Outcome::Facts(entry) => self.tell_facts(&path, *entry),
             Outcome::Listed { lines, folder } => self.tell_listing(&path, lines, folder),
@@ -87,7 +99,7 @@ impl Session {
 
     fn handle_tree_done(&mut self, verb: Verb, path: VirtualPath) {
         match verb {
-            Verb::Cwd | Verb::Cdup => {
+            Verb::Cwd | Verb::Cdup | Verb::Smnt => {
                 self.say(&Say::Entered(&path));
                 self.folder = path;
             }
@@ -99,6 +111,9 @@ impl Session {
             Verb::Dele => self.say(&Say::Deleted),
             Verb::Rmd => self.say(&Say::Removed),
             Verb::Mkd => self.say(&Say::Made(&path)),
+            Verb::Site => self.say(&Say::SiteDone),
+            Verb::Comb => self.say(&Say::Joined),
+            Verb::Mfmt | Verb::Mff => self.say(&Say::FactSet(&path)),
             _ => self.say(&Say::InternalFault),
         }
     }

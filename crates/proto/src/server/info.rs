@@ -3,21 +3,36 @@
 use super::effect::TreeAction;
 use super::state::{Login, Transfer};
 use super::{Session, VirtualPath};
+use crate::command::Algorithm;
 use crate::listing::FactSet;
 use crate::reply::Reply;
 use crate::texts::{self, Say};
 use crate::verb::{Status, VERBS};
-use crate::{Text, Verb};
+use crate::{Command, Text, Verb};
 
 /// What FEAT lists, each line with the verb whose row says whether it is done.
 const FEATURES: &[(Verb, &str)] = &[
+    (Verb::Avbl, "AVBL"),
+    (Verb::Clnt, "CLNT"),
+    (Verb::Comb, "COMB"),
+    (Verb::Csid, "CSID"),
+    (Verb::Dsiz, "DSIZ"),
     (Verb::Eprt, "EPRT"),
     (Verb::Epsv, "EPSV"),
     (Verb::Mdtm, "MDTM"),
+    (Verb::Mff, "MFF modify;UNIX.mode;"),
+    (Verb::Mfmt, "MFMT"),
+    (Verb::Rang, "RANG STREAM"),
     (Verb::Rest, "REST STREAM"),
+    (Verb::Site, "SITE CHMOD;COPY;IDLE;MKDIR;RMDIR;SYMLINK;UMASK;UTIME"),
     (Verb::Size, "SIZE"),
     (Verb::Cwd, "TVFS"),
     (Verb::Opts, "UTF8"),
+    (Verb::Xcrc, "XCRC"),
+    (Verb::Xmd5, "XMD5"),
+    (Verb::Xsha1, "XSHA1"),
+    (Verb::Xsha256, "XSHA256"),
+    (Verb::Xsha512, "XSHA512"),
 ];
 
 impl Session {
@@ -26,12 +41,30 @@ impl Session {
         let mut lines = vec![Text::from("Extensions:")];
         let done = FEATURES.iter().filter(|(verb, _)| verb.row().status == Status::Done);
         lines.extend(done.map(|(_, line)| Text::from(*line)));
+        lines.push(self.hash_feature());
         lines.push(format!("MLST {}", self.facts.print_feat()).into());
         lines.push("End.".into());
         self.send(&Reply { code: texts::code(211), lines });
     }
 
-    /// OPTS UTF8 and OPTS MLST (RFC 2640, RFC 3659 section 7.9).
+    /// The line of HASH: all algorithms, the one in use marked.
+    fn hash_feature(&self) -> Text {
+        let names = Algorithm::ALL.map(|algorithm| {
+            let mark = if algorithm == self.hash { "*" } else { "" };
+            format!("{}{mark}", algorithm.name())
+        });
+        format!("HASH {}", names.join(";")).into()
+    }
+
+    /// CLNT and CSID: the client names itself. Nothing depends on it.
+    pub(super) fn greet_client(&mut self, command: &Command) {
+        match command {
+            Command::Csid(_) => self.say(&Say::ServerId),
+            _ => self.say(&Say::Noted),
+        }
+    }
+
+    /// OPTS UTF8, OPTS MLST and OPTS HASH (RFC 2640, RFC 3659 section 7.9).
     pub(super) fn opts(&mut self, text: &Text) {
         let text = text.as_bytes();
         let end = text.iter().position(|b| *b == b' ').unwrap_or(text.len());
@@ -40,6 +73,7 @@ impl Session {
         match word.to_ascii_uppercase().as_slice() {
             b"UTF8" | b"UTF-8" if rest.eq_ignore_ascii_case(b"OFF") => self.say(&Say::Utf8Off),
             b"UTF8" | b"UTF-8" => self.say(&Say::Utf8Always),
+            b"HASH" => self.opts_hash(rest),
             b"MLST" => {
                 self.facts = FactSet::parse_opts(rest);
                 let line = format!("MLST OPTS {}", self.facts.print_opts());

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Login      Nobody ──USER──▶ Named ──PASS──▶ In
-//! Sequence   None ──RNFR──▶ RenameFrom     None ──REST──▶ RestartAt     (any other verb ──▶ None)
+//! Sequence   None ──RNFR──▶ RenameFrom     None ──REST──▶ RestartAt, ──RANG──▶ Range     (any other verb ──▶ None)
 //! DataPlan   None ──PASV, EPSV──▶ Listening ──RETR …──▶ None
 //!                 ──PORT, EPRT──▶ Dial      ──RETR …──▶ None
 //! Transfer   Idle ──RETR …──▶ Preparing ──▶ Opening ──▶ Running ──▶ Idle
@@ -11,6 +11,7 @@
 //! This file holds no rule; the rules are with the verbs.
 
 use super::effect::{Account, EffectId};
+use crate::command::Range;
 use crate::path::VirtualPath;
 use crate::{Moment, Text, Verb};
 use std::net::SocketAddr;
@@ -78,6 +79,8 @@ pub(super) enum Sequence {
     RenameFrom(Box<VirtualPath>),
     /// REST.
     RestartAt(u64),
+    /// RANG.
+    Range(Range),
 }
 
 /// How the next data connection will come about.
@@ -120,6 +123,8 @@ pub(super) struct Moving {
     pub(super) verb: Verb,
     /// Whether the server connects.
     pub(super) dials: bool,
+    /// How many bytes the file has, where 125 or 150 can tell.
+    pub(super) size: Option<u64>,
 }
 
 impl Transfer {

@@ -3,9 +3,12 @@
 //! Preliminary replies tell the truth: 125 when the data connection is open at that moment, 150 when it is
 //! not yet. The final reply is 226 when the data connection is closed; 250 where the policy wants it.
 
-use super::effect::{Effect, Ended, Fault, Outcome, Payload, Route, StoreAt, TransferPlan};
+use super::effect::{
+    Effect, Ended, Fault, News, Outcome, Payload, Route, StoreAt, TransferPlan, TreeAction,
+};
 use super::state::{DataPlan, Moving, Sequence, Transfer};
 use super::{Output, Session};
+use crate::command::Range;
 use crate::listing::Format;
 use crate::tap::{Timer, What};
 use crate::texts::Say;
@@ -14,32 +17,75 @@ use crate::{Text, Verb};
 impl Session {
     /// RETR.
     pub(super) fn retr(&mut self, path: &Text, sequence: &Sequence) {
+        let range = range_of(sequence);
+        if range.end.is_some() && self.representation.kind.is_text() {
+            return self.say_unsupported(Verb::Retr, "RANG needs TYPE I.");
+        }
         if let Some(path) = self.path(Verb::Retr, path) {
-            self.begin(Verb::Retr, Payload::Retrieve { path, offset: offset_of(sequence) });
+            self.begin(Verb::Retr, Payload::Retrieve { path, range });
         }
     }
 
     /// STOR.
     pub(super) fn stor(&mut self, path: &Text, sequence: &Sequence) {
-        let at = match offset_of(sequence) {
-            0 => StoreAt::Start,
+        let at = match range_of(sequence) {
+            Range { end: Some(_), .. } => {
+                return self.say_unsupported(
+                    Verb::Stor,
+                    "RANG limits what is fetched, not what is stored.",
+                );
+            }
+            Range { start: 0, .. } => StoreAt::Start,
             // The offset counts bytes on the wire; where that is in a translated file nobody knows.
             _ if self.representation.kind.is_text() => {
-                let fault = Fault::Unsupported("REST before STOR needs TYPE I.");
-                return self.say(&Say::Fault(&fault, Verb::Stor));
+                return self.say_unsupported(Verb::Stor, "REST before STOR needs TYPE I.");
             }
-            offset => StoreAt::Offset(offset),
+            Range { start, .. } => StoreAt::Offset(start),
         };
-        if let Some(path) = self.path(Verb::Stor, path) {
-            self.begin(Verb::Stor, Payload::Store { path, at });
+        self.store(Verb::Stor, path, at);
+    }
+
+    fn store(&mut self, verb: Verb, path: &Text, at: StoreAt) {
+        let umask = self.umask;
+        if let Some(path) = self.path(verb, path) {
+            self.begin(verb, Payload::Store { path, at, umask });
         }
+    }
+
+    fn say_unsupported(&mut self, verb: Verb, why: &'static str) {
+        self.say(&Say::Fault(&Fault::Unsupported(why), verb));
     }
 
     /// APPE.
     pub(super) fn appe(&mut self, path: &Text) {
-        if let Some(path) = self.path(Verb::Appe, path) {
-            self.begin(Verb::Appe, Payload::Store { path, at: StoreAt::End });
+        self.store(Verb::Appe, path, StoreAt::End);
+    }
+
+    /// STOU: under a new name, which the preliminary reply tells (RFC 1123 section 4.1.2.9).
+    pub(super) fn stou(&mut self, path: Option<&Text>) {
+        let begins = path.cloned().unwrap_or_else(|| "upload".into());
+        self.store(Verb::Stou, &begins, StoreAt::NewName);
+    }
+
+    /// ALLO: nothing is reserved, but the answer tells whether there is space.
+    pub(super) fn allo(&mut self, bytes: u64) {
+        self.wanted = bytes;
+        let folder = self.folder.clone();
+        self.act_on(Verb::Allo, folder, TreeAction::Free);
+    }
+
+    pub(super) fn tell_space(&mut self, free: u64) {
+        if self.wanted <= free {
+            self.say(&Say::SpaceFor(self.wanted));
+        } else {
+            self.say(&Say::Fault(&Fault::Full, Verb::Allo));
         }
+    }
+
+    /// RANG.
+    pub(super) fn rang(&mut self, range: Range) {
+        self.sequence = Sequence::Range(range);
+        self.say(&Say::RangeIs(range));
     }
 
     /// LIST.
@@ -79,32 +125,56 @@ impl Session {
         let plan = TransferPlan { what, route, representation: self.representation };
         let id = self.start(Effect::Transfer(Box::new(plan)));
         self.moved = 0;
-        self.transfer = Transfer::Preparing(Moving { id, verb, dials: route != Route::Accept });
+        self.transfer =
+            Transfer::Preparing(Moving { id, verb, dials: route != Route::Accept, size: None });
+        self.stored_as = None;
     }
 
     pub(super) fn handle_transfer_outcome(&mut self, outcome: Outcome) {
         match (self.transfer, outcome) {
-            (Transfer::Preparing(moving), Outcome::Prepared { open: true }) => {
-                self.say(&Say::DataOpen(self.representation));
-                self.transfer = Transfer::Running(moving);
-            }
-            (Transfer::Preparing(moving), Outcome::Prepared { open: false }) => {
+            (Transfer::Preparing(moving), Outcome::Prepared { open, news }) => {
+                let moving = self.hear(moving, news);
                 // Who dials knows soon whether the connection opens; who waits may wait long, for a client
                 // that wants to read 150 first.
-                let announced = !moving.dials;
-                if announced {
-                    self.say(&Say::DataOpening(self.representation));
+                let announced = !open && !moving.dials;
+                if open {
+                    self.announce(125, moving);
+                    self.transfer = Transfer::Running(moving);
+                } else {
+                    if announced {
+                        self.announce(150, moving);
+                    }
+                    self.transfer = Transfer::Opening { moving, announced, since: self.now };
                 }
-                self.transfer = Transfer::Opening { moving, announced, since: self.now };
             }
             (Transfer::Opening { moving, announced, .. }, Outcome::Opened) => {
                 if !announced {
-                    self.say(&Say::DataOpen(self.representation));
+                    self.announce(125, moving);
                 }
                 self.transfer = Transfer::Running(moving);
             }
             (_, Outcome::Ended(ended)) => self.finish(&ended),
             _ => {}
+        }
+    }
+
+    fn hear(&mut self, moving: Moving, news: News) -> Moving {
+        match news {
+            News::None => moving,
+            News::Size(bytes) => Moving { size: Some(bytes), ..moving },
+            News::Name(path) => {
+                self.stored_as = Some(Box::new(path));
+                moving
+            }
+        }
+    }
+
+    /// The preliminary reply: 125 where the data connection is open, 150 where it is not yet.
+    fn announce(&mut self, code: u16, moving: Moving) {
+        let stored_as = self.stored_as.take();
+        match (stored_as, moving.size) {
+            (Some(path), _) => self.say(&Say::StoringAs(code, &path)),
+            (None, size) => self.say(&Say::Starting { code, kind: self.representation.kind, size }),
         }
     }
 
@@ -134,7 +204,7 @@ impl Session {
             self.say(&Say::OpenTimedOut);
         } else {
             self.transfer = Transfer::Opening { moving, announced: true, since };
-            self.say(&Say::DataOpening(self.representation));
+            self.announce(150, moving);
         }
     }
 
@@ -158,9 +228,11 @@ impl Session {
     }
 }
 
-fn offset_of(sequence: &Sequence) -> u64 {
+/// The part of a file that REST or RANG has chosen.
+pub(super) fn range_of(sequence: &Sequence) -> Range {
     match sequence {
-        Sequence::RestartAt(offset) => *offset,
-        Sequence::None | Sequence::RenameFrom(_) => 0,
+        Sequence::RestartAt(start) => Range { start: *start, end: None },
+        Sequence::Range(range) => *range,
+        Sequence::None | Sequence::RenameFrom(_) => Range::default(),
     }
 }

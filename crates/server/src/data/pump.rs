@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use wharf_proto::Text;
 use wharf_proto::ascii::{Decoder, Encoder};
+use wharf_proto::command::Range;
 use wharf_proto::listing::{Entry, EntryRef, Format, Kind, Permissions};
 use wharf_proto::params::Representation;
 use wharf_proto::server::{Ended, Fault, Rights};
@@ -51,11 +52,11 @@ pub(super) async fn pump(
 ) -> Ended {
     let text = how.kind.is_text();
     let result = match cargo {
-        Cargo::Send { source, offset } => send_file(setting, &data, &*source, offset, text).await,
+        Cargo::Send { source, range } => send_file(setting, &data, &*source, range, text).await,
         Cargo::List { folder, format, prefix } => {
             send_listing(setting, &data, folder, format, &prefix).await
         }
-        Cargo::Receive(upload) => receive(setting, &data, upload, text).await,
+        Cargo::Receive { upload, .. } => receive(setting, &data, upload, text).await,
     };
     match result {
         Ok(()) => {
@@ -75,10 +76,11 @@ async fn send_file(
     setting: &Setting,
     data: &DataConnection,
     source: &dyn Source,
-    offset: u64,
+    range: Range,
     text: bool,
 ) -> Result<(), Stop> {
-    if offset > source.size() && !text {
+    let end = range.end.unwrap_or(u64::MAX).min(source.size());
+    if range.start > source.size() && !text {
         return Err(Stop::Storage(Fault::Offset));
     }
     // One byte more than the file has, so that a single read sees its end.
@@ -86,16 +88,21 @@ async fn send_file(
     let mut buffer = vec![0; chunk];
     let mut encoder = text.then(Encoder::new);
     let mut encoded = Vec::new();
-    let (mut at, mut skip) = if text { (0, offset) } else { (offset, 0) };
+    // REST counts bytes as they are transferred (RFC 3659 section 5.3).
+    let (mut at, mut skip) = if text { (0, range.start) } else { (range.start, 0) };
     loop {
         let n = source.read_at(&mut buffer, at).map_err(|error| system(&error))?;
+        // A file that grows is sent to its end; a range is not exceeded.
+        let n = match range.end {
+            Some(_) => usize::try_from(end.saturating_sub(at)).map_or(n, |left| left.min(n)),
+            None => n,
+        };
         at += n as u64;
         let bytes = match &mut encoder {
             None => &buffer[..n],
             Some(encoder) => {
                 encoded.clear();
                 encoder.encode(&buffer[..n], &mut encoded);
-                // REST counts bytes as they are transferred (RFC 3659 section 5.3).
                 let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(encoded.len());
                 skip -= skipped as u64;
                 &encoded[skipped..]
@@ -105,7 +112,7 @@ async fn send_file(
             return finish_sending(setting, data).await;
         }
         send(setting, data, bytes).await?;
-        if n < buffer.len() && at >= source.size() {
+        if n < buffer.len() && at >= end {
             return finish_sending(setting, data).await;
         }
     }

@@ -8,8 +8,8 @@
 mod folder;
 mod partial;
 
-use super::{Folder, Holder, Source, Storage, Upload};
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
+use super::{Folder, Holder, Source, Storage, Upload, Wanted};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -88,9 +88,40 @@ impl Storage for LocalFolder {
         Ok(())
     }
 
-    fn make_folder(&self, path: &VirtualPath) -> Result<(), Fault> {
+    fn make_folder(&self, path: &VirtualPath, umask: Option<u32>) -> Result<(), Fault> {
         let (parent, name) = self.parent(path)?;
-        rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o777)).map_err(fault)
+        let mode = Mode::from_raw_mode(0o777 & !umask.unwrap_or(0));
+        rustix::fs::mkdirat(&parent, name, mode).map_err(fault)?;
+        match umask {
+            // The server's own umask has had its say; the session's may be narrower.
+            Some(_) => self.set_mode(path, mode.as_raw_mode()),
+            None => Ok(()),
+        }
+    }
+
+    fn make_link(&self, link: &VirtualPath, target: &VirtualPath) -> Result<(), Fault> {
+        let (parent, name) = self.parent(link)?;
+        rustix::fs::symlinkat(relative_to(&link.parent(), target), parent, name).map_err(fault)
+    }
+
+    fn set_modified(&self, path: &VirtualPath, time: Timestamp) -> Result<(), Fault> {
+        let handle = self.open_path(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let omit = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+        let modified = Timespec { tv_sec: time.seconds(), tv_nsec: time.nanos().into() };
+        let times = Timestamps { last_access: omit, last_modification: modified };
+        rustix::fs::futimens(handle, &times).map_err(fault)
+    }
+
+    fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), Fault> {
+        let handle = self.open_path(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        // Set-user-id and its kin are not for a file server's users to give.
+        rustix::fs::fchmod(handle, Mode::from_raw_mode(mode & 0o777)).map_err(fault)
+    }
+
+    fn free(&self, path: &VirtualPath) -> Result<u64, Fault> {
+        let handle = self.open_path(path, OFlags::PATH)?;
+        let stat = rustix::fs::fstatvfs(handle).map_err(fault)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     fn remove_folder(&self, path: &VirtualPath) -> Result<(), Fault> {
@@ -137,21 +168,17 @@ impl Storage for LocalFolder {
         Ok(self.read(path)?.size())
     }
 
-    fn write(
-        &self,
-        path: &VirtualPath,
-        at: StoreAt,
-        holder: &Holder,
-    ) -> Result<Box<dyn Upload>, Fault> {
-        let (parent, name) = self.parent(path)?;
-        let target = match self.read(path) {
+    fn write(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Upload>, Fault> {
+        let (parent, _) = self.parent(wanted.path)?;
+        let target = match self.read(wanted.path) {
+            _ if wanted.at == StoreAt::NewName => None,
             Ok(source) => Some(source),
             Err(Fault::NotFound) => None,
             // It may be replaced without being readable; only what it is decides.
-            Err(Fault::Denied) if at == StoreAt::Start => None,
+            Err(Fault::Denied) if wanted.at == StoreAt::Start => None,
             Err(fault) => return Err(fault),
         };
-        Ok(Box::new(partial::Partial::open(parent, name, at, holder, target)?))
+        Ok(Box::new(partial::Partial::open(parent, wanted, target)?))
     }
 
     fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault> {
@@ -197,6 +224,15 @@ fn beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, 
             attempt().map_or_else(|e| (e != Errno::AGAIN).then_some(Err(e)), |fd| Some(Ok(fd)))
         })
         .unwrap_or(Err(Errno::AGAIN))
+}
+
+/// How `target` is reached from `folder`: a link that leads up and down again stays inside the tree,
+/// wherever the tree itself stands.
+fn relative_to(folder: &VirtualPath, target: &VirtualPath) -> Vec<u8> {
+    let shared = folder.components().zip(target.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(shared).map(|_| b"..".as_slice());
+    let path = up.chain(target.components().skip(shared)).collect::<Vec<_>>().join(&b'/');
+    or_dot(&path).to_vec()
 }
 
 fn or_dot(path: &[u8]) -> &[u8] {

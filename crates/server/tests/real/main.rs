@@ -8,6 +8,7 @@
 mod abort;
 mod active;
 mod confinement;
+mod extended;
 mod limits;
 mod listing;
 mod login;

@@ -5,16 +5,19 @@
 //! it again to go on with (SIZE, REST, APPE). It is locked while it is written; a second writer is turned
 //! away. One that nobody has gone on with for a day is removed when its folder is next listed or written to.
 
-use super::super::{Holder, Source, Upload};
+use super::super::{Holder, Source, Upload, Wanted};
 use super::{fault, io_fault, modified_of, size_of};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
+use std::collections::hash_map::RandomState;
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
 
 const PREFIX: &[u8] = b".wharf-";
@@ -66,7 +69,9 @@ pub(super) fn size(folder: BorrowedFd<'_>, target: &[u8], holder: &Holder) -> Op
 pub(super) struct Partial {
     folder: OwnedFd,
     name: Vec<u8>,
-    target: Vec<u8>,
+    target: VirtualPath,
+    new_name: bool,
+    umask: Option<u32>,
     file: File,
     state: State,
 }
@@ -87,30 +92,29 @@ enum State {
 }
 
 impl Partial {
-    /// Opens the holder's upload of `target`, to write at `at`. `old` is the present version. What an
-    /// earlier attempt left is changed only when the first byte comes, or the end: a data connection that
-    /// never opens costs nothing.
+    /// Opens the holder's upload. `old` is the present version. What an earlier attempt left is changed only
+    /// when the first byte comes, or the end: a data connection that never opens costs nothing.
     pub(super) fn open(
         folder: OwnedFd,
-        target: &[u8],
-        at: StoreAt,
-        holder: &Holder,
+        wanted: &Wanted<'_>,
         old: Option<Box<dyn Source>>,
     ) -> Result<Self, Fault> {
-        let name = name_of(target, holder);
+        let new_name = wanted.at == StoreAt::NewName;
+        let target = if new_name { unheard_of(wanted.path)? } else { wanted.path.clone() };
+        let name = name_of(target.name().unwrap_or_default(), wanted.holder);
         let file = open_locked(folder.as_fd(), &name)?;
         let stat = rustix::fs::fstat(&file).map_err(fault)?;
         let here = if is_expired(&stat) { 0 } else { size_of(&stat) };
         let old_size = old.as_ref().map_or(0, |old| old.size());
-        let start = match at {
-            StoreAt::Start => Some(0),
+        let start = match wanted.at {
+            StoreAt::Start | StoreAt::NewName => Some(0),
             StoreAt::End if here > 0 => Some(here),
             StoreAt::End => Some(old_size),
             StoreAt::Offset(offset) if here > 0 => (offset <= here).then_some(offset),
             StoreAt::Offset(offset) => (offset <= old_size).then_some(offset),
         };
         let state = State::Untouched { start: start.unwrap_or(0), old: old.filter(|_| here == 0) };
-        let upload = Self { folder, name, target: target.to_vec(), file, state };
+        let upload = Self { folder, name, target, new_name, umask: wanted.umask, file, state };
         start.map(|_| upload).ok_or(Fault::Offset)
     }
 
@@ -172,20 +176,34 @@ impl Upload for Partial {
         self.file.write_all(bytes).map_err(|error| io_fault(&error))
     }
 
+    fn path(&self) -> &VirtualPath {
+        &self.target
+    }
+
     fn complete(mut self: Box<Self>) -> Result<(), Fault> {
         self.place()?;
-        let old = rustix::fs::statat(&self.folder, &self.target, AtFlags::SYMLINK_NOFOLLOW);
-        if let Ok(old) = old
-            && rustix::fs::FileType::from_raw_mode(old.st_mode).is_file()
-        {
-            // A new version keeps the permissions of the old one, where we may set them.
-            let _ = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(old.st_mode & 0o7777));
+        let target = self.target.name().ok_or(Fault::Name)?;
+        let old = rustix::fs::statat(&self.folder, target, AtFlags::SYMLINK_NOFOLLOW);
+        let old = old.ok().filter(|old| FileType::from_raw_mode(old.st_mode).is_file());
+        // A new version keeps the permissions of the old one, where we may set them.
+        let mode =
+            old.map(|old| old.st_mode & 0o7777).or_else(|| self.umask.map(|umask| 0o666 & !umask));
+        if let Some(mode) = mode {
+            let _ = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode));
         }
-        rustix::fs::renameat(&self.folder, &self.name, &self.folder, &self.target)
+        let flags = if self.new_name { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
+        rustix::fs::renameat_with(&self.folder, &self.name, &self.folder, target, flags)
             .map_err(fault)?;
         self.state = State::Completed;
         Ok(())
     }
+}
+
+/// A name that begins as wanted and that nothing has: by chance, and made sure of at the end.
+fn unheard_of(begins: &VirtualPath) -> Result<VirtualPath, Fault> {
+    let chance = RandomState::new().hash_one(());
+    let name = [begins.name().unwrap_or(b"upload"), format!(".{chance:016x}").as_bytes()].concat();
+    begins.parent().join(&name).map_err(|_| Fault::Name)
 }
 
 impl Drop for Partial {

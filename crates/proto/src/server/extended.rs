@@ -1,0 +1,202 @@
+//! What came after RFC 959, or is done by few: MFMT MFF HASH XCRC… COMB AVBL DSIZ, SITE, CLNT CSID.
+
+use super::effect::TreeAction;
+use super::{Session, VirtualPath};
+use crate::command::{Algorithm, Digested, Range, Site};
+use crate::reply::Reply;
+use crate::texts::{self, Say};
+use crate::time::{Timestamp, parse_mdtm};
+use crate::verb::{Gate, Right};
+use crate::{Text, Verb};
+use std::time::Duration;
+
+/// The longest time that SITE IDLE may ask for.
+const IDLE_MOST: u64 = 7200;
+
+/// The words of SITE, for HELP, with the rights they need.
+const SITE_WORDS: &[(&str, &str)] = &[
+    ("CHMOD", "mode path"),
+    ("COPY", "from to"),
+    ("HELP", ""),
+    ("IDLE", "[seconds]"),
+    ("MKDIR", "[-p] path"),
+    ("RMDIR", "[-r] path"),
+    ("SYMLINK", "target link"),
+    ("UMASK", "[mask]"),
+    ("UTIME", "time path"),
+];
+
+impl Session {
+    /// MFMT.
+    pub(super) fn mfmt(&mut self, time: Timestamp, path: &Text) {
+        self.act(Verb::Mfmt, path, |path| TreeAction::SetModified(path, time));
+    }
+
+    /// MFF: the facts `modify` and `UNIX.mode`, one of them at a time.
+    pub(super) fn mff(&mut self, facts: &[(Text, Text)], path: &Text) {
+        let [(fact, value)] = facts else { return self.say(&Say::OneFact) };
+        match fact.as_bytes().to_ascii_lowercase().as_slice() {
+            b"modify" => match parse_mdtm(value.as_bytes()) {
+                Some(time) => self.act(Verb::Mff, path, |path| TreeAction::SetModified(path, time)),
+                None => self.say(&Say::BadArgument(Verb::Mff)),
+            },
+            b"unix.mode" => match parse_mode(value.as_bytes()) {
+                Some(mode) => self.act(Verb::Mff, path, |path| TreeAction::SetMode(path, mode)),
+                None => self.say(&Say::BadArgument(Verb::Mff)),
+            },
+            _ => self.say(&Say::OneFact),
+        }
+    }
+
+    /// HASH, with the algorithm of OPTS HASH and the part of RANG.
+    pub(super) fn hash(&mut self, path: &Text, range: Range) {
+        let algorithm = self.hash;
+        self.act(Verb::Hash, path, |path| TreeAction::Digest(path, algorithm, range));
+    }
+
+    /// XCRC, XMD5, XSHA1, XSHA256, XSHA512.
+    pub(super) fn digest(&mut self, verb: Verb, algorithm: Algorithm, digested: &Digested) {
+        let range = digested.range;
+        self.act(verb, &digested.path, |path| TreeAction::Digest(path, algorithm, range));
+    }
+
+    pub(super) fn tell_digest(
+        &mut self,
+        verb: Verb,
+        path: &VirtualPath,
+        hex: &str,
+        part: (u64, u64),
+    ) {
+        let reply = match verb {
+            Verb::Hash => {
+                let last = part.1.saturating_sub(1).max(part.0);
+                let line = format!("{} {}-{last} {hex} ", self.hash.name(), part.0);
+                Reply::line(texts::code(213), [line.as_bytes(), path.as_bytes()].concat())
+            }
+            _ => Reply::line(texts::code(250), hex.to_owned()),
+        };
+        self.send(&reply);
+    }
+
+    /// COMB.
+    pub(super) fn comb(&mut self, paths: &[Text]) {
+        let resolved: Result<Vec<_>, _> =
+            paths.iter().map(|path| self.folder.join(path.as_bytes())).collect();
+        match resolved
+            .ok()
+            .and_then(|mut paths| (!paths.is_empty()).then(|| (paths.remove(0), paths)))
+        {
+            Some((target, parts)) => {
+                let shown = target.clone();
+                self.act_on(Verb::Comb, shown, |_| TreeAction::Join { target, parts });
+            }
+            None => self.say(&Say::BadName(Verb::Comb)),
+        }
+    }
+
+    /// AVBL.
+    pub(super) fn avbl(&mut self, path: Option<&Text>) {
+        if let Some(path) = self.path_or_folder(Verb::Avbl, path) {
+            self.act_on(Verb::Avbl, path, TreeAction::Free);
+        }
+    }
+
+    /// DSIZ.
+    pub(super) fn dsiz(&mut self, path: Option<&Text>) {
+        if let Some(path) = self.path_or_folder(Verb::Dsiz, path) {
+            self.act_on(Verb::Dsiz, path, TreeAction::FolderSize);
+        }
+    }
+
+    /// OPTS HASH: which algorithm HASH uses, or shall use.
+    pub(super) fn opts_hash(&mut self, name: &[u8]) {
+        match Algorithm::named(name) {
+            Some(algorithm) => self.hash = algorithm,
+            None if name.is_empty() => {}
+            None => return self.say(&Say::NoSuchOption),
+        }
+        self.send(&Reply::line(texts::code(200), self.hash.name()));
+    }
+
+    /// SITE. Its words need rights of their own; the gate of the verb itself is only a login.
+    pub(super) fn site(&mut self, site: &Site) {
+        let needed: &[Right] = match site {
+            Site::Chmod(..) | Site::Utime(..) | Site::Symlink(..) => &[Right::Write],
+            Site::Copy(..) => &[Right::Read, Right::Write],
+            Site::Mkdir { .. } => &[Right::Folders],
+            Site::Rmdir { .. } => &[Right::Delete],
+            Site::Help | Site::Umask(_) | Site::Idle(_) | Site::Unknown(_) => &[],
+        };
+        if !needed.iter().all(|right| self.may(Gate::Right(*right))) {
+            return self.say(&Say::NotAllowed(Verb::Site));
+        }
+        let umask = self.umask;
+        match site {
+            Site::Chmod(mode, path) => {
+                self.act(Verb::Site, path, |path| TreeAction::SetMode(path, *mode))
+            }
+            Site::Utime(time, path) => {
+                self.act(Verb::Site, path, |path| TreeAction::SetModified(path, *time));
+            }
+            Site::Mkdir { parents, path } => self.act(Verb::Site, path, |path| {
+                TreeAction::MakeFolder { path, parents: *parents, umask }
+            }),
+            Site::Rmdir { all, path } => {
+                self.act(Verb::Site, path, |path| TreeAction::RemoveFolder { path, all: *all });
+            }
+            Site::Copy(from, to) => {
+                self.act_on_two(from, to, |from, to| TreeAction::Copy { from, to })
+            }
+            Site::Symlink(target, link) => {
+                self.act_on_two(target, link, |target, link| TreeAction::Link { link, target });
+            }
+            Site::Help => self.site_help(),
+            Site::Umask(mask) => self.site_umask(*mask),
+            Site::Idle(seconds) => self.site_idle(*seconds),
+            Site::Unknown(_) => self.say(&Say::NoSuchSite),
+        }
+    }
+
+    fn act_on_two(
+        &mut self,
+        first: &Text,
+        second: &Text,
+        action: impl FnOnce(VirtualPath, VirtualPath) -> TreeAction,
+    ) {
+        let Some(first) = self.path(Verb::Site, first) else { return };
+        self.act(Verb::Site, second, |second| action(first, second));
+    }
+
+    fn site_help(&mut self) {
+        let mut lines = vec![Text::from("These words are known:")];
+        lines.extend(
+            SITE_WORDS
+                .iter()
+                .map(|(word, usage)| Text::from(format!("SITE {word} {usage}").trim_end())),
+        );
+        lines.push("End.".into());
+        self.send(&Reply { code: texts::code(214), lines });
+    }
+
+    fn site_umask(&mut self, mask: Option<u32>) {
+        self.umask = mask.or(self.umask);
+        self.say(&Say::UmaskIs(self.umask));
+    }
+
+    fn site_idle(&mut self, seconds: Option<u64>) {
+        match seconds {
+            Some(seconds) if seconds == 0 || seconds > IDLE_MOST => {
+                return self.say(&Say::IdleBounds(IDLE_MOST));
+            }
+            Some(seconds) => self.idle_time = Duration::from_secs(seconds),
+            None => {}
+        }
+        self.say(&Say::IdleIs(self.idle_time.as_secs()));
+    }
+}
+
+fn parse_mode(digits: &[u8]) -> Option<u32> {
+    let octal = !digits.is_empty() && digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
+    let mode = || u32::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok();
+    octal.then(mode).flatten().filter(|mode| *mode <= 0o7777)
+}
