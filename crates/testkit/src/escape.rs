@@ -1,0 +1,89 @@
+//! Bytes as a person writes them in a text file, and back.
+//!
+//! Printable ASCII stands for itself; everything else is escaped, so that a file of these is ASCII and
+//! nothing in it depends on how an editor treats line ends.
+
+use std::fmt::Write;
+
+/// Writes bytes as text: `\\`, `\0`, `\r`, `\n`, and `\xNN` for what else is not printable ASCII.
+///
+/// ```
+/// assert_eq!(wharf_testkit::escape::escape(b"a b\xff\r\n"), "a b\\xff\\r\\n");
+/// ```
+pub fn escape(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        match byte {
+            b'\\' => out.push_str("\\\\"),
+            0 => out.push_str("\\0"),
+            b'\r' => out.push_str("\\r"),
+            b'\n' => out.push_str("\\n"),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => drop(write!(out, "\\x{byte:02x}")),
+        }
+    }
+    out
+}
+
+/// Reads what [`escape`] writes, and `\{text*count}` for a text that stands there many times.
+///
+/// ```
+/// assert_eq!(wharf_testkit::escape::unescape("\\{ab*3}\\0")?, b"ababab\0");
+/// # Ok::<(), String>(())
+/// ```
+///
+/// # Errors
+/// A sentence for whoever wrote the text.
+pub fn unescape(text: &str) -> Result<Vec<u8>, String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = take_escape(&rest[at + 1..], &mut out)
+            .ok_or_else(|| format!("no such escape: {}", &rest[at..]))?;
+    }
+    out.extend_from_slice(rest.as_bytes());
+    Ok(out)
+}
+
+/// Appends what the text behind a backslash stands for, and gives the text behind that.
+fn take_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
+    let (letter, rest) = text.split_at_checked(1)?;
+    match letter {
+        "\\" => out.push(b'\\'),
+        "0" => out.push(0),
+        "r" => out.push(b'\r'),
+        "n" => out.push(b'\n'),
+        "x" => {
+            let (digits, rest) = rest.split_at_checked(2)?;
+            out.push(u8::from_str_radix(digits, 16).ok()?);
+            return Some(rest);
+        }
+        "{" => {
+            let (inside, rest) = rest.split_once('}')?;
+            let (word, count) = inside.rsplit_once('*')?;
+            out.extend(word.repeat(count.parse().ok()?).into_bytes());
+            return Some(rest);
+        }
+        _ => return None,
+    }
+    Some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_comes_back() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(unescape(&escape(&all)), Ok(all));
+    }
+
+    #[test]
+    fn a_broken_escape_is_an_error() {
+        for text in ["\\", "\\q", "\\x1", "\\xzz", "\\{a}", "\\{a*", "\\{a*b}", "\\\u{e9}"] {
+            assert!(unescape(text).is_err(), "{text}");
+        }
+    }
+}

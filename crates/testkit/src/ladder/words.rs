@@ -1,0 +1,182 @@
+//! Effects in words, and words to outcomes.
+//!
+//! | effect | its outcomes |
+//! | --- | --- |
+//! | `[login NAME SECRET]` | `logged in`, `logged in as anonymous`, `login refused` |
+//! | `[listen]`, `[listen on IPv4]` | `listening on ADDRESS:PORT`, `not listening: WHY` |
+//! | `[stop listening]` | |
+//! | `[enter PATH]`, `[find PATH]`, `[make folder PATH]`, `[remove folder PATH]`, `[delete PATH]`, `[rename PATH to PATH]` | `done`, a fault |
+//! | `[size of PATH]`, `[size of PATH as text]` | `size 96`, a fault |
+//! | `[time of PATH]` | `time 20260102030405`, a fault |
+//! | `[facts of PATH]` | `facts of a file, 96 bytes`, `facts of a folder`, a fault |
+//! | `[look at PATH]` | `folder: ROW; ROW`, `file: ROW`, a fault |
+//! | `[retrieve PATH, ...]`, `[store PATH, ...]`, `[list PATH, ...]` | `prepared`, `prepared, open`, `opened`; then `complete, 96 bytes`, `not opened: WHY`, `broken: WHY`, `failed: FAULT` |
+//!
+//! A fault is one of `not found`, `exists`, `not a folder`, `not a file`, `not empty`, `denied`, `name`,
+//! `busy`, `full`, `offset`, `unsupported`, `system: WHY`.
+
+use wharf_proto::Text;
+use wharf_proto::listing::{Entry, Format, Kind};
+use wharf_proto::server::{
+    Account, Effect, Ended, Fault, Outcome, Payload, Rights, Route, StoreAt, TransferPlan,
+    TreeAction,
+};
+use wharf_proto::time::parse_mdtm;
+
+use crate::escape::escape;
+
+/// An effect in words.
+pub(super) fn effect(effect: &Effect) -> String {
+    match effect {
+        Effect::Authenticate { user, password } => {
+            format!("login {} {}", escape(user.as_bytes()), escape(password.reveal()))
+        }
+        Effect::Listen { ipv4_only: true } => "listen on IPv4".to_owned(),
+        Effect::Listen { ipv4_only: false } => "listen".to_owned(),
+        Effect::StopListening => "stop listening".to_owned(),
+        Effect::Tree(action) => tree_action(action),
+        Effect::Transfer(plan) => transfer(plan),
+    }
+}
+
+fn tree_action(action: &TreeAction) -> String {
+    let (words, path) = match action {
+        TreeAction::Enter(path) => ("enter", path),
+        TreeAction::Find(path) => ("find", path),
+        TreeAction::MakeFolder(path) => ("make folder", path),
+        TreeAction::RemoveFolder(path) => ("remove folder", path),
+        TreeAction::Delete(path) => ("delete", path),
+        TreeAction::Rename { from, to } => {
+            return format!("rename {} to {}", escape(from.as_bytes()), escape(to.as_bytes()));
+        }
+        TreeAction::Size { path, text: true } => {
+            return format!("size of {} as text", escape(path.as_bytes()));
+        }
+        TreeAction::Size { path, text: false } => ("size of", path),
+        TreeAction::Modified(path) => ("time of", path),
+        TreeAction::Facts(path) => ("facts of", path),
+        TreeAction::List(path) => ("look at", path),
+    };
+    format!("{words} {}", escape(path.as_bytes()))
+}
+
+fn transfer(plan: &TransferPlan) -> String {
+    let what = match &plan.what {
+        Payload::Retrieve { path, offset: 0 } => format!("retrieve {}", escape(path.as_bytes())),
+        Payload::Retrieve { path, offset } => {
+            format!("retrieve {} from byte {offset}", escape(path.as_bytes()))
+        }
+        Payload::Store { path, at } => {
+            let path = escape(path.as_bytes());
+            match at {
+                StoreAt::Start => format!("store {path}"),
+                StoreAt::Offset(offset) => format!("store {path} from byte {offset}"),
+                StoreAt::End => format!("store at the end of {path}"),
+            }
+        }
+        Payload::List { path, format, prefix } => {
+            let path = escape(path.as_bytes());
+            match format {
+                Format::Unix => format!("list {path}"),
+                Format::Names if prefix.is_empty() => format!("list names in {path}"),
+                Format::Names => format!("list names in {path} with {} before", escape(prefix)),
+                Format::Facts(facts) => format!("list {path} with {}", facts.print_opts()),
+            }
+        }
+    };
+    let route = match plan.route {
+        Route::Accept => "accept".to_owned(),
+        Route::Dial(to) => format!("dial {to}"),
+    };
+    format!("{what}, {route}, TYPE {}", plan.representation.kind)
+}
+
+/// Whether an outcome is one of a transfer.
+pub(super) fn is_of_transfer(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Prepared { .. } | Outcome::Opened | Outcome::Ended(_))
+}
+
+/// The outcome that words name. A fault alone is one of the tree.
+pub(super) fn outcome(words: &str) -> Option<Outcome> {
+    match words {
+        "logged in" => return Some(logged_in("bob")),
+        "logged in as anonymous" => return Some(logged_in("anonymous")),
+        "login refused" => return Some(Outcome::LoginRefused),
+        "done" => return Some(Outcome::Done),
+        "facts of a folder" => return Some(facts(Kind::Folder, None)),
+        "prepared" => return Some(Outcome::Prepared { open: false }),
+        "prepared, open" => return Some(Outcome::Prepared { open: true }),
+        "opened" => return Some(Outcome::Opened),
+        _ => {}
+    }
+    if let Some(bytes) = words.strip_prefix("complete, ").and_then(|rest| number(rest, " bytes")) {
+        return Some(Outcome::Ended(Ended::Complete { bytes }));
+    }
+    if let Some(fault) = fault(words) {
+        return Some(Outcome::Failed(fault));
+    }
+    with_colon(words).or_else(|| with_value(words))
+}
+
+fn with_colon(words: &str) -> Option<Outcome> {
+    let (word, rest) = words.split_once(": ")?;
+    let rows = |rest: &str| rest.split("; ").map(Text::from).collect();
+    match word {
+        "not listening" => Some(Outcome::NotListening(rest.into())),
+        "folder" => Some(Outcome::Listed { lines: rows(rest), folder: true }),
+        "file" => Some(Outcome::Listed { lines: rows(rest), folder: false }),
+        "not opened" => Some(Outcome::Ended(Ended::NotOpened(rest.into()))),
+        "broken" => Some(Outcome::Ended(Ended::Broken(rest.into()))),
+        "failed" => Some(Outcome::Ended(Ended::Failed(fault(rest)?))),
+        _ => None,
+    }
+}
+
+fn with_value(words: &str) -> Option<Outcome> {
+    if let Some(rest) = words.strip_prefix("facts of a file, ") {
+        return Some(facts(Kind::File, Some(number(rest, " bytes")?)));
+    }
+    let (word, value) = words.rsplit_once(' ')?;
+    match word {
+        "listening on" => Some(Outcome::Listening(value.parse().ok()?)),
+        "size" => Some(Outcome::Size(value.parse().ok()?)),
+        "time" => Some(Outcome::Modified(parse_mdtm(value.as_bytes())?)),
+        _ => None,
+    }
+}
+
+/// The account of a name: `anonymous` may read, everybody else may do everything.
+pub(super) fn logged_in(name: &str) -> Outcome {
+    let anonymous = name == "anonymous";
+    let rights = if anonymous { Rights::READER } else { Rights::WRITER };
+    Outcome::LoggedIn(Box::new(Account { name: name.into(), anonymous, rights }))
+}
+
+fn facts(kind: Kind, size: Option<u64>) -> Outcome {
+    let mut entry = Entry::new(Vec::new(), kind);
+    entry.size = size;
+    entry.modified = parse_mdtm(b"20260102030405");
+    Outcome::Facts(Box::new(entry))
+}
+
+fn fault(words: &str) -> Option<Fault> {
+    Some(match words {
+        "not found" => Fault::NotFound,
+        "exists" => Fault::Exists,
+        "not a folder" => Fault::NotAFolder,
+        "not a file" => Fault::NotAFile,
+        "not empty" => Fault::NotEmpty,
+        "denied" => Fault::Denied,
+        "name" => Fault::Name,
+        "busy" => Fault::Busy,
+        "full" => Fault::Full,
+        "offset" => Fault::Offset,
+        "unsupported" => Fault::Unsupported("Not by this storage."),
+        _ => Fault::System(words.strip_prefix("system: ")?.into()),
+    })
+}
+
+/// The number before these words.
+pub(super) fn number(text: &str, words: &str) -> Option<u64> {
+    text.strip_suffix(words)?.parse().ok()
+}
