@@ -1,0 +1,17 @@
+//! Every `.ladder` file in `tests/ladders`, played against the server machine.
+//!
+//! The files say what each one shows, and `wharf_testkit::ladder` says how they are read. After a change
+//! that is meant, `UPDATE_LADDERS=1 cargo test -p wharf-proto --test ladders` writes them anew.
+
+use std::path::Path;
+
+use wharf_testkit::ladder;
+
+#[test]
+fn every_ladder_comes_out_as_it_is_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ladders");
+    let ladders = ladder::in_folder(&folder).unwrap();
+    assert!(!ladders.is_empty(), "no ladders in {}", folder.display());
+    let wrong: Vec<String> = ladders.iter().filter_map(|path| ladder::check(path).err()).collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
