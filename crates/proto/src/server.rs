@@ -166,6 +166,9 @@ impl Session {
     /// Bytes have come over the control connection.
     pub fn handle_bytes(&mut self, now: Moment, bytes: &[u8]) {
         self.now = now;
+        if self.closing == Closing::Closed {
+            return;
+        }
         self.lines.push(bytes);
         while let Some(arrival) = self.lines.next() {
             match arrival {
@@ -206,6 +209,9 @@ impl Session {
     /// An effect has come to its outcome. Outcomes of effects that are no longer wanted are ignored.
     pub fn handle_outcome(&mut self, now: Moment, id: EffectId, outcome: Outcome) {
         self.now = now;
+        if self.closing == Closing::Closed {
+            return;
+        }
         if self.transfer.moving().is_some_and(|moving| moving.id == id) {
             self.handle_transfer_outcome(outcome);
         } else if id == self.last_id {
@@ -262,6 +268,9 @@ impl Session {
 
     /// When [`Self::handle_timeout`] shall be called, if nothing happens before.
     pub fn deadline(&self) -> Option<Moment> {
+        if self.closing == Closing::Closed {
+            return None;
+        }
         match (&self.transfer, &self.awaiting, &self.login) {
             (Transfer::Opening { announced: false, since, .. }, ..) => {
                 Some(*since + self.policy.patience)
