@@ -187,8 +187,12 @@ impl Session {
                 // Interrupt and Mark announce ABOR to hosts that do not read while they send; we read.
                 Arrival::Interrupt | Arrival::Mark => {}
             }
+            // Line by line, so that a session is the same however its bytes were cut.
+            self.advance();
+            if self.closing == Closing::Closed {
+                return;
+            }
         }
-        self.advance();
     }
 
     /// The client has ended its half of the control connection, or it broke. What waits is still answered,
