@@ -343,27 +343,27 @@ impl Session {
                 return self.close();
             }
         }
-        let command = match Command::parse(line) {
+        let parsed = Command::parse(line);
+        let keeps = parsed.as_ref().is_ok_and(|command| command.verb().row().keeps_sequence);
+        let sequence = match keeps {
+            true => Sequence::None,
+            false => std::mem::replace(&mut self.sequence, Sequence::None),
+        };
+        let command = match parsed {
             Ok(command) => command,
             Err(CommandError::Argument(verb)) => return self.refuse_argument(verb),
             Err(CommandError::Empty | CommandError::Unknown(_)) => {
                 return self.say(&Say::UnknownVerb);
             }
         };
-        let row = command.verb().row();
-        if let Some(refusal) = self.refusal(row) {
-            return self.say(&refusal);
+        match self.refusal(command.verb().row()) {
+            Some(refusal) => self.say(&refusal),
+            None => self.dispatch(command, sequence),
         }
-        let sequence = match row.keeps_sequence {
-            true => Sequence::None,
-            false => std::mem::replace(&mut self.sequence, Sequence::None),
-        };
-        self.dispatch(command, sequence);
     }
 
     /// A malformed argument is told apart from a verb that would not be carried out anyway.
     fn refuse_argument(&mut self, verb: Verb) {
-        self.sequence = Sequence::None;
         let refusal = self.refusal(verb.row()).unwrap_or(Say::BadArgument(verb));
         self.say(&refusal);
     }
