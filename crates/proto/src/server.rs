@@ -83,7 +83,7 @@ pub struct Session {
     server: SocketAddr,
     now: Moment,
     opened: Moment,
-    /// When the last command or the last transfer ended.
+    /// When a command last had its turn or its outcome, or a transfer ended.
     active: Moment,
 
     lines: LineReader,
@@ -219,6 +219,7 @@ impl Session {
         if self.transfer.moving().is_some_and(|moving| moving.id == id) {
             self.handle_transfer_outcome(outcome);
         } else if id == self.last_id {
+            self.active = now;
             match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
                 Awaiting::Nothing => {}
                 Awaiting::Login(name) => self.handle_login_outcome(&name, outcome),
