@@ -301,9 +301,16 @@ impl Session {
         while self.closing != Closing::Closed {
             let Some(next) = self.take_next() else { break };
             self.active = self.now;
+            if self.count_before_login() {
+                self.say(&Say::TooManyBeforeLogin);
+                return self.close();
+            }
             match next {
                 Waiting::Line(line) => self.carry_out(&line),
-                Waiting::TooLong => self.say(&Say::LineTooLong),
+                Waiting::TooLong => {
+                    self.sequence = Sequence::None;
+                    self.say(&Say::LineTooLong);
+                }
             }
         }
         let done = self.waiting.is_empty()
@@ -336,14 +343,16 @@ impl Session {
         self.waiting.remove(index?)
     }
 
-    fn carry_out(&mut self, line: &[u8]) {
-        if !matches!(self.login, Login::In(_)) {
-            self.commands_before_login += 1;
-            if self.commands_before_login > self.policy.commands_before_login {
-                self.say(&Say::TooManyBeforeLogin);
-                return self.close();
-            }
+    /// Counts a line before login: whether it is one too many.
+    fn count_before_login(&mut self) -> bool {
+        if matches!(self.login, Login::In(_)) {
+            return false;
         }
+        self.commands_before_login += 1;
+        self.commands_before_login > self.policy.commands_before_login
+    }
+
+    fn carry_out(&mut self, line: &[u8]) {
         let parsed = Command::parse(line);
         let keeps = parsed.as_ref().is_ok_and(|command| command.verb().row().keeps_sequence);
         let sequence = match keeps {
