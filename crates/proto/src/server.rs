@@ -90,6 +90,8 @@ pub struct Session {
     waiting: VecDeque<Waiting>,
     closing: Closing,
     login: Login,
+    /// Since when it is not known who the client is.
+    unknown_since: Moment,
     commands_before_login: u32,
     wrong_passwords: u32,
 
@@ -133,6 +135,7 @@ impl Session {
             waiting: VecDeque::new(),
             closing: Closing::No,
             login: Login::Nobody,
+            unknown_since: Moment::START,
             commands_before_login: 0,
             wrong_passwords: 0,
             folder: VirtualPath::root(),
@@ -157,7 +160,7 @@ impl Session {
 
     /// The control connection is open: greet.
     pub fn handle_opened(&mut self, now: Moment) {
-        (self.now, self.opened, self.active) = (now, now, now);
+        (self.now, self.opened, self.active, self.unknown_since) = (now, now, now, now);
         self.tap(What::ControlOpened { client: self.client, server: self.server });
         let policy = Arc::clone(&self.policy);
         self.say(&Say::Ready(&policy.greeting));
@@ -286,7 +289,7 @@ impl Session {
             (Transfer::Preparing(_) | Transfer::Running(_), ..) => None,
             (Transfer::Idle, Awaiting::Nothing, Login::In(_)) => Some(self.active + self.idle_time),
             (Transfer::Idle, Awaiting::Nothing, Login::Nobody | Login::Named(_)) => {
-                Some(self.opened + self.policy.login_time)
+                Some(self.unknown_since + self.policy.login_time)
             }
             (Transfer::Idle, _, _) => None,
         }

@@ -9,7 +9,11 @@ use std::sync::Arc;
 
 impl Session {
     /// USER: every name is asked for a password, so that names cannot be tried out (RFC 2577 section 5).
+    /// It ends the login that there was; the new one has as much time as the first.
     pub(super) fn user(&mut self, name: Text) {
+        if matches!(self.login, Login::In(_)) {
+            (self.unknown_since, self.commands_before_login) = (self.now, 0);
+        }
         let lower = name.as_bytes().to_ascii_lowercase();
         let anonymous = matches!(lower.as_slice(), b"anonymous" | b"ftp");
         self.login = Login::Named(name);
