@@ -39,7 +39,6 @@ impl Session {
             Outcome::LoggedIn(account) => {
                 let anonymous = account.anonymous;
                 self.login = Login::In(account);
-                self.wrong_passwords = 0;
                 self.folder = VirtualPath::root();
                 self.say(&Say::LoggedIn { name, anonymous });
             }
