@@ -1,0 +1,371 @@
+//! The control connection: drives the client machine of wharf-proto over a socket.
+//!
+//! Commands go out one write each, replies come back with what they answer. It knows when to wait and
+//! for how long, and nothing of what the commands are for: that is `session.rs`. RFC 959 section 5.4.
+//!
+//! House rule of this file: whatever waits can be dropped at any await and the connection is as it was.
+//! Bytes to send stay in `outgoing` until the socket has taken them, replies in `answers` until somebody
+//! asks for them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wharf_proto::address::canonical;
+use wharf_proto::client::{Answer, Asked, Client, Output, SendError};
+use wharf_proto::command::redacted;
+use wharf_proto::reply::{Class, ReplyError};
+use wharf_proto::tap::{HalfEnd, Party, Timer, What};
+use wharf_proto::verb::{Opens, VERBS};
+use wharf_proto::{Command, Reply, Verb};
+
+use crate::teller::Teller;
+use crate::{Error, Exchange, Options, dial};
+
+/// How long the server may take to close its side after we closed ours.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the control connection may be silent before the kernel asks whether the peer is there. It
+/// also keeps NATs from forgetting the connection while a long transfer runs.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// The codes that only a transfer or ABOR is answered with.
+const TRANSFER_CODES: [u16; 6] = [125, 150, 225, 226, 425, 426];
+
+/// An open control connection.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), wharf_client::Error> {
+/// use wharf_client::{Connection, Options};
+/// use wharf_proto::Command;
+/// let mut connection = Connection::open("ftp.example.org", 21, &Options::default()).await?;
+/// let reply = connection.command(&Command::Syst).await?;
+/// println!("{} {}", reply.code, reply.lines[0]);
+/// connection.close().await;
+/// # Ok(()) }
+/// ```
+pub struct Connection {
+    stream: TcpStream,
+    machine: Client,
+    teller: Teller,
+    patience: Duration,
+    host: String,
+    client: SocketAddr,
+    server: SocketAddr,
+    outgoing: Vec<u8>,
+    answers: VecDeque<Answer>,
+    greeting: Option<Reply>,
+    last: Exchange,
+    broken: Option<ReplyError>,
+    closed: bool,
+}
+
+impl Connection {
+    /// Connects to `host` and awaits the greeting.
+    ///
+    /// # Errors
+    /// `Resolve`, `Connect`, `Unwelcome`, and those of [`command`](Self::command).
+    pub async fn open(host: &str, port: u16, options: &Options) -> Result<Self, Error> {
+        let stream = dial::dial(host, port, options.timeout).await?;
+        let mut connection = Self::over(stream, host, options)?;
+        let greeting = connection.greeting().await?;
+        if greeting.code.class() != Class::Completion {
+            return Err(Error::Unwelcome { reply: greeting });
+        }
+        connection.greeting = Some(greeting);
+        Ok(connection)
+    }
+
+    /// A connection over a socket that is open already.
+    fn over(stream: TcpStream, host: &str, options: &Options) -> Result<Self, Error> {
+        let lost = |error| Error::ControlLost { last: Box::default(), source: Some(error) };
+        stream.set_nodelay(true).map_err(lost)?;
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive).map_err(lost)?;
+        let unmapped = |at: SocketAddr| match canonical(at.ip()) {
+            ip if ip == at.ip() => at,
+            ip => SocketAddr::new(ip, at.port()),
+        };
+        let client = stream.local_addr().map(unmapped).map_err(lost)?;
+        let server = stream.peer_addr().map(unmapped).map_err(lost)?;
+        let teller = Teller::new(options);
+        teller.tell(What::ControlOpened { client, server });
+        Ok(Self {
+            stream,
+            machine: Client::new(teller.is_heard()),
+            teller,
+            patience: options.timeout,
+            host: host.to_owned(),
+            client,
+            server,
+            outgoing: Vec::new(),
+            answers: VecDeque::new(),
+            greeting: None,
+            last: Exchange::default(),
+            broken: None,
+            closed: false,
+        })
+    }
+
+    async fn greeting(&mut self) -> Result<Reply, Error> {
+        self.patiently(async |connection| {
+            loop {
+                let answer = connection.answer().await?;
+                if !answer.more {
+                    return Ok(answer.reply);
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends a command and awaits its last reply (or the 3yz that asks for the next command). A reply
+    /// that refuses the command is a reply, not an error; only 421 is.
+    ///
+    /// # Errors
+    /// `Unsendable`, `ControlLost`, `NoReply`, `NotFtp`, `Closing`, `OutOfStep`.
+    pub async fn command(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.send(command)?;
+        let verb = command.verb();
+        self.patiently(async |connection| {
+            loop {
+                let answer = connection.answer().await?;
+                if answer.to == Asked::Verb(verb) && !answer.more {
+                    return Ok(answer.reply);
+                }
+            }
+        })
+        .await
+    }
+
+    /// Says good-bye in TCP only: closes this side and waits a moment for the server to close its own.
+    /// QUIT is a command like any other and is not sent here.
+    pub async fn close(mut self) {
+        self.hear_what_came();
+        if self.closed {
+            return;
+        }
+        let how = match self.stream.shutdown().await {
+            Ok(()) => HalfEnd::Fin,
+            Err(_) => HalfEnd::Reset,
+        };
+        self.ended(Party::Client, how);
+        let mut rest = [0; 512];
+        let end = async { while matches!(self.stream.read(&mut rest).await, Ok(1..)) {} };
+        // Whether the server closes in time changes nothing for us.
+        let _ = timeout(FAREWELL, end).await;
+    }
+
+    /// The greeting.
+    pub fn greeted_with(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// The host as it was named.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The server's end of the connection.
+    pub fn server(&self) -> SocketAddr {
+        self.server
+    }
+
+    /// This end of the connection.
+    pub fn client(&self) -> SocketAddr {
+        self.client
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The last command and reply.
+    pub fn last(&self) -> &Exchange {
+        &self.last
+    }
+
+    /// Queues a command; [`answer`](Self::answer) writes it.
+    pub(crate) fn send(&mut self, command: &Command) -> Result<(), Error> {
+        let idle = self.machine.owed() == 0;
+        self.hear_what_came();
+        // What the server said without being asked answers nothing that comes after it.
+        if idle {
+            while let Some(answer) = self.answers.pop_front() {
+                self.judge(answer)?;
+            }
+        }
+        match self.machine.send(command) {
+            Ok(()) => {}
+            Err(SendError::Unsendable(unsendable)) => return Err(unsendable.into()),
+            Err(_) => return Err(Error::OutOfStep { last: Box::new(self.last.clone()) }),
+        }
+        let line = command.encode()?;
+        let (_, command_line) = redacted(line.strip_suffix(b"\r\n").unwrap_or(&line));
+        self.last = Exchange { verb: Some(command.verb()), command: command_line, reply: None };
+        self.drain_machine();
+        Ok(())
+    }
+
+    /// The next reply, with what it answers. Waits as long as it takes, and can be dropped.
+    pub(crate) async fn answer(&mut self) -> Result<Answer, Error> {
+        loop {
+            if let Some(answer) = self.answers.pop_front() {
+                return self.judge(answer);
+            }
+            if let Some(source) = self.broken.clone() {
+                return Err(Error::NotFtp { last: self.last_boxed(), source });
+            }
+            if self.closed {
+                return Err(self.lost(None));
+            }
+            self.flush().await?;
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer).await {
+                Ok(0) => self.ended(Party::Server, HalfEnd::Fin),
+                Ok(count) => self.hear(&buffer[..count]),
+                Err(error) => {
+                    self.ended(Party::Server, HalfEnd::Reset);
+                    return Err(self.lost(Some(error)));
+                }
+            }
+        }
+    }
+
+    /// Runs `work`, and gives up when it takes longer than a reply may.
+    pub(crate) async fn patiently<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let waited = self.patience;
+        match timeout(waited, work(self)).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.teller.tell(What::TimerRanOut { timer: Timer::Reply });
+                Err(Error::NoReply { last: self.last_boxed(), waited })
+            }
+        }
+    }
+
+    /// Whether replies are owed, or are here and nobody has asked for them.
+    pub(crate) fn awaits_replies(&self) -> bool {
+        self.machine.owed() > 0 || !self.answers.is_empty()
+    }
+
+    /// Whether a transfer waits for its last reply.
+    pub(crate) fn owes_a_transfer(&self) -> bool {
+        let opens = VERBS.iter().filter(|row| row.opens != Opens::Nothing);
+        opens.map(|row| row.verb).any(|verb: Verb| self.machine.owes(verb))
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    pub(crate) fn last_boxed(&self) -> Box<Exchange> {
+        Box::new(self.last.clone())
+    }
+
+    fn lost(&self, source: Option<io::Error>) -> Error {
+        Error::ControlLost { last: self.last_boxed(), source }
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        while !self.outgoing.is_empty() {
+            match self.stream.write(&self.outgoing).await {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(error) => {
+                    // Why the server went away may be in what it sent before: a 421, say.
+                    self.hear_what_came();
+                    self.outgoing.clear();
+                    if self.answers.is_empty() {
+                        self.ended(Party::Server, HalfEnd::Reset);
+                        return Err(self.lost(Some(error)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what has arrived, without waiting; of a server that never stops, a part.
+    fn hear_what_came(&mut self) {
+        let mut buffer = [0; 4096];
+        for _ in 0..16 {
+            if self.closed {
+                return;
+            }
+            match self.stream.try_read(&mut buffer) {
+                Ok(0) => self.ended(Party::Server, HalfEnd::Fin),
+                Ok(count) => self.hear(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.ended(Party::Server, HalfEnd::Reset),
+            }
+        }
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        self.machine.handle_bytes(bytes);
+        self.drain_machine();
+    }
+
+    fn drain_machine(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Send(bytes) => self.outgoing.extend_from_slice(&bytes),
+                Output::Reply(answer) => self.answers.push_back(answer),
+                Output::Tap(what) => self.teller.tell(what),
+                Output::Broken(error) => self.broken = Some(error),
+            }
+        }
+    }
+
+    /// Remembers the reply, and makes an error of those that end the session.
+    fn judge(&mut self, answer: Answer) -> Result<Answer, Error> {
+        let code = answer.reply.code.value();
+        self.last.reply = Some(answer.reply.clone());
+        if code == 421 && answer.to != Asked::Greeting {
+            return Err(Error::Closing { last: self.last_boxed() });
+        }
+        let of_a_transfer = match answer.to {
+            Asked::Verb(verb) => verb.row().opens != Opens::Nothing,
+            Asked::Greeting | Asked::Nothing => true,
+        };
+        if !answer.legal && !of_a_transfer && TRANSFER_CODES.contains(&code) {
+            return Err(Error::OutOfStep { last: self.last_boxed() });
+        }
+        Ok(answer)
+    }
+
+    fn ended(&mut self, by: Party, how: HalfEnd) {
+        if !self.closed {
+            self.closed = true;
+            self.teller.tell(What::ControlClosed { by, how });
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.ended(Party::Client, HalfEnd::Fin);
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("client", &self.client)
+            .field("server", &self.server)
+            .field("last", &self.last)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+//! Data connections: agreeing on one, opening it, and telling the tap how it ended.
+//!
+//! Passive: the server listens and we connect (EPSV, or PASV where that is refused). Active: we listen
+//! and the server connects (PORT, or EPRT over IPv6). What goes over the connection is `transfer.rs`'s
+//! business. RFC 959 section 3.3, RFC 1123 section 4.1.2.6, RFC 2428.
+//!
+//! House rule of this file: a data connection has the same two hosts at its ends as the control
+//! connection. Of a 227 only the port is believed, and whoever else connects to us is turned away.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use wharf_proto::address::{self, Eprt, canonical};
+use wharf_proto::command::EpsvArgument;
+use wharf_proto::tap::{HalfEnd, Party, What};
+use wharf_proto::{Command, Reply, Text};
+
+use crate::teller::Teller;
+use crate::{Connection, Error};
+
+const NOT_LOGGED_IN: u16 = 530;
+
+/// Who opens the data connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// We do; the way out through firewalls and NATs on our side.
+    #[default]
+    Passive,
+    /// The server does; the way RFC 959 has without being asked.
+    Active,
+}
+
+/// How a session makes its data connections, and what it learnt about that.
+#[derive(Debug)]
+pub(crate) struct DataPlane {
+    pub(crate) way: Way,
+    plain: bool,
+    epsv: Epsv,
+    /// The port of the last active data connection; the next one uses the port after it, if free.
+    last_port: Option<u16>,
+    opened: u32,
+}
+
+/// What is known about EPSV on this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Epsv {
+    Untried,
+    Works,
+    Refused,
+}
+
+/// A data connection that is agreed on and not yet open.
+pub(crate) enum Plan {
+    /// The server listens there.
+    Connect { to: SocketAddr },
+    /// We listen here, for this host only.
+    Accept { listener: TcpListener, at: SocketAddr, peer: IpAddr },
+}
+
+impl DataPlane {
+    pub(crate) fn new(way: Way, plain: bool) -> Self {
+        Self { way, plain, epsv: Epsv::Untried, last_port: None, opened: 0 }
+    }
+
+    /// Agrees with the server on the next data connection.
+    pub(crate) async fn agree(&mut self, control: &mut Connection) -> Result<Plan, Error> {
+        match self.way {
+            Way::Passive => self.agree_passive(control).await,
+            Way::Active => self.agree_active(control).await,
+        }
+    }
+
+    async fn agree_passive(&mut self, control: &mut Connection) -> Result<Plan, Error> {
+        if !self.plain && self.epsv != Epsv::Refused {
+            let reply = control.command(&Command::Epsv(EpsvArgument::Same)).await?;
+            if !reply.code.is_refusal() {
+                return planned_by(control, &reply);
+            }
+            if reply.code.value() == NOT_LOGGED_IN {
+                return Err(Error::Refused { last: control.last_boxed() });
+            }
+            // Not only 500 and 502: there are servers that answer 501, 504, 522 or 550.
+            self.epsv = Epsv::Refused;
+        }
+        let reply = control.command(&Command::Pasv).await?;
+        if reply.code.is_refusal() {
+            return Err(Error::Refused { last: control.last_boxed() });
+        }
+        planned_by(control, &reply)
+    }
+
+    async fn agree_active(&mut self, control: &mut Connection) -> Result<Plan, Error> {
+        let next = self.last_port.and_then(|port| port.checked_add(1));
+        let listen_error = |source| Error::DataListen { source };
+        let listener = next
+            .and_then(|port| listen(at_port(control.client(), port)).ok())
+            .map_or_else(|| listen(at_port(control.client(), 0)), Ok)
+            .map_err(listen_error)?;
+        let at = listener.local_addr().map_err(listen_error)?;
+        self.last_port = Some(at.port());
+        control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
+        let command = match at {
+            SocketAddr::V4(at) => Command::Port(at),
+            SocketAddr::V6(_) => Command::Eprt(Eprt::Address(at)),
+        };
+        let reply = control.command(&command).await?;
+        if reply.code.is_refusal() {
+            return Err(Error::Refused { last: control.last_boxed() });
+        }
+        Ok(Plan::Accept { listener, at, peer: control.server().ip() })
+    }
+
+    /// What to do when the connection could not be made: whether trying again is worth it. EPSV that
+    /// was granted and whose port is dead is often a firewall that only knows PASV.
+    pub(crate) fn try_otherwise(&mut self, control: &Connection) -> bool {
+        let worth = self.way == Way::Passive
+            && !self.plain
+            && self.epsv == Epsv::Untried
+            && control.server().is_ipv4();
+        if worth {
+            self.epsv = Epsv::Refused;
+        }
+        worth
+    }
+
+    /// Takes an open connection into the books.
+    pub(crate) fn opened(&mut self, stream: TcpStream, control: &Connection) -> DataConnection {
+        self.opened += 1;
+        if self.epsv == Epsv::Untried {
+            self.epsv = Epsv::Works;
+        }
+        let opener = match self.way {
+            Way::Passive => Party::Client,
+            Way::Active => Party::Server,
+        };
+        let teller = control.teller().clone();
+        if let (Ok(client), Ok(server)) = (stream.local_addr(), stream.peer_addr()) {
+            teller.tell(What::DataOpened { conn: self.opened, opener, client, server });
+        }
+        DataConnection { stream, conn: self.opened, teller, sent: 0, received: 0, over: [false; 2] }
+    }
+}
+
+/// The plan that a 227 or 229 makes; which of the two it is, the reply says and not the command (some
+/// servers answer PASV with 229).
+fn planned_by(control: &Connection, reply: &Reply) -> Result<Plan, Error> {
+    let text = reply.text();
+    let named = match reply.code.value() {
+        229 => address::parse_229(text).map(|port| at_port(control.server(), port)),
+        _ => address::parse_227(text).map(SocketAddr::V4),
+    };
+    let named = named.map_err(|_| Error::Malformed {
+        wanted: "an address for the data connection",
+        last: control.last_boxed(),
+    })?;
+    control.teller().tell(What::DataPlanned { listener: Party::Server, address: named });
+    let to = at_port(control.server(), named.port());
+    if to != named {
+        tracing::info!(%named, %to, "the reply names another address than the server's; not used");
+    }
+    Ok(Plan::Connect { to })
+}
+
+/// The same host, zone included, at another port.
+fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket_for(at)?;
+    socket.bind(at)?;
+    socket.listen(4)
+}
+
+fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
+    match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+}
+
+impl Plan {
+    /// Opens the connection; how long it may take is the caller's to say.
+    pub(crate) async fn open(&self, teller: &Teller) -> io::Result<TcpStream> {
+        match self {
+            Self::Connect { to } => {
+                let stream = socket_for(*to)?.connect(*to).await?;
+                stream.set_nodelay(true)?;
+                Ok(stream)
+            }
+            Self::Accept { listener, peer, .. } => loop {
+                let (stream, from) = listener.accept().await?;
+                if canonical(from.ip()) == *peer {
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                let why = Text::from(format!("{from} connected, which is not the server"));
+                teller.tell(What::DataRefused { why });
+            },
+        }
+    }
+}
+
+/// An open data connection. It tells the tap how each of its halves ended; dropped before its time it
+/// is broken off.
+pub(crate) struct DataConnection {
+    pub(crate) stream: TcpStream,
+    conn: u32,
+    teller: Teller,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    /// Whether our half and the server's half have ended.
+    over: [bool; 2],
+}
+
+impl DataConnection {
+    /// The server's half has ended.
+    pub(crate) fn theirs_ended(&mut self, how: HalfEnd) {
+        self.half_ended(Party::Server, how);
+    }
+
+    /// Our half has ended.
+    pub(crate) fn ours_ended(&mut self, how: HalfEnd) {
+        self.half_ended(Party::Client, how);
+    }
+
+    fn half_ended(&mut self, by: Party, how: HalfEnd) {
+        let (index, bytes) = match by {
+            Party::Client => (0, self.sent),
+            Party::Server => (1, self.received),
+        };
+        if !std::mem::replace(&mut self.over[index], true) {
+            self.teller.tell(What::DataEnded { conn: self.conn, by, bytes, how });
+        }
+    }
+}
+
+impl Drop for DataConnection {
+    fn drop(&mut self) {
+        // The socket closes after this; what the server still sends then is answered with RST.
+        let how = if self.over[1] { HalfEnd::Fin } else { HalfEnd::Reset };
+        self.ours_ended(how);
+    }
+}

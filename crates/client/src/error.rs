@@ -1,0 +1,447 @@
+//! What can go wrong in a session, a variant for each cause that a caller can tell apart.
+//!
+//! Every error knows the last command and reply where there is one, and [`Error::advice`] names the
+//! likely cause and a remedy. How errors become exit codes is the program's business.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wharf_proto::command::Unsendable;
+use wharf_proto::reply::ReplyError;
+use wharf_proto::{Reply, Text, Verb};
+
+/// The last command and reply of a session, secrets redacted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// The verb of the command, `None` before the first one.
+    pub verb: Option<Verb>,
+    /// The command as sent.
+    pub command: Text,
+    /// The last reply that came after it.
+    pub reply: Option<Reply>,
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.verb, &self.reply) {
+            (None, None) => f.write_str("before any greeting"),
+            (None, Some(reply)) => write!(f, "after the greeting {}", Said(reply)),
+            (Some(_), None) => write!(f, "after {}, before any reply to it", self.command),
+            (Some(_), Some(reply)) => write!(f, "after {} and {}", self.command, Said(reply)),
+        }
+    }
+}
+
+/// A reply as one line of a message: escaped, and cut where it is long.
+struct Said<'a>(&'a Reply);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LINES: usize = 4;
+        write!(f, "\"{}", self.0.code)?;
+        for line in self.0.lines.iter().take(LINES) {
+            write!(f, " {line}")?;
+        }
+        f.write_str(if self.0.lines.len() > LINES { " …\"" } else { "\"" })
+    }
+}
+
+/// What a transfer needs to be called done, and did not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proof {
+    /// The data connection ended by a reset, not by FIN: its last bytes may be missing.
+    DataEnd,
+    /// The server never said that the transfer is complete.
+    FinalReply,
+    /// The bytes that came are not as many as the file has.
+    Size {
+        /// How many the file has.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DataEnd => f.write_str("the data connection was reset instead of closed"),
+            Self::FinalReply => f.write_str("the server did not confirm it"),
+            Self::Size { expected, found } => {
+                write!(f, "the file has {expected} bytes, {found} arrived")
+            }
+        }
+    }
+}
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The host's name leads to no address.
+    #[error("{host}: no such host ({source})")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No address of the host took the connection.
+    #[error("no connection to {host} port {port}{}", Attempts(attempts))]
+    Connect {
+        /// The host as it was named.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What came of each address.
+        attempts: Vec<(SocketAddr, io::Error)>,
+    },
+    /// The server greeted us with a refusal.
+    #[error("the server does not want us: {}", Said(reply))]
+    Unwelcome {
+        /// The greeting.
+        reply: Reply,
+    },
+    /// The control connection ended before its time.
+    #[error("the control connection was lost {last}{}", Because(source))]
+    ControlLost {
+        /// What was said last.
+        last: Box<Exchange>,
+        /// The network's error; `None` where the server closed in order.
+        source: Option<io::Error>,
+    },
+    /// A reply did not come in time.
+    #[error("no reply within {} s {last}", waited.as_secs())]
+    NoReply {
+        /// What was said last.
+        last: Box<Exchange>,
+        /// How long it was awaited.
+        waited: Duration,
+    },
+    /// What came over the control connection is not FTP.
+    #[error("{source}")]
+    NotFtp {
+        /// What was said last.
+        last: Box<Exchange>,
+        /// What is wrong with it.
+        source: ReplyError,
+    },
+    /// The server is closing the session: 421.
+    #[error("the server ends the session: {last}")]
+    Closing {
+        /// The command it interrupts, and the 421.
+        last: Box<Exchange>,
+    },
+    /// The reply cannot be one to that command: the two sides are out of step.
+    #[error("the reply does not fit the command, {last}")]
+    OutOfStep {
+        /// The command and the reply.
+        last: Box<Exchange>,
+    },
+    /// The reply is of the right kind and does not say what it must.
+    #[error("{wanted} expected in the reply, {last}")]
+    Malformed {
+        /// What it must say.
+        wanted: &'static str,
+        /// The command and the reply.
+        last: Box<Exchange>,
+    },
+    /// The login was refused.
+    #[error("{user}: login refused {last}")]
+    Login {
+        /// Who wanted in.
+        user: Text,
+        /// The command that was refused, and how.
+        last: Box<Exchange>,
+    },
+    /// The server refused a command.
+    #[error("refused: {last}")]
+    Refused {
+        /// The command and the refusal.
+        last: Box<Exchange>,
+    },
+    /// A name cannot be sent over FTP.
+    #[error(transparent)]
+    Unsendable(#[from] Unsendable),
+    /// No data connection could be made to the server.
+    #[error("no data connection to {address} ({source}), {last}")]
+    DataConnect {
+        /// Where the server said it listens.
+        address: SocketAddr,
+        /// What the network said.
+        source: io::Error,
+        /// What was said last.
+        last: Box<Exchange>,
+    },
+    /// The server did not connect to us.
+    #[error("the server did not connect to {address} within {} s, {last}", waited.as_secs())]
+    DataAccept {
+        /// Where we listened.
+        address: SocketAddr,
+        /// How long.
+        waited: Duration,
+        /// What was said last.
+        last: Box<Exchange>,
+    },
+    /// No port for a data connection could be had on this machine.
+    #[error("no port to listen on for the data connection ({source})")]
+    DataListen {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The data connection moved no byte for too long.
+    #[error("the data connection stood still for {} s after {moved} bytes", waited.as_secs())]
+    Stalled {
+        /// How many bytes had gone over it.
+        moved: u64,
+        /// How long it stood still.
+        waited: Duration,
+        /// What was said last.
+        last: Box<Exchange>,
+    },
+    /// The bytes have moved, and it is not proven that they are all.
+    #[error("not proven complete after {moved} bytes: {missing}")]
+    Unproven {
+        /// The proof that is missing.
+        missing: Proof,
+        /// How many bytes went over the data connection.
+        moved: u64,
+        /// What was said last.
+        last: Box<Exchange>,
+        /// What kept the proof from coming, where that is an error of its own.
+        source: Option<Box<Self>>,
+    },
+    /// What is received cannot be written here.
+    #[error("cannot write what arrives: {0}")]
+    Sink(#[source] io::Error),
+    /// What is to be sent cannot be read here.
+    #[error("cannot read what is to be sent: {0}")]
+    Source(#[source] io::Error),
+    /// Something is wrong with a file on this machine.
+    #[error("cannot {doing} {}: {source}", Escaped(path))]
+    Local {
+        /// What was tried.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The listing is longer than is read into memory.
+    #[error("the listing is longer than {limit} bytes")]
+    ListingTooLong {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl Error {
+    /// The command and the reply that were last before it, where it knows them.
+    pub fn last(&self) -> Option<&Exchange> {
+        match self {
+            Self::ControlLost { last, .. }
+            | Self::NoReply { last, .. }
+            | Self::NotFtp { last, .. }
+            | Self::Closing { last }
+            | Self::OutOfStep { last }
+            | Self::Malformed { last, .. }
+            | Self::Login { last, .. }
+            | Self::Refused { last }
+            | Self::DataConnect { last, .. }
+            | Self::DataAccept { last, .. }
+            | Self::Stalled { last, .. }
+            | Self::Unproven { last, .. } => Some(last),
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Unwelcome { .. }
+            | Self::Unsendable(_)
+            | Self::DataListen { .. }
+            | Self::Sink(_)
+            | Self::Source(_)
+            | Self::Local { .. }
+            | Self::ListingTooLong { .. } => None,
+        }
+    }
+
+    /// The code of the refusal, where this is one.
+    pub fn code(&self) -> Option<u16> {
+        let reply = match self {
+            Self::Unwelcome { reply } => Some(reply),
+            Self::Closing { last } | Self::Login { last, .. } | Self::Refused { last } => {
+                last.reply.as_ref()
+            }
+            _ => None,
+        };
+        reply.map(|reply| reply.code.value())
+    }
+
+    /// Whether the server said that a file or folder is not there. 550 says that as well as "you may
+    /// not", so its words are looked at.
+    ///
+    /// ```
+    /// # use wharf_client::{Error, Exchange};
+    /// # use wharf_proto::{Reply, Verb, reply::Code};
+    /// let refused = |text: &str| Error::Refused { last: Box::new(Exchange {
+    ///     verb: Some(Verb::Retr),
+    ///     command: "RETR x".into(),
+    ///     reply: Code::new(550).map(|code| Reply::line(code, text)),
+    /// }) };
+    /// assert!(refused("x: No such file or directory").is_not_found());
+    /// assert!(!refused("x: Permission denied").is_not_found());
+    /// ```
+    pub fn is_not_found(&self) -> bool {
+        const DENIALS: [&str; 8] = [
+            "permission",
+            "denied",
+            "privilege",
+            "not allowed",
+            "forbidden",
+            "prohibited",
+            "read-only",
+            "not permitted",
+        ];
+        let Self::Refused { last } = self else { return false };
+        let Some(reply) = last.reply.as_ref().filter(|reply| reply.code.value() == 550) else {
+            return false;
+        };
+        let reads = matches!(
+            last.verb,
+            Some(
+                Verb::Retr
+                    | Verb::Size
+                    | Verb::Mdtm
+                    | Verb::Cwd
+                    | Verb::Cdup
+                    | Verb::List
+                    | Verb::Nlst
+                    | Verb::Mlsd
+                    | Verb::Mlst
+                    | Verb::Dele
+                    | Verb::Rmd
+                    | Verb::Rnfr
+                    | Verb::Stat
+            )
+        );
+        let text = String::from_utf8_lossy(reply.text()).to_lowercase();
+        reads && !DENIALS.iter().any(|denial| text.contains(denial))
+    }
+
+    /// The likely cause and a remedy, where one can be guessed from what happened.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Resolve { .. } => Some("check the spelling of the host's name and the network"),
+            Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
+            Self::Unwelcome { .. } | Self::Closing { .. } => {
+                Some("the server may have too many users or be going down: try again later")
+            }
+            Self::ControlLost { last, .. } if last.verb.is_none() && last.reply.is_none() => {
+                Some("a firewall or an access list may be closing connections: try from elsewhere")
+            }
+            Self::ControlLost { .. } => {
+                Some("the server or something between ended the session: running again goes on")
+            }
+            Self::NoReply { .. } => Some("the server is slow or stuck: raise --timeout"),
+            Self::NotFtp { source: ReplyError::NotAReply(_), .. } => {
+                Some("something else than an FTP server answers on that port")
+            }
+            Self::Login { last, .. } => login_advice(last),
+            Self::Refused { last } => refusal_advice(last),
+            Self::DataConnect { .. } => Some(
+                "a firewall may block the server's data ports, or its NAT tells a wrong port: \
+                 try --active, or ask the server's keeper to open its passive ports",
+            ),
+            Self::DataAccept { .. } => Some(
+                "a firewall or NAT on this side keeps the server from connecting back: \
+                 try --passive",
+            ),
+            Self::Stalled { .. } => Some("running again goes on where it stopped"),
+            Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
+            Self::NotFtp { .. }
+            | Self::OutOfStep { .. }
+            | Self::Malformed { .. }
+            | Self::Unsendable(_)
+            | Self::DataListen { .. }
+            | Self::Sink(_)
+            | Self::Source(_)
+            | Self::Local { .. }
+            | Self::ListingTooLong { .. } => None,
+        }
+    }
+}
+
+fn connect_advice(attempts: &[(SocketAddr, io::Error)]) -> &'static str {
+    let all = |kind| attempts.iter().all(|(_, error)| error.kind() == kind);
+    if all(io::ErrorKind::ConnectionRefused) {
+        "nothing listens on that port: check the port and that the server runs"
+    } else if all(io::ErrorKind::TimedOut) {
+        "the host is down or a firewall drops the packets"
+    } else {
+        "check the address and the network"
+    }
+}
+
+fn login_advice(last: &Exchange) -> Option<&'static str> {
+    let reply = last.reply.as_ref()?;
+    let text = String::from_utf8_lossy(reply.text()).to_lowercase();
+    if text.contains("tls") || text.contains("ssl") || text.contains("encrypt") {
+        Some("the server wants TLS, which is not built yet")
+    } else if reply.code.value() == 332 {
+        Some("the server wants an account besides user and password")
+    } else {
+        Some("check user and password; anonymous users may not be welcome")
+    }
+}
+
+fn refusal_advice(last: &Exchange) -> Option<&'static str> {
+    match last.reply.as_ref()?.code.value() {
+        425 => Some("the server could not open the data connection: try --active or --passive"),
+        426 => Some("the data connection broke: running again goes on where it stopped"),
+        450 => Some("the file is in use: try again later"),
+        452 | 552 => Some("the server has no room left for it"),
+        530 => Some("the server wants a login first"),
+        553 => Some("the server does not allow that name, or writing there"),
+        _ => None,
+    }
+}
+
+fn proof_advice(missing: Proof) -> &'static str {
+    match missing {
+        Proof::Size { expected, found } if found > expected => {
+            "the file grew or changed while it was moved: try again"
+        }
+        Proof::DataEnd | Proof::Size { .. } => "the end may be cut off: run again",
+        Proof::FinalReply => "the bytes may be all there: running again finds out",
+    }
+}
+
+struct Attempts<'a>(&'a [(SocketAddr, io::Error)]);
+
+impl fmt::Display for Attempts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(address, error)| write!(f, "; {}: {error}", address.ip()))
+    }
+}
+
+struct Because<'a>(&'a Option<io::Error>);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(error) => write!(f, ": {error}"),
+            None => f.write_str(": the server closed it"),
+        }
+    }
+}
+
+/// A path whose name may have come from a server.
+struct Escaped<'a>(&'a PathBuf);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wharf_proto::write_safe(f, self.0.as_os_str().as_encoded_bytes())
+    }
+}

@@ -1,0 +1,22 @@
+//! Files of this machine: fetched and stored so that nothing half done ever passes for a file.
+//!
+//! A download goes to a hidden part beside its target and is renamed when it is proven complete; what a
+//! broken one leaves behind is gone on with the next time (`part.rs`, `download.rs`). An upload can be
+//! gone on with where the server kept what it got (`upload.rs`). Whole trees are not done here.
+
+mod download;
+mod part;
+mod upload;
+
+pub use download::{Fetched, Get};
+pub use upload::{Put, Stored};
+
+use std::io;
+use std::path::Path;
+
+use crate::Error;
+
+/// Makes an error of a file of this machine out of what the system said.
+fn local(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::Local { doing, path: path.to_owned(), source }
+}

@@ -1,0 +1,201 @@
+//! Fetching a file into a file.
+//!
+//! What the target was stays until the new file is proven complete. RFC 3659 sections 3 to 5 (MDTM, SIZE,
+//! REST).
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use tokio::fs::File;
+use wharf_proto::params::{Format, Type};
+use wharf_proto::time::Timestamp;
+use wharf_proto::{Command, Text, Verb};
+
+use super::local;
+use super::part::{Opened, Part};
+use crate::transfer::Order;
+use crate::{Error, Progress, Session, Watch};
+
+/// How a file is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Get {
+    /// As text: TYPE A, the CR LF of each line becoming LF. Else byte by byte.
+    pub text: bool,
+    /// Go on with what an earlier try left, if the file on the server is still the same.
+    pub resume: bool,
+}
+
+impl Default for Get {
+    fn default() -> Self {
+        Self { text: false, resume: true }
+    }
+}
+
+/// A file that was fetched and is proven complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// How many bytes came over the data connection this time.
+    pub moved: u64,
+    /// How many were there from an earlier try.
+    pub resumed_at: u64,
+    /// The size that the server tells, which is also that of the local file; `None` where it does not
+    /// tell or the file was translated.
+    pub size: Option<u64>,
+}
+
+/// The remote file as the server describes it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Facts {
+    size: Option<u64>,
+    modified: Option<Timestamp>,
+}
+
+impl Session {
+    /// Fetches `remote` into the file `local`.
+    ///
+    /// # Errors
+    /// `Local` for trouble with the file, and every error that a transfer can have.
+    pub async fn get(
+        &mut self,
+        remote: &Text,
+        target: &Path,
+        request: Get,
+        watch: &mut Watch<'_>,
+    ) -> Result<Fetched, Error> {
+        let facts = self.facts(remote, request).await?;
+        if is_special(target) {
+            return self.get_into_special(remote, target, request, facts, watch).await;
+        }
+        let origin = self.origin(remote, facts);
+        let opened = Part::open(target, origin.as_deref(), request.resume && !request.text)?;
+        let opened = match facts.size {
+            Some(size) if opened.at > size => {
+                drop(opened);
+                Opened { discarded: true, ..Part::open(target, origin.as_deref(), false)? }
+            }
+            _ => opened,
+        };
+        let fetched = match self.get_part(remote, opened, request, facts, watch).await {
+            // A server that cannot restart says so before anything is sent.
+            Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {
+                let opened = Part::open(target, origin.as_deref(), false)?;
+                let opened = Opened { discarded: true, ..opened };
+                self.get_part(remote, opened, request, facts, watch).await?
+            }
+            result => result?,
+        };
+        Ok(fetched)
+    }
+
+    /// Fetches what the part lacks, and gives the whole its name.
+    async fn get_part(
+        &mut self,
+        remote: &Text,
+        opened: Opened,
+        request: Get,
+        facts: Facts,
+        watch: &mut Watch<'_>,
+    ) -> Result<Fetched, Error> {
+        let Opened { part, file, at, discarded } = opened;
+        if discarded {
+            watch(Progress::StartsOver);
+        }
+        let mut file = File::from_std(file);
+        let moved = if at > 0 && facts.size == Some(at) {
+            watch(Progress::Begins { at, total: facts.size });
+            0
+        } else {
+            let path = part.path().to_owned();
+            self.get_bytes(remote, &mut file, &path, at, request, facts, watch).await?
+        };
+        if let Some(time) = facts.modified.and_then(system_time) {
+            let file = file.into_std().await;
+            file.set_modified(time).map_err(local("set the time of", part.path()))?;
+        }
+        part.finish()?;
+        Ok(Fetched { moved, resumed_at: at, size: facts.size })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one door for bytes into a file")]
+    async fn get_bytes(
+        &mut self,
+        remote: &Text,
+        file: &mut File,
+        path: &Path,
+        at: u64,
+        request: Get,
+        facts: Facts,
+        watch: &mut Watch<'_>,
+    ) -> Result<u64, Error> {
+        let kind = if request.text { Type::Ascii(Format::NonPrint) } else { Type::Image };
+        self.set_type(kind).await?;
+        watch(Progress::Begins { at, total: facts.size });
+        let command = Command::Retr(remote.clone());
+        let expected = facts.size.map(|size| size.saturating_sub(at));
+        let order = Order { command: &command, offset: at, expected, kind };
+        match self.receive(&order, file, watch).await {
+            Ok(transfer) => Ok(transfer.moved),
+            Err(Error::Sink(source)) => Err(local("write", path)(source)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A target that is no file, such as `/dev/null` or a pipe, is written as it is.
+    async fn get_into_special(
+        &mut self,
+        remote: &Text,
+        target: &Path,
+        request: Get,
+        facts: Facts,
+        watch: &mut Watch<'_>,
+    ) -> Result<Fetched, Error> {
+        let opened = File::options().write(true).open(target).await;
+        let mut file = opened.map_err(local("open", target))?;
+        let moved = self.get_bytes(remote, &mut file, target, 0, request, facts, watch).await?;
+        Ok(Fetched { moved, resumed_at: 0, size: facts.size })
+    }
+
+    /// What the server tells of the file; nothing in plain mode, and no size of a text, because its
+    /// lines end otherwise here.
+    async fn facts(&mut self, remote: &Text, request: Get) -> Result<Facts, Error> {
+        if self.options.plain {
+            return Ok(Facts::default());
+        }
+        let size = if request.text { None } else { self.size(remote).await? };
+        Ok(Facts { size, modified: self.mdtm(remote).await? })
+    }
+
+    /// The note that tells this remote file from every other one, and from itself after a change.
+    fn origin(&self, remote: &Text, facts: Facts) -> Option<String> {
+        let (size, modified) = (facts.size?, facts.modified?);
+        let mut note = String::from("wharf part 1\n");
+        let host = self.control.host();
+        let port = self.control.server().port();
+        let user = self.user();
+        // Display escapes line ends, so no name can forge a line.
+        let written = write!(
+            note,
+            "host {host} {port}\nuser {user}\nfolder {}\nfile {remote}\nsize {size}\nmodified {}\n",
+            self.folder(),
+            modified.print_mdtm(),
+        );
+        written.ok().map(|()| note)
+    }
+}
+
+fn is_special(target: &Path) -> bool {
+    fs::metadata(target).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn system_time(time: Timestamp) -> Option<SystemTime> {
+    let nanos = Duration::from_nanos(u64::from(time.nanos()));
+    let whole = Duration::from_secs(time.seconds().unsigned_abs());
+    let second = if time.seconds() < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(whole)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(whole)
+    };
+    second?.checked_add(nanos)
+}

@@ -1,0 +1,258 @@
+//! The part: a hidden file beside the target into which a download goes, and a note of what it is a
+//! part of.
+//!
+//! `.NAME.wharf-part` holds the bytes so far, `.NAME.wharf-note` says where they are from: host, user,
+//! path, size and time of the remote file. Only if all of that is still the same is the part gone on
+//! with. It is locked while it is in use. Whether the bytes are complete is not known here.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::local;
+use crate::Error;
+
+/// The longest name that file systems take.
+const LONGEST_NAME: usize = 255;
+
+/// A download on its way. Dropped before [`Part::finish`], it stays for the next try if it is of any
+/// use, and is removed if not.
+#[derive(Debug)]
+pub(crate) struct Part {
+    target: PathBuf,
+    path: PathBuf,
+    note: PathBuf,
+    /// Whether a note stands beside it, so that it can be gone on with.
+    noted: bool,
+    finished: bool,
+}
+
+impl Part {
+    /// Opens the part for `target` and gives it with the file, at its end, and how much is in it.
+    /// `origin` is the note of the remote file as it is now, `None` when it cannot be told from
+    /// another one; unless it is what the note beside the part says, the part begins empty.
+    pub(crate) fn open(target: &Path, origin: Option<&str>, resume: bool) -> Result<Opened, Error> {
+        if target.is_dir() {
+            let source = io::ErrorKind::IsADirectory.into();
+            return Err(Error::Local { doing: "write", path: target.to_owned(), source });
+        }
+        let path = beside(target, "wharf-part");
+        let note = beside(target, "wharf-note");
+        let found = open_existing(&path)?;
+        let wanted = resume && is_ours(found.as_ref());
+        let same = origin.is_some() && fs::read_to_string(&note).ok().as_deref() == origin;
+        let mut part = Self { target: target.to_owned(), path, note, noted: same, finished: false };
+        match found {
+            Some(mut file) if wanted && same => {
+                let at = file.seek(SeekFrom::End(0)).map_err(local("open", &part.path))?;
+                Ok(Opened { part, file, at, discarded: false })
+            }
+            found => {
+                let discarded = wanted && found.as_ref().is_some_and(|file| !is_empty(file));
+                let file = part.begin(found, origin)?;
+                Ok(Opened { part, file, at: 0, discarded })
+            }
+        }
+    }
+
+    /// Throws away what there was and begins an empty part. `old` is still locked until it is gone.
+    fn begin(&mut self, old: Option<File>, origin: Option<&str>) -> Result<File, Error> {
+        for path in [&self.path, &self.note] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(local("remove", path)(error));
+                }
+                _ => {}
+            }
+        }
+        drop(old);
+        self.noted = false;
+        let file = create(&self.path)?;
+        lock(&file, &self.path)?;
+        if let Some(origin) = origin {
+            let mut note = create(&self.note)?;
+            note.write_all(origin.as_bytes()).map_err(local("write", &self.note))?;
+            self.noted = true;
+        }
+        Ok(file)
+    }
+
+    /// Where the bytes are.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the complete file its name.
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        fs::rename(&self.path, &self.target).map_err(local("rename to", &self.target))?;
+        self.finished = true;
+        // A note without a part is harmless, and the next download of the name replaces it.
+        let _ = fs::remove_file(&self.note);
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let length = || fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
+        if !self.finished && (!self.noted || length() == 0) {
+            // What cannot be removed now is replaced by the next download of the name.
+            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.note);
+        }
+    }
+}
+
+/// What opening a part gives.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) part: Part,
+    pub(crate) file: File,
+    /// How many bytes are there already.
+    pub(crate) at: u64,
+    /// Whether bytes of an earlier try had to be thrown away.
+    pub(crate) discarded: bool,
+}
+
+/// `.NAME.suffix` in the folder of `NAME`, cut where that would be too long.
+fn beside(target: &Path, suffix: &str) -> PathBuf {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let name = target.file_name().unwrap_or_default().as_bytes();
+    let kept = name.get(..LONGEST_NAME - suffix.len() - 2).unwrap_or(name);
+    let hidden = [b".", kept, b".", suffix.as_bytes()].concat();
+    target.with_file_name(OsStr::from_bytes(&hidden))
+}
+
+/// The part of an earlier try, locked, if there is one.
+fn open_existing(path: &Path) -> Result<Option<File>, Error> {
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(no_follow()).open(path);
+    match opened {
+        Ok(file) => {
+            lock(&file, path)?;
+            Ok(Some(file))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(local("open", path)(error)),
+    }
+}
+
+fn create(path: &Path) -> Result<File, Error> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(local("make", path))
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), Error> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let busy = io::Error::other("another download is writing it");
+            Err(local("lock", path)(busy))
+        }
+        // Some network file systems have no locks; two downloads of one file at once are rare.
+        Err(TryLockError::Error(error)) => {
+            tracing::debug!(%error, ?path, "not locked");
+            Ok(())
+        }
+    }
+}
+
+/// Somebody else's symbolic link must not lead our bytes elsewhere.
+fn no_follow() -> i32 {
+    OFlags::NOFOLLOW.bits().cast_signed()
+}
+
+/// Whether it is a file that nobody else has put there.
+fn is_ours(file: Option<&File>) -> bool {
+    let metadata = file.and_then(|file| file.metadata().ok());
+    metadata.is_some_and(|metadata| {
+        metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw()
+    })
+}
+
+fn is_empty(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.len() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn leave_part(target: &Path, origin: Option<&str>, bytes: &[u8]) {
+        let mut opened = Part::open(target, origin, true).unwrap();
+        opened.file.write_all(bytes).unwrap();
+    }
+
+    #[test]
+    fn a_part_of_the_same_file_is_gone_on_with_and_finished_under_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x");
+        leave_part(&target, Some("a"), b"one");
+        let mut opened = Part::open(&target, Some("a"), true).unwrap();
+        assert_eq!((opened.at, opened.discarded), (3, false));
+        opened.file.write_all(b"two").unwrap();
+        opened.part.finish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"onetwo");
+        assert_eq!(names(folder.path()), ["x"]);
+    }
+
+    #[test]
+    fn a_part_of_another_file_is_thrown_away_and_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x");
+        leave_part(&target, Some("a"), b"one");
+        let opened = Part::open(&target, Some("b"), true).unwrap();
+        assert_eq!((opened.at, opened.discarded), (0, true));
+    }
+
+    #[test]
+    fn a_part_is_left_alone_when_resuming_is_not_wanted_and_nothing_is_left_of_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x");
+        leave_part(&target, Some("a"), b"one");
+        assert_eq!(Part::open(&target, Some("a"), false).unwrap().at, 0);
+        assert!(names(folder.path()).is_empty());
+        leave_part(&target, None, b"one");
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn two_downloads_of_one_file_at_once_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x");
+        let first = Part::open(&target, Some("a"), true).unwrap();
+        let second = Part::open(&target, Some("a"), true);
+        assert!(matches!(second, Err(Error::Local { doing: "lock", .. })));
+        drop(first);
+        assert!(Part::open(&target, Some("a"), true).is_ok());
+    }
+
+    #[test]
+    fn a_symbolic_link_in_place_of_the_part_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, b"keep").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join(".x.wharf-part")).unwrap();
+        assert!(Part::open(&target, None, true).is_err());
+        assert_eq!(fs::read(&victim).unwrap(), b"keep");
+    }
+
+    #[test]
+    fn a_name_of_full_length_still_has_a_part() {
+        let long = PathBuf::from("/tmp").join("x".repeat(LONGEST_NAME));
+        assert_eq!(beside(&long, "wharf-part").file_name().unwrap().len(), LONGEST_NAME);
+    }
+}

@@ -1,0 +1,131 @@
+//! Listings: asking for one in the best format the server has, and reading it into entries.
+//!
+//! The formats themselves are read by `wharf_proto::listing`. Rows that nobody can read are kept as they
+//! came, never dropped: a folder is not lost because of one odd line. RFC 959 section 4.1.3, RFC 3659
+//! section 7.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use tokio::io::AsyncWrite;
+use wharf_proto::listing::{Entry, Role, read_listing};
+use wharf_proto::params::{Format, Type};
+use wharf_proto::time::Timestamp;
+use wharf_proto::{Command, Text};
+
+use crate::transfer::Order;
+use crate::{Error, Session, quiet};
+
+/// The longest listing that is read: some two million entries.
+const LIMIT: usize = 256 << 20;
+
+/// What is in a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The entries in the server's order, without the folder itself and the one above.
+    pub entries: Vec<Entry>,
+    /// The rows that could not be read.
+    pub unread: Vec<Text>,
+}
+
+impl Listing {
+    /// Reads the bytes of a LIST or MLSD.
+    ///
+    /// ```
+    /// let rows = b"type=file;size=3; a b\r\n-rw-r--r-- 1 u g 3 Jan  1  2020 c\r\nmumble\r\n";
+    /// let listing = wharf_client::Listing::read(rows);
+    /// assert_eq!(listing.entries.len(), 2);
+    /// assert_eq!(listing.unread[0].to_string(), "mumble");
+    /// ```
+    pub fn read(bytes: &[u8]) -> Self {
+        let mut listing = Self::default();
+        for row in read_listing(bytes, now()) {
+            match row {
+                Ok(entry) if entry.role == Role::Member => listing.entries.push(entry),
+                Ok(_) => {}
+                Err(row) => listing.unread.push(row.into()),
+            }
+        }
+        listing
+    }
+}
+
+impl Session {
+    /// What is in a folder (the current one, where `path` is `None`): by MLSD where the server has it,
+    /// else by LIST.
+    ///
+    /// # Errors
+    /// `Refused`, `ListingTooLong`, and every error that a transfer can have.
+    pub async fn list(&mut self, path: Option<&Text>) -> Result<Listing, Error> {
+        if self.features().await?.has("MLST") {
+            match self.collect(Command::Mlsd(path.cloned())).await {
+                Ok(bytes) => return Ok(Listing::read(&bytes)),
+                // MLSD lists folders only; LIST will tell whether it is a file or nothing.
+                Err(Error::Refused { .. }) if path.is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Listing::read(&self.list_text(path).await?))
+    }
+
+    /// The bytes of LIST: text for people, in the form of the server's own system.
+    ///
+    /// # Errors
+    /// `Refused`, `ListingTooLong`, and every error that a transfer can have.
+    pub async fn list_text(&mut self, path: Option<&Text>) -> Result<Vec<u8>, Error> {
+        self.collect(Command::List(path.cloned())).await
+    }
+
+    /// The bytes of NLST: a name a line.
+    ///
+    /// # Errors
+    /// `Refused`, `ListingTooLong`, and every error that a transfer can have.
+    pub async fn list_names(&mut self, path: Option<&Text>) -> Result<Vec<u8>, Error> {
+        self.collect(Command::Nlst(path.cloned())).await
+    }
+
+    async fn collect(&mut self, command: Command) -> Result<Vec<u8>, Error> {
+        let text = Type::Ascii(Format::NonPrint);
+        self.set_type(text).await?;
+        let mut bytes = Bounded(Vec::new());
+        // The rows are cut by whoever reads them, so their line ends need no translation.
+        let order = Order { command: &command, offset: 0, expected: None, kind: Type::Image };
+        match self.receive(&order, &mut bytes, &mut quiet()).await {
+            Ok(_) => Ok(bytes.0),
+            Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit: LIMIT }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
+
+/// Bytes in memory, up to [`LIMIT`].
+struct Bounded(Vec<u8>);
+
+impl AsyncWrite for Bounded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.0.len() + bytes.len() > LIMIT {
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
+        self.0.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,64 @@
+//! What a caller chooses before a session begins.
+//!
+//! Nothing here is read from the environment or a file; a program that wants that fills in the fields.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wharf_proto::tap::{Event, SessionId};
+
+use crate::Way;
+
+/// Hears every event of a session as it happens. It is called in between the bytes, so it must be quick.
+pub type Tap = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// How a session behaves.
+///
+/// ```
+/// use std::time::Duration;
+/// use wharf_client::{Options, Way};
+/// let options = Options { way: Way::Active, timeout: Duration::from_secs(5), ..Options::default() };
+/// assert!(!options.plain);
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    /// Who opens data connections.
+    pub way: Way,
+    /// Only the verbs that every server has had since RFC 959, and nothing that the caller did not ask
+    /// for: no FEAT, no EPSV, no SIZE, and TYPE only for a type other than the default.
+    pub plain: bool,
+    /// How long one reply, one connection or one standstill of a data connection may take.
+    pub timeout: Duration,
+    /// Who hears the session's events.
+    pub tap: Option<Tap>,
+    /// The session's name in them.
+    pub session: SessionId,
+    /// The moment from which their times count.
+    pub origin: Instant,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            way: Way::Passive,
+            plain: false,
+            timeout: Duration::from_secs(60),
+            tap: None,
+            session: SessionId::default(),
+            origin: Instant::now(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("way", &self.way)
+            .field("plain", &self.plain)
+            .field("timeout", &self.timeout)
+            .field("tapped", &self.tap.is_some())
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

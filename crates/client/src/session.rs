@@ -1,0 +1,395 @@
+//! A session: one typed method for each thing one does over FTP.
+//!
+//! Each method sends the commands it needs, in plain mode only those of RFC 959's minimum, and makes an
+//! error of a refusal. How replies are paired with commands is in `connection.rs`, how bytes move in
+//! `transfer.rs`, how files on this machine are kept safe in `files.rs`.
+
+use tokio::io::AsyncWrite;
+use wharf_proto::params::{Format, Type};
+use wharf_proto::path::parse_quoted;
+use wharf_proto::reply::Class;
+use wharf_proto::time::{Timestamp, parse_mdtm};
+use wharf_proto::{Command, Reply, Secret, Text, Verb};
+
+use crate::data::DataPlane;
+use crate::transfer::Order;
+use crate::{Connection, Error, Exchange, Options, Transfer, Watch, Way};
+
+/// Who logs in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user.
+    pub user: Text,
+    /// What proves it.
+    pub password: Secret,
+    /// The account to charge, where the server asks for one (332).
+    pub account: Option<Secret>,
+}
+
+impl Login {
+    /// A user with a password.
+    pub fn new(user: impl Into<Text>, password: impl Into<Vec<u8>>) -> Self {
+        Self { user: user.into(), password: Secret::new(password.into()), account: None }
+    }
+
+    /// Whom every public server lets in. The password is a custom: RFC 1635 wants an e-mail address and
+    /// nobody needs ours.
+    pub fn anonymous() -> Self {
+        Self::new("anonymous", "anonymous@")
+    }
+}
+
+/// What FEAT says that the server can do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Features(Vec<String>);
+
+impl Features {
+    /// Whether a feature is listed, without regard to what stands behind its name: `has("MLST")`.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|line| {
+            let first = line.split(' ').next().unwrap_or_default();
+            first.eq_ignore_ascii_case(name) || line.eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// Each feature as the server put it.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    fn parse(reply: &Reply) -> Self {
+        let inner = reply.lines.len().saturating_sub(2);
+        let lines = reply.lines.iter().skip(1).take(inner);
+        Self(lines.map(|line| String::from_utf8_lossy(line.as_bytes()).trim().to_owned()).collect())
+    }
+}
+
+/// An FTP session.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), wharf_client::Error> {
+/// use wharf_client::{Login, Options, Session};
+/// let mut session = Session::connect("ftp.example.org", 21, &Options::default()).await?;
+/// session.login(&Login::anonymous()).await?;
+/// session.cwd(&"pub".into()).await?;
+/// for entry in session.list(None).await?.entries {
+///     println!("{}", String::from_utf8_lossy(&entry.name));
+/// }
+/// session.quit().await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) control: Connection,
+    pub(crate) data: DataPlane,
+    pub(crate) options: Options,
+    /// The TYPE in force at the server.
+    kind: Type,
+    /// Who is logged in, and where that user has gone since: each CWD appended, nothing resolved.
+    user: Text,
+    folder: Vec<u8>,
+    features: Option<Features>,
+}
+
+impl Session {
+    /// Connects and awaits the greeting.
+    ///
+    /// # Errors
+    /// Those of [`Connection::open`].
+    pub async fn connect(host: &str, port: u16, options: &Options) -> Result<Self, Error> {
+        let control = Connection::open(host, port, options).await?;
+        Ok(Self {
+            control,
+            data: DataPlane::new(options.way, options.plain),
+            options: options.clone(),
+            kind: Type::default(),
+            user: Text::default(),
+            folder: Vec::new(),
+            features: None,
+        })
+    }
+
+    /// Logs in: USER, then PASS and ACCT if the server asks for them.
+    ///
+    /// # Errors
+    /// `Login` when it is refused, and those of the control connection.
+    pub async fn login(&mut self, login: &Login) -> Result<(), Error> {
+        self.features = None;
+        self.kind = Type::default();
+        self.folder.clear();
+        self.user = login.user.clone();
+        let mut reply = self.control.command(&Command::User(login.user.clone())).await?;
+        if reply.code.value() == 331 {
+            reply = self.control.command(&Command::Pass(login.password.clone())).await?;
+        }
+        if let (332, Some(account)) = (reply.code.value(), &login.account) {
+            let account = Command::Other(Verb::Acct, account.reveal().into());
+            reply = self.control.command(&account).await?;
+        }
+        match reply.code.class() {
+            Class::Completion => Ok(()),
+            _ => Err(Error::Login { user: login.user.clone(), last: self.control.last_boxed() }),
+        }
+    }
+
+    /// Says QUIT, awaits the answer and closes.
+    ///
+    /// # Errors
+    /// Those of the control connection.
+    pub async fn quit(mut self) -> Result<(), Error> {
+        self.control.command(&Command::Quit).await?;
+        self.control.close().await;
+        Ok(())
+    }
+
+    /// Closes without QUIT.
+    pub async fn close(self) {
+        self.control.close().await;
+    }
+
+    /// Changes the folder.
+    ///
+    /// # Errors
+    /// `Refused`, and those of the control connection.
+    pub async fn cwd(&mut self, path: &Text) -> Result<Reply, Error> {
+        self.completed(&Command::Cwd(path.clone())).await
+    }
+
+    /// Changes to the folder above.
+    ///
+    /// # Errors
+    /// `Refused`, and those of the control connection.
+    pub async fn cdup(&mut self) -> Result<Reply, Error> {
+        self.completed(&Command::Cdup).await
+    }
+
+    /// The current folder.
+    ///
+    /// # Errors
+    /// `Refused`, `Malformed`, and those of the control connection.
+    pub async fn pwd(&mut self) -> Result<Text, Error> {
+        let reply = self.completed(&Command::Pwd).await?;
+        self.quoted(&reply)
+    }
+
+    /// The size of a file in bytes as TYPE I would move them. `None` where the server does not say.
+    ///
+    /// # Errors
+    /// Those of the control connection; a refusal is `None`, because SIZE is not in every server and
+    /// some refuse it for files that they do send.
+    pub async fn size(&mut self, path: &Text) -> Result<Option<u64>, Error> {
+        self.set_type(Type::Image).await?;
+        let reply = self.control.command(&Command::Size(path.clone())).await?;
+        let digits = std::str::from_utf8(reply.text().trim_ascii()).unwrap_or_default();
+        Ok(if reply.code.value() == 213 { digits.parse().ok() } else { None })
+    }
+
+    /// When a file was last modified. `None` where the server does not say.
+    ///
+    /// # Errors
+    /// Those of the control connection; a refusal is `None`, as for [`size`](Self::size).
+    pub async fn mdtm(&mut self, path: &Text) -> Result<Option<Timestamp>, Error> {
+        let reply = self.control.command(&Command::Mdtm(path.clone())).await?;
+        let time = || parse_mdtm(reply.text().trim_ascii());
+        Ok(if reply.code.value() == 213 { time() } else { None })
+    }
+
+    /// What the server can do beyond RFC 959. Asked once; a server without FEAT has no features.
+    ///
+    /// # Errors
+    /// Those of the control connection.
+    pub async fn features(&mut self) -> Result<&Features, Error> {
+        if self.features.is_none() && !self.options.plain {
+            let reply = self.control.command(&Command::Feat).await?;
+            let found = match reply.code.class() {
+                Class::Completion => Features::parse(&reply),
+                _ => Features::default(),
+            };
+            if found.has("UTF8") {
+                // Only servers that follow the old draft want this; the answer changes nothing.
+                self.control.command(&Command::Opts("UTF8 ON".into())).await?;
+            }
+            self.features = Some(found);
+        }
+        Ok(self.features.get_or_insert_default())
+    }
+
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// `Refused`, and those of the control connection.
+    pub async fn delete(&mut self, path: &Text) -> Result<Reply, Error> {
+        self.completed(&Command::Dele(path.clone())).await
+    }
+
+    /// Renames a file or folder.
+    ///
+    /// # Errors
+    /// `Refused`, and those of the control connection.
+    pub async fn rename(&mut self, from: &Text, to: &Text) -> Result<Reply, Error> {
+        let reply = self.control.command(&Command::Rnfr(from.clone())).await?;
+        if reply.code.class() != Class::Intermediate {
+            return Err(self.refused());
+        }
+        self.completed(&Command::Rnto(to.clone())).await
+    }
+
+    /// Makes a folder and gives the name that the server has for it, where it tells one.
+    ///
+    /// # Errors
+    /// `Refused`, and those of the control connection.
+    pub async fn mkdir(&mut self, path: &Text) -> Result<Option<Text>, Error> {
+        let reply = self.completed(&Command::Mkd(path.clone())).await?;
+        Ok(parse_quoted(reply.text()).map(Text::from))
+    }
+
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    /// `Refused`, and those of the control connection.
+    pub async fn rmdir(&mut self, path: &Text) -> Result<Reply, Error> {
+        self.completed(&Command::Rmd(path.clone())).await
+    }
+
+    /// Sends any command that opens no transfer and gives the reply, whatever it says.
+    ///
+    /// # Errors
+    /// Those of the control connection.
+    pub async fn quote(&mut self, command: &Command) -> Result<Reply, Error> {
+        let reply = self.control.command(command).await?;
+        if reply.code.class() == Class::Completion {
+            self.went(command);
+        }
+        Ok(reply)
+    }
+
+    /// Fetches a file byte by byte from `offset` on. What arrives in `to` is complete only when this
+    /// returns without an error; [`get`](Self::get) is the way to fetch into a file.
+    ///
+    /// # Errors
+    /// Every error that a transfer can have.
+    pub async fn fetch<W: AsyncWrite + Unpin>(
+        &mut self,
+        path: &Text,
+        offset: u64,
+        to: &mut W,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
+        let size = if self.options.plain { None } else { self.size(path).await? };
+        self.set_type(Type::Image).await?;
+        let command = Command::Retr(path.clone());
+        let expected = size.map(|size| size.saturating_sub(offset));
+        watch(crate::Progress::Begins { at: offset, total: size });
+        let order = Order { command: &command, offset, expected, kind: Type::Image };
+        self.receive(&order, to, watch).await
+    }
+
+    /// Fetches a file as text: the CR LF at the end of each line becomes LF.
+    ///
+    /// # Errors
+    /// Every error that a transfer can have.
+    pub async fn fetch_text<W: AsyncWrite + Unpin>(
+        &mut self,
+        path: &Text,
+        to: &mut W,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
+        let kind = Type::Ascii(Format::NonPrint);
+        self.set_type(kind).await?;
+        let command = Command::Retr(path.clone());
+        watch(crate::Progress::Begins { at: 0, total: None });
+        let order = Order { command: &command, offset: 0, expected: None, kind };
+        self.receive(&order, to, watch).await
+    }
+
+    /// Chooses who opens the data connections from now on.
+    pub fn set_way(&mut self, way: Way) {
+        self.data.way = way;
+    }
+
+    /// Who opens the data connections.
+    pub fn way(&self) -> Way {
+        self.data.way
+    }
+
+    /// The control connection.
+    pub fn control(&self) -> &Connection {
+        &self.control
+    }
+
+    /// Sets TYPE, unless it is in force already.
+    pub(crate) async fn set_type(&mut self, kind: Type) -> Result<(), Error> {
+        if self.kind != kind {
+            self.completed(&Command::Type(kind)).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is logged in.
+    pub(crate) fn user(&self) -> &Text {
+        &self.user
+    }
+
+    /// Where that user is, as far as it tells one place from another.
+    pub(crate) fn folder(&self) -> Text {
+        self.folder.as_slice().into()
+    }
+
+    /// Remembers what a command has changed at the server.
+    fn went(&mut self, command: &Command) {
+        match command {
+            Command::Type(kind) => self.kind = *kind,
+            Command::Cdup => self.folder.extend_from_slice(b"/.."),
+            Command::Cwd(path) => {
+                if path.as_bytes().starts_with(b"/") {
+                    self.folder.clear();
+                } else {
+                    self.folder.push(b'/');
+                }
+                self.folder.extend_from_slice(path.as_bytes());
+            }
+            _ => {}
+        }
+    }
+
+    async fn completed(&mut self, command: &Command) -> Result<Reply, Error> {
+        let reply = self.quote(command).await?;
+        match reply.code.class() {
+            Class::Completion => Ok(reply),
+            _ => Err(self.refused()),
+        }
+    }
+
+    fn refused(&self) -> Error {
+        Error::Refused { last: self.control.last_boxed() }
+    }
+
+    fn quoted(&self, reply: &Reply) -> Result<Text, Error> {
+        let last = || Box::new(Exchange::clone(self.control.last()));
+        let path = parse_quoted(reply.text());
+        path.map(Text::from).ok_or_else(|| Error::Malformed { wanted: "a path", last: last() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf_proto::reply::ReplyReader;
+
+    #[test]
+    fn features_are_the_lines_between_the_first_and_the_last() {
+        let mut reader = ReplyReader::new();
+        let lines = ["211-Features:", " MLST size*;modify*;", " rest stream", "211 End"];
+        let read = lines.map(|line| reader.line(line.as_bytes().to_vec()).unwrap());
+        let features = Features::parse(read[3].as_ref().unwrap());
+        assert!(features.has("MLST") && features.has("REST STREAM") && features.has("REST"));
+        assert!(!features.has("Features:") && !features.has("End") && !features.has("SIZE"));
+        assert_eq!(features.iter().count(), 2);
+    }
+
+    #[test]
+    fn a_reply_of_one_line_lists_no_features() {
+        let code = wharf_proto::reply::Code::new(211).unwrap();
+        assert_eq!(Features::parse(&Reply::line(code, "no-features")), Features::default());
+    }
+}

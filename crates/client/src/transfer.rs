@@ -1,0 +1,419 @@
+//! Transfers: from the command over the bytes to the proof that they are all there.
+//!
+//! The bytes themselves are moved by `transfer/pump.rs`. Around it the replies of the server are heard
+//! at all times, because they may come before, between and after the bytes: a refusal must end the wait
+//! for data, and a 226 must not. RFC 959 sections 3.4 and 5.4.
+//!
+//! House rule of this file: a transfer is done when the data connection ended by FIN *and* the last
+//! reply says so *and* the size agrees where it is known. Everything else is an error that names what is
+//! missing.
+
+mod pump;
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use wharf_proto::client::{Answer, Asked};
+use wharf_proto::params::Type;
+use wharf_proto::reply::Class;
+use wharf_proto::tap::{HalfEnd, Timer, What};
+use wharf_proto::verb::Opens;
+use wharf_proto::{Command, Reply};
+
+use self::pump::{Codec, Fault, Network, Pump};
+use crate::data::{DataConnection, Plan};
+use crate::{Connection, Error, Exchange, Proof, Session};
+
+/// How long data may still come after the server said that the transfer failed: what was under way then
+/// need not be fetched again.
+const AFTERGLOW: Duration = Duration::from_millis(500);
+/// The refusals that speak of the data connection and not of the file.
+const OF_THE_CONNECTION: [u16; 2] = [425, 426];
+
+/// What a transfer tells while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// An earlier part is of no use, because the file on the server is another one now or cannot be
+    /// told from another one; all of it is fetched again.
+    StartsOver,
+    /// The bytes from here on will be moved.
+    Begins {
+        /// How many are there already from an earlier try.
+        at: u64,
+        /// How many the file has, if that is known.
+        total: Option<u64>,
+    },
+    /// So many bytes of the file are there.
+    At(u64),
+}
+
+/// Hears the progress of a transfer.
+pub type Watch<'a> = dyn FnMut(Progress) + Send + 'a;
+
+/// A watch that hears nothing.
+pub fn quiet() -> impl FnMut(Progress) + Send {
+    |_| {}
+}
+
+/// A transfer that is proven complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// How many bytes went over the data connection.
+    pub moved: u64,
+    /// The server's last word on it.
+    pub reply: Reply,
+}
+
+/// A transfer to be done.
+pub(crate) struct Order<'a> {
+    pub(crate) command: &'a Command,
+    /// Where in the file to begin.
+    pub(crate) offset: u64,
+    /// How many bytes must come from there on, where that is known.
+    pub(crate) expected: Option<u64>,
+    /// How the bytes are represented.
+    pub(crate) kind: Type,
+}
+
+impl Session {
+    /// Receives what the server sends on this command.
+    pub(crate) async fn receive<W: AsyncWrite + Unpin>(
+        &mut self,
+        order: &Order<'_>,
+        to: &mut W,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
+        let (mut data, mut replies) = self.begin(order).await?;
+        let mut moved = 0;
+        let work = Pump {
+            codec: Codec::receiving(order.kind),
+            network: Network::Source,
+            patience: self.control.patience(),
+            offset: order.offset,
+            watch,
+        }
+        .run(&mut data.stream, to, &mut moved);
+        // A control connection that is merely lost does not end the data: bytes that still come need
+        // not be fetched again.
+        let late = |replies: &Replies| {
+            let over = replies.refused() || replies.closing();
+            over.then_some(if replies.begun { AFTERGLOW } else { Duration::ZERO })
+        };
+        let ended = alongside(&mut self.control, &mut replies, late, work).await;
+        data.received = moved;
+        match ended {
+            Some(Ok(())) => data.theirs_ended(HalfEnd::Fin),
+            Some(Err(Fault::Network(_))) => data.theirs_ended(HalfEnd::Reset),
+            Some(Err(Fault::Here(_) | Fault::Still)) | None => {}
+        }
+        // The server waits for our FIN before it calls the transfer done.
+        drop(data);
+        self.conclude(order, ended, moved, replies).await
+    }
+
+    /// Sends what the server shall store on this command.
+    pub(crate) async fn transmit<R: AsyncRead + Unpin>(
+        &mut self,
+        order: &Order<'_>,
+        from: &mut R,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
+        let (mut data, mut replies) = self.begin(order).await?;
+        self.await_go_ahead(&mut replies).await?;
+        let mut moved = 0;
+        let work = Pump {
+            codec: Codec::sending(order.kind),
+            network: Network::Sink,
+            patience: self.control.patience(),
+            offset: order.offset,
+            watch,
+        }
+        .run(from, &mut data.stream, &mut moved);
+        let late = |replies: &Replies| replies.refused().then_some(Duration::ZERO);
+        let ended = alongside(&mut self.control, &mut replies, late, work).await;
+        data.sent = moved;
+        let ended = match ended {
+            Some(Ok(())) => Some(self.finish_sending(&mut data, &mut replies).await),
+            other => other,
+        };
+        drop(data);
+        self.conclude(order, ended, moved, replies).await
+    }
+
+    /// Breaks off what is under way, so that the session can go on: ABOR, where a transfer runs, and
+    /// then all replies that are owed. To be called when the future of another method was dropped.
+    ///
+    /// # Errors
+    /// Those of the control connection; the session is of no further use then.
+    pub async fn abort(&mut self) -> Result<(), Error> {
+        self.wind_up(&mut Replies::default()).await
+    }
+
+    /// The same, and notes what the server says of the transfer that is broken off.
+    async fn wind_up(&mut self, replies: &mut Replies) -> Result<(), Error> {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        if self.control.owes_a_transfer() && !self.options.plain {
+            self.control.send(&Command::Abor)?;
+        }
+        let settled = async {
+            while self.control.awaits_replies() {
+                replies.note(Ok(self.control.answer().await?));
+            }
+            Ok(())
+        };
+        match timeout(PATIENCE.min(self.options.timeout), settled).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::NoReply { last: self.control.last_boxed(), waited: PATIENCE }),
+        }
+    }
+
+    /// Opens a data connection and sends the command over the control connection.
+    async fn begin(&mut self, order: &Order<'_>) -> Result<(DataConnection, Replies), Error> {
+        match self.try_to_begin(order).await {
+            Err(Error::DataConnect { .. })
+                if !self.control.awaits_replies() && self.data.try_otherwise(&self.control) =>
+            {
+                self.try_to_begin(order).await
+            }
+            result => result,
+        }
+    }
+
+    async fn try_to_begin(
+        &mut self,
+        order: &Order<'_>,
+    ) -> Result<(DataConnection, Replies), Error> {
+        let plan = self.data.agree(&mut self.control).await?;
+        if order.offset > 0 {
+            let reply = self.control.command(&Command::Rest(order.offset)).await?;
+            if reply.code.class() != Class::Intermediate {
+                return Err(Error::Refused { last: self.control.last_boxed() });
+            }
+        }
+        // The command goes out before the connection is there: a server that opens its port only
+        // then works as well, and the two round trips become one.
+        self.control.send(order.command)?;
+        let mut replies = Replies::default();
+        let teller = self.control.teller().clone();
+        let patience = self.control.patience();
+        let over = |replies: &Replies| {
+            (replies.refused() || replies.lost.is_some()).then_some(Duration::ZERO)
+        };
+        let opening = timeout(patience, plan.open(&teller));
+        match alongside(&mut self.control, &mut replies, over, opening).await {
+            Some(Ok(Ok(stream))) => Ok((self.data.opened(stream, &self.control), replies)),
+            Some(Ok(Err(source))) => Err(self.unopened(plan, Some(source), replies).await),
+            Some(Err(_)) => Err(self.unopened(plan, None, replies).await),
+            None => Err(replies.failure(self.control.last())),
+        }
+    }
+
+    /// The error of a data connection that did not open, once the server has been told. `None` stands
+    /// for a connection that did not come in time.
+    async fn unopened(
+        &mut self,
+        plan: Plan,
+        source: Option<io::Error>,
+        mut replies: Replies,
+    ) -> Error {
+        if source.is_none() {
+            self.control.teller().tell(What::TimerRanOut { timer: Timer::DataOpen });
+        }
+        let last = self.control.last_boxed();
+        if let Err(error) = self.wind_up(&mut replies).await {
+            tracing::debug!(%error, "the transfer could not be broken off in order");
+        }
+        // A server that refuses the file closes its port as well, and either may be seen first.
+        let code = replies.finished.as_ref().map_or(0, |reply| reply.code.value());
+        if replies.refused() && !OF_THE_CONNECTION.contains(&code) {
+            return replies.failure(&last);
+        }
+        let waited = self.control.patience();
+        match (plan, source) {
+            (Plan::Connect { to }, source) => {
+                let source = source.unwrap_or_else(|| io::ErrorKind::TimedOut.into());
+                Error::DataConnect { address: to, source, last }
+            }
+            (Plan::Accept { .. }, Some(source)) => Error::DataListen { source },
+            (Plan::Accept { at, .. }, None) => Error::DataAccept { address: at, waited, last },
+        }
+    }
+
+    /// Breaks off the transfer because of this error. The session may be lost by that; the first error
+    /// is the one to tell, and the next command will find out.
+    async fn abort_after(&mut self, error: Error) -> Error {
+        if let Err(second) = self.abort().await {
+            tracing::debug!(%second, "the transfer could not be broken off in order");
+        }
+        error
+    }
+
+    /// Before a server says 125 or 150 it may still refuse the file, and would not read what is sent.
+    async fn await_go_ahead(&mut self, replies: &mut Replies) -> Result<(), Error> {
+        while replies.open() && !replies.begun {
+            let answer = self.control.patiently(async |control| control.answer().await).await;
+            replies.note(answer);
+        }
+        if replies.refused() || replies.lost.is_some() {
+            return Err(std::mem::take(replies).failure(self.control.last()));
+        }
+        Ok(())
+    }
+
+    /// Ends our half and looks how the server ends its own, until its last reply comes.
+    async fn finish_sending(
+        &mut self,
+        data: &mut DataConnection,
+        replies: &mut Replies,
+    ) -> Result<(), Fault> {
+        data.stream.shutdown().await.map_err(Fault::Network)?;
+        data.ours_ended(HalfEnd::Fin);
+        let over = |replies: &Replies| (!replies.open()).then_some(Duration::ZERO);
+        let theirs = alongside(&mut self.control, replies, over, end_of(&mut data.stream)).await;
+        let how = theirs.or_else(|| match data.stream.try_read(&mut [0]) {
+            Ok(0) => Some(HalfEnd::Fin),
+            Ok(_) | Err(_) => None,
+        });
+        if let Some(how) = how {
+            data.theirs_ended(how);
+        }
+        Ok(())
+    }
+
+    /// Awaits the last reply and holds all proofs together.
+    async fn conclude(
+        &mut self,
+        order: &Order<'_>,
+        ended: Option<Result<(), Fault>>,
+        moved: u64,
+        mut replies: Replies,
+    ) -> Result<Transfer, Error> {
+        let reset = match ended {
+            Some(Ok(())) | None => false,
+            Some(Err(Fault::Network(error))) => {
+                tracing::debug!(%error, moved, "the data connection broke");
+                true
+            }
+            Some(Err(Fault::Here(error))) => return Err(self.abort_after(error).await),
+            Some(Err(Fault::Still)) => {
+                self.control.teller().tell(What::TimerRanOut { timer: Timer::DataIdle });
+                let (last, waited) = (self.control.last_boxed(), self.control.patience());
+                return Err(self.abort_after(Error::Stalled { moved, waited, last }).await);
+            }
+        };
+        while replies.open() {
+            let answer = self.control.patiently(async |control| control.answer().await).await;
+            replies.note(answer);
+        }
+        if replies.refused() || replies.closing() || (replies.lost.is_some() && !replies.begun) {
+            return Err(replies.failure(self.control.last()));
+        }
+        let last = self.control.last_boxed();
+        let unproven = |missing, source| Error::Unproven { missing, moved, last, source };
+        match (replies.finished, order.expected) {
+            _ if reset => Err(unproven(Proof::DataEnd, replies.lost.map(Box::new))),
+            (Some(reply), expected) if reply.code.class() == Class::Completion => match expected {
+                Some(expected) if expected != moved => {
+                    let (expected, found) = (order.offset + expected, order.offset + moved);
+                    Err(unproven(Proof::Size { expected, found }, None))
+                }
+                _ => Ok(Transfer { moved, reply }),
+            },
+            _ => Err(unproven(Proof::FinalReply, replies.lost.map(Box::new))),
+        }
+    }
+}
+
+/// What the server has said about a transfer so far.
+#[derive(Default)]
+struct Replies {
+    /// 1yz came.
+    begun: bool,
+    /// The last reply.
+    finished: Option<Reply>,
+    /// Why no further reply will come.
+    lost: Option<Error>,
+}
+
+impl Replies {
+    /// Whether more are to come.
+    fn open(&self) -> bool {
+        self.finished.is_none() && self.lost.is_none()
+    }
+
+    fn refused(&self) -> bool {
+        self.finished.as_ref().is_some_and(|reply| reply.code.is_refusal())
+    }
+
+    /// Whether the server said that it ends the session.
+    fn closing(&self) -> bool {
+        matches!(self.lost, Some(Error::Closing { .. }))
+    }
+
+    fn note(&mut self, answer: Result<Answer, Error>) {
+        match answer {
+            Ok(Answer { to: Asked::Verb(verb), reply, more, .. })
+                if verb.row().opens != Opens::Nothing =>
+            {
+                if more {
+                    self.begun = true;
+                } else {
+                    self.finished = Some(reply);
+                }
+            }
+            Ok(Answer { .. }) => {}
+            Err(error) => self.lost = Some(error),
+        }
+    }
+
+    /// The error that these replies to the command of `last` are.
+    fn failure(self, last: &Exchange) -> Error {
+        match self.lost {
+            Some(error) => error,
+            None => {
+                let reply = self.finished.or_else(|| last.reply.clone());
+                Error::Refused { last: Box::new(Exchange { reply, ..last.clone() }) }
+            }
+        }
+    }
+}
+
+/// Does `work` and hears the replies that come meanwhile. When these make it pointless, `patience` says
+/// how long it may still take; `None` when that time is over.
+async fn alongside<T>(
+    control: &mut Connection,
+    replies: &mut Replies,
+    patience: impl Fn(&Replies) -> Option<Duration>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(work);
+    let mut end = patience(replies).map(|patience| Instant::now() + patience);
+    loop {
+        let stop = sleep_until(end.unwrap_or_else(Instant::now));
+        tokio::select! {
+            done = &mut work => return Some(done),
+            answer = control.answer(), if replies.open() => {
+                replies.note(answer);
+                end = patience(replies).map(|patience| Instant::now() + patience);
+            }
+            () = stop, if end.is_some() => return None,
+        }
+    }
+}
+
+/// How the other side ends its half; what it still says is thrown away.
+async fn end_of(stream: &mut TcpStream) -> HalfEnd {
+    let mut rest = [0; 512];
+    loop {
+        match stream.read(&mut rest).await {
+            Ok(0) => return HalfEnd::Fin,
+            Ok(_) => {}
+            Err(_) => return HalfEnd::Reset,
+        }
+    }
+}

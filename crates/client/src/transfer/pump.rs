@@ -1,0 +1,152 @@
+//! The pump: the only place where a byte of a file moves.
+//!
+//! It reads from one end, translates where the transfer is one of text, and writes to the other end. One
+//! of the ends is the data connection, which has to hurry; a file system or a pager may take its time.
+//! What the end of the bytes means is judged in `transfer.rs`.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use wharf_proto::ascii::{Decoder, Encoder};
+use wharf_proto::params::Type;
+
+use crate::{Error, Progress, Watch};
+
+/// How much is moved at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// Why the bytes stopped.
+pub(super) enum Fault {
+    /// The data connection broke.
+    Network(io::Error),
+    /// The data connection stood still for too long.
+    Still,
+    /// This machine's side failed.
+    Here(Error),
+}
+
+/// Which end of a pump the data connection is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    Source,
+    Sink,
+}
+
+/// What happens to the bytes on their way.
+pub(super) enum Codec {
+    AsIs,
+    Encode(Encoder),
+    Decode(Decoder),
+}
+
+impl Codec {
+    pub(super) fn sending(kind: Type) -> Self {
+        if kind.is_text() { Self::Encode(Encoder::new()) } else { Self::AsIs }
+    }
+
+    pub(super) fn receiving(kind: Type) -> Self {
+        if kind.is_text() { Self::Decode(Decoder::new()) } else { Self::AsIs }
+    }
+
+    fn turn<'a>(&mut self, bytes: &'a [u8], space: &'a mut Vec<u8>) -> &'a [u8] {
+        space.clear();
+        match self {
+            Self::AsIs => return bytes,
+            Self::Encode(encoder) => encoder.encode(bytes, space),
+            Self::Decode(decoder) => decoder.decode(bytes, space),
+        }
+        space
+    }
+
+    fn finish(&mut self, space: &mut Vec<u8>) {
+        space.clear();
+        if let Self::Decode(decoder) = self {
+            decoder.finish(space);
+        }
+    }
+}
+
+/// Moves the bytes of one transfer.
+pub(super) struct Pump<'a, 'w> {
+    pub(super) codec: Codec,
+    pub(super) network: Network,
+    pub(super) patience: Duration,
+    pub(super) offset: u64,
+    pub(super) watch: &'a mut Watch<'w>,
+}
+
+impl Pump<'_, '_> {
+    /// Moves bytes until the source ends; `moved` counts those on the data connection. Only the data
+    /// connection has to hurry: a file system or a pager may take its time.
+    pub(super) async fn run<R, W>(
+        mut self,
+        from: &mut R,
+        to: &mut W,
+        moved: &mut u64,
+    ) -> Result<(), Fault>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let mut chunk = vec![0; CHUNK];
+        let mut space = Vec::new();
+        loop {
+            let count = match self.network {
+                Network::Source => in_time(self.patience, from.read(&mut chunk)).await?,
+                Network::Sink => {
+                    from.read(&mut chunk).await.map_err(|e| Fault::Here(Error::Source(e)))?
+                }
+            };
+            if count == 0 {
+                break;
+            }
+            if self.network == Network::Source {
+                *moved += count as u64;
+            }
+            let bytes = self.codec.turn(&chunk[..count], &mut space);
+            write(self.network, self.patience, to, bytes, moved).await?;
+            (self.watch)(Progress::At(self.offset + *moved));
+        }
+        self.codec.finish(&mut space);
+        write(self.network, self.patience, to, &space, moved).await?;
+        match self.network {
+            Network::Source => to.flush().await.map_err(|e| Fault::Here(Error::Sink(e))),
+            Network::Sink => Ok(()),
+        }
+    }
+}
+
+async fn write<W: AsyncWrite + Unpin>(
+    network: Network,
+    patience: Duration,
+    to: &mut W,
+    mut bytes: &[u8],
+    moved: &mut u64,
+) -> Result<(), Fault> {
+    if network == Network::Source {
+        return to.write_all(bytes).await.map_err(|error| Fault::Here(Error::Sink(error)));
+    }
+    while !bytes.is_empty() {
+        match in_time(patience, to.write(bytes)).await? {
+            0 => return Err(Fault::Network(io::ErrorKind::WriteZero.into())),
+            count => {
+                *moved += count as u64;
+                bytes = &bytes[count..];
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn in_time<T>(
+    patience: Duration,
+    io: impl Future<Output = io::Result<T>>,
+) -> Result<T, Fault> {
+    match timeout(patience, io).await {
+        Ok(result) => result.map_err(Fault::Network),
+        Err(_) => Err(Fault::Still),
+    }
+}

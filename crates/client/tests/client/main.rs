@@ -1,0 +1,9 @@
+//! The client library against servers that play a script over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
+
+mod control;
+mod data;
+mod files;
+mod support;
+mod transfer;
