@@ -134,7 +134,7 @@ impl Watch {
         }
         let Some(moving) = self.transfer.as_mut().filter(|moving| moving.id == id) else { return };
         match outcome {
-            Outcome::Prepared { open } => moving.open = *open,
+            Outcome::Prepared { open, .. } => moving.open = *open,
             Outcome::Opened => moving.open = true,
             Outcome::Ended(_) => moving.ended = true,
             _ => {}

@@ -6,19 +6,23 @@
 //! | `[listen]`, `[listen on IPv4]` | `listening on ADDRESS:PORT`, `not listening: WHY` |
 //! | `[stop listening]` | |
 //! | `[enter PATH]`, `[find PATH]`, `[make folder PATH]`, `[remove folder PATH]`, `[delete PATH]`, `[rename PATH to PATH]` | `done`, a fault |
-//! | `[size of PATH]`, `[size of PATH as text]` | `size 96`, a fault |
+//! | `[make folder PATH with its parents]`, `[remove folder PATH with all in it]`, `[copy PATH to PATH]`, `[join PATH PATH to PATH]`, `[link PATH to PATH]`, `[set time of PATH to 20260102030405]`, `[set mode of PATH to 644]` | `done`, a fault |
+//! | `[size of PATH]`, `[size of PATH as text]`, `[free space at PATH]`, `[size of folder PATH]` | `size 96`, a fault |
+//! | `[SHA-256 of PATH]`, `[SHA-256 of PATH from byte 3 to 9]` | `hash 00ff of 96`, a fault |
 //! | `[time of PATH]` | `time 20260102030405`, a fault |
 //! | `[facts of PATH]` | `facts of a file, 96 bytes`, `facts of a folder`, a fault |
 //! | `[look at PATH]` | `folder: ROW; ROW`, `file: ROW`, a fault |
-//! | `[retrieve PATH, ...]`, `[store PATH, ...]`, `[list PATH, ...]` | `prepared`, `prepared, open`, `opened`; then `complete, 96 bytes`, `not opened: WHY`, `broken: WHY`, `failed: FAULT` |
+//! | `[retrieve PATH, ...]`, `[store PATH, ...]`, `[list PATH, ...]` | `prepared`, `prepared, open`, each with `, 96 bytes` or ` as PATH` behind it, `opened`; then `complete, 96 bytes`, `not opened: WHY`, `broken: WHY`, `failed: FAULT` |
 //!
 //! A fault is one of `not found`, `exists`, `not a folder`, `not a file`, `not empty`, `denied`, `name`,
 //! `busy`, `full`, `offset`, `unsupported`, `system: WHY`.
 
 use wharf_proto::Text;
+use wharf_proto::command::Range;
 use wharf_proto::listing::{Entry, Format, Kind};
+use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
-    Account, Effect, Ended, Fault, Outcome, Payload, Rights, Route, StoreAt, TransferPlan,
+    Account, Effect, Ended, Fault, News, Outcome, Payload, Rights, Route, StoreAt, TransferPlan,
     TreeAction,
 };
 use wharf_proto::time::parse_mdtm;
@@ -40,38 +44,67 @@ pub(super) fn effect(effect: &Effect) -> String {
 }
 
 fn tree_action(action: &TreeAction) -> String {
-    let (words, path) = match action {
-        TreeAction::Enter(path) => ("enter", path),
-        TreeAction::Find(path) => ("find", path),
-        TreeAction::MakeFolder(path) => ("make folder", path),
-        TreeAction::RemoveFolder(path) => ("remove folder", path),
-        TreeAction::Delete(path) => ("delete", path),
-        TreeAction::Rename { from, to } => {
-            return format!("rename {} to {}", escape(from.as_bytes()), escape(to.as_bytes()));
-        }
-        TreeAction::Size { path, text: true } => {
-            return format!("size of {} as text", escape(path.as_bytes()));
-        }
-        TreeAction::Size { path, text: false } => ("size of", path),
-        TreeAction::Modified(path) => ("time of", path),
-        TreeAction::Facts(path) => ("facts of", path),
-        TreeAction::List(path) => ("look at", path),
+    let shown = |path: &VirtualPath| escape(path.as_bytes());
+    let one = |words: &str, path: &VirtualPath| format!("{words} {}", shown(path));
+    let two = |words: &str, from: &VirtualPath, to: &VirtualPath| {
+        format!("{words} {} to {}", shown(from), shown(to))
     };
-    format!("{words} {}", escape(path.as_bytes()))
+    match action {
+        TreeAction::Enter(path) => one("enter", path),
+        TreeAction::Find(path) => one("find", path),
+        TreeAction::MakeFolder { path, parents: false, .. } => one("make folder", path),
+        TreeAction::MakeFolder { path, parents: true, .. } => {
+            one("make folder", path) + " with its parents"
+        }
+        TreeAction::RemoveFolder { path, all: false } => one("remove folder", path),
+        TreeAction::RemoveFolder { path, all: true } => {
+            one("remove folder", path) + " with all in it"
+        }
+        TreeAction::Delete(path) => one("delete", path),
+        TreeAction::Rename { from, to } => two("rename", from, to),
+        TreeAction::Copy { from, to } => two("copy", from, to),
+        TreeAction::Link { link, target } => two("link", link, target),
+        TreeAction::Join { target, parts } => {
+            let parts = parts.iter().map(shown).collect::<Vec<_>>().join(" ");
+            format!("join {parts} to {}", shown(target))
+        }
+        TreeAction::Size { path, text: true } => one("size of", path) + " as text",
+        TreeAction::Size { path, text: false } => one("size of", path),
+        TreeAction::FolderSize(path) => one("size of folder", path),
+        TreeAction::Free(path) => one("free space at", path),
+        TreeAction::Modified(path) => one("time of", path),
+        TreeAction::Facts(path) => one("facts of", path),
+        TreeAction::List(path) => one("look at", path),
+        TreeAction::SetModified(path, time) => {
+            format!("set time of {} to {}", shown(path), time.print_mdtm())
+        }
+        TreeAction::SetMode(path, mode) => format!("set mode of {} to {mode:o}", shown(path)),
+        TreeAction::Digest(path, algorithm, range) => {
+            format!("{} of {}{}", algorithm.name(), shown(path), part(*range))
+        }
+    }
+}
+
+fn part(range: Range) -> String {
+    match range {
+        Range { start: 0, end: None } => String::new(),
+        Range { start, end: None } => format!(" from byte {start}"),
+        Range { start, end: Some(end) } => format!(" from byte {start} to {end}"),
+    }
 }
 
 fn transfer(plan: &TransferPlan) -> String {
     let what = match &plan.what {
-        Payload::Retrieve { path, offset: 0 } => format!("retrieve {}", escape(path.as_bytes())),
-        Payload::Retrieve { path, offset } => {
-            format!("retrieve {} from byte {offset}", escape(path.as_bytes()))
+        Payload::Retrieve { path, range } => {
+            format!("retrieve {}{}", escape(path.as_bytes()), part(*range))
         }
-        Payload::Store { path, at } => {
+        Payload::Store { path, at, .. } => {
             let path = escape(path.as_bytes());
             match at {
                 StoreAt::Start => format!("store {path}"),
                 StoreAt::Offset(offset) => format!("store {path} from byte {offset}"),
                 StoreAt::End => format!("store at the end of {path}"),
+                StoreAt::NewName => format!("store under a new name like {path}"),
             }
         }
         Payload::List { path, format, prefix } => {
@@ -104,18 +137,31 @@ pub(super) fn outcome(words: &str) -> Option<Outcome> {
         "login refused" => return Some(Outcome::LoginRefused),
         "done" => return Some(Outcome::Done),
         "facts of a folder" => return Some(facts(Kind::Folder, None)),
-        "prepared" => return Some(Outcome::Prepared { open: false }),
-        "prepared, open" => return Some(Outcome::Prepared { open: true }),
         "opened" => return Some(Outcome::Opened),
         _ => {}
     }
     if let Some(bytes) = words.strip_prefix("complete, ").and_then(|rest| number(rest, " bytes")) {
         return Some(Outcome::Ended(Ended::Complete { bytes }));
     }
+    if let Some(rest) = words.strip_prefix("prepared") {
+        return prepared(rest);
+    }
     if let Some(fault) = fault(words) {
         return Some(Outcome::Failed(fault));
     }
     with_colon(words).or_else(|| with_value(words))
+}
+
+fn prepared(words: &str) -> Option<Outcome> {
+    let (open, rest) = words.strip_prefix(", open").map_or((false, words), |rest| (true, rest));
+    let news = match rest {
+        "" => News::None,
+        _ => match rest.strip_prefix(" as ") {
+            Some(name) => News::Name(VirtualPath::root().join(name.as_bytes()).ok()?),
+            None => News::Size(number(rest.strip_prefix(", ")?, " bytes")?),
+        },
+    };
+    Some(Outcome::Prepared { open, news })
 }
 
 fn with_colon(words: &str) -> Option<Outcome> {
@@ -135,6 +181,10 @@ fn with_colon(words: &str) -> Option<Outcome> {
 fn with_value(words: &str) -> Option<Outcome> {
     if let Some(rest) = words.strip_prefix("facts of a file, ") {
         return Some(facts(Kind::File, Some(number(rest, " bytes")?)));
+    }
+    if let Some((hex, bytes)) = words.strip_prefix("hash ").and_then(|rest| rest.split_once(" of "))
+    {
+        return Some(Outcome::Digest { hex: hex.to_owned(), start: 0, end: bytes.parse().ok()? });
     }
     let (word, value) = words.rsplit_once(' ')?;
     match word {
