@@ -1,11 +1,12 @@
 //! `cargo xtask CHORE`: the checks and chores of this repository, as rows of one table.
 //!
 //! A chore is what people would otherwise do by hand or in a shell script nobody tests. It is not
-//! part of the product: nothing depends on this crate, and it depends on none of ours.
+//! part of the product: nothing depends on this crate. Of ours it sees wharf-proto, whose tables it prints.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a chore's result is what it prints")]
 #![expect(clippy::print_stderr, reason = "what went wrong is for the person, not the pipe")]
 
+mod map;
 mod tidy;
 
 use std::error::Error;
@@ -24,6 +25,7 @@ struct Chore {
 /// Every chore. A new one is a row here and a module beside this file.
 static CHORES: &[Chore] = &[
     Chore { name: "help", summary: "list the chores", run: help },
+    Chore { name: "map", summary: "write docs/COMMANDS.md from the verb table", run: map::run },
     Chore { name: "tidy", summary: "check the rules the compiler does not know", run: tidy::run },
 ];
 

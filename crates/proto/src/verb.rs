@@ -116,6 +116,8 @@ pub enum Theme {
     Files,
     /// Information: `server/info.rs`.
     Info,
+    /// What came after RFC 959, or is done by few: `server/extended.rs`.
+    Extended,
     /// Security: refused until TLS comes.
     Security,
 }

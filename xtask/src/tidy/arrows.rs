@@ -21,7 +21,7 @@ const CRATES: &[Crate] = &[
     Crate { name: "wharf-ladder", sees: &["wharf-proto"] },
     Crate { name: "wharf", sees: &["wharf-proto", "wharf-server", "wharf-client", "wharf-ladder"] },
     Crate { name: TESTKIT, sees: &["wharf-proto"] },
-    Crate { name: "xtask", sees: &[] },
+    Crate { name: "xtask", sees: &["wharf-proto"] },
 ];
 
 /// Tests may use it; nothing that ships may.

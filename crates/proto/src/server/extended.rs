@@ -7,7 +7,7 @@ use crate::reply::Reply;
 use crate::texts::{self, Say};
 use crate::time::{Timestamp, parse_mdtm};
 use crate::verb::{Gate, Right};
-use crate::{Text, Verb};
+use crate::{Command, Text, Verb};
 use std::time::Duration;
 
 /// The longest time that SITE IDLE may ask for.
@@ -27,6 +27,14 @@ const SITE_WORDS: &[(&str, &str)] = &[
 ];
 
 impl Session {
+    /// CLNT and CSID: the client names itself. Nothing depends on it.
+    pub(super) fn greet_client(&mut self, command: &Command) {
+        match command {
+            Command::Csid(_) => self.say(&Say::ServerId),
+            _ => self.say(&Say::Noted),
+        }
+    }
+
     /// MFMT.
     pub(super) fn mfmt(&mut self, time: Timestamp, path: &Text) {
         self.act(Verb::Mfmt, path, |path| TreeAction::SetModified(path, time));

@@ -8,7 +8,7 @@ use crate::listing::FactSet;
 use crate::reply::Reply;
 use crate::texts::{self, Say};
 use crate::verb::{Status, VERBS};
-use crate::{Command, Text, Verb};
+use crate::{Text, Verb};
 
 /// What FEAT lists, each line with the verb whose row says whether it is done.
 const FEATURES: &[(Verb, &str)] = &[
@@ -54,14 +54,6 @@ impl Session {
             format!("{}{mark}", algorithm.name())
         });
         format!("HASH {}", names.join(";")).into()
-    }
-
-    /// CLNT and CSID: the client names itself. Nothing depends on it.
-    pub(super) fn greet_client(&mut self, command: &Command) {
-        match command {
-            Command::Csid(_) => self.say(&Say::ServerId),
-            _ => self.say(&Say::Noted),
-        }
     }
 
     /// OPTS UTF8, OPTS MLST and OPTS HASH (RFC 2640, RFC 3659 section 7.9).

@@ -3,7 +3,7 @@
 use super::Verb::*;
 use super::{Argument, Gate, Opens, Right, Row, Status, Theme, Verb};
 use Argument::{Code, Listing, Nothing, Number, OptionalPath, OptionalText, Path, Secret, Text};
-use Theme::{Access, Files, Info, Parameters, Security, Transfer};
+use Theme::{Access, Extended, Files, Info, Parameters, Security, Transfer};
 
 const LOGIN: Gate = Gate::Login;
 const OPEN: Gate = Gate::Open;
@@ -112,7 +112,7 @@ pub static VERBS: [Row; 71] = [
     row(Pwd, "PWD", Nothing, LOGIN, &[257, 502, 550], Files, "959 4.1.3", "name the current folder").alias(&["XPWD"]),
     row(List, "LIST", Listing, LISTS, LIST, Transfer, "959 4.1.3", "list a folder for people").to_client(),
     row(Nlst, "NLST", Listing, LISTS, LIST, Transfer, "959 4.1.3", "list names").to_client(),
-    row(Site, "SITE", Code(" word [arguments]"), LOGIN, &[200, 202, 214, 450, 504, 550], Info, "959 4.1.3", "what only this server does"),
+    row(Site, "SITE", Code(" word [arguments]"), LOGIN, &[200, 202, 214, 450, 504, 550], Extended, "959 4.1.3", "what only this server does"),
     row(Syst, "SYST", Nothing, OPEN, &[215, 502], Info, "959 4.1.3", "name the operating system"),
     row(Stat, "STAT", OptionalPath, LOGIN, &[211, 212, 213, 450, 502, 550], Info, "959 4.1.3", "tell the state, or list on the control connection").urgent(),
     row(Help, "HELP", OptionalText, OPEN, &[211, 214, 502, 504], Info, "959 4.1.3", "list the commands, or explain one"),
@@ -137,21 +137,21 @@ pub static VERBS: [Row; 71] = [
     row(Host, "HOST", Text, OPEN, &[220, 502, 503, 504], Access, "7151 3", "choose a virtual host").refused(),
     row(Lprt, "LPRT", Text, LOGIN, &[200, 502, 521], Parameters, "1639 4", "PORT for long addresses, obsolete").refused(),
     row(Lpsv, "LPSV", Nothing, LOGIN, &[228, 502, 521], Parameters, "1639 4", "PASV for long addresses, obsolete").refused(),
-    row(Mfmt, "MFMT", Code(" time path"), WRITES, &[213, 502, 550], Files, "draft somers", "set when a file changed"),
-    row(Mfct, "MFCT", Code(" time path"), WRITES, &[213, 502, 550], Files, "draft somers", "set when a file was made").refused(),
-    row(Mff, "MFF", Code(" facts path"), WRITES, &[213, 502, 550], Files, "draft somers", "set facts of a file"),
-    row(Hash, "HASH", Path, READS, &[213, 450, 502, 504, 550, 553, 556], Files, "draft bryan", "hash a file"),
+    row(Mfmt, "MFMT", Code(" time path"), WRITES, &[213, 502, 550], Extended, "draft somers", "set when a file changed"),
+    row(Mfct, "MFCT", Code(" time path"), WRITES, &[213, 502, 550], Extended, "draft somers", "set when a file was made").refused(),
+    row(Mff, "MFF", Code(" facts path"), WRITES, &[213, 502, 550], Extended, "draft somers", "set facts of a file"),
+    row(Hash, "HASH", Path, READS, &[213, 450, 502, 504, 550, 553, 556], Extended, "draft bryan", "hash a file"),
     row(Rang, "RANG", Code(" start end"), LOGIN, &[350], Transfer, "draft bryan", "limit the next transfer to a range"),
-    row(Xcrc, "XCRC", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Files, "usage", "CRC-32 of a file"),
-    row(Xmd5, "XMD5", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Files, "usage", "MD5 of a file"),
-    row(Xsha1, "XSHA1", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Files, "usage", "SHA-1 of a file"),
-    row(Xsha256, "XSHA256", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Files, "usage", "SHA-256 of a file"),
-    row(Xsha512, "XSHA512", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Files, "usage", "SHA-512 of a file"),
-    row(Comb, "COMB", Code(" target part ..."), WRITES, &[250, 502, 550], Files, "usage", "join parts into one file"),
-    row(Avbl, "AVBL", OptionalPath, LISTS, &[213, 502, 550], Files, "draft peterson", "tell the free space"),
-    row(Dsiz, "DSIZ", OptionalPath, LISTS, &[213, 502, 550], Files, "draft peterson", "tell the size of a folder"),
-    row(Csid, "CSID", Text, OPEN, &[200, 502], Info, "draft peterson", "name the client and the server"),
-    row(Clnt, "CLNT", Text, OPEN, &[200, 502], Info, "usage", "name the client"),
+    row(Xcrc, "XCRC", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "CRC-32 of a file"),
+    row(Xmd5, "XMD5", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "MD5 of a file"),
+    row(Xsha1, "XSHA1", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "SHA-1 of a file"),
+    row(Xsha256, "XSHA256", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "SHA-256 of a file"),
+    row(Xsha512, "XSHA512", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "SHA-512 of a file"),
+    row(Comb, "COMB", Code(" target part ..."), WRITES, &[250, 502, 550], Extended, "usage", "join parts into one file"),
+    row(Avbl, "AVBL", OptionalPath, LISTS, &[213, 502, 550], Extended, "draft peterson", "tell the free space"),
+    row(Dsiz, "DSIZ", OptionalPath, LISTS, &[213, 502, 550], Extended, "draft peterson", "tell the size of a folder"),
+    row(Csid, "CSID", Text, OPEN, &[200, 502], Extended, "draft peterson", "name the client and the server"),
+    row(Clnt, "CLNT", Text, OPEN, &[200, 502], Extended, "usage", "name the client"),
     row(Pret, "PRET", Text, LOGIN, &[200, 502], Parameters, "usage", "announce the next transfer before PASV").refused(),
     row(Cpsv, "CPSV", Nothing, LOGIN, &[227, 502], Parameters, "usage", "PASV with the TLS client role").refused(),
     row(Sscn, "SSCN", OptionalText, LOGIN, &[200, 502], Security, "usage", "choose the TLS role on data connections").refused(),
