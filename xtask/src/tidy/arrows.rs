@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(lines("wharf-proto", "[dependencies]\nwharf-server.workspace = true\n"), [4]);
         assert_eq!(lines("wharf-ladder", "[dependencies]\nwharf.workspace = true\n"), [4]);
         assert_eq!(lines("wharf-testkit", "[dependencies]\nwharf-server = \"1\"\n"), [4]);
-        assert_eq!(lines("xtask", "[dependencies]\nwharf-proto.workspace = true\n"), [4]);
+        assert_eq!(lines("xtask", "[dependencies]\nwharf-server.workspace = true\n"), [4]);
     }
 
     #[test]
