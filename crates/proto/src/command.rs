@@ -69,6 +69,7 @@ pub enum Command {
     Comb(Vec<Text>),
     Avbl(Option<Text>),
     Dsiz(Option<Text>),
+    Lang(Option<Text>),
     Csid(Text),
     Clnt(Text),
     /// A verb that the server refuses or that needs no doing, with its argument as it came.
@@ -199,6 +200,7 @@ impl Command {
             Verb::Stou => Self::Stou(text),
             Verb::Avbl => Self::Avbl(text),
             Verb::Dsiz => Self::Dsiz(text),
+            Verb::Lang => Self::Lang(text),
             other => Self::Other(other, text.unwrap_or_default()),
         }
     }
@@ -334,6 +336,7 @@ impl Command {
             Self::Comb(paths) => (Verb::Comb, extended::print_paths(paths)),
             Self::Avbl(t) => (Verb::Avbl, maybe(t)),
             Self::Dsiz(t) => (Verb::Dsiz, maybe(t)),
+            Self::Lang(t) => (Verb::Lang, maybe(t)),
             Self::Csid(t) => (Verb::Csid, own(t)),
             Self::Clnt(t) => (Verb::Clnt, own(t)),
             // The verbs of `parts` do not come here.

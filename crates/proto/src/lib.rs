@@ -10,6 +10,7 @@ pub mod address;
 pub mod ascii;
 pub mod client;
 pub mod command;
+mod lang;
 pub mod line;
 pub mod listing;
 mod moment;
@@ -24,6 +25,7 @@ pub mod time;
 pub mod verb;
 
 pub use command::Command;
+pub use lang::Lang;
 pub use moment::Moment;
 pub use reply::Reply;
 pub use text::{Secret, Text, write_safe};

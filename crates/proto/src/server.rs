@@ -33,7 +33,7 @@ use crate::reply::Reply;
 use crate::tap::{Timer, What};
 use crate::texts::Say;
 use crate::verb::{Gate, Row, Status};
-use crate::{Command, Moment, Text, Verb, address};
+use crate::{Command, Lang, Moment, Text, Verb, address};
 use state::{Awaiting, Closing, DataPlan, Login, Sequence, Transfer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -98,6 +98,7 @@ pub struct Session {
     folder: VirtualPath,
     representation: Representation,
     facts: FactSet,
+    lang: Lang,
     hash: Algorithm,
     umask: Option<u32>,
     idle_time: Duration,
@@ -141,6 +142,7 @@ impl Session {
             folder: VirtualPath::root(),
             representation: Representation::default(),
             facts: FactSet::default(),
+            lang: Lang::default(),
             hash: Algorithm::Sha256,
             umask: None,
             idle_time,
@@ -253,7 +255,7 @@ impl Session {
                     Login::Nobody | Login::Named(_) => Timer::Login,
                 };
                 self.tap(What::TimerRanOut { timer });
-                self.say(&Say::TimedOut(&timer.to_string()));
+                self.say(&Say::TimedOut(timer));
                 self.close();
             }
         }
@@ -446,6 +448,7 @@ impl Session {
             Command::Noop => self.say(&Say::NoopDone),
             Command::Feat => self.feat(),
             Command::Opts(text) => self.opts(&text),
+            Command::Lang(tag) => self.lang(tag.as_ref()),
             Command::Clnt(_) | Command::Csid(_) => self.greet_client(&command),
 
             Command::Mfmt(time, path) => self.mfmt(time, &path),
@@ -484,7 +487,7 @@ impl Session {
     }
 
     fn say(&mut self, say: &Say<'_>) {
-        self.send(&say.reply());
+        self.send(&say.reply(self.lang));
     }
 
     /// The one door by which replies leave.

@@ -1,13 +1,16 @@
 //! Every sentence the server says, with its code.
 //!
-//! The machine decides what to say; this file alone knows how it is worded. A sentence tells the reader what
-//! to do where something was refused.
+//! The machine decides what to say; this file alone knows how it is worded, in English and in Japanese. A
+//! sentence tells the reader what to do where something was refused. What a program reads (227, 229, the
+//! quoted path of 257, the numbers of 213, `FILE:` of STOU) is the same in every language.
 
+use crate::Lang;
 use crate::command::Range;
 use crate::params::{Mode, Structure, Type};
 use crate::path::VirtualPath;
 use crate::reply::{Code, Reply};
 use crate::server::Fault;
+use crate::tap::Timer;
 use crate::time::Timestamp;
 use crate::{Text, Verb, address};
 use std::net::{SocketAddr, SocketAddrV4};
@@ -26,7 +29,7 @@ pub(crate) enum Say<'a> {
     TooManyBeforeLogin,
     NotAllowed(Verb),
     Goodbye,
-    TimedOut(&'a str),
+    TimedOut(Timer),
     ShuttingDown,
 
     UnknownVerb,
@@ -81,6 +84,8 @@ pub(crate) enum Say<'a> {
     Utf8Always,
     Utf8Off,
     NoSuchOption,
+    LanguageIs,
+    NoSuchLanguage,
     Noted,
     ServerId,
     NoSuchMount,
@@ -97,6 +102,16 @@ pub(crate) enum Say<'a> {
     InternalFault,
 }
 
+/// The text in the language `$lang`; only that one is put together.
+macro_rules! tr {
+    ($lang:expr, $en:literal, $ja:literal) => {
+        match $lang {
+            Lang::En => Text::from(format!($en)),
+            Lang::Ja => Text::from(format!($ja)),
+        }
+    };
+}
+
 /// The code of this value, for the handlers that put several lines together. Values outside 100..=699
 /// become 500.
 pub(crate) fn code(value: u16) -> Code {
@@ -108,176 +123,197 @@ pub(crate) fn code(value: u16) -> Code {
 }
 
 impl Say<'_> {
-    /// The reply.
-    pub(crate) fn reply(&self) -> Reply {
-        let (value, text) = self.worded();
+    /// The reply, in this language.
+    pub(crate) fn reply(&self, lang: Lang) -> Reply {
+        let (value, text) = self.worded(lang);
         Reply::line(code(value), text)
     }
 
-    fn worded(&self) -> (u16, Text) {
-        match self {
-            Self::Listening(_) | Self::ListeningExtended(_) | Self::NotListening(_) => {
-                self.passive()
-            }
-            Self::Entered(_) | Self::FolderIs(_) | Self::Made(_) => self.folder(),
-            Self::Fault(fault, verb) => worded_fault(fault, *verb),
-            Self::Starting { .. }
-            | Self::StoringAs(..)
-            | Self::Complete { .. }
-            | Self::NotOpened(_)
-            | Self::Broken(_) => self.transfer(),
-            _ => self.extended().unwrap_or_else(|| self.plain()),
-        }
+    fn worded(&self, l: Lang) -> (u16, Text) {
+        let worded = self.access(l).or_else(|| self.command(l)).or_else(|| self.parameters(l));
+        let worded = worded.or_else(|| self.files(l)).or_else(|| self.transfer(l));
+        worded.or_else(|| self.info(l)).unwrap_or_else(|| {
+            (
+                451,
+                tr!(
+                    l,
+                    "The server made a mistake; the command was not carried out.",
+                    "サーバー内部の誤りにより、コマンドを実行できませんでした。"
+                ),
+            )
+        })
     }
 
-    /// What the verbs of `server/extended.rs` say.
+    /// Who the user is, and the session as such.
     #[rustfmt::skip]
-    fn extended(&self) -> Option<(u16, Text)> {
-        let (code, text): (u16, Text) = match self {
-            Self::Noted => (200, "Noted.".into()),
-            Self::ServerId => (200, "Name=Wharf; Version=1;".into()),
-            Self::NoSuchMount => (550, "There is one tree here, and it is mounted at \"/\".".into()),
-            Self::OneFact => (504, "One of the facts modify and UNIX.mode can be set at a time.".into()),
-            Self::FactSet(path) => (213, Text::from([b"Set: ", path.as_bytes()].concat())),
-            Self::Joined => (250, "Joined.".into()),
-            Self::SpaceFor(bytes) => (200, format!("There is space for {bytes} bytes.").into()),
-            Self::RangeIs(Range { end: None, .. }) => (350, "The whole file.".into()),
-            Self::RangeIs(Range { start, end: Some(end) }) => (350, format!("Bytes {start} to {}.", end.saturating_sub(1)).into()),
-            Self::SiteDone => (200, "Done.".into()),
-            Self::NoSuchSite => (504, "No such word; SITE HELP lists those that there are.".into()),
-            Self::UmaskIs(Some(mask)) => (200, format!("UMASK is {mask:03o}.").into()),
-            Self::UmaskIs(None) => (200, "UMASK is the server's own.".into()),
-            Self::IdleIs(seconds) => (200, format!("An idle session is closed after {seconds} s.").into()),
-            Self::IdleBounds(most) => (501, format!("Between 1 and {most} seconds, please.").into()),
+    fn access(&self, l: Lang) -> Option<(u16, Text)> {
+        Some(match self {
+            Self::Ready(greeting) => (220, (*greeting).into()),
+            Self::PasswordWanted { anonymous: true } => (331, tr!(l, "Anonymous access: any password will do; your e-mail address is customary.", "匿名アクセスです。パスワードは何でも構いません(慣例ではメールアドレス)。")),
+            Self::PasswordWanted { anonymous: false } => (331, tr!(l, "Password, please.", "パスワードを入力してください。")),
+            Self::LoggedIn { anonymous: true, .. } => (230, tr!(l, "Logged in anonymously.", "匿名でログインしました。")),
+            Self::LoggedIn { name, .. } => (230, sentence(l, ("Logged in as", "ログインしました"), name)),
+            Self::LoginRefused => (530, tr!(l, "Login refused: check the name and the password.", "ログインできません。名前とパスワードを確かめてください。")),
+            Self::LoginFirst => (530, tr!(l, "Please log in first, with USER and PASS.", "先に USER と PASS でログインしてください。")),
+            Self::UserFirst => (503, tr!(l, "USER comes before PASS.", "PASS の前に USER が必要です。")),
+            Self::TooManyWrongPasswords => (421, tr!(l, "Too many wrong passwords; closing.", "パスワードの誤りが多すぎるため、切断します。")),
+            Self::TooManyBeforeLogin => (421, tr!(l, "Too many commands before a login; closing.", "ログイン前のコマンドが多すぎるため、切断します。")),
+            Self::Goodbye => (221, tr!(l, "Goodbye.", "さようなら。")),
+            Self::TimedOut(Timer::Login) => (421, tr!(l, "Closing: no login in time.", "時間内にログインがなかったため、切断します。")),
+            Self::TimedOut(_) => (421, tr!(l, "Closing: no command in time.", "時間内にコマンドがなかったため、切断します。")),
+            Self::ShuttingDown => (421, tr!(l, "The server is shutting down; please come back later.", "サーバーを停止します。後でもう一度お越しください。")),
+            Self::NoSuchMount => (550, tr!(l, "There is one tree here, and it is mounted at \"/\".", "ここにある木は一つだけで、\"/\" にあります。")),
             _ => return None,
-        };
-        Some((code, text))
+        })
     }
 
-    fn passive(&self) -> (u16, Text) {
-        match self {
-            Self::Listening(at) => {
-                (227, format!("Entering Passive Mode {}.", address::print_227(*at)).into())
-            }
-            Self::ListeningExtended(port) => (
-                229,
-                format!("Entering Extended Passive Mode {}", address::print_229(*port)).into(),
-            ),
-            Self::NotListening(why) => (425, sentence("No port for a data connection", why)),
-            _ => internal(),
-        }
-    }
-
-    fn folder(&self) -> (u16, Text) {
-        let quoted = |path: &VirtualPath, behind: &str| {
-            Text::from([path.quoted().as_slice(), behind.as_bytes()].concat())
-        };
-        match self {
-            Self::Entered(path) => {
-                (250, Text::from([b"Now in ", path.quoted().as_slice(), b"."].concat()))
-            }
-            Self::FolderIs(path) => (257, quoted(path, " is the current folder.")),
-            Self::Made(path) => (257, quoted(path, " made.")),
-            _ => internal(),
-        }
-    }
-
-    fn transfer(&self) -> (u16, Text) {
-        match self {
-            Self::Starting { code, kind, size } => {
-                let doing = if *code == 125 {
-                    "Data connection open; starting"
-                } else {
-                    "Opening the data connection"
-                };
-                let size = size.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"));
-                (*code, format!("{doing}, TYPE {kind}{size}.").into())
-            }
-            // The form is that of RFC 1123 section 4.1.2.9.
-            Self::StoringAs(code, path) => {
-                (*code, Text::from([b"FILE: ", path.as_bytes()].concat()))
-            }
-            Self::Complete { bytes, code: 226 } => {
-                (226, format!("Done, {bytes} bytes; data connection closed.").into())
-            }
-            Self::Complete { bytes, code } => (*code, format!("Done, {bytes} bytes.").into()),
-            Self::NotOpened(why) => (425, sentence("The data connection could not be opened", why)),
-            Self::Broken(why) => (426, sentence("The transfer broke off", why)),
-            _ => internal(),
-        }
-    }
-
+    /// The command line as such.
     #[rustfmt::skip]
-    fn plain(&self) -> (u16, Text) {
-        let (code, text): (u16, &str) = match self {
-            Self::Ready(greeting) => (220, greeting),
-            Self::PasswordWanted { anonymous: true } => (331, "Anonymous access: any password will do; your e-mail address is customary."),
-            Self::PasswordWanted { anonymous: false } => (331, "Password, please."),
-            Self::LoggedIn { anonymous: true, .. } => (230, "Logged in anonymously."),
-            Self::LoggedIn { name, .. } => return (230, sentence("Logged in as", name)),
-            Self::LoginRefused => (530, "Login refused: check the name and the password."),
-            Self::LoginFirst => (530, "Please log in first, with USER and PASS."),
-            Self::UserFirst => (503, "USER comes before PASS."),
-            Self::TooManyWrongPasswords => (421, "Too many wrong passwords; closing."),
-            Self::TooManyBeforeLogin => (421, "Too many commands before a login; closing."),
-            Self::NotAllowed(verb) => return (refusal(*verb), format!("{verb} is not allowed to this account.").into()),
-            Self::Goodbye => (221, "Goodbye."),
-            Self::TimedOut(what) => return (421, format!("Closing: {what}.").into()),
-            Self::ShuttingDown => (421, "The server is shutting down; please come back later."),
-            Self::UnknownVerb => (500, "No such command; HELP lists those that there are."),
-            Self::LineTooLong => (500, "The line is too long; it was not carried out."),
-            Self::BadArgument(verb) => return (501, format!("Syntax: {verb}{}", verb.row().usage()).into()),
-            Self::NotDone(verb) => return (502, format!("{verb} is not done here.").into()),
-            Self::Superfluous(verb) => return (202, format!("{verb} is not needed here.").into()),
-            Self::NoHelp => (504, "No such command; HELP alone lists those that there are."),
-            Self::TypeNotDone(kind) => return (504, format!("TYPE {kind} is not done here; A, I and L 8 are.").into()),
-            Self::StructureNotDone(value) => return (504, format!("STRU {value} is not done here; F is.").into()),
-            Self::ModeNotDone(value) => return (504, format!("MODE {value} is not done here; S is.").into()),
-            Self::BadName(verb) => (refusal(*verb), "That name cannot be used here."),
-            Self::TypeIs(kind) => return (200, format!("TYPE is {kind}.").into()),
-            Self::StructureIs(value) => return (200, format!("STRU is {value}.").into()),
-            Self::ModeIs(value) => return (200, format!("MODE is {value}.").into()),
-            Self::WillDial(at) => return (200, format!("Data connections will go to port {}.", at.port()).into()),
-            Self::ForeignAddress => (501, "Data connections go only to your own address, to port 1024 or above."),
-            Self::WrongFamily { ours_is_ipv6: false } => (522, "This connection speaks IPv4; use family (1)."),
-            Self::WrongFamily { ours_is_ipv6: true } => (522, "This connection speaks IPv6; use family (2)."),
-            Self::PassiveNeedsIpv4 => (522, "PASV can name only an IPv4 address; use EPSV."),
-            Self::OnlyEpsv(verb) => return (503, format!("{verb} is closed: you have sent EPSV ALL.").into()),
-            Self::EpsvAllNoted => (200, "From now on only EPSV sets up data connections."),
-            Self::Removed => (250, "Folder removed."),
-            Self::Deleted => (250, "File deleted."),
-            Self::RenameTo => (350, "Found; RNTO with the new name comes next."),
-            Self::Renamed => (250, "Renamed."),
-            Self::RenameFirst => (503, "RNFR comes right before RNTO."),
-            Self::RestartAt(offset) => return (350, format!("The next transfer starts at byte {offset}.").into()),
-            Self::Size(bytes) => return (213, bytes.to_string().into()),
-            Self::Modified(time) => return (213, time.whole_seconds().print_mdtm().into()),
-            Self::OpenTimedOut => (425, "The data connection did not open in time; a firewall may be in the way, try the other of active and passive mode."),
-            Self::Aborted => (426, "Transfer broken off at your request; data connection closed."),
-            Self::AbortDone => (226, "ABOR done."),
-            Self::NothingToAbort => (226, "No transfer was running."),
-            Self::System => (215, "UNIX Type: L8"),
-            Self::NoopDone => (200, "Still here."),
-            Self::Utf8Always => (200, "Names are UTF-8."),
-            Self::Utf8Off => (504, "Names are always UTF-8 here."),
-            Self::NoSuchOption => (501, "No such option; OPTS UTF8 ON, OPTS MLST facts and OPTS HASH name are."),
-            Self::InternalFault | Self::Noted | Self::ServerId | Self::NoSuchMount | Self::OneFact | Self::FactSet(_) | Self::Joined
-            | Self::SpaceFor(_) | Self::RangeIs(_) | Self::SiteDone | Self::NoSuchSite | Self::UmaskIs(_)
-            | Self::IdleIs(_) | Self::IdleBounds(_)
-            | Self::Listening(_) | Self::ListeningExtended(_) | Self::NotListening(_)
-            | Self::Entered(_) | Self::FolderIs(_) | Self::Made(_) | Self::Fault(..)
-            | Self::Starting { .. } | Self::StoringAs(..) | Self::Complete { .. } | Self::NotOpened(_) | Self::Broken(_) => return internal(),
-        };
-        (code, text.into())
+    fn command(&self, l: Lang) -> Option<(u16, Text)> {
+        Some(match self {
+            Self::NotAllowed(verb) => (refusal(*verb), tr!(l, "{verb} is not allowed to this account.", "このアカウントに {verb} は許されていません。")),
+            Self::UnknownVerb => (500, tr!(l, "No such command; HELP lists those that there are.", "そのコマンドはありません。HELP で一覧を表示します。")),
+            Self::LineTooLong => (500, tr!(l, "The line is too long; it was not carried out.", "行が長すぎるため、実行しませんでした。")),
+            Self::BadArgument(verb) => {
+                let usage = verb.row().usage();
+                (501, tr!(l, "Syntax: {verb}{usage}", "書式: {verb}{usage}"))
+            }
+            Self::NotDone(verb) => (502, tr!(l, "{verb} is not done here.", "{verb} は、ここでは行いません。")),
+            Self::Superfluous(verb) => (202, tr!(l, "{verb} is not needed here.", "{verb} は、ここでは不要です。")),
+            Self::NoHelp => (504, tr!(l, "No such command; HELP alone lists those that there are.", "そのコマンドはありません。HELP だけで一覧を表示します。")),
+            Self::BadName(verb) => (refusal(*verb), bad_name(l)),
+            Self::Noted => (200, tr!(l, "Noted.", "承りました。")),
+            Self::ServerId => (200, "Name=Wharf; Version=1;".into()),
+            Self::SiteDone => (200, tr!(l, "Done.", "実行しました。")),
+            Self::NoSuchSite => (504, tr!(l, "No such word; SITE HELP lists those that there are.", "その語はありません。SITE HELP で一覧を表示します。")),
+            Self::UmaskIs(Some(mask)) => (200, tr!(l, "UMASK is {mask:03o}.", "UMASK は {mask:03o} です。")),
+            Self::UmaskIs(None) => (200, tr!(l, "UMASK is the server's own.", "UMASK はサーバーの既定値です。")),
+            Self::IdleIs(seconds) => (200, tr!(l, "An idle session is closed after {seconds} s.", "無通信のセッションは {seconds} 秒で切断します。")),
+            Self::IdleBounds(most) => (501, tr!(l, "Between 1 and {most} seconds, please.", "1 から {most} 秒の間で指定してください。")),
+            _ => return None,
+        })
+    }
+
+    /// How data will be transferred.
+    #[rustfmt::skip]
+    fn parameters(&self, l: Lang) -> Option<(u16, Text)> {
+        Some(match self {
+            Self::TypeNotDone(kind) => (504, tr!(l, "TYPE {kind} is not done here; A, I and L 8 are.", "TYPE {kind} は行いません。A、I、L 8 を行います。")),
+            Self::StructureNotDone(value) => (504, tr!(l, "STRU {value} is not done here; F is.", "STRU {value} は行いません。F を行います。")),
+            Self::ModeNotDone(value) => (504, tr!(l, "MODE {value} is not done here; S is.", "MODE {value} は行いません。S を行います。")),
+            Self::TypeIs(kind) => (200, tr!(l, "TYPE is {kind}.", "TYPE は {kind} です。")),
+            Self::StructureIs(value) => (200, tr!(l, "STRU is {value}.", "STRU は {value} です。")),
+            Self::ModeIs(value) => (200, tr!(l, "MODE is {value}.", "MODE は {value} です。")),
+            Self::WillDial(at) => {
+                let port = at.port();
+                (200, tr!(l, "Data connections will go to port {port}.", "データコネクションはポート {port} へ張ります。"))
+            }
+            Self::ForeignAddress => (501, tr!(l, "Data connections go only to your own address, to port 1024 or above.", "データコネクションは、お使いのアドレスの 1024 番以上のポートにだけ張ります。")),
+            Self::WrongFamily { ours_is_ipv6: false } => (522, tr!(l, "This connection speaks IPv4; use family (1).", "この接続は IPv4 です。種別 (1) を使ってください。")),
+            Self::WrongFamily { ours_is_ipv6: true } => (522, tr!(l, "This connection speaks IPv6; use family (2).", "この接続は IPv6 です。種別 (2) を使ってください。")),
+            Self::PassiveNeedsIpv4 => (522, tr!(l, "PASV can name only an IPv4 address; use EPSV.", "PASV は IPv4 のアドレスしか示せません。EPSV を使ってください。")),
+            Self::OnlyEpsv(verb) => (503, tr!(l, "{verb} is closed: you have sent EPSV ALL.", "EPSV ALL の後なので、{verb} は使えません。")),
+            Self::EpsvAllNoted => (200, tr!(l, "From now on only EPSV sets up data connections.", "今後、データコネクションは EPSV だけで準備します。")),
+            Self::Listening(at) => (227, format!("Entering Passive Mode {}.", address::print_227(*at)).into()),
+            Self::ListeningExtended(port) => (229, format!("Entering Extended Passive Mode {}", address::print_229(*port)).into()),
+            Self::NotListening(why) => (425, sentence(l, ("No port for a data connection", "データコネクション用のポートを用意できません"), why)),
+            Self::Utf8Always => (200, tr!(l, "Names are UTF-8.", "ファイル名は UTF-8 です。")),
+            Self::Utf8Off => (504, tr!(l, "Names are always UTF-8 here.", "ここでは、ファイル名は常に UTF-8 です。")),
+            Self::NoSuchOption => (501, tr!(l, "No such option; OPTS UTF8 ON, OPTS MLST facts and OPTS HASH name are.", "そのオプションはありません。OPTS UTF8 ON、OPTS MLST facts、OPTS HASH name があります。")),
+            Self::LanguageIs => (200, tr!(l, "Replies are in English.", "応答は日本語です。")),
+            Self::NoSuchLanguage => (504, tr!(l, "Replies can be in English (EN) or Japanese (JA).", "応答は英語 (EN) か日本語 (JA) です。")),
+            _ => return None,
+        })
+    }
+
+    /// Files and folders.
+    #[rustfmt::skip]
+    fn files(&self, l: Lang) -> Option<(u16, Text)> {
+        Some(match self {
+            Self::Entered(path) => (250, quoting(l, ("Now in ", "."), ("現在のフォルダーは ", " です。"), path)),
+            Self::FolderIs(path) => (257, quoting(l, ("", " is the current folder."), ("", " が現在のフォルダーです。"), path)),
+            Self::Made(path) => (257, quoting(l, ("", " made."), ("", " を作りました。"), path)),
+            Self::Removed => (250, tr!(l, "Folder removed.", "フォルダーを削除しました。")),
+            Self::Deleted => (250, tr!(l, "File deleted.", "ファイルを削除しました。")),
+            Self::RenameTo => (350, tr!(l, "Found; RNTO with the new name comes next.", "見つかりました。次に RNTO で新しい名前を送ってください。")),
+            Self::Renamed => (250, tr!(l, "Renamed.", "名前を変えました。")),
+            Self::RenameFirst => (503, tr!(l, "RNFR comes right before RNTO.", "RNTO の直前に RNFR が必要です。")),
+            Self::Size(bytes) => (213, bytes.to_string().into()),
+            Self::Modified(time) => (213, time.whole_seconds().print_mdtm().into()),
+            Self::OneFact => (504, tr!(l, "One of the facts modify and UNIX.mode can be set at a time.", "一度に設定できる属性は、modify か UNIX.mode の一つです。")),
+            Self::FactSet(path) => (213, quoting(l, ("Set: ", ""), ("設定しました: ", ""), path)),
+            Self::Joined => (250, tr!(l, "Joined.", "つなぎました。")),
+            Self::SpaceFor(bytes) => (200, tr!(l, "There is space for {bytes} bytes.", "{bytes} バイトの空きがあります。")),
+            Self::Fault(fault, verb) => worded_fault(l, fault, *verb),
+            _ => return None,
+        })
+    }
+
+    /// Transfers.
+    #[rustfmt::skip]
+    fn transfer(&self, l: Lang) -> Option<(u16, Text)> {
+        Some(match self {
+            Self::RestartAt(offset) => (350, tr!(l, "The next transfer starts at byte {offset}.", "次の転送は {offset} バイト目から始めます。")),
+            Self::RangeIs(Range { end: None, .. }) => (350, tr!(l, "The whole file.", "ファイル全体です。")),
+            Self::RangeIs(Range { start, end: Some(end) }) => {
+                let last = end.saturating_sub(1);
+                (350, tr!(l, "Bytes {start} to {last}.", "{start} から {last} バイト目までです。"))
+            }
+            Self::Starting { code, kind, size } => (*code, starting(l, *code, *kind, *size)),
+            // The form is that of RFC 1123 section 4.1.2.9.
+            Self::StoringAs(code, path) => (*code, Text::from([b"FILE: ", path.as_bytes()].concat())),
+            Self::Complete { bytes, code: 226 } => (226, tr!(l, "Done, {bytes} bytes; data connection closed.", "{bytes} バイトを転送し、データコネクションを閉じました。")),
+            Self::Complete { bytes, code } => (*code, tr!(l, "Done, {bytes} bytes.", "{bytes} バイトを転送しました。")),
+            Self::NotOpened(why) => (425, sentence(l, ("The data connection could not be opened", "データコネクションを開けませんでした"), why)),
+            Self::OpenTimedOut => (425, tr!(l, "The data connection did not open in time; a firewall may be in the way, try the other of active and passive mode.", "時間内にデータコネクションが開きませんでした。ファイアウォールが原因かもしれません。アクティブとパッシブを切り替えてみてください。")),
+            Self::Broken(why) => (426, sentence(l, ("The transfer broke off", "転送が途中で切れました"), why)),
+            Self::Aborted => (426, tr!(l, "Transfer broken off at your request; data connection closed.", "ご要求により転送を中止し、データコネクションを閉じました。")),
+            Self::AbortDone => (226, tr!(l, "ABOR done.", "ABOR を実行しました。")),
+            Self::NothingToAbort => (226, tr!(l, "No transfer was running.", "転送は行われていませんでした。")),
+            _ => return None,
+        })
+    }
+
+    /// Information.
+    fn info(&self, l: Lang) -> Option<(u16, Text)> {
+        Some(match self {
+            Self::System => (215, "UNIX Type: L8".into()),
+            Self::NoopDone => (200, tr!(l, "Still here.", "動いています。")),
+            _ => return None,
+        })
     }
 }
 
-fn internal() -> (u16, Text) {
-    (451, "The server made a mistake; the command was not carried out.".into())
+fn starting(l: Lang, code: u16, kind: Type, size: Option<u64>) -> Text {
+    let (en, ja) = if code == 125 {
+        ("Data connection open; starting", "データコネクションは開いています。開始します")
+    } else {
+        ("Opening the data connection", "データコネクションを開きます")
+    };
+    let size = size.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"));
+    tr!(l, "{en}, TYPE {kind}{size}.", "{ja}、TYPE {kind}{size}。")
 }
 
-fn sentence(start: &str, rest: &Text) -> Text {
-    Text::from([start.as_bytes(), b": ", rest.as_bytes(), b"."].concat())
+fn bad_name(l: Lang) -> Text {
+    tr!(l, "That name cannot be used here.", "その名前は、ここでは使えません。")
+}
+
+/// A beginning, and what somebody else has worded.
+fn sentence(l: Lang, (en, ja): (&str, &str), rest: &Text) -> Text {
+    let (start, end) = match l {
+        Lang::En => (en, "."),
+        Lang::Ja => (ja, "。"),
+    };
+    Text::from([start.as_bytes(), b": ", rest.as_bytes(), end.as_bytes()].concat())
+}
+
+/// A path in quotes between words.
+fn quoting(l: Lang, en: (&str, &str), ja: (&str, &str), path: &VirtualPath) -> Text {
+    let (before, behind) = match l {
+        Lang::En => en,
+        Lang::Ja => ja,
+    };
+    Text::from([before.as_bytes(), path.quoted().as_slice(), behind.as_bytes()].concat())
 }
 
 /// The code with which a verb refuses for good: 550, or 553 where RFC 959 knows only that.
@@ -286,21 +322,47 @@ fn refusal(verb: Verb) -> u16 {
 }
 
 /// A fault of the tree: with the code that fits it best, where the verb's row has that code.
-fn worded_fault(fault: &Fault, verb: Verb) -> (u16, Text) {
+#[rustfmt::skip]
+fn worded_fault(l: Lang, fault: &Fault, verb: Verb) -> (u16, Text) {
     let never = refusal(verb);
-    let (best, text): (u16, Text) = match fault {
-        Fault::NotFound => (never, "There is no such file or folder.".into()),
-        Fault::Exists => (never, "There is something of that name already.".into()),
-        Fault::NotAFolder => (never, "That is not a folder.".into()),
-        Fault::NotAFile => (never, "That is not a plain file.".into()),
-        Fault::NotEmpty => (never, "The folder is not empty.".into()),
-        Fault::Denied => (never, "Permission denied.".into()),
-        Fault::Name => (never, "That name cannot be used here.".into()),
-        Fault::Busy => (450, "Somebody is writing that file; try again later.".into()),
-        Fault::Full => (452, "No space is left on the server.".into()),
-        Fault::Offset => (554, "REST points behind the end of the file.".into()),
+    let (best, text) = match fault {
+        Fault::NotFound => (never, tr!(l, "There is no such file or folder.", "そのファイルまたはフォルダーはありません。")),
+        Fault::Exists => (never, tr!(l, "There is something of that name already.", "同じ名前のものが既にあります。")),
+        Fault::NotAFolder => (never, tr!(l, "That is not a folder.", "それはフォルダーではありません。")),
+        Fault::NotAFile => (never, tr!(l, "That is not a plain file.", "それは通常のファイルではありません。")),
+        Fault::NotEmpty => (never, tr!(l, "The folder is not empty.", "フォルダーが空ではありません。")),
+        Fault::Denied => (never, tr!(l, "Permission denied.", "許可がありません。")),
+        Fault::Name => (never, bad_name(l)),
+        Fault::Busy => (450, tr!(l, "Somebody is writing that file; try again later.", "そのファイルは書き込み中です。後でもう一度お試しください。")),
+        Fault::Full => (452, tr!(l, "No space is left on the server.", "サーバーに空きがありません。")),
+        Fault::Offset => (554, tr!(l, "REST points behind the end of the file.", "REST の位置がファイルの終わりを越えています。")),
         Fault::Unsupported(why) => (504, (*why).into()),
-        Fault::System(why) => (451, sentence("The server's file system failed", why)),
+        Fault::System(why) => (451, sentence(l, ("The server's file system failed", "サーバーのファイルシステムに障害があります"), why)),
     };
     (if verb.row().allows(best) { best } else { never }, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_reads_is_the_same_in_both_languages() {
+        let at = SocketAddrV4::new([192, 0, 2, 1].into(), 50_000);
+        for say in [Say::Listening(at), Say::ListeningExtended(50_000), Say::Size(5), Say::System] {
+            assert_eq!(say.reply(Lang::En), say.reply(Lang::Ja), "{say:?}");
+        }
+        let folder = VirtualPath::root();
+        for lang in [Lang::En, Lang::Ja] {
+            assert!(Say::FolderIs(&folder).reply(lang).text().starts_with(b"\"/\" "));
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_the_code_that_the_row_of_the_verb_knows() {
+        let code = |verb| Say::Fault(&Fault::Denied, verb).reply(Lang::En).code.value();
+        assert_eq!((code(Verb::Dele), code(Verb::Stor), code(Verb::Rnto)), (550, 553, 553));
+        let full = |verb| Say::Fault(&Fault::Full, verb).reply(Lang::En).code.value();
+        assert_eq!((full(Verb::Stor), full(Verb::Mkd)), (452, 550));
+    }
 }

@@ -1,28 +1,44 @@
 //! Bytes as a person writes them in a text file, and back.
 //!
-//! Printable ASCII stands for itself; everything else is escaped, so that a file of these is ASCII and
-//! nothing in it depends on how an editor treats line ends.
+//! Printable ASCII and Japanese stand for themselves; everything else is escaped, so that nothing in a file
+//! of these depends on how an editor treats line ends, or shows what cannot be seen.
 
 use std::fmt::Write;
 
-/// Writes bytes as text: `\\`, `\0`, `\r`, `\n`, and `\xNN` for what else is not printable ASCII.
+/// Writes bytes as text: a backslash doubled, `\0`, `\r`, `\n`, and `\xNN` for what else cannot stand for
+/// itself.
 ///
 /// ```
 /// assert_eq!(wharf_testkit::escape::escape(b"a b\xff\r\n"), "a b\\xff\\r\\n");
+/// assert_eq!(wharf_testkit::escape::escape("港。é".as_bytes()), "港。\\xc3\\xa9");
 /// ```
 pub fn escape(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'\\' => out.push_str("\\\\"),
-            0 => out.push_str("\\0"),
-            b'\r' => out.push_str("\\r"),
-            b'\n' => out.push_str("\\n"),
-            b' '..=b'~' => out.push(char::from(byte)),
-            _ => drop(write!(out, "\\x{byte:02x}")),
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter {
+                '\\' => out.push_str("\\\\"),
+                '\0' => out.push_str("\\0"),
+                '\r' => out.push_str("\\r"),
+                '\n' => out.push_str("\\n"),
+                ' '..='~' => out.push(letter),
+                _ if is_japanese(letter) => out.push(letter),
+                _ => put_hex(&mut out, letter.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
         }
+        put_hex(&mut out, chunk.invalid());
     }
     out
+}
+
+fn is_japanese(letter: char) -> bool {
+    matches!(letter, '\u{3001}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}')
+}
+
+fn put_hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        drop(write!(out, "\\x{byte:02x}"));
+    }
 }
 
 /// Reads what [`escape`] writes, and `\{text*count}` for a text that stands there many times.

@@ -8,7 +8,7 @@ use crate::listing::FactSet;
 use crate::reply::Reply;
 use crate::texts::{self, Say};
 use crate::verb::{Status, VERBS};
-use crate::{Text, Verb};
+use crate::{Lang, Text, Verb};
 
 /// What FEAT lists, each line with the verb whose row says whether it is done.
 const FEATURES: &[(Verb, &str)] = &[
@@ -42,6 +42,8 @@ impl Session {
         let done = FEATURES.iter().filter(|(verb, _)| verb.row().status == Status::Done);
         lines.extend(done.map(|(_, line)| Text::from(*line)));
         lines.push(self.hash_feature());
+        let mark = |lang| if lang == self.lang { "*" } else { "" };
+        lines.push(format!("LANG EN{};JA{}", mark(Lang::En), mark(Lang::Ja)).into());
         lines.push(format!("MLST {}", self.facts.print_feat()).into());
         lines.push("End.".into());
         self.send(&Reply { code: texts::code(211), lines });
@@ -72,6 +74,18 @@ impl Session {
                 self.send(&Reply::line(texts::code(200), line.trim_end().to_owned()));
             }
             _ => self.say(&Say::NoSuchOption),
+        }
+    }
+
+    /// LANG: the language of replies; alone, back to English (RFC 2640 section 4.1).
+    pub(super) fn lang(&mut self, tag: Option<&Text>) {
+        let lang = tag.map_or(Some(Lang::En), |tag| Lang::tagged(tag.as_bytes()));
+        match lang {
+            Some(lang) => {
+                self.lang = lang;
+                self.say(&Say::LanguageIs);
+            }
+            None => self.say(&Say::NoSuchLanguage),
         }
     }
 

@@ -129,7 +129,7 @@ pub static VERBS: [Row; 71] = [
     row(Opts, "OPTS", Text, OPEN, &[200, 501, 502, 504], Info, "2389 4", "set an option of a verb"),
     row(Eprt, "EPRT", Code(" |family|address|port|"), LOGIN, &[200, 503, 522], Parameters, "2428 2", "the server shall connect to this address").keeps(),
     row(Epsv, "EPSV", Code(" [1|2|ALL]"), LOGIN, &[200, 229, 425, 502, 522], Parameters, "2428 3", "the server shall listen").keeps(),
-    row(Lang, "LANG", OptionalText, OPEN, &[200, 502, 504], Info, "2640 4", "choose the language of replies").refused(),
+    row(Lang, "LANG", OptionalText, OPEN, &[200, 504], Info, "2640 4", "choose the language of replies"),
     row(Mdtm, "MDTM", Path, LISTS, &[213, 450, 550, 502], Files, "3659 3", "tell when a file changed"),
     row(Size, "SIZE", Path, LISTS, &[213, 450, 550, 502, 504], Files, "3659 4", "tell how many bytes a transfer would take"),
     row(Mlst, "MLST", OptionalPath, LISTS, &[250, 450, 502, 550], Files, "3659 7", "tell the facts of one entry"),
