@@ -3,8 +3,6 @@
 //! Printable ASCII and Japanese stand for themselves; everything else is escaped, so that nothing in a file
 //! of these depends on how an editor treats line ends, or shows what cannot be seen.
 
-use std::fmt::Write;
-
 /// Writes bytes as text: a backslash doubled, `\0`, `\r`, `\n`, and `\xNN` for what else cannot stand for
 /// itself.
 ///
@@ -37,7 +35,7 @@ fn is_japanese(letter: char) -> bool {
 
 fn put_hex(out: &mut String, bytes: &[u8]) {
     for byte in bytes {
-        drop(write!(out, "\\x{byte:02x}"));
+        out.push_str(&format!("\\x{byte:02x}"));
     }
 }
 
