@@ -25,7 +25,7 @@ pub enum Output {
     Reply(Answer),
     /// Tell the tap.
     Tap(What),
-    /// What came is not FTP; the session cannot go on.
+    /// What came is not FTP; the session cannot go on, and nothing that comes after is read.
     Broken(ReplyError),
 }
 
@@ -100,6 +100,8 @@ pub struct Client {
     lines: LineReader,
     replies: ReplyReader,
     owed: VecDeque<Asked>,
+    /// What came was not FTP; nothing more is read.
+    broken: bool,
     tapped: bool,
     out: VecDeque<Output>,
 }
@@ -112,6 +114,7 @@ impl Client {
             lines: LineReader::new(LINE_CAP),
             replies: ReplyReader::new(),
             owed: VecDeque::from([Asked::Greeting]),
+            broken: false,
             tapped,
             out: VecDeque::new(),
         }
@@ -141,6 +144,9 @@ impl Client {
 
     /// Takes bytes that came over the control connection.
     pub fn handle_bytes(&mut self, bytes: &[u8]) {
+        if self.broken {
+            return;
+        }
         self.lines.push(bytes);
         while let Some(arrival) = self.lines.next() {
             let result = match arrival {
@@ -155,7 +161,10 @@ impl Client {
             match result {
                 Ok(Some(reply)) => self.handle_reply(reply),
                 Ok(None) => {}
-                Err(error) => return self.out.push_back(Output::Broken(error)),
+                Err(error) => {
+                    self.broken = true;
+                    return self.out.push_back(Output::Broken(error));
+                }
             }
         }
     }
@@ -270,5 +279,14 @@ mod tests {
         let mut client = Client::new(false);
         client.handle_bytes(b"SSH-2.0-OpenSSH\r\n");
         assert!(matches!(client.poll_output(), Some(Output::Broken(ReplyError::NotAReply(_)))));
+    }
+
+    #[test]
+    fn what_comes_after_what_is_not_ftp_is_not_read() {
+        let mut client = Client::new(false);
+        client.handle_bytes(b"SSH-2.0-OpenSSH\r\n220 ready\r\n");
+        client.handle_bytes(b"220 ready\r\n");
+        assert!(matches!(client.poll_output(), Some(Output::Broken(_))));
+        assert_eq!(client.poll_output(), None);
     }
 }
