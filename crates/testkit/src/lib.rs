@@ -10,7 +10,9 @@
 //! - [`claims`]: what must hold of any bytes at all; the bodies of the fuzz targets
 //! - [`scripted`]: a server over real sockets that plays a script, for clients
 
+pub mod claims;
 pub mod escape;
 pub mod ladder;
 pub mod scripted;
+pub mod steps;
 pub mod watch;
