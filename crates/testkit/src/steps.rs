@@ -227,7 +227,7 @@ impl Walk {
         };
         self.transfer = match &outcome {
             Outcome::Ended(_) => None,
-            Outcome::Prepared { open: false } => Some((id, Stage::Opening)),
+            Outcome::Prepared { open: false, .. } => Some((id, Stage::Opening)),
             _ => Some((id, Stage::Running)),
         };
         self.hand_in_outcome(id, outcome);

@@ -21,10 +21,11 @@ const CRATES: &[Crate] = &[
     Crate { name: "wharf-ladder", sees: &["wharf-proto"] },
     Crate { name: "wharf", sees: &["wharf-proto", "wharf-server", "wharf-client", "wharf-ladder"] },
     Crate { name: TESTKIT, sees: &["wharf-proto"] },
+    Crate { name: "wharf-fuzz", sees: &[TESTKIT] },
     Crate { name: "xtask", sees: &["wharf-proto"] },
 ];
 
-/// Tests may use it; nothing that ships may.
+/// Tests may use it, and what has it in its row; nothing that ships may.
 const TESTKIT: &str = "wharf-testkit";
 
 /// All that proto may be built from: no runtime, socket, file or clock.
@@ -55,7 +56,7 @@ pub(super) fn check(file: &File) -> Vec<Finding> {
 fn objection(package: &Crate, dependency: &Dependency) -> Option<String> {
     let (user, used) = (package.name, dependency.name.as_str());
     if used == TESTKIT {
-        let shipped = dependency.kind != Kind::Dev;
+        let shipped = dependency.kind != Kind::Dev && !package.sees.contains(&TESTKIT);
         return shipped.then(|| format!("move `{used}` to [dev-dependencies]"));
     }
     if ours(used).is_some() {
@@ -111,6 +112,7 @@ mod tests {
         let line = "wharf-testkit.workspace = true\n";
         assert_eq!(lines("wharf-proto", &format!("[dev-dependencies]\n{line}")), []);
         assert_eq!(lines("wharf-server", &format!("[dependencies]\n{line}")), [4]);
+        assert_eq!(lines("wharf-fuzz", &format!("[dependencies]\n{line}")), []);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wharf_proto::listing::{Entry, Kind};
-use wharf_proto::server::{Account, Effect, Ended, Fault, Outcome, Rights, TreeAction};
+use wharf_proto::path::VirtualPath;
+use wharf_proto::server::{Account, Effect, Ended, Fault, News, Outcome, Rights, TreeAction};
 use wharf_proto::time::Timestamp;
 use wharf_proto::verb::VERBS;
 
@@ -124,11 +125,19 @@ fn success(action: &TreeAction) -> Outcome {
     match action {
         TreeAction::Enter(_)
         | TreeAction::Find(_)
-        | TreeAction::MakeFolder(_)
-        | TreeAction::RemoveFolder(_)
+        | TreeAction::MakeFolder { .. }
+        | TreeAction::RemoveFolder { .. }
         | TreeAction::Delete(_)
-        | TreeAction::Rename { .. } => Outcome::Done,
-        TreeAction::Size { .. } => Outcome::Size(96),
+        | TreeAction::Rename { .. }
+        | TreeAction::Copy { .. }
+        | TreeAction::Join { .. }
+        | TreeAction::Link { .. }
+        | TreeAction::SetModified(..)
+        | TreeAction::SetMode(..) => Outcome::Done,
+        TreeAction::Size { .. } | TreeAction::Free(_) | TreeAction::FolderSize(_) => {
+            Outcome::Size(96)
+        }
+        TreeAction::Digest(..) => Outcome::Digest { hex: "00ff".to_owned(), start: 0, end: 96 },
         TreeAction::Modified(_) => Outcome::Modified(Timestamp::new(1_795_352_700, 0)),
         TreeAction::Facts(_) => Outcome::Facts(Box::new(Entry::new(b"x".to_vec(), Kind::File))),
         TreeAction::List(_) => {
@@ -142,8 +151,9 @@ pub(super) fn of_preparing(number: u8) -> Outcome {
     match number % 6 {
         0 => Outcome::Ended(Ended::Failed(fault(number))),
         1 => Outcome::Ended(Ended::NotOpened("refused".into())),
-        2 | 3 => Outcome::Prepared { open: true },
-        _ => Outcome::Prepared { open: false },
+        2 => Outcome::Prepared { open: true, news: News::Size(96) },
+        3 => Outcome::Prepared { open: true, news: News::Name(VirtualPath::root()) },
+        _ => Outcome::Prepared { open: false, news: News::None },
     }
 }
 

@@ -1,0 +1,7 @@
+//! The addresses of PORT, EPRT, 227 and 229. What must hold of them is in `wharf_testkit::claims`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| wharf_testkit::claims::address(data));

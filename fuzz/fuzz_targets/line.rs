@@ -1,0 +1,7 @@
+//! Lines of the control connection, Telnet taken out. What must hold of them is in `wharf_testkit::claims`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| wharf_testkit::claims::line(data));
