@@ -37,8 +37,8 @@ pub(crate) struct DataPlane {
     pub(crate) way: Way,
     plain: bool,
     epsv: Epsv,
-    /// The port of the last active data connection; the next one uses the port after it, if free.
-    last_port: Option<u16>,
+    /// The port for the next active data connection, bound so that nobody else takes it.
+    reserved: Option<TcpSocket>,
     opened: u32,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Plan {
 
 impl DataPlane {
     pub(crate) fn new(way: Way, plain: bool) -> Self {
-        Self { way, plain, epsv: Epsv::Untried, last_port: None, opened: 0 }
+        Self { way, plain, epsv: Epsv::Untried, reserved: None, opened: 0 }
     }
 
     /// Agrees with the server on the next data connection.
@@ -91,15 +91,9 @@ impl DataPlane {
     }
 
     async fn agree_active(&mut self, control: &mut Connection) -> Result<Plan, Error> {
-        let next = self.last_port.and_then(|port| port.checked_add(1));
-        let listen_error = |source| Error::DataListen { source };
-        let listener = next
-            .and_then(|port| listen(at_port(control.client(), port)).ok())
-            .map_or_else(|| listen(at_port(control.client(), 0)), Ok)
-            .map_err(listen_error)?;
-        let at = listener.local_addr().map_err(listen_error)?;
-        self.last_port = Some(at.port());
-        control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
+        let listener =
+            self.listen(control.client()).map_err(|e| Error::DataListen { source: e })?;
+        let at = listener.local_addr().map_err(|e| Error::DataListen { source: e })?;
         let command = match at {
             SocketAddr::V4(at) => Command::Port(at),
             SocketAddr::V6(_) => Command::Eprt(Eprt::Address(at)),
@@ -108,7 +102,32 @@ impl DataPlane {
         if reply.code.is_refusal() {
             return Err(Error::Refused { last: control.last_boxed() });
         }
+        control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
         Ok(Plan::Accept { listener, at, peer: control.server().ip() })
+    }
+
+    /// Listens at the host of `here`: for the first time at any port, then at one port after the other,
+    /// as long as the next one can be had. One session is then easily told from another in a capture.
+    fn listen(&mut self, here: SocketAddr) -> io::Result<TcpListener> {
+        const TRIES: usize = 16;
+        const BACKLOG: u32 = 4;
+        let after = |socket: &TcpSocket| {
+            let next = socket.local_addr()?.port().checked_add(1);
+            bind(at_port(here, next.ok_or(io::ErrorKind::AddrInUse)?))
+        };
+        if let Some(socket) = self.reserved.take() {
+            self.reserved = after(&socket).ok();
+            return socket.listen(BACKLOG);
+        }
+        let mut socket = bind(at_port(here, 0))?;
+        for _ in 1..TRIES {
+            self.reserved = after(&socket).ok();
+            if self.reserved.is_some() {
+                break;
+            }
+            socket = bind(at_port(here, 0))?;
+        }
+        socket.listen(BACKLOG)
     }
 
     /// What to do when the connection could not be made: whether trying again is worth it. EPSV that
@@ -168,10 +187,10 @@ fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
     address
 }
 
-fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+fn bind(at: SocketAddr) -> io::Result<TcpSocket> {
     let socket = socket_for(at)?;
     socket.bind(at)?;
-    socket.listen(4)
+    Ok(socket)
 }
 
 fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {

@@ -28,9 +28,11 @@ impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.verb, &self.reply) {
             (None, None) => f.write_str("before any greeting"),
-            (None, Some(reply)) => write!(f, "after the greeting {}", Said(reply)),
-            (Some(_), None) => write!(f, "after {}, before any reply to it", self.command),
-            (Some(_), Some(reply)) => write!(f, "after {} and {}", self.command, Said(reply)),
+            (None, Some(reply)) => write!(f, "after the greeting \"{}\"", Said(reply)),
+            (Some(_), None) => write!(f, "after {}, which was not answered", self.command),
+            (Some(_), Some(reply)) => {
+                write!(f, "after {}, answered \"{}\"", self.command, Said(reply))
+            }
         }
     }
 }
@@ -41,11 +43,23 @@ struct Said<'a>(&'a Reply);
 impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LINES: usize = 4;
-        write!(f, "\"{}", self.0.code)?;
+        write!(f, "{}", self.0.code)?;
         for line in self.0.lines.iter().take(LINES) {
             write!(f, " {line}")?;
         }
-        f.write_str(if self.0.lines.len() > LINES { " …\"" } else { "\"" })
+        f.write_str(if self.0.lines.len() > LINES { " …" } else { "" })
+    }
+}
+
+/// The reply of an exchange, where there is one.
+struct Answered<'a>(&'a Exchange);
+
+impl fmt::Display for Answered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.reply {
+            Some(reply) => Said(reply).fmt(f),
+            None => f.write_str("no reply"),
+        }
     }
 }
 
@@ -131,7 +145,7 @@ pub enum Error {
         source: ReplyError,
     },
     /// The server is closing the session: 421.
-    #[error("the server ends the session: {last}")]
+    #[error("the server ends the session: {}", Answered(last))]
     Closing {
         /// The command it interrupts, and the 421.
         last: Box<Exchange>,
@@ -151,7 +165,7 @@ pub enum Error {
         last: Box<Exchange>,
     },
     /// The login was refused.
-    #[error("{user}: login refused {last}")]
+    #[error("{user}: login refused: {}", Answered(last))]
     Login {
         /// Who wanted in.
         user: Text,
@@ -159,7 +173,7 @@ pub enum Error {
         last: Box<Exchange>,
     },
     /// The server refused a command.
-    #[error("refused: {last}")]
+    #[error("{} was refused: {}", last.command, Answered(last))]
     Refused {
         /// The command and the refusal.
         last: Box<Exchange>,

@@ -44,6 +44,6 @@ pub use error::{Error, Exchange, Proof};
 pub use files::{Fetched, Get, Put, Stored};
 pub use listing::Listing;
 pub use options::{Options, Tap};
-pub use session::{Features, Login, Session};
+pub use session::{Features, Login, Session, Wanted};
 pub use transfer::{Progress, Transfer, Watch, quiet};
 pub use url::{Address, AddressError, UrlType};

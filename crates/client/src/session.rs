@@ -39,6 +39,17 @@ impl Login {
     }
 }
 
+/// What the server wants next for a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing: the user is in.
+    Nothing,
+    /// A password.
+    Password,
+    /// An account.
+    Account,
+}
+
 /// What FEAT says that the server can do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Features(Vec<String>);
@@ -114,22 +125,60 @@ impl Session {
     /// # Errors
     /// `Login` when it is refused, and those of the control connection.
     pub async fn login(&mut self, login: &Login) -> Result<(), Error> {
+        let mut wanted = self.user(&login.user).await?;
+        if wanted == Wanted::Password {
+            wanted = self.password(&login.password).await?;
+        }
+        if let (Wanted::Account, Some(account)) = (wanted, &login.account) {
+            wanted = self.account(account).await?;
+        }
+        match wanted {
+            Wanted::Nothing => Ok(()),
+            Wanted::Password | Wanted::Account => Err(self.login_refused()),
+        }
+    }
+
+    /// Says who logs in: the first step of [`login`](Self::login), for whoever asks a person for the next
+    /// one only if the server wants it.
+    ///
+    /// # Errors
+    /// `Login` when it is refused, and those of the control connection.
+    pub async fn user(&mut self, user: &Text) -> Result<Wanted, Error> {
         self.features = None;
         self.kind = Type::default();
         self.folder.clear();
-        self.user = login.user.clone();
-        let mut reply = self.control.command(&Command::User(login.user.clone())).await?;
-        if reply.code.value() == 331 {
-            reply = self.control.command(&Command::Pass(login.password.clone())).await?;
+        self.user = user.clone();
+        self.step(&Command::User(user.clone())).await
+    }
+
+    /// Proves it with a password.
+    ///
+    /// # Errors
+    /// `Login` when it is refused, and those of the control connection.
+    pub async fn password(&mut self, password: &Secret) -> Result<Wanted, Error> {
+        self.step(&Command::Pass(password.clone())).await
+    }
+
+    /// Names the account to charge.
+    ///
+    /// # Errors
+    /// `Login` when it is refused, and those of the control connection.
+    pub async fn account(&mut self, account: &Secret) -> Result<Wanted, Error> {
+        self.step(&Command::Other(Verb::Acct, account.reveal().into())).await
+    }
+
+    async fn step(&mut self, command: &Command) -> Result<Wanted, Error> {
+        let reply = self.control.command(command).await?;
+        match reply.code.value() {
+            331 => Ok(Wanted::Password),
+            332 => Ok(Wanted::Account),
+            _ if reply.code.class() == Class::Completion => Ok(Wanted::Nothing),
+            _ => Err(self.login_refused()),
         }
-        if let (332, Some(account)) = (reply.code.value(), &login.account) {
-            let account = Command::Other(Verb::Acct, account.reveal().into());
-            reply = self.control.command(&account).await?;
-        }
-        match reply.code.class() {
-            Class::Completion => Ok(()),
-            _ => Err(Error::Login { user: login.user.clone(), last: self.control.last_boxed() }),
-        }
+    }
+
+    fn login_refused(&self) -> Error {
+        Error::Login { user: self.user.clone(), last: self.control.last_boxed() }
     }
 
     /// Says QUIT, awaits the answer and closes.
@@ -326,7 +375,7 @@ impl Session {
     }
 
     /// Who is logged in.
-    pub(crate) fn user(&self) -> &Text {
+    pub(crate) fn who(&self) -> &Text {
         &self.user
     }
 

@@ -90,14 +90,14 @@ impl Session {
     ) -> Result<Transfer, Error> {
         let (mut data, mut replies) = self.begin(order).await?;
         let mut moved = 0;
-        let work = Pump {
+        let mut pump = Pump {
             codec: Codec::receiving(order.kind),
             network: Network::Source,
             patience: self.control.patience(),
             offset: order.offset,
             watch,
-        }
-        .run(&mut data.stream, to, &mut moved);
+        };
+        let work = pump.run(&mut data.stream, to, &mut moved);
         // A control connection that is merely lost does not end the data: bytes that still come need
         // not be fetched again.
         let late = |replies: &Replies| {
@@ -113,6 +113,12 @@ impl Session {
         }
         // The server waits for our FIN before it calls the transfer done.
         drop(data);
+        // Of a broken transfer too, what came is kept.
+        let finished = pump.finish(to).await;
+        let ended = match (ended, finished) {
+            (Some(Ok(())), Err(error)) => Some(Err(Fault::Here(error))),
+            (ended, _) => ended,
+        };
         self.conclude(order, ended, moved, replies).await
     }
 
@@ -126,14 +132,14 @@ impl Session {
         let (mut data, mut replies) = self.begin(order).await?;
         self.await_go_ahead(&mut replies).await?;
         let mut moved = 0;
-        let work = Pump {
+        let mut pump = Pump {
             codec: Codec::sending(order.kind),
             network: Network::Sink,
             patience: self.control.patience(),
             offset: order.offset,
             watch,
-        }
-        .run(from, &mut data.stream, &mut moved);
+        };
+        let work = pump.run(from, &mut data.stream, &mut moved);
         let late = |replies: &Replies| replies.refused().then_some(Duration::ZERO);
         let ended = alongside(&mut self.control, &mut replies, late, work).await;
         data.sent = moved;
@@ -396,6 +402,8 @@ async fn alongside<T>(
     loop {
         let stop = sleep_until(end.unwrap_or_else(Instant::now));
         tokio::select! {
+            // In the order in which things usually happen, so that the tap hears them so.
+            biased;
             done = &mut work => return Some(done),
             answer = control.answer(), if replies.open() => {
                 replies.note(answer);

@@ -159,6 +159,15 @@ impl Peer {
         assert_eq!(rest.escape_ascii().to_string(), "", "nothing more was expected");
     }
 
+    /// Awaits the end of the connection, with or without a QUIT before it.
+    pub fn expect_end_or_quit(&mut self) {
+        let mut rest = Vec::new();
+        if self.reader.fill_buf().is_ok_and(|next| !next.is_empty()) {
+            self.answer("QUIT", "221 bye");
+        }
+        self.reader.read_to_end(&mut rest).expect("the client closes in order");
+    }
+
     /// Greets, and lets an anonymous user in.
     pub fn login(&mut self) {
         self.say("220 ready");

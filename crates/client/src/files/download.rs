@@ -173,7 +173,7 @@ impl Session {
         let mut note = String::from("wharf part 1\n");
         let host = self.control.host();
         let port = self.control.server().port();
-        let user = self.user();
+        let user = self.who();
         // Display escapes line ends, so no name can forge a line.
         let written = write!(
             note,

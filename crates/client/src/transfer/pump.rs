@@ -60,13 +60,6 @@ impl Codec {
         }
         space
     }
-
-    fn finish(&mut self, space: &mut Vec<u8>) {
-        space.clear();
-        if let Self::Decode(decoder) = self {
-            decoder.finish(space);
-        }
-    }
 }
 
 /// Moves the bytes of one transfer.
@@ -82,7 +75,7 @@ impl Pump<'_, '_> {
     /// Moves bytes until the source ends; `moved` counts those on the data connection. Only the data
     /// connection has to hurry: a file system or a pager may take its time.
     pub(super) async fn run<R, W>(
-        mut self,
+        &mut self,
         from: &mut R,
         to: &mut W,
         moved: &mut u64,
@@ -101,7 +94,7 @@ impl Pump<'_, '_> {
                 }
             };
             if count == 0 {
-                break;
+                return Ok(());
             }
             if self.network == Network::Source {
                 *moved += count as u64;
@@ -110,12 +103,16 @@ impl Pump<'_, '_> {
             write(self.network, self.patience, to, bytes, moved).await?;
             (self.watch)(Progress::At(self.offset + *moved));
         }
-        self.codec.finish(&mut space);
-        write(self.network, self.patience, to, &space, moved).await?;
-        match self.network {
-            Network::Source => to.flush().await.map_err(|e| Fault::Here(Error::Sink(e))),
-            Network::Sink => Ok(()),
+    }
+
+    /// Writes what is still held back of a text that was received, and has it all written out.
+    pub(super) async fn finish<W: AsyncWrite + Unpin>(self, to: &mut W) -> Result<(), Error> {
+        let mut rest = Vec::new();
+        if let Codec::Decode(mut decoder) = self.codec {
+            decoder.finish(&mut rest);
         }
+        to.write_all(&rest).await.map_err(Error::Sink)?;
+        to.flush().await.map_err(Error::Sink)
     }
 }
 
