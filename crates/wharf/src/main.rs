@@ -1,2 +1,22 @@
-//! The `wharf` binary.
-fn main() {}
+//! The `wharf` binary: reads the command line and hands over to the command.
+//!
+//! What can be asked for is in `args.rs`, what is done about it in `commands/`, how it ends in `exit.rs`.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod exit;
+mod interrupt;
+mod progress;
+mod shell;
+mod terminal;
+mod trace;
+mod visit;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::run(args::Arguments::parse()).into()
+}

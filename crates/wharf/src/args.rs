@@ -1,0 +1,250 @@
+//! The command line: each option is defined here, once.
+//!
+//! Names and meanings are a contract, because scripts use them. What an option does is in the command
+//! that takes it; nothing is defined here that does nothing.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use wharf_client::{Address, AddressError};
+
+/// FTP done completely: server, client and session ladder.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login, 5 not found, 6 refused by the
+server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a folder
+    Serve(ServeArgs),
+    /// List a folder, or one file
+    Ls(LsArgs),
+    /// Write a file to standard output
+    Cat(CatArgs),
+    /// Fetch a file; goes on with what a broken transfer left
+    Get(GetArgs),
+    /// Store a file
+    Put(PutArgs),
+    /// Talk to a server line by line
+    Shell(ShellArgs),
+}
+
+/// `wharf serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The folder to serve
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Listen here; may be given several times, port 0 picks one [default: [::]:2121]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Let everybody who gets in write, anonymous users too
+    #[arg(long)]
+    pub(crate) writable: bool,
+    /// Let this user in; for trying things, because others on this machine can see the password
+    #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = name_and_password)]
+    pub(crate) users: Vec<(String, String)>,
+    /// Let nobody in who has no account
+    #[arg(long)]
+    pub(crate) no_anonymous: bool,
+    /// Use these ports for passive data connections
+    #[arg(long, value_name = "A-B", value_parser = port_range)]
+    pub(crate) passive_ports: Option<RangeInclusive<u16>>,
+    /// Tell clients to connect to this address for data, as a NAT before us demands
+    #[arg(long, value_name = "IP")]
+    pub(crate) public_address: Option<IpAddr>,
+    /// How the log on standard error is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Log nothing but trouble
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Answer finished transfers with 250 in place of 226, as some hosts do
+    #[arg(long)]
+    pub(crate) complete_with_250: bool,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line an event, for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// What every client command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
+    /// Let the server open the data connections
+    #[arg(long, conflicts_with = "passive")]
+    pub(crate) active: bool,
+    /// Open the data connections from here; the default
+    #[arg(long)]
+    pub(crate) passive: bool,
+    /// Use nothing beyond the minimum of RFC 959, and probe for nothing
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Wait this long for a reply, a connection or the next byte of data
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(crate) timeout: NonZeroU64,
+    /// Draw the session as a ladder afterwards, on standard error or into FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Say nothing but what went wrong
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// How the bytes of files are represented.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct TypeArgs {
+    /// Move text: line ends become those of the other side
+    #[arg(long, conflicts_with = "binary")]
+    pub(crate) ascii: bool,
+    /// Move bytes as they are; the default, but for --plain
+    #[arg(long)]
+    pub(crate) binary: bool,
+}
+
+/// `wharf ls`.
+#[derive(Args, Debug)]
+pub(crate) struct LsArgs {
+    /// ftp://[user[:password]@]host[:port]/path
+    pub(crate) url: Url,
+    /// Names only, one a line
+    #[arg(short = '1', long)]
+    pub(crate) names: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// `wharf cat`.
+#[derive(Args, Debug)]
+pub(crate) struct CatArgs {
+    /// ftp://[user[:password]@]host[:port]/path[;type=a|i]
+    pub(crate) url: Url,
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// `wharf get`.
+#[derive(Args, Debug)]
+pub(crate) struct GetArgs {
+    /// ftp://[user[:password]@]host[:port]/path[;type=a|i]
+    pub(crate) url: Url,
+    /// The file to write, or the folder to put it in [default: the name in the URL]
+    pub(crate) local: Option<PathBuf>,
+    /// Begin anew, whatever an earlier try left
+    #[arg(long)]
+    pub(crate) restart: bool,
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// `wharf put`.
+#[derive(Args, Debug)]
+pub(crate) struct PutArgs {
+    /// The file to send
+    pub(crate) local: PathBuf,
+    /// ftp://[user[:password]@]host[:port]/path[;type=a|i]; with a slash at the end, the folder to put
+    /// it in
+    pub(crate) url: Url,
+    /// Go on where the server's copy ends; it must be the beginning of this file
+    #[arg(long)]
+    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// `wharf shell`.
+#[derive(Args, Debug)]
+pub(crate) struct ShellArgs {
+    /// Where to connect at once: ftp://[user[:password]@]host[:port]/[folder]
+    pub(crate) url: Option<Url>,
+    /// Stop at the first command that fails, when commands come from a pipe or a file
+    #[arg(short = 'e', long)]
+    pub(crate) exit_on_error: bool,
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// A URL on the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Url(pub(crate) Address);
+
+impl std::str::FromStr for Url {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        text.parse().map(Self)
+    }
+}
+
+fn name_and_password(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, password)) if !name.is_empty() => Ok((name.to_owned(), password.to_owned())),
+        _ => Err("a name, a colon and a password are wanted".to_owned()),
+    }
+}
+
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let wanted = || "two ports are wanted, the lower one first: 50000-50100".to_owned();
+    let (first, last) = text.split_once('-').ok_or_else(wanted)?;
+    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wanted);
+    let (first, last) = (port(first)?, port(last)?);
+    if first <= last { Ok(first..=last) } else { Err(wanted()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_contradict_each_other_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn trace_takes_its_file_only_behind_an_equals_sign() {
+        let parse = |words: &[&str]| match Arguments::try_parse_from(words).map(|a| a.command) {
+            Ok(Command::Cat(cat)) => cat.connection.trace,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(parse(&["wharf", "cat", "ftp://h/x"]), None);
+        assert_eq!(parse(&["wharf", "cat", "--trace", "ftp://h/x"]), Some("-".into()));
+        assert_eq!(parse(&["wharf", "cat", "--trace=t", "ftp://h/x"]), Some("t".into()));
+    }
+
+    #[test]
+    fn ranges_of_ports_and_users_are_parsed_or_refused() {
+        assert_eq!(port_range("1-65535"), Ok(1..=65535));
+        for text in ["", "5", "5-", "-5", "0-5", "6-5", "1-65536", "a-b"] {
+            assert!(port_range(text).is_err(), "{text}");
+        }
+        let pair = |name: &str, password: &str| Ok((name.to_owned(), password.to_owned()));
+        assert_eq!(name_and_password("ann:a:b"), pair("ann", "a:b"));
+        assert!(name_and_password(":x").is_err() && name_and_password("x").is_err());
+    }
+}

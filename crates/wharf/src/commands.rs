@@ -1,0 +1,71 @@
+//! The commands, a file each, and how their end is told.
+//!
+//! A command gives its exit code or an error; it prints its data itself, and its errors are printed here.
+
+pub(crate) mod cat;
+pub(crate) mod get;
+mod ls;
+pub(crate) mod put;
+mod serve;
+mod shell;
+
+use std::future::Future;
+
+use anyhow::Context;
+use tokio::runtime::{Builder, Runtime};
+use wharf_client::{AddressError, Error};
+
+pub(crate) use ls::print;
+
+use crate::args::{Arguments, Command};
+use crate::exit::Exit;
+use crate::terminal;
+
+/// Does what the command line asks for.
+pub(crate) fn run(arguments: Arguments) -> Exit {
+    let result = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Ls(arguments) => alone(ls::run(&arguments)),
+        Command::Cat(arguments) => alone(cat::run(&arguments)),
+        Command::Get(arguments) => alone(get::run(&arguments)),
+        Command::Put(arguments) => alone(put::run(&arguments)),
+        Command::Shell(arguments) => shell::run(arguments),
+    };
+    result.unwrap_or_else(|error| report(&error))
+}
+
+/// Runs a command of the client, for which one thread is enough.
+fn alone(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let runtime = client_runtime()?;
+    let result = runtime.block_on(command);
+    // A write to a pipe that nobody reads must not keep the program from ending.
+    runtime.shutdown_background();
+    result
+}
+
+pub(crate) fn client_runtime() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build().context("cannot begin")
+}
+
+/// Says what went wrong, why, and what could help; gives the exit code for it.
+pub(crate) fn report(error: &anyhow::Error) -> Exit {
+    let exit = Exit::of(error);
+    if exit == Exit::Done {
+        return exit;
+    }
+    let mut message = String::from("wharf");
+    for cause in error.chain() {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        // The library's errors tell their causes themselves.
+        if cause.is::<Error>() || cause.is::<AddressError>() {
+            break;
+        }
+    }
+    terminal::say(message);
+    let advice = error.chain().find_map(|cause| cause.downcast_ref::<Error>()?.advice());
+    if let Some(advice) = advice {
+        terminal::say(format_args!("  {advice}"));
+    }
+    exit
+}

@@ -1,0 +1,34 @@
+//! `wharf cat`: a file's bytes on standard output.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use anyhow::Context;
+use wharf_client::quiet;
+
+use crate::args::CatArgs;
+use crate::exit::Exit;
+use crate::visit::{file, is_text, visit};
+
+pub(crate) async fn run(arguments: &CatArgs) -> anyhow::Result<Exit> {
+    let address = &arguments.url.0;
+    let text = is_text(arguments.types, arguments.connection.plain, address.kind)?;
+    let remote = file(address)?;
+    let mut out = stdout().context("standard output")?;
+    visit(address, &arguments.connection, async |session| {
+        if text {
+            session.fetch_text(remote, &mut out, &mut quiet()).await
+        } else {
+            session.fetch(remote, 0, &mut out, &mut quiet()).await
+        }
+    })
+    .await?;
+    Ok(Exit::Done)
+}
+
+/// Standard output without the line buffer that std puts before it.
+pub(crate) fn stdout() -> io::Result<tokio::fs::File> {
+    let out = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok(tokio::fs::File::from_std(File::from(out)))
+}

@@ -1,0 +1,117 @@
+//! `wharf ls`: a folder's entries, one a line, in columns that do not depend on the server.
+//!
+//! Names are printed so that a terminal obeys none of them, also into pipes: a name with a line end in it
+//! must not look like two names.
+
+use std::io::{self, Write};
+
+use wharf_client::{Address, Error, Listing, Session, UrlType};
+use wharf_proto::listing::{Entry, Kind, Precision};
+use wharf_proto::time::Timestamp;
+use wharf_proto::write_safe;
+
+use crate::args::LsArgs;
+use crate::exit::Exit;
+use crate::visit::visit;
+
+pub(crate) async fn run(arguments: &LsArgs) -> anyhow::Result<Exit> {
+    let address = &arguments.url.0;
+    let listing = visit(address, &arguments.connection, async |session| {
+        list(session, address, arguments.connection.plain).await
+    })
+    .await?;
+    print(&listing, arguments.names || address.kind == Some(UrlType::Directory))?;
+    Ok(Exit::Done)
+}
+
+/// Lists what the address names. LIST with an argument is read differently by different servers (as
+/// flags, as a pattern), so a folder is entered where MLSD cannot be used.
+async fn list(session: &mut Session, address: &Address, plain: bool) -> Result<Listing, Error> {
+    let path = Some(&address.path).filter(|path| !path.is_empty());
+    let Some(path) = path else { return session.list(None).await };
+    if !plain && session.features().await?.has("MLST") {
+        return session.list(Some(path)).await;
+    }
+    match session.cwd(path).await {
+        Ok(_) => session.list(None).await,
+        Err(Error::Refused { .. }) => session.list(Some(path)).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Prints a listing on standard output, sorted by name.
+pub(crate) fn print(listing: &Listing, names: bool) -> io::Result<()> {
+    let mut entries: Vec<&Entry> = listing.entries.iter().collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let width = entries.iter().map(|entry| size(entry).len()).max().unwrap_or(0);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for entry in entries {
+        let line = if names { escaped(&entry.name) } else { row(entry, width) };
+        writeln!(out, "{line}")?;
+    }
+    for unread in &listing.unread {
+        writeln!(out, "{unread}")?;
+    }
+    out.flush()
+}
+
+/// `d rwxr-xr-x 1234 2024-05-01 12:30 name`.
+fn row(entry: &Entry, width: usize) -> String {
+    let (kind, suffix) = match &entry.kind {
+        Kind::File => ('-', String::new()),
+        Kind::Folder => ('d', "/".to_owned()),
+        Kind::Link { target: Some(target) } => ('l', format!(" -> {}", escaped(target))),
+        Kind::Link { target: None } => ('l', "@".to_owned()),
+        Kind::Other => ('?', String::new()),
+    };
+    let time = time(entry);
+    format!("{kind} {:>width$}  {time}  {}{suffix}", size(entry), escaped(&entry.name))
+}
+
+fn size(entry: &Entry) -> String {
+    match (&entry.kind, entry.size) {
+        (Kind::Folder, _) | (_, None) => "-".to_owned(),
+        (_, Some(size)) => size.to_string(),
+    }
+}
+
+/// The time of modification, as exact as it is known.
+fn time(entry: &Entry) -> String {
+    let Some(civil) = entry.modified.map(Timestamp::civil) else {
+        return format!("{:16}", "-");
+    };
+    let date = format!("{:04}-{:02}-{:02}", civil.year, civil.month, civil.day);
+    match entry.precision {
+        Precision::Day => format!("{date:16}"),
+        Precision::Minute | Precision::Second => {
+            format!("{date} {:02}:{:02}", civil.hour, civil.minute)
+        }
+    }
+}
+
+fn escaped(name: &[u8]) -> String {
+    let mut out = String::with_capacity(name.len());
+    // Writing to a string does not fail.
+    let _ = write_safe(&mut out, name);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_columns_of_their_own_and_show_controls_in_names() {
+        let listing = Listing::read(
+            b"type=dir;modify=20240501123000; sub\r\n\
+              type=file;size=12345;modify=20240501123000; a b\x1b[2J\r\n\
+              type=OS.unix=slink:/etc;modify=20240501123000; link\r\n\
+              -rw-r--r-- 1 u g 7 Jan  2  2020 old\r\n",
+        );
+        let rows: Vec<String> = listing.entries.iter().map(|entry| row(entry, 5)).collect();
+        assert_eq!(rows[0], "d     -  2024-05-01 12:30  sub/");
+        assert_eq!(rows[1], "- 12345  2024-05-01 12:30  a b\\x1b[2J");
+        assert!(rows[2].starts_with("l     -  2024-05-01 12:30  link"), "{}", rows[2]);
+        assert_eq!(rows[3], "-     7  2020-01-02        old");
+    }
+}

@@ -1,0 +1,165 @@
+//! Exit codes: one for each kind of end, so that a script can tell them apart.
+//!
+//! They are part of the contract of the command line and stand in its help. The messages are written by
+//! `commands.rs`.
+
+use std::io;
+use std::process::ExitCode;
+
+use wharf_client::{AddressError, Error, Proof};
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything that was asked for is done.
+    Done = 0,
+    /// Some of it failed, or all of it in a way that has no code of its own.
+    Failed = 1,
+    /// What was asked for makes no sense.
+    Usage = 2,
+    /// The network, or the server, is not there.
+    Network = 3,
+    /// The login was refused.
+    Login = 4,
+    /// The file or folder is not there.
+    NotFound = 5,
+    /// The server does not want to.
+    Refused = 6,
+    /// The bytes moved and are not proven to be all.
+    Unverified = 7,
+    /// A file here cannot be read or written.
+    Local = 8,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What was asked for makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// Ctrl-C.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
+impl Exit {
+    /// The exit code of an error.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        error.chain().find_map(Self::of_cause).unwrap_or(Self::Failed)
+    }
+
+    fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if let Some(error) = cause.downcast_ref::<Error>() {
+            Some(Self::of_client(error))
+        } else if cause.is::<Usage>() || cause.is::<AddressError>() {
+            Some(Self::Usage)
+        } else if cause.is::<Interrupted>() {
+            Some(Self::Interrupted)
+        } else {
+            cause.downcast_ref::<io::Error>().map(Self::of_local)
+        }
+    }
+
+    /// The exit code of a client's error.
+    fn of_client(error: &Error) -> Self {
+        match error {
+            Error::Login { .. } => Self::Login,
+            Error::Refused { .. } if error.is_not_found() => Self::NotFound,
+            Error::Refused { .. } | Error::Unwelcome { .. } => match error.code() {
+                Some(425 | 426 | 421) => Self::Network,
+                Some(530 | 332) => Self::Login,
+                _ => Self::Refused,
+            },
+            Error::Unproven { source: Some(source), missing: Proof::FinalReply, .. } => {
+                Self::of_client(source)
+            }
+            Error::Unproven { .. } => Self::Unverified,
+            Error::Sink(error) | Error::Source(error) | Error::Local { source: error, .. } => {
+                Self::of_local(error)
+            }
+            Error::Unsendable(_) => Self::Usage,
+            Error::ListingTooLong { .. } => Self::Failed,
+            // What is left is the network's, and so is what later versions may add.
+            _ => Self::Network,
+        }
+    }
+
+    /// A reader that has heard enough, such as `head`, is no trouble at all.
+    fn of_local(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Done,
+            _ => Self::Local,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+    use std::time::Duration;
+    use wharf_client::Exchange;
+    use wharf_proto::reply::Code;
+    use wharf_proto::{Reply, Verb};
+
+    fn said(verb: Verb, code: u16, text: &str) -> Box<Exchange> {
+        let reply = Some(Reply::line(Code::new(code).unwrap(), text));
+        Box::new(Exchange { verb: Some(verb), command: verb.name().into(), reply })
+    }
+
+    fn code(error: Error) -> Exit {
+        Exit::of(&anyhow::Error::from(error).context("in the midst of something"))
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_their_codes_and_words() {
+        for (verb, refusal, text, exit) in [
+            (Verb::Retr, 550, "no such file", Exit::NotFound),
+            (Verb::Retr, 550, "Permission denied.", Exit::Refused),
+            (Verb::Stor, 550, "no such file", Exit::Refused),
+            (Verb::Stor, 553, "name", Exit::Refused),
+            (Verb::Retr, 425, "no data connection", Exit::Network),
+            (Verb::Retr, 426, "broken", Exit::Network),
+            (Verb::List, 530, "log in", Exit::Login),
+            (Verb::Stor, 552, "full", Exit::Refused),
+        ] {
+            let error = Error::Refused { last: said(verb, refusal, text) };
+            assert_eq!(code(error), exit, "{refusal} {text}");
+        }
+        let login = Error::Login { user: "ann".into(), last: said(Verb::Pass, 530, "no") };
+        assert_eq!(code(login), Exit::Login);
+    }
+
+    #[test]
+    fn a_missing_proof_is_a_failed_verification_unless_the_network_is_to_blame() {
+        let unproven = |missing, source: Option<Error>| Error::Unproven {
+            missing,
+            moved: 1,
+            last: Box::default(),
+            source: source.map(Box::new),
+        };
+        assert_eq!(code(unproven(Proof::DataEnd, None)), Exit::Unverified);
+        assert_eq!(code(unproven(Proof::FinalReply, None)), Exit::Unverified);
+        let silent = Error::NoReply { last: Box::default(), waited: Duration::ZERO };
+        assert_eq!(code(unproven(Proof::FinalReply, Some(silent))), Exit::Network);
+    }
+
+    #[test]
+    fn trouble_of_this_side_has_its_own_codes_and_a_closed_pipe_is_none() {
+        let io = |kind: io::ErrorKind| io::Error::from(kind);
+        assert_eq!(code(Error::Sink(io(io::ErrorKind::BrokenPipe))), Exit::Done);
+        assert_eq!(code(Error::Sink(io(io::ErrorKind::StorageFull))), Exit::Local);
+        assert_eq!(Exit::of(&Interrupted.into()), Exit::Interrupted);
+        assert_eq!(Exit::of(&Usage("what?".to_owned()).into()), Exit::Usage);
+        assert_eq!(Exit::of(&anyhow::anyhow!("something")), Exit::Failed);
+        let file: Result<(), _> = Err(io(io::ErrorKind::NotFound));
+        assert_eq!(Exit::of(&file.context("reading").unwrap_err()), Exit::Local);
+    }
+}

@@ -1,0 +1,34 @@
+//! Ctrl-C: what is under way is broken off in order, and a second one ends at once.
+//!
+//! Who waits for what is decided where [`unless_interrupted`] is called; no state is kept here.
+
+use std::future::Future;
+
+use wharf_client::{Error, Session};
+
+use crate::exit::Interrupted;
+
+/// Does `work` until it is done or Ctrl-C comes; `None` in the latter case.
+pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        // Where no signal can be waited for, none is: Ctrl-C then ends the program as usual.
+        Ok(()) = tokio::signal::ctrl_c() => None,
+    }
+}
+
+/// Does something with a session. After Ctrl-C the transfer is broken off with ABOR, so that the server
+/// knows and the session can go on.
+pub(crate) async fn with_session<T>(
+    session: &mut Session,
+    work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+) -> anyhow::Result<T> {
+    match unless_interrupted(work(session)).await {
+        Some(result) => Ok(result?),
+        None => {
+            // If the server does not go along, closing the connection tells it as well.
+            let _ = unless_interrupted(session.abort()).await;
+            Err(Interrupted.into())
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! How far a transfer is: a bar where standard error is a terminal, now and then a line where it is not.
+//!
+//! A [`Screen`] is shared by all that talk to people, so that no line is written through a bar. What is
+//! told is the library's `Progress`; nothing is measured here but time.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use wharf_client::Progress;
+
+use crate::terminal;
+
+/// How often a log hears of a transfer.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+const WITH_TOTAL: &str =
+    "{wide_msg} {bytes}/{total_bytes} {bar:20} {percent}% {bytes_per_sec} {eta}";
+const WITHOUT_TOTAL: &str = "{wide_msg} {bytes} {bytes_per_sec} {elapsed}";
+
+/// Where people read.
+#[derive(Clone, Debug)]
+pub(crate) struct Screen {
+    quiet: bool,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+impl Screen {
+    /// A screen; `quiet` ones show nothing but what must be said.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet, bar: Arc::default() }
+    }
+
+    /// Says something unless quiet is wanted.
+    pub(crate) fn note(&self, line: impl Display) {
+        if self.quiet {
+            return;
+        }
+        match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) => bar.suspend(|| terminal::say(line)),
+            None => terminal::say(line),
+        }
+    }
+
+    /// A meter for a transfer of this name.
+    pub(crate) fn meter(&self, name: impl Display) -> Meter {
+        let now = Instant::now();
+        let (screen, name) = (self.clone(), name.to_string());
+        Meter { screen, name, begun: now, told: now, total: None }
+    }
+
+    fn set_bar(&self, bar: Option<ProgressBar>) {
+        let mut place = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = std::mem::replace(&mut *place, bar) {
+            old.finish_and_clear();
+        }
+    }
+}
+
+/// Shows how far a transfer is, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    screen: Screen,
+    name: String,
+    begun: Instant,
+    told: Instant,
+    total: Option<u64>,
+}
+
+impl Meter {
+    /// Takes in what the transfer tells.
+    pub(crate) fn hear(&mut self, progress: Progress) {
+        let name = &self.name;
+        match progress {
+            Progress::StartsOver => self.screen.note(format_args!(
+                "{name}: what an earlier try left is not known to be of the same file; starting over"
+            )),
+            Progress::Begins { at, total } => {
+                if at > 0 {
+                    let at = HumanCount(at);
+                    self.screen.note(format_args!("{name}: going on after {at} bytes"));
+                }
+                self.begin(at, total);
+            }
+            Progress::At(at) => self.show(at),
+            _ => {}
+        }
+    }
+
+    /// Says that it is done, how fast, and what is known of its size.
+    pub(crate) fn done(self, moved: u64, verdict: &str) {
+        self.screen.set_bar(None);
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let rate = rate(moved, seconds);
+        let (name, moved) = (&self.name, HumanCount(moved));
+        self.screen.note(format_args!("{name}: {moved} bytes in {seconds:.1} s{rate}; {verdict}"));
+    }
+
+    fn begin(&mut self, at: u64, total: Option<u64>) {
+        self.total = total;
+        self.begun = Instant::now();
+        self.told = self.begun;
+        if self.screen.quiet || !io::stderr().is_terminal() {
+            return;
+        }
+        let (bar, template) = match total {
+            Some(total) => (ProgressBar::new(total), WITH_TOTAL),
+            None => (ProgressBar::no_length(), WITHOUT_TOTAL),
+        };
+        let style = ProgressStyle::with_template(template);
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(self.name.clone());
+        bar.set_position(at);
+        bar.reset_eta();
+        self.screen.set_bar(Some(bar));
+    }
+
+    fn show(&mut self, at: u64) {
+        if let Some(bar) = &*self.screen.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            return bar.set_position(at);
+        }
+        if self.told.elapsed() < BETWEEN_LINES {
+            return;
+        }
+        self.told = Instant::now();
+        let (name, at) = (&self.name, HumanCount(at));
+        match self.total {
+            Some(total) => {
+                self.screen.note(format_args!("{name}: {at} of {} bytes", HumanCount(total)));
+            }
+            None => self.screen.note(format_args!("{name}: {at} bytes")),
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.screen.set_bar(None);
+    }
+}
+
+/// The speed, once there has been time enough to measure one.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "shown with three digits"
+)]
+fn rate(moved: u64, seconds: f64) -> String {
+    if seconds < 0.01 {
+        return String::new();
+    }
+    format!(" ({}/s)", HumanBytes((moved as f64 / seconds) as u64))
+}

@@ -1,0 +1,210 @@
+//! The interactive client: one line, one command, one session at a time.
+//!
+//! Commands are rows of one table (`shell/table.rs`), which HELP reads as well. From a terminal there are
+//! prompts, questions, line editing and history; from a pipe lines are read and nothing is asked. Replies
+//! of the server are shown as they come, on standard error; listings and files go to standard output.
+
+mod connect;
+mod input;
+mod table;
+mod transfer;
+mod words;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::anyhow;
+use tokio::runtime::Runtime;
+use wharf_client::{Error, Session, Tap, Way};
+use wharf_proto::Text;
+use wharf_proto::tap::{Event, What};
+
+use self::input::{Input, Lines};
+use crate::args::{ConnectionArgs, ShellArgs, Url};
+use crate::commands::{client_runtime, report};
+use crate::exit::{Exit, Usage};
+use crate::interrupt::with_session;
+use crate::progress::Screen;
+use crate::trace::Trace;
+use crate::visit::is_text;
+
+/// Whether the shell goes on after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// The next line, please.
+    On,
+    /// Good-bye.
+    Quit,
+}
+
+/// What a command comes to.
+pub(crate) type Outcome = anyhow::Result<Flow>;
+
+/// The words and the line of a command.
+pub(crate) struct Call<'a> {
+    /// What stands behind the command's name, as words.
+    words: &'a [Text],
+    /// The same as it was typed.
+    rest: &'a str,
+}
+
+/// The interactive client.
+pub(crate) struct Shell {
+    runtime: Runtime,
+    lines: Lines,
+    screen: Screen,
+    connection: ConnectionArgs,
+    way: Way,
+    text: bool,
+    url: Option<Url>,
+    exit_on_error: bool,
+    session: Option<Session>,
+    trace: Option<Trace>,
+    /// Where the session is at the server, as far as that is known.
+    place: Option<Text>,
+    /// Whether replies are not shown, because nobody asked for them.
+    hushed: Arc<AtomicBool>,
+}
+
+impl Shell {
+    pub(crate) fn new(arguments: ShellArgs) -> anyhow::Result<Self> {
+        let connection = arguments.connection;
+        Ok(Self {
+            runtime: client_runtime()?,
+            lines: Lines::open()?,
+            screen: Screen::new(connection.quiet),
+            way: if connection.active { Way::Active } else { Way::Passive },
+            text: is_text(arguments.types, connection.plain, None)?,
+            url: arguments.url,
+            exit_on_error: arguments.exit_on_error,
+            session: None,
+            trace: connection.trace.clone().map(Trace::new),
+            place: None,
+            hushed: Arc::default(),
+            connection,
+        })
+    }
+
+    /// Reads and carries out lines until the end or `quit`.
+    pub(crate) fn run(mut self) -> anyhow::Result<Exit> {
+        let mut exit = Exit::Done;
+        if let Some(url) = self.url.take() {
+            let outcome = connect::open_url(&mut self, &url.0);
+            exit = self.judge(outcome).0;
+        }
+        while exit == Exit::Done || !self.exit_on_error || self.lines.is_terminal() {
+            let line = match self.lines.next(&self.prompt())? {
+                Input::Line(line) => line,
+                Input::Cancelled => continue,
+                Input::End => break,
+            };
+            self.lines.remember(&line);
+            let outcome = self.carry_out(&line);
+            let (end, flow) = self.judge(outcome);
+            if end != Exit::Done {
+                exit = end;
+            }
+            if flow == Flow::Quit {
+                break;
+            }
+        }
+        connect::leave(&mut self);
+        if let Some(trace) = &self.trace {
+            trace.draw()?;
+        }
+        self.runtime.shutdown_background();
+        // A person has seen what failed; a script has only this.
+        Ok(if self.lines.is_terminal() { Exit::Done } else { exit })
+    }
+
+    fn carry_out(&mut self, line: &str) -> Outcome {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(Flow::On);
+        }
+        let words = words::split(line).map_err(|error| Usage(error.to_string()))?;
+        let Some((name, words)) = words.split_first() else { return Ok(Flow::On) };
+        let command = table::named(&name.to_string())
+            .ok_or_else(|| Usage(format!("{name}: no such command; try help")))?;
+        let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+        (command.run)(self, &Call { words, rest })
+    }
+
+    /// Tells an error, and lets go of a session that is of no further use.
+    fn judge(&mut self, outcome: Outcome) -> (Exit, Flow) {
+        match outcome {
+            Ok(flow) => (Exit::Done, flow),
+            Err(error) => {
+                if let Some(
+                    Error::NoReply { .. }
+                    | Error::Closing { .. }
+                    | Error::NotFtp { .. }
+                    | Error::OutOfStep { .. }
+                    | Error::ControlLost { .. },
+                ) = error.downcast_ref::<Error>()
+                {
+                    self.session = None;
+                }
+                if self.session.as_ref().is_some_and(|session| session.control().is_closed()) {
+                    self.session = None;
+                }
+                if self.session.is_none() {
+                    self.place = None;
+                }
+                (report(&error), Flow::On)
+            }
+        }
+    }
+
+    /// Does something with the session, if there is one.
+    fn with<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        let session = self
+            .session
+            .as_mut()
+            .ok_or_else(|| anyhow!(Usage("not connected; try open HOST".to_owned())))?;
+        self.runtime.block_on(with_session(session, work))
+    }
+
+    /// The same without showing the replies: for what the user did not ask for.
+    fn with_hushed<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        self.hushed.store(true, Ordering::Relaxed);
+        let result = self.with(work);
+        self.hushed.store(false, Ordering::Relaxed);
+        result
+    }
+
+    fn prompt(&self) -> String {
+        match (&self.session, &self.place) {
+            (None, _) => "wharf> ".to_owned(),
+            (Some(session), None) => format!("{}> ", session.control().host()),
+            (Some(session), Some(place)) => format!("{}:{place}> ", session.control().host()),
+        }
+    }
+
+    /// The tap of a session of this shell: shows replies, and feeds the trace.
+    fn tap(&self) -> Tap {
+        let screen = self.screen.clone();
+        let hushed = Arc::clone(&self.hushed);
+        let trace = self.trace.as_ref().map(Trace::tap);
+        Arc::new(move |event: Event| {
+            if let What::Reply { code, lines } = &event.what
+                && !hushed.load(Ordering::Relaxed)
+            {
+                let last = lines.len().saturating_sub(1);
+                for (index, line) in lines.iter().enumerate() {
+                    let mark = if index == last { ' ' } else { '-' };
+                    screen.note(format_args!("{code}{mark}{line}"));
+                }
+            }
+            if let Some(trace) = &trace {
+                trace(event);
+            }
+        })
+    }
+}

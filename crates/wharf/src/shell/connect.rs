@@ -1,0 +1,153 @@
+//! Getting in and out: `open`, `user`, `close`.
+//!
+//! At a terminal, name and password are asked for. From a pipe nothing is asked: `open` connects, and
+//! `user` says who it is, with the password behind the name, in the environment or on the next line.
+
+use std::env;
+
+use anyhow::anyhow;
+use wharf_client::{Address, Login, Session, Wanted, Way};
+use wharf_proto::{Secret, Text};
+
+use super::input::Input;
+use super::{Call, Flow, Outcome, Shell};
+use crate::exit::{Interrupted, Usage};
+use crate::interrupt::unless_interrupted;
+use crate::terminal;
+use crate::visit::{PASSWORD_VARIABLE, options};
+
+const ANONYMOUS: &str = "anonymous";
+
+/// `open HOST [PORT]` or `open URL`.
+pub(super) fn open(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let (host, port) = match call.words {
+        [url] if url.to_string().contains("://") => {
+            let address: Address = url.to_string().parse()?;
+            return open_url(shell, &address);
+        }
+        [host] => (host.to_string(), "21".to_owned()),
+        [host, port] => (host.to_string(), port.to_string()),
+        _ => return Err(Usage("open HOST [PORT]".to_owned()).into()),
+    };
+    let port = port.parse().map_err(|_| Usage(format!("{port}: not a port")))?;
+    connect(shell, &host, port)?;
+    if shell.lines.is_terminal() { log_in(shell, None, None) } else { Ok(Flow::On) }
+}
+
+/// Connects as a URL says, logs in, and goes to its folder.
+pub(super) fn open_url(shell: &mut Shell, address: &Address) -> Outcome {
+    connect(shell, &address.host, address.port)?;
+    let password = address.password.as_ref().map(|password| password.reveal().into());
+    log_in(shell, Some(address.user.clone().unwrap_or_else(|| ANONYMOUS.into())), password)?;
+    if !address.path.is_empty() {
+        let path = address.path.clone();
+        shell.with(async |session| session.cwd(&path).await)?;
+        look_around(shell)?;
+    }
+    Ok(Flow::On)
+}
+
+/// `user [NAME [PASSWORD]]`.
+pub(super) fn user(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    match call.words {
+        [] => log_in(shell, None, None),
+        [name] => log_in(shell, Some(name.clone()), None),
+        [name, password] => log_in(shell, Some(name.clone()), Some(password.clone())),
+        _ => Err(Usage("user [NAME [PASSWORD]]".to_owned()).into()),
+    }
+}
+
+/// `close`.
+pub(super) fn close(shell: &mut Shell, _: &Call<'_>) -> Outcome {
+    if shell.session.is_none() {
+        return Err(Usage("not connected".to_owned()).into());
+    }
+    leave(shell);
+    Ok(Flow::On)
+}
+
+/// Says good-bye, if there is anybody to say it to.
+pub(super) fn leave(shell: &mut Shell) {
+    shell.place = None;
+    if let Some(session) = shell.session.take() {
+        // The connection closes whether the server answers or not.
+        let _ = shell.runtime.block_on(unless_interrupted(session.quit()));
+    }
+}
+
+/// Notes where the session is, for the prompt. In plain mode nothing is asked that was not asked for.
+pub(super) fn look_around(shell: &mut Shell) -> Outcome {
+    shell.place = None;
+    if !shell.connection.plain && shell.lines.is_terminal() {
+        shell.place = shell.with_hushed(async |session| session.pwd().await).ok();
+    }
+    Ok(Flow::On)
+}
+
+fn connect(shell: &mut Shell, host: &str, port: u16) -> anyhow::Result<()> {
+    if let Some(session) = &shell.session {
+        let host = session.control().host();
+        return Err(Usage(format!("connected to {host}; close that first")).into());
+    }
+    let options = options(&shell.connection, Some(shell.tap()));
+    let connecting = unless_interrupted(Session::connect(host, port, &options));
+    let mut session = shell.runtime.block_on(connecting).ok_or(Interrupted)??;
+    session.set_way(shell.way);
+    shell.session = Some(session);
+    Ok(())
+}
+
+/// Logs in, and asks for what is not told.
+fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Text>) -> Outcome {
+    let name = match name {
+        Some(name) => name,
+        None if shell.lines.is_terminal() => match shell.lines.next("Name (anonymous): ")? {
+            Input::Line(name) if name.trim().is_empty() => ANONYMOUS.into(),
+            Input::Line(name) => name.trim().into(),
+            Input::Cancelled | Input::End => return Err(Interrupted.into()),
+        },
+        None => return Err(Usage("user NAME [PASSWORD]".to_owned()).into()),
+    };
+    let mut wanted = shell.with(async |session| session.user(&name).await)?;
+    if wanted == Wanted::Password {
+        let password = match password {
+            Some(password) => Secret::new(password.into_bytes()),
+            None if name == ANONYMOUS.into() => Login::anonymous().password,
+            None => password_for(shell)?,
+        };
+        wanted = shell.with(async |session| session.password(&password).await)?;
+    }
+    if wanted != Wanted::Nothing {
+        return Err(anyhow!("the server wants an account besides, which cannot be given here"));
+    }
+    // Asked now, so that it is not asked in the midst of something else.
+    shell.with_hushed(async |session| session.features().await.map(drop))?;
+    look_around(shell)
+}
+
+fn password_for(shell: &mut Shell) -> anyhow::Result<Secret> {
+    if let Some(password) = env::var_os(PASSWORD_VARIABLE) {
+        return Ok(Secret::new(password.into_encoded_bytes()));
+    }
+    if shell.lines.is_terminal() {
+        let password = terminal::ask_password("Password: ")?;
+        return Ok(Secret::new(password.ok_or(Interrupted)?));
+    }
+    match shell.lines.next("")? {
+        Input::Line(password) => Ok(Secret::new(password.into_bytes())),
+        Input::Cancelled | Input::End => Err(anyhow!(Usage("the password is missing".to_owned()))),
+    }
+}
+
+/// `active` and `passive`.
+pub(super) fn set_way(shell: &mut Shell, way: Way) -> Outcome {
+    shell.way = way;
+    if let Some(session) = &mut shell.session {
+        session.set_way(way);
+    }
+    shell.screen.note(match way {
+        Way::Active => "the server opens the data connections",
+        Way::Passive => "the data connections are opened from here",
+    });
+    Ok(Flow::On)
+}

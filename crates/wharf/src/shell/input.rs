@@ -1,0 +1,104 @@
+//! Where the shell's lines come from: a terminal with line editing and history, or a pipe.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use rustyline::error::ReadlineError;
+use rustyline::{Config, DefaultEditor};
+
+use crate::terminal;
+
+/// A line, or why there is none.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A line without its end.
+    Line(String),
+    /// Ctrl-C at the prompt.
+    Cancelled,
+    /// The end.
+    End,
+}
+
+/// A source of lines.
+pub(crate) enum Lines {
+    /// A person.
+    Terminal {
+        /// Edits and remembers.
+        editor: Box<DefaultEditor>,
+        /// Where the history is kept between sessions.
+        history: Option<PathBuf>,
+    },
+    /// A pipe or a file.
+    Pipe,
+}
+
+impl Lines {
+    /// Standard input.
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        if !terminal::is_interactive() {
+            return Ok(Self::Pipe);
+        }
+        let config = Config::builder().auto_add_history(false).build();
+        let mut editor = DefaultEditor::with_config(config).context("cannot use the terminal")?;
+        let history = history_file();
+        if let Some(file) = &history {
+            // There is none the first time.
+            let _ = editor.load_history(file);
+        }
+        Ok(Self::Terminal { editor: Box::new(editor), history })
+    }
+
+    /// Whether a person types.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal { .. })
+    }
+
+    /// The next line. In a pipe there is nobody to prompt.
+    pub(crate) fn next(&mut self, prompt: &str) -> anyhow::Result<Input> {
+        match self {
+            Self::Terminal { editor, .. } => match editor.readline(prompt) {
+                Ok(line) => Ok(Input::Line(line)),
+                Err(ReadlineError::Interrupted) => Ok(Input::Cancelled),
+                Err(ReadlineError::Eof) => Ok(Input::End),
+                Err(error) => Err(error).context("cannot read from the terminal"),
+            },
+            Self::Pipe => {
+                let mut line = Vec::new();
+                let count = io::stdin().lock().read_until(b'\n', &mut line);
+                if count.context("standard input")? == 0 {
+                    return Ok(Input::End);
+                }
+                let line = String::from_utf8(line).context("standard input is not UTF-8")?;
+                Ok(Input::Line(line.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+        }
+    }
+
+    /// Keeps a line for later, unless there may be a password in it.
+    pub(crate) fn remember(&mut self, line: &str) {
+        let Self::Terminal { editor, history } = self else { return };
+        let line = line.trim();
+        let secret = line.starts_with("user ") || (line.contains("://") && line.contains('@'));
+        if line.is_empty() || secret {
+            return;
+        }
+        // A history that cannot be kept is no reason to stop.
+        let _ = editor.add_history_entry(line);
+        if let Some(file) = history {
+            let _ = file.parent().map(fs::create_dir_all);
+            let _ = editor.append_history(file);
+        }
+    }
+}
+
+/// `$XDG_STATE_HOME/wharf/history`, as the XDG base directory specification has it.
+fn history_file() -> Option<PathBuf> {
+    let named = |variable| env::var_os(variable).map(PathBuf::from);
+    let state = named("XDG_STATE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(named("HOME")?.join(".local/state")))?;
+    Some(state.join("wharf/history"))
+}

@@ -1,0 +1,105 @@
+//! A line of the shell, cut into words.
+//!
+//! Words are bytes, as names are. Quotes keep spaces, a backslash takes the next character as it is, and
+//! `\xNN` and `\u{N}` are what they look like: a name can be typed as a listing shows it.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use wharf_proto::Text;
+
+/// Why a line cannot be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WordError {
+    /// A quote that does not end.
+    #[error("a quote is not closed")]
+    OpenQuote,
+    /// A backslash with something unknown behind it.
+    #[error("a backslash with nothing sensible behind it")]
+    BadEscape,
+}
+
+/// Cuts a line.
+pub(crate) fn split(line: &str) -> Result<Vec<Text>, WordError> {
+    let mut words = Vec::new();
+    let mut rest = line.chars().peekable();
+    loop {
+        while rest.next_if(|c| c.is_whitespace()).is_some() {}
+        if rest.peek().is_none() {
+            return Ok(words);
+        }
+        words.push(word(&mut rest)?.into());
+    }
+}
+
+fn word(rest: &mut Peekable<Chars<'_>>) -> Result<Vec<u8>, WordError> {
+    let mut word = Vec::new();
+    let mut quote = None;
+    while let Some(c) = rest.next_if(|c| quote.is_some() || !c.is_whitespace()) {
+        match c {
+            _ if quote == Some(c) => quote = None,
+            '"' | '\'' if quote.is_none() => quote = Some(c),
+            '\\' if quote != Some('\'') => escape(rest, &mut word)?,
+            _ => push(&mut word, c),
+        }
+    }
+    if quote.is_some() { Err(WordError::OpenQuote) } else { Ok(word) }
+}
+
+fn escape(rest: &mut Peekable<Chars<'_>>, word: &mut Vec<u8>) -> Result<(), WordError> {
+    match rest.next() {
+        Some('x') => {
+            let digits: String = rest.by_ref().take(2).collect();
+            let byte = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
+            word.push(byte.ok_or(WordError::BadEscape)?);
+        }
+        Some('u') if rest.next_if_eq(&'{').is_some() => {
+            let digits: String = rest.by_ref().take_while(|c| *c != '}').take(8).collect();
+            let c = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
+            push(word, c.ok_or(WordError::BadEscape)?);
+        }
+        Some(c) if !c.is_alphanumeric() => push(word, c),
+        Some(_) | None => return Err(WordError::BadEscape),
+    }
+    Ok(())
+}
+
+fn push(word: &mut Vec<u8>, c: char) {
+    word.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<Vec<u8>> {
+        let words = split(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        words.into_iter().map(Text::into_bytes).collect()
+    }
+
+    #[test]
+    fn spaces_part_words_and_quotes_and_backslashes_keep_them() {
+        assert_eq!(words("  get a  b\t"), [b"get", &b"a"[..], b"b"]);
+        assert_eq!(words(r#"get "a b" 'c "d"' e\ f"#), [b"get", &b"a b"[..], b"c \"d\"", b"e f"]);
+        assert_eq!(words(r#""" ''"#), [b"", b""]);
+        assert_eq!(words("cd 日本"), [b"cd", "日本".as_bytes()]);
+        assert!(words("   ").is_empty());
+    }
+
+    #[test]
+    fn a_name_can_be_typed_as_a_listing_shows_it() {
+        for name in [&b"a\xff\xfeb"[..], b"a\x1b[2J", "a\u{202e}b".as_bytes(), b"\xe9"] {
+            let shown = Text::from(name).to_string();
+            assert_eq!(words(&shown), [name], "{shown}");
+        }
+        assert_eq!(words(r"'\xff' a\\b"), [&br"\xff"[..], br"a\b"]);
+    }
+
+    #[test]
+    fn open_quotes_and_unknown_escapes_are_refused() {
+        assert_eq!(split("get \"a"), Err(WordError::OpenQuote));
+        for line in [r"a\", r"\q", r"\x", r"\xf", r"\xzz", r"\u", r"\u{}", r"\u{110000}"] {
+            assert_eq!(split(line), Err(WordError::BadEscape), "{line}");
+        }
+    }
+}

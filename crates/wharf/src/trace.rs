@@ -1,0 +1,70 @@
+//! `--trace`: keeps a session's events and draws its ladder when the command is over.
+//!
+//! What rows there are and how they look is `wharf_ladder`'s business.
+
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use wharf_client::Tap;
+use wharf_ladder::{Ladder, Lang, Options};
+use wharf_proto::tap::Event;
+
+use crate::terminal;
+
+/// How wide a ladder in a file is.
+const FILE_WIDTH: usize = 100;
+
+/// Collects events for a ladder.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    events: Arc<Mutex<Vec<Event>>>,
+    to: PathBuf,
+}
+
+impl Trace {
+    /// A trace that will be drawn into the file `to`, `-` being standard error.
+    pub(crate) fn new(to: PathBuf) -> Self {
+        Self { events: Arc::default(), to }
+    }
+
+    /// The tap that feeds it.
+    pub(crate) fn tap(&self) -> Tap {
+        let events = Arc::clone(&self.events);
+        Arc::new(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event))
+    }
+
+    /// Draws what happened.
+    pub(crate) fn draw(&self) -> anyhow::Result<()> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let ladder = Ladder::from_events(events.iter());
+        let to_terminal = self.to == Path::new("-");
+        let text = ladder.render_text(&options(to_terminal));
+        if to_terminal {
+            terminal::say(text.trim_end());
+            return Ok(());
+        }
+        fs::write(&self.to, text).with_context(|| format!("cannot write {}", self.to.display()))
+    }
+}
+
+fn options(to_terminal: bool) -> Options {
+    let width = if to_terminal { terminal::columns() } else { Some(FILE_WIDTH) };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .filter_map(|name| env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .unwrap_or_default();
+    let utf8 = locale.to_ascii_lowercase().replace('-', "").contains("utf8");
+    let plain = Options::default();
+    Options {
+        width: width.unwrap_or(plain.width),
+        ascii: to_terminal && !utf8,
+        colour: to_terminal && io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
+        lang: if locale.starts_with("ja") { Lang::Ja } else { Lang::En },
+        ..plain
+    }
+}

@@ -1,0 +1,103 @@
+//! A visit: connect, log in, do one thing, leave. What every one-shot command has in common.
+//!
+//! Where passwords come from is decided here: the URL, the environment, the terminal, in this order.
+
+use std::env;
+use std::time::Duration;
+
+use wharf_client::{Address, Error, Login, Options, Session, Tap, UrlType, Way};
+
+use wharf_proto::{Secret, Text};
+
+use crate::args::{ConnectionArgs, TypeArgs};
+use crate::exit::{Interrupted, Usage};
+use crate::interrupt::{unless_interrupted, with_session};
+use crate::terminal;
+use crate::trace::Trace;
+
+/// The environment variable that holds the password, where the URL does not.
+pub(crate) const PASSWORD_VARIABLE: &str = "WHARF_PASSWORD";
+
+/// Logs in at the host of `address`, does `work` there and leaves.
+pub(crate) async fn visit<T>(
+    address: &Address,
+    arguments: &ConnectionArgs,
+    work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+) -> anyhow::Result<T> {
+    let login = login(address)?;
+    let trace = arguments.trace.clone().map(Trace::new);
+    let options = options(arguments, trace.as_ref().map(Trace::tap));
+    let result = logged_in(address, &login, &options, work).await;
+    let drawn = trace.map_or(Ok(()), |trace| trace.draw());
+    let done = result?;
+    drawn.map(|()| done)
+}
+
+async fn logged_in<T>(
+    address: &Address,
+    login: &Login,
+    options: &Options,
+    work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+) -> anyhow::Result<T> {
+    let entering = async {
+        let mut session = Session::connect(&address.host, address.port, options).await?;
+        session.login(login).await?;
+        Ok::<_, Error>(session)
+    };
+    let mut session = unless_interrupted(entering).await.ok_or(Interrupted)??;
+    let result = with_session(&mut session, work).await;
+    if result.is_ok() && unless_interrupted(session.quit()).await.is_none() {
+        return Err(Interrupted.into());
+    }
+    // How QUIT went changes nothing: what was done is proven already.
+    result
+}
+
+/// Who logs in.
+fn login(address: &Address) -> anyhow::Result<Login> {
+    let mut address = address.clone();
+    if let (Some(user), None) = (&address.user, &address.password) {
+        let password = match env::var_os(PASSWORD_VARIABLE) {
+            Some(password) => Some(password.into_encoded_bytes()),
+            None if terminal::is_interactive() => {
+                let question = format!("Password of {user} at {}: ", address.host);
+                Some(terminal::ask_password(&question)?.ok_or(Interrupted)?)
+            }
+            None => None,
+        };
+        address.password = password.map(Secret::new);
+    }
+    Ok(address.login())
+}
+
+/// The options of the library.
+pub(crate) fn options(arguments: &ConnectionArgs, tap: Option<Tap>) -> Options {
+    Options {
+        way: if arguments.active { Way::Active } else { Way::Passive },
+        plain: arguments.plain,
+        timeout: Duration::from_secs(arguments.timeout.get()),
+        tap,
+        ..Options::default()
+    }
+}
+
+/// The path of a file, if the address names one.
+pub(crate) fn file(address: &Address) -> Result<&Text, Usage> {
+    let path = &address.path;
+    if path.is_empty() || path.as_bytes().ends_with(b"/") {
+        return Err(Usage(format!("{address}: the URL names no file")));
+    }
+    Ok(path)
+}
+
+/// Whether a file is moved as text: by the options, else by the URL, else as the plain protocol does.
+pub(crate) fn is_text(types: TypeArgs, plain: bool, url: Option<UrlType>) -> Result<bool, Usage> {
+    match url {
+        Some(UrlType::Directory) => Err(Usage(";type=d is for ls".to_owned())),
+        _ if types.ascii => Ok(true),
+        _ if types.binary => Ok(false),
+        Some(UrlType::Ascii) => Ok(true),
+        Some(UrlType::Image) => Ok(false),
+        None => Ok(plain),
+    }
+}

@@ -1,0 +1,263 @@
+//! `wharf cat`, `get` and `put`: where the bytes go, and how each kind of failure ends.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Command;
+
+use wharf_testkit::scripted::{Peer, Scripted};
+
+use crate::story::{Ending, wharf};
+
+const TIME: &str = "20240501123000";
+
+fn size(peer: &mut Peer, size: usize) {
+    peer.answer("TYPE I", "200 ok");
+    peer.answer("SIZE x", &format!("213 {size}"));
+}
+
+fn facts(peer: &mut Peer, bytes: usize) {
+    size(peer, bytes);
+    peer.answer("MDTM x", &format!("213 {TIME}"));
+}
+
+fn serve(peer: &mut Peer, bytes: &[u8], last: &str) {
+    let data = peer.epsv();
+    peer.answer("RETR x", "150 opening");
+    data.give(bytes);
+    peer.say(last);
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn cat_writes_the_bytes_and_nothing_else_to_standard_output() {
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let served = bytes.clone();
+    let server = Scripted::session(move |peer| {
+        peer.login();
+        size(peer, served.len());
+        serve(peer, &served, "226 done");
+        peer.answer("QUIT", "221 bye");
+    });
+    let ending = wharf(&["cat", &server.url("x")]).ends_with(0);
+    assert_eq!(ending.out, bytes);
+}
+
+#[test]
+fn cat_moves_text_where_the_option_or_the_url_wants_it_or_nothing_else_is_said_in_plain_mode() {
+    for (arguments, url) in [
+        (&["cat", "--ascii", "-q"][..], "x"),
+        (&["cat", "-q"], "x;type=a"),
+        (&["cat", "--plain"], "x"),
+    ] {
+        let plain = arguments.contains(&"--plain");
+        let server = Scripted::session(move |peer| {
+            peer.login();
+            let data = if plain { peer.pasv() } else { peer.epsv() };
+            peer.answer("RETR x", "150 opening");
+            data.give(b"one\r\ntwo\r\n");
+            peer.say("226 done");
+            peer.answer("QUIT", "221 bye");
+        });
+        let url = server.url(url);
+        wharf(&[arguments, &[&url]].concat()).ends_with(0).printing("one\ntwo\n");
+    }
+}
+
+#[test]
+fn a_reader_that_has_heard_enough_is_no_error() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        size(peer, 50_000_000);
+        let data = peer.epsv();
+        peer.answer("RETR x", "150 opening");
+        let mut stream = data.open();
+        while stream.write_all(&[b'x'; 100_000]).is_ok() {}
+        peer.answer("ABOR", "426 broken off\n226 done");
+    });
+    let mut child = wharf(&["cat", &server.url("x")]).begin();
+    let mut head = [0; 10];
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut head).unwrap();
+    drop(out);
+    Ending::of(child, 0).not_saying("wharf");
+}
+
+#[test]
+fn each_way_of_failing_has_its_own_exit_code() {
+    for (told, sent, last, code) in [
+        (4, 4, "550 x: no such file", 5),
+        (4, 4, "550 Permission denied.", 6),
+        (4, 4, "451 disk error", 6),
+        (4, 2, "426 broken off", 3),
+        (4, 2, "226 done", 7),
+    ] {
+        let server = Scripted::session(move |peer| {
+            peer.login();
+            size(peer, told);
+            serve(peer, &vec![b'x'; sent], last);
+            peer.expect_end_or_quit();
+        });
+        wharf(&["cat", &server.url("x")]).ends_with(code);
+    }
+}
+
+#[test]
+fn get_writes_the_file_under_its_own_name_under_another_or_into_a_folder() {
+    for (local, written) in [(None, "x"), (Some("other"), "other"), (Some("sub"), "sub/x")] {
+        let server = Scripted::session(|peer| {
+            peer.login();
+            facts(peer, 5);
+            serve(peer, b"bytes", "226 done");
+            peer.answer("QUIT", "221 bye");
+        });
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        let url = server.url("x");
+        let arguments: Vec<&str> = ["get", &url].into_iter().chain(local).collect();
+        wharf(&arguments)
+            .within(folder.path())
+            .ends_with(0)
+            .saying("5 bytes")
+            .saying("size agrees");
+        assert_eq!(fs::read(folder.path().join(written)).unwrap(), b"bytes");
+    }
+}
+
+#[test]
+fn get_into_a_folder_that_is_not_there_is_local_trouble() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        facts(peer, 5);
+        peer.expect_end();
+    });
+    wharf(&["get", &server.url("x"), "/no/such/folder/x"]).ends_with(8).saying("No such file");
+}
+
+#[test]
+fn quiet_means_quiet() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        facts(peer, 5);
+        serve(peer, b"bytes", "226 done");
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let ending = wharf(&["get", "-q", &server.url("x")]).within(folder.path()).ends_with(0);
+    ending.printing("").not_saying("x");
+}
+
+#[test]
+fn ctrl_c_breaks_the_transfer_off_in_order_and_the_next_get_goes_on() {
+    let (half_sent, sent) = std::sync::mpsc::channel();
+    let server = Scripted::sessions(move |host| {
+        let mut peer = host.accept();
+        peer.login();
+        facts(&mut peer, 8);
+        let data = peer.epsv();
+        peer.answer("RETR x", "150 opening");
+        let mut stream = data.open();
+        stream.write_all(b"one ").unwrap();
+        half_sent.send(()).unwrap();
+        peer.answer("ABOR", "426 broken off\n226 done");
+        let mut peer = host.accept();
+        peer.login();
+        facts(&mut peer, 8);
+        let data = peer.epsv();
+        peer.answer("REST 4", "350 from there");
+        peer.answer("RETR x", "150 opening");
+        data.give(b"two ");
+        peer.say("226 done");
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url("x");
+    let child = wharf(&["get", &url]).within(folder.path()).begin();
+    sent.recv().unwrap();
+    let part = folder.path().join(".x.wharf-part");
+    // The bytes are on their way; there is no event outside the program for their arrival.
+    while fs::metadata(&part).map_or(0, |metadata| metadata.len()) < 4 {
+        std::thread::yield_now();
+    }
+    let signalled = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signalled.success());
+    Ending::of(child, 130).saying("interrupted");
+    assert_eq!(names(folder.path()), [".x.wharf-note", ".x.wharf-part"]);
+    wharf(&["get", &url]).within(folder.path()).ends_with(0).saying("going on after 4 bytes");
+    assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"one two ");
+    assert_eq!(names(folder.path()), ["x"]);
+}
+
+#[test]
+fn restart_begins_anew() {
+    let server = Scripted::sessions(|host| {
+        for last in ["426 broken off", "226 done"] {
+            let mut peer = host.accept();
+            peer.login();
+            facts(&mut peer, 5);
+            serve(&mut peer, b"bytes", last);
+            peer.expect_end_or_quit();
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url("x");
+    wharf(&["get", &url]).within(folder.path()).ends_with(3);
+    wharf(&["get", "--restart", &url]).within(folder.path()).ends_with(0);
+    assert_eq!(names(folder.path()), ["x"]);
+}
+
+#[test]
+fn put_stores_under_the_name_in_the_url_or_in_the_folder_with_its_own() {
+    for (path, remote) in [("y", "y"), ("pub/", "pub/x"), ("", "x"), ("%2Fabs/y", "/abs/y")] {
+        let server = Scripted::session(move |peer| {
+            peer.login();
+            peer.answer("TYPE I", "200 ok");
+            let data = peer.epsv();
+            peer.answer(&format!("STOR {remote}"), "150 go on");
+            assert_eq!(data.take(), b"bytes");
+            peer.say("226 done");
+            peer.answer(&format!("SIZE {remote}"), "213 5");
+            peer.answer("QUIT", "221 bye");
+        });
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x"), b"bytes").unwrap();
+        wharf(&["put", "x", &server.url(path)]).within(folder.path()).ends_with(0);
+    }
+}
+
+#[test]
+fn put_tells_a_refusal_a_false_size_and_a_missing_file_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x"), b"bytes").unwrap();
+    let refused = Scripted::session(|peer| {
+        peer.login();
+        peer.answer("TYPE I", "200 ok");
+        let _data = peer.epsv();
+        peer.answer("STOR x", "553 no");
+        peer.expect_end();
+    });
+    wharf(&["put", "x", &refused.url("")]).within(folder.path()).ends_with(6).saying("553 no");
+    let short = Scripted::session(|peer| {
+        peer.login();
+        peer.answer("TYPE I", "200 ok");
+        let data = peer.epsv();
+        peer.answer("STOR x", "150 go on");
+        data.take();
+        peer.say("226 done");
+        peer.answer("SIZE x", "213 4");
+        peer.expect_end();
+    });
+    wharf(&["put", "x", &short.url("")]).within(folder.path()).ends_with(7);
+    let untouched = Scripted::session(|peer| {
+        peer.login();
+        peer.expect_end();
+    });
+    wharf(&["put", "nothing", &untouched.url("")]).within(folder.path()).ends_with(8);
+}

@@ -1,0 +1,8 @@
+//! The client commands of the real binary against servers that play a script.
+
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
+
+mod files;
+mod listings;
+mod shell;
+mod story;

@@ -1,0 +1,183 @@
+//! `wharf shell` from a pipe: the steps of a session line by line, and what becomes of errors.
+
+use std::fs;
+
+use wharf_testkit::scripted::Scripted;
+
+use crate::story::wharf;
+
+#[test]
+fn the_basic_steps_work_line_by_line() {
+    let server = Scripted::session(|peer| {
+        peer.say("220 ready");
+        peer.answer("USER name", "331 password wanted");
+        peer.answer("PASS password", "230 logged in");
+        peer.features(&["SIZE"]);
+        let data = peer.epsv();
+        peer.answer("LIST", "150 opening");
+        data.give(b"-rw-r--r-- 1 u g 7 Jan  2  2020 file\r\n");
+        peer.say("226 done");
+        peer.answer("CWD directory", "250 done");
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("SIZE file", "213 5");
+        peer.answer("MDTM file", "213 20240501123000");
+        let data = peer.epsv();
+        peer.answer("RETR file", "150 opening");
+        data.give(b"bytes");
+        peer.say("226 done");
+        peer.answer("QUIT", "221 bye");
+        peer.expect_end();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let address = server.address();
+    let open = format!("open {} {}", address.ip(), address.port());
+    wharf(&["shell"])
+        .within(folder.path())
+        .typing(&[&open, "user name", "password", "ls", "cd directory", "get file", "quit"])
+        .ends_with(0)
+        .printing("- 7  2020-01-02        file\n")
+        .saying("220 ready\n331 password wanted\n230 logged in\n")
+        .saying("221 bye")
+        .not_saying("PASS")
+        .not_saying("211");
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"bytes");
+}
+
+#[test]
+fn the_reference_session_can_be_typed() {
+    let server = Scripted::session(|peer| {
+        peer.say("220 ready");
+        peer.answer("USER name", "331 password wanted");
+        peer.answer("PASS password", "230 logged in");
+        peer.answer("CWD directory", "250 done");
+        for command in ["LIST", "RETR file"] {
+            let data = peer.port();
+            peer.answer(command, "125 open already");
+            data.give(b"bytes\r\n");
+            peer.say("250 done");
+        }
+        peer.answer("QUIT", "221 bye");
+        peer.expect_end();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("ftp://name:password@{}/directory", server.address());
+    wharf(&["shell", "--plain", "--active", &url])
+        .within(folder.path())
+        .typing(&["dir", "get file"])
+        .ends_with(0)
+        .printing("bytes\n");
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"bytes\n");
+}
+
+#[test]
+fn a_script_goes_on_after_an_error_and_ends_with_the_last_one_or_stops_where_that_is_wanted() {
+    let script = || {
+        Scripted::session(|peer| {
+            peer.login();
+            peer.features(&[]);
+            peer.answer("DELE x", "550 no such file");
+            loop {
+                match peer.hear().as_str() {
+                    "PWD" => peer.say("257 \"/ a \""),
+                    "QUIT" => return peer.say("221 bye"),
+                    other => panic!("{other}"),
+                }
+            }
+        })
+    };
+    let lines = ["delete x", "frobnicate", "pwd"];
+    let server = script();
+    wharf(&["shell", &server.url("")]).typing(&lines).ends_with(2).printing("/ a \n");
+    let server = script();
+    wharf(&["shell", "-e", &server.url("")])
+        .typing(&lines)
+        .ends_with(5)
+        .printing("")
+        .saying("DELE x was refused: 550 no such file");
+}
+
+#[test]
+fn commands_without_a_server_and_malformed_lines_are_usage_errors() {
+    for line in ["ls", "get", "open", "open h notaport", "get \"x", "cd a b", "quote FROB", "user"]
+    {
+        wharf(&["shell"]).typing(&[line]).ends_with(2);
+    }
+    wharf(&["shell"]).typing(&["ls"]).ends_with(2).saying("not connected; try open HOST");
+    wharf(&["shell"]).typing(&["# a remark", "", "   "]).ends_with(0);
+}
+
+#[test]
+fn a_session_that_the_server_ends_leaves_the_shell_disconnected() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.answer("PWD", "421 going down");
+    });
+    wharf(&["shell", &server.url("")])
+        .typing(&["pwd", "pwd"])
+        .ends_with(2)
+        .saying("421 going down")
+        .saying("not connected");
+}
+
+#[test]
+fn small_commands_do_what_they_are_named_after() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.answer("CWD a b", "250 ok");
+        peer.answer("CDUP", "250 ok");
+        peer.answer("RNFR a", "350 to?");
+        peer.answer("RNTO b", "250 ok");
+        peer.answer("MKD m", "257 \"m\"");
+        peer.answer("RMD m", "250 ok");
+        peer.answer("SYST", "215 UNIX");
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("SIZE s", "213 17");
+        peer.answer("TYPE A", "200 ok");
+        let data = peer.port();
+        peer.answer("STOR t", "150 go on");
+        assert_eq!(data.take(), b"one\r\n");
+        peer.say("226 done");
+        peer.answer("QUIT", "221 bye");
+        peer.expect_end();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    fs::write(folder.path().join("sub/t"), "one\n").unwrap();
+    let here = folder.path().canonicalize().unwrap();
+    wharf(&["shell", &server.url("")])
+        .within(&here)
+        .typing(&[
+            "cd 'a b'",
+            "cd ..",
+            "rename a b",
+            "mkdir m",
+            "rmdir m",
+            "quote SYST",
+            "size s",
+            "ascii",
+            "active",
+            "lcd sub",
+            "lpwd",
+            "put t",
+            "close",
+            "quit",
+        ])
+        .ends_with(0)
+        .printing(&format!("17\n{}/sub\n", here.display()))
+        .saying("215 UNIX");
+}
+
+#[test]
+fn help_lists_every_command_and_explains_one() {
+    let all = wharf(&["shell"]).typing(&["help"]).ends_with(0);
+    let text = String::from_utf8(all.out).unwrap();
+    for name in ["open", "user", "ls", "cd", "get", "put", "quit"] {
+        assert!(text.lines().any(|line| line.trim_start().starts_with(name)), "{name}: {text}");
+    }
+    wharf(&["shell"])
+        .typing(&["help get"])
+        .ends_with(0)
+        .printing("get FILE [LOCAL]\n  fetch a file\n");
+}

@@ -1,0 +1,92 @@
+//! A story: the binary is started, something is typed, and the end is looked at.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// A run of the binary that has not begun.
+pub(crate) struct Story {
+    command: Command,
+    input: String,
+}
+
+/// `wharf` with these arguments, in an environment without surprises.
+pub(crate) fn wharf(arguments: &[&str]) -> Story {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("LANG", "C.UTF-8")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Story { command, input: String::new() }
+}
+
+impl Story {
+    /// Runs in this folder.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Has this in its environment.
+    pub(crate) fn knowing(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Gets these lines on standard input.
+    pub(crate) fn typing(mut self, lines: &[&str]) -> Self {
+        self.input = lines.iter().map(|line| format!("{line}\n")).collect();
+        self
+    }
+
+    /// Starts and does not wait.
+    pub(crate) fn begin(mut self) -> Child {
+        let mut child = self.command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A binary that does not read is the test's business, not the pipe's.
+        let _ = stdin.write_all(self.input.as_bytes());
+        child
+    }
+
+    /// Runs to its end, which must have this exit code.
+    pub(crate) fn ends_with(self, code: i32) -> Ending {
+        Ending::of(self.begin(), code)
+    }
+}
+
+/// What a run left.
+pub(crate) struct Ending {
+    pub(crate) out: Vec<u8>,
+    err: String,
+}
+
+impl Ending {
+    /// Awaits the end of a run.
+    pub(crate) fn of(child: Child, code: i32) -> Self {
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let err = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{err}");
+        Self { out: stdout, err }
+    }
+
+    /// It printed just this on standard output.
+    pub(crate) fn printing(self, expected: &str) -> Self {
+        assert_eq!(String::from_utf8_lossy(&self.out), expected, "{}", self.err);
+        self
+    }
+
+    /// It said this, among other things, on standard error.
+    pub(crate) fn saying(self, expected: &str) -> Self {
+        assert!(self.err.contains(expected), "{expected:?} is not in {:?}", self.err);
+        self
+    }
+
+    /// It said nothing like this.
+    pub(crate) fn not_saying(self, unexpected: &str) -> Self {
+        assert!(!self.err.contains(unexpected), "{unexpected:?} is in {:?}", self.err);
+        self
+    }
+}
