@@ -36,6 +36,8 @@
 #![forbid(unsafe_code)]
 
 mod acks;
+mod dialogue;
+mod label;
 mod model;
 pub mod note;
 pub mod reference;

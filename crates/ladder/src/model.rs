@@ -6,6 +6,8 @@
 //! does, once the rows around them are known). Its memory is bounded, whatever the session does.
 
 use crate::acks::with_acks;
+use crate::dialogue::{Dialogue, names_listener, opens};
+use crate::label::{self, bounded, half_ended};
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
 use crate::summary::Summary;
@@ -13,19 +15,14 @@ use crate::text::{self, Options};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, What};
-use wharf_proto::verb::Opens;
 use wharf_proto::{Moment, Text, Verb};
 
 /// Rows kept at most; above it the oldest go, save the session's beginning.
 const MAX_ROWS: usize = 4096;
 /// Rows of the session's beginning that always stay.
 const HEAD: usize = 512;
-/// Commands that may wait for their reply before the oldest is forgotten.
-const MAX_WAITING: usize = 64;
 /// Data connections that may be open before the oldest is forgotten.
 const MAX_OPEN: usize = 64;
-/// Bytes of a label kept at most.
-const MAX_LABEL: usize = 1024;
 /// How far back a row is looked for that a later event belongs to.
 const LOOK_BACK: usize = 16;
 
@@ -36,10 +33,7 @@ pub struct Ladder {
     ends: Option<Ends>,
     rows: Vec<Row>,
     last_no: u32,
-    /// Commands whose final reply has not come.
-    waiting: VecDeque<Option<Verb>>,
-    /// The transfer command that no data connection serves yet.
-    transfer: Option<Verb>,
+    dialogue: Dialogue,
     /// A listener, until the command or reply that names it comes.
     planned: Option<(Party, SocketAddr)>,
     open: VecDeque<Conn>,
@@ -112,7 +106,7 @@ impl Ladder {
             }
             What::ControlClosed { by, how } => {
                 let (packet, label) = half_ended(*how);
-                self.control_row(at, *by, packet, None, Text::from(label));
+                self.control_row(at, *by, packet, None, label);
             }
             _ => {}
         }
@@ -177,16 +171,12 @@ impl Ladder {
     }
 
     fn command(&mut self, at: Moment, verb: Option<Verb>, line: &Text) {
-        if self.waiting.len() >= MAX_WAITING {
-            self.waiting.pop_front();
-        }
-        self.waiting.push_back(verb);
+        self.dialogue.asked(verb);
         self.control_row(at, Party::Client, Packet::Command, verb, line.clone());
         if names_listener(verb) {
             self.name_listener(Party::Client);
         }
         if verb.is_some_and(opens) {
-            self.transfer = verb;
             self.serve_early_connection();
         }
     }
@@ -198,7 +188,7 @@ impl Ladder {
         else {
             return;
         };
-        conn.verb = self.transfer.take();
+        conn.verb = self.dialogue.transfer.take();
         let (channel, verb) = (Channel::Data(conn.no), conn.verb);
         for row in self.rows.iter_mut().rev().take(LOOK_BACK) {
             if row.channel == channel {
@@ -208,37 +198,14 @@ impl Ladder {
     }
 
     fn reply(&mut self, at: Moment, code: u16, lines: &[Text]) {
-        let verb = self.answered(code);
-        if code >= 400 && verb == self.transfer {
-            self.transfer = None;
-        }
+        let verb = self.dialogue.answered(code);
         if code >= 200 && verb.is_some_and(opens) {
             self.summary.transfer_ended(code < 400);
         }
-        let mut label = format!("{code:03} ").into_bytes();
-        if let Some(first) = lines.first() {
-            label.extend_from_slice(bounded(first.clone()).as_bytes());
-        }
-        if let Some(more) = lines.len().checked_sub(1).filter(|more| *more > 0) {
-            let lines = if more == 1 { "line" } else { "lines" };
-            label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
-        }
-        self.control_row(at, Party::Server, Packet::Reply(code), verb, Text::from(label));
+        self.control_row(at, Party::Server, Packet::Reply(code), verb, label::reply(code, lines));
         if matches!(code, 227..=229) {
             self.name_listener(Party::Server);
         }
-    }
-
-    /// The command that a reply answers: the oldest that may be answered so, since a few are answered
-    /// while a transfer runs. A preliminary reply leaves it waiting.
-    fn answered(&mut self, code: u16) -> Option<Verb> {
-        let fits = |verb: &Option<Verb>| verb.map_or(code >= 400, |verb| verb.row().allows(code));
-        let index = self.waiting.iter().position(fits).unwrap_or(0);
-        let verb = self.waiting.get(index).copied().flatten();
-        if code >= 200 {
-            self.waiting.remove(index);
-        }
-        verb
     }
 
     /// Writes the address of a listener to the row that names it, which may come before or after.
@@ -263,7 +230,7 @@ impl Ladder {
     }
 
     fn opened(&mut self, at: Moment, no: u32, opener: Party, ends: Ends) {
-        let verb = self.transfer.take();
+        let verb = self.dialogue.transfer.take();
         if self.open.len() >= MAX_OPEN {
             self.open.pop_front();
         }
@@ -298,16 +265,11 @@ impl Ladder {
             (conn.ports, conn.verb)
         });
         self.open.retain(|conn| conn.no != no || conn.halves > 0);
-        let (bare, flag) = half_ended(how);
-        let (packet, label) = match (bytes, verb) {
-            (0, _) => (bare, flag.to_owned()),
-            (_, None) => (Packet::Data { bytes, end: Some(how) }, format!("data {bytes} B {flag}")),
-            (_, Some(verb)) => {
-                (Packet::Data { bytes, end: Some(how) }, format!("{verb} data {bytes} B {flag}"))
-            }
+        let (packet, label) = match bytes {
+            0 => half_ended(how),
+            _ => (Packet::Data { bytes, end: Some(how) }, label::data(verb, bytes, Some(how))),
         };
         let channel = Channel::Data(no);
-        let label = Text::from(label);
         let provenance = Provenance::Seen;
         self.add(Draft { at, channel, from: by, ports, packet, verb, label, provenance });
     }
@@ -335,7 +297,8 @@ impl Ladder {
         let at = Some(at);
         let label = bounded(label);
         let (no, names) = (0, None);
-        self.append(Row { no, at, channel, from, ports, packet, verb, names, label, provenance });
+        let row = Row { no, at, channel, from, ports, packet, verb, names, label, provenance };
+        self.append(row);
     }
 
     fn append(&mut self, row: Row) {
@@ -365,32 +328,4 @@ impl Ladder {
     fn number_of(&self, index: usize) -> Option<u32> {
         self.numbered().iter().filter(|row| !row.is_bare_ack()).nth(index).map(|row| row.no)
     }
-}
-
-fn opens(verb: Verb) -> bool {
-    verb.row().opens != Opens::Nothing
-}
-
-fn names_listener(verb: Option<Verb>) -> bool {
-    matches!(verb, Some(Verb::Port | Verb::Eprt | Verb::Lprt))
-}
-
-fn half_ended(how: HalfEnd) -> (Packet, &'static str) {
-    match how {
-        HalfEnd::Fin => (Packet::Fin, "FIN"),
-        HalfEnd::Reset => (Packet::Rst, "RST"),
-    }
-}
-
-/// A label cut in its middle where it is too long to keep, at the boundaries of characters.
-fn bounded(label: Text) -> Text {
-    let bytes = label.as_bytes();
-    if bytes.len() <= MAX_LABEL {
-        return label;
-    }
-    let starts = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
-    let head = (MAX_LABEL / 2..).find(starts).unwrap_or(0);
-    let tail = (bytes.len() - MAX_LABEL / 4..).find(starts).unwrap_or(0);
-    let (head, tail) = (bytes.get(..head).unwrap_or(&[]), bytes.get(tail..).unwrap_or(&[]));
-    Text::from([head, "…".as_bytes(), tail].concat())
 }

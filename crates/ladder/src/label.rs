@@ -1,0 +1,52 @@
+//! What stands on the arrows: the words of a row, the same whether the tap told it or packets showed it.
+//!
+//! Bytes of a peer stay as they came; escaping them is the renderers' business, and translating nobody's.
+
+use crate::row::Packet;
+use wharf_proto::tap::HalfEnd;
+use wharf_proto::{Text, Verb};
+
+/// Bytes of a label kept at most.
+const MAX_LABEL: usize = 1024;
+
+/// A reply: its code and first line, and how many lines follow.
+pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
+    let mut label = format!("{code:03} ").into_bytes();
+    if let Some(first) = lines.first() {
+        label.extend_from_slice(bounded(first.clone()).as_bytes());
+    }
+    if let Some(more) = lines.len().checked_sub(1).filter(|more| *more > 0) {
+        let lines = if more == 1 { "line" } else { "lines" };
+        label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
+    }
+    Text::from(label)
+}
+
+/// Bytes of a transfer, and the end of the half behind them.
+pub(crate) fn data(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text {
+    let verb = verb.map(|verb| format!("{verb} ")).unwrap_or_default();
+    let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
+    Text::from(format!("{verb}data {bytes} B{end}"))
+}
+
+/// The end of a half with nothing before it.
+pub(crate) fn half_ended(how: HalfEnd) -> (Packet, Text) {
+    let (packet, label) = match how {
+        HalfEnd::Fin => (Packet::Fin, "FIN"),
+        HalfEnd::Reset => (Packet::Rst, "RST"),
+    };
+    (packet, Text::from(label))
+}
+
+/// A label cut in its middle where it is too long to keep, at the boundaries of characters.
+pub(crate) fn bounded(label: Text) -> Text {
+    let bytes = label.as_bytes();
+    if bytes.len() <= MAX_LABEL {
+        return label;
+    }
+    let starts = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    let head = (MAX_LABEL / 2..).find(starts).unwrap_or(0);
+    let tail = (bytes.len() - MAX_LABEL / 4..).find(starts).unwrap_or(0);
+    let (head, tail) = (bytes.get(..head).unwrap_or(&[]), bytes.get(tail..).unwrap_or(&[]));
+    Text::from([head, "…".as_bytes(), tail].concat())
+}
