@@ -1,0 +1,221 @@
+//! A captured frame as a TCP segment: Ethernet (loopback has its header too), VLAN tags, IPv4 or IPv6, TCP
+//! (RFC 9293 section 3.1).
+//!
+//! A frame that was cut when it was captured is read as far as it goes, and the segment still says how long
+//! it was. Checksums are not looked at: a packet that never left its host has none yet. What is no TCP, or
+//! a fragment of an IP packet, is nothing here; nor does this file know what a connection is.
+
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use wharf_proto::Moment;
+
+/// A TCP segment as it was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment<'a> {
+    /// When.
+    pub at: Moment,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// To whom.
+    pub to: SocketAddr,
+    /// The sequence number of its first byte, or of its SYN.
+    pub seq: u32,
+    /// The next byte that its sender expects; of no meaning without [`Flags::ack`].
+    pub ack: u32,
+    /// Its flags.
+    pub flags: Flags,
+    /// How many bytes it carried.
+    pub length: u32,
+    /// The bytes, as far as they were captured.
+    pub payload: &'a [u8],
+}
+
+/// The flags of a segment. ECE and CWR say nothing about a session and are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Opens a half.
+    pub syn: bool,
+    /// Ends a half in order.
+    pub fin: bool,
+    /// Breaks the connection off.
+    pub rst: bool,
+    /// Is to be handed to its reader at once.
+    pub psh: bool,
+    /// Holds data that is urgent (Telnet's Synch).
+    pub urg: bool,
+    /// Acknowledges.
+    pub ack: bool,
+}
+
+impl<'a> Segment<'a> {
+    /// The segment in an Ethernet frame, if there is one.
+    ///
+    /// ```
+    /// use wharf_ladder::Segment;
+    /// use wharf_proto::Moment;
+    /// assert_eq!(Segment::of_ethernet(Moment::START, b"no frame"), None);
+    /// ```
+    #[must_use]
+    pub fn of_ethernet(at: Moment, frame: &'a [u8]) -> Option<Self> {
+        Self::of_packet(at, &LaxSlicedPacket::from_ethernet(frame).ok()?)
+    }
+
+    fn of_packet(at: Moment, packet: &LaxSlicedPacket<'a>) -> Option<Self> {
+        let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return None };
+        let (from, to, cut) = addresses(packet.net.as_ref()?)?;
+        let payload = tcp.payload();
+        let length = u32::try_from(payload.len().saturating_add(cut)).ok()?;
+        Some(Self {
+            at,
+            from: SocketAddr::new(from, tcp.source_port()),
+            to: SocketAddr::new(to, tcp.destination_port()),
+            seq: tcp.sequence_number(),
+            ack: tcp.acknowledgment_number(),
+            flags: Flags::of(tcp),
+            length,
+            payload,
+        })
+    }
+}
+
+impl Flags {
+    fn of(tcp: &TcpSlice<'_>) -> Self {
+        Self {
+            syn: tcp.syn(),
+            fin: tcp.fin(),
+            rst: tcp.rst(),
+            psh: tcp.psh(),
+            urg: tcp.urg(),
+            ack: tcp.ack(),
+        }
+    }
+}
+
+/// Who sent an IP packet to whom, and how many bytes were cut off its end.
+fn addresses(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr, usize)> {
+    match net {
+        LaxNetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            let extension = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
+            let has = header.slice().len() + extension + ip.payload().payload.len();
+            let cut = usize::from(header.total_len()).saturating_sub(has);
+            Some((header.source_addr().into(), header.destination_addr().into(), cut))
+        }
+        LaxNetSlice::Ipv6(ip) => {
+            let header = ip.header();
+            let has = ip.extensions().slice().len() + ip.payload().payload.len();
+            let cut = usize::from(header.payload_length()).saturating_sub(has);
+            Some((header.source_addr().into(), header.destination_addr().into(), cut))
+        }
+        LaxNetSlice::Arp(_) => None,
+    }
+}
+
+impl fmt::Display for Flags {
+    /// In the usual order, as `FIN, PSH, ACK`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flags = [
+            (self.syn, "SYN"),
+            (self.fin, "FIN"),
+            (self.rst, "RST"),
+            (self.psh, "PSH"),
+            (self.urg, "URG"),
+            (self.ack, "ACK"),
+        ];
+        let mut before = "";
+        for (_, name) in flags.iter().filter(|(set, _)| *set) {
+            write!(f, "{before}{name}")?;
+            before = ", ";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// `127.0.0.1:1180 > 127.0.0.1:21`, flags PSH and ACK, seq 7, ack 9, payload `NOOP\r\n`.
+    fn frame() -> Vec<u8> {
+        let mut frame = vec![0; 12];
+        frame.extend([0x08, 0x00]);
+        frame.extend([0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+        frame.extend([4, 156, 0, 21, 0, 0, 0, 7, 0, 0, 0, 9, 0x50, 0x18, 1, 0, 0, 0, 0, 0]);
+        frame.extend(b"NOOP\r\n");
+        frame
+    }
+
+    fn segment(frame: &[u8]) -> Option<Segment<'_>> {
+        Segment::of_ethernet(Moment::START, frame)
+    }
+
+    #[test]
+    fn an_ipv4_segment_is_read_field_by_field() {
+        let frame = frame();
+        let segment = segment(&frame).unwrap();
+        assert_eq!(segment.from, "127.0.0.1:1180".parse().unwrap());
+        assert_eq!(segment.to, "127.0.0.1:21".parse().unwrap());
+        assert_eq!((segment.seq, segment.ack, segment.length), (7, 9, 6));
+        assert_eq!(segment.payload, b"NOOP\r\n");
+        assert_eq!(segment.flags.to_string(), "PSH, ACK");
+    }
+
+    #[test]
+    fn an_ipv6_segment_behind_a_vlan_tag_is_read() {
+        let mut six = vec![0; 12];
+        six.extend([0x81, 0, 0, 5, 0x86, 0xdd]);
+        six.extend([0x60, 0, 0, 0, 0, 20, 6, 64]);
+        six.extend([0; 15].iter().chain(&[1]).chain(&[0; 15]).chain(&[1]));
+        six.extend([0, 21, 4, 156, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 1, 0, 0, 0, 0, 0]);
+        let segment = segment(&six).unwrap();
+        assert_eq!(segment.from, "[::1]:21".parse().unwrap());
+        assert_eq!(segment.flags, Flags { syn: true, ..Flags::default() });
+        assert_eq!(segment.length, 0);
+    }
+
+    #[test]
+    fn padding_behind_a_short_packet_is_not_payload() {
+        let mut frame = frame();
+        frame.extend([0; 20]);
+        assert_eq!(segment(&frame).map(|segment| segment.payload), Some(&b"NOOP\r\n"[..]));
+    }
+
+    #[test]
+    fn a_cut_frame_gives_what_is_there_and_the_length_that_was() {
+        let frame = frame();
+        let cut = segment(&frame[..frame.len() - 4]).unwrap();
+        assert_eq!((cut.payload, cut.length), (&b"NO"[..], 6));
+        assert_eq!(segment(&frame[..40]), None, "cut inside the TCP header");
+    }
+
+    #[test]
+    fn fragments_and_other_protocols_are_nothing() {
+        let mut fragment = frame();
+        fragment[20] = 0x20;
+        assert_eq!(segment(&fragment), None);
+        let mut udp = frame();
+        udp[23] = 17;
+        assert_eq!(segment(&udp), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_frame_makes_it_panic(
+            mut frame in Just(frame()),
+            noise in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..8),
+            cut in any::<proptest::sample::Index>(),
+            junk in proptest::collection::vec(any::<u8>(), 0..128),
+        ) {
+            for (at, byte) in noise {
+                *at.get_mut(&mut frame) = byte;
+            }
+            for frame in [&frame[..cut.index(frame.len())], &junk[..]] {
+                if let Some(segment) = segment(frame) {
+                    prop_assert!(segment.payload.len() <= segment.length as usize);
+                }
+            }
+        }
+    }
+}
