@@ -119,7 +119,7 @@ pub fn write(
 /// A row that is not folded, with its times.
 struct Shown<'a> {
     row: &'a Row,
-    /// Since the row before it that has a time.
+    /// Since the latest of the rows before it.
     since: Option<Duration>,
     /// Since the first row that has one.
     start: Option<Duration>,
@@ -144,7 +144,7 @@ fn shown<'a>(rows: &'a [Row], options: &Options) -> Vec<Shown<'a>> {
             origin = origin.or(at);
             let start = at.zip(origin).map(|(at, origin)| at.since(origin));
             let since = at.map(|at| before.map_or(Duration::ZERO, |before| at.since(before)));
-            before = at.or(before);
+            before = before.max(at);
             Shown { row, since, start, first }
         })
         .collect()
