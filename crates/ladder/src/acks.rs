@@ -48,6 +48,7 @@ pub(crate) fn ack_of(row: &Row) -> Row {
         names: None,
         label: Text::from("ACK"),
         provenance: Provenance::Synthesised,
+        wire: None,
     }
 }
 
@@ -107,6 +108,7 @@ mod tests {
             names: None,
             label: Text::default(),
             provenance: Provenance::Seen,
+            wire: None,
         }
     }
 

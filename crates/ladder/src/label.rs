@@ -29,6 +29,11 @@ pub(crate) fn data(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text
     Text::from(format!("{verb}data {bytes} B{end}"))
 }
 
+/// Bytes of a transfer in many segments.
+pub(crate) fn run(verb: Option<Verb>, bytes: u64, segments: u32) -> Text {
+    Text::from(format!("{} in {segments} segments", data(verb, bytes, None)))
+}
+
 /// The end of a half with nothing before it.
 pub(crate) fn half_ended(how: HalfEnd) -> (Packet, Text) {
     let (packet, label) = match how {

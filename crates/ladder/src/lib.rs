@@ -1,12 +1,13 @@
 //! The session ladder: what an FTP session did, as numbered rows between two lifelines.
 //!
-//! What this crate is: a reader of the tap. [`Ladder`] takes the events of one session
-//! ([`wharf_proto::tap::Event`]) and keeps them as [`Row`]s; [`reference::align`] sets a session beside the
-//! reference session of 49 rows; [`text`] draws rows for a terminal of any width, and [`note`] says in
-//! English or Japanese what a row means and where the RFC says so.
+//! What this crate is: a reader of the tap and of captured packets. [`Ladder`] takes the events of one
+//! session ([`wharf_proto::tap::Event`]), [`Packets`] the segments of one out of a capture ([`packet`]),
+//! and both keep them as [`Row`]s; [`reference::align`] sets a session beside the reference
+//! session of 49 rows; [`text`] draws rows for a terminal of any width, and [`note`] says in English or
+//! Japanese what a row means and where the RFC says so.
 //!
-//! What it is not: it reads no socket, file or clock, prints nothing, and never claims a packet that
-//! nobody saw: each row says whether it was [seen, inferred or drawn for completeness](Provenance).
+//! What it is not: it opens no file, prints nothing, and never claims a packet that nobody saw: each row
+//! says whether it was [seen, inferred or drawn for completeness](Provenance).
 //!
 //! ```
 //! use std::time::Duration;
@@ -41,6 +42,7 @@ mod label;
 mod model;
 pub mod note;
 pub mod packet;
+mod packets;
 pub mod reference;
 mod row;
 pub mod summary;
@@ -51,8 +53,9 @@ pub use acks::with_acks;
 pub use model::Ladder;
 pub use note::Lang;
 pub use packet::{Flags, Segment};
+pub use packets::Packets;
 pub use reference::{Alignment, align};
-pub use row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
+pub use row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row, Wire};
 pub use summary::Summary;
 pub use text::Options;
 pub use width::Ambiguous;

@@ -296,8 +296,9 @@ impl Ladder {
         let Draft { at, channel, from, ports, packet, verb, label, provenance } = draft;
         let at = Some(at);
         let label = bounded(label);
-        let (no, names) = (0, None);
-        let row = Row { no, at, channel, from, ports, packet, verb, names, label, provenance };
+        let (no, names, wire) = (0, None, None);
+        let row =
+            Row { no, at, channel, from, ports, packet, verb, names, label, provenance, wire };
         self.append(row);
     }
 

@@ -48,6 +48,7 @@ impl Lang {
 ///     names: None,
 ///     label: Text::from("USER ann"),
 ///     provenance: Provenance::Seen,
+///     wire: None,
 /// };
 /// assert_eq!(note(&row, Lang::En).as_deref(), Some("the client names the user (RFC 959 4.1.1)"));
 /// assert_eq!(note(&row, Lang::Ja).as_deref(), Some("ユーザー名を送る（RFC 959 4.1.1）"));
@@ -140,6 +141,7 @@ mod tests {
             names: None,
             label: Text::default(),
             provenance: Provenance::Seen,
+            wire: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Rows are what every source makes (the tap today, captures later) and what every renderer reads. This
 //! file does not decide which rows a session has; that is `model.rs`.
 
+use crate::packet::Flags;
 use std::net::SocketAddr;
 use wharf_proto::tap::{HalfEnd, Party, Timer};
 use wharf_proto::{Moment, Text, Verb};
@@ -32,6 +33,20 @@ pub struct Row {
     pub label: Text,
     /// How we know of it.
     pub provenance: Provenance,
+    /// What the capture adds, where it was captured.
+    pub wire: Option<Wire>,
+}
+
+/// What only a capture knows of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// The flags of its segment, or of the first of them.
+    pub flags: Flags,
+    /// How many segments it stands for: more than one where a run was folded, none where it is one of
+    /// several lines in the segment of the row before it.
+    pub segments: u32,
+    /// Its bytes, or its SYN or FIN, had been sent before: TCP sent them again.
+    pub again: bool,
 }
 
 impl Row {

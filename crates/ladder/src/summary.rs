@@ -43,25 +43,41 @@ pub enum Ending {
 impl Summary {
     /// Counts an event in.
     pub(crate) fn count(&mut self, event: &Event) {
-        self.duration = event.at.since(*self.first.get_or_insert(event.at));
+        self.reached(event.at);
         match &event.what {
-            What::DataEnded { by, bytes, .. } => {
-                let total = match by {
-                    Party::Client => &mut self.to_server,
-                    Party::Server => &mut self.to_client,
-                };
-                *total = total.saturating_add(*bytes);
-            }
-            What::Reply { code, .. } => self.said_goodbye |= *code == 221,
-            What::ControlClosed { how, .. } => {
-                self.ending = match (how, self.said_goodbye) {
-                    (HalfEnd::Reset, _) => Ending::Reset,
-                    (HalfEnd::Fin, true) => Ending::InOrder,
-                    (HalfEnd::Fin, false) => Ending::WithoutGoodbye,
-                };
-            }
+            What::DataEnded { by, bytes, .. } => self.moved(*by, *bytes),
+            What::Reply { code, .. } => self.answered(*code),
+            What::ControlClosed { how, .. } => self.closed(*how),
             _ => {}
         }
+    }
+
+    /// Something happened at this moment.
+    pub(crate) fn reached(&mut self, at: Moment) {
+        self.duration = at.since(*self.first.get_or_insert(at));
+    }
+
+    /// One side sent bytes on a data connection.
+    pub(crate) fn moved(&mut self, by: Party, bytes: u64) {
+        let total = match by {
+            Party::Client => &mut self.to_server,
+            Party::Server => &mut self.to_client,
+        };
+        *total = total.saturating_add(bytes);
+    }
+
+    /// A reply went by.
+    pub(crate) fn answered(&mut self, code: u16) {
+        self.said_goodbye |= code == 221;
+    }
+
+    /// The control connection was closed.
+    pub(crate) fn closed(&mut self, how: HalfEnd) {
+        self.ending = match (how, self.said_goodbye) {
+            (HalfEnd::Reset, _) => Ending::Reset,
+            (HalfEnd::Fin, true) => Ending::InOrder,
+            (HalfEnd::Fin, false) => Ending::WithoutGoodbye,
+        };
     }
 
     /// Counts the end of a transfer in.

@@ -74,6 +74,11 @@ const FILE_END: Sentence = say(
     "ファイルを送る。続く FIN が終わりを示す",
 );
 const DATA: Sentence = say("959 3.3", "bytes of the transfer", "転送するデータ");
+const PART: Sentence = say(
+    "959 5.3",
+    "no whole line yet, or none that can be read",
+    "まだ 1 行になっていない、または読めない",
+);
 const DATA_FIN_C: Sentence = say(
     "9293 3.6",
     "the client closes its half of the data connection",
@@ -248,6 +253,7 @@ pub(super) fn packet(row: &Row) -> Option<Sentence> {
         (Packet::Fin, true) if client => CONTROL_FIN_C,
         (Packet::Fin, true) => CONTROL_FIN_S,
         (Packet::Rst, true) => CONTROL_RST,
+        (Packet::Data { .. }, true) => PART,
         (Packet::Syn, false) if client => PASSIVE_SYN,
         (Packet::Syn, false) => ACTIVE_SYN,
         (Packet::SynAck, false) if client => ACTIVE_SYN_ACK,
@@ -282,6 +288,7 @@ pub(super) fn all() -> impl Iterator<Item = Sentence> {
         LISTING_END,
         FILE_END,
         DATA,
+        PART,
         DATA_FIN_C,
         DATA_FIN_S,
         DATA_RST,

@@ -1,9 +1,12 @@
-//! The ladder from outside: sessions told as events, drawn, and set beside the reference.
+//! The ladder from outside: sessions told as events or captured as packets, drawn, and set beside the
+//! reference.
 
 #![expect(clippy::expect_used, reason = "clippy knows test functions, not their helpers")]
 
 mod alignment;
 mod events;
 mod golden;
+mod packets;
 mod sessions;
 mod widths;
+mod wire;

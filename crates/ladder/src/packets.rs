@@ -1,0 +1,254 @@
+//! Packets to rows: one session out of a capture.
+//!
+//! A session is one control connection and the data connections that it announces; segments of anything else
+//! are passed over, so that several sessions are several [`Packets`] fed with the same segments. Rows come in
+//! the order of the capture. What a row is:
+//! - each line that a segment completes is a row, so a segment with two commands in it is two rows, and a
+//!   reply of several lines is one; a line split over segments is the row of the segment that completes it,
+//!   and the others are rows of bytes;
+//! - data and the FIN behind it in one segment are one row; on the control connection a FIN is its own row;
+//! - an ACK and nothing else is a row; of a bulk transfer's segments only the first are (see `record.rs`).
+//!
+//! Every row was seen: nothing is inferred here. What the capture missed is counted ([`Packets::missing`]),
+//! and nothing behind a gap is guessed. Inside TLS nothing can be read, so the data connections of an
+//! encrypted session are not found. Memory is bounded, whatever is pushed.
+
+mod control;
+mod data;
+mod expected;
+mod flow;
+mod half;
+mod record;
+mod speech;
+
+use crate::dialogue::Dialogue;
+use crate::packet::Segment;
+use crate::reference::{Alignment, align};
+use crate::row::{Channel, Ends, Packet, Provenance, Row, Wire};
+use crate::summary::Summary;
+use crate::text::{self, Options};
+use control::Control;
+use data::DataFlows;
+use expected::Expected;
+use record::Record;
+use std::net::SocketAddr;
+use wharf_proto::Text;
+use wharf_proto::tap::Party;
+
+/// One session of a capture as rows.
+///
+/// ```
+/// use wharf_ladder::{Flags, Packets, Segment};
+/// use wharf_proto::Moment;
+///
+/// let mut packets = Packets::of_port(21);
+/// let syn = Segment {
+///     at: Moment::START,
+///     from: "192.0.2.10:1180".parse()?,
+///     to: "203.0.113.5:21".parse()?,
+///     seq: 1000,
+///     ack: 0,
+///     flags: Flags { syn: true, ..Flags::default() },
+///     length: 0,
+///     payload: b"",
+/// };
+/// assert!(packets.push(&syn));
+/// assert_eq!(packets.rows()[0].label.to_string(), "SYN");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Packets {
+    which: Which,
+    control: Option<Control>,
+    data: DataFlows,
+    state: State,
+}
+
+/// Which control connection is meant.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    /// The first to this port.
+    Port(u16),
+    /// The first to this address.
+    Server(SocketAddr),
+    /// This one.
+    Between(Ends),
+}
+
+/// What both kinds of connection work on.
+#[derive(Debug, Default)]
+struct State {
+    dialogue: Dialogue,
+    expected: Expected,
+    record: Record,
+    summary: Summary,
+}
+
+impl Packets {
+    /// The session of the first control connection to a server's port.
+    #[must_use]
+    pub fn of_port(port: u16) -> Self {
+        Self::of(Which::Port(port))
+    }
+
+    /// The session of the first control connection to this server, address and port.
+    #[must_use]
+    pub fn of_server(server: SocketAddr) -> Self {
+        Self::of(Which::Server(server))
+    }
+
+    /// The session of this control connection.
+    #[must_use]
+    pub fn between(ends: Ends) -> Self {
+        Self::of(Which::Between(ends))
+    }
+
+    fn of(which: Which) -> Self {
+        let (control, data, state) = (None, DataFlows::default(), State::default());
+        Self { which, control, data, state }
+    }
+
+    /// Takes the next segment of the capture; says whether it belongs to this session.
+    pub fn push(&mut self, segment: &Segment<'_>) -> bool {
+        if self.control.is_none() {
+            self.control = self.which.ends(segment).map(|ends| Control::new(ends, segment));
+        }
+        let Some(control) = &mut self.control else { return false };
+        let is_ours = match control.flow.sender(segment) {
+            Some(from) => {
+                control.take(from, segment, &mut self.state);
+                self.data.serve_early(&mut self.state);
+                true
+            }
+            None => self.data.take(segment, control.flow.ends, &mut self.state),
+        };
+        if is_ours {
+            self.state.summary.reached(segment.at);
+        }
+        is_ours
+    }
+
+    /// The rows, in the order of the capture, bare ACKs included.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        self.state.record.rows()
+    }
+
+    /// The rows under their final numbers: as the reference session where this is one, else as captured.
+    #[must_use]
+    pub fn numbered(&self) -> Vec<Row> {
+        match self.align() {
+            Alignment::Same { rows, .. } => rows,
+            Alignment::Differs(_) => self.rows().to_vec(),
+        }
+    }
+
+    /// This session beside the reference session.
+    #[must_use]
+    pub fn align(&self) -> Alignment {
+        align(self.rows())
+    }
+
+    /// The ends of the control connection, once seen.
+    #[must_use]
+    pub fn ends(&self) -> Option<Ends> {
+        self.control.as_ref().map(|control| control.flow.ends)
+    }
+
+    /// What the session came to so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.state.summary
+    }
+
+    /// Whether the control connection has come and every connection of the session is closed on both sides:
+    /// nothing more is to be waited for.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.flow.is_over()) && self.data.are_over()
+    }
+
+    /// How many bytes of this session were sent, as TCP's numbers tell, and not captured.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        let control = self.control.as_ref().map_or(0, |control| control.flow.missing());
+        control.saturating_add(self.data.missing())
+    }
+
+    /// The ladder as text; see [`text::render`].
+    #[must_use]
+    pub fn render_text(&self, options: &Options) -> String {
+        text::render(&self.numbered(), self.ends(), options)
+    }
+}
+
+impl Which {
+    /// The ends of the control connection, if a segment is of one that is meant. Where its beginning is not
+    /// in the capture it takes bytes to begin with: a stray ACK or FIN is the end of an older connection.
+    fn ends(self, segment: &Segment<'_>) -> Option<Ends> {
+        let (from, to) = (segment.from, segment.to);
+        let ways = [Ends { client: from, server: to }, Ends { client: to, server: from }];
+        let is_meant = |ends: &Ends| match self {
+            Self::Port(port) => ends.server.port() == port,
+            Self::Server(server) => ends.server == server,
+            Self::Between(meant) => *ends == meant,
+        };
+        let ends = ways.into_iter().find(is_meant)?;
+        (segment.flags.syn || segment.length > 0).then_some(ends)
+    }
+}
+
+/// The rows of one segment, made one after the other.
+struct Pen<'a> {
+    segment: &'a Segment<'a>,
+    channel: Channel,
+    from: Party,
+    ends: Ends,
+    /// Rows made so far.
+    made: u32,
+}
+
+impl<'a> Pen<'a> {
+    fn new(segment: &'a Segment<'a>, channel: Channel, from: Party, ends: Ends) -> Self {
+        Self { segment, channel, from, ends, made: 0 }
+    }
+
+    /// A row of this segment.
+    fn row(&mut self, packet: Packet, label: Text, again: bool) -> Row {
+        let segments = u32::from(self.made == 0);
+        self.made = self.made.saturating_add(1);
+        Row {
+            no: 0,
+            at: Some(self.segment.at),
+            channel: self.channel,
+            from: self.from,
+            ports: self.ends.into(),
+            packet,
+            verb: None,
+            names: None,
+            label: if again { again_label(&label) } else { label },
+            provenance: Provenance::Seen,
+            wire: Some(Wire { flags: self.segment.flags, segments, again }),
+        }
+    }
+
+    /// The row of a SYN, if there is one.
+    fn syn(&mut self, is_new: bool) -> Option<Row> {
+        let flags = self.segment.flags;
+        let (packet, label) = match flags.ack {
+            true => (Packet::SynAck, "SYN, ACK"),
+            false => (Packet::Syn, "SYN"),
+        };
+        flags.syn.then(|| self.row(packet, Text::from(label), !is_new))
+    }
+
+    /// The row of an ACK that brings nothing else.
+    fn ack(&mut self, establishes: bool) -> Row {
+        let packet = if establishes { Packet::Established } else { Packet::Ack };
+        self.row(packet, Text::from("ACK"), false)
+    }
+}
+
+fn again_label(label: &Text) -> Text {
+    Text::from([label.as_bytes(), b" again"].concat())
+}

@@ -1,0 +1,343 @@
+//! One direction of a TCP connection: which bytes of a segment are new, and which are in order now
+//! (RFC 9293 section 3.4).
+//!
+//! Sequence numbers wrap, so they are only ever compared by their distance. A segment ahead of its turn is
+//! held until the gap before it is filled, or until the other side acknowledges what is behind the gap: then
+//! the bytes arrived and the capture missed them. What bytes mean, this file does not know. What is held is
+//! bounded.
+
+use crate::packet::Segment;
+
+/// Pieces held at most before the oldest gap is given up.
+const MAX_PIECES: usize = 32;
+/// Bytes held at most.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// One direction.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Half {
+    /// Whether what was sent is wanted, or only how much.
+    keeps: bool,
+    /// The number of its SYN, where that was seen.
+    syn: Option<u32>,
+    /// The next byte in order.
+    next: Option<u32>,
+    /// Up to where the other side has it.
+    acked: Option<u32>,
+    /// The number of its FIN, where that was seen.
+    fin: Option<u32>,
+    /// Pieces ahead of their turn, the nearest first.
+    held: Vec<Piece>,
+    /// The next run does not follow on what went before.
+    torn: bool,
+    missing: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Piece {
+    seq: u32,
+    length: u32,
+    /// As far as captured and kept.
+    bytes: Vec<u8>,
+}
+
+/// Bytes in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Bytes between the run before and this one were not captured.
+    pub(super) torn: bool,
+    /// The bytes, where they are kept.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What is new in a segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fresh {
+    /// A SYN not seen before.
+    pub(super) syn: bool,
+    /// A FIN not seen before.
+    pub(super) fin: bool,
+    /// How many bytes not seen before.
+    pub(super) bytes: u32,
+    /// What came into order.
+    pub(super) ready: Vec<Run>,
+}
+
+impl Half {
+    /// A half whose bytes are wanted.
+    pub(super) fn of_bytes() -> Self {
+        Self { keeps: true, ..Self::default() }
+    }
+
+    /// The next segment of this half.
+    pub(super) fn take(&mut self, segment: &Segment<'_>) -> Fresh {
+        let flags = segment.flags;
+        let mut fresh = Fresh::default();
+        if flags.syn && self.syn != Some(segment.seq) {
+            fresh.syn = true;
+            let (syn, next) = (Some(segment.seq), Some(segment.seq.wrapping_add(1)));
+            *self = Self { keeps: self.keeps, acked: self.acked, syn, next, ..Self::default() };
+        }
+        let start = segment.seq.wrapping_add(u32::from(flags.syn));
+        let next = match self.next {
+            Some(next) => next,
+            None => {
+                self.torn = true;
+                *self.next.insert(start)
+            }
+        };
+        let old = u32::try_from(distance(start, next)).map_or(0, |old| old.min(segment.length));
+        let bytes = usize::try_from(old).ok().and_then(|old| segment.payload.get(old..));
+        let piece = Piece {
+            seq: start.wrapping_add(old),
+            length: segment.length - old,
+            bytes: bytes.filter(|_| self.keeps).unwrap_or_default().to_vec(),
+        };
+        fresh.bytes = self.hold(next, piece);
+        let end = start.wrapping_add(segment.length);
+        fresh.fin = flags.fin && self.fin.replace(end) != Some(end);
+        fresh.ready = self.release(next);
+        fresh
+    }
+
+    /// The other side has everything before `ack`.
+    pub(super) fn acknowledged(&mut self, ack: u32) {
+        if self.acked.is_none_or(|acked| distance(acked, ack) > 0) {
+            self.acked = Some(ack);
+        }
+    }
+
+    /// The number of its SYN, where that was seen.
+    pub(super) fn syn(&self) -> Option<u32> {
+        self.syn
+    }
+
+    /// Whether it has ended.
+    pub(super) fn is_ended(&self) -> bool {
+        self.fin.is_some()
+    }
+
+    /// Whether it has ended and the other side knows.
+    pub(super) fn is_closed(&self) -> bool {
+        self.fin.zip(self.acked).is_some_and(|(fin, acked)| distance(fin, acked) > 0)
+    }
+
+    /// How many bytes were sent, as far as the numbers tell, that the capture does not hold.
+    pub(super) fn missing(&self) -> u64 {
+        let tail = self.next.zip(self.acked).map_or(0, |(next, acked)| {
+            let ahead = distance(next, acked) - i32::from(self.is_closed());
+            u64::try_from(ahead).unwrap_or(0)
+        });
+        self.missing.saturating_add(if self.held.is_empty() { tail } else { 0 })
+    }
+
+    /// Holds what of a piece is not held already, and says how many bytes that is.
+    fn hold(&mut self, next: u32, mut piece: Piece) -> u32 {
+        let mut new = Vec::new();
+        for held in &self.held {
+            let before = distance(piece.seq, held.seq);
+            new.push(piece.split_to(u32::try_from(before).unwrap_or(0)));
+            let common = distance(piece.seq, held.seq.wrapping_add(held.length));
+            piece.split_to(u32::try_from(common).unwrap_or(0));
+        }
+        new.push(piece);
+        new.retain(|piece| piece.length > 0);
+        let bytes = new.iter().fold(0u32, |sum, piece| sum.saturating_add(piece.length));
+        self.held.append(&mut new);
+        self.held.sort_by_key(|piece| distance(next, piece.seq));
+        bytes
+    }
+
+    /// Gives what is in order from `next` on.
+    fn release(&mut self, mut next: u32) -> Vec<Run> {
+        let mut ready: Vec<Run> = Vec::new();
+        while let Some(piece) = self.held.first() {
+            let gap = distance(next, piece.seq);
+            if let Ok(gap @ 1..) = u64::try_from(gap) {
+                if !self.is_lost_before(piece.seq) {
+                    break;
+                }
+                self.torn = true;
+                self.missing = self.missing.saturating_add(gap);
+                next = piece.seq;
+            }
+            let piece = self.held.remove(0);
+            let old = next.wrapping_sub(piece.seq);
+            if old >= piece.length {
+                continue;
+            }
+            next = piece.seq.wrapping_add(piece.length);
+            let old = usize::try_from(old).unwrap_or(usize::MAX);
+            let bytes = piece.bytes.get(old..).unwrap_or_default().to_vec();
+            let cut = u64::from(piece.length).saturating_sub(piece.bytes.len() as u64);
+            ready.push(Run { torn: std::mem::take(&mut self.torn), bytes });
+            if self.keeps && cut > 0 {
+                self.torn = true;
+                self.missing = self.missing.saturating_add(cut);
+            }
+        }
+        self.next = Some(next);
+        ready
+    }
+
+    /// Whether the gap before `seq` will not be filled any more.
+    fn is_lost_before(&self, seq: u32) -> bool {
+        let bytes = self.held.iter().map(|piece| piece.bytes.len()).sum::<usize>();
+        self.acked.is_some_and(|acked| distance(seq, acked) >= 0)
+            || self.held.len() > MAX_PIECES
+            || bytes > MAX_BYTES
+    }
+}
+
+impl Piece {
+    /// Splits the first `length` bytes off.
+    fn split_to(&mut self, length: u32) -> Self {
+        let length = length.min(self.length);
+        let kept = usize::try_from(length).unwrap_or(usize::MAX).min(self.bytes.len());
+        let rest = self.bytes.split_off(kept);
+        let first = Self { seq: self.seq, length, bytes: std::mem::replace(&mut self.bytes, rest) };
+        self.seq = self.seq.wrapping_add(length);
+        self.length -= length;
+        first
+    }
+}
+
+/// How far `to` is ahead of `from`; negative where it is behind. The numbers wrap.
+fn distance(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Flags;
+    use proptest::prelude::*;
+    use wharf_proto::Moment;
+
+    const ISN: u32 = u32::MAX - 3;
+
+    fn segment(seq: u32, flags: Flags, payload: &[u8]) -> Segment<'_> {
+        let (from, to) = ("[::1]:1".parse().unwrap(), "[::1]:2".parse().unwrap());
+        let length = u32::try_from(payload.len()).unwrap();
+        Segment { at: Moment::START, from, to, seq, ack: 0, flags, length, payload }
+    }
+
+    fn opened() -> Half {
+        let mut half = Half::of_bytes();
+        let syn = Flags { syn: true, ..Flags::default() };
+        assert!(half.take(&segment(ISN, syn, b"")).syn);
+        half
+    }
+
+    /// Takes bytes that lie `at` bytes behind the SYN.
+    fn take(half: &mut Half, at: u32, bytes: &[u8]) -> Fresh {
+        half.take(&segment(ISN.wrapping_add(1 + at), Flags::default(), bytes))
+    }
+
+    fn bytes(fresh: &Fresh) -> Vec<u8> {
+        fresh.ready.iter().flat_map(|run| run.bytes.clone()).collect()
+    }
+
+    #[test]
+    fn bytes_in_order_come_through_where_the_numbers_wrap() {
+        let mut half = opened();
+        let fresh = take(&mut half, 0, b"NOOP\r\n");
+        assert_eq!((fresh.bytes, bytes(&fresh)), (6, b"NOOP\r\n".to_vec()));
+        assert_eq!(bytes(&take(&mut half, 6, b"QUIT\r\n")), b"QUIT\r\n");
+        assert_eq!(half.missing(), 0);
+    }
+
+    #[test]
+    fn what_is_sent_again_is_not_new_and_only_the_new_part_of_an_overlap_is() {
+        let mut half = opened();
+        take(&mut half, 0, b"NOOP");
+        assert_eq!(take(&mut half, 0, b"NOOP"), Fresh::default());
+        let fresh = take(&mut half, 2, b"OP\r\n");
+        assert_eq!((fresh.bytes, bytes(&fresh)), (2, b"\r\n".to_vec()));
+    }
+
+    #[test]
+    fn a_piece_ahead_of_its_turn_waits_for_the_gap_to_be_filled() {
+        let mut half = opened();
+        let ahead = take(&mut half, 3, b"def");
+        assert_eq!((ahead.bytes, ahead.ready), (3, vec![]));
+        assert_eq!(take(&mut half, 3, b"def").bytes, 0, "held already");
+        let fresh = take(&mut half, 0, b"abc");
+        assert_eq!((fresh.bytes, bytes(&fresh)), (3, b"abcdef".to_vec()));
+        assert!(fresh.ready.iter().all(|run| !run.torn));
+    }
+
+    #[test]
+    fn a_gap_that_was_acknowledged_is_missing_and_tears_the_run_behind_it() {
+        let mut half = opened();
+        take(&mut half, 0, b"abc");
+        half.acknowledged(ISN.wrapping_add(1 + 9));
+        assert_eq!(half.missing(), 6);
+        let fresh = take(&mut half, 9, b"jkl");
+        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"jkl".to_vec() }]);
+        assert_eq!(half.missing(), 6);
+    }
+
+    #[test]
+    fn a_cut_segment_tears_the_run_behind_it() {
+        let mut half = opened();
+        let cut = Segment { length: 9, ..segment(ISN.wrapping_add(1), Flags::default(), b"abc") };
+        assert_eq!(half.take(&cut).ready, [Run { torn: false, bytes: b"abc".to_vec() }]);
+        assert!(take(&mut half, 9, b"jkl").ready[0].torn);
+        assert_eq!(half.missing(), 6);
+    }
+
+    #[test]
+    fn a_half_is_closed_when_its_fin_is_acknowledged() {
+        let mut half = opened();
+        let fin = segment(ISN.wrapping_add(1), Flags { fin: true, ..Flags::default() }, b"bye");
+        assert!(half.take(&fin).fin);
+        assert!(!half.take(&fin).fin, "again");
+        assert!(half.is_ended() && !half.is_closed());
+        half.acknowledged(ISN.wrapping_add(1 + 3 + 1));
+        assert!(half.is_closed());
+        assert_eq!(half.missing(), 0);
+    }
+
+    #[test]
+    fn a_half_seen_from_its_middle_begins_torn() {
+        let fresh = take(&mut Half::of_bytes(), 100, b"OOP\r\n");
+        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"OOP\r\n".to_vec() }]);
+    }
+
+    proptest! {
+        /// Any order of any cut of a text, with repetitions, gives the text once.
+        #[test]
+        fn pieces_in_any_order_come_out_in_order(
+            isn: u32,
+            order in proptest::collection::vec((0usize..60, 1usize..20), 0..30),
+        ) {
+            let text: Vec<u8> = (0..60).collect();
+            let mut half = Half::of_bytes();
+            half.take(&segment(isn, Flags { syn: true, ..Flags::default() }, b""));
+            let (mut out, mut count) = (Vec::new(), 0);
+            for (at, length) in order.into_iter().chain([(0, 60)]) {
+                let piece = &text[at..(at + length).min(60)];
+                let seq = isn.wrapping_add(1 + u32::try_from(at).unwrap());
+                let fresh = half.take(&segment(seq, Flags::default(), piece));
+                count += fresh.bytes;
+                out.extend(bytes(&fresh));
+            }
+            prop_assert_eq!(out, text);
+            prop_assert!(count <= 60);
+        }
+
+        #[test]
+        fn wild_numbers_neither_panic_nor_pile_up(
+            segments in proptest::collection::vec((any::<u32>(), any::<u32>(), 0u32..9), 0..200),
+        ) {
+            let mut half = Half::default();
+            for (seq, ack, length) in segments {
+                half.take(&Segment { length, ..segment(seq, Flags::default(), b"") });
+                half.acknowledged(ack);
+                prop_assert!(half.held.len() <= MAX_PIECES);
+                half.missing();
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The rows of a capture: numbered as they come, long runs folded, the whole bounded.
+//!
+//! A bulk transfer is thousands of segments and as many ACKs. The first bytes of each direction have a row of
+//! their own, as have SYN, FIN, RST and whatever was sent again; what follows is counted into one row of data
+//! and one of ACKs, until something happens on another connection. A very long session keeps its beginning
+//! and its end.
+
+use crate::label;
+use crate::row::{Channel, Packet, Row};
+use wharf_proto::tap::Party;
+use wharf_proto::{Text, Verb};
+
+/// Rows kept at most; above it the oldest go, save the session's beginning.
+const MAX_ROWS: usize = 4096;
+/// Rows of the session's beginning that always stay.
+const HEAD: usize = 512;
+/// How far back rows of a connection are looked for that a later command names.
+const LOOK_BACK: usize = 16;
+
+/// The rows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Record {
+    rows: Vec<Row>,
+    last_no: u32,
+    open: Option<Open>,
+}
+
+/// The rows that more segments of a bulk transfer are counted into.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    channel: Channel,
+    /// By sender and by kind, data or ACK.
+    rows: [[Option<usize>; 2]; 2],
+}
+
+impl Record {
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Adds a row under the next number.
+    pub(super) fn add(&mut self, row: Row) {
+        self.open.take_if(|open| open.channel != row.channel);
+        self.last_no = self.last_no.saturating_add(1);
+        self.rows.push(Row { no: self.last_no, ..row });
+        if self.rows.len() > MAX_ROWS {
+            self.shed();
+        }
+    }
+
+    /// Counts a segment of a bulk transfer into the row of its kind, or makes that row.
+    pub(super) fn fold(&mut self, row: Row) {
+        let channel = row.channel;
+        let (sender, kind) = place(&row);
+        let open = self.open.filter(|open| open.channel == channel);
+        let before = open.and_then(|open| open.rows[sender][kind]);
+        if let Some(into) = before.and_then(|at| self.rows.get_mut(at)) {
+            count_in(into, &row);
+            return;
+        }
+        self.add(row);
+        let open = self.open.get_or_insert(Open { channel, rows: [[None; 2]; 2] });
+        open.rows[sender][kind] = self.rows.len().checked_sub(1);
+    }
+
+    /// Whether data of this connection is being folded.
+    pub(super) fn is_folding(&self, channel: Channel) -> bool {
+        let data = |open: &Open| open.rows.iter().any(|kinds| kinds[DATA].is_some());
+        self.open.as_ref().is_some_and(|open| open.channel == channel && data(open))
+    }
+
+    /// The connection's latest rows turn out to serve this command.
+    pub(super) fn serve(&mut self, channel: Channel, verb: Verb) {
+        let recent = self.rows.iter_mut().rev().take(LOOK_BACK);
+        for row in recent.filter(|row| row.channel == channel) {
+            row.verb = Some(verb);
+        }
+    }
+
+    /// Drops old rows behind the beginning; a row that counts them keeps the numbers of all that follow.
+    fn shed(&mut self) {
+        self.open = None;
+        let dropped: Vec<Row> = self.rows.drain(HEAD..MAX_ROWS / 2).collect();
+        let weight = dropped.iter().fold(0u32, |sum, row| sum.saturating_add(row.weight()));
+        if let Some(first) = dropped.into_iter().next() {
+            let label = Text::from("rows not kept");
+            let (packet, wire) = (Packet::Omitted(weight), None);
+            self.rows.insert(HEAD, Row { packet, label, verb: None, names: None, wire, ..first });
+        }
+    }
+}
+
+const DATA: usize = 0;
+const ACKS: usize = 1;
+
+/// Where [`Open`] keeps the row that this one is counted into.
+fn place(row: &Row) -> (usize, usize) {
+    let kind = if row.packet == Packet::Ack { ACKS } else { DATA };
+    (usize::from(row.from == Party::Server), kind)
+}
+
+fn count_in(into: &mut Row, row: &Row) {
+    let segments = into.wire.map_or(1, |wire| wire.segments).saturating_add(1);
+    if let Some(wire) = &mut into.wire {
+        wire.segments = segments;
+    }
+    match (&mut into.packet, row.packet) {
+        (Packet::Data { bytes, .. }, Packet::Data { bytes: more, .. }) => {
+            *bytes = bytes.saturating_add(more);
+            into.label = label::run(into.verb, *bytes, segments);
+        }
+        _ => into.label = Text::from(format!("{segments} ACKs")),
+    }
+}

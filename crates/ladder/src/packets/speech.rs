@@ -1,0 +1,224 @@
+//! What is said on the control connection: bytes in order become commands and replies.
+//!
+//! After a gap, and where a capture begins in the middle of a session, reading goes on at the next line, or
+//! at once where the bytes look like the beginning of one: half a line could be the end of a password. After
+//! AUTH the rest is encrypted and nothing is said any more that we could hear. The words are proto's to
+//! read; rows are made elsewhere.
+
+use super::half::Run;
+use std::mem;
+use wharf_proto::line::{Arrival, LineReader};
+use wharf_proto::reply::{Reply, ReplyReader};
+use wharf_proto::tap::Party;
+use wharf_proto::{Text, Verb, command};
+
+/// Longest command line that is read.
+const COMMAND: usize = 8 * 1024;
+/// Longest line of a reply that is read.
+const REPLY: usize = 16 * 1024;
+
+/// Both sides of the conversation.
+#[derive(Debug)]
+pub(super) struct Speech {
+    commands: Lines,
+    replies: Lines,
+    reply: ReplyReader,
+    /// TLS has begun.
+    sealed: bool,
+}
+
+/// Something said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// A command line, its secret redacted.
+    Command {
+        /// The verb, where the table knows it.
+        verb: Option<Verb>,
+        /// The line as it may be shown.
+        shown: Text,
+        /// The line as it came, for those commands alone that have no secret.
+        line: Vec<u8>,
+    },
+    /// A whole reply.
+    Reply(Reply),
+    /// A line of the server that is no reply.
+    Stray(Text),
+}
+
+impl Speech {
+    pub(super) fn new() -> Self {
+        Self {
+            commands: Lines::new(COMMAND),
+            replies: Lines::new(REPLY),
+            reply: ReplyReader::new(),
+            sealed: false,
+        }
+    }
+
+    /// What these bytes complete.
+    pub(super) fn hear(&mut self, from: Party, runs: &[Run]) -> Vec<Said> {
+        let mut said = Vec::new();
+        for run in runs {
+            self.sealed |= self.lines(from).is_between() && run.bytes.starts_with(&[0x16, 0x03]);
+            if self.sealed {
+                break;
+            }
+            match from {
+                Party::Client => said.extend(self.commands.read(run, is_command).map(to_command)),
+                Party::Server => self.hear_server(run, &mut said),
+            }
+        }
+        said
+    }
+
+    /// From here on there is TLS.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Whether TLS has begun.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    fn hear_server(&mut self, run: &Run, said: &mut Vec<Said>) {
+        if run.torn {
+            self.reply = ReplyReader::new();
+        }
+        for line in self.replies.read(run, is_reply) {
+            let stray = Text::from(line.as_slice());
+            match self.reply.line(line) {
+                Ok(reply) => said.extend(reply.map(Said::Reply)),
+                Err(_) => said.push(Said::Stray(stray)),
+            }
+        }
+    }
+
+    fn lines(&self, from: Party) -> &Lines {
+        match from {
+            Party::Client => &self.commands,
+            Party::Server => &self.replies,
+        }
+    }
+}
+
+/// The lines of one side.
+#[derive(Debug)]
+struct Lines {
+    cap: usize,
+    reader: LineReader,
+    /// The bytes that come are the rest of a line whose beginning is lost.
+    lost: bool,
+}
+
+impl Lines {
+    fn new(cap: usize) -> Self {
+        Self { cap, reader: LineReader::new(cap), lost: false }
+    }
+
+    /// Whether no line has begun.
+    fn is_between(&self) -> bool {
+        self.reader.buffered() == 0
+    }
+
+    /// The lines that these bytes complete; `begins` knows the beginning of one.
+    fn read(&mut self, run: &Run, begins: fn(&[u8]) -> bool) -> impl Iterator<Item = Vec<u8>> {
+        let mut bytes = run.bytes.as_slice();
+        if run.torn {
+            self.reader = LineReader::new(self.cap);
+            self.lost = !begins(bytes);
+        }
+        if mem::take(&mut self.lost) {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            self.lost = end.is_none();
+            bytes = end.and_then(|end| bytes.get(end + 1..)).unwrap_or_default();
+        }
+        self.reader.push(bytes);
+        self.reader.by_ref().filter_map(|arrival| match arrival {
+            Arrival::Line(line) => Some(line),
+            Arrival::TooLong | Arrival::Interrupt | Arrival::Mark | Arrival::Answer(_) => None,
+        })
+    }
+}
+
+fn to_command(line: Vec<u8>) -> Said {
+    let (verb, shown) = command::redacted(&line);
+    let line = if shown.as_bytes() == line { line } else { Vec::new() };
+    Said::Command { verb, shown, line }
+}
+
+fn is_command(bytes: &[u8]) -> bool {
+    let word = bytes.split(|byte| matches!(byte, b' ' | b'\r' | b'\n')).next();
+    word.and_then(Verb::named).is_some()
+}
+
+fn is_reply(bytes: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    matches!(bytes, [a, b, c, b' ' | b'-', ..] if [a, b, c].into_iter().all(is_digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(torn: bool, bytes: &[u8]) -> Run {
+        Run { torn, bytes: bytes.to_vec() }
+    }
+
+    fn shown(said: &[Said]) -> Vec<String> {
+        said.iter()
+            .map(|said| match said {
+                Said::Command { shown, .. } => shown.to_string(),
+                Said::Reply(reply) => reply.to_string(),
+                Said::Stray(text) => format!("stray {text}"),
+            })
+            .collect()
+    }
+
+    fn heard(from: Party, runs: &[Run]) -> Vec<String> {
+        shown(&Speech::new().hear(from, runs))
+    }
+
+    #[test]
+    fn several_commands_in_one_run_and_one_command_in_several_runs_are_heard() {
+        let runs = [run(false, b"NOOP\r\nPA"), run(false, b"SS hunter2\r"), run(false, b"\n")];
+        assert_eq!(heard(Party::Client, &runs), ["NOOP", "PASS …"]);
+    }
+
+    #[test]
+    fn a_secret_is_kept_neither_in_the_shown_line_nor_in_the_line() {
+        let said = Speech::new().hear(Party::Client, &[run(false, b"PASS hunter2\r\n")]);
+        assert!(!format!("{said:?}").contains("hunter2"));
+        let Some(Said::Command { line, .. }) = said.first() else { panic!("a command") };
+        assert_eq!(line, b"");
+    }
+
+    #[test]
+    fn the_rest_of_a_line_whose_beginning_is_lost_is_never_shown() {
+        let runs = [run(true, b"S hunter2\r\nSYST\r\n")];
+        assert_eq!(heard(Party::Client, &runs), ["SYST"]);
+        let runs = [run(true, b"hunt"), run(false, b"er2\r\nSYST\r\n")];
+        assert_eq!(heard(Party::Client, &runs), ["SYST"]);
+        assert_eq!(heard(Party::Client, &[run(true, b"LIST\r\n")]), ["LIST"]);
+    }
+
+    #[test]
+    fn a_gap_inside_a_reply_of_several_lines_drops_it_and_what_follows_is_heard() {
+        let runs = [run(false, b"211-a\r\n b\r\n"), run(true, b"tail\r\n220 hello\r\n")];
+        assert_eq!(heard(Party::Server, &runs), ["220 hello"]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_reply_is_a_stray() {
+        let runs = [run(false, b"login:\r\n220 hello\r\n")];
+        assert_eq!(heard(Party::Server, &runs), ["stray login:", "220 hello"]);
+    }
+
+    #[test]
+    fn a_tls_record_seals_the_rest() {
+        let mut speech = Speech::new();
+        assert_eq!(speech.hear(Party::Client, &[run(false, &[0x16, 0x03, 0x01, b'\n'])]), []);
+        assert!(speech.is_sealed());
+        assert_eq!(speech.hear(Party::Client, &[run(false, b"NOOP\r\n")]), []);
+    }
+}
