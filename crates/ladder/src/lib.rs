@@ -1,8 +1,8 @@
 //! The session ladder: what an FTP session did, as numbered rows between two lifelines.
 //!
 //! What this crate is: a reader of the tap and of captured packets. [`Ladder`] takes the events of one
-//! session ([`wharf_proto::tap::Event`]), [`Packets`] the segments of one out of a capture ([`packet`]),
-//! and both keep them as [`Row`]s; [`reference::align`] sets a session beside the reference
+//! session ([`wharf_proto::tap::Event`]), [`Packets`] the segments of one out of a capture ([`packet`],
+//! [`pcap`]), and both keep them as [`Row`]s; [`reference::align`] sets a session beside the reference
 //! session of 49 rows; [`text`] draws rows for a terminal of any width, and [`note`] says in English or
 //! Japanese what a row means and where the RFC says so.
 //!
@@ -43,6 +43,7 @@ mod model;
 pub mod note;
 pub mod packet;
 mod packets;
+pub mod pcap;
 pub mod reference;
 mod row;
 pub mod summary;

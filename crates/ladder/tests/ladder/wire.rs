@@ -33,6 +33,11 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
+    pub(crate) fn of(segment: &Segment<'_>) -> Self {
+        let Segment { at, from, to, seq, ack, flags, length, payload } = *segment;
+        Self { at, from, to, seq, ack, flags, length, payload: payload.to_vec() }
+    }
+
     pub(crate) fn segment(&self) -> Segment<'_> {
         let Self { at, from, to, seq, ack, flags, length, ref payload } = *self;
         Segment { at, from, to, seq, ack, flags, length, payload }
