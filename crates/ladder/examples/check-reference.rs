@@ -63,8 +63,8 @@ fn read(file: &str, port: u16) -> Result<Packets, Box<dyn Error>> {
 /// What to say of a capture that is the reference session, or in what it first is not.
 fn check(packets: &Packets) -> Result<String, String> {
     let ends = packets.ends().ok_or("no control connection on that port")?;
-    let (rows, spare) = match packets.align() {
-        Alignment::Same { rows, spare_acks } => (rows, spare_acks),
+    let (rows, spare, again) = match packets.align() {
+        Alignment::Same { rows, spare_acks, again } => (rows, spare_acks, again),
         Alignment::Differs(first) => return Err(first.to_string()),
     };
     if packets.missing() > 0 {
@@ -81,7 +81,8 @@ fn check(packets: &Packets) -> Result<String, String> {
     let (seen, all) = acks
         .fold((0, 0), |(seen, all), (_, row)| (seen + usize::from(row.wire.is_some()), all + 1));
     Ok(format!(
-        "the reference session: {} rows that must appear, in order; {seen} of {all} bare ACKs, {spare} more",
+        "the reference session: {} rows that must appear, in order; {seen} of {all} bare ACKs, \
+         {spare} more; {again} sent again",
         core.len()
     ))
 }

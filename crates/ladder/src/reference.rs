@@ -68,6 +68,8 @@ pub enum Alignment {
         rows: Vec<Row>,
         /// How many captured bare ACKs among the first 49 rows have no place in the reference.
         spare_acks: usize,
+        /// How many segments among them TCP sent again.
+        again: usize,
     },
     /// It does not.
     Differs(Box<Divergence>),
@@ -82,7 +84,8 @@ pub struct Divergence {
     pub found: Option<Row>,
 }
 
-/// Sets a session beside the reference session, bare ACKs aside.
+/// Sets a session beside the reference session, bare ACKs aside, and what TCP sent again: on a busy machine it
+/// does so before it knows that nothing was lost.
 ///
 /// Where they agree, each of the reference's bare ACKs takes the place that the reference gives it: a
 /// captured one where there is one for the same segment, else one marked as synthesised.
@@ -94,7 +97,8 @@ pub struct Divergence {
 /// ```
 #[must_use]
 pub fn align(rows: &[Row]) -> Alignment {
-    let mut core = rows.iter().enumerate().filter(|(_, row)| !row.is_bare_ack());
+    let is_core = |row: &Row| !row.is_bare_ack() && !row.is_again();
+    let mut core = rows.iter().enumerate().filter(|(_, row)| is_core(row));
     let mut data: Vec<Channel> = Vec::with_capacity(2);
     let mut matched: Vec<(RefRow, usize, &Row)> = Vec::with_capacity(REFERENCE.len());
     for expected in REFERENCE.iter().filter(|row| row.kind != Kind::Ack) {
@@ -116,7 +120,8 @@ pub fn align(rows: &[Row]) -> Alignment {
         REFERENCE.iter().filter_map(|row| place(row, &matched, &mut acks)).collect();
     let next = out.last().map_or(1, |row| row.no + 1);
     out.extend(numbered_from(rest, next));
-    Alignment::Same { rows: out, spare_acks: acks.iter().flatten().count() }
+    let again = inside.iter().filter(|row| row.is_again()).count();
+    Alignment::Same { rows: out, spare_acks: acks.iter().flatten().count(), again }
 }
 
 /// Whether `row` is what the reference expects; binds the reference's data connections on first sight.

@@ -70,6 +70,12 @@ impl Row {
         }
     }
 
+    /// Whether a capture saw that TCP sent it again.
+    #[must_use]
+    pub fn is_again(&self) -> bool {
+        self.wire.is_some_and(|wire| wire.again)
+    }
+
     /// Whether it takes sequence space, so that the other side owes it an acknowledgment.
     pub(crate) fn is_acknowledged(&self) -> bool {
         match self.packet {

@@ -154,7 +154,9 @@ fn captured_bare_acks_take_the_places_of_drawn_ones_and_surplus_ones_are_counted
     ack_after(&mut captured, 4); // of the 220: row 5 of the reference
     ack_after(&mut captured, 10); // of CWD's 250: row 17
     ack_after(&mut captured, 12); // of the 200 to PORT: no such row
-    let Alignment::Same { rows, spare_acks } = align(&captured) else { panic!("it is the same") };
+    let Alignment::Same { rows, spare_acks, .. } = align(&captured) else {
+        panic!("it is the same")
+    };
     let seen = |row: &&Row| row.packet == Packet::Ack && row.provenance == Provenance::Seen;
     let seen: Vec<u32> = rows.iter().filter(seen).map(|row| row.no).collect();
     assert_eq!((seen, spare_acks), (vec![5, 17], 1));

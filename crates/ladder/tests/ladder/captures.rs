@@ -77,10 +77,23 @@ fn verbs_of_data(packets: &Packets) -> Vec<Option<Verb>> {
 #[test]
 fn the_reference_session_is_known_row_by_row() {
     let packets = compare("reference", 21);
-    let Alignment::Same { rows, spare_acks } = packets.align() else { panic!("it is the same") };
-    assert_eq!(spare_acks, 0);
+    let Alignment::Same { rows, spare_acks, again } = packets.align() else {
+        panic!("it is the same")
+    };
+    assert_eq!((spare_acks, again), (0, 0));
     assert!(rows.iter().take(49).all(|row| row.packet == Packet::Ack || row.wire.is_some()));
     assert_eq!(verbs_of_data(&packets), [Some(Verb::List), Some(Verb::Retr)]);
+}
+
+#[test]
+fn a_reply_that_was_sent_again_is_no_divergence() {
+    let mut segments = segments("reference");
+    let at = segments.iter().rposition(|segment| segment.payload == b"250 done\r\n").unwrap();
+    segments.insert(at + 1, segments[at].clone());
+    let packets = session(&segments, 21);
+    let Alignment::Same { rows, again, .. } = packets.align() else { panic!("it is the same") };
+    assert_eq!((rows[47].packet, again), (Packet::Reply(250), 1));
+    assert!(packets.rows().iter().any(Row::is_again));
 }
 
 #[test]
