@@ -6,6 +6,8 @@
 //! session of 49 rows; [`text`] draws rows for a terminal of any width, and [`note`] says in English or
 //! Japanese what a row means and where the RFC says so.
 //!
+//! On Linux [`live`] captures what goes over loopback, for those who may.
+//!
 //! What it is not: it opens no file, prints nothing, and never claims a packet that nobody saw: each row
 //! says whether it was [seen, inferred or drawn for completeness](Provenance).
 //!
@@ -39,6 +41,8 @@
 mod acks;
 mod dialogue;
 mod label;
+#[cfg(target_os = "linux")]
+pub mod live;
 mod model;
 pub mod note;
 pub mod packet;

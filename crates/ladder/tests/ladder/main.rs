@@ -7,6 +7,8 @@ mod alignment;
 mod captures;
 mod events;
 mod golden;
+#[cfg(target_os = "linux")]
+mod live;
 mod packets;
 mod sessions;
 mod widths;

@@ -1,0 +1,177 @@
+//! Captures what goes over the loopback interface while it goes (Linux, AF_PACKET; packet(7)).
+//!
+//! It takes the right to open packet sockets (CAP_NET_RAW, as root has it), changes no setting of any
+//! interface, and keeps nothing but the rows of the sessions it is asked for. It is no capture of other
+//! interfaces and writes no file.
+//!
+//! House rules of this file:
+//! - The sockets are for IPv4 and IPv6 by name. A socket for all protocols would get each frame on loopback
+//!   twice, when it is sent and when it is received; these get it once, when it is received.
+//! - Time is when a frame was read, so somebody has to read all the time: [`Live::record`] does, on a thread
+//!   of its own.
+//! - The kernel drops frames in silence when the buffer is full. What is missing from a session TCP's own
+//!   numbers tell: [`Packets::missing`].
+
+use crate::packet::Segment;
+use crate::packets::Packets;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, eth, sockopt};
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+use wharf_proto::Moment;
+
+/// The receive buffer that is asked for; the kernel counts about a kilobyte for the smallest frame.
+const BUFFER: usize = 32 << 20;
+/// The longest frame: loopback joins segments up to 64 KiB of IP packet.
+const FRAME: usize = 128 << 10;
+/// How often the recording thread looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// An open capture of the loopback interface.
+#[derive(Debug)]
+pub struct Live {
+    sockets: [OwnedFd; 2],
+    origin: Instant,
+    frame: Vec<u8>,
+}
+
+/// A capture that runs on a thread of its own.
+#[derive(Debug)]
+pub struct Recording {
+    thread: JoinHandle<io::Result<Vec<Packets>>>,
+    /// Until when the thread may wait for what is to come.
+    stop: Sender<Instant>,
+}
+
+impl Live {
+    /// Opens the capture; frames are kept by the kernel from here on.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::PermissionDenied`] for those who may not capture; other errors where the kernel has
+    /// no packet sockets.
+    pub fn open() -> io::Result<Self> {
+        let sockets = [socket(eth::IP)?, socket(eth::IPV6)?];
+        Ok(Self { sockets, origin: Instant::now(), frame: vec![0; FRAME] })
+    }
+
+    /// The next TCP segment that went over loopback, of any connection; none where none came in this time.
+    /// Its moment counts from the opening of the capture.
+    ///
+    /// # Errors
+    /// Those of the sockets.
+    pub fn next_segment(&mut self, within: Duration) -> io::Result<Option<Segment<'_>>> {
+        let deadline = Instant::now() + within;
+        let (at, length) = loop {
+            let Some(length) = self.receive(deadline)? else { return Ok(None) };
+            let at = Moment::after(self.origin.elapsed());
+            if self.segment(at, length).is_some() {
+                break (at, length);
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        };
+        Ok(self.segment(at, length))
+    }
+
+    /// Records these sessions from now on.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn record(self, sessions: Vec<Packets>) -> io::Result<Recording> {
+        let (stop, stopped) = channel();
+        let thread = Builder::new()
+            .name("capture".to_owned())
+            .spawn(move || record(self, sessions, &stopped))?;
+        Ok(Recording { thread, stop })
+    }
+
+    /// Waits for a frame and reads it; none at the deadline.
+    fn receive(&mut self, deadline: Instant) -> io::Result<Option<usize>> {
+        loop {
+            for socket in &self.sockets {
+                // With TRUNC the second number is the frame's own length; what counts is what was read.
+                match rustix::net::recv(socket, &mut *self.frame, RecvFlags::TRUNC) {
+                    Ok((read, _)) => return Ok(Some(read)),
+                    Err(Errno::AGAIN | Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let mut ready = self.sockets.each_ref().map(|fd| PollFd::new(fd, PollFlags::IN));
+            match poll(&mut ready, Timespec::try_from(left).ok().as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The segment in the frame just read, where it went over loopback: there, and nowhere else, both
+    /// hardware addresses are zero.
+    fn segment(&self, at: Moment, length: usize) -> Option<Segment<'_>> {
+        let frame = self.frame.get(..length)?;
+        frame.starts_with(&[0; 12]).then(|| Segment::of_ethernet(at, frame))?
+    }
+}
+
+impl Recording {
+    /// Ends the recording and gives its sessions: when all of them [are over](Packets::is_over), or else
+    /// after `patience`. There is something to wait for because a peer may delay its last ACKs.
+    ///
+    /// # Errors
+    /// Those of the sockets.
+    pub fn finish(self, patience: Duration) -> io::Result<Vec<Packets>> {
+        // Where the thread has ended with an error nobody listens any more.
+        let _ = self.stop.send(Instant::now() + patience);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the capture has failed")))
+    }
+}
+
+/// Reads until told to stop, and then until there is nothing more to wait for.
+fn record(
+    mut live: Live,
+    mut sessions: Vec<Packets>,
+    stopped: &Receiver<Instant>,
+) -> io::Result<Vec<Packets>> {
+    let mut deadline: Option<Instant> = None;
+    loop {
+        let quiet = match live.next_segment(LOOK)? {
+            Some(segment) => {
+                for session in &mut sessions {
+                    session.push(&segment);
+                }
+                false
+            }
+            None => true,
+        };
+        match stopped.try_recv() {
+            Ok(until) => deadline = Some(until),
+            Err(TryRecvError::Empty) => {}
+            // A recording that was dropped is wanted by nobody.
+            Err(TryRecvError::Disconnected) if deadline.is_none() => return Ok(sessions),
+            Err(TryRecvError::Disconnected) => {}
+        }
+        let Some(deadline) = deadline else { continue };
+        if (quiet && sessions.iter().all(Packets::is_over)) || Instant::now() >= deadline {
+            return Ok(sessions);
+        }
+    }
+}
+
+/// A packet socket for one protocol, with a large buffer: root may have more than the system's limit.
+fn socket(protocol: Protocol) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
+    let socket = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
+    if sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER).is_err() {
+        sockopt::set_socket_recv_buffer_size(&socket, BUFFER)?;
+    }
+    Ok(socket)
+}
