@@ -249,6 +249,7 @@ def pythons_ftplib_lists_fetches_and_uploads_active_and_passive(wharf, folder):
             same((tree / "up").read_bytes(), big, "resumed upload")
             ftp.storlines("STOR text", io.BytesIO(b"one\ntwo\n"))
             same((tree / "text").read_bytes(), b"one\ntwo\n", "text upload")
+            ftp.voidcmd("TYPE I")
             assert ftp.size("up") == len(big)
             ftp.rename("text", "renamed")
             ftp.delete("renamed")
@@ -284,7 +285,7 @@ def our_client_against(server, wharf, folder):
             run(wharf, "put", *mode, "--binary", tree / "big.bin", f"{url}/up/big-{number}")
             same((tree / "up" / f"big-{number}").read_bytes(), big, f"put {mode}")
         run(wharf, "cat", f"{url}/missing", status=5)
-        script = f"open 127.0.0.1 {port}\nanonymous\nme@example.org\nls\ncd sub\nget \"a b.txt\" {out}/from-shell\npwd\nquit\n"
+        script = f"open 127.0.0.1 {port}\nuser anonymous me@example.org\nls\ncd sub\nget \"a b.txt\" {out}/from-shell\npwd\nquit\n"
         has(run(wharf, "shell", input=script.encode()), b"hello.txt", "shell ls")
         same((out / "from-shell").read_bytes(), b"spaces\n", "shell get")
         traced = run(wharf, "cat", f"--trace={folder}/ladder", f"{url}/hello.txt")

@@ -152,7 +152,7 @@ impl Say<'_> {
             Self::PasswordWanted { anonymous: true } => (331, tr!(l, "Anonymous access: any password will do; your e-mail address is customary.", "匿名アクセスです。パスワードは何でも構いません(慣例ではメールアドレス)。")),
             Self::PasswordWanted { anonymous: false } => (331, tr!(l, "Password, please.", "パスワードを入力してください。")),
             Self::LoggedIn { anonymous: true, .. } => (230, tr!(l, "Logged in anonymously.", "匿名でログインしました。")),
-            Self::LoggedIn { name, .. } => (230, sentence(l, ("Logged in as", "ログインしました"), name)),
+            Self::LoggedIn { name, .. } => (230, naming(l, name)),
             Self::LoginRefused => (530, tr!(l, "Login refused: check the name and the password.", "ログインできません。名前とパスワードを確かめてください。")),
             Self::LoginFirst => (530, tr!(l, "Please log in first, with USER and PASS.", "先に USER と PASS でログインしてください。")),
             Self::UserFirst => (503, tr!(l, "USER comes before PASS.", "PASS の前に USER が必要です。")),
@@ -305,6 +305,14 @@ fn sentence(l: Lang, (en, ja): (&str, &str), rest: &Text) -> Text {
         Lang::Ja => (ja, "。"),
     };
     Text::from([start.as_bytes(), b": ", rest.as_bytes(), end.as_bytes()].concat())
+}
+
+fn naming(l: Lang, name: &Text) -> Text {
+    let (before, behind) = match l {
+        Lang::En => ("Logged in as ", "."),
+        Lang::Ja => ("", " としてログインしました。"),
+    };
+    Text::from([before.as_bytes(), name.as_bytes(), behind.as_bytes()].concat())
 }
 
 /// A path in quotes between words.

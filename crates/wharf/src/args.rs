@@ -10,6 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use wharf_client::{Address, AddressError};
+use wharf_ladder::Lang;
+
+use crate::terminal;
 
 /// FTP done completely: server, client and session ladder.
 #[derive(Debug, Parser)]
@@ -38,6 +41,8 @@ pub(crate) enum Command {
     Put(PutArgs),
     /// Talk to a server line by line
     Shell(ShellArgs),
+    /// Hold the reference session on this machine and draw it
+    Demo(DemoArgs),
 }
 
 /// `wharf serve`.
@@ -49,10 +54,11 @@ pub(crate) struct ServeArgs {
     /// Listen here; may be given several times, port 0 picks one [default: [::]:2121]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
-    /// Let everybody who gets in write, anonymous users too
+    /// Let anonymous users write too; users with an account always may
     #[arg(long)]
     pub(crate) writable: bool,
-    /// Let this user in; for trying things, because others on this machine can see the password
+    /// Let this user in, to read and write; may be given several times. For trying things, because
+    /// others on this machine can see the password
     #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = name_and_password)]
     pub(crate) users: Vec<(String, String)>,
     /// Let nobody in who has no account
@@ -187,6 +193,49 @@ pub(crate) struct ShellArgs {
     pub(crate) types: TypeArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+}
+
+/// `wharf demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Show the session in passive mode
+    #[arg(long)]
+    pub(crate) passive: bool,
+    /// Show one client and two servers, the data going between the servers
+    #[arg(long, conflicts_with = "passive")]
+    pub(crate) third_party: bool,
+    /// Write a line about each row: beside it where the terminal is wide enough, else below the ladder
+    #[arg(long)]
+    pub(crate) notes: bool,
+    /// The language of all that is not the protocol's [default: that of the environment]
+    #[arg(long, value_enum, value_name = "LANG")]
+    pub(crate) lang: Option<LangArg>,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Capture no packets and use no port below 1024, as for an ordinary user
+    #[arg(long)]
+    pub(crate) no_capture: bool,
+}
+
+/// A language that people are spoken to in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LangArg {
+    /// English.
+    En,
+    /// Japanese.
+    Ja,
+}
+
+impl DemoArgs {
+    /// The language asked for, or that of the environment.
+    pub(crate) fn lang(&self) -> Lang {
+        match self.lang {
+            Some(LangArg::En) => Lang::En,
+            Some(LangArg::Ja) => Lang::Ja,
+            None => terminal::language(),
+        }
+    }
 }
 
 /// A URL on the command line.

@@ -3,6 +3,7 @@
 //! A command gives its exit code or an error; it prints its data itself, and its errors are printed here.
 
 pub(crate) mod cat;
+mod demo;
 pub(crate) mod get;
 mod ls;
 pub(crate) mod put;
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Command::Get(arguments) => alone(get::run(&arguments)),
         Command::Put(arguments) => alone(put::run(&arguments)),
         Command::Shell(arguments) => shell::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
     };
     result.unwrap_or_else(|error| report(&error))
 }

@@ -3,9 +3,12 @@
 //! Whatever comes from a server has been escaped when it gets here (`Text` does that); nothing here
 //! interprets bytes.
 
+use std::env;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+
+use wharf_ladder::Lang;
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
@@ -25,6 +28,32 @@ pub(crate) fn is_interactive() -> bool {
 pub(crate) fn columns() -> Option<usize> {
     let size = tcgetwinsize(io::stderr()).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// How many columns standard output has, if it is a terminal.
+pub(crate) fn output_columns() -> Option<usize> {
+    let size = tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Whether standard output is a terminal that may be given colours.
+pub(crate) fn output_has_colour() -> bool {
+    io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none()
+}
+
+/// The language of the environment, as far as we speak it.
+pub(crate) fn language() -> Lang {
+    if locale().starts_with("ja") { Lang::Ja } else { Lang::En }
+}
+
+/// Whether the environment says that the terminal shows UTF-8.
+pub(crate) fn speaks_utf8() -> bool {
+    locale().to_ascii_lowercase().replace('-', "").contains("utf8")
+}
+
+fn locale() -> String {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| env::var(name).ok());
+    set.into_iter().find(|value| !value.is_empty()).unwrap_or_default()
 }
 
 /// Asks for a password at the terminal, without showing it. `None` when there is no terminal, or when

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use wharf_client::Tap;
-use wharf_ladder::{Ladder, Lang, Options};
+use wharf_ladder::{Ladder, Options};
 use wharf_proto::tap::Event;
 
 use crate::terminal;
@@ -53,18 +53,12 @@ impl Trace {
 
 fn options(to_terminal: bool) -> Options {
     let width = if to_terminal { terminal::columns() } else { Some(FILE_WIDTH) };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(|name| env::var(name).ok())
-        .find(|value| !value.is_empty())
-        .unwrap_or_default();
-    let utf8 = locale.to_ascii_lowercase().replace('-', "").contains("utf8");
     let plain = Options::default();
     Options {
         width: width.unwrap_or(plain.width),
-        ascii: to_terminal && !utf8,
+        ascii: to_terminal && !terminal::speaks_utf8(),
         colour: to_terminal && io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(),
-        lang: if locale.starts_with("ja") { Lang::Ja } else { Lang::En },
+        lang: terminal::language(),
         ..plain
     }
 }

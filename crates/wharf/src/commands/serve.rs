@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use wharf_proto::server::Rights;
 use wharf_server::storage::local::LocalFolder;
-use wharf_server::{Accounts, Config, Log, Server};
+use wharf_server::{Accounts, Config, Log, Server, Tap};
 
 use crate::args::{LogFormat, ServeArgs};
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 
 pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     start_log(arguments);
@@ -25,20 +26,39 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     config.policy.complete_with_250 = arguments.complete_with_250;
     config.passive_ports.clone_from(&arguments.passive_ports);
     config.public_address = arguments.public_address;
+    anyhow::ensure!(
+        !config.accounts.is_empty(),
+        Usage("nobody could log in: give --user, or leave --no-anonymous out".to_owned())
+    );
     if !arguments.listen.is_empty() {
         config.listen.clone_from(&arguments.listen);
     }
     let runtime = Builder::new_multi_thread().enable_all().build().context("cannot begin")?;
     runtime.block_on(async {
-        let server = Server::bind(config, vec![Arc::new(Log)]).context("cannot listen")?;
+        // Who wants no log is spared the work of putting its events together.
+        let taps: Vec<Arc<dyn Tap>> =
+            if arguments.quiet { Vec::new() } else { vec![Arc::new(Log)] };
+        let server = Server::bind(config, taps)?;
         let mut out = io::stdout().lock();
         for address in server.addresses() {
             writeln!(out, "listening on ftp://{address}")?;
         }
         out.flush()?;
-        let stop = async { drop(tokio::signal::ctrl_c().await) };
-        server.run(stop).await;
+        drop(out);
+        server.run(told_to_stop()?).await;
         Ok(Exit::Done)
+    })
+}
+
+/// Ready on Ctrl-C, and when the system asks the program to end.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     })
 }
 
@@ -48,10 +68,10 @@ fn accounts(arguments: &ServeArgs) -> Accounts {
     if !arguments.no_anonymous {
         accounts = accounts.with_anonymous(rights);
     }
-    arguments
-        .users
-        .iter()
-        .fold(accounts, |accounts, (name, password)| accounts.with_user(name, password, rights))
+    let users = arguments.users.iter();
+    users.fold(accounts, |accounts, (name, password)| {
+        accounts.with_user(name, password, Rights::WRITER)
+    })
 }
 
 fn start_log(arguments: &ServeArgs) {
