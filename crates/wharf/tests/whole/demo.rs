@@ -1,0 +1,67 @@
+//! `wharf demo`, as an ordinary user sees it.
+
+use crate::serving::wharf;
+
+fn demo(options: &[&str]) -> String {
+    let output = wharf().args(["demo", "--no-capture"]).args(options).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The rows: lines that begin with a number.
+fn rows(text: &str) -> Vec<(u32, &str)> {
+    let number = |line: &str| line.split_whitespace().next()?.parse().ok();
+    text.lines().filter_map(|line| Some((number(line)?, line))).collect()
+}
+
+#[test]
+fn the_reference_session_has_its_49_rows_under_their_numbers() {
+    let text = demo(&[]);
+    let rows = rows(&text);
+    assert!((1..=49).eq(rows.iter().map(|(no, _)| *no).take(49)), "{text}");
+    for (no, wanted) in [
+        (1, "SYN"),
+        (4, "220"),
+        (10, "PASS"),
+        (18, "PORT"),
+        (21, "LIST"),
+        (23, "SYN"),
+        (25, "125"),
+        (27, "FIN"),
+        (32, "250"),
+        (37, "RETR"),
+        (42, "125"),
+        (43, "FIN"),
+        (48, "250"),
+    ] {
+        assert!(rows[no - 1].1.contains(wanted), "{no}: {}", rows[no - 1].1);
+    }
+    assert!(text.contains("These are the 49 rows of the reference session"), "{text}");
+    assert!(text.contains("The file that arrived equals the file served."));
+    assert!(!text.contains("PASS password"));
+}
+
+#[test]
+fn no_line_is_wider_than_80_columns_and_ascii_is_ascii() {
+    let text = demo(&["--ascii"]);
+    assert!(text.is_ascii());
+    assert!(rows(&text).iter().all(|(_, line)| line.len() <= 80));
+}
+
+#[test]
+fn passive_mode_and_the_third_host_are_shown_too() {
+    let passive = demo(&["--passive"]);
+    assert!(passive.contains("PASV") && passive.contains("227") && !passive.contains("PORT 127"));
+    let third = demo(&["--third-party"]);
+    assert!(
+        third.contains("PASV") && third.contains("PORT 127") && third.contains("STOR ship.txt")
+    );
+    assert!(third.contains("The file that arrived equals the file served."));
+}
+
+#[test]
+fn it_speaks_japanese_when_asked() {
+    let text = demo(&["--lang", "ja", "--notes"]);
+    assert!(text.contains("届いたファイルは、サーバーのファイルと同じです。"));
+    assert!(text.contains("クライアントが制御コネクションを開く"));
+}

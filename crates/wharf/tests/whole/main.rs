@@ -1,0 +1,7 @@
+//! The real binary at both ends: `wharf serve` and the client commands, and `wharf demo`.
+
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
+
+mod demo;
+mod serve;
+mod serving;

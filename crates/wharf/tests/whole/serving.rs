@@ -1,0 +1,69 @@
+//! A running `wharf serve` on a temporary tree, and the client's commands against it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// The binary, away from the environment's language.
+pub(crate) fn wharf() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    command.env("LC_ALL", "C.UTF-8").env_remove("WHARF_PASSWORD").stdin(Stdio::null());
+    command
+}
+
+/// A server that is ended when this is dropped.
+pub(crate) struct Serving {
+    pub(crate) tree: TempDir,
+    pub(crate) port: u16,
+    child: Child,
+}
+
+impl Serving {
+    pub(crate) fn new(options: &[&str]) -> Self {
+        let tree = tempfile::tempdir().unwrap();
+        let mut child = wharf()
+            .arg("serve")
+            .arg(tree.path())
+            .args(["--listen", "127.0.0.1:0"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port =
+            line.trim_end().strip_prefix("listening on ftp://127.0.0.1:").unwrap().parse().unwrap();
+        Self { tree, port, child }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.tree.path().join(name)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("ftp://127.0.0.1:{}/{path}", self.port)
+    }
+
+    /// Asks the server to end, and gives its exit code and its log.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code(), log)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a client's command in a folder.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
+    wharf().args(arguments).current_dir(folder).output().unwrap()
+}
