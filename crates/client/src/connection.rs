@@ -202,7 +202,7 @@ impl Connection {
         match self.machine.send(command) {
             Ok(()) => {}
             Err(SendError::Unsendable(unsendable)) => return Err(unsendable.into()),
-            Err(_) => return Err(Error::OutOfStep { last: Box::new(self.last.clone()) }),
+            Err(_) => return Err(Error::ReplyOwed { last: self.last_boxed() }),
         }
         let line = command.encode()?;
         let (_, command_line) = redacted(line.strip_suffix(b"\r\n").unwrap_or(&line));

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use wharf_proto::address::{self, Eprt, canonical};
@@ -20,6 +21,9 @@ use crate::teller::Teller;
 use crate::{Connection, Error};
 
 const NOT_LOGGED_IN: u16 = 530;
+/// How long the first port that EPSV gives may take: there are firewalls that know PASV only, and drop
+/// without a word what they do not know.
+const TRIAL: Duration = Duration::from_secs(10);
 
 /// Who opens the data connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,9 +57,9 @@ enum Epsv {
 /// A data connection that is agreed on and not yet open.
 pub(crate) enum Plan {
     /// The server listens there.
-    Connect { to: SocketAddr },
+    Connect { to: SocketAddr, patience: Duration },
     /// We listen here, for this host only.
-    Accept { listener: TcpListener, at: SocketAddr, peer: IpAddr },
+    Accept { listener: TcpListener, at: SocketAddr, peer: IpAddr, patience: Duration },
 }
 
 impl DataPlane {
@@ -75,7 +79,9 @@ impl DataPlane {
         if !self.plain && self.epsv != Epsv::Refused {
             let reply = control.command(&Command::Epsv(EpsvArgument::Same)).await?;
             if !reply.code.is_refusal() {
-                return planned_by(control, &reply);
+                let untried = self.epsv == Epsv::Untried && control.server().is_ipv4();
+                let longest = if untried { TRIAL } else { Duration::MAX };
+                return planned_by(control, &reply, longest);
             }
             if reply.code.value() == NOT_LOGGED_IN {
                 return Err(Error::Refused { last: control.last_boxed() });
@@ -87,7 +93,7 @@ impl DataPlane {
         if reply.code.is_refusal() {
             return Err(Error::Refused { last: control.last_boxed() });
         }
-        planned_by(control, &reply)
+        planned_by(control, &reply, Duration::MAX)
     }
 
     async fn agree_active(&mut self, control: &mut Connection) -> Result<Plan, Error> {
@@ -103,7 +109,8 @@ impl DataPlane {
             return Err(Error::Refused { last: control.last_boxed() });
         }
         control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
-        Ok(Plan::Accept { listener, at, peer: control.server().ip() })
+        let peer = control.server().ip();
+        Ok(Plan::Accept { listener, at, peer, patience: control.patience() })
     }
 
     /// Listens at the host of `here`: for the first time at any port, then at one port after the other,
@@ -163,7 +170,7 @@ impl DataPlane {
 
 /// The plan that a 227 or 229 makes; which of the two it is, the reply says and not the command (some
 /// servers answer PASV with 229).
-fn planned_by(control: &Connection, reply: &Reply) -> Result<Plan, Error> {
+fn planned_by(control: &Connection, reply: &Reply, longest: Duration) -> Result<Plan, Error> {
     let text = reply.text();
     let named = match reply.code.value() {
         229 => address::parse_229(text).map(|port| at_port(control.server(), port)),
@@ -178,7 +185,7 @@ fn planned_by(control: &Connection, reply: &Reply) -> Result<Plan, Error> {
     if to != named {
         tracing::info!(%named, %to, "the reply names another address than the server's; not used");
     }
-    Ok(Plan::Connect { to })
+    Ok(Plan::Connect { to, patience: control.patience().min(longest) })
 }
 
 /// The same host, zone included, at another port.
@@ -201,10 +208,17 @@ fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 impl Plan {
-    /// Opens the connection; how long it may take is the caller's to say.
+    /// How long opening may take.
+    pub(crate) fn patience(&self) -> Duration {
+        match self {
+            Self::Connect { patience, .. } | Self::Accept { patience, .. } => *patience,
+        }
+    }
+
+    /// Opens the connection, however long it takes.
     pub(crate) async fn open(&self, teller: &Teller) -> io::Result<TcpStream> {
         match self {
-            Self::Connect { to } => {
+            Self::Connect { to, .. } => {
                 let stream = socket_for(*to)?.connect(*to).await?;
                 stream.set_nodelay(true)?;
                 Ok(stream)

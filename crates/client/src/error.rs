@@ -156,6 +156,12 @@ pub enum Error {
         /// The command and the reply.
         last: Box<Exchange>,
     },
+    /// A command cannot be sent, because the reply to an earlier one never came.
+    #[error("an earlier reply is still missing, {last}")]
+    ReplyOwed {
+        /// What was said last.
+        last: Box<Exchange>,
+    },
     /// The reply is of the right kind and does not say what it must.
     #[error("{wanted} expected in the reply, {last}")]
     Malformed {
@@ -262,6 +268,7 @@ impl Error {
             | Self::NotFtp { last, .. }
             | Self::Closing { last }
             | Self::OutOfStep { last }
+            | Self::ReplyOwed { last }
             | Self::Malformed { last, .. }
             | Self::Login { last, .. }
             | Self::Refused { last }
@@ -376,6 +383,7 @@ impl Error {
             Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
             Self::NotFtp { .. }
             | Self::OutOfStep { .. }
+            | Self::ReplyOwed { .. }
             | Self::Malformed { .. }
             | Self::Unsendable(_)
             | Self::DataListen { .. }

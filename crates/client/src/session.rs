@@ -100,6 +100,8 @@ pub struct Session {
     user: Text,
     folder: Vec<u8>,
     features: Option<Features>,
+    /// Verbs that the server does not know; they are not sent again.
+    unknown: Vec<Verb>,
 }
 
 impl Session {
@@ -117,6 +119,7 @@ impl Session {
             user: Text::default(),
             folder: Vec::new(),
             features: None,
+            unknown: Vec::new(),
         })
     }
 
@@ -227,10 +230,12 @@ impl Session {
     /// Those of the control connection; a refusal is `None`, because SIZE is not in every server and
     /// some refuse it for files that they do send.
     pub async fn size(&mut self, path: &Text) -> Result<Option<u64>, Error> {
+        if self.unknown.contains(&Verb::Size) {
+            return Ok(None);
+        }
         self.set_type(Type::Image).await?;
-        let reply = self.control.command(&Command::Size(path.clone())).await?;
-        let digits = std::str::from_utf8(reply.text().trim_ascii()).unwrap_or_default();
-        Ok(if reply.code.value() == 213 { digits.parse().ok() } else { None })
+        let text = self.fact(&Command::Size(path.clone())).await?;
+        Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok()))
     }
 
     /// When a file was last modified. `None` where the server does not say.
@@ -238,9 +243,22 @@ impl Session {
     /// # Errors
     /// Those of the control connection; a refusal is `None`, as for [`size`](Self::size).
     pub async fn mdtm(&mut self, path: &Text) -> Result<Option<Timestamp>, Error> {
-        let reply = self.control.command(&Command::Mdtm(path.clone())).await?;
-        let time = || parse_mdtm(reply.text().trim_ascii());
-        Ok(if reply.code.value() == 213 { time() } else { None })
+        let text = self.fact(&Command::Mdtm(path.clone())).await?;
+        Ok(text.and_then(|text| parse_mdtm(&text)))
+    }
+
+    /// What a 213 says; `None` for any other reply.
+    async fn fact(&mut self, command: &Command) -> Result<Option<Vec<u8>>, Error> {
+        if self.unknown.contains(&command.verb()) {
+            return Ok(None);
+        }
+        let reply = self.control.command(command).await?;
+        match reply.code.value() {
+            213 => return Ok(Some(reply.text().trim_ascii().to_vec())),
+            500 | 502 => self.unknown.push(command.verb()),
+            _ => {}
+        }
+        Ok(None)
     }
 
     /// What the server can do beyond RFC 959. Asked once; a server without FEAT has no features.

@@ -206,11 +206,10 @@ impl Session {
         self.control.send(order.command)?;
         let mut replies = Replies::default();
         let teller = self.control.teller().clone();
-        let patience = self.control.patience();
         let over = |replies: &Replies| {
             (replies.refused() || replies.lost.is_some()).then_some(Duration::ZERO)
         };
-        let opening = timeout(patience, plan.open(&teller));
+        let opening = timeout(plan.patience(), plan.open(&teller));
         match alongside(&mut self.control, &mut replies, over, opening).await {
             Some(Ok(Ok(stream))) => Ok((self.data.opened(stream, &self.control), replies)),
             Some(Ok(Err(source))) => Err(self.unopened(plan, Some(source), replies).await),
@@ -239,9 +238,9 @@ impl Session {
         if replies.refused() && !OF_THE_CONNECTION.contains(&code) {
             return replies.failure(&last);
         }
-        let waited = self.control.patience();
+        let waited = plan.patience();
         match (plan, source) {
-            (Plan::Connect { to }, source) => {
+            (Plan::Connect { to, .. }, source) => {
                 let source = source.unwrap_or_else(|| io::ErrorKind::TimedOut.into());
                 Error::DataConnect { address: to, source, last }
             }

@@ -16,16 +16,20 @@ use crate::terminal;
 
 /// FTP done completely: server, client and session ladder.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(version, about, max_term_width = 100, after_help = AFTERWORD)]
 pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "\
+const AFTERWORD: &str = "\
+A password that the URL does not hold is taken from WHARF_PASSWORD, or asked for at a terminal.
+
 Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login, 5 not found, 6 refused by the
 server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
+
+const FILE_URL: &str = "ftp://[user[:password]@]host[:port]/path[;type=a|i]";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -51,7 +55,7 @@ pub(crate) struct ServeArgs {
     /// The folder to serve
     #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) folder: PathBuf,
-    /// Listen here; may be given several times, port 0 picks one [default: [::]:2121]
+    /// Listen here, `[::]:2121` if nothing is said; may be given several times, port 0 picks one
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
     /// Let anonymous users write too; users with an account always may
@@ -128,7 +132,8 @@ pub(crate) struct TypeArgs {
 /// `wharf ls`.
 #[derive(Args, Debug)]
 pub(crate) struct LsArgs {
-    /// ftp://[user[:password]@]host[:port]/path
+    /// The folder or file.
+    #[arg(help = "ftp://[user[:password]@]host[:port]/path")]
     pub(crate) url: Url,
     /// Names only, one a line
     #[arg(short = '1', long)]
@@ -140,7 +145,8 @@ pub(crate) struct LsArgs {
 /// `wharf cat`.
 #[derive(Args, Debug)]
 pub(crate) struct CatArgs {
-    /// ftp://[user[:password]@]host[:port]/path[;type=a|i]
+    /// The file on the server.
+    #[arg(help = FILE_URL)]
     pub(crate) url: Url,
     #[command(flatten)]
     pub(crate) types: TypeArgs,
@@ -151,9 +157,10 @@ pub(crate) struct CatArgs {
 /// `wharf get`.
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
-    /// ftp://[user[:password]@]host[:port]/path[;type=a|i]
+    /// The file on the server.
+    #[arg(help = FILE_URL)]
     pub(crate) url: Url,
-    /// The file to write, or the folder to put it in [default: the name in the URL]
+    /// The file to write, or the folder to put it in; the name in the URL if nothing is said
     pub(crate) local: Option<PathBuf>,
     /// Begin anew, whatever an earlier try left
     #[arg(long)]
@@ -169,8 +176,8 @@ pub(crate) struct GetArgs {
 pub(crate) struct PutArgs {
     /// The file to send
     pub(crate) local: PathBuf,
-    /// ftp://[user[:password]@]host[:port]/path[;type=a|i]; with a slash at the end, the folder to put
-    /// it in
+    /// The file on the server, or its folder.
+    #[arg(help = format!("{FILE_URL}; with a slash at the end, the folder to put it in"))]
     pub(crate) url: Url,
     /// Go on where the server's copy ends; it must be the beginning of this file
     #[arg(long)]
@@ -184,7 +191,8 @@ pub(crate) struct PutArgs {
 /// `wharf shell`.
 #[derive(Args, Debug)]
 pub(crate) struct ShellArgs {
-    /// Where to connect at once: ftp://[user[:password]@]host[:port]/[folder]
+    /// Where to connect at once.
+    #[arg(help = "Where to connect at once: ftp://[user[:password]@]host[:port]/[folder]")]
     pub(crate) url: Option<Url>,
     /// Stop at the first command that fails, when commands come from a pipe or a file
     #[arg(short = 'e', long)]

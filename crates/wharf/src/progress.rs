@@ -3,21 +3,20 @@
 //! A [`Screen`] is shared by all that talk to people, so that no line is written through a bar. What is
 //! told is the library's `Progress`; nothing is measured here but time.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use wharf_client::Progress;
 
 use crate::terminal;
 
 /// How often a log hears of a transfer.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
-const WITH_TOTAL: &str =
-    "{wide_msg} {bytes}/{total_bytes} {bar:20} {percent}% {bytes_per_sec} {eta}";
-const WITHOUT_TOTAL: &str = "{wide_msg} {bytes} {bytes_per_sec} {elapsed}";
+const WITH_TOTAL: &str = "{wide_msg} {bytes}/{total_bytes} {bar:20} {percent}% {speed} {left}";
+const WITHOUT_TOTAL: &str = "{wide_msg} {bytes} {speed} {elapsed}";
 
 /// Where people read.
 #[derive(Clone, Debug)]
@@ -97,6 +96,12 @@ impl Meter {
         self.screen.note(format_args!("{name}: {moved} bytes in {seconds:.1} s{rate}; {verdict}"));
     }
 
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "shown with three digits"
+    )]
     fn begin(&mut self, at: u64, total: Option<u64>) {
         self.total = total;
         self.begun = Instant::now();
@@ -108,11 +113,20 @@ impl Meter {
             Some(total) => (ProgressBar::new(total), WITH_TOTAL),
             None => (ProgressBar::no_length(), WITHOUT_TOTAL),
         };
-        let style = ProgressStyle::with_template(template);
-        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(self.name.clone());
-        bar.set_position(at);
-        bar.reset_eta();
+        // What was there before has no part in the speed; indicatif's own estimate would take it in.
+        let speed = move |state: &ProgressState| {
+            state.pos().saturating_sub(at) as f64 / state.elapsed().as_secs_f64().max(0.1)
+        };
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("speed", move |state: &ProgressState, f: &mut dyn Write| {
+                let _ = write!(f, "{}/s", HumanBytes(speed(state) as u64));
+            })
+            .with_key("left", move |state: &ProgressState, f: &mut dyn Write| {
+                let left = state.len().unwrap_or(0).saturating_sub(state.pos()) as f64;
+                let _ = write!(f, "{:.0} s", left / speed(state).max(1.0));
+            });
+        let bar = bar.with_style(style).with_message(self.name.clone()).with_position(at);
         self.screen.set_bar(Some(bar));
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct Shell {
     url: Option<Url>,
     exit_on_error: bool,
     session: Option<Session>,
+    /// How many sessions there have been.
+    opened: u64,
     trace: Option<Trace>,
     /// Where the session is at the server, as far as that is known.
     place: Option<Text>,
@@ -78,6 +80,7 @@ impl Shell {
             url: arguments.url,
             exit_on_error: arguments.exit_on_error,
             session: None,
+            opened: 0,
             trace: connection.trace.clone().map(Trace::new),
             place: None,
             hushed: Arc::default(),
@@ -140,6 +143,7 @@ impl Shell {
                     | Error::Closing { .. }
                     | Error::NotFtp { .. }
                     | Error::OutOfStep { .. }
+                    | Error::ReplyOwed { .. }
                     | Error::ControlLost { .. },
                 ) = error.downcast_ref::<Error>()
                 {

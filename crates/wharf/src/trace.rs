@@ -1,4 +1,4 @@
-//! `--trace`: keeps a session's events and draws its ladder when the command is over.
+//! `--trace`: keeps events and draws a ladder for each session when the command is over.
 //!
 //! What rows there are and how they look is `wharf_ladder`'s business.
 
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context;
 use wharf_client::Tap;
 use wharf_ladder::{Ladder, Options};
-use wharf_proto::tap::Event;
+use wharf_proto::tap::{Event, SessionId};
 
 use crate::terminal;
 
@@ -40,9 +40,15 @@ impl Trace {
     /// Draws what happened.
     pub(crate) fn draw(&self) -> anyhow::Result<()> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let ladder = Ladder::from_events(events.iter());
+        let mut sessions: Vec<SessionId> = events.iter().map(|event| event.session).collect();
+        sessions.dedup();
         let to_terminal = self.to == Path::new("-");
-        let text = ladder.render_text(&options(to_terminal));
+        let options = options(to_terminal);
+        let draw = |session: &SessionId| {
+            let events = events.iter().filter(|event| event.session == *session);
+            Ladder::from_events(events).render_text(&options)
+        };
+        let text = sessions.iter().map(draw).collect::<Vec<_>>().join("\n");
         if to_terminal {
             terminal::say(text.trim_end());
             return Ok(());

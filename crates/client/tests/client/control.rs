@@ -235,3 +235,53 @@ fn the_small_methods_send_what_they_are_named_after() {
         session.quit().await.unwrap();
     });
 }
+
+#[test]
+fn a_session_can_live_in_a_task() {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let _never_polled = sendable(async {
+        let mut session = Session::connect("h", 21, &options()).await?;
+        session.login(&Login::anonymous()).await?;
+        session.list(None).await?;
+        let (name, path) = (Text::from("x"), std::path::Path::new("x"));
+        let mut quiet = wharf_client::quiet();
+        session.get(&name, path, wharf_client::Get::default(), &mut quiet).await?;
+        session.put(path, &name, wharf_client::Put::default(), &mut quiet).await?;
+        session.abort().await?;
+        session.quit().await
+    });
+}
+
+#[test]
+fn a_verb_that_the_server_does_not_know_is_not_sent_twice() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("SIZE f", "502 not here");
+        peer.answer("MDTM f", "500 what?");
+        peer.expect_end();
+    });
+    run(async {
+        let mut session = log_in(&server, &options()).await;
+        for _ in 0..2 {
+            assert_eq!(session.size(&"f".into()).await.unwrap(), None);
+            assert_eq!(session.mdtm(&"f".into()).await.unwrap(), None);
+        }
+    });
+}
+
+#[test]
+fn nothing_is_sent_while_a_reply_is_missing() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.expect("PWD");
+        peer.expect_end();
+    });
+    run(async {
+        let mut session = log_in(&server, &impatient()).await;
+        assert!(matches!(session.pwd().await, Err(Error::NoReply { .. })));
+        assert!(matches!(session.cdup().await, Err(Error::ReplyOwed { .. })));
+    });
+}

@@ -34,7 +34,11 @@ async fn list(session: &mut Session, address: &Address, plain: bool) -> Result<L
     }
     match session.cwd(path).await {
         Ok(_) => session.list(None).await,
-        Err(Error::Refused { .. }) => session.list(Some(path)).await,
+        // It may be a file. Some servers list what is not there as nothing.
+        Err(refusal @ Error::Refused { .. }) => match session.list(Some(path)).await? {
+            listing if listing.entries.is_empty() && listing.unread.is_empty() => Err(refusal),
+            listing => Ok(listing),
+        },
         Err(error) => Err(error),
     }
 }

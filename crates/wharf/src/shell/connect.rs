@@ -6,7 +6,8 @@
 use std::env;
 
 use anyhow::anyhow;
-use wharf_client::{Address, Login, Session, Wanted, Way};
+use wharf_client::{Address, Login, Options, Session, Wanted, Way};
+use wharf_proto::tap::SessionId;
 use wharf_proto::{Secret, Text};
 
 use super::input::Input;
@@ -89,7 +90,11 @@ fn connect(shell: &mut Shell, host: &str, port: u16) -> anyhow::Result<()> {
         let host = session.control().host();
         return Err(Usage(format!("connected to {host}; close that first")).into());
     }
-    let options = options(&shell.connection, Some(shell.tap()));
+    shell.opened += 1;
+    let options = Options {
+        session: SessionId(shell.opened),
+        ..options(&shell.connection, Some(shell.tap()))
+    };
     let connecting = unless_interrupted(Session::connect(host, port, &options));
     let mut session = shell.runtime.block_on(connecting).ok_or(Interrupted)??;
     session.set_way(shell.way);

@@ -62,7 +62,10 @@ impl Lines {
             Self::Terminal { editor, .. } => match editor.readline(prompt) {
                 Ok(line) => Ok(Input::Line(line)),
                 Err(ReadlineError::Interrupted) => Ok(Input::Cancelled),
-                Err(ReadlineError::Eof) => Ok(Input::End),
+                Err(ReadlineError::Eof) => {
+                    terminal::say("");
+                    Ok(Input::End)
+                }
                 Err(error) => Err(error).context("cannot read from the terminal"),
             },
             Self::Pipe => {

@@ -166,3 +166,18 @@ fn the_ladder_goes_to_standard_error_where_no_file_is_named() {
         .printing("a b\\x1b[2J\\xff\nsub\n")
         .saying("MLSD");
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_not_found_also_where_the_server_lists_it_as_nothing() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.answer("CWD pub", "550 Failed to change directory.");
+        let data = peer.epsv();
+        peer.answer("LIST pub", "150 opening");
+        data.give(b"");
+        peer.say("226 done");
+        peer.expect_end();
+    });
+    wharf(&["ls", &server.url("pub")]).ends_with(5).saying("CWD pub was refused");
+}

@@ -181,3 +181,28 @@ fn help_lists_every_command_and_explains_one() {
         .ends_with(0)
         .printing("get FILE [LOCAL]\n  fetch a file\n");
 }
+
+#[test]
+fn each_session_of_a_shell_has_a_ladder_of_its_own() {
+    let script = || {
+        Scripted::session(|peer| {
+            peer.login();
+            peer.features(&[]);
+            peer.answer("QUIT", "221 bye");
+        })
+    };
+    let (first, second) = (script(), script());
+    let folder = tempfile::tempdir().unwrap();
+    let lines = ["close", &format!("open {}", second.url(""))];
+    wharf(&["shell", "--trace=ladder", &first.url("")])
+        .within(folder.path())
+        .typing(&lines)
+        .ends_with(0);
+    let drawn = fs::read_to_string(folder.path().join("ladder")).unwrap();
+    assert_eq!(drawn.matches("USER anonymous").count(), 2, "{drawn}");
+    assert_eq!(
+        drawn.lines().filter(|line| line.trim_start().starts_with("1 ")).count(),
+        2,
+        "{drawn}"
+    );
+}
