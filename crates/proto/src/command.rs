@@ -345,17 +345,20 @@ impl Command {
     }
 }
 
-/// The line as a reader of the tap may see it: what stands behind a verb with a secret is replaced.
+/// The line as a reader of the tap may see it: what stands behind a verb with a secret is replaced, also
+/// where the line is not well formed (a tab for the blank, a stray byte in front).
 pub fn redacted(line: &[u8]) -> (Option<Verb>, Text) {
-    let start = line.trim_ascii_start();
-    let word = start.split(|b| *b == b' ').next().unwrap_or_default();
-    let verb = Verb::named(word);
-    match verb {
-        Some(known) if known.row().argument == Argument::Secret && start.len() > word.len() => {
-            (verb, Text::from([word, " …".as_bytes()].concat()))
-        }
-        _ => (verb, Text::from(line)),
-    }
+    let start = line.iter().position(u8::is_ascii_alphanumeric).unwrap_or(line.len());
+    let rest = line.get(start..).unwrap_or_default();
+    let end = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    let (word, behind) = rest.split_at(end);
+    let secret = Verb::named(word).is_some_and(|verb| verb.row().argument == Argument::Secret);
+    let first = line.trim_ascii_start().split(|b| *b == b' ').next().unwrap_or_default();
+    let shown = match secret && !behind.is_empty() {
+        true => Text::from([word, " …".as_bytes()].concat()),
+        false => Text::from(line),
+    };
+    (Verb::named(first), shown)
 }
 
 fn trimmed_text(trimmed: &[u8]) -> Option<Text> {
@@ -547,6 +550,8 @@ mod tests {
         assert_eq!(redacted(b"pass hunter2").1.to_string(), "pass …");
         assert_eq!(redacted(b"  ACCT x").1.to_string(), "ACCT …");
         assert_eq!(redacted(b"PASS").1.to_string(), "PASS");
+        assert_eq!(redacted(b"PASS\thunter2").1.to_string(), "PASS …");
+        assert_eq!(redacted(b"\0\xf2PASS hunter2").1.to_string(), "PASS …");
         assert_eq!(redacted(b"USER bob").1.to_string(), "USER bob");
     }
 
