@@ -13,6 +13,8 @@
 pub mod claims;
 pub mod escape;
 pub mod ladder;
+pub mod pair;
 pub mod scripted;
 pub mod steps;
 pub mod watch;
+pub mod world;

@@ -1,0 +1,245 @@
+//! A world for a session to act in: users, a tree, and data connections that go as a test wants them to.
+//!
+//! All of it in memory, and without rights: who may do what is the machine's business, or that of the
+//! real storage. An upload is under its name when it is complete, and not before.
+
+mod tree;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use wharf_proto::ascii::{Decoder, Encoder};
+use wharf_proto::listing::Format;
+use wharf_proto::path::VirtualPath;
+use wharf_proto::server::{
+    Account, Effect, EffectId, Ended, Fault, Outcome, Payload, Rights, StoreAt, TransferPlan,
+};
+
+pub use tree::Tree;
+
+/// How data connections go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Data {
+    /// They are open by the time the file is.
+    #[default]
+    Opens,
+    /// They are opened by [`World::open_data`].
+    OpensLater,
+    /// Nobody is there.
+    Refused,
+}
+
+/// How fast bytes move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// All at once.
+    #[default]
+    AtOnce,
+    /// Not before [`World::complete`] or [`World::break_off`].
+    Held,
+}
+
+/// Users, a tree, and transfers under way.
+#[derive(Debug, Default)]
+pub struct World {
+    /// How data connections go.
+    pub data: Data,
+    /// How fast bytes move.
+    pub pace: Pace,
+    /// The files and folders.
+    pub tree: Tree,
+    /// What the client will send, an upload each.
+    pub uploads: VecDeque<Vec<u8>>,
+    /// What the client has received, a transfer each.
+    pub downloads: Vec<Vec<u8>>,
+    /// What broken uploads have brought, by path.
+    pub partials: BTreeMap<VirtualPath, Vec<u8>>,
+    users: BTreeMap<Vec<u8>, (Vec<u8>, Rights)>,
+    listening: bool,
+    ports: u16,
+    transfer: Option<Transfer>,
+}
+
+/// A transfer under way.
+#[derive(Debug)]
+struct Transfer {
+    id: EffectId,
+    plan: TransferPlan,
+    /// What goes over the data connection.
+    bytes: Vec<u8>,
+}
+
+impl World {
+    /// A world with an empty tree and no users.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The world of the reference session: bob with all rights, anonymous readers, and `docs/notes.txt`.
+    pub fn reference() -> Self {
+        let mut world = Self::new();
+        world.add_user("bob", "secret", Rights::WRITER);
+        world.add_user("anonymous", "", Rights::READER);
+        world.tree.add_folder("/docs");
+        world.tree.add_file("/docs/notes.txt", b"one\ntwo\n");
+        world
+    }
+
+    /// Adds a user; for `anonymous` any password is right.
+    pub fn add_user(&mut self, name: &str, password: &str, rights: Rights) {
+        self.users.insert(name.into(), (password.into(), rights));
+    }
+
+    /// Whether a listener or a transfer is left.
+    pub fn is_busy(&self) -> bool {
+        self.listening || self.transfer.is_some()
+    }
+
+    /// Carries out an effect, and gives the outcomes that come at once.
+    pub fn carry_out(&mut self, id: EffectId, effect: &Effect) -> Vec<Outcome> {
+        match effect {
+            Effect::Authenticate { user, password } => {
+                vec![self.authenticate(user.as_bytes(), password.reveal())]
+            }
+            Effect::Listen { .. } => {
+                self.listening = true;
+                self.ports += 1;
+                vec![Outcome::Listening(([192, 0, 2, 1], 49_999 + self.ports).into())]
+            }
+            Effect::StopListening => {
+                self.listening = false;
+                Vec::new()
+            }
+            Effect::Tree(action) => vec![self.tree.act(action)],
+            Effect::Transfer(plan) => self.begin(id, plan),
+        }
+    }
+
+    /// Drops a transfer; an upload leaves behind what it has brought.
+    pub fn cancel(&mut self, id: EffectId) {
+        if let Some(transfer) = self.transfer.take_if(|transfer| transfer.id == id)
+            && let Payload::Store { path, .. } = transfer.plan.what
+        {
+            self.partials.insert(path, transfer.bytes);
+        }
+    }
+
+    /// The session is over: its listener goes with it.
+    pub fn close(&mut self) {
+        self.listening = false;
+    }
+
+    /// The data connection of the transfer under way opens.
+    #[track_caller]
+    pub fn open_data(&mut self) -> (EffectId, Vec<Outcome>) {
+        let Some(transfer) = &self.transfer else { panic!("no transfer is under way") };
+        let id = transfer.id;
+        let mut outcomes = vec![Outcome::Opened];
+        if self.pace == Pace::AtOnce {
+            outcomes.push(self.complete().1);
+        }
+        (id, outcomes)
+    }
+
+    /// The transfer under way is complete.
+    #[track_caller]
+    pub fn complete(&mut self) -> (EffectId, Outcome) {
+        let Some(Transfer { id, plan, bytes }) = self.transfer.take() else {
+            panic!("no transfer is under way")
+        };
+        let count = bytes.len() as u64;
+        match plan.what {
+            Payload::Retrieve { .. } | Payload::List { .. } => self.downloads.push(bytes),
+            Payload::Store { path, at } => {
+                let bytes = if plan.representation.kind.is_text() { stored(&bytes) } else { bytes };
+                self.tree.write(&path, at, &bytes);
+            }
+        }
+        (id, Outcome::Ended(Ended::Complete { bytes: count }))
+    }
+
+    /// The data connection of the transfer under way breaks.
+    #[track_caller]
+    pub fn break_off(&mut self, why: &str) -> (EffectId, Outcome) {
+        let id = self.transfer.as_ref().map(|transfer| transfer.id);
+        let Some(id) = id else { panic!("no transfer is under way") };
+        self.cancel(id);
+        (id, Outcome::Ended(Ended::Broken(why.into())))
+    }
+
+    fn authenticate(&self, user: &[u8], password: &[u8]) -> Outcome {
+        let anonymous = user == b"anonymous";
+        match self.users.get(user) {
+            Some((secret, rights)) if anonymous || secret == password => {
+                let account = Account { name: user.into(), anonymous, rights: *rights };
+                Outcome::LoggedIn(Box::new(account))
+            }
+            _ => Outcome::LoginRefused,
+        }
+    }
+
+    fn begin(&mut self, id: EffectId, plan: &TransferPlan) -> Vec<Outcome> {
+        self.listening = false;
+        let bytes = match self.prepare(plan) {
+            Ok(bytes) => bytes,
+            Err(fault) => return vec![Outcome::Ended(Ended::Failed(fault))],
+        };
+        if self.data == Data::Refused {
+            let why = Ended::NotOpened("connection refused".into());
+            return vec![Outcome::Prepared { open: false }, Outcome::Ended(why)];
+        }
+        self.transfer = Some(Transfer { id, plan: plan.clone(), bytes });
+        let open = self.data == Data::Opens;
+        let mut outcomes = vec![Outcome::Prepared { open }];
+        if open && self.pace == Pace::AtOnce {
+            outcomes.push(self.complete().1);
+        }
+        outcomes
+    }
+
+    /// What will go over the data connection, if the tree has it.
+    fn prepare(&mut self, plan: &TransferPlan) -> Result<Vec<u8>, Fault> {
+        match &plan.what {
+            Payload::Retrieve { path, offset } => {
+                let file = self.tree.file(path)?;
+                let text = plan.representation.kind.is_text();
+                let bytes = if text { sent(file) } else { file.to_vec() };
+                let start = usize::try_from(*offset).map_err(|_| Fault::Offset)?;
+                bytes.get(start..).map(<[u8]>::to_vec).ok_or(Fault::Offset)
+            }
+            Payload::Store { path, at } => {
+                self.tree.may_store(path)?;
+                if let StoreAt::Offset(offset) = at
+                    && *offset > self.tree.file(path)?.len() as u64
+                {
+                    return Err(Fault::Offset);
+                }
+                Ok(self.uploads.pop_front().unwrap_or_default())
+            }
+            Payload::List { path, format, prefix } => self.list(path, *format, prefix),
+        }
+    }
+
+    fn list(&self, path: &VirtualPath, format: Format, prefix: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut rows = Vec::new();
+        for entry in self.tree.entries(path)? {
+            if format == Format::Names {
+                rows.extend_from_slice(prefix);
+            }
+            format.write(&mut rows, &entry, tree::NOW);
+        }
+        Ok(rows)
+    }
+}
+
+fn sent(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Encoder::new().encode(text, &mut out);
+    out
+}
+
+fn stored(text: &[u8]) -> Vec<u8> {
+    let (mut decoder, mut out) = (Decoder::new(), Vec::new());
+    decoder.decode(text, &mut out);
+    decoder.finish(&mut out);
+    out
+}

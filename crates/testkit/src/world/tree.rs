@@ -1,0 +1,185 @@
+//! Files and folders in memory.
+
+use std::collections::BTreeMap;
+
+use wharf_proto::Text;
+use wharf_proto::listing::{Entry, Kind, unix};
+use wharf_proto::path::VirtualPath;
+use wharf_proto::server::{Fault, Outcome, StoreAt, TreeAction};
+use wharf_proto::time::Timestamp;
+
+/// What time it is in the tree: everything has just changed.
+pub(super) const NOW: Timestamp = Timestamp::new(1_795_352_700, 0);
+
+/// An entry of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Node {
+    Folder,
+    File(Vec<u8>),
+}
+
+/// Files and folders, by path. The root is always there.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    nodes: BTreeMap<VirtualPath, Node>,
+}
+
+impl Tree {
+    /// Adds a folder.
+    #[track_caller]
+    pub fn add_folder(&mut self, path: &str) {
+        self.nodes.insert(path_of(path), Node::Folder);
+    }
+
+    /// Adds a file.
+    #[track_caller]
+    pub fn add_file(&mut self, path: &str, bytes: &[u8]) {
+        self.nodes.insert(path_of(path), Node::File(bytes.to_vec()));
+    }
+
+    /// What is in a file, if there is one.
+    #[track_caller]
+    pub fn read(&self, path: &str) -> Option<&[u8]> {
+        self.file(&path_of(path)).ok()
+    }
+
+    /// What is in a file.
+    pub(super) fn file(&self, path: &VirtualPath) -> Result<&[u8], Fault> {
+        match self.node(path)? {
+            Node::File(bytes) => Ok(bytes),
+            Node::Folder => Err(Fault::NotAFile),
+        }
+    }
+
+    /// Whether a file may be there: its folder is, and no folder has its name.
+    pub(super) fn may_store(&self, path: &VirtualPath) -> Result<(), Fault> {
+        self.folder(&path.parent())?;
+        match self.node(path) {
+            Ok(Node::Folder) => Err(Fault::NotAFile),
+            Ok(Node::File(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Puts bytes into a file.
+    pub(super) fn write(&mut self, path: &VirtualPath, at: StoreAt, bytes: &[u8]) {
+        let mut content = self.file(path).map(<[u8]>::to_vec).unwrap_or_default();
+        match at {
+            StoreAt::Start => content.clear(),
+            StoreAt::Offset(offset) => {
+                content.truncate(usize::try_from(offset).unwrap_or(usize::MAX))
+            }
+            StoreAt::End => {}
+        }
+        content.extend_from_slice(bytes);
+        self.nodes.insert(path.clone(), Node::File(content));
+    }
+
+    /// What is in a folder; of a file, itself.
+    pub(super) fn entries(&self, path: &VirtualPath) -> Result<Vec<Entry>, Fault> {
+        if let Node::File(_) = self.node(path)? {
+            return Ok(vec![self.entry(path)?]);
+        }
+        let members = self.nodes.keys().filter(|member| !member.is_root());
+        members.filter(|member| member.parent() == *path).map(|member| self.entry(member)).collect()
+    }
+
+    /// Does one thing.
+    pub(super) fn act(&mut self, action: &TreeAction) -> Outcome {
+        self.try_act(action).unwrap_or_else(Outcome::Failed)
+    }
+
+    fn try_act(&mut self, action: &TreeAction) -> Result<Outcome, Fault> {
+        match action {
+            TreeAction::Enter(path) => self.folder(path)?,
+            TreeAction::Find(path) => drop(self.node(path)?),
+            TreeAction::MakeFolder(path) => {
+                self.folder(&path.parent())?;
+                if self.node(path).is_ok() {
+                    return Err(Fault::Exists);
+                }
+                self.nodes.insert(path.clone(), Node::Folder);
+            }
+            TreeAction::RemoveFolder(path) => {
+                self.folder(path)?;
+                if !self.entries(path)?.is_empty() {
+                    return Err(Fault::NotEmpty);
+                }
+                self.nodes.remove(path);
+            }
+            TreeAction::Delete(path) => {
+                self.file(path)?;
+                self.nodes.remove(path);
+            }
+            TreeAction::Rename { from, to } => self.rename(from, to)?,
+            TreeAction::Size { path, text } => {
+                let file = self.file(path)?;
+                let ends = file.iter().filter(|byte| *text && **byte == b'\n').count();
+                return Ok(Outcome::Size((file.len() + ends) as u64));
+            }
+            TreeAction::Modified(path) => {
+                self.file(path)?;
+                return Ok(Outcome::Modified(NOW));
+            }
+            TreeAction::Facts(path) => return Ok(Outcome::Facts(Box::new(self.entry(path)?))),
+            TreeAction::List(path) => return self.look(path),
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn rename(&mut self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault> {
+        self.folder(&to.parent())?;
+        let node = self.node(from)?.clone();
+        if node == Node::Folder && !self.entries(from)?.is_empty() {
+            return Err(Fault::NotEmpty);
+        }
+        self.nodes.remove(from);
+        self.nodes.insert(to.clone(), node);
+        Ok(())
+    }
+
+    fn look(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
+        let row = |entry: Entry| {
+            let mut row = Vec::new();
+            unix::write_row(&mut row, &entry, NOW);
+            Text::from(row)
+        };
+        let lines = self.entries(path)?.into_iter().map(row).collect();
+        Ok(Outcome::Listed { lines, folder: *self.node(path)? == Node::Folder })
+    }
+
+    fn node(&self, path: &VirtualPath) -> Result<&Node, Fault> {
+        if path.is_root() {
+            return Ok(&Node::Folder);
+        }
+        self.nodes.get(path).ok_or(Fault::NotFound)
+    }
+
+    fn folder(&self, path: &VirtualPath) -> Result<(), Fault> {
+        match self.node(path)? {
+            Node::Folder => Ok(()),
+            Node::File(_) => Err(Fault::NotAFolder),
+        }
+    }
+
+    fn entry(&self, path: &VirtualPath) -> Result<Entry, Fault> {
+        let name = path.name().unwrap_or_default().to_vec();
+        let mut entry = match self.node(path)? {
+            Node::Folder => Entry::new(name, Kind::Folder),
+            Node::File(bytes) => {
+                let mut entry = Entry::new(name, Kind::File);
+                entry.size = Some(bytes.len() as u64);
+                entry
+            }
+        };
+        entry.modified = Some(NOW);
+        Ok(entry)
+    }
+}
+
+#[track_caller]
+fn path_of(path: &str) -> VirtualPath {
+    match VirtualPath::root().join(path.as_bytes()) {
+        Ok(path) => path,
+        Err(error) => panic!("{path}: {error}"),
+    }
+}
