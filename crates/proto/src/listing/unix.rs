@@ -109,9 +109,6 @@ pub fn read(row: &[u8], now: Timestamp) -> Option<Entry> {
     })?;
     let name = row.get(columns.end(at + date.columns - 1)? + 1..)?;
     let name = if date.padded { name.strip_prefix(b" ").unwrap_or(name) } else { name };
-    if name.is_empty() {
-        return None;
-    }
     let mut entry = Entry::new(name.to_vec(), kind);
     entry.mode = Some(mode);
     entry.modified = Some(date.moment);
@@ -119,7 +116,7 @@ pub fn read(row: &[u8], now: Timestamp) -> Option<Entry> {
     read_columns(&mut entry, row, &columns, at);
     split_target(&mut entry);
     entry.role = role_of(&entry.name);
-    Some(entry)
+    Some(entry).filter(|entry| !entry.name.is_empty())
 }
 
 /// Type and permissions of the first column: ten letters, and perhaps a sign for ACLs, SELinux or
@@ -383,6 +380,7 @@ mod tests {
     #[test]
     fn what_is_no_row_is_refused() {
         for text in [
+            "lrwxrwxrwx   1 ftp      ftp             4 Nov 22 13:05  -> docs",
             "",
             "total 8",
             "ls: a: Permission denied",
