@@ -11,7 +11,7 @@ use wharf_proto::ascii::{Decoder, Encoder};
 use wharf_proto::listing::Format;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
-    Account, Effect, EffectId, Ended, Fault, Outcome, Payload, Rights, StoreAt, TransferPlan,
+    Account, Effect, EffectId, Ended, Fault, News, Outcome, Payload, Rights, StoreAt, TransferPlan,
 };
 
 pub use tree::Tree;
@@ -149,7 +149,7 @@ impl World {
         let count = bytes.len() as u64;
         match plan.what {
             Payload::Retrieve { .. } | Payload::List { .. } => self.downloads.push(bytes),
-            Payload::Store { path, at } => {
+            Payload::Store { path, at, .. } => {
                 let bytes = if plan.representation.kind.is_text() { stored(&bytes) } else { bytes };
                 self.tree.write(&path, at, &bytes);
             }
@@ -185,11 +185,11 @@ impl World {
         };
         if self.data == Data::Refused {
             let why = Ended::NotOpened("connection refused".into());
-            return vec![Outcome::Prepared { open: false }, Outcome::Ended(why)];
+            return vec![Outcome::Prepared { open: false, news: News::None }, Outcome::Ended(why)];
         }
         self.transfer = Some(Transfer { id, plan: plan.clone(), bytes });
         let open = self.data == Data::Opens;
-        let mut outcomes = vec![Outcome::Prepared { open }];
+        let mut outcomes = vec![Outcome::Prepared { open, news: News::None }];
         if open && self.pace == Pace::AtOnce {
             outcomes.push(self.complete().1);
         }
@@ -199,14 +199,14 @@ impl World {
     /// What will go over the data connection, if the tree has it.
     fn prepare(&mut self, plan: &TransferPlan) -> Result<Vec<u8>, Fault> {
         match &plan.what {
-            Payload::Retrieve { path, offset } => {
+            Payload::Retrieve { path, range } => {
                 let file = self.tree.file(path)?;
                 let text = plan.representation.kind.is_text();
                 let bytes = if text { sent(file) } else { file.to_vec() };
-                let start = usize::try_from(*offset).map_err(|_| Fault::Offset)?;
+                let start = usize::try_from(range.start).map_err(|_| Fault::Offset)?;
                 bytes.get(start..).map(<[u8]>::to_vec).ok_or(Fault::Offset)
             }
-            Payload::Store { path, at } => {
+            Payload::Store { path, at, .. } => {
                 self.tree.may_store(path)?;
                 if let StoreAt::Offset(offset) = at
                     && *offset > self.tree.file(path)?.len() as u64
