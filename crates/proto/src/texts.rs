@@ -343,7 +343,7 @@ fn worded_fault(l: Lang, fault: &Fault, verb: Verb) -> (u16, Text) {
         Fault::Name => (never, bad_name(l)),
         Fault::Busy => (450, tr!(l, "Somebody is writing that file; try again later.", "そのファイルは書き込み中です。後でもう一度お試しください。")),
         Fault::Full => (452, tr!(l, "No space is left on the server.", "サーバーに空きがありません。")),
-        Fault::Offset => (554, tr!(l, "REST points behind the end of the file.", "REST の位置がファイルの終わりを越えています。")),
+        Fault::Offset => (554, tr!(l, "That position lies behind the end of the file.", "その位置はファイルの終わりを越えています。")),
         Fault::Unsupported(why) => (504, (*why).into()),
         Fault::System(why) => (451, sentence(l, ("The server's file system failed", "サーバーのファイルシステムに障害があります"), why)),
     };
