@@ -124,7 +124,7 @@ impl Tree {
             TreeAction::List(path) => return self.look(path),
             TreeAction::Free(_) => return Ok(Outcome::Size(1 << 30)),
             TreeAction::SetModified(path, _) | TreeAction::SetMode(path, _) => {
-                drop(self.node(path)?)
+                self.node(path)?;
             }
             TreeAction::FolderSize(_)
             | TreeAction::Digest(..)
