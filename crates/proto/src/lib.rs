@@ -9,6 +9,7 @@
 pub mod address;
 pub mod ascii;
 pub mod client;
+pub mod codec;
 pub mod command;
 mod lang;
 pub mod line;

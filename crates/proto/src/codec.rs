@@ -1,0 +1,27 @@
+//! The representation layer: between the bytes of a local file and the bytes on a data connection
+//! (RFC 959 sections 3.1 to 3.5).
+//!
+//! Nothing here reads, writes or waits; every part takes the next bytes, of any number, and appends
+//! what comes of them. How the bytes are cut makes no difference to the result.
+
+pub mod block;
+pub mod frame;
+
+use thiserror::Error;
+
+/// Why bytes from the data connection are not a file in the agreed representation. The sender broke
+/// the rules, or the connection broke.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WireError {
+    /// A descriptor has a code that RFC 959 does not assign; most often the sender and we do not agree
+    /// where a block begins.
+    #[error("descriptor code {0:#04x} is not one of RFC 959")]
+    UnknownDescriptor(u8),
+    /// A restart marker is longer than could be given back in a REST command.
+    #[error("restart marker of {0} bytes")]
+    MarkerTooLong(usize),
+    /// The connection ended, the file did not.
+    #[error("the data connection ended before the end of the file")]
+    Cut,
+}

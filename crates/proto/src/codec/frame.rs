@@ -1,0 +1,145 @@
+//! What block and compressed mode have in common: the descriptor codes (RFC 959 section 3.4.2), and
+//! what a decoder finds in the bytes.
+
+use super::WireError;
+
+/// The longest restart marker that is taken. It has to come back in a line of its own, as the argument
+/// of REST.
+const MARKER_MAX: usize = 255;
+
+/// A set of descriptor codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Codes(u8);
+
+impl Codes {
+    /// Nothing to say of the data.
+    pub const NONE: Self = Self(0);
+    /// What it marks is the end of a record.
+    pub const END_OF_RECORD: Self = Self(128);
+    /// What it marks is the end of the file.
+    pub const END_OF_FILE: Self = Self(64);
+    /// The sender does not trust the data.
+    pub const SUSPECT: Self = Self(32);
+    /// What it marks is a restart marker and no data.
+    pub const MARKER: Self = Self(16);
+
+    const KNOWN: u8 = 128 | 64 | 32 | 16;
+
+    /// Reads a descriptor byte.
+    ///
+    /// # Errors
+    /// A bit to which RFC 959 gives no meaning is set.
+    pub const fn parse(byte: u8) -> Result<Self, WireError> {
+        if byte & !Self::KNOWN == 0 {
+            Ok(Self(byte))
+        } else {
+            Err(WireError::UnknownDescriptor(byte))
+        }
+    }
+
+    /// The descriptor byte.
+    pub const fn byte(self) -> u8 {
+        self.0
+    }
+
+    /// These codes and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether there are no codes.
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the code is there.
+    pub const fn has(self, code: Self) -> bool {
+        self.0 & code.0 != 0
+    }
+
+    /// Takes the code out, and says whether it was there.
+    pub const fn take(&mut self, code: Self) -> bool {
+        let had = self.has(code);
+        self.0 &= !code.0;
+        had
+    }
+}
+
+/// What a decoder finds in the bytes on the wire, in the order of the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// Bytes of the file.
+    Data(&'a [u8]),
+    /// The same byte of the file so many times.
+    Run {
+        /// The byte.
+        byte: u8,
+        /// How often.
+        count: usize,
+    },
+    /// The record ends here.
+    EndOfRecord,
+    /// The sender does not trust the data that follow.
+    Suspect,
+    /// The sender could start again from here.
+    Marker(Vec<u8>),
+    /// The file ends here; bytes behind it are not looked at.
+    EndOfFile {
+        /// Data came together with the end, and no end of record.
+        with_data: bool,
+    },
+}
+
+/// What is still to be said of the block, or string of bytes, whose data are just being read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unit {
+    codes: Codes,
+    filled: bool,
+    marker: Vec<u8>,
+}
+
+impl Unit {
+    /// A unit with these codes, and so many bytes.
+    pub(super) fn new(codes: Codes, length: usize) -> Result<Self, WireError> {
+        let unit = Self { codes, filled: length > 0 && !codes.has(Codes::MARKER), marker: vec![] };
+        if codes.has(Codes::MARKER) && length > MARKER_MAX {
+            return Err(WireError::MarkerTooLong(length));
+        }
+        Ok(unit)
+    }
+
+    /// What is to be said before the data.
+    pub(super) fn before(&mut self) -> Option<Item<'static>> {
+        self.codes.take(Codes::SUSPECT).then_some(Item::Suspect)
+    }
+
+    /// The data as an item, unless they belong to a marker.
+    pub(super) fn data<'a>(&mut self, bytes: &'a [u8]) -> Option<Item<'a>> {
+        if self.codes.has(Codes::MARKER) {
+            self.marker.extend_from_slice(bytes);
+            return None;
+        }
+        Some(Item::Data(bytes))
+    }
+
+    /// What is to be said after the data, thing by thing.
+    pub(super) fn after(&mut self) -> Option<Item<'static>> {
+        if self.codes.take(Codes::MARKER) {
+            return Some(Item::Marker(std::mem::take(&mut self.marker)));
+        }
+        if self.codes.take(Codes::END_OF_RECORD) {
+            self.filled = false;
+            return Some(Item::EndOfRecord);
+        }
+        let ends = self.codes.take(Codes::END_OF_FILE);
+        ends.then_some(Item::EndOfFile { with_data: self.filled })
+    }
+}
+
+/// Splits what there is of the next `count` bytes off the front.
+pub(super) fn split_front<'a>(wire: &mut &'a [u8], count: usize) -> &'a [u8] {
+    let (front, rest) = wire.split_at(count.min(wire.len()));
+    *wire = rest;
+    front
+}
