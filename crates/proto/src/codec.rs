@@ -6,6 +6,8 @@
 
 pub mod block;
 pub mod frame;
+pub mod records;
+pub mod stream;
 
 use thiserror::Error;
 
@@ -21,7 +23,22 @@ pub enum WireError {
     /// A restart marker is longer than could be given back in a REST command.
     #[error("restart marker of {0} bytes")]
     MarkerTooLong(usize),
+    /// Behind the escape byte of a record file stands none of the codes.
+    #[error("{0:#04x} behind an escape byte is not a code of RFC 959")]
+    UnknownEscape(u8),
+    /// More records followed a first one that was too long to be held, and was stored as a plain file.
+    #[error("a first record of more than {0} bytes, with others behind it")]
+    FirstRecordTooLong(usize),
     /// The connection ended, the file did not.
     #[error("the data connection ended before the end of the file")]
     Cut,
+}
+
+/// Why a local file cannot be sent in the agreed representation.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocalError {
+    /// It begins as a file of records does, and is none from this byte on.
+    #[error("the file of records is damaged at byte {0}")]
+    BrokenRecords(u64),
 }
