@@ -5,6 +5,7 @@
 //! what comes of them. How the bytes are cut makes no difference to the result.
 
 pub mod block;
+pub mod compressed;
 pub mod frame;
 pub mod records;
 pub mod stream;

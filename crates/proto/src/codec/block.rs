@@ -10,7 +10,7 @@
 //!   and without the end of a record: for the reader, data in a block that ends the file are a record.
 
 use super::WireError;
-use super::frame::{Codes, Item, Unit, split_front};
+use super::frame::{Codes, Content, Item, Step, Unit, split_front};
 
 /// The most bytes that we put into a block.
 const BLOCK: usize = 16 * 1024;
@@ -120,13 +120,12 @@ pub struct Decoder {
 }
 
 /// ```text
-/// Header ──three bytes──▶ Body ──count bytes──▶ Codes ──▶ Header, or Done behind the end of the file
+/// Header ──three bytes──▶ Body ──▶ Header, or Done behind the end of the file
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Header { bytes: [u8; 3], have: usize },
-    Body { unit: Unit, left: usize },
-    Codes { unit: Unit },
+    Body(Unit),
     Done,
 }
 
@@ -151,47 +150,28 @@ impl Decoder {
         loop {
             match &mut self.state {
                 State::Header { bytes, have } => {
-                    for (slot, byte) in
-                        bytes.iter_mut().skip(*have).zip(split_front(wire, 3 - *have))
-                    {
+                    let more = split_front(wire, 3 - *have);
+                    for (slot, byte) in bytes.iter_mut().skip(*have).zip(more) {
                         *slot = *byte;
-                        *have += 1;
                     }
+                    *have += more.len();
                     if *have < 3 {
                         return Ok(None);
                     }
                     let [codes, high, low] = *bytes;
-                    let left = usize::from(u16::from_be_bytes([high, low]));
-                    self.state = State::Body { unit: Unit::new(Codes::parse(codes)?, left)?, left };
+                    let content = Content::Bytes(u16::from_be_bytes([high, low]).into());
+                    self.state = State::Body(Unit::new(Codes::parse(codes)?, content)?);
                 }
-                State::Body { unit, left } => {
-                    if let Some(item) = unit.before() {
+                State::Body(unit) => match unit.step(wire) {
+                    Step::Found(item) => {
+                        if matches!(item, Item::EndOfFile { .. }) {
+                            self.state = State::Done;
+                        }
                         return Ok(Some(item));
                     }
-                    if *left == 0 {
-                        self.state = State::Codes { unit: std::mem::take(unit) };
-                        continue;
-                    }
-                    let data = split_front(wire, *left);
-                    if data.is_empty() {
-                        return Ok(None);
-                    }
-                    *left -= data.len();
-                    if let Some(item) = unit.data(data) {
-                        return Ok(Some(item));
-                    }
-                }
-                State::Codes { unit } => {
-                    let item = unit.after();
-                    match item {
-                        Some(Item::EndOfFile { .. }) => self.state = State::Done,
-                        None => self.state = State::default(),
-                        Some(_) => {}
-                    }
-                    if item.is_some() {
-                        return Ok(item);
-                    }
-                }
+                    Step::Waits => return Ok(None),
+                    Step::Over => self.state = State::default(),
+                },
                 State::Done => return Ok(None),
             }
         }

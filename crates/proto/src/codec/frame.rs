@@ -91,49 +91,89 @@ pub enum Item<'a> {
     },
 }
 
-/// What is still to be said of the block, or string of bytes, whose data are just being read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A block, or a string of bytes, that is just being read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
+    /// What is still to be said of it.
     codes: Codes,
+    content: Content,
     filled: bool,
     marker: Vec<u8>,
 }
 
+/// What of a unit has not been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// So many bytes on the wire.
+    Bytes(usize),
+    /// So many times this byte.
+    Run(usize, u8),
+}
+
+/// How far reading a unit has come.
+pub(super) enum Step<'a> {
+    /// As far as this.
+    Found(Item<'a>),
+    /// More bytes of the wire are needed.
+    Waits,
+    /// The unit has been read.
+    Over,
+}
+
 impl Unit {
-    /// A unit with these codes, and so many bytes.
-    pub(super) fn new(codes: Codes, length: usize) -> Result<Self, WireError> {
-        let unit = Self { codes, filled: length > 0 && !codes.has(Codes::MARKER), marker: vec![] };
-        if codes.has(Codes::MARKER) && length > MARKER_MAX {
+    /// A unit with these codes and this content.
+    pub(super) fn new(codes: Codes, content: Content) -> Result<Self, WireError> {
+        let (Content::Bytes(length) | Content::Run(length, _)) = content;
+        let marker = codes.has(Codes::MARKER);
+        if marker && length > MARKER_MAX {
             return Err(WireError::MarkerTooLong(length));
         }
-        Ok(unit)
+        Ok(Self { codes, content, filled: length > 0 && !marker, marker: Vec::new() })
     }
 
-    /// What is to be said before the data.
-    pub(super) fn before(&mut self) -> Option<Item<'static>> {
-        self.codes.take(Codes::SUSPECT).then_some(Item::Suspect)
-    }
-
-    /// The data as an item, unless they belong to a marker.
-    pub(super) fn data<'a>(&mut self, bytes: &'a [u8]) -> Option<Item<'a>> {
-        if self.codes.has(Codes::MARKER) {
-            self.marker.extend_from_slice(bytes);
-            return None;
+    /// Goes on reading.
+    pub(super) fn step<'a>(&mut self, wire: &mut &'a [u8]) -> Step<'a> {
+        if self.codes.take(Codes::SUSPECT) {
+            return Step::Found(Item::Suspect);
         }
-        Some(Item::Data(bytes))
+        let marker = self.codes.has(Codes::MARKER);
+        match &mut self.content {
+            Content::Bytes(0) | Content::Run(0, _) => return self.after(),
+            Content::Run(count, byte) => {
+                let (byte, count) = (*byte, std::mem::take(count));
+                if !marker {
+                    return Step::Found(Item::Run { byte, count });
+                }
+                self.marker.resize(count, byte);
+            }
+            Content::Bytes(left) => {
+                let data = split_front(wire, *left);
+                if data.is_empty() {
+                    return Step::Waits;
+                }
+                *left -= data.len();
+                if !marker {
+                    return Step::Found(Item::Data(data));
+                }
+                self.marker.extend_from_slice(data);
+            }
+        }
+        self.step(wire)
     }
 
     /// What is to be said after the data, thing by thing.
-    pub(super) fn after(&mut self) -> Option<Item<'static>> {
+    fn after(&mut self) -> Step<'static> {
         if self.codes.take(Codes::MARKER) {
-            return Some(Item::Marker(std::mem::take(&mut self.marker)));
+            return Step::Found(Item::Marker(std::mem::take(&mut self.marker)));
         }
         if self.codes.take(Codes::END_OF_RECORD) {
             self.filled = false;
-            return Some(Item::EndOfRecord);
+            return Step::Found(Item::EndOfRecord);
         }
-        let ends = self.codes.take(Codes::END_OF_FILE);
-        ends.then_some(Item::EndOfFile { with_data: self.filled })
+        if self.codes.take(Codes::END_OF_FILE) {
+            return Step::Found(Item::EndOfFile { with_data: self.filled });
+        }
+        Step::Over
     }
 }
 
