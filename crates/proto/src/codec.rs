@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod compressed;
+pub mod ebcdic;
 pub mod frame;
 pub mod records;
 pub mod stream;
