@@ -5,6 +5,7 @@
 //! what comes of them. How the bytes are cut makes no difference to the result.
 
 pub mod block;
+pub mod carriage;
 pub mod compressed;
 pub mod ebcdic;
 pub mod frame;
