@@ -8,7 +8,9 @@ pub mod block;
 pub mod carriage;
 pub mod compressed;
 pub mod ebcdic;
+mod form;
 pub mod frame;
+pub mod pages;
 pub mod records;
 pub mod stream;
 
@@ -32,6 +34,19 @@ pub enum WireError {
     /// More records followed a first one that was too long to be held, and was stored as a plain file.
     #[error("a first record of more than {0} bytes, with others behind it")]
     FirstRecordTooLong(usize),
+    /// A page has a header that RFC 959 does not allow.
+    #[error("a page of type {kind} with a header of {header} bytes and {data} bytes of data")]
+    BadPage {
+        /// The type of the page.
+        kind: u8,
+        /// How long its header is.
+        header: u8,
+        /// How long its data are.
+        data: u8,
+    },
+    /// Bytes came behind the last page.
+    #[error("data behind the last page")]
+    BehindLastPage,
     /// The connection ended, the file did not.
     #[error("the data connection ended before the end of the file")]
     Cut,
@@ -44,4 +59,10 @@ pub enum LocalError {
     /// It begins as a file of records does, and is none from this byte on.
     #[error("the file of records is damaged at byte {0}")]
     BrokenRecords(u64),
+    /// It begins as a file of pages does, and is none.
+    #[error("the file of pages is damaged")]
+    BrokenPages,
+    /// It has more bytes than 256 pages of 255 bytes.
+    #[error("the file is too long for pages with an index and a length of one byte")]
+    TooLongForPages,
 }

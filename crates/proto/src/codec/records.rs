@@ -15,11 +15,9 @@
 //! transfer fails; no host is known that has such records. A single record that looks like a file of
 //! records, for it begins with the eight bytes, is stored in the form.
 
+use super::form::{Beginning, Form, RECORDS};
 use super::frame::{Item, split_front};
 use super::{LocalError, WireError};
-
-/// How a file of records begins.
-static MAGIC: [u8; 8] = *b"\x93WREC\r\n\x1a";
 
 /// The most data behind a descriptor.
 const PART: usize = 32_760 - 4;
@@ -48,7 +46,7 @@ pub struct Reader {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reading {
-    Start { matched: usize },
+    Start(Beginning),
     Plain,
     Descriptor { bytes: [u8; 4], have: usize },
     Part { kind: u8, left: usize },
@@ -68,7 +66,7 @@ impl Reader {
     /// A reader at the beginning of a file.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: Reading::Start { matched: 0 }, open: false, at: 0 }
+        Self { state: Reading::Start(Beginning::new(&RECORDS)), open: false, at: 0 }
     }
 
     /// A reader that goes on at a place which [`place`](Self::place) gave.
@@ -83,7 +81,7 @@ impl Reader {
         match self.state {
             Reading::Plain => Some(false),
             Reading::Descriptor { have: 0, .. } if !self.open => Some(true),
-            Reading::Start { .. } | Reading::Descriptor { .. } | Reading::Part { .. } => None,
+            Reading::Start(_) | Reading::Descriptor { .. } | Reading::Part { .. } => None,
         }
     }
 
@@ -95,22 +93,18 @@ impl Reader {
     pub fn next<'a>(&mut self, local: &mut &'a [u8]) -> Result<Option<Item<'a>>, LocalError> {
         loop {
             match &mut self.state {
-                Reading::Start { matched } => {
-                    let (Some(byte), expected) = (local.first(), MAGIC.get(*matched)) else {
-                        return Ok(None);
-                    };
-                    if Some(byte) == expected {
-                        split_front(local, 1);
-                        self.at += 1;
-                        *matched += 1;
-                    }
-                    if *matched == MAGIC.len() {
-                        self.state = Reading::DESCRIPTOR;
-                    } else if Some(byte) != expected {
-                        let head = MAGIC.get(..*matched).unwrap_or_default();
-                        self.state = Reading::Plain;
-                        if !head.is_empty() {
-                            return Ok(Some(Item::Data(head)));
+                Reading::Start(beginning) => {
+                    let before = local.len();
+                    let form = beginning.look(local);
+                    self.at += (before - local.len()) as u64;
+                    match form {
+                        None => return Ok(None),
+                        Some(Form::Structured) => self.state = Reading::DESCRIPTOR,
+                        Some(Form::Plain(head)) => {
+                            self.state = Reading::Plain;
+                            if !head.is_empty() {
+                                return Ok(Some(Item::Data(head)));
+                            }
                         }
                     }
                 }
@@ -160,8 +154,10 @@ impl Reader {
     /// The file begins as one of records, and stops within one.
     pub fn finish(&self) -> Result<(&'static [u8], bool), LocalError> {
         match self.state {
-            Reading::Start { matched: 0 } => Ok((&[], false)),
-            Reading::Start { matched } => Ok((MAGIC.get(..matched).unwrap_or_default(), true)),
+            Reading::Start(beginning) => {
+                let taken = beginning.taken();
+                Ok((taken, !taken.is_empty()))
+            }
             Reading::Plain => Ok((&[], true)),
             Reading::Descriptor { have: 0, .. } if !self.open => Ok((&[], false)),
             Reading::Descriptor { .. } | Reading::Part { .. } => {
@@ -242,7 +238,7 @@ impl Writer {
         match &mut self.state {
             Writing::First { held, ended: false } => {
                 held.extend_from_slice(data);
-                if held.len() > HOLD && !held.starts_with(&MAGIC) {
+                if held.len() > HOLD && !held.starts_with(&RECORDS) {
                     out.append(held);
                     self.state = Writing::Plain { ended: false };
                 } else if held.len() > HOLD {
@@ -287,7 +283,7 @@ impl Writer {
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         match &mut self.state {
             Writing::First { held, ended } => {
-                let plain = !held.is_empty() && !held.starts_with(&MAGIC);
+                let plain = !held.is_empty() && !held.starts_with(&RECORDS);
                 if plain {
                     out.append(held);
                 } else if *ended || !held.is_empty() {
@@ -304,7 +300,7 @@ impl Writer {
     fn describe(&mut self, out: &mut Vec<u8>) {
         let Writing::First { held, ended } = &mut self.state else { return };
         let mut parts = Parts::default();
-        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&RECORDS);
         parts.data(held, out);
         if *ended {
             parts.end_record(out);
@@ -406,9 +402,9 @@ mod tests {
 
     #[test]
     fn one_record_that_is_empty_or_looks_like_the_form_is_written_in_the_form() {
-        for record in [&b""[..], &MAGIC, b"\x93WREC\r\n\x1amore"] {
+        for record in [&b""[..], &RECORDS, b"\x93WREC\r\n\x1amore"] {
             let file = write_all(&[record.to_vec()], 3).unwrap();
-            assert!(file.starts_with(&MAGIC) && file.len() == 12 + record.len());
+            assert!(file.starts_with(&RECORDS) && file.len() == 12 + record.len());
             assert_eq!(read_all(&file, 3).unwrap(), [record]);
         }
     }
@@ -436,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_of_records_is_not_sent() {
-        let file = |rest: &[u8]| [&MAGIC, rest].concat();
+        let file = |rest: &[u8]| [&RECORDS, rest].concat();
         let read = |rest: &[u8]| read_all(&file(rest), 5);
         assert_eq!(read(b"\0\x03\0\0"), Err(LocalError::BrokenRecords(8)));
         assert_eq!(read(b"\0\x04\x04\0"), Err(LocalError::BrokenRecords(8)));
@@ -452,7 +448,7 @@ mod tests {
     fn records() -> impl Strategy<Value = Vec<Vec<u8>>> {
         let byte = prop_oneof![Just(0x93), Just(b'W'), Just(0), any::<u8>()];
         let record = proptest::collection::vec(byte, 0..30);
-        proptest::collection::vec(prop_oneof![record, Just(MAGIC.to_vec())], 0..9)
+        proptest::collection::vec(prop_oneof![record, Just(RECORDS.to_vec())], 0..9)
     }
 
     proptest! {
@@ -467,7 +463,7 @@ mod tests {
         fn any_file_is_read_or_damaged_and_chunks_make_no_difference(
             rest in proptest::collection::vec(0u8..6, 0..60), size in 1usize..12,
         ) {
-            let file = [&MAGIC[..], &rest].concat();
+            let file = [&RECORDS[..], &rest].concat();
             prop_assert_eq!(read_all(&file, size), read_all(&file, 1000));
         }
     }
