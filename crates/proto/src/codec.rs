@@ -10,6 +10,7 @@ pub mod compressed;
 pub mod ebcdic;
 mod form;
 pub mod frame;
+pub mod marker;
 pub mod pages;
 pub mod records;
 pub mod stream;
