@@ -7,6 +7,7 @@
 pub mod block;
 pub mod carriage;
 pub mod compressed;
+pub mod deflate;
 pub mod ebcdic;
 mod form;
 pub mod frame;
@@ -48,6 +49,9 @@ pub enum WireError {
     /// Bytes came behind the last page.
     #[error("data behind the last page")]
     BehindLastPage,
+    /// What should be deflated data is not.
+    #[error("the deflated data are damaged")]
+    BadDeflate,
     /// The connection ended, the file did not.
     #[error("the data connection ended before the end of the file")]
     Cut,
