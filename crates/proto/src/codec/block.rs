@@ -17,7 +17,7 @@ const BLOCK: usize = 16 * 1024;
 
 /// The bytes of a file and its ends of records to blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoder {
+pub(super) struct Encoder {
     /// Less than a block.
     pending: Vec<u8>,
     /// The pending bytes, though there be none, end a record.
@@ -29,12 +29,12 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder at the beginning of a file, made of records or not.
     #[must_use]
-    pub const fn new(records: bool) -> Self {
+    pub(super) const fn new(records: bool) -> Self {
         Self { pending: Vec::new(), ended: false, records }
     }
 
     /// Appends the blocks for more data. What does not fill a block is held.
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn data(&mut self, data: &[u8], out: &mut Vec<u8>) {
         if data.is_empty() {
             return;
         }
@@ -54,13 +54,13 @@ impl Encoder {
     }
 
     /// Ends a record.
-    pub fn end_record(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn end_record(&mut self, out: &mut Vec<u8>) {
         self.flush_record(out);
         self.ended = true;
     }
 
     /// A record, or the end of one, of which it is known that the file goes on behind it.
-    pub fn record(&mut self, data: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn record(&mut self, data: &[u8], out: &mut Vec<u8>) {
         self.flush_record(out);
         if self.pending.is_empty() && data.len() <= BLOCK {
             write(Codes::END_OF_RECORD, data, out);
@@ -71,7 +71,7 @@ impl Encoder {
     }
 
     /// Writes a restart marker behind all that has come.
-    pub fn marker(&mut self, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn marker(&mut self, text: &[u8], out: &mut Vec<u8>) {
         self.flush_record(out);
         if !self.pending.is_empty() {
             self.flush(Codes::NONE, out);
@@ -80,7 +80,7 @@ impl Encoder {
     }
 
     /// Ends the file.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         if self.ended {
             self.ended = false;
             self.flush(Codes::END_OF_RECORD.and(Codes::END_OF_FILE), out);
@@ -115,7 +115,7 @@ fn write(codes: Codes, data: &[u8], out: &mut Vec<u8>) {
 
 /// Blocks to what is in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decoder {
+pub(super) struct Decoder {
     state: State,
 }
 
@@ -138,7 +138,7 @@ impl Default for State {
 impl Decoder {
     /// A decoder before the first block.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
@@ -146,7 +146,7 @@ impl Decoder {
     ///
     /// # Errors
     /// A header is not one of RFC 959.
-    pub fn next<'a>(&mut self, wire: &mut &'a [u8]) -> Result<Option<Item<'a>>, WireError> {
+    pub(super) fn next<'a>(&mut self, wire: &mut &'a [u8]) -> Result<Option<Item<'a>>, WireError> {
         loop {
             match &mut self.state {
                 State::Header { bytes, have } => {
@@ -178,7 +178,7 @@ impl Decoder {
     }
 
     /// Whether the end of the file has come.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 }

@@ -34,7 +34,7 @@ const OVERPRINT: u8 = b'+';
 
 /// A file on the disk to lines with control characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encoder {
+pub(super) struct Encoder {
     state: Writing,
 }
 
@@ -64,19 +64,18 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder at the beginning of a file.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { state: Writing::Between { lines: 1, first: true } }
     }
 
     /// An encoder that goes on behind so many LF.
     #[must_use]
-    pub const fn resume(lines: u8) -> Self {
-        let lines = if lines > 3 { 3 } else { lines };
-        Self { state: Writing::Between { lines, first: false } }
+    pub(super) fn resume(lines: u8) -> Self {
+        Self { state: Writing::Between { lines: lines.clamp(1, 3), first: false } }
     }
 
     /// How many LF came since the last line, if nothing else did. With that an encoder can go on here.
-    pub const fn place(&self) -> Option<u8> {
+    pub(super) const fn place(&self) -> Option<u8> {
         match self.state {
             Writing::Between { lines, first: false } => Some(lines),
             Writing::Between { first: true, .. } | Writing::Line | Writing::Return => None,
@@ -84,7 +83,7 @@ impl Encoder {
     }
 
     /// Appends the next part of the file.
-    pub fn encode(&mut self, local: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn encode(&mut self, local: &[u8], out: &mut Vec<u8>) {
         out.reserve(local.len() + local.len() / 16);
         let mut rest = local;
         while let Some(&byte) = rest.first() {
@@ -132,7 +131,7 @@ impl Encoder {
     }
 
     /// Ends the file.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(self, out: &mut Vec<u8>) {
         match self.state {
             Writing::Line => {}
             Writing::Return => start(OVERPRINT, false, out),
@@ -165,13 +164,13 @@ const fn control(lines: u8) -> u8 {
 
 /// Lines with control characters to a file on the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Decoder {
+pub(super) struct Decoder {
     state: Place,
 }
 
 /// Where in the lines a decoder is. It can go on at any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// Before the first line.
     #[default]
     Beginning,
@@ -184,17 +183,17 @@ pub enum Place {
 impl Decoder {
     /// A decoder at this place.
     #[must_use]
-    pub const fn new(place: Place) -> Self {
+    pub(super) const fn new(place: Place) -> Self {
         Self { state: place }
     }
 
     /// Where the decoder is.
-    pub const fn place(&self) -> Place {
+    pub(super) const fn place(&self) -> Place {
         self.state
     }
 
     /// Appends the next part of the lines.
-    pub fn decode(&mut self, lines: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn decode(&mut self, lines: &[u8], out: &mut Vec<u8>) {
         out.reserve(lines.len());
         let mut rest = lines;
         while let Some(&byte) = rest.first() {
@@ -226,7 +225,7 @@ impl Decoder {
     }
 
     /// Ends the file.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(self, out: &mut Vec<u8>) {
         if self.state == Place::Between {
             out.push(LF);
         }

@@ -33,7 +33,7 @@ const ENOUGH: usize = 256;
 
 /// The bytes of a file and its ends of records to strings and runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoder {
+pub(super) struct Encoder {
     filler: u8,
     records: bool,
     /// What cannot be written before it is known what follows.
@@ -45,12 +45,12 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder at the beginning of a file, made of records or not, with this filler byte.
     #[must_use]
-    pub const fn new(filler: u8, records: bool) -> Self {
+    pub(super) const fn new(filler: u8, records: bool) -> Self {
         Self { filler, records, pending: Vec::new(), ended: false }
     }
 
     /// Appends more data. What depends on the bytes behind them is held.
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn data(&mut self, data: &[u8], out: &mut Vec<u8>) {
         if data.is_empty() {
             return;
         }
@@ -74,13 +74,13 @@ impl Encoder {
     }
 
     /// Ends a record.
-    pub fn end_record(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn end_record(&mut self, out: &mut Vec<u8>) {
         self.flush_record(out);
         self.ended = true;
     }
 
     /// A record, or the end of one, of which it is known that the file goes on behind it.
-    pub fn record(&mut self, data: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn record(&mut self, data: &[u8], out: &mut Vec<u8>) {
         self.flush_record(out);
         if self.pending.is_empty() {
             last_strings(data, self.filler, Codes::END_OF_RECORD, out);
@@ -91,7 +91,7 @@ impl Encoder {
     }
 
     /// Writes a restart marker behind all that has come.
-    pub fn marker(&mut self, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn marker(&mut self, text: &[u8], out: &mut Vec<u8>) {
         self.flush_record(out);
         self.flush(Codes::NONE, out);
         let text = text.get(..STRING).unwrap_or(text);
@@ -100,7 +100,7 @@ impl Encoder {
     }
 
     /// Ends the file.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         if std::mem::take(&mut self.ended) {
             self.flush(Codes::END_OF_RECORD.and(Codes::END_OF_FILE), out);
         } else {
@@ -230,7 +230,7 @@ fn run_length(data: &[u8], at: usize) -> usize {
 
 /// Strings and runs to what is in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decoder {
+pub(super) struct Decoder {
     filler: u8,
     state: State,
     /// What an escape sequence said of the string that has not come yet.
@@ -254,7 +254,7 @@ enum State {
 impl Decoder {
     /// A decoder at the beginning of a file, with this filler byte.
     #[must_use]
-    pub const fn new(filler: u8) -> Self {
+    pub(super) const fn new(filler: u8) -> Self {
         Self { filler, state: State::Start, codes: Codes::NONE }
     }
 
@@ -262,7 +262,7 @@ impl Decoder {
     ///
     /// # Errors
     /// An escape sequence is not one of RFC 959.
-    pub fn next<'a>(&mut self, wire: &mut &'a [u8]) -> Result<Option<Item<'a>>, WireError> {
+    pub(super) fn next<'a>(&mut self, wire: &mut &'a [u8]) -> Result<Option<Item<'a>>, WireError> {
         loop {
             match &mut self.state {
                 State::Start => {
@@ -303,7 +303,7 @@ impl Decoder {
     }
 
     /// Whether the end of the file has come.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 

@@ -16,19 +16,19 @@ const ROOM: usize = 4 * 1024;
 
 /// Bytes to deflated bytes.
 #[derive(Debug)]
-pub struct Encoder {
+pub(super) struct Encoder {
     stream: Compress,
 }
 
 impl Encoder {
     /// An encoder at the beginning of a file. Level 0 does not compress, 9 takes longest.
     #[must_use]
-    pub fn new(level: u8) -> Self {
+    pub(super) fn new(level: u8) -> Self {
         Self { stream: Compress::new(Compression::new(level.min(9).into()), true) }
     }
 
     /// Appends what comes of more bytes, if anything does.
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn data(&mut self, data: &[u8], out: &mut Vec<u8>) {
         let mut rest = data;
         while !rest.is_empty() {
             out.reserve(ROOM);
@@ -44,7 +44,7 @@ impl Encoder {
     }
 
     /// Ends the file.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         while let Ok(Status::Ok | Status::BufError) = {
             out.reserve(ROOM);
             self.stream.compress_vec(&[], out, FlushCompress::Finish)
@@ -54,7 +54,7 @@ impl Encoder {
 
 /// Deflated bytes to bytes.
 #[derive(Debug)]
-pub struct Decoder {
+pub(super) struct Decoder {
     stream: Decompress,
     inflated: Vec<u8>,
     done: bool,
@@ -69,7 +69,7 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder at the beginning of a file.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { stream: Decompress::new(true), inflated: Vec::new(), done: false }
     }
 
@@ -78,7 +78,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The data are not in the zlib format, or their checksum is wrong.
-    pub fn next(&mut self, wire: &mut &[u8]) -> Result<Option<&[u8]>, WireError> {
+    pub(super) fn next(&mut self, wire: &mut &[u8]) -> Result<Option<&[u8]>, WireError> {
         self.inflated.clear();
         self.inflated.reserve(CHUNK);
         while !self.done && self.inflated.is_empty() {
@@ -98,7 +98,7 @@ impl Decoder {
     }
 
     /// Whether the end of the file has come.
-    pub const fn is_done(&self) -> bool {
+    pub(super) const fn is_done(&self) -> bool {
         self.done
     }
 }

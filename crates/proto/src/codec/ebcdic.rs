@@ -87,7 +87,7 @@ const fn turned(table: &[u8; 256]) -> [u8; 256] {
 
 /// UTF-8 from the disk to EBCDIC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoder {
+pub(super) struct Encoder {
     page: CodePage,
     /// The beginning of a character whose end has not come.
     held: Vec<u8>,
@@ -110,12 +110,12 @@ enum Next {
 impl Encoder {
     /// An encoder at the beginning of a text.
     #[must_use]
-    pub const fn new(page: CodePage) -> Self {
+    pub(super) const fn new(page: CodePage) -> Self {
         Self { page, held: Vec::new(), substituted: 0, assumed: 0 }
     }
 
     /// Appends the next part of the text.
-    pub fn encode(&mut self, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn encode(&mut self, text: &[u8], out: &mut Vec<u8>) {
         out.reserve(text.len());
         let mut rest = text;
         while !self.held.is_empty() {
@@ -131,20 +131,25 @@ impl Encoder {
     }
 
     /// Appends what is still held when the text has ended, and is no character then.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         for byte in std::mem::take(&mut self.held) {
             self.assumed += 1;
             out.extend(self.page.of_latin_1().get(usize::from(byte)));
         }
     }
 
+    /// Whether nothing is held.
+    pub(super) const fn is_clear(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// How many characters the code page does not have.
-    pub const fn substituted(&self) -> u64 {
+    pub(super) const fn substituted(&self) -> u64 {
         self.substituted
     }
 
     /// How many bytes were not UTF-8.
-    pub const fn assumed(&self) -> u64 {
+    pub(super) const fn assumed(&self) -> u64 {
         self.assumed
     }
 
@@ -210,7 +215,7 @@ fn next(text: &[u8]) -> Next {
 }
 
 /// Appends EBCDIC as UTF-8. Every byte is a character, so that nothing has to be remembered.
-pub fn decode(page: CodePage, text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn decode(page: CodePage, text: &[u8], out: &mut Vec<u8>) {
     let table = page.to_latin_1();
     out.reserve(text.len());
     let character = |byte: u8, out: &mut Vec<u8>| match table[usize::from(byte)] {

@@ -9,19 +9,19 @@ const MARKER_MAX: usize = 255;
 
 /// A set of descriptor codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Codes(u8);
+pub(super) struct Codes(u8);
 
 impl Codes {
     /// Nothing to say of the data.
-    pub const NONE: Self = Self(0);
+    pub(super) const NONE: Self = Self(0);
     /// What it marks is the end of a record.
-    pub const END_OF_RECORD: Self = Self(128);
+    pub(super) const END_OF_RECORD: Self = Self(128);
     /// What it marks is the end of the file.
-    pub const END_OF_FILE: Self = Self(64);
+    pub(super) const END_OF_FILE: Self = Self(64);
     /// The sender does not trust the data.
-    pub const SUSPECT: Self = Self(32);
+    pub(super) const SUSPECT: Self = Self(32);
     /// What it marks is a restart marker and no data.
-    pub const MARKER: Self = Self(16);
+    pub(super) const MARKER: Self = Self(16);
 
     const KNOWN: u8 = 128 | 64 | 32 | 16;
 
@@ -29,7 +29,7 @@ impl Codes {
     ///
     /// # Errors
     /// A bit to which RFC 959 gives no meaning is set.
-    pub const fn parse(byte: u8) -> Result<Self, WireError> {
+    pub(super) const fn parse(byte: u8) -> Result<Self, WireError> {
         if byte & !Self::KNOWN == 0 {
             Ok(Self(byte))
         } else {
@@ -38,28 +38,28 @@ impl Codes {
     }
 
     /// The descriptor byte.
-    pub const fn byte(self) -> u8 {
+    pub(super) const fn byte(self) -> u8 {
         self.0
     }
 
     /// These codes and those.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// Whether there are no codes.
-    pub const fn is_none(self) -> bool {
+    pub(super) const fn is_none(self) -> bool {
         self.0 == 0
     }
 
     /// Whether the code is there.
-    pub const fn has(self, code: Self) -> bool {
+    pub(super) const fn has(self, code: Self) -> bool {
         self.0 & code.0 != 0
     }
 
     /// Takes the code out, and says whether it was there.
-    pub const fn take(&mut self, code: Self) -> bool {
+    pub(super) const fn take(&mut self, code: Self) -> bool {
         let had = self.has(code);
         self.0 &= !code.0;
         had
@@ -68,7 +68,7 @@ impl Codes {
 
 /// What a decoder finds in the bytes on the wire, in the order of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item<'a> {
+pub(super) enum Item<'a> {
     /// Bytes of the file.
     Data(&'a [u8]),
     /// The same byte of the file so many times.

@@ -11,7 +11,7 @@ use std::fmt;
 /// A place in a local file from which a transfer in block or compressed mode can go on.
 ///
 /// ```
-/// use wharf_proto::codec::marker::Marker;
+/// use wharf_proto::codec::Marker;
 ///
 /// let marker = Marker::parse(b"65536").unwrap();
 /// assert_eq!(marker.offset(), 65536);
@@ -25,7 +25,7 @@ pub struct Marker {
 
 impl Marker {
     /// This many bytes into the file, with what the codec has to know.
-    pub const fn new(offset: u64, state: u8) -> Self {
+    pub(super) const fn new(offset: u64, state: u8) -> Self {
         Self { offset, state }
     }
 
@@ -47,7 +47,7 @@ impl Marker {
     }
 
     /// What the codec has to know.
-    pub const fn state(self) -> u8 {
+    pub(super) const fn state(self) -> u8 {
         self.state
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for Marker {
 
 /// When the next marker is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub(super) struct Schedule {
     interval: u64,
     due: u64,
 }
@@ -69,23 +69,23 @@ pub struct Schedule {
 impl Schedule {
     /// A marker every so many bytes of the local file, from this one on.
     #[must_use]
-    pub const fn new(interval: u64, from: u64) -> Self {
+    pub(super) const fn new(interval: u64, from: u64) -> Self {
         Self { interval, due: from.saturating_add(interval) }
     }
 
     /// How many of the next `length` bytes, `at` bytes into the file, to take before a marker is due.
     /// Nothing when it is not due within them.
-    pub fn within(&self, at: u64, length: usize) -> Option<usize> {
+    pub(super) fn within(&self, at: u64, length: usize) -> Option<usize> {
         usize::try_from(self.due.saturating_sub(at)).ok().filter(|left| *left <= length)
     }
 
     /// Whether a marker is due here.
-    pub const fn is_due(&self, at: u64) -> bool {
+    pub(super) const fn is_due(&self, at: u64) -> bool {
         at >= self.due
     }
 
     /// A marker has been put here.
-    pub const fn put(&mut self, at: u64) {
+    pub(super) const fn put(&mut self, at: u64) {
         self.due = at.saturating_add(self.interval);
     }
 }

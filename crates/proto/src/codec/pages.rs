@@ -132,7 +132,7 @@ impl Tracker {
 
 /// A file on the disk to pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoder {
+pub(super) struct Encoder {
     state: Writing,
 }
 
@@ -156,14 +156,14 @@ impl Default for Encoder {
 impl Encoder {
     /// An encoder at the beginning of a file.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { state: Writing::Start(Beginning::new(&PAGES)) }
     }
 
     /// Takes bytes off the front of the file until it is known whether it is in pages already. Gives
     /// bytes that have been taken and belong to a plain file, for [`data`](Self::data), text made ready
     /// for the wire before.
-    pub fn begin(&mut self, local: &mut &[u8]) -> &'static [u8] {
+    pub(super) fn begin(&mut self, local: &mut &[u8]) -> &'static [u8] {
         let Writing::Start(beginning) = &mut self.state else { return &[] };
         match beginning.look(local) {
             None => &[],
@@ -179,7 +179,7 @@ impl Encoder {
     }
 
     /// What [`begin`](Self::begin) has taken and not given, when the file has ended.
-    pub fn begin_at_end(&mut self) -> &'static [u8] {
+    pub(super) fn begin_at_end(&mut self) -> &'static [u8] {
         let Writing::Start(beginning) = &self.state else { return &[] };
         let head = beginning.taken();
         self.state = Writing::Plain { page: Vec::new(), pages: 0 };
@@ -187,7 +187,7 @@ impl Encoder {
     }
 
     /// Whether the file is in pages already, and goes to [`data`](Self::data) as it is.
-    pub const fn is_paged(&self) -> bool {
+    pub(super) const fn is_paged(&self) -> bool {
         matches!(self.state, Writing::Paged(_))
     }
 
@@ -195,7 +195,7 @@ impl Encoder {
     ///
     /// # Errors
     /// A plain file is too long, or a file in pages is damaged.
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), LocalError> {
+    pub(super) fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), LocalError> {
         let mut rest = data;
         match &mut self.state {
             Writing::Start(_) => {}
@@ -224,7 +224,7 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`data`](Self::data).
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), LocalError> {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), LocalError> {
         match &mut self.state {
             Writing::Start(_) => {}
             Writing::Plain { page, pages } => {
@@ -252,7 +252,7 @@ fn write(page: &mut Vec<u8>, pages: &mut u16, out: &mut Vec<u8>) -> Result<(), L
 
 /// Pages to a file on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decoder {
+pub(super) struct Decoder {
     tracker: Tracker,
     /// Pages that could be a plain file.
     held: Vec<u8>,
@@ -269,7 +269,7 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder at the beginning of a file.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { tracker: Tracker::new(), held: Vec::new(), paged: false }
     }
 
@@ -277,7 +277,7 @@ impl Decoder {
     ///
     /// # Errors
     /// A header is not one of RFC 959.
-    pub fn data(&mut self, wire: &mut &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
+    pub(super) fn data(&mut self, wire: &mut &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
         while !wire.is_empty() && !self.tracker.is_done() {
             let pages = self.tracker.next(wire)?;
             if self.paged {
@@ -295,13 +295,13 @@ impl Decoder {
     }
 
     /// Whether the last page has come.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.tracker.is_done()
     }
 
     /// Ends the file, when the last page has come. A plain file is given to `to_local` before it is
     /// written, for its text is still as it was on the wire.
-    pub fn finish(&mut self, to_local: impl FnOnce(&[u8]) -> Vec<u8>, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, to_local: impl FnOnce(&[u8]) -> Vec<u8>, out: &mut Vec<u8>) {
         if self.paged {
             return;
         }
@@ -344,7 +344,7 @@ mod tests {
         for mut chunk in wire.chunks(size) {
             decoder.data(&mut chunk, &mut out)?;
             if !chunk.is_empty() {
-                return Err(WireError::BehindLastPage);
+                return Err(WireError::BehindEnd);
             }
         }
         if !decoder.is_done() {
@@ -420,7 +420,7 @@ mod tests {
             assert_eq!(decode(&[header, 0, data, kind], 9), error);
         }
         assert_eq!(decode(b"\x04\0\x01\x01a", 9), Err(WireError::Cut));
-        assert_eq!(decode(b"\x04\0\0\0a", 9), Err(WireError::BehindLastPage));
+        assert_eq!(decode(b"\x04\0\0\0a", 9), Err(WireError::BehindEnd));
     }
 
     proptest! {

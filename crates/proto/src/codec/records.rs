@@ -32,7 +32,7 @@ const BETWEEN: u8 = 3;
 
 /// A file on disk to its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub(super) struct Reader {
     state: Reading,
     /// A part of a record has been read, its last has not.
     open: bool,
@@ -65,19 +65,19 @@ impl Default for Reader {
 impl Reader {
     /// A reader at the beginning of a file.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { state: Reading::Start(Beginning::new(&RECORDS)), open: false, at: 0 }
     }
 
     /// A reader that goes on at a place which [`place`](Self::place) gave.
     #[must_use]
-    pub const fn resume(at: u64, described: bool) -> Self {
+    pub(super) const fn resume(at: u64, described: bool) -> Self {
         let state = if described { Reading::DESCRIPTOR } else { Reading::Plain };
         Self { state, open: false, at }
     }
 
     /// Whether reading can go on here later, and then whether behind the eight bytes.
-    pub const fn place(&self) -> Option<bool> {
+    pub(super) const fn place(&self) -> Option<bool> {
         match self.state {
             Reading::Plain => Some(false),
             Reading::Descriptor { have: 0, .. } if !self.open => Some(true),
@@ -90,7 +90,10 @@ impl Reader {
     ///
     /// # Errors
     /// The file begins as one of records, and is damaged.
-    pub fn next<'a>(&mut self, local: &mut &'a [u8]) -> Result<Option<Item<'a>>, LocalError> {
+    pub(super) fn next<'a>(
+        &mut self,
+        local: &mut &'a [u8],
+    ) -> Result<Option<Item<'a>>, LocalError> {
         loop {
             match &mut self.state {
                 Reading::Start(beginning) => {
@@ -152,7 +155,7 @@ impl Reader {
     ///
     /// # Errors
     /// The file begins as one of records, and stops within one.
-    pub fn finish(&self) -> Result<(&'static [u8], bool), LocalError> {
+    pub(super) fn finish(&self) -> Result<(&'static [u8], bool), LocalError> {
         match self.state {
             Reading::Start(beginning) => {
                 let taken = beginning.taken();
@@ -169,7 +172,7 @@ impl Reader {
 
 /// Records to a file on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writer {
+pub(super) struct Writer {
     state: Writing,
 }
 
@@ -202,13 +205,13 @@ impl Default for Writer {
 impl Writer {
     /// A writer at the beginning of a file.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { state: Writing::First { held: Vec::new(), ended: false } }
     }
 
     /// A writer that goes on at a place which [`place`](Self::place) gave.
     #[must_use]
-    pub fn resume(described: bool) -> Self {
+    pub(super) fn resume(described: bool) -> Self {
         let state = if described {
             Writing::Described(Parts::default())
         } else {
@@ -219,7 +222,7 @@ impl Writer {
 
     /// Whether all that came has been written and writing can go on here later, and then whether behind
     /// the eight bytes.
-    pub fn place(&self) -> Option<bool> {
+    pub(super) fn place(&self) -> Option<bool> {
         match &self.state {
             Writing::Plain { ended: false } => Some(false),
             Writing::Described(parts) if parts.is_empty() => Some(true),
@@ -231,7 +234,7 @@ impl Writer {
     ///
     /// # Errors
     /// They belong to a second record, and the first was too long.
-    pub fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
+    pub(super) fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
         if data.is_empty() {
             return Ok(());
         }
@@ -266,7 +269,7 @@ impl Writer {
     ///
     /// # Errors
     /// It is a second record, and the first was too long.
-    pub fn end_record(&mut self, out: &mut Vec<u8>) -> Result<(), WireError> {
+    pub(super) fn end_record(&mut self, out: &mut Vec<u8>) -> Result<(), WireError> {
         match &mut self.state {
             Writing::Plain { ended: true } => return Err(WireError::FirstRecordTooLong(HOLD)),
             Writing::First { ended: true, .. } => {
@@ -280,7 +283,7 @@ impl Writer {
     }
 
     /// Ends the file. A record that had no end has it here.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         match &mut self.state {
             Writing::First { held, ended } => {
                 let plain = !held.is_empty() && !held.starts_with(&RECORDS);

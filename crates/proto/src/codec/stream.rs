@@ -15,11 +15,11 @@ const BOTH_ENDS: u8 = 3;
 
 /// The bytes of a file and its ends of records to the stream. Nothing is held back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Encoder;
+pub(super) struct Encoder;
 
 impl Encoder {
     /// Appends more data.
-    pub fn data(self, data: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn data(self, data: &[u8], out: &mut Vec<u8>) {
         out.reserve(data.len() + 2);
         let mut rest = data;
         while let Some(at) = memchr(ESCAPE, rest) {
@@ -30,19 +30,19 @@ impl Encoder {
     }
 
     /// Ends a record.
-    pub fn end_record(self, out: &mut Vec<u8>) {
+    pub(super) fn end_record(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[ESCAPE, END_OF_RECORD]);
     }
 
     /// Ends the file.
-    pub fn finish(self, out: &mut Vec<u8>) {
+    pub(super) fn finish(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[ESCAPE, END_OF_FILE]);
     }
 }
 
 /// The stream to what is in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Decoder {
+pub(super) struct Decoder {
     state: State,
 }
 
@@ -63,7 +63,7 @@ enum State {
 impl Decoder {
     /// A decoder at the beginning of a file.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
@@ -71,7 +71,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The byte behind an escape byte is no code.
-    pub fn next<'a>(&mut self, wire: &mut &'a [u8]) -> Result<Option<Item<'a>>, WireError> {
+    pub(super) fn next<'a>(&mut self, wire: &mut &'a [u8]) -> Result<Option<Item<'a>>, WireError> {
         let end = Item::EndOfFile { with_data: false };
         loop {
             match self.state {
@@ -107,7 +107,7 @@ impl Decoder {
     }
 
     /// Whether the end of the file has come.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 }
