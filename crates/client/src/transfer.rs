@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::client::{Answer, Asked};
+use wharf_proto::codec::Marker;
 use wharf_proto::params::Type;
 use wharf_proto::reply::Class;
 use wharf_proto::tap::{HalfEnd, Timer, What};
@@ -196,7 +197,7 @@ impl Session {
     ) -> Result<(DataConnection, Replies), Error> {
         let plan = self.data.agree(&mut self.control).await?;
         if order.offset > 0 {
-            let reply = self.control.command(&Command::Rest(order.offset)).await?;
+            let reply = self.control.command(&Command::Rest(Marker::at(order.offset))).await?;
             if reply.code.class() != Class::Intermediate {
                 return Err(Error::Refused { last: self.control.last_boxed() });
             }

@@ -38,6 +38,7 @@ pub(crate) fn run(verb: Option<Verb>, bytes: u64, segments: u32) -> Text {
 pub(crate) fn half_ended(how: HalfEnd) -> (Packet, Text) {
     let (packet, label) = match how {
         HalfEnd::Fin => (Packet::Fin, "FIN"),
+        HalfEnd::Eof => (Packet::Data { bytes: 0, end: Some(how) }, "EOF"),
         HalfEnd::Reset => (Packet::Rst, "RST"),
     };
     (packet, Text::from(label))

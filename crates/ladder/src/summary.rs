@@ -75,8 +75,8 @@ impl Summary {
     pub(crate) fn closed(&mut self, how: HalfEnd) {
         self.ending = match (how, self.said_goodbye) {
             (HalfEnd::Reset, _) => Ending::Reset,
-            (HalfEnd::Fin, true) => Ending::InOrder,
-            (HalfEnd::Fin, false) => Ending::WithoutGoodbye,
+            (HalfEnd::Fin | HalfEnd::Eof, true) => Ending::InOrder,
+            (HalfEnd::Fin | HalfEnd::Eof, false) => Ending::WithoutGoodbye,
         };
     }
 

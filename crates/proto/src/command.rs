@@ -9,6 +9,7 @@ mod extended;
 pub use extended::{Algorithm, Digested, Range, Site};
 
 use crate::address::{self, Eprt};
+use crate::codec::Marker;
 use crate::params::{Mode, Structure, Type};
 use crate::reply::put_line;
 use crate::time::Timestamp;
@@ -33,7 +34,7 @@ pub enum Command {
     Retr(Text),
     Stor(Text),
     Appe(Text),
-    Rest(u64),
+    Rest(Marker),
     Rnfr(Text),
     Rnto(Text),
     Abor,
@@ -145,7 +146,7 @@ impl Command {
                 Some(Self::Pass(Secret::new(argument.to_vec())))
             }
             Argument::Secret => Some(Self::Other(verb, Text::default())),
-            Argument::Number if verb == Verb::Rest => parse_number(trimmed).map(Self::Rest),
+            Argument::Code(_) if verb == Verb::Rest => Marker::parse(trimmed).map(Self::Rest),
             Argument::Number => Some(Self::Other(verb, trimmed.into())),
             Argument::Code(_) => Self::with_code(verb, argument),
         }
@@ -291,7 +292,7 @@ impl Command {
             Self::Retr(t) => (Verb::Retr, own(t)),
             Self::Stor(t) => (Verb::Stor, own(t)),
             Self::Appe(t) => (Verb::Appe, own(t)),
-            Self::Rest(offset) => (Verb::Rest, offset.to_string().into_bytes()),
+            Self::Rest(marker) => (Verb::Rest, marker.to_string().into_bytes()),
             Self::Rnfr(t) => (Verb::Rnfr, own(t)),
             Self::Rnto(t) => (Verb::Rnto, own(t)),
             Self::Abor => (Verb::Abor, Vec::new()),

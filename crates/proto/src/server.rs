@@ -19,11 +19,12 @@ mod state;
 mod transfer;
 
 pub use effect::{
-    Account, Effect, EffectId, Ended, Fault, News, Outcome, Payload, Rights, Route, StoreAt,
+    Account, Effect, EffectId, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt,
     TransferPlan, TreeAction,
 };
 pub use state::Policy;
 
+use crate::codec::Settings;
 use crate::command::{Algorithm, CommandError, redacted};
 use crate::line::{Arrival, LineReader};
 use crate::listing::FactSet;
@@ -99,6 +100,7 @@ pub struct Session {
     representation: Representation,
     facts: FactSet,
     lang: Lang,
+    deflate_level: u8,
     hash: Algorithm,
     umask: Option<u32>,
     idle_time: Duration,
@@ -143,6 +145,7 @@ impl Session {
             representation: Representation::default(),
             facts: FactSet::default(),
             lang: Lang::default(),
+            deflate_level: Settings::default().level,
             hash: Algorithm::Sha256,
             umask: None,
             idle_time,
@@ -239,6 +242,14 @@ impl Session {
     /// runs, so that STAT can tell.
     pub fn handle_progress(&mut self, moved: u64) {
         self.moved = moved;
+    }
+
+    /// The data connection of the transfer that is about to be reported as ended stays open, as it does in
+    /// block and compressed mode (RFC 959 section 3.3). Called before [`Self::handle_outcome`].
+    pub fn handle_data_kept(&mut self) {
+        if self.transfer.moving().is_some() {
+            self.plan = DataPlan::Kept;
+        }
     }
 
     /// [`Self::deadline`] has come.
@@ -430,7 +441,7 @@ impl Session {
             Command::List(path) => self.list(path.as_ref()),
             Command::Nlst(path) => self.nlst(path.as_ref()),
             Command::Mlsd(path) => self.mlsd(path.as_ref()),
-            Command::Rest(offset) => self.rest(offset),
+            Command::Rest(marker) => self.rest(marker),
             Command::Abor => self.abor(),
 
             Command::Rnfr(path) => self.rnfr(&path),

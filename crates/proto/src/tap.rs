@@ -130,6 +130,8 @@ pub enum What {
 pub enum HalfEnd {
     /// In order: FIN.
     Fin,
+    /// A file has ended and the connection stays open: EOF in block and compressed mode.
+    Eof,
     /// Broken: RST, or an error of the network.
     Reset,
 }

@@ -5,6 +5,7 @@
 //! quoted path of 257, the numbers of 213, `FILE:` of STOU) is the same in every language.
 
 use crate::Lang;
+use crate::codec::Marker;
 use crate::command::Range;
 use crate::params::{Mode, Structure, Type};
 use crate::path::VirtualPath;
@@ -39,8 +40,6 @@ pub(crate) enum Say<'a> {
     Superfluous(Verb),
     NoHelp,
     TypeNotDone(Type),
-    StructureNotDone(Structure),
-    ModeNotDone(Mode),
     BadName(Verb),
 
     TypeIs(Type),
@@ -64,7 +63,8 @@ pub(crate) enum Say<'a> {
     RenameTo,
     Renamed,
     RenameFirst,
-    RestartAt(u64),
+    RestartAt(Marker),
+    Marked(&'a Text, Marker),
     Size(u64),
     Modified(Timestamp),
     Fault(&'a Fault, Verb),
@@ -198,9 +198,7 @@ impl Say<'_> {
     #[rustfmt::skip]
     fn parameters(&self, l: Lang) -> Option<(u16, Text)> {
         Some(match self {
-            Self::TypeNotDone(kind) => (504, tr!(l, "TYPE {kind} is not done here; A, I and L 8 are.", "TYPE {kind} は行いません。A、I、L 8 を行います。")),
-            Self::StructureNotDone(value) => (504, tr!(l, "STRU {value} is not done here; F is.", "STRU {value} は行いません。F を行います。")),
-            Self::ModeNotDone(value) => (504, tr!(l, "MODE {value} is not done here; S is.", "MODE {value} は行いません。S を行います。")),
+            Self::TypeNotDone(kind) => (504, tr!(l, "TYPE {kind} is not done here; A, E, I and L 8 are.", "TYPE {kind} は行いません。A、E、I、L 8 を行います。")),
             Self::TypeIs(kind) => (200, tr!(l, "TYPE is {kind}.", "TYPE は {kind} です。")),
             Self::StructureIs(value) => (200, tr!(l, "STRU is {value}.", "STRU は {value} です。")),
             Self::ModeIs(value) => (200, tr!(l, "MODE is {value}.", "MODE は {value} です。")),
@@ -219,7 +217,7 @@ impl Say<'_> {
             Self::NotListening(why) => (425, sentence(l, ("No port for a data connection", "データコネクション用のポートを用意できません"), why)),
             Self::Utf8Always => (200, tr!(l, "Names are UTF-8.", "ファイル名は UTF-8 です。")),
             Self::Utf8Off => (504, tr!(l, "Names are always UTF-8 here.", "ここでは、ファイル名は常に UTF-8 です。")),
-            Self::NoSuchOption => (501, tr!(l, "No such option; OPTS UTF8 ON, OPTS MLST facts and OPTS HASH name are.", "そのオプションはありません。OPTS UTF8 ON、OPTS MLST facts、OPTS HASH name があります。")),
+            Self::NoSuchOption => (501, tr!(l, "No such option; OPTS UTF8 ON, OPTS MLST facts, OPTS HASH name and OPTS MODE Z LEVEL n are.", "そのオプションはありません。OPTS UTF8 ON、OPTS MLST facts、OPTS HASH name、OPTS MODE Z LEVEL n があります。")),
             Self::LanguageIs => (200, tr!(l, "Replies are in English.", "応答は日本語です。")),
             Self::NoSuchLanguage => (504, tr!(l, "Replies can be in English (EN) or Japanese (JA).", "応答は英語 (EN) か日本語 (JA) です。")),
             _ => return None,
@@ -253,7 +251,9 @@ impl Say<'_> {
     #[rustfmt::skip]
     fn transfer(&self, l: Lang) -> Option<(u16, Text)> {
         Some(match self {
-            Self::RestartAt(offset) => (350, tr!(l, "The next transfer starts at byte {offset}.", "次の転送は {offset} バイト目から始めます。")),
+            Self::RestartAt(marker) => (350, tr!(l, "The next transfer starts at byte {marker}.", "次の転送は {marker} バイト目から始めます。")),
+            // The form is that of RFC 959 section 4.2: the client's marker, and ours.
+            Self::Marked(theirs, ours) => (110, Text::from([b"MARK ", theirs.as_bytes(), format!(" = {ours}").as_bytes()].concat())),
             Self::RangeIs(Range { end: None, .. }) => (350, tr!(l, "The whole file.", "ファイル全体です。")),
             Self::RangeIs(Range { start, end: Some(end) }) => {
                 let last = end.saturating_sub(1);

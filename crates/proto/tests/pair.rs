@@ -400,7 +400,7 @@ fn reference_session_asks_for_the_effects_of_the_deck() {
         .map(|effect| match effect {
             Effect::Authenticate { .. } => "login",
             Effect::Listen { .. } => "listen",
-            Effect::StopListening => "stop",
+            Effect::CloseData => "stop",
             Effect::Tree(_) => "tree",
             Effect::Transfer(_) => "transfer",
         })

@@ -6,7 +6,7 @@
 
 use crate::config::Config;
 use crate::data::ports::Passive;
-use crate::data::{self, Done, Setting, Step};
+use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
 use crate::limits::Place;
 use crate::storage::Holder;
@@ -61,7 +61,7 @@ pub(crate) struct Control {
     stopped: watch::Receiver<bool>,
 
     who: Option<(Holder, Rights)>,
-    listener: Option<Passive>,
+    ready: Prepared,
     transfer: Option<Transfer>,
     /// A slow action on the tree, under way beside this task.
     errand: Option<(EffectId, JoinHandle<Outcome>)>,
@@ -113,7 +113,7 @@ impl Control {
             teller,
             stopped,
             who: None,
-            listener: None,
+            ready: Prepared::default(),
             transfer: None,
             errand: None,
             abandoned: Arc::default(),
@@ -151,6 +151,10 @@ impl Control {
                     match done.next {
                         Some(step) => transfer.step = step,
                         None => self.transfer = None,
+                    }
+                    if done.kept.is_some() {
+                        self.ready.kept = done.kept;
+                        self.session.handle_data_kept();
                     }
                     self.session.handle_outcome(now, id, done.outcome);
                 }
@@ -244,8 +248,8 @@ impl Control {
                 Some(Outcome::LoggedIn(Box::new(account)))
             }
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
-            Effect::StopListening => {
-                self.listener = None;
+            Effect::CloseData => {
+                self.ready = Prepared::default();
                 None
             }
             Effect::Tree(action) => {
@@ -269,11 +273,11 @@ impl Control {
 
     fn listen(&mut self, ipv4_only: bool) -> Outcome {
         // The old listener goes first: its port may be the only one.
-        self.listener = None;
+        self.ready = Prepared::default();
         match Passive::open(self.server.ip(), self.shared.config.passive_ports.as_ref()) {
             Ok(listener) => {
                 let mut address = listener.address();
-                self.listener = Some(listener);
+                self.ready.listener = Some(listener);
                 if let (true, Some(public @ IpAddr::V4(_))) =
                     (ipv4_only, self.shared.config.public_address)
                 {
@@ -301,7 +305,7 @@ impl Control {
             idle_time: self.shared.config.data_idle_time,
             linger_time: self.shared.config.linger_time,
         };
-        let step = data::begin(setting, plan, self.listener.take());
+        let step = data::begin(setting, plan, std::mem::take(&mut self.ready));
         self.transfer = Some(Transfer { id, step, moved });
     }
 

@@ -4,13 +4,16 @@
 //! the data connection is opened, the bytes are moved. The session's driver polls the step and feeds its
 //! outcome to the machine, so a reply that belongs between two steps is written between them. Dropping a
 //! step drops the transfer: the connection is reset and an upload's bytes are kept. How connections open is
-//! in `data/open.rs`; the one door by which bytes move is in `data/pump.rs`.
+//! in `data/open.rs`; what goes out is in `data/send.rs`, what comes in in `data/receive.rs`, and both move
+//! their bytes through the one door, `data/pump.rs`.
 
 pub(crate) mod open;
 pub(crate) mod ports;
 mod pump;
+mod receive;
+mod send;
 
-pub(crate) use pump::permissions_of;
+pub(crate) use send::permissions_of;
 
 use crate::storage::{Folder, Holder, Source, Storage, Upload, Wanted};
 use crate::tap::Teller;
@@ -21,11 +24,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use wharf_proto::command::Range;
+use wharf_proto::codec::Settings;
 use wharf_proto::listing::Format;
-use wharf_proto::params::Representation;
+use wharf_proto::params::{Mode, Representation};
 use wharf_proto::server::{
-    Ended, Fault, News, Outcome, Payload, Rights, Route, StoreAt, TransferPlan,
+    Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt, TransferPlan,
 };
 
 /// One step of a transfer, on its way.
@@ -35,6 +38,22 @@ pub(crate) type Step = Pin<Box<dyn Future<Output = Done> + Send>>;
 pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     pub(crate) next: Option<Step>,
+    /// The data connection, where it stays open for the next transfer.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// A data connection between two transfers, in block and compressed mode.
+pub(crate) struct Kept {
+    data: DataConnection,
+    /// What has come behind the end of the last file: the beginning of the next.
+    behind: Vec<u8>,
+}
+
+/// What a session has prepared for its next data connection.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    pub(crate) listener: Option<Passive>,
+    pub(crate) kept: Option<Kept>,
 }
 
 /// What a transfer needs to know of its session.
@@ -53,33 +72,60 @@ pub(crate) struct Setting {
     pub(crate) linger_time: Duration,
 }
 
+/// How the bytes are represented on the data connection.
+#[derive(Clone, Copy)]
+struct Form {
+    representation: Representation,
+    settings: Settings,
+}
+
+impl Form {
+    /// Whether a file ends in the connection, and not with it.
+    fn is_framed(self) -> bool {
+        matches!(self.representation.mode, Mode::Block | Mode::Compressed)
+    }
+}
+
 /// What is to be moved, opened.
 enum Cargo {
-    Send { source: Box<dyn Source>, range: Range },
+    Send { source: Box<dyn Source>, part: Part },
     List { folder: Box<dyn Folder>, format: Format, prefix: Vec<u8> },
     Receive { upload: Box<dyn Upload>, new_name: bool },
 }
 
 /// A transfer that has been planned: its first step.
-pub(crate) fn begin(setting: Setting, plan: TransferPlan, listener: Option<Passive>) -> Step {
+pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Step {
     Box::pin(async move {
+        let how = Form { representation: plan.representation, settings: plan.settings };
+        let receives = matches!(plan.what, Payload::Store { .. });
         let cargo = match open_cargo(&setting, plan.what) {
             Ok(cargo) => cargo,
-            Err(fault) => return over(Ended::Failed(fault)),
+            // A client may have sent the bytes of a refused upload already: they must not be taken for those
+            // of the next one, so the connection goes with them.
+            Err(fault) if receives => return over(Ended::Failed(fault)),
+            Err(fault) => return Done { kept: ready.kept, ..over(Ended::Failed(fault)) },
         };
-        let how = plan.representation;
         let news = news_of(&cargo);
-        match (plan.route, listener) {
-            (Route::Accept, Some(listener)) => match listener.accept_waiting(&setting) {
-                Some(data) => prepared(true, news, pump_step(setting, cargo, how, data)),
+        match (plan.route, ready.kept, ready.listener) {
+            (Route::Kept, Some(kept), _) => {
+                let data = kept.data.again(&setting);
+                prepared(true, news, pump_step(setting, cargo, how, data, kept.behind))
+            }
+            (Route::Kept, None, _) => {
+                over(Ended::NotOpened("the data connection is closed".into()))
+            }
+            (Route::Accept, _, Some(listener)) => match listener.accept_waiting(&setting) {
+                Some(data) => {
+                    prepared(true, news, pump_step(setting, cargo, how, data, Vec::new()))
+                }
                 None => {
                     let open =
                         async move { listener.accept(&setting).await.map(|data| (setting, data)) };
                     prepared(false, news, open_step(open, cargo, how))
                 }
             },
-            (Route::Accept, None) => over(Ended::NotOpened("no listener is open".into())),
-            (Route::Dial(to), _) => {
+            (Route::Accept, _, None) => over(Ended::NotOpened("no listener is open".into())),
+            (Route::Dial(to), ..) => {
                 let open =
                     async move { open::dial(&setting, to).await.map(|data| (setting, data)) };
                 prepared(false, news, open_step(open, cargo, how))
@@ -90,9 +136,9 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, listener: Option<Passi
 
 fn open_cargo(setting: &Setting, what: Payload) -> Result<Cargo, Fault> {
     match what {
-        Payload::Retrieve { path, range } => {
+        Payload::Retrieve { path, part } => {
             let source = setting.storage.read(&path)?;
-            Ok(Cargo::Send { source, range })
+            Ok(Cargo::Send { source, part })
         }
         Payload::Store { path, at, umask } => {
             let wanted = Wanted { path: &path, at, holder: &setting.holder, umask };
@@ -123,20 +169,30 @@ fn parent_of(mut prefix: Vec<u8>) -> Vec<u8> {
 fn open_step(
     open: impl Future<Output = Result<(Setting, DataConnection), wharf_proto::Text>> + Send + 'static,
     cargo: Cargo,
-    how: Representation,
+    how: Form,
 ) -> Step {
     Box::pin(async move {
         match open.await {
             Ok((setting, data)) => {
-                Done { outcome: Outcome::Opened, next: Some(pump_step(setting, cargo, how, data)) }
+                let next = Some(pump_step(setting, cargo, how, data, Vec::new()));
+                Done { outcome: Outcome::Opened, next, kept: None }
             }
             Err(why) => over(Ended::NotOpened(why)),
         }
     })
 }
 
-fn pump_step(setting: Setting, cargo: Cargo, how: Representation, data: DataConnection) -> Step {
-    Box::pin(async move { over(pump::pump(&setting, cargo, how, data).await) })
+fn pump_step(
+    setting: Setting,
+    cargo: Cargo,
+    how: Form,
+    data: DataConnection,
+    behind: Vec<u8>,
+) -> Step {
+    match cargo {
+        Cargo::Receive { upload, .. } => receive::step(setting, how, data, upload, behind),
+        cargo => Box::pin(async move { send::send(&setting, cargo, how, data).await }),
+    }
 }
 
 fn news_of(cargo: &Cargo) -> News {
@@ -148,9 +204,9 @@ fn news_of(cargo: &Cargo) -> News {
 }
 
 fn prepared(open: bool, news: News, next: Step) -> Done {
-    Done { outcome: Outcome::Prepared { open, news }, next: Some(next) }
+    Done { outcome: Outcome::Prepared { open, news }, next: Some(next), kept: None }
 }
 
 fn over(ended: Ended) -> Done {
-    Done { outcome: Outcome::Ended(ended), next: None }
+    Done { outcome: Outcome::Ended(ended), next: None, kept: None }
 }

@@ -8,6 +8,7 @@ pub mod local;
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use wharf_proto::codec::Marker;
 use wharf_proto::listing::{Entry, EntryRef};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
@@ -97,6 +98,9 @@ pub trait Source: Send + Sync {
 pub trait Upload: Send {
     /// The name it will have.
     fn path(&self) -> &VirtualPath;
+
+    /// The place in the file at which it goes on, where it does.
+    fn resumes_at(&self) -> Option<Marker>;
 
     /// Writes all of `bytes` behind what is there.
     ///

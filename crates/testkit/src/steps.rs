@@ -268,7 +268,7 @@ impl Walk {
                 Output::Do(id, Effect::Transfer(_)) => {
                     self.transfer = Some((*id, Stage::Preparing))
                 }
-                Output::Do(_, Effect::StopListening) => {}
+                Output::Do(_, Effect::CloseData) => {}
                 Output::Do(id, effect) => self.effect = Some((*id, effect.clone())),
                 Output::Cancel(_) => self.transfer = None,
                 Output::Send(_) | Output::Tap(_) | Output::Close => {}

@@ -201,7 +201,7 @@ impl Watch {
         self.last_id = id;
         let asked = self.outstanding.front().and_then(|asked| asked.verb);
         match effect {
-            Effect::StopListening => {}
+            Effect::CloseData => {}
             Effect::Transfer(_) => {
                 let opens = asked.is_some_and(|verb| verb.row().opens != Opens::Nothing);
                 assert!(opens, "a transfer that nobody asked for: {self:?}");
@@ -253,6 +253,8 @@ impl Watch {
     #[track_caller]
     fn reply_in_transfer(&mut self, code: u16, moving: Moving) {
         match code {
+            // A restart marker, in the midst of an upload (RFC 959 section 3.5).
+            110 => assert!(moving.announced && moving.open, "{code} is out of place: {self:?}"),
             ..200 => {
                 let asked = self.outstanding.front().is_some_and(|asked| asked.allows(code));
                 assert!(asked && !moving.announced, "{code} is out of place: {self:?}");

@@ -11,7 +11,8 @@ use wharf_proto::ascii::{Decoder, Encoder};
 use wharf_proto::listing::Format;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
-    Account, Effect, EffectId, Ended, Fault, News, Outcome, Payload, Rights, StoreAt, TransferPlan,
+    Account, Effect, EffectId, Ended, Fault, News, Outcome, Part, Payload, Rights, StoreAt,
+    TransferPlan,
 };
 
 pub use tree::Tree;
@@ -105,7 +106,7 @@ impl World {
                 self.ports += 1;
                 vec![Outcome::Listening(([192, 0, 2, 1], 49_999 + self.ports).into())]
             }
-            Effect::StopListening => {
+            Effect::CloseData => {
                 self.listening = false;
                 Vec::new()
             }
@@ -199,17 +200,22 @@ impl World {
     /// What will go over the data connection, if the tree has it.
     fn prepare(&mut self, plan: &TransferPlan) -> Result<Vec<u8>, Fault> {
         match &plan.what {
-            Payload::Retrieve { path, range } => {
+            Payload::Retrieve { path, part } => {
                 let file = self.tree.file(path)?;
                 let text = plan.representation.kind.is_text();
                 let bytes = if text { sent(file) } else { file.to_vec() };
-                let start = usize::try_from(range.start).map_err(|_| Fault::Offset)?;
+                let start = match part {
+                    Part::Behind(start) => *start,
+                    Part::From(marker) => marker.offset(),
+                    Part::Range(range) => range.start,
+                };
+                let start = usize::try_from(start).map_err(|_| Fault::Offset)?;
                 bytes.get(start..).map(<[u8]>::to_vec).ok_or(Fault::Offset)
             }
             Payload::Store { path, at, .. } => {
                 self.tree.may_store(path)?;
-                if let StoreAt::Offset(offset) = at
-                    && *offset > self.tree.file(path)?.len() as u64
+                if let StoreAt::From(marker) = at
+                    && marker.offset() > self.tree.file(path)?.len() as u64
                 {
                     return Err(Fault::Offset);
                 }

@@ -73,6 +73,11 @@ const FILE_END: Sentence = say(
     "the file; FIN behind it marks its end",
     "ファイルを送る。続く FIN が終わりを示す",
 );
+const FILE_EOF: Sentence = say(
+    "959 3.4.2",
+    "the file or listing ends in its last block; the connection stays open",
+    "ファイルや一覧は最後のブロックで終わり、コネクションは開いたまま",
+);
 const DATA: Sentence = say("959 3.3", "bytes of the transfer", "転送するデータ");
 const PART: Sentence = say(
     "959 5.3",
@@ -260,6 +265,7 @@ pub(super) fn packet(row: &Row) -> Option<Sentence> {
         (Packet::SynAck, false) => PASSIVE_SYN_ACK,
         (Packet::Data { end: Some(HalfEnd::Fin), .. }, _) if lists => LISTING_END,
         (Packet::Data { end: Some(HalfEnd::Fin), .. }, _) => FILE_END,
+        (Packet::Data { end: Some(HalfEnd::Eof), .. }, _) => FILE_EOF,
         (Packet::Data { end: Some(HalfEnd::Reset), .. }, _) | (Packet::Rst, false) => DATA_RST,
         (Packet::Fin, false) if client => DATA_FIN_C,
         (Packet::Fin, false) => DATA_FIN_S,

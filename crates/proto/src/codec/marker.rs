@@ -29,6 +29,11 @@ impl Marker {
         Self { offset, state }
     }
 
+    /// The place so many bytes into the file, where the codec has nothing to know.
+    pub const fn at(offset: u64) -> Self {
+        Self { offset, state: 0 }
+    }
+
     /// Parses a marker that we gave out, which has come back as the argument of REST.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut parts = text.splitn(2, |byte| *byte == b'.');
@@ -36,7 +41,8 @@ impl Marker {
             let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
             std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
         };
-        let offset = number(parts.next()?)?;
+        // A place in a file is an offset that a file can have.
+        let offset = number(parts.next()?).filter(|offset| i64::try_from(*offset).is_ok())?;
         let state = parts.next().map_or(Some(0), number)?;
         Some(Self { offset, state: u8::try_from(state).ok()? })
     }
@@ -96,7 +102,9 @@ mod tests {
 
     #[test]
     fn a_marker_is_parsed_as_it_prints() {
-        for marker in [Marker::new(0, 0), Marker::new(u64::MAX, 0), Marker::new(4096, 255)] {
+        for marker in
+            [Marker::new(0, 0), Marker::new(i64::MAX.unsigned_abs(), 0), Marker::new(4096, 255)]
+        {
             assert_eq!(Marker::parse(marker.to_string().as_bytes()), Some(marker));
         }
     }
@@ -115,6 +123,7 @@ mod tests {
             " 1",
             "1 ",
             "x",
+            "9223372036854775808",
             "18446744073709551616",
         ] {
             assert_eq!(Marker::parse(text.as_bytes()), None, "{text:?}");

@@ -80,7 +80,7 @@ impl Session {
 
     /// REIN: back to the state after 220. Its turn comes after a running transfer, which so ends first.
     pub(super) fn rein(&mut self) {
-        self.forget_listener();
+        self.forget_data();
         let fresh = Self::new(Arc::clone(&self.policy), self.client, self.server, self.tapped);
         let old = std::mem::replace(self, fresh);
         (self.lines, self.waiting, self.closing) = (old.lines, old.waiting, old.closing);

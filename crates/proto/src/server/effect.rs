@@ -3,6 +3,7 @@
 //! Both are plain data: the machine never touches a file or a socket, and a test can answer in the driver's
 //! place. At most one effect is under way besides a transfer.
 
+use crate::codec::{Marker, Settings};
 use crate::command::{Algorithm, Range};
 use crate::listing::{Entry, Format};
 use crate::params::Representation;
@@ -31,8 +32,8 @@ pub enum Effect {
         /// Whether the reply can say only an IPv4 address (PASV).
         ipv4_only: bool,
     },
-    /// Stop listening: the client chose another way. No outcome.
-    StopListening,
+    /// Close the listener and the data connection that was kept: the client chose another way. No outcome.
+    CloseData,
     /// One action on the tree. Outcomes as each says, or `Failed`.
     Tree(TreeAction),
     /// Move the bytes of a transfer. Outcomes: `Prepared`, then `Opened` unless it was open already, then
@@ -155,6 +156,8 @@ pub struct TransferPlan {
     pub route: Route,
     /// TYPE, STRU and MODE.
     pub representation: Representation,
+    /// What may be set beside them.
+    pub settings: Settings,
 }
 
 /// What a transfer moves.
@@ -164,8 +167,8 @@ pub enum Payload {
     Retrieve {
         /// Which.
         path: VirtualPath,
-        /// Which part: REST counts bytes as they are transferred, RANG bytes of the file.
-        range: Range,
+        /// Which part of it.
+        part: Part,
     },
     /// A file from the client.
     Store {
@@ -187,13 +190,24 @@ pub enum Payload {
     },
 }
 
+/// Which part of a file is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// From this byte on, counted as transferred in stream mode (REST, RFC 3659 section 5.3).
+    Behind(u64),
+    /// From this place in the file on (REST in block and compressed mode, RFC 959 section 3.5).
+    From(Marker),
+    /// These bytes of the file (RANG).
+    Range(Range),
+}
+
 /// Where the bytes of an upload go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreAt {
     /// At the start: a new content.
     Start,
-    /// At this byte (REST, then STOR): what is before it stays.
-    Offset(u64),
+    /// At this place in the file (REST, then STOR): what is before it stays.
+    From(Marker),
     /// At the end (APPE).
     End,
     /// At the start of a file under a name that nothing has (STOU); the path says how it begins.
@@ -207,6 +221,8 @@ pub enum Route {
     Accept,
     /// The server connects to this address.
     Dial(SocketAddr),
+    /// The data connection of the transfer before is still open (block and compressed mode).
+    Kept,
 }
 
 /// What came of an effect.
@@ -255,6 +271,13 @@ pub enum Outcome {
     },
     /// The data connection is open.
     Opened,
+    /// A restart marker of the client has come, and everything before it is stored.
+    Marked {
+        /// What the client wrote.
+        theirs: Text,
+        /// The place in our file.
+        ours: Marker,
+    },
     /// The transfer is over.
     Ended(Ended),
 }

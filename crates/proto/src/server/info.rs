@@ -21,6 +21,9 @@ const FEATURES: &[(Verb, &str)] = &[
     (Verb::Epsv, "EPSV"),
     (Verb::Mdtm, "MDTM"),
     (Verb::Mff, "MFF modify;UNIX.mode;"),
+    (Verb::Mode, "MODE B"),
+    (Verb::Mode, "MODE C"),
+    (Verb::Mode, "MODE Z"),
     (Verb::Mfmt, "MFMT"),
     (Verb::Rang, "RANG STREAM"),
     (Verb::Rest, "REST STREAM"),
@@ -68,10 +71,27 @@ impl Session {
             b"UTF8" | b"UTF-8" if rest.eq_ignore_ascii_case(b"OFF") => self.say(&Say::Utf8Off),
             b"UTF8" | b"UTF-8" => self.say(&Say::Utf8Always),
             b"HASH" => self.opts_hash(rest),
+            b"MODE" => self.opts_mode(rest),
             b"MLST" => {
                 self.facts = FactSet::parse_opts(rest);
                 let line = format!("MLST OPTS {}", self.facts.print_opts());
                 self.send(&Reply::line(texts::code(200), line.trim_end().to_owned()));
+            }
+            _ => self.say(&Say::NoSuchOption),
+        }
+    }
+
+    /// OPTS MODE Z LEVEL n.
+    fn opts_mode(&mut self, rest: &[u8]) {
+        let words: Vec<_> =
+            rest.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect();
+        match words.as_slice() {
+            [mode, level, [digit @ b'0'..=b'9']]
+                if mode.eq_ignore_ascii_case(b"Z") && level.eq_ignore_ascii_case(b"LEVEL") =>
+            {
+                self.deflate_level = digit - b'0';
+                let line = format!("MODE Z LEVEL {}", self.deflate_level);
+                self.send(&Reply::line(texts::code(200), line));
             }
             _ => self.say(&Say::NoSuchOption),
         }

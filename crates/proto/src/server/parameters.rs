@@ -5,10 +5,10 @@ use super::effect::{Effect, Outcome};
 use super::state::{Awaiting, DataPlan};
 use crate::address::Eprt;
 use crate::command::EpsvArgument;
-use crate::params::{Format, Mode, Structure, Type};
+use crate::params::{Mode, Representation, Structure, Type};
 use crate::tap::{Party, What};
 use crate::texts::Say;
-use crate::{Verb, address};
+use crate::{Verb, address, codec};
 use std::net::{SocketAddr, SocketAddrV4};
 
 impl Session {
@@ -35,7 +35,7 @@ impl Session {
         if to.ip() != self.client.ip() || to.port() < 1024 {
             return self.say(&Say::ForeignAddress);
         }
-        self.forget_listener();
+        self.forget_data();
         self.plan = DataPlan::Dial(to);
         self.tap(What::DataPlanned { listener: Party::Client, address: to });
         self.say(&Say::WillDial(to));
@@ -90,38 +90,38 @@ impl Session {
         }
     }
 
-    pub(super) fn forget_listener(&mut self) {
-        if std::mem::replace(&mut self.plan, DataPlan::None) == DataPlan::Listening {
-            self.start(Effect::StopListening);
+    pub(super) fn forget_data(&mut self) {
+        match std::mem::replace(&mut self.plan, DataPlan::None) {
+            DataPlan::Listening | DataPlan::Kept => {
+                self.start(Effect::CloseData);
+            }
+            DataPlan::None | DataPlan::Dial(_) => {}
         }
     }
 
     /// TYPE.
     pub(super) fn type_(&mut self, value: Type) {
-        match value {
-            Type::Ascii(Format::NonPrint) | Type::Image | Type::Local(8) => {
-                self.representation.kind = value;
-                self.say(&Say::TypeIs(value));
-            }
-            Type::Ascii(Format::Telnet | Format::Carriage) | Type::Ebcdic(_) | Type::Local(_) => {
-                self.say(&Say::TypeNotDone(value));
-            }
+        let wanted = Representation { kind: value, ..self.representation };
+        if codec::is_carried_out(wanted) {
+            self.representation = wanted;
+            self.say(&Say::TypeIs(value));
+        } else {
+            self.say(&Say::TypeNotDone(value));
         }
     }
 
     /// STRU.
     pub(super) fn stru(&mut self, value: Structure) {
-        match value {
-            Structure::File => self.say(&Say::StructureIs(value)),
-            Structure::Record | Structure::Page => self.say(&Say::StructureNotDone(value)),
-        }
+        self.representation.structure = value;
+        self.say(&Say::StructureIs(value));
     }
 
-    /// MODE.
+    /// MODE: a data connection that was kept belongs to the mode it was opened in.
     pub(super) fn mode(&mut self, value: Mode) {
-        match value {
-            Mode::Stream => self.say(&Say::ModeIs(value)),
-            Mode::Block | Mode::Compressed | Mode::Deflate => self.say(&Say::ModeNotDone(value)),
+        if value != self.representation.mode && self.plan == DataPlan::Kept {
+            self.forget_data();
         }
+        self.representation.mode = value;
+        self.say(&Say::ModeIs(value));
     }
 }

@@ -4,13 +4,14 @@
 //! Login      Nobody ──USER──▶ Named ──PASS──▶ In
 //! Sequence   None ──RNFR──▶ RenameFrom     None ──REST──▶ RestartAt, ──RANG──▶ Range     (any other verb ──▶ None)
 //! DataPlan   None ──PASV, EPSV──▶ Listening ──RETR …──▶ None
-//!                 ──PORT, EPRT──▶ Dial      ──RETR …──▶ None
+//!                 ──PORT, EPRT──▶ Dial      ──RETR …──▶ None     (block, compressed: ──▶ Kept)
 //! Transfer   Idle ──RETR …──▶ Preparing ──▶ Opening ──▶ Running ──▶ Idle
 //!                  (ABOR: from each of the three back to Idle)
 //! ```
 //! This file holds no rule; the rules are with the verbs.
 
 use super::effect::{Account, EffectId};
+use crate::codec::{CodePage, Marker};
 use crate::command::Range;
 use crate::path::VirtualPath;
 use crate::{Moment, Text, Verb};
@@ -40,6 +41,10 @@ pub struct Policy {
     pub commands_before_login: u32,
     /// How many wrong passwords end the session.
     pub wrong_passwords: u32,
+    /// The code page of TYPE E.
+    pub code_page: CodePage,
+    /// A restart marker every so many bytes of a file, in block and compressed mode.
+    pub marker_interval: Option<u64>,
 }
 
 impl Default for Policy {
@@ -55,6 +60,8 @@ impl Default for Policy {
             waiting_cap: 64,
             commands_before_login: 50,
             wrong_passwords: 3,
+            code_page: CodePage::default(),
+            marker_interval: Some(1 << 20),
         }
     }
 }
@@ -78,7 +85,7 @@ pub(super) enum Sequence {
     /// RNFR.
     RenameFrom(Box<VirtualPath>),
     /// REST.
-    RestartAt(u64),
+    RestartAt(Marker),
     /// RANG.
     Range(Range),
 }
@@ -92,6 +99,8 @@ pub(super) enum DataPlan {
     Listening,
     /// The server will connect.
     Dial(SocketAddr),
+    /// The connection of the transfer before is still open.
+    Kept,
 }
 
 /// Where a transfer stands.

@@ -4,45 +4,67 @@
 //! not yet. The final reply is 226 when the data connection is closed; 250 where the policy wants it.
 
 use super::effect::{
-    Effect, Ended, Fault, News, Outcome, Payload, Route, StoreAt, TransferPlan, TreeAction,
+    Effect, Ended, Fault, News, Outcome, Part, Payload, Route, StoreAt, TransferPlan, TreeAction,
 };
 use super::state::{DataPlan, Moving, Sequence, Transfer};
 use super::{Output, Session};
+use crate::codec::{Marker, Settings};
 use crate::command::Range;
 use crate::listing::Format;
+use crate::params::Mode;
 use crate::tap::{Timer, What};
 use crate::texts::Say;
-use crate::{Text, Verb};
+use crate::{Text, Verb, codec};
 
 impl Session {
     /// RETR.
     pub(super) fn retr(&mut self, path: &Text, sequence: &Sequence) {
-        let range = range_of(sequence);
-        if range.end.is_some() && self.representation.kind.is_text() {
-            return self.say_unsupported(Verb::Retr, "RANG needs TYPE I.");
-        }
+        let part = match sequence {
+            Sequence::RestartAt(marker) if self.is_framed() => Part::From(*marker),
+            Sequence::RestartAt(marker) => Part::Behind(marker.offset()),
+            Sequence::Range(_) if !codec::passes_through(self.representation) => {
+                return self.say_unsupported(Verb::Retr, "RANG needs TYPE I, STRU F and MODE S.");
+            }
+            Sequence::Range(range) => Part::Range(*range),
+            Sequence::None | Sequence::RenameFrom(_) => Part::Behind(0),
+        };
         if let Some(path) = self.path(Verb::Retr, path) {
-            self.begin(Verb::Retr, Payload::Retrieve { path, range });
+            self.begin(Verb::Retr, Payload::Retrieve { path, part });
         }
     }
 
     /// STOR.
     pub(super) fn stor(&mut self, path: &Text, sequence: &Sequence) {
-        let at = match range_of(sequence) {
-            Range { end: Some(_), .. } => {
+        let at = match sequence {
+            Sequence::Range(_) => {
                 return self.say_unsupported(
                     Verb::Stor,
                     "RANG limits what is fetched, not what is stored.",
                 );
             }
-            Range { start: 0, .. } => StoreAt::Start,
-            // The offset counts bytes on the wire; where that is in a translated file nobody knows.
-            _ if self.representation.kind.is_text() => {
-                return self.say_unsupported(Verb::Stor, "REST before STOR needs TYPE I.");
+            Sequence::RestartAt(marker) if marker.offset() == 0 => StoreAt::Start,
+            // In stream mode the offset counts bytes on the wire; where that is in a translated file nobody
+            // knows. In the framed modes it is a place in our file, which 110 told.
+            Sequence::RestartAt(_)
+                if !self.is_framed() && !codec::passes_through(self.representation) =>
+            {
+                return self.say_unsupported(
+                    Verb::Stor,
+                    "REST before STOR needs TYPE I, STRU F and MODE S, or a marker.",
+                );
             }
-            Range { start, .. } => StoreAt::Offset(start),
+            Sequence::RestartAt(marker) => StoreAt::From(*marker),
+            Sequence::None | Sequence::RenameFrom(_) => StoreAt::Start,
         };
         self.store(Verb::Stor, path, at);
+    }
+
+    /// Whether files end in the data connection, and not with it: in block and compressed mode.
+    fn is_framed(&self) -> bool {
+        match self.representation.mode {
+            Mode::Block | Mode::Compressed => true,
+            Mode::Stream | Mode::Deflate => false,
+        }
     }
 
     fn store(&mut self, verb: Verb, path: &Text, at: StoreAt) {
@@ -119,14 +141,24 @@ impl Session {
         let route = match std::mem::replace(&mut self.plan, DataPlan::None) {
             DataPlan::Listening => Route::Accept,
             DataPlan::Dial(to) => Route::Dial(to),
+            DataPlan::Kept => Route::Kept,
             // RFC 959 section 3.3: the default data port is the client's end of the control connection.
             DataPlan::None => Route::Dial(self.client),
         };
-        let plan = TransferPlan { what, route, representation: self.representation };
+        let settings = Settings {
+            code_page: self.policy.code_page,
+            marker_interval: self.policy.marker_interval,
+            level: self.deflate_level,
+        };
+        let plan = TransferPlan { what, route, representation: self.representation, settings };
         let id = self.start(Effect::Transfer(Box::new(plan)));
         self.moved = 0;
-        self.transfer =
-            Transfer::Preparing(Moving { id, verb, dials: route != Route::Accept, size: None });
+        self.transfer = Transfer::Preparing(Moving {
+            id,
+            verb,
+            dials: matches!(route, Route::Dial(_)),
+            size: None,
+        });
         self.stored_as = None;
     }
 
@@ -152,6 +184,9 @@ impl Session {
                     self.announce(125, moving);
                 }
                 self.transfer = Transfer::Running(moving);
+            }
+            (Transfer::Running(_), Outcome::Marked { theirs, ours }) => {
+                self.say(&Say::Marked(&theirs, ours));
             }
             (_, Outcome::Ended(ended)) => self.finish(&ended),
             _ => {}
@@ -184,7 +219,8 @@ impl Session {
         self.active = self.now;
         match ended {
             Ended::Complete { bytes } => {
-                let code = if self.policy.complete_with_250 { 250 } else { 226 };
+                let stays = self.plan == DataPlan::Kept;
+                let code = if stays || self.policy.complete_with_250 { 250 } else { 226 };
                 self.say(&Say::Complete { bytes: *bytes, code });
             }
             Ended::NotOpened(why) => self.say(&Say::NotOpened(why)),
@@ -209,16 +245,19 @@ impl Session {
     }
 
     /// REST.
-    pub(super) fn rest(&mut self, offset: u64) {
-        self.sequence = Sequence::RestartAt(offset);
-        self.say(&Say::RestartAt(offset));
+    pub(super) fn rest(&mut self, marker: Marker) {
+        if !self.is_framed() && marker != Marker::at(marker.offset()) {
+            return self.say(&Say::BadArgument(Verb::Rest));
+        }
+        self.sequence = Sequence::RestartAt(marker);
+        self.say(&Say::RestartAt(marker));
     }
 
     /// ABOR: 426 for a transfer that it breaks off, and 226 for itself; 226 alone where there is none. A
     /// listener that nobody has used is closed.
     pub(super) fn abor(&mut self) {
         let Some(moving) = self.transfer.moving() else {
-            self.forget_listener();
+            self.forget_data();
             return self.say(&Say::NothingToAbort);
         };
         self.out.push_back(Output::Cancel(moving.id));
@@ -228,11 +267,10 @@ impl Session {
     }
 }
 
-/// The part of a file that REST or RANG has chosen.
+/// The part of a file that RANG has chosen.
 pub(super) fn range_of(sequence: &Sequence) -> Range {
     match sequence {
-        Sequence::RestartAt(start) => Range { start: *start, end: None },
         Sequence::Range(range) => *range,
-        Sequence::None | Sequence::RenameFrom(_) => Range::default(),
+        Sequence::None | Sequence::RenameFrom(_) | Sequence::RestartAt(_) => Range::default(),
     }
 }

@@ -102,7 +102,7 @@ pub static VERBS: [Row; 71] = [
     row(Stou, "STOU", OptionalPath, WRITES, STORE, Transfer, "959 4.1.3", "store a file under a new name").to_server(),
     row(Appe, "APPE", Path, WRITES, &[125, 150, 110, 226, 250, 425, 426, 451, 551, 552, 532, 450, 550, 452, 553, 504, 554], Transfer, "959 4.1.3", "store at the end of a file").to_server(),
     row(Allo, "ALLO", Code(" size [R size]"), LOGIN, &[200, 202, 450, 452, 504, 550], Transfer, "959 4.1.3", "ask whether there is space").keeps(),
-    row(Rest, "REST", Number, LOGIN, &[350, 502, 504], Transfer, "959 4.1.3, 3659 5", "start the next transfer here"),
+    row(Rest, "REST", Code(" offset | marker"), LOGIN, &[350, 502, 504], Transfer, "959 4.1.3, 3659 5", "start the next transfer here"),
     row(Rnfr, "RNFR", Path, Gate::Right(Right::Rename), &[350, 450, 550, 502], Files, "959 4.1.3", "rename this"),
     row(Rnto, "RNTO", Path, Gate::Right(Right::Rename), &[250, 502, 503, 532, 553], Files, "959 4.1.3", "to this"),
     row(Abor, "ABOR", Nothing, OPEN, &[225, 226, 502], Transfer, "959 4.1.3", "break off the transfer").urgent(),

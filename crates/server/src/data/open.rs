@@ -39,9 +39,16 @@ impl DataConnection {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// Tells the tap that one half has come to its end in order.
-    pub(super) fn half_ended(&self, by: Party, bytes: u64) {
-        self.teller.tell(What::DataEnded { conn: self.conn, by, bytes, how: HalfEnd::Fin });
+    /// Tells the tap that one half, or the file on it, has come to its end in order.
+    pub(super) fn half_ended(&self, by: Party, bytes: u64, how: HalfEnd) {
+        self.teller.tell(What::DataEnded { conn: self.conn, by, bytes, how });
+    }
+
+    /// The same connection for the next transfer.
+    pub(super) fn again(mut self, setting: &Setting) -> Self {
+        self.moved = Arc::clone(&setting.moved);
+        self.ended = false;
+        self
     }
 
     /// The transfer is whole: no reset is due.

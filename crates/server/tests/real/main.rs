@@ -12,6 +12,7 @@ mod extended;
 mod limits;
 mod listing;
 mod login;
+mod modes;
 mod passive;
 mod raw;
 mod text_type;

@@ -44,15 +44,12 @@ fn a_large_text_keeps_every_line_over_chunk_borders() {
 fn what_is_not_done_is_refused_and_changes_nothing() {
     let server = Running::new();
     let mut bob = server.bob();
-    for command in
-        ["TYPE E", "TYPE A T", "TYPE L 36", "STRU R", "STRU P", "MODE B", "MODE C", "MODE Z"]
-    {
-        bob.command(command, 504);
-    }
-    for command in ["TYPE", "TYPE X", "STRU X", "MODE"] {
+    bob.command("TYPE L 36", 504);
+    for command in ["TYPE", "TYPE X", "STRU X", "MODE", "MODE BB"] {
         bob.command(command, 501);
     }
     for command in ["TYPE L 8", "STRU F", "MODE S"] {
         bob.command(command, 200);
     }
+    assert!(bob.command("STAT", 211).contains("TYPE L 8, STRU F, MODE S"));
 }

@@ -17,7 +17,7 @@ fn command(number: u8) -> Command {
         6 => Command::Stor("notes.txt".into()),
         7 => Command::List(None),
         8 => Command::Pasv,
-        9 => Command::Rest(4096),
+        9 => Command::Rest(wharf_proto::codec::Marker::at(4096)),
         10 => Command::Feat,
         _ => Command::Retr("a\nDELE b".into()),
     }

@@ -93,6 +93,13 @@ impl Player {
                 self.bytes(&segment);
             }
             Step::Outcome(text) => {
+                let (kept, text) = match text.strip_prefix("kept, ") {
+                    Some(text) => (true, text),
+                    None => (false, text.as_str()),
+                };
+                if kept {
+                    self.session.handle_data_kept();
+                }
                 let outcome = words::outcome(text).ok_or_else(|| format!("no outcome: {text}"))?;
                 let of_transfer = words::is_of_transfer(&outcome);
                 let id = if of_transfer { self.transfer } else { self.effect };

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `[login NAME SECRET]` | `logged in`, `logged in as anonymous`, `login refused` |
 //! | `[listen]`, `[listen on IPv4]` | `listening on ADDRESS:PORT`, `not listening: WHY` |
-//! | `[stop listening]` | |
+//! | `[close data]` | |
 //! | `[enter PATH]`, `[find PATH]`, `[make folder PATH]`, `[remove folder PATH]`, `[delete PATH]`, `[rename PATH to PATH]` | `done`, a fault |
 //! | `[make folder PATH with its parents]`, `[remove folder PATH with all in it]`, `[copy PATH to PATH]`, `[join PATH PATH to PATH]`, `[link PATH to PATH]`, `[set time of PATH to 20260102030405]`, `[set mode of PATH to 644]` | `done`, a fault |
 //! | `[size of PATH]`, `[size of PATH as text]`, `[free space at PATH]`, `[size of folder PATH]` | `size 96`, a fault |
@@ -12,18 +12,20 @@
 //! | `[time of PATH]` | `time 20260102030405`, a fault |
 //! | `[facts of PATH]` | `facts of a file, 96 bytes`, `facts of a folder`, a fault |
 //! | `[look at PATH]` | `folder: ROW; ROW`, `file: ROW`, a fault |
-//! | `[retrieve PATH, ...]`, `[store PATH, ...]`, `[list PATH, ...]` | `prepared`, `prepared, open`, each with `, 96 bytes` or ` as PATH` behind it, `opened`; then `complete, 96 bytes`, `not opened: WHY`, `broken: WHY`, `failed: FAULT` |
+//! | `[retrieve PATH, ...]`, `[store PATH, ...]`, `[list PATH, ...]` | `prepared`, `prepared, open`, each with `, 96 bytes` or ` as PATH` behind it, `opened`, `marked THEIRS = OURS`; then `complete, 96 bytes` (with `kept, ` before it where the connection stays), `not opened: WHY`, `broken: WHY`, `failed: FAULT` |
 //!
 //! A fault is one of `not found`, `exists`, `not a folder`, `not a file`, `not empty`, `denied`, `name`,
 //! `busy`, `full`, `offset`, `unsupported`, `system: WHY`.
 
 use wharf_proto::Text;
+use wharf_proto::codec::Marker;
 use wharf_proto::command::Range;
 use wharf_proto::listing::{Entry, Format, Kind};
+use wharf_proto::params::{Mode, Structure};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
-    Account, Effect, Ended, Fault, News, Outcome, Payload, Rights, Route, StoreAt, TransferPlan,
-    TreeAction,
+    Account, Effect, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt,
+    TransferPlan, TreeAction,
 };
 use wharf_proto::time::parse_mdtm;
 
@@ -37,7 +39,7 @@ pub(super) fn effect(effect: &Effect) -> String {
         }
         Effect::Listen { ipv4_only: true } => "listen on IPv4".to_owned(),
         Effect::Listen { ipv4_only: false } => "listen".to_owned(),
-        Effect::StopListening => "stop listening".to_owned(),
+        Effect::CloseData => "close data".to_owned(),
         Effect::Tree(action) => tree_action(action),
         Effect::Transfer(plan) => transfer(plan),
     }
@@ -80,12 +82,12 @@ fn tree_action(action: &TreeAction) -> String {
         }
         TreeAction::SetMode(path, mode) => format!("set mode of {} to {mode:o}", shown(path)),
         TreeAction::Digest(path, algorithm, range) => {
-            format!("{} of {}{}", algorithm.name(), shown(path), part(*range))
+            format!("{} of {}{}", algorithm.name(), shown(path), bytes(*range))
         }
     }
 }
 
-fn part(range: Range) -> String {
+fn bytes(range: Range) -> String {
     match range {
         Range { start: 0, end: None } => String::new(),
         Range { start, end: None } => format!(" from byte {start}"),
@@ -95,14 +97,20 @@ fn part(range: Range) -> String {
 
 fn transfer(plan: &TransferPlan) -> String {
     let what = match &plan.what {
-        Payload::Retrieve { path, range } => {
-            format!("retrieve {}{}", escape(path.as_bytes()), part(*range))
+        Payload::Retrieve { path, part } => {
+            let path = escape(path.as_bytes());
+            match part {
+                Part::Behind(0) => format!("retrieve {path}"),
+                Part::Behind(bytes) => format!("retrieve {path} from byte {bytes}"),
+                Part::From(marker) => format!("retrieve {path} from marker {marker}"),
+                Part::Range(range) => format!("retrieve {path}{}", bytes(*range)),
+            }
         }
         Payload::Store { path, at, .. } => {
             let path = escape(path.as_bytes());
             match at {
                 StoreAt::Start => format!("store {path}"),
-                StoreAt::Offset(offset) => format!("store {path} from byte {offset}"),
+                StoreAt::From(marker) => format!("store {path} from byte {marker}"),
                 StoreAt::End => format!("store at the end of {path}"),
                 StoreAt::NewName => format!("store under a new name like {path}"),
             }
@@ -120,13 +128,26 @@ fn transfer(plan: &TransferPlan) -> String {
     let route = match plan.route {
         Route::Accept => "accept".to_owned(),
         Route::Dial(to) => format!("dial {to}"),
+        Route::Kept => "the connection kept".to_owned(),
     };
-    format!("{what}, {route}, TYPE {}", plan.representation.kind)
+    let how = plan.representation;
+    let structure = match how.structure {
+        Structure::File => String::new(),
+        other => format!(", STRU {other}"),
+    };
+    let mode = match how.mode {
+        Mode::Stream => String::new(),
+        other => format!(", MODE {other}"),
+    };
+    format!("{what}, {route}, TYPE {}{structure}{mode}", how.kind)
 }
 
 /// Whether an outcome is one of a transfer.
 pub(super) fn is_of_transfer(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Prepared { .. } | Outcome::Opened | Outcome::Ended(_))
+    matches!(
+        outcome,
+        Outcome::Prepared { .. } | Outcome::Opened | Outcome::Marked { .. } | Outcome::Ended(_)
+    )
 }
 
 /// The outcome that words name. A fault alone is one of the tree.
@@ -181,6 +202,12 @@ fn with_colon(words: &str) -> Option<Outcome> {
 fn with_value(words: &str) -> Option<Outcome> {
     if let Some(rest) = words.strip_prefix("facts of a file, ") {
         return Some(facts(Kind::File, Some(number(rest, " bytes")?)));
+    }
+    if let Some((theirs, ours)) =
+        words.strip_prefix("marked ").and_then(|rest| rest.split_once(" = "))
+    {
+        let ours = Marker::parse(ours.as_bytes())?;
+        return Some(Outcome::Marked { theirs: theirs.into(), ours });
     }
     if let Some((hex, bytes)) = words.strip_prefix("hash ").and_then(|rest| rest.split_once(" of "))
     {

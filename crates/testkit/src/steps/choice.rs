@@ -117,7 +117,7 @@ pub(super) fn outcome(effect: &Effect, number: u8) -> Outcome {
         Effect::Listen { .. } => Outcome::Listening(([192, 0, 2, 1], 50000).into()),
         Effect::Tree(_) if number.is_multiple_of(2) => Outcome::Failed(fault(number)),
         Effect::Tree(action) => success(action),
-        Effect::StopListening | Effect::Transfer(_) => Outcome::Done,
+        Effect::CloseData | Effect::Transfer(_) => Outcome::Done,
     }
 }
 

@@ -65,8 +65,8 @@ impl Tree {
         let mut content = self.file(path).map(<[u8]>::to_vec).unwrap_or_default();
         match at {
             StoreAt::Start | StoreAt::NewName => content.clear(),
-            StoreAt::Offset(offset) => {
-                content.truncate(usize::try_from(offset).unwrap_or(usize::MAX))
+            StoreAt::From(marker) => {
+                content.truncate(usize::try_from(marker.offset()).unwrap_or(usize::MAX));
             }
             StoreAt::End => {}
         }

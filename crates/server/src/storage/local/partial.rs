@@ -17,6 +17,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wharf_proto::codec::Marker;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
 
@@ -71,6 +72,7 @@ pub(super) struct Partial {
     name: Vec<u8>,
     target: VirtualPath,
     new_name: bool,
+    resumes_at: Option<Marker>,
     umask: Option<u32>,
     file: File,
     state: State,
@@ -110,11 +112,18 @@ impl Partial {
             StoreAt::Start | StoreAt::NewName => Some(0),
             StoreAt::End if here > 0 => Some(here),
             StoreAt::End => Some(old_size),
-            StoreAt::Offset(offset) if here > 0 => (offset <= here).then_some(offset),
-            StoreAt::Offset(offset) => (offset <= old_size).then_some(offset),
+            StoreAt::From(marker) => {
+                let most = if here > 0 { here } else { old_size };
+                Some(marker.offset()).filter(|offset| *offset <= most)
+            }
+        };
+        let resumes_at = match wanted.at {
+            StoreAt::From(marker) => Some(marker),
+            StoreAt::Start | StoreAt::End | StoreAt::NewName => None,
         };
         let state = State::Untouched { start: start.unwrap_or(0), old: old.filter(|_| here == 0) };
-        let upload = Self { folder, name, target, new_name, umask: wanted.umask, file, state };
+        let upload =
+            Self { folder, name, target, new_name, resumes_at, umask: wanted.umask, file, state };
         start.map(|_| upload).ok_or(Fault::Offset)
     }
 
@@ -178,6 +187,10 @@ impl Upload for Partial {
 
     fn path(&self) -> &VirtualPath {
         &self.target
+    }
+
+    fn resumes_at(&self) -> Option<Marker> {
+        self.resumes_at
     }
 
     fn complete(mut self: Box<Self>) -> Result<(), Fault> {

@@ -1,0 +1,144 @@
+//! What comes from the client: uploads.
+//!
+//! An upload is complete when its end is proven: the client's FIN in stream mode, EOF in block and
+//! compressed mode; and only then does it get its name. A restart marker ends a step of the transfer, so that
+//! the machine can answer it with 110 while the bytes go on.
+
+use super::open::DataConnection;
+use super::pump::{self, CHUNK, Stop};
+use super::{Done, Form, Kept, Setting, Step};
+use crate::storage::Upload;
+use std::collections::VecDeque;
+use wharf_proto::Text;
+use wharf_proto::codec::{Event, Inbound, Marker, passes_through};
+use wharf_proto::server::{Ended, Fault, Outcome};
+use wharf_proto::tap::{HalfEnd, Party};
+
+/// An upload on its way in.
+struct Receiving {
+    setting: Setting,
+    how: Form,
+    data: DataConnection,
+    upload: Box<dyn Upload>,
+    /// Nothing where the bytes of the file are those on the wire.
+    inbound: Option<Inbound>,
+    buffer: Vec<u8>,
+    /// What has been received and not been looked at: this part of the buffer.
+    waiting: std::ops::Range<usize>,
+    local: Vec<u8>,
+    marks: VecDeque<(Text, Marker)>,
+}
+
+/// How far a step has come.
+enum Halt {
+    Marked(Text, Marker),
+    Ended,
+}
+
+/// The step that receives an upload. `behind`: what came behind the file before it on the same connection.
+pub(super) fn step(
+    setting: Setting,
+    how: Form,
+    data: DataConnection,
+    upload: Box<dyn Upload>,
+    behind: Vec<u8>,
+) -> Step {
+    let mut inbound = (!passes_through(how.representation))
+        .then(|| Inbound::new(how.representation, &how.settings))
+        .flatten();
+    let resumed = match (&mut inbound, upload.resumes_at()) {
+        (Some(inbound), Some(marker)) => inbound.resume_at(marker).is_ok(),
+        _ => true,
+    };
+    let waiting = 0..behind.len();
+    let (local, marks) = (Vec::new(), VecDeque::new());
+    let receiving =
+        Receiving { setting, how, data, upload, inbound, buffer: behind, waiting, local, marks };
+    if resumed {
+        return receiving.advance();
+    }
+    let why = Fault::Unsupported("Pages cannot be restarted.");
+    Box::pin(std::future::ready(super::over(Ended::Failed(why))))
+}
+
+impl Receiving {
+    fn advance(mut self) -> Step {
+        Box::pin(async move {
+            match self.receive().await {
+                Ok(Halt::Marked(theirs, ours)) => {
+                    let outcome = Outcome::Marked { theirs, ours };
+                    Done { outcome, next: Some(self.advance()), kept: None }
+                }
+                Ok(Halt::Ended) => self.complete(),
+                Err(stop) => super::over(stop.ended(&self.setting)),
+            }
+        })
+    }
+
+    async fn receive(&mut self) -> Result<Halt, Stop> {
+        loop {
+            if let Some((theirs, ours)) = self.marks.pop_front() {
+                return Ok(Halt::Marked(theirs, ours));
+            }
+            if self.waiting.is_empty() {
+                self.buffer.resize(CHUNK, 0);
+                let n = pump::receive(&self.setting, &self.data, &mut self.buffer).await?;
+                self.waiting = 0..n;
+                if n == 0 {
+                    return self.finish(HalfEnd::Fin);
+                }
+            }
+            if self.take()? {
+                return self.finish(HalfEnd::Eof);
+            }
+        }
+    }
+
+    /// Takes some of what is waiting; whether the file has ended.
+    fn take(&mut self) -> Result<bool, Stop> {
+        let wire = &self.buffer[self.waiting.clone()];
+        let Some(inbound) = &mut self.inbound else {
+            self.upload.write(wire)?;
+            self.data.count(wire.len());
+            self.waiting = 0..0;
+            return Ok(false);
+        };
+        self.local.clear();
+        let progress = inbound.push(wire, &mut self.local);
+        // What came before an error is good, and is kept for the client to go on with.
+        self.upload.write(&self.local)?;
+        let progress = progress?;
+        self.data.count(progress.consumed);
+        self.waiting.start += progress.consumed;
+        self.marks.extend(progress.events.into_iter().filter_map(|event| match event {
+            Event::Marker { text, here } => Some((text, here?)),
+            Event::Suspect { .. } => None,
+        }));
+        Ok(progress.ended)
+    }
+
+    /// The file has ended, or the connection: is that its end?
+    fn finish(&mut self, how: HalfEnd) -> Result<Halt, Stop> {
+        if let Some(inbound) = &mut self.inbound {
+            self.local.clear();
+            inbound.finish(&mut self.local)?;
+            self.upload.write(&self.local)?;
+        }
+        self.data.half_ended(Party::Client, self.data.moved(), how);
+        Ok(Halt::Ended)
+    }
+
+    fn complete(mut self) -> Done {
+        if let Err(fault) = self.upload.complete() {
+            return super::over(Ended::Failed(fault));
+        }
+        self.data.end();
+        let done = super::over(Ended::Complete { bytes: self.data.moved() });
+        if self.how.is_framed() {
+            let behind = self.buffer[self.waiting].to_vec();
+            return Done { kept: Some(Kept { data: self.data, behind }), ..done };
+        }
+        self.data.half_ended(Party::Server, 0, HalfEnd::Fin);
+        done
+    }
+}

@@ -1,0 +1,220 @@
+//! What goes to the client: files and listings.
+//!
+//! In stream mode the last bytes and the end leave in one segment; then the client's own end is awaited for a
+//! short while, so that 226 means that the data connection is closed on both sides. In block and compressed
+//! mode the file ends in the connection, which stays.
+
+use super::open::DataConnection;
+use super::pump::{self, CHUNK, Stop};
+use super::{Cargo, Done, Form, Kept, Setting};
+use crate::storage::{Folder, Source};
+use std::io;
+use tokio::time::timeout;
+use wharf_proto::Text;
+use wharf_proto::codec::{Outbound, passes_through};
+use wharf_proto::listing::{Entry, EntryRef, Format, Kind, Permissions};
+use wharf_proto::params::{Mode, Structure, Type};
+use wharf_proto::server::{Ended, Fault, Part, Rights};
+use wharf_proto::tap::{HalfEnd, Party};
+use wharf_proto::verb::Right;
+
+/// Sends, and says how it ended.
+pub(super) async fn send(
+    setting: &Setting,
+    cargo: Cargo,
+    how: Form,
+    mut data: DataConnection,
+) -> Done {
+    let result = match cargo {
+        Cargo::Send { source, part } => send_file(setting, &data, &*source, part, how).await,
+        Cargo::List { folder, format, prefix } => {
+            send_listing(setting, &data, folder, format, &prefix, how).await
+        }
+        Cargo::Receive { .. } => Err(Stop::Storage(Fault::Unsupported("That is no download."))),
+    };
+    let result = match result {
+        Ok(()) if how.is_framed() => {
+            data.half_ended(Party::Server, data.moved(), HalfEnd::Eof);
+            Ok(())
+        }
+        Ok(()) => finish(setting, &data).await,
+        Err(stop) => Err(stop),
+    };
+    match result {
+        Ok(()) => {
+            data.end();
+            let done = super::over(Ended::Complete { bytes: data.moved() });
+            let kept = how.is_framed().then(|| Kept { data, behind: Vec::new() });
+            Done { kept, ..done }
+        }
+        Err(stop) => super::over(stop.ended(setting)),
+    }
+}
+
+async fn send_file(
+    setting: &Setting,
+    data: &DataConnection,
+    source: &dyn Source,
+    part: Part,
+    how: Form,
+) -> Result<(), Stop> {
+    if passes_through(how.representation) {
+        let (start, end) = match part {
+            Part::Behind(start) => (start, None),
+            Part::From(marker) => (marker.offset(), None),
+            Part::Range(range) => (range.start, range.end),
+        };
+        return send_bytes(setting, data, source, start, end).await;
+    }
+    let Some(mut outbound) = Outbound::new(how.representation, &how.settings) else {
+        return Err(Stop::Storage(Fault::Unsupported("That representation is not done here.")));
+    };
+    let (mut at, mut skip) = match part {
+        // REST counts bytes as they are transferred (RFC 3659 section 5.3).
+        Part::Behind(bytes) => (0, bytes),
+        Part::From(marker) if marker.offset() > source.size() => return Err(Fault::Offset.into()),
+        Part::From(marker) => {
+            outbound
+                .resume_at(marker)
+                .map_err(|_| Fault::Unsupported("Pages cannot be restarted."))?;
+            (marker.offset(), 0)
+        }
+        Part::Range(_) => {
+            return Err(Fault::Unsupported("RANG needs TYPE I, STRU F and MODE S.").into());
+        }
+    };
+    let mut buffer = vec![0; chunk_for(source)];
+    let mut wire = Vec::new();
+    loop {
+        let n = read(source, &mut buffer, at)?;
+        at += n as u64;
+        wire.clear();
+        match n {
+            0 => outbound.finish(&mut wire)?,
+            _ => outbound.push(&buffer[..n], &mut wire)?,
+        }
+        let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(wire.len());
+        skip -= skipped as u64;
+        pump::send(setting, data, &wire[skipped..], n > 0 || !how.is_framed()).await?;
+        if n == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The file's bytes as they are.
+async fn send_bytes(
+    setting: &Setting,
+    data: &DataConnection,
+    source: &dyn Source,
+    start: u64,
+    end: Option<u64>,
+) -> Result<(), Stop> {
+    if start > source.size() {
+        return Err(Fault::Offset.into());
+    }
+    let mut buffer = vec![0; chunk_for(source)];
+    let mut at = start;
+    loop {
+        let n = read(source, &mut buffer, at)?;
+        // A file that grows is sent to its end; a range is not exceeded.
+        let left = end.map_or(u64::MAX, |end| end.saturating_sub(at));
+        let n = usize::try_from(left).map_or(n, |left| left.min(n));
+        pump::send(setting, data, &buffer[..n], true).await?;
+        at += n as u64;
+        if n == 0 || (n < buffer.len() && at >= source.size()) {
+            return Ok(());
+        }
+    }
+}
+
+/// One byte more than the file has, so that a single read sees its end.
+fn chunk_for(source: &dyn Source) -> usize {
+    usize::try_from(source.size().saturating_add(1)).map_or(CHUNK, |bytes| bytes.min(CHUNK))
+}
+
+fn read(source: &dyn Source, buffer: &mut [u8], at: u64) -> Result<usize, Stop> {
+    source.read_at(buffer, at).map_err(|error| Fault::System(Text::from(error.to_string())).into())
+}
+
+async fn send_listing(
+    setting: &Setting,
+    data: &DataConnection,
+    mut folder: Box<dyn Folder>,
+    format: Format,
+    prefix: &[u8],
+    how: Form,
+) -> Result<(), Stop> {
+    let now = crate::effects::today();
+    let mut codec = needs_codec(how).then(|| Outbound::listing(how.representation, &how.settings));
+    let (mut rows, mut wire) = (Vec::new(), Vec::new());
+    let mut more = true;
+    while more {
+        more = folder.read(&mut |entry| {
+            if format == Format::Names {
+                rows.extend_from_slice(prefix);
+            }
+            let permissions = Some(permissions_of(setting.rights, entry));
+            format.write(&mut rows, &EntryRef { permissions, ..*entry }, now);
+        })?;
+        if more && rows.len() < CHUNK {
+            continue;
+        }
+        let bytes = match &mut codec {
+            None => &rows,
+            Some(codec) => {
+                wire.clear();
+                codec.push(&rows, &mut wire)?;
+                if !more {
+                    codec.finish(&mut wire)?;
+                }
+                &wire
+            }
+        };
+        pump::send(setting, data, bytes, more || !how.is_framed()).await?;
+        rows.clear();
+    }
+    Ok(())
+}
+
+/// Rows are NVT-ASCII lines; as such they can go as they are.
+fn needs_codec(how: Form) -> bool {
+    let kind = how.representation.kind;
+    how.representation.mode != Mode::Stream
+        || how.representation.structure == Structure::Record
+        || matches!(kind, Type::Ebcdic(_))
+}
+
+/// Ends our half and waits for the client to end its own. A client that breaks the connection instead did
+/// not get everything; one that keeps it open is not waited for longer than the linger time.
+async fn finish(setting: &Setting, data: &DataConnection) -> Result<(), Stop> {
+    rustix::net::shutdown(&data.stream, rustix::net::Shutdown::Write).map_err(io::Error::from)?;
+    data.half_ended(Party::Server, data.moved(), HalfEnd::Fin);
+    if let Ok(end) = timeout(setting.linger_time, pump::drain(data)).await {
+        end?;
+        data.half_ended(Party::Client, 0, HalfEnd::Fin);
+    }
+    Ok(())
+}
+
+/// The letters of RFC 3659 section 7.5.5, as far as the account's rights go.
+pub(crate) fn permissions_of<B>(rights: Rights, entry: &Entry<B>) -> Permissions {
+    let letters: &[(Right, &[u8])] = match entry.kind {
+        Kind::Folder => &[
+            (Right::List, b"el"),
+            (Right::Write, b"c"),
+            (Right::Folders, b"m"),
+            (Right::Delete, b"dp"),
+            (Right::Rename, b"f"),
+        ],
+        Kind::File => &[
+            (Right::Read, b"r"),
+            (Right::Write, b"aw"),
+            (Right::Delete, b"d"),
+            (Right::Rename, b"f"),
+        ],
+        Kind::Link { .. } | Kind::Other => &[(Right::Delete, b"d"), (Right::Rename, b"f")],
+    };
+    let allowed = letters.iter().filter(|(right, _)| rights.has(*right));
+    Permissions::of(&allowed.flat_map(|(_, letters)| letters.iter().copied()).collect::<Vec<_>>())
+}
