@@ -3,12 +3,13 @@
 //! Names and meanings are a contract, because scripts use them. What an option does is in the command
 //! that takes it; nothing is defined here that does nothing.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
 use wharf_client::{Address, AddressError};
 use wharf_ladder::Lang;
 
@@ -52,9 +53,12 @@ pub(crate) enum Command {
 /// `wharf serve`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// The folder to serve
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub(crate) folder: PathBuf,
+    /// The folder to serve, `.` if nothing is said
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Take the settings from this TOML file; what the command line says wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Listen here, `[::]:2121` if nothing is said; may be given several times, port 0 picks one
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
@@ -73,10 +77,10 @@ pub(crate) struct ServeArgs {
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
     /// Tell clients to connect to this address for data, as a NAT before us demands
     #[arg(long, value_name = "IP")]
-    pub(crate) public_address: Option<IpAddr>,
-    /// How the log on standard error is written
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
-    pub(crate) log_format: LogFormat,
+    pub(crate) public_address: Option<Ipv4Addr>,
+    /// How the log on standard error is written, `text` if nothing is said
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
     /// Log nothing but trouble
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -86,9 +90,11 @@ pub(crate) struct ServeArgs {
 }
 
 /// How a log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum LogFormat {
     /// A line an event, for people.
+    #[default]
     Text,
     /// A JSON object a line.
     Json,
@@ -265,7 +271,8 @@ fn name_and_password(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+/// Reads `50000-50100`.
+pub(crate) fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
     let wanted = || "two ports are wanted, the lower one first: 50000-50100".to_owned();
     let (first, last) = text.split_once('-').ok_or_else(wanted)?;
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wanted);

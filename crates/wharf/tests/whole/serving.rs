@@ -22,11 +22,15 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn new(options: &[&str]) -> Self {
         let tree = tempfile::tempdir().unwrap();
+        let folder = tree.path().to_str().unwrap().to_owned();
+        Self::started(tree, &[&[&folder, "--listen", "127.0.0.1:0"], options].concat())
+    }
+
+    /// With these arguments alone.
+    pub(crate) fn started(tree: TempDir, arguments: &[&str]) -> Self {
         let mut child = wharf()
             .arg("serve")
-            .arg(tree.path())
-            .args(["--listen", "127.0.0.1:0"])
-            .args(options)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

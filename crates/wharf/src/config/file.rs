@@ -1,0 +1,207 @@
+//! What a configuration file may say, a struct a table and a field a key.
+//!
+//! Values are parsed into types that cannot be wrong, so that each mistake is found at its place in the
+//! file. Defaults are not here: they are the server's own.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::ops::{Deref, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use toml::Spanned;
+
+use super::place::Mistake;
+use crate::args::{self, LogFormat};
+
+/// The file.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct File {
+    pub(super) folder: Option<PathBuf>,
+    pub(super) listen: Option<Listen>,
+    pub(super) writable: bool,
+    pub(super) anonymous: Option<Spanned<bool>>,
+    pub(super) passive_ports: Option<Ports>,
+    pub(super) public_address: Option<Ipv4Addr>,
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) quiet: bool,
+    // The rule for names would write `complete-with250`.
+    #[serde(rename = "complete-with-250")]
+    pub(super) complete_with_250: bool,
+    pub(super) greeting: Option<String>,
+    pub(super) user: Vec<Table<User>>,
+    pub(super) limits: Table<Limits>,
+}
+
+/// `[[user]]`: somebody who may read and write.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct User {
+    name: Spanned<Name>,
+    pub(super) password: String,
+}
+
+/// `[limits]`: how much of everything, and how long.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Limits {
+    pub(super) sessions: Option<Count>,
+    pub(super) strangers_per_address: Option<Count>,
+    pub(super) login_seconds: Option<Seconds>,
+    pub(super) idle_seconds: Option<Seconds>,
+    pub(super) data_idle_seconds: Option<Seconds>,
+}
+
+impl File {
+    /// Reads the text of a file.
+    pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
+        let file: Self = toml::from_str(text)?;
+        let mut names = file.user.iter().enumerate();
+        let twice = names.find(|(n, user)| file.user[..*n].iter().any(|u| u.name() == user.name()));
+        match twice {
+            Some((_, user)) => Err(Mistake::at(user.name.span(), "this user is there already")),
+            None => Ok(file),
+        }
+    }
+
+    /// With its paths, which are meant as seen from the folder that the file lies in.
+    pub(super) fn beneath(mut self, base: &Path) -> Self {
+        self.folder = self.folder.map(|folder| base.join(folder));
+        self
+    }
+}
+
+impl User {
+    pub(super) fn name(&self) -> &str {
+        &self.name.get_ref().0
+    }
+}
+
+/// A table of keys. Without this a list would do as well, its values taken in the order of the fields.
+#[derive(Default)]
+pub(super) struct Table<T>(T);
+
+impl<T> Deref for Table<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TableVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct TableVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// Where to listen: somewhere.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<SocketAddr>")]
+pub(super) struct Listen(Vec<SocketAddr>);
+
+impl TryFrom<Vec<SocketAddr>> for Listen {
+    type Error = &'static str;
+
+    fn try_from(addresses: Vec<SocketAddr>) -> Result<Self, Self::Error> {
+        if addresses.is_empty() {
+            Err("an address is wanted: [\"[::]:21\"]")
+        } else {
+            Ok(Self(addresses))
+        }
+    }
+}
+
+impl From<Listen> for Vec<SocketAddr> {
+    fn from(listen: Listen) -> Self {
+        listen.0
+    }
+}
+
+/// Ports, as `--passive-ports` takes them.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Ports(RangeInclusive<u16>);
+
+impl TryFrom<String> for Ports {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        args::port_range(&text).map(Self)
+    }
+}
+
+impl From<RangeInclusive<u16>> for Ports {
+    fn from(ports: RangeInclusive<u16>) -> Self {
+        Self(ports)
+    }
+}
+
+impl From<Ports> for RangeInclusive<u16> {
+    fn from(ports: Ports) -> Self {
+        ports.0
+    }
+}
+
+/// The name of a user.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Name(String);
+
+impl TryFrom<String> for Name {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        if name.is_empty() { Err("a name is wanted") } else { Ok(Self(name)) }
+    }
+}
+
+/// How many: at least one.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Count(NonZeroU32);
+
+impl TryFrom<i64> for Count {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        let count = u32::try_from(number).ok().and_then(NonZeroU32::new);
+        count.map(Self).ok_or_else(|| format!("a whole number from 1 to {} is wanted", u32::MAX))
+    }
+}
+
+impl From<Count> for u32 {
+    fn from(count: Count) -> Self {
+        count.0.into()
+    }
+}
+
+/// A time that passes.
+#[derive(Clone, Copy, Deserialize)]
+pub(super) struct Seconds(Count);
+
+impl From<Seconds> for Duration {
+    fn from(seconds: Seconds) -> Self {
+        Self::from_secs(u32::from(seconds.0).into())
+    }
+}
