@@ -85,6 +85,10 @@ impl Session {
         let old = std::mem::replace(self, fresh);
         (self.lines, self.waiting, self.closing) = (old.lines, old.waiting, old.closing);
         (self.now, self.opened, self.active) = (old.now, old.now, old.now);
+        self.unknown_since = match old.login {
+            Login::In(_) => old.now,
+            Login::Nobody | Login::Named(_) => old.unknown_since,
+        };
         (self.last_id, self.out) = (old.last_id, old.out);
         // Coming back to the start does not bring back what was used up there.
         (self.commands_before_login, self.wrong_passwords) =
