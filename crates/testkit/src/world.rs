@@ -8,6 +8,7 @@ mod tree;
 use std::collections::{BTreeMap, VecDeque};
 
 use wharf_proto::ascii::{Decoder, Encoder};
+use wharf_proto::command::Range;
 use wharf_proto::listing::Format;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
@@ -180,21 +181,40 @@ impl World {
 
     fn begin(&mut self, id: EffectId, plan: &TransferPlan) -> Vec<Outcome> {
         self.listening = false;
-        let bytes = match self.prepare(plan) {
+        let mut plan = plan.clone();
+        let news = self.choose_name(&mut plan);
+        let bytes = match self.prepare(&plan) {
             Ok(bytes) => bytes,
             Err(fault) => return vec![Outcome::Ended(Ended::Failed(fault))],
         };
-        if self.data == Data::Refused {
-            let why = Ended::NotOpened("connection refused".into());
-            return vec![Outcome::Prepared { open: false, news: News::None }, Outcome::Ended(why)];
-        }
-        self.transfer = Some(Transfer { id, plan: plan.clone(), bytes });
         let open = self.data == Data::Opens;
-        let mut outcomes = vec![Outcome::Prepared { open, news: News::None }];
+        let mut outcomes = vec![Outcome::Prepared { open, news }];
+        if self.data == Data::Refused {
+            outcomes.push(Outcome::Ended(Ended::NotOpened("connection refused".into())));
+            return outcomes;
+        }
+        self.transfer = Some(Transfer { id, plan, bytes });
         if open && self.pace == Pace::AtOnce {
             outcomes.push(self.complete().1);
         }
         outcomes
+    }
+
+    /// Replaces the beginning of a name that STOU gives by a name that nothing has.
+    fn choose_name(&self, plan: &mut TransferPlan) -> News {
+        let Payload::Store { path, at: StoreAt::NewName, .. } = &mut plan.what else {
+            return News::None;
+        };
+        let begins = path.clone();
+        let named = |number: u32| {
+            begins.parent().join(&[begins.name()?, format!(".{number}").as_bytes()].concat()).ok()
+        };
+        let free = |name: &VirtualPath| !self.tree.has(name);
+        if let Some(name) = (1..).map_while(named).find(free) {
+            path.clone_from(&name);
+            return News::Name(name);
+        }
+        News::None
     }
 
     /// What will go over the data connection, if the tree has it.
@@ -204,13 +224,14 @@ impl World {
                 let file = self.tree.file(path)?;
                 let text = plan.representation.kind.is_text();
                 let bytes = if text { sent(file) } else { file.to_vec() };
-                let start = match part {
-                    Part::Behind(start) => *start,
-                    Part::From(marker) => marker.offset(),
-                    Part::Range(range) => range.start,
+                let range = match part {
+                    Part::Behind(start) => Range { start: *start, end: None },
+                    Part::From(marker) => Range { start: marker.offset(), end: None },
+                    Part::Range(range) => *range,
                 };
-                let start = usize::try_from(start).map_err(|_| Fault::Offset)?;
-                bytes.get(start..).map(<[u8]>::to_vec).ok_or(Fault::Offset)
+                let place = |number| usize::try_from(number).map_err(|_| Fault::Offset);
+                let end = range.end.map_or(Ok(bytes.len()), place)?.min(bytes.len());
+                bytes.get(place(range.start)?..end).map(<[u8]>::to_vec).ok_or(Fault::Offset)
             }
             Payload::Store { path, at, .. } => {
                 self.tree.may_store(path)?;

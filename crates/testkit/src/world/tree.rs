@@ -43,6 +43,11 @@ impl Tree {
         self.file(&path_of(path)).ok()
     }
 
+    /// Whether there is an entry of this name.
+    pub(super) fn has(&self, path: &VirtualPath) -> bool {
+        self.node(path).is_ok()
+    }
+
     /// What is in a file.
     pub(super) fn file(&self, path: &VirtualPath) -> Result<&[u8], Fault> {
         match self.node(path)? {
@@ -91,50 +96,104 @@ impl Tree {
     fn try_act(&mut self, action: &TreeAction) -> Result<Outcome, Fault> {
         match action {
             TreeAction::Enter(path) => self.folder(path)?,
-            TreeAction::Find(path) => drop(self.node(path)?),
-            TreeAction::MakeFolder { path, .. } => {
-                self.folder(&path.parent())?;
-                if self.node(path).is_ok() {
-                    return Err(Fault::Exists);
-                }
-                self.nodes.insert(path.clone(), Node::Folder);
+            TreeAction::Find(path)
+            | TreeAction::SetModified(path, _)
+            | TreeAction::SetMode(path, _) => {
+                self.node(path)?;
             }
-            TreeAction::RemoveFolder { path, .. } => {
-                self.folder(path)?;
-                if !self.entries(path)?.is_empty() {
-                    return Err(Fault::NotEmpty);
-                }
-                self.nodes.remove(path);
-            }
+            TreeAction::MakeFolder { path, parents, .. } => self.make_folder(path, *parents)?,
+            TreeAction::RemoveFolder { path, all } => self.remove_folder(path, *all)?,
             TreeAction::Delete(path) => {
                 self.file(path)?;
                 self.nodes.remove(path);
             }
             TreeAction::Rename { from, to } => self.rename(from, to)?,
-            TreeAction::Size { path, text } => {
-                let file = self.file(path)?;
-                let ends = file.iter().filter(|byte| *text && **byte == b'\n').count();
-                return Ok(Outcome::Size((file.len() + ends) as u64));
-            }
-            TreeAction::Modified(path) => {
-                self.file(path)?;
-                return Ok(Outcome::Modified(NOW));
-            }
+            TreeAction::Copy { from, to } => self.append(to, std::slice::from_ref(from), false)?,
+            TreeAction::Join { target, parts } => self.append(target, parts, true)?,
+            TreeAction::Link { .. } => return Err(Fault::Unsupported("There are no links here.")),
+            TreeAction::Size { path, text } => return self.size(path, *text),
+            TreeAction::Modified(path) => return self.file(path).map(|_| Outcome::Modified(NOW)),
             TreeAction::Facts(path) => return Ok(Outcome::Facts(Box::new(self.entry(path)?))),
             TreeAction::List(path) => return self.look(path),
             TreeAction::Free(_) => return Ok(Outcome::Size(1 << 30)),
-            TreeAction::SetModified(path, _) | TreeAction::SetMode(path, _) => {
-                self.node(path)?;
-            }
-            TreeAction::FolderSize(_)
-            | TreeAction::Digest(..)
-            | TreeAction::Copy { .. }
-            | TreeAction::Join { .. }
-            | TreeAction::Link { .. } => {
-                return Err(Fault::Unsupported("This world is too small for that."));
-            }
+            TreeAction::FolderSize(path) => return self.folder_size(path),
+            TreeAction::Digest(path, ..) => return self.digest(path),
         }
         Ok(Outcome::Done)
+    }
+
+    fn size(&self, path: &VirtualPath, text: bool) -> Result<Outcome, Fault> {
+        let file = self.file(path)?;
+        let ends = file.iter().filter(|byte| text && **byte == b'\n').count();
+        Ok(Outcome::Size((file.len() + ends) as u64))
+    }
+
+    fn folder_size(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
+        self.folder(path)?;
+        let size = |(_, node): (_, &Node)| match node {
+            Node::File(bytes) => bytes.len() as u64,
+            Node::Folder => 0,
+        };
+        Ok(Outcome::Size(self.below(path).map(size).sum()))
+    }
+
+    /// No hash of any name, but one that tells two files apart.
+    fn digest(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
+        let file = self.file(path)?;
+        let sum = |sum: u64, byte: &u8| sum.wrapping_mul(257).wrapping_add((*byte).into());
+        let hex = format!("{:016x}", file.iter().fold(1, sum));
+        Ok(Outcome::Digest { hex, start: 0, end: file.len() as u64 })
+    }
+
+    fn make_folder(&mut self, path: &VirtualPath, parents: bool) -> Result<(), Fault> {
+        if parents && !self.has(&path.parent()) {
+            self.make_folder(&path.parent(), true)?;
+        }
+        self.folder(&path.parent())?;
+        if self.has(path) {
+            return Err(Fault::Exists);
+        }
+        self.nodes.insert(path.clone(), Node::Folder);
+        Ok(())
+    }
+
+    fn remove_folder(&mut self, path: &VirtualPath, all: bool) -> Result<(), Fault> {
+        self.folder(path)?;
+        let below: Vec<VirtualPath> = self.below(path).map(|(path, _)| path.clone()).collect();
+        if !all && !below.is_empty() {
+            return Err(Fault::NotEmpty);
+        }
+        below.iter().chain([path]).for_each(|path| drop(self.nodes.remove(path)));
+        Ok(())
+    }
+
+    /// Adds files to the end of another.
+    fn append(
+        &mut self,
+        target: &VirtualPath,
+        parts: &[VirtualPath],
+        remove: bool,
+    ) -> Result<(), Fault> {
+        self.may_store(target)?;
+        let mut content =
+            if remove { self.file(target).unwrap_or_default().to_vec() } else { Vec::new() };
+        for part in parts {
+            content.extend_from_slice(self.file(part)?);
+        }
+        if remove {
+            parts.iter().for_each(|part| drop(self.nodes.remove(part)));
+        }
+        self.nodes.insert(target.clone(), Node::File(content));
+        Ok(())
+    }
+
+    /// What is in a folder and in the folders in it.
+    fn below(&self, folder: &VirtualPath) -> impl Iterator<Item = (&VirtualPath, &Node)> {
+        let inside = |path: &VirtualPath| {
+            let rest = path.relative().strip_prefix(folder.relative());
+            !path.is_root() && rest.is_some_and(|rest| folder.is_root() || rest.starts_with(b"/"))
+        };
+        self.nodes.iter().filter(move |(path, _)| inside(path))
     }
 
     fn rename(&mut self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault> {
