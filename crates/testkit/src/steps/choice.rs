@@ -11,8 +11,8 @@ use wharf_proto::verb::VERBS;
 /// The number that stands for a login with all rights, and for success otherwise.
 pub(super) const WRITER: u8 = 1;
 
-/// What may stand behind a verb.
-const ARGUMENTS: [&[u8]; 24] = [
+/// What may stand behind a verb. New ones go to the end: the corpus of the fuzz targets names them by number.
+const ARGUMENTS: [&[u8]; 36] = [
     b"",
     b" ",
     b" x",
@@ -37,6 +37,18 @@ const ARGUMENTS: [&[u8]; 24] = [
     b" UTF8 ON",
     b" MLST type;size;",
     b" anonymous",
+    b" x y z",
+    b" 0 95",
+    b" 1 0",
+    b" 512 R 80",
+    b" HASH MD5",
+    b" ja",
+    b" \"a b\" 0 10",
+    b" 20260102030405 x",
+    b" modify=20260102030405; x",
+    b" CHMOD 640 x",
+    b" RMDIR -r x",
+    b" IDLE 60",
 ];
 
 /// How a line may end, or not end at all.
