@@ -64,6 +64,14 @@ impl Asked {
             Self::Nothing => false,
         }
     }
+
+    /// The same behind its preliminary reply: a command that is carried out is no longer an unknown one.
+    fn allows_at_last(self, code: u16) -> bool {
+        match self {
+            Self::Verb(verb) => code == 421 || verb.row().replies.contains(&code),
+            Self::Greeting | Self::Nothing => self.allows(code),
+        }
+    }
 }
 
 /// Why a command was not sent.
@@ -100,6 +108,8 @@ pub struct Client {
     lines: LineReader,
     replies: ReplyReader,
     owed: VecDeque<Asked>,
+    /// Whether the oldest of them has had its preliminary reply.
+    begun: bool,
     /// What came was not FTP; nothing more is read.
     broken: bool,
     tapped: bool,
@@ -114,6 +124,7 @@ impl Client {
             lines: LineReader::new(LINE_CAP),
             replies: ReplyReader::new(),
             owed: VecDeque::from([Asked::Greeting]),
+            begun: false,
             broken: false,
             tapped,
             out: VecDeque::new(),
@@ -190,10 +201,17 @@ impl Client {
         if self.tapped {
             self.out.push_back(Output::Tap(What::Reply { code, lines: reply.lines.clone() }));
         }
-        let fitting = self.owed.iter().position(|asked| asked.allows(code));
+        let fits = |(index, asked): (usize, &Asked)| match index {
+            0 if self.begun => asked.allows_at_last(code),
+            _ => asked.allows(code),
+        };
+        let fitting = self.owed.iter().enumerate().position(fits);
         // A 421 closes the connection whatever was asked; only a waiting verb makes it an answer.
         let index = fitting.or_else(|| (!self.owed.is_empty()).then_some(0));
         let more = reply.code.is_preliminary();
+        if index == Some(0) {
+            self.begun = more;
+        }
         let to = match index {
             Some(index) if more => self.owed.get(index).copied(),
             Some(index) => self.owed.remove(index),
@@ -253,6 +271,19 @@ mod tests {
                 (Asked::Verb(retr), 226, true),
             ]
         );
+    }
+
+    #[test]
+    fn a_500_behind_a_preliminary_reply_is_for_the_verb_that_came_later() {
+        let mut client = logged_in();
+        client.send(&Command::Retr("x".into())).unwrap();
+        answers(&mut client, b"150 go\r\n");
+        client.send(&Command::Noop).unwrap();
+        let got = answers(&mut client, b"500 what?\r\n226 done\r\n");
+        let expected = [(Asked::Verb(Verb::Noop), 500, true), (Asked::Verb(Verb::Retr), 226, true)];
+        assert_eq!(got, expected);
+        client.send(&Command::Retr("x".into())).unwrap();
+        assert_eq!(answers(&mut client, b"500 what?\r\n"), [(Asked::Verb(Verb::Retr), 500, true)]);
     }
 
     #[test]
