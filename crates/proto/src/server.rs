@@ -6,7 +6,7 @@
 //! `parameters.rs`, `transfer.rs`, `files.rs`, `info.rs`. RFC 959 sections 4.1, 5.4 and 6.
 //!
 //! House rules: a line is carried out only when the one before it has had its final reply, except what is
-//! urgent while a transfer runs (see [`Session::take_next`]); every reply leaves by [`Session::send`];
+//! urgent while a transfer runs (see `Session::take_next`); every reply leaves by `Session::send`;
 //! RNFR and REST are forgotten in one place.
 
 mod access;
