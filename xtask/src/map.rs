@@ -97,7 +97,11 @@ fn mentioning(row: &Row, tests: &[(String, String)]) -> Vec<String> {
             })
         })
     };
-    tests.iter().filter(|(_, text)| sent(text)).map(|(name, _)| name.clone()).take(3).collect()
+    let mut names: Vec<String> =
+        tests.iter().filter(|(_, text)| sent(text)).map(|(name, _)| name.clone()).collect();
+    names.dedup();
+    names.truncate(3);
+    names
 }
 
 fn needs(row: &Row) -> String {

@@ -370,10 +370,11 @@ impl Session {
 
     fn carry_out(&mut self, line: &[u8]) {
         let parsed = Command::parse(line);
-        let keeps = parsed.as_ref().is_ok_and(|command| command.verb().row().keeps_sequence);
-        let sequence = match keeps {
-            true => Sequence::None,
-            false => std::mem::replace(&mut self.sequence, Sequence::None),
+        let keeps = parsed.as_ref().is_ok_and(|command| command.verb().row().keeps_restart);
+        let sequence = match self.sequence {
+            // What sets a transfer up may stand between REST and the transfer; nothing stands behind RNFR.
+            Sequence::RestartAt(_) | Sequence::Range(_) if keeps => Sequence::None,
+            _ => std::mem::replace(&mut self.sequence, Sequence::None),
         };
         let command = match parsed {
             Ok(command) => command,
@@ -401,6 +402,13 @@ impl Session {
             Status::Refused => Some(Say::NotDone(row.verb)),
             Status::Superfluous => Some(Say::Superfluous(row.verb)),
             Status::Done => (!self.may(row.gate)).then_some(Say::NotAllowed(row.verb)),
+        }
+    }
+
+    fn is_anonymous(&self) -> bool {
+        match &self.login {
+            Login::In(account) => account.anonymous,
+            Login::Nobody | Login::Named(_) => true,
         }
     }
 

@@ -135,10 +135,11 @@ pub struct Row {
     pub argument: Argument,
     /// What a session must have before.
     pub gate: Gate,
-    /// Answered at once while a transfer runs; all others wait their turn.
+    /// May be sent while a transfer runs and its reply is owed. The server answers ABOR, NOOP and STAT at
+    /// once, and QUIT when the transfer has ended.
     pub urgent: bool,
-    /// Leaves RNFR and REST in force for the verb after it.
-    pub keeps_sequence: bool,
+    /// Leaves REST and RANG in force for the verb after it.
+    pub keeps_restart: bool,
     /// Whether it opens a transfer.
     pub opens: Opens,
     /// Its own replies; see [`Row::allows`] for those that every verb may get.

@@ -5,7 +5,7 @@
 //! the reply that announces it. An idle session holds no buffer.
 
 use crate::config::Config;
-use crate::data::ports::Passive;
+use crate::data::ports::Ports;
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
 use crate::limits::Place;
@@ -40,12 +40,14 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// What all sessions share.
 pub(crate) struct Shared {
     policy: Arc<Policy>,
+    ports: Arc<Ports>,
     config: Config,
 }
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
-        Self { policy: Arc::new(config.policy.clone()), config }
+        let ports = Ports::new(config.passive_ports.clone());
+        Self { policy: Arc::new(config.policy.clone()), ports, config }
     }
 }
 
@@ -132,6 +134,7 @@ impl Control {
         };
         // A transfer that is still there goes down with its session, and is told before it.
         self.transfer = None;
+        self.ready = Prepared::default();
         let by = if self.input_ended { Party::Client } else { Party::Server };
         self.teller.tell(What::ControlClosed { by, how });
     }
@@ -274,7 +277,7 @@ impl Control {
     fn listen(&mut self, ipv4_only: bool) -> Outcome {
         // The old listener goes first: its port may be the only one.
         self.ready = Prepared::default();
-        match Passive::open(self.server.ip(), self.shared.config.passive_ports.as_ref()) {
+        match self.shared.ports.open(self.server.ip(), self.client.ip()) {
             Ok(listener) => {
                 let mut address = listener.address();
                 self.ready.listener = Some(listener);

@@ -192,9 +192,11 @@ impl Session {
     }
 
     fn site_idle(&mut self, seconds: Option<u64>) {
+        // Whom nobody knows may not hold a session longer than the operator wants.
+        let most = if self.is_anonymous() { self.policy.idle_time.as_secs() } else { IDLE_MOST };
         match seconds {
-            Some(seconds) if seconds == 0 || seconds > IDLE_MOST => {
-                return self.say(&Say::IdleBounds(IDLE_MOST));
+            Some(seconds) if seconds == 0 || seconds > most => {
+                return self.say(&Say::IdleBounds(most));
             }
             Some(seconds) => self.idle_time = Duration::from_secs(seconds),
             None => {}

@@ -34,7 +34,7 @@ const fn row(
         argument,
         gate,
         urgent: false,
-        keeps_sequence: false,
+        keeps_restart: false,
         opens: Opens::Nothing,
         replies,
         status: Status::Done,
@@ -56,7 +56,7 @@ impl Row {
     }
 
     const fn keeps(mut self) -> Self {
-        self.keeps_sequence = true;
+        self.keeps_restart = true;
         self
     }
 

@@ -1,68 +1,134 @@
-//! Passive listeners: one a session, on a port of the range, for the control peer alone.
+//! The pool of passive ports: one for the whole server.
+//!
+//! A session that is to listen gets a [`Passive`], its place on a port for one data connection. Without a
+//! configured range each has a port of its own. In a range free ports come first, from a random start; when
+//! none is left, clients with different addresses share one, since their connections can be told apart.
+//! Each local address has the range to itself. How a port works is in `ports/port.rs`.
+
+mod port;
 
 use super::Setting;
 use super::open::DataConnection;
+use port::Port;
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use wharf_proto::Text;
 use wharf_proto::tap::{Party, What};
 
-/// How many connections may wait on a passive listener: strangers among them.
-const BACKLOG: u32 = 16;
+/// The passive ports of a server.
+pub(crate) struct Ports {
+    range: Option<RangeInclusive<u16>>,
+    /// The ports of the range on which somebody waits. Locked before any of them is.
+    open: Mutex<HashMap<SocketAddr, Arc<Port>>>,
+}
 
-/// A listener for one data connection.
-#[derive(Debug)]
+/// A session's place on a port, for one data connection; dropping it gives the place back and closes what
+/// came for it.
 pub(crate) struct Passive {
-    listener: TcpListener,
-    address: SocketAddr,
+    ports: Arc<Ports>,
+    port: Arc<Port>,
+    client: IpAddr,
+    call: Arc<Notify>,
+}
+
+impl Ports {
+    pub(crate) fn new(range: Option<RangeInclusive<u16>>) -> Arc<Self> {
+        Arc::new(Self { range, open: Mutex::default() })
+    }
+
+    /// A place at this local address for a connection from this client, both canonical. Must be called
+    /// inside a tokio runtime.
+    ///
+    /// # Errors
+    /// What the system reports; where the range is used up, why.
+    pub(crate) fn open(self: &Arc<Self>, ip: IpAddr, client: IpAddr) -> io::Result<Passive> {
+        let (port, call) = match &self.range {
+            Some(range) => self.place_in(range, ip, client)?,
+            None => Port::open(SocketAddr::new(ip, 0), client)?,
+        };
+        Ok(Passive { ports: Arc::clone(self), port, client, call })
+    }
+
+    fn place_in(
+        &self,
+        range: &RangeInclusive<u16>,
+        ip: IpAddr,
+        client: IpAddr,
+    ) -> io::Result<(Arc<Port>, Arc<Notify>)> {
+        // The order must not be foreseeable (RFC 2577 section 8).
+        let random = RandomState::new().hash_one(client);
+        let start = usize::try_from(random % range.len().max(1) as u64).unwrap_or(0);
+        let all = || {
+            let order = range.clone().skip(start).chain(range.clone().take(start));
+            order.map(|port| SocketAddr::new(ip, port))
+        };
+        let mut open = self.lock();
+        for at in all() {
+            if open.contains_key(&at) {
+                continue;
+            }
+            match Port::open(at, client) {
+                Ok((port, call)) => {
+                    open.insert(at, Arc::clone(&port));
+                    return Ok((port, call));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut yours = 0;
+        for port in all().filter_map(|at| open.get(&at)) {
+            match port.join(client) {
+                Some(call) => return Ok((Arc::clone(port), call)),
+                None => yours += 1,
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AddrInUse, used_up(range.len(), yours)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Port>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why there is no port, when `yours` of `all` are waiting for the same client and others have the rest.
+fn used_up(all: usize, yours: usize) -> String {
+    match (all, yours) {
+        (1, 1) => "the one passive port is waiting for a connection from your address".to_owned(),
+        (_, 0) => "no passive port is free".to_owned(),
+        _ if yours == all => {
+            format!("all {all} passive ports are waiting for connections from your address")
+        }
+        _ => format!(
+            "{yours} of {all} passive ports are waiting for connections from your address, and the rest \
+             are in use elsewhere"
+        ),
+    }
 }
 
 impl Passive {
-    /// Listens on a port of `range`, or on any.
-    ///
-    /// # Errors
-    /// What the system reports; where the range is used up, that.
-    pub(crate) fn open(ip: IpAddr, range: Option<&RangeInclusive<u16>>) -> io::Result<Self> {
-        let Some(range) = range else { return Self::bind(SocketAddr::new(ip, 0)) };
-        let count = u64::from(*range.end() - *range.start()) + 1;
-        // The order must not be foreseeable (RFC 2577 section 8): a random start in the range.
-        let start = RandomState::new().hash_one(()) % count;
-        let port =
-            |n: u64| u16::try_from(u64::from(*range.start()) + (start + n) % count).unwrap_or(0);
-        for n in 0..count {
-            match Self::bind(SocketAddr::new(ip, port(n))) {
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                result => return result,
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::AddrInUse, "all passive ports are in use"))
-    }
-
-    fn bind(at: SocketAddr) -> io::Result<Self> {
-        let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(at.port() != 0)?;
-        socket.bind(at)?;
-        let listener = socket.listen(BACKLOG)?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
-    }
-
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// The control peer's connection, if it is waiting already.
     pub(crate) fn accept_waiting(&self, setting: &Setting) -> Option<DataConnection> {
+        debug_assert_eq!(setting.client.ip(), self.client, "a place belongs to one session");
         loop {
-            let flags = rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;
-            let fd = rustix::net::accept_with(&self.listener, flags).ok()?;
-            let stream = TcpStream::from_std(std::net::TcpStream::from(fd)).ok()?;
-            if let Some(data) = admit(stream, setting) {
+            let arrivals = self.port.arrivals(self.client);
+            for why in arrivals.refused {
+                setting.teller.tell(What::DataRefused { why });
+            }
+            // A connection that has ended before it was looked at is as good as none.
+            let data = DataConnection::new(arrivals.stream?, setting, Party::Client);
+            if let Ok(data) = data {
                 return Some(data);
             }
         }
@@ -70,39 +136,311 @@ impl Passive {
 
     /// The control peer's connection, whenever it comes. A stranger's is closed, and the wait goes on
     /// (RFC 2577 section 7): nobody can use the port up. The session's timer bounds the wait.
+    ///
+    /// # Errors
+    /// None today: a system that cannot accept now may be able to before the time is over.
     pub(crate) async fn accept(&self, setting: &Setting) -> Result<DataConnection, Text> {
         loop {
-            let (stream, _) = self.listener.accept().await.map_err(|error| error.to_string())?;
-            if let Some(data) = admit(stream, setting) {
+            if let Some(data) = self.accept_waiting(setting) {
                 return Ok(data);
             }
+            self.call.notified().await;
         }
     }
 }
 
-fn admit(stream: TcpStream, setting: &Setting) -> Option<DataConnection> {
-    let peer = stream.peer_addr().ok()?;
-    if wharf_proto::address::canonical(peer.ip()) == setting.client.ip() {
-        return DataConnection::new(stream, setting, Party::Client).ok();
+impl Drop for Passive {
+    fn drop(&mut self) {
+        let mut open = self.ports.lock();
+        if self.port.leave(self.client) {
+            // Only ports of a range are in the pool.
+            open.remove(&self.port.address());
+        }
     }
-    let why = Text::from(format!("{peer} is not the client of this session"));
-    setting.teller.tell(What::DataRefused { why });
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use crate::storage::Holder;
+    use crate::storage::local::LocalFolder;
+    use crate::tap::Teller;
+    use std::io::Read;
+    use std::net::{Ipv4Addr, TcpStream as Socket};
+    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::time::{Duration, Instant};
+    use wharf_proto::server::Rights;
+    use wharf_proto::tap::{Event, SessionId};
+
+    const ADA: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+    const EVE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4));
+
+    /// A session of this client, and what its tap hears.
+    struct Heard(Setting, Arc<Mutex<Vec<String>>>);
+
+    fn session(client: IpAddr) -> Heard {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&heard);
+        let tap = move |event: &Event| {
+            if let What::DataRefused { why } = &event.what {
+                sink.lock().unwrap().push(why.to_string());
+            }
+        };
+        let taps: Arc<[Arc<dyn crate::Tap>]> = Arc::from([Arc::new(tap) as Arc<dyn crate::Tap>]);
+        let folder = tempfile::tempdir().unwrap();
+        let setting = Setting {
+            storage: Arc::new(LocalFolder::open(folder.path()).unwrap()),
+            holder: Holder::new(b"x", None),
+            rights: Rights::READER,
+            client: SocketAddr::new(client, 1),
+            server: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 21),
+            conn: 1,
+            teller: Teller { session: SessionId(1), origin: Instant::now(), taps },
+            moved: Arc::default(),
+            idle_time: Duration::from_secs(20),
+            linger_time: Duration::ZERO,
+        };
+        Heard(setting, heard)
+    }
+
+    /// A local address that no other test uses, so that its ports are free.
+    fn own_address() -> IpAddr {
+        static NEXT: AtomicU8 = AtomicU8::new(10);
+        let [.., high, low] = std::process::id().to_be_bytes();
+        IpAddr::V4(Ipv4Addr::new(127, high, low, NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    fn connect(from: IpAddr, to: SocketAddr) -> Socket {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
+        socket.connect(&to.into()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.into()
+    }
+
+    fn port_of(data: &DataConnection) -> u16 {
+        data.stream.peer_addr().unwrap().port()
+    }
+
+    fn is_reset(mut socket: &Socket) -> bool {
+        let error = socket.read(&mut [0]).err();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+    }
+
+    fn refusal(result: io::Result<Passive>) -> String {
+        result.err().unwrap().to_string()
+    }
 
     #[tokio::test]
-    async fn a_range_is_used_up_port_by_port_and_then_refused() {
-        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let probe = Passive::open(ip, None).unwrap();
-        let port = probe.address().port();
-        let range = port..=port;
-        assert!(Passive::open(ip, Some(&range)).is_err());
-        drop(probe);
-        assert_eq!(Passive::open(ip, Some(&range)).unwrap().address().port(), port);
+    async fn without_a_range_every_session_has_a_port_of_its_own() {
+        let ports = Ports::new(None);
+        let ip = own_address();
+        let [one, other] = [ports.open(ip, ADA).unwrap(), ports.open(ip, BOB).unwrap()];
+        assert_ne!(one.address(), other.address());
+        assert_eq!(one.address().ip(), ip);
+        assert!(ports.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn free_ports_come_first_and_then_one_is_shared_by_different_addresses() {
+        let ports = Ports::new(Some(2001..=2003));
+        let ip = own_address();
+        let ada = [(); 3].map(|()| ports.open(ip, ADA).unwrap());
+        let mut used = ada.each_ref().map(|passive| passive.address().port());
+        used.sort_unstable();
+        assert_eq!(used, [2001, 2002, 2003]);
+        assert_eq!(
+            refusal(ports.open(ip, ADA)),
+            "all 3 passive ports are waiting for connections from your address"
+        );
+        let bob = [(); 3].map(|()| ports.open(ip, BOB).unwrap());
+        assert!(ports.open(ip, BOB).is_err());
+        drop(ada);
+        assert_eq!(ports.lock().len(), 3, "bob waits on all of them");
+        drop(bob);
+        assert!(ports.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_first_port_of_a_range_is_not_always_the_same() {
+        let ports = Ports::new(Some(2001..=2100));
+        let ip = own_address();
+        let mut seen = [(); 20].map(|()| ports.open(ip, ADA).unwrap().address().port()).to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        assert!(seen.len() > 1);
+    }
+
+    #[tokio::test]
+    async fn each_local_address_has_the_range_to_itself() {
+        let ports = Ports::new(Some(2001..=2001));
+        let [one, other] = [own_address(), own_address()];
+        let first = ports.open(one, ADA).unwrap();
+        let second = ports.open(other, ADA).unwrap();
+        assert_eq!(first.address().port(), second.address().port());
+        assert_eq!(
+            refusal(ports.open(one, ADA)),
+            "the one passive port is waiting for a connection from your address"
+        );
+    }
+
+    #[tokio::test]
+    async fn ports_of_other_programs_are_passed_over_and_named_when_nothing_is_left() {
+        let ip = own_address();
+        let other = std::net::TcpListener::bind((ip, 2001)).unwrap();
+        let ports = Ports::new(Some(2001..=2002));
+        let passive = ports.open(ip, ADA).unwrap();
+        assert_eq!(passive.address().port(), 2002);
+        assert!(refusal(ports.open(ip, ADA)).starts_with("1 of 2 passive ports are waiting"));
+        drop(passive);
+        let one = Ports::new(Some(2001..=2001));
+        assert_eq!(refusal(one.open(ip, ADA)), "no passive port is free");
+        drop(other);
+        assert!(one.open(ip, ADA).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_empty_range_is_an_error_and_no_panic() {
+        let (start, end) = (2, 1);
+        let ports = Ports::new(Some(start..=end));
+        assert_eq!(refusal(ports.open(own_address(), ADA)), "no passive port is free");
+    }
+
+    #[tokio::test]
+    async fn clients_of_a_shared_port_get_their_own_connections_in_whatever_order_they_come() {
+        let ports = Ports::new(Some(2001..=2001));
+        let ip = own_address();
+        let [ada, bob] = [ADA, BOB].map(|client| ports.open(ip, client).unwrap());
+        let (of_ada, of_bob) = (session(ADA), session(BOB));
+        let from_bob = connect(BOB, bob.address());
+        // Ada's wait takes bob's connection in, and keeps it for him.
+        let (wait, from_ada) = tokio::join!(ada.accept(&of_ada.0), async {
+            tokio::task::yield_now().await;
+            connect(ADA, ada.address())
+        });
+        let to_ada = wait.unwrap();
+        assert_eq!(port_of(&to_ada), from_ada.local_addr().unwrap().port());
+        let to_bob = bob.accept_waiting(&of_bob.0).unwrap();
+        assert_eq!(port_of(&to_bob), from_bob.local_addr().unwrap().port());
+        assert!(of_ada.1.lock().unwrap().is_empty() && of_bob.1.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_seen_at_once_when_it_came_before_it_was_asked_for() {
+        let ports = Ports::new(Some(2001..=2001));
+        let passive = ports.open(own_address(), ADA).unwrap();
+        let of_ada = session(ADA);
+        assert!(passive.accept_waiting(&of_ada.0).is_none());
+        let first = connect(ADA, passive.address());
+        let second = connect(ADA, passive.address());
+        let data = passive.accept_waiting(&of_ada.0).unwrap();
+        assert_eq!(port_of(&data), first.local_addr().unwrap().port(), "the oldest wins");
+        drop(passive);
+        assert!(is_reset(&second));
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_closed_and_told_to_all_who_wait_and_the_wait_goes_on() {
+        let ports = Ports::new(Some(2001..=2001));
+        let ip = own_address();
+        let [ada, bob] = [ADA, BOB].map(|client| ports.open(ip, client).unwrap());
+        let (of_ada, of_bob) = (session(ADA), session(BOB));
+        let stranger = connect(EVE, ada.address());
+        assert!(ada.accept_waiting(&of_ada.0).is_none());
+        assert!(bob.accept_waiting(&of_bob.0).is_none());
+        assert!(is_reset(&stranger));
+        let why = format!("{} is not the client of this session", stranger.local_addr().unwrap());
+        for heard in [&of_ada, &of_bob] {
+            assert_eq!(*heard.1.lock().unwrap(), std::slice::from_ref(&why));
+        }
+        let _data = connect(ADA, ada.address());
+        assert!(ada.accept(&of_ada.0).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn strangers_do_not_fill_the_queue_while_nobody_asks() {
+        let ports = Ports::new(None);
+        let passive = ports.open(own_address(), ADA).unwrap();
+        let of_ada = session(ADA);
+        for _ in 0..200 {
+            let stranger = connect(EVE, passive.address());
+            tokio::task::spawn_blocking(move || assert!(is_reset(&stranger))).await.unwrap();
+        }
+        let _data = connect(ADA, passive.address());
+        assert!(passive.accept_waiting(&of_ada.0).is_some());
+        assert!(of_ada.1.lock().unwrap().len() < 20, "a flood is not told in full");
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_for_a_session_is_bounded() {
+        let ports = Ports::new(None);
+        let passive = ports.open(own_address(), ADA).unwrap();
+        let of_ada = session(ADA);
+        let sockets = [(); 5].map(|()| connect(ADA, passive.address()));
+        let data = passive.accept_waiting(&of_ada.0).unwrap();
+        assert_eq!(port_of(&data), sockets[0].local_addr().unwrap().port());
+        assert!(is_reset(&sockets[3]) && is_reset(&sockets[4]));
+        assert_eq!(of_ada.1.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_connection_for_a_session_that_has_gone_is_not_given_to_the_next() {
+        let ports = Ports::new(Some(2001..=2001));
+        let ip = own_address();
+        let _bob = ports.open(ip, BOB).unwrap();
+        let gone = ports.open(ip, ADA).unwrap();
+        let late = connect(ADA, gone.address());
+        drop(gone);
+        let next = ports.open(ip, ADA).unwrap();
+        assert!(next.accept_waiting(&session(ADA).0).is_none());
+        assert!(is_reset(&late));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_port_is_free_for_others_as_soon_as_nobody_waits() {
+        let ports = Ports::new(Some(2001..=2001));
+        let ip = own_address();
+        for _ in 0..200 {
+            let [ada, bob] = [ADA, BOB].map(|client| ports.open(ip, client).unwrap());
+            let at = ada.address();
+            drop((ada, bob));
+            assert!(ports.lock().is_empty());
+            std::net::TcpListener::bind(at).unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_task_of_a_port_ends_with_it() {
+        let ports = Ports::new(Some(2001..=2001));
+        let passive = ports.open(own_address(), ADA).unwrap();
+        let port = Arc::downgrade(&passive.port);
+        // Whoever turned the stranger away is the task: it is under way.
+        assert!(is_reset(&connect(EVE, passive.address())));
+        drop(passive);
+        while port.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn many_clients_on_one_port_all_get_their_own() {
+        let ports = Ports::new(Some(2001..=2001));
+        let ip = own_address();
+        let clients = (1..=50).map(|n| IpAddr::V4(Ipv4Addr::new(127, 1, 1, n)));
+        let mut waits = Vec::new();
+        for client in clients {
+            let passive = ports.open(ip, client).unwrap();
+            let of_client = session(client);
+            let at = passive.address();
+            let wait = tokio::spawn(async move { passive.accept(&of_client.0).await.unwrap() });
+            waits.push((wait, tokio::task::spawn_blocking(move || connect(client, at))));
+        }
+        for (wait, socket) in waits {
+            let (data, socket) = (wait.await.unwrap(), socket.await.unwrap());
+            assert_eq!(data.stream.peer_addr().unwrap(), socket.local_addr().unwrap());
+        }
+        assert!(ports.lock().is_empty());
     }
 }

@@ -107,6 +107,16 @@ impl Running {
         raw
     }
 
+    /// `bob`, on a host of this address.
+    pub(crate) fn bob_at(&self, host: IpAddr) -> Raw {
+        let mut raw = Raw::over(connect_from(host, self.at));
+        raw.expect(220);
+        raw.command("USER bob", 331);
+        raw.command("PASS secret", 230);
+        raw.command("TYPE I", 200);
+        raw
+    }
+
     /// Waits until an event of this kind has been told.
     pub(crate) fn wait_for(&self, wanted: impl Fn(&What) -> bool) {
         let deadline = std::time::Instant::now() + PATIENCE;
@@ -139,7 +149,10 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) fn connect(at: SocketAddr) -> Self {
-        let control = TcpStream::connect(at).unwrap();
+        Self::over(TcpStream::connect(at).unwrap())
+    }
+
+    fn over(control: TcpStream) -> Self {
         control.set_nodelay(true).unwrap();
         control.set_read_timeout(Some(PATIENCE)).unwrap();
         let lines = BufReader::new(control.try_clone().unwrap());
@@ -232,6 +245,15 @@ impl Raw {
         drop(data);
         self.expect(226);
     }
+}
+
+/// A connection from a port of this address.
+pub(crate) fn connect_from(host: IpAddr, to: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(host, 0).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.into()
 }
 
 /// A listener on loopback, and its PORT argument.
