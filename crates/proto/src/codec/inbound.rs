@@ -201,7 +201,8 @@ impl Inbound {
         if let (Body::Pages(pages, _), None) = (&mut self.body, self.unframer.is_done()) {
             return pages.data(rest, push.out);
         }
-        while push.out.len() - push.before < enough {
+        // What was taken off the wire has to be told, to the end of the file.
+        while rest.is_empty() || push.out.len() - push.before < enough {
             let Some(item) = self.unframer.next(rest)? else { break };
             match item {
                 Item::Data(data) => self.data(data, push.out)?,

@@ -95,6 +95,16 @@ fn a_little_that_is_a_lot_is_taken_in_parts() {
 }
 
 #[test]
+fn a_file_whose_end_comes_just_when_enough_has_been_appended_ends() {
+    let how =
+        Representation { kind: Type::Image, mode: Mode::Compressed, ..Representation::default() };
+    for length in (1 << 20) - 70..(1 << 20) + 70 {
+        let (wire, _) = send(how, &vec![0; length], usize::MAX).unwrap();
+        assert_eq!(receive(how, &wire, usize::MAX).unwrap().0.len(), length);
+    }
+}
+
+#[test]
 fn what_stands_behind_the_end_of_what_was_deflated_is_an_error() {
     let how = |structure, mode| Representation { kind: Type::Image, structure, mode };
     let plain = how(Structure::File, Mode::Deflate);
