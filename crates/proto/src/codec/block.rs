@@ -117,6 +117,8 @@ fn write(codes: Codes, data: &[u8], out: &mut Vec<u8>) {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Decoder {
     state: State,
+    /// What has come of a marker.
+    marker: Vec<u8>,
 }
 
 /// ```text
@@ -162,7 +164,7 @@ impl Decoder {
                     let content = Content::Bytes(u16::from_be_bytes([high, low]).into());
                     self.state = State::Body(Unit::new(Codes::parse(codes)?, content)?);
                 }
-                State::Body(unit) => match unit.step(wire) {
+                State::Body(unit) => match unit.step(wire, &mut self.marker) {
                     Step::Found(item) => {
                         if matches!(item, Item::EndOfFile { .. }) {
                             self.state = State::Done;

@@ -235,6 +235,8 @@ pub(super) struct Decoder {
     state: State,
     /// What an escape sequence said of the string that has not come yet.
     codes: Codes,
+    /// What has come of a marker.
+    marker: Vec<u8>,
 }
 
 /// ```text
@@ -255,7 +257,7 @@ impl Decoder {
     /// A decoder at the beginning of a file, with this filler byte.
     #[must_use]
     pub(super) const fn new(filler: u8) -> Self {
-        Self { filler, state: State::Start, codes: Codes::NONE }
+        Self { filler, state: State::Start, codes: Codes::NONE, marker: Vec::new() }
     }
 
     /// What is next, taken off the front of `wire`; nothing when that is used up or the file has ended.
@@ -287,7 +289,7 @@ impl Decoder {
                     let run = Content::Run(*count, byte);
                     self.state = self.body(run)?;
                 }
-                State::Body(unit) => match unit.step(wire) {
+                State::Body(unit) => match unit.step(wire, &mut self.marker) {
                     Step::Found(item) => {
                         if matches!(item, Item::EndOfFile { .. }) {
                             self.state = State::Done;

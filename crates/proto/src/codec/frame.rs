@@ -92,13 +92,12 @@ pub(super) enum Item<'a> {
 }
 
 /// A block, or a string of bytes, that is just being read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
     /// What is still to be said of it.
     codes: Codes,
     content: Content,
     filled: bool,
-    marker: Vec<u8>,
 }
 
 /// What of a unit has not been read.
@@ -128,23 +127,23 @@ impl Unit {
         if marker && length > MARKER_MAX {
             return Err(WireError::MarkerTooLong(length));
         }
-        Ok(Self { codes, content, filled: length > 0 && !marker, marker: Vec::new() })
+        Ok(Self { codes, content, filled: length > 0 && !marker })
     }
 
-    /// Goes on reading.
-    pub(super) fn step<'a>(&mut self, wire: &mut &'a [u8]) -> Step<'a> {
+    /// Goes on reading. A marker that comes in parts is put together in `marker`.
+    pub(super) fn step<'a>(&mut self, wire: &mut &'a [u8], marker: &mut Vec<u8>) -> Step<'a> {
         if self.codes.take(Codes::SUSPECT) {
             return Step::Found(Item::Suspect);
         }
-        let marker = self.codes.has(Codes::MARKER);
+        let is_marker = self.codes.has(Codes::MARKER);
         match &mut self.content {
-            Content::Bytes(0) | Content::Run(0, _) => return self.after(),
+            Content::Bytes(0) | Content::Run(0, _) => return self.after(marker),
             Content::Run(count, byte) => {
                 let (byte, count) = (*byte, std::mem::take(count));
-                if !marker {
+                if !is_marker {
                     return Step::Found(Item::Run { byte, count });
                 }
-                self.marker.resize(count, byte);
+                marker.resize(count, byte);
             }
             Content::Bytes(left) => {
                 let data = split_front(wire, *left);
@@ -152,19 +151,19 @@ impl Unit {
                     return Step::Waits;
                 }
                 *left -= data.len();
-                if !marker {
+                if !is_marker {
                     return Step::Found(Item::Data(data));
                 }
-                self.marker.extend_from_slice(data);
+                marker.extend_from_slice(data);
             }
         }
-        self.step(wire)
+        self.step(wire, marker)
     }
 
     /// What is to be said after the data, thing by thing.
-    fn after(&mut self) -> Step<'static> {
+    fn after(&mut self, marker: &mut Vec<u8>) -> Step<'static> {
         if self.codes.take(Codes::MARKER) {
-            return Step::Found(Item::Marker(std::mem::take(&mut self.marker)));
+            return Step::Found(Item::Marker(std::mem::take(marker)));
         }
         if self.codes.take(Codes::END_OF_RECORD) {
             self.filled = false;
