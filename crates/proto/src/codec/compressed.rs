@@ -22,11 +22,11 @@ const ESCAPE: u8 = 0;
 const REPLICATED: u8 = 0x80;
 const FILLER: u8 = 0xc0;
 
-/// So many equal bytes are a run.
+/// So many equal bytes are a run; of fillers one less is enough.
 const WORTH_A_RUN: usize = 4;
 
-/// So many fillers are a run.
-const WORTH_A_FILLER: usize = 3;
+/// How many bytes are looked at together.
+const LANES: usize = 32;
 
 /// More than ever has to be held: a string, and what shows that no run begins in it.
 const ENOUGH: usize = 256;
@@ -130,12 +130,19 @@ fn strings(data: &[u8], filler: u8, out: &mut Vec<u8>) -> usize {
     while let Some(run) = find_run(data, at, filler) {
         let string = data.get(at..run).unwrap_or_default();
         string.chunks(STRING).for_each(|part| write_string(part, out));
-        let count = run_length(data, run);
-        if run + count >= data.len() {
-            return run;
+        let end = run + run_length(data, run, usize::MAX);
+        at = run;
+        while end - at >= RUN && at + RUN < data.len() {
+            write_run(data, at, RUN, filler, out);
+            at += RUN;
         }
-        write_run(data, run, count, filler, out);
-        at = run + count;
+        if end == data.len() {
+            return at;
+        }
+        if at < end && worth_a_run(data, at, filler) {
+            write_run(data, at, end - at, filler, out);
+            at = end;
+        }
     }
     // In the last bytes a run may be beginning, and no string is shorter than it could be.
     let rest = data.get(at..).unwrap_or_default();
@@ -163,7 +170,7 @@ fn last_strings(data: &[u8], filler: u8, codes: Codes, out: &mut Vec<u8>) {
     }
     while at < data.len() {
         if run == Some(at) {
-            let count = run_length(data, at);
+            let count = run_length(data, at, RUN);
             escape(at + count, out);
             write_run(data, at, count, filler, out);
             at += count;
@@ -193,7 +200,6 @@ fn write_run(data: &[u8], at: usize, count: usize, filler: u8, out: &mut Vec<u8>
 
 /// Where the next run that is worth it begins.
 fn find_run(data: &[u8], from: usize, filler: u8) -> Option<usize> {
-    const LANES: usize = 32;
     let mut at = from;
     loop {
         // Three equal bytes in a row are rare in what does not compress: look for them in strides.
@@ -206,12 +212,8 @@ fn find_run(data: &[u8], from: usize, filler: u8) -> Option<usize> {
             at += LANES;
         }
         let end = (at + LANES).min(data.len());
-        for start in at..end {
-            let &[first, second, third, ..] = data.get(start..)? else { return None };
-            let three = first == second && first == third;
-            if three && (first == filler || data.get(start + WORTH_A_FILLER) == Some(&first)) {
-                return Some(start);
-            }
+        if let Some(run) = (at..end).find(|start| worth_a_run(data, *start, filler)) {
+            return Some(run);
         }
         at = end;
         if at >= data.len() {
@@ -220,12 +222,22 @@ fn find_run(data: &[u8], from: usize, filler: u8) -> Option<usize> {
     }
 }
 
-/// How many bytes from here on are equal, as far as a run can be.
-fn run_length(data: &[u8], at: usize) -> usize {
+/// Whether a run that is worth it begins here.
+fn worth_a_run(data: &[u8], at: usize, filler: u8) -> bool {
+    let Some(&[first, second, third, ref rest @ ..]) = data.get(at..) else { return false };
+    first == second && first == third && (first == filler || rest.first() == Some(&first))
+}
+
+/// How many bytes from here on are equal, so many at most.
+fn run_length(data: &[u8], at: usize, most: usize) -> usize {
     let rest = data.get(at..).unwrap_or_default();
     let Some(&first) = rest.first() else { return 0 };
-    let rest = rest.get(..RUN).unwrap_or(rest);
-    rest.iter().position(|byte| *byte != first).unwrap_or(rest.len())
+    let rest = rest.get(..most).unwrap_or(rest);
+    let equal =
+        |stride: &&[u8; LANES]| stride.iter().fold(0, |any, byte| any | (byte ^ first)) == 0;
+    let known = rest.as_chunks::<LANES>().0.iter().take_while(equal).count() * LANES;
+    let rest = rest.get(known..).unwrap_or_default();
+    known + rest.iter().position(|byte| *byte != first).unwrap_or(rest.len())
 }
 
 /// Strings and runs to what is in them.
@@ -269,13 +281,10 @@ impl Decoder {
             match &mut self.state {
                 State::Start => {
                     let [first, ..] = *split_front(wire, 1) else { return Ok(None) };
-                    // The usual string is all there, and there is nothing to be said of it.
-                    let length = usize::from(first);
-                    if (1..=STRING).contains(&length)
-                        && length <= wire.len()
-                        && self.codes.is_none()
+                    if self.codes.is_none()
+                        && let Some(item) = self.whole(first, wire)
                     {
-                        return Ok(Some(Item::Data(split_front(wire, length))));
+                        return Ok(Some(item));
                     }
                     self.state = self.begin(first)?;
                 }
@@ -307,6 +316,18 @@ impl Decoder {
     /// Whether the end of the file has come.
     pub(super) fn is_done(&self) -> bool {
         self.state == State::Done
+    }
+
+    /// The usual string or run, which is all there and of which there is nothing to be said.
+    fn whole<'a>(&self, first: u8, wire: &mut &'a [u8]) -> Option<Item<'a>> {
+        let count = usize::from(first & 0x3f);
+        match first {
+            ESCAPE | REPLICATED | FILLER => None,
+            FILLER.. => Some(Item::Run { byte: self.filler, count }),
+            REPLICATED.. => split_front(wire, 1).first().map(|&byte| Item::Run { byte, count }),
+            _ if wire.len() < first.into() => None,
+            _ => Some(Item::Data(split_front(wire, first.into()))),
+        }
     }
 
     /// The state behind the first byte of a string, run or escape sequence.

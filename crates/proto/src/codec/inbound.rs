@@ -110,6 +110,7 @@ impl Inbound {
                 result
             }
         };
+        self.flush(push.out);
         let (given, events) = (push.given(), push.events);
         self.offset += given;
         result?;
@@ -218,9 +219,11 @@ impl Inbound {
                     }
                 }
                 Item::Suspect => {
+                    self.flush(push.out);
                     push.events.push(Event::Suspect { at: self.offset + push.given() })
                 }
                 Item::Marker(text) => {
+                    self.flush(push.out);
                     let at = self.offset + push.given();
                     let here = self.place().map(|place| Marker::new(at, place));
                     push.events.push(Event::Marker { text: Text::from(text), here });
@@ -243,6 +246,14 @@ impl Inbound {
             }
         }
         Ok(())
+    }
+
+    /// Appends text that was only gathered.
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        match &mut self.body {
+            Body::Text(text) | Body::Lines(text) => text.flush(out),
+            Body::Bytes | Body::Records(_) | Body::Pages(..) => {}
+        }
     }
 
     fn end_record(&mut self, out: &mut Vec<u8>) -> Result<(), WireError> {

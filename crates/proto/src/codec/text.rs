@@ -174,11 +174,21 @@ impl ToWire {
 pub(super) struct FromWire {
     code: Decoder,
     carriage: Option<carriage::Decoder>,
+    /// Small parts of the text, which go through the steps together.
+    gathered: Vec<u8>,
     /// What comes of `code`.
     step: Vec<u8>,
+    /// How many records have ended in what is gathered.
+    ended: u64,
     /// Line ends within records.
     split: u64,
 }
+
+/// Parts of less than this are gathered.
+const SMALL: usize = 1024;
+
+/// So much is gathered.
+const GATHERED: usize = 16 * 1024;
 
 #[derive(Clone, Debug)]
 enum Decoder {
@@ -187,6 +197,17 @@ enum Decoder {
     Bytes,
     /// And whether lines are records.
     Ebcdic(CodePage, Lines),
+}
+
+impl Decoder {
+    /// What stands between two records while they are gathered; nothing if lines are no records.
+    fn separator(&self) -> Option<u8> {
+        match self {
+            Self::Bytes => Some(LF),
+            Self::Ebcdic(_, Lines::Records) => Some(NL),
+            Self::Crlf(..) | Self::Ebcdic(_, Lines::Ended) => None,
+        }
+    }
 }
 
 impl FromWire {
@@ -199,37 +220,28 @@ impl FromWire {
             Lines::Records => Decoder::Bytes,
         };
         let carriage = has_carriage(format).then(carriage::Decoder::default);
-        Some(Self { code, carriage, step: Vec::new(), split: 0 })
+        let [gathered, step] = [Vec::new(), Vec::new()];
+        Some(Self { code, carriage, gathered, step, ended: 0, split: 0 })
     }
 
-    /// Appends the next part of the text.
+    /// Takes the next part of the text. It is appended at once, or by [`flush`](Self::flush).
     pub(super) fn data(&mut self, wire: &[u8], out: &mut Vec<u8>) {
-        let Some(&last) = wire.last() else { return };
-        self.step.clear();
-        let to = if self.carriage.is_some() { &mut self.step } else { &mut *out };
-        match &mut self.code {
-            Decoder::Crlf(decoder, held) => {
-                decoder.decode(wire, to);
-                *held = last == CR;
-            }
-            Decoder::Bytes => {
-                self.split += memchr_iter(LF, wire).count() as u64;
-                to.extend_from_slice(wire);
-            }
-            Decoder::Ebcdic(page, lines) => {
-                if *lines == Lines::Records {
-                    self.split += memchr_iter(NL, wire).count() as u64;
-                }
-                ebcdic::decode(*page, wire, to);
-            }
+        if wire.len() >= SMALL && self.gathered.is_empty() {
+            return self.translate(wire, out);
         }
-        if let Some(step) = &mut self.carriage {
-            step.decode(&self.step, out);
+        self.gathered.extend_from_slice(wire);
+        if self.gathered.len() >= GATHERED {
+            self.flush(out);
         }
     }
 
     /// Ends a line for which nothing stands in the text: a record.
     pub(super) fn end_line(&mut self, out: &mut Vec<u8>) {
+        if let Some(separator) = self.code.separator() {
+            self.ended += 1;
+            return self.data(&[separator], out);
+        }
+        self.flush(out);
         self.release(out);
         match &mut self.carriage {
             Some(step) => step.decode(b"\n", out),
@@ -237,11 +249,41 @@ impl FromWire {
         }
     }
 
+    /// Appends what was gathered.
+    pub(super) fn flush(&mut self, out: &mut Vec<u8>) {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        self.translate(&gathered, out);
+        gathered.clear();
+        self.gathered = gathered;
+    }
+
     /// Appends what is still held when the text has ended.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        self.flush(out);
         self.release(out);
         if let Some(step) = self.carriage {
             step.finish(out);
+        }
+    }
+
+    fn translate(&mut self, wire: &[u8], out: &mut Vec<u8>) {
+        let Some(&last) = wire.last() else { return };
+        if let Some(separator) = self.code.separator() {
+            let line_ends = memchr_iter(separator, wire).count() as u64;
+            self.split += line_ends - std::mem::take(&mut self.ended);
+        }
+        self.step.clear();
+        let to = if self.carriage.is_some() { &mut self.step } else { &mut *out };
+        match &mut self.code {
+            Decoder::Crlf(decoder, held) => {
+                decoder.decode(wire, to);
+                *held = last == CR;
+            }
+            Decoder::Bytes => to.extend_from_slice(wire),
+            Decoder::Ebcdic(page, _) => ebcdic::decode(*page, wire, to),
+        }
+        if let Some(step) = &mut self.carriage {
+            step.decode(&self.step, out);
         }
     }
 
@@ -258,7 +300,7 @@ impl FromWire {
         }
     }
 
-    /// What has to be known to go on here.
+    /// What has to be known to go on here, when nothing is gathered.
     pub(super) fn place(&self) -> u8 {
         let held = match self.code {
             Decoder::Crlf(_, held) => held,
