@@ -1,8 +1,9 @@
-//! `check-reference FILE [PORT]`: whether a capture holds the reference session, packet by packet.
+//! `check-reference [--draw] FILE [PORT]`: whether a capture holds the reference session, packet by packet.
 //!
 //! Reads classic pcap, `-` from standard input, and takes the first session with a server on PORT (21). It
 //! exits with 0 where the rows that must appear do so in their order and with their flags, else with 1 and
-//! the ladder up to the first that does not. It is no general viewer of captures.
+//! the first that does not; then, and with `--draw`, it draws the session. It is no general viewer of
+//! captures.
 #![expect(clippy::print_stdout, reason = "a check's result is what it prints")]
 #![expect(clippy::print_stderr, reason = "what went wrong is for the person, not the pipe")]
 
@@ -15,33 +16,36 @@ use wharf_ladder::reference::{Kind, Line, REFERENCE, RefRow};
 use wharf_ladder::{Alignment, Ends, Flags, Options, Packet, Packets, Row};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let draw = arguments.first().is_some_and(|word| word == "--draw");
+    arguments.drain(..usize::from(draw));
     let (file, port) = match arguments.as_slice() {
         [file] => (file, Ok(21)),
         [file, port] => (file, port.parse()),
         _ => {
-            eprintln!("usage: check-reference FILE [PORT]");
+            eprintln!("usage: check-reference [--draw] FILE [PORT]");
             return ExitCode::from(2);
         }
     };
-    let read = port.map_err(Box::from).and_then(|port| read(file, port));
-    match read.as_ref().map(check) {
-        Ok(Ok(verdict)) => {
-            println!("{verdict}");
-            ExitCode::SUCCESS
-        }
-        Ok(Err(why)) => {
-            if let Ok(packets) = &read {
-                print!("{}", packets.render_text(&Options { packets: true, ..Options::default() }));
-            }
-            eprintln!("check-reference: {why}");
-            ExitCode::FAILURE
-        }
+    let packets = match port.map_err(Box::from).and_then(|port| read(file, port)) {
+        Ok(packets) => packets,
         Err(error) => {
             eprintln!("check-reference: {file}: {error}");
-            ExitCode::from(2)
+            return ExitCode::from(2);
+        }
+    };
+    let verdict = check(&packets);
+    if draw || verdict.is_err() {
+        print!("{}", packets.render_text(&Options { packets: true, ..Options::default() }));
+    }
+    match verdict {
+        Ok(verdict) => println!("{verdict}"),
+        Err(why) => {
+            eprintln!("check-reference: {why}");
+            return ExitCode::FAILURE;
         }
     }
+    ExitCode::SUCCESS
 }
 
 /// The session in a file. One that breaks off is told, and checked as far as it goes.
@@ -65,7 +69,9 @@ fn check(packets: &Packets) -> Result<String, String> {
     let ends = packets.ends().ok_or("no control connection on that port")?;
     let (rows, spare, again) = match packets.align() {
         Alignment::Same { rows, spare_acks, again } => (rows, spare_acks, again),
-        Alignment::Differs(first) => return Err(first.to_string()),
+        Alignment::Differs(first) => {
+            return Err(format!("{first}; {} bytes were not captured", packets.missing()));
+        }
     };
     if packets.missing() > 0 {
         return Err(format!("{} bytes of the session were not captured", packets.missing()));

@@ -25,9 +25,10 @@ use std::time::{Duration, Instant};
 use wharf_proto::Moment;
 
 /// The receive buffer that is asked for; the kernel counts about a kilobyte for the smallest frame.
-const BUFFER: usize = 32 << 20;
-/// The longest frame: loopback joins segments up to 64 KiB of IP packet.
-const FRAME: usize = 128 << 10;
+const BUFFER: usize = 64 << 20;
+/// How much of a frame is read. Loopback joins the segments of a bulk transfer up to 64 KiB, of which only
+/// the length is wanted; what is said on a control connection is shorter.
+const FRAME: usize = 16 << 10;
 /// How often the recording thread looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(5);
 
