@@ -11,6 +11,7 @@ pub mod ascii;
 pub mod client;
 pub mod codec;
 pub mod command;
+pub mod glob;
 mod lang;
 pub mod line;
 pub mod listing;
