@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod ascii;
+pub mod charset;
 pub mod client;
 pub mod codec;
 pub mod command;
