@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+pub mod archive;
 mod config;
 mod control;
 mod data;
