@@ -57,6 +57,7 @@ pub enum Command {
     Mlst(Option<Text>),
     Mlsd(Option<Text>),
     Smnt(Text),
+    Host(Text),
     Rein,
     Stou(Option<Text>),
     Allo(u64),
@@ -183,6 +184,7 @@ impl Command {
             Verb::Mdtm => Self::Mdtm(text),
             Verb::Size => Self::Size(text),
             Verb::Smnt => Self::Smnt(text),
+            Verb::Host => Self::Host(text),
             Verb::Hash => Self::Hash(text),
             Verb::Csid => Self::Csid(text),
             Verb::Clnt => Self::Clnt(text),
@@ -325,6 +327,7 @@ impl Command {
         let maybe = |text: &Option<Text>| text.as_ref().map(own).unwrap_or_default();
         match self {
             Self::Smnt(t) => (Verb::Smnt, own(t)),
+            Self::Host(t) => (Verb::Host, own(t)),
             Self::Rein => (Verb::Rein, Vec::new()),
             Self::Stou(t) => (Verb::Stou, maybe(t)),
             Self::Allo(bytes) => (Verb::Allo, bytes.to_string().into_bytes()),

@@ -19,11 +19,12 @@ mod state;
 mod transfer;
 
 pub use effect::{
-    Account, Effect, EffectId, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt,
-    TransferPlan, TreeAction,
+    Account, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Rights, Route,
+    StoreAt, TransferPlan, TreeAction,
 };
 pub use state::Policy;
 
+use crate::charset::Charset;
 use crate::codec::Settings;
 use crate::command::{Algorithm, CommandError, redacted};
 use crate::line::{Arrival, LineReader};
@@ -93,6 +94,8 @@ pub struct Session {
     login: Login,
     /// Since when it is not known who the client is.
     unknown_since: Moment,
+    /// Whether HOST has chosen a tree.
+    hosted: bool,
     commands_before_login: u32,
     wrong_passwords: u32,
 
@@ -100,6 +103,7 @@ pub struct Session {
     representation: Representation,
     facts: FactSet,
     lang: Lang,
+    charset: Charset,
     deflate_level: u8,
     hash: Algorithm,
     umask: Option<u32>,
@@ -126,7 +130,7 @@ impl Session {
     /// is wanted.
     pub fn new(policy: Arc<Policy>, client: SocketAddr, server: SocketAddr, tapped: bool) -> Self {
         let plain = |at: SocketAddr| SocketAddr::new(address::canonical(at.ip()), at.port());
-        let idle_time = policy.idle_time;
+        let (idle_time, charset) = (policy.idle_time, policy.charset);
         Self {
             lines: LineReader::new(policy.line_cap),
             policy,
@@ -139,12 +143,14 @@ impl Session {
             closing: Closing::No,
             login: Login::Nobody,
             unknown_since: Moment::START,
+            hosted: false,
             commands_before_login: 0,
             wrong_passwords: 0,
             folder: VirtualPath::root(),
             representation: Representation::default(),
             facts: FactSet::default(),
             lang: Lang::default(),
+            charset,
             deflate_level: Settings::default().level,
             hash: Algorithm::Sha256,
             umask: None,
@@ -230,6 +236,7 @@ impl Session {
             self.active = now;
             match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
                 Awaiting::Nothing => {}
+                Awaiting::Host => self.handle_host_outcome(outcome),
                 Awaiting::Login(name) => self.handle_login_outcome(&name, outcome),
                 Awaiting::Listener { extended } => self.handle_listener_outcome(extended, outcome),
                 Awaiting::Tree { verb, path } => self.handle_tree_outcome(verb, *path, outcome),
@@ -431,6 +438,7 @@ impl Session {
             Command::Quit => self.quit(),
             Command::Rein => self.rein(),
             Command::Smnt(path) => self.smnt(&path),
+            Command::Host(name) => self.host(name),
 
             Command::Port(to) => self.port(to),
             Command::Eprt(to) => self.eprt(to),
@@ -485,7 +493,7 @@ impl Session {
 
     /// The path that an argument names, or the refusal said.
     fn path(&mut self, verb: Verb, argument: &Text) -> Option<VirtualPath> {
-        let path = self.folder.join(argument.as_bytes());
+        let path = self.folder.join(&self.charset.from_wire(argument.as_bytes()));
         if path.is_err() {
             self.say(&Say::BadName(verb));
         }
@@ -512,7 +520,13 @@ impl Session {
     /// The one door by which replies leave.
     fn send(&mut self, reply: &Reply) {
         self.tap(What::Reply { code: reply.code.value(), lines: reply.lines.clone() });
-        self.out.push_back(Output::Send(reply.encode()));
+        let written = |line: &Text| Text::from(self.charset.to_wire(line.as_bytes()).into_owned());
+        let bytes = match self.charset == Charset::default() {
+            true => reply.encode(),
+            false => Reply { code: reply.code, lines: reply.lines.iter().map(written).collect() }
+                .encode(),
+        };
+        self.out.push_back(Output::Send(bytes));
     }
 
     fn tap(&mut self, what: What) {

@@ -21,6 +21,9 @@ use std::net::{SocketAddr, SocketAddrV4};
 #[derive(Clone, Debug)]
 pub(crate) enum Say<'a> {
     Ready(&'a str),
+    Hosted(&'a Text),
+    HostFirst,
+    NoSuchHost,
     PasswordWanted { anonymous: bool },
     LoggedIn { name: &'a Text, anonymous: bool },
     LoginRefused,
@@ -83,6 +86,7 @@ pub(crate) enum Say<'a> {
     NoopDone,
     Utf8Always,
     Utf8Off,
+    CharsetIs(&'static str),
     NoSuchOption,
     LanguageIs,
     NoSuchLanguage,
@@ -149,6 +153,9 @@ impl Say<'_> {
     fn access(&self, l: Lang) -> Option<(u16, Text)> {
         Some(match self {
             Self::Ready(greeting) => (220, (*greeting).into()),
+            Self::Hosted(greeting) => (220, (*greeting).clone()),
+            Self::HostFirst => (503, tr!(l, "HOST comes before USER.", "HOST は USER の前に送ってください。")),
+            Self::NoSuchHost => (504, tr!(l, "There is no such host here.", "そのホストはここにはありません。")),
             Self::PasswordWanted { anonymous: true } => (331, tr!(l, "Anonymous access: any password will do; your e-mail address is customary.", "匿名アクセスです。パスワードは何でも構いません(慣例ではメールアドレス)。")),
             Self::PasswordWanted { anonymous: false } => (331, tr!(l, "Password, please.", "パスワードを入力してください。")),
             Self::LoggedIn { anonymous: true, .. } => (230, tr!(l, "Logged in anonymously.", "匿名でログインしました。")),
@@ -216,6 +223,7 @@ impl Say<'_> {
             Self::ListeningExtended(port) => (229, format!("Entering Extended Passive Mode {}", address::print_229(*port)).into()),
             Self::NotListening(why) => (425, sentence(l, ("No port for a data connection", "データコネクション用のポートを用意できません"), why)),
             Self::Utf8Always => (200, tr!(l, "Names are UTF-8.", "ファイル名は UTF-8 です。")),
+            Self::CharsetIs(name) => (200, tr!(l, "Names are in {name}.", "ファイル名の文字コードは {name} です。")),
             Self::Utf8Off => (504, tr!(l, "Names are always UTF-8 here.", "ここでは、ファイル名は常に UTF-8 です。")),
             Self::NoSuchOption => (501, tr!(l, "No such option; OPTS UTF8 ON, OPTS MLST facts, OPTS HASH name and OPTS MODE Z LEVEL n are.", "そのオプションはありません。OPTS UTF8 ON、OPTS MLST facts、OPTS HASH name、OPTS MODE Z LEVEL n があります。")),
             Self::LanguageIs => (200, tr!(l, "Replies are in English.", "応答は日本語です。")),

@@ -401,6 +401,7 @@ fn reference_session_asks_for_the_effects_of_the_deck() {
             Effect::Authenticate { .. } => "login",
             Effect::Listen { .. } => "listen",
             Effect::CloseData => "stop",
+            Effect::Host(_) => "host",
             Effect::Tree(_) => "tree",
             Effect::Transfer(_) => "transfer",
         })

@@ -16,6 +16,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// What is served.
     pub storage: Arc<dyn Storage>,
+    /// Other trees, for clients that ask for them by HOST.
+    pub hosts: Vec<Host>,
     /// Who may log in.
     pub accounts: Accounts,
     /// What all sessions have in common.
@@ -32,6 +34,19 @@ pub struct Config {
     pub data_idle_time: Duration,
     /// How long to wait, after the last byte of a download, for the client to close its end.
     pub linger_time: Duration,
+    /// Whether RETR of `folder.tar` or `folder.tar.zst`, where there is no such file, packs the folder.
+    pub archives: bool,
+}
+
+/// A virtual host (RFC 7151).
+#[derive(Clone)]
+pub struct Host {
+    /// Its name, as clients send it with HOST; case does not matter.
+    pub name: String,
+    /// What it greets with.
+    pub greeting: String,
+    /// Its tree.
+    pub storage: Arc<dyn Storage>,
 }
 
 impl Config {
@@ -40,6 +55,7 @@ impl Config {
         Self {
             listen: vec![SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 2121)],
             storage,
+            hosts: Vec::new(),
             accounts: Accounts::new(),
             policy: Policy::default(),
             passive_ports: None,
@@ -48,6 +64,7 @@ impl Config {
             strangers_per_address: 256,
             data_idle_time: Duration::from_secs(300),
             linger_time: Duration::from_secs(2),
+            archives: false,
         }
     }
 }

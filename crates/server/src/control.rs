@@ -4,12 +4,12 @@
 //! Replies are written before the next thing is begun, so that a client never sees data of a transfer before
 //! the reply that announces it. An idle session holds no buffer.
 
-use crate::config::Config;
+use crate::config::{Config, Host};
 use crate::data::ports::Ports;
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
 use crate::limits::Place;
-use crate::storage::Holder;
+use crate::storage::{Holder, Storage};
 use crate::tap::Teller;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -62,6 +62,7 @@ pub(crate) struct Control {
     teller: Teller,
     stopped: watch::Receiver<bool>,
 
+    storage: Arc<dyn Storage>,
     who: Option<(Holder, Rights)>,
     ready: Prepared,
     transfer: Option<Transfer>,
@@ -104,6 +105,7 @@ impl Control {
         // Telnet's Synch arrives in its place among the bytes, not beside them (RFC 959, ABOR).
         rustix::net::sockopt::set_socket_oobinline(&stream, true)?;
         rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
+        let storage = Arc::clone(&shared.config.storage);
         let session = Session::new(Arc::clone(&shared.policy), client, server, teller.is_heard());
         Ok(Self {
             session,
@@ -114,6 +116,7 @@ impl Control {
             place,
             teller,
             stopped,
+            storage,
             who: None,
             ready: Prepared::default(),
             transfer: None,
@@ -251,13 +254,14 @@ impl Control {
                 Some(Outcome::LoggedIn(Box::new(account)))
             }
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
+            Effect::Host(name) => Some(self.choose_host(name.as_ref())),
             Effect::CloseData => {
                 self.ready = Prepared::default();
                 None
             }
             Effect::Tree(action) => {
                 let (holder, rights) = self.who.clone()?;
-                let storage = Arc::clone(&self.shared.config.storage);
+                let storage = Arc::clone(&self.storage);
                 let errand =
                     Errand { storage, holder, rights, abandoned: Arc::clone(&self.abandoned) };
                 if action.is_slow() {
@@ -271,6 +275,22 @@ impl Control {
                 self.begin(id, *plan);
                 None
             }
+        }
+    }
+
+    fn choose_host(&mut self, name: Option<&Text>) -> Outcome {
+        let config = &self.shared.config;
+        let Some(name) = name else {
+            self.storage = Arc::clone(&config.storage);
+            return Outcome::Host(config.policy.greeting.as_str().into());
+        };
+        let known = |host: &&Host| host.name.as_bytes().eq_ignore_ascii_case(name.as_bytes());
+        match config.hosts.iter().find(known) {
+            Some(host) => {
+                self.storage = Arc::clone(&host.storage);
+                Outcome::Host(host.greeting.as_str().into())
+            }
+            None => Outcome::Failed(Fault::NotFound),
         }
     }
 
@@ -297,7 +317,7 @@ impl Control {
         self.connections += 1;
         let moved = Arc::new(AtomicU64::new(0));
         let setting = Setting {
-            storage: Arc::clone(&self.shared.config.storage),
+            storage: Arc::clone(&self.storage),
             holder,
             rights,
             client: self.client,
@@ -307,6 +327,7 @@ impl Control {
             moved: Arc::clone(&moved),
             idle_time: self.shared.config.data_idle_time,
             linger_time: self.shared.config.linger_time,
+            archives: self.shared.config.archives,
         };
         let step = data::begin(setting, plan, std::mem::take(&mut self.ready));
         self.transfer = Some(Transfer { id, step, moved });

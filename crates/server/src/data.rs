@@ -15,6 +15,7 @@ mod send;
 
 pub(crate) use send::permissions_of;
 
+use crate::archive::Archive;
 use crate::storage::{Folder, Holder, Source, Storage, Upload, Wanted};
 use crate::tap::Teller;
 use open::DataConnection;
@@ -24,7 +25,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+use wharf_proto::charset::Charset;
 use wharf_proto::codec::Settings;
+use wharf_proto::glob::Glob;
 use wharf_proto::listing::Format;
 use wharf_proto::params::{Mode, Representation};
 use wharf_proto::server::{
@@ -70,6 +73,8 @@ pub(crate) struct Setting {
     pub(crate) moved: Arc<AtomicU64>,
     pub(crate) idle_time: Duration,
     pub(crate) linger_time: Duration,
+    /// Whether a folder may be fetched as an archive.
+    pub(crate) archives: bool,
 }
 
 /// How the bytes are represented on the data connection.
@@ -89,8 +94,20 @@ impl Form {
 /// What is to be moved, opened.
 enum Cargo {
     Send { source: Box<dyn Source>, part: Part },
-    List { folder: Box<dyn Folder>, format: Format, prefix: Vec<u8> },
+    Pack(Archive),
+    List(Listing),
     Receive { upload: Box<dyn Upload>, new_name: bool },
+}
+
+/// A folder to be listed.
+struct Listing {
+    folder: Box<dyn Folder>,
+    format: Format,
+    /// What stands before each name in NLST.
+    prefix: Vec<u8>,
+    /// What the names must look like.
+    glob: Option<Glob>,
+    charset: Charset,
 }
 
 /// A transfer that has been planned: its first step.
@@ -137,23 +154,40 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> St
 fn open_cargo(setting: &Setting, what: Payload) -> Result<Cargo, Fault> {
     match what {
         Payload::Retrieve { path, part } => {
-            let source = setting.storage.read(&path)?;
-            Ok(Cargo::Send { source, part })
+            match (setting.storage.read(&path), Archive::wanted(&path)) {
+                (Err(Fault::NotFound), Some((folder, compressed))) if setting.archives => {
+                    if part != Part::Behind(0) {
+                        return Err(Fault::Unsupported(
+                            "An archive made on the way cannot be cut.",
+                        ));
+                    }
+                    setting.storage.enter(&folder)?;
+                    Ok(Cargo::Pack(Archive::new(Arc::clone(&setting.storage), folder, compressed)))
+                }
+                (source, _) => Ok(Cargo::Send { source: source?, part }),
+            }
         }
         Payload::Store { path, at, umask } => {
             let wanted = Wanted { path: &path, at, holder: &setting.holder, umask };
             let new_name = at == StoreAt::NewName;
             Ok(Cargo::Receive { upload: setting.storage.write(&wanted)?, new_name })
         }
-        Payload::List { path, format, prefix } => {
+        Payload::List { path, format, prefix, pattern, charset } => {
             let follow = matches!(format, Format::Facts(_));
-            let folder = setting.storage.list(&path, follow)?;
+            // A name that looks like a pattern is a name first.
+            let (folder, prefix, glob) = match (setting.storage.list(&path, follow), pattern) {
+                (Err(Fault::NotFound), Some(pattern)) => {
+                    let folder = setting.storage.list(&pattern.folder, follow)?;
+                    (folder, pattern.prefix, Some(pattern.glob))
+                }
+                (folder, _) => (folder?, prefix, None),
+            };
             if follow && !folder.is_folder() {
                 return Err(Fault::NotAFolder);
             }
             // NLST of one file names it as it was asked for.
             let prefix = if folder.is_folder() { prefix } else { parent_of(prefix) };
-            Ok(Cargo::List { folder, format, prefix })
+            Ok(Cargo::List(Listing { folder, format, prefix, glob, charset }))
         }
     }
 }
@@ -199,7 +233,7 @@ fn news_of(cargo: &Cargo) -> News {
     match cargo {
         Cargo::Send { source, .. } => News::Size(source.size()),
         Cargo::Receive { upload, new_name: true } => News::Name(upload.path().clone()),
-        Cargo::Receive { new_name: false, .. } | Cargo::List { .. } => News::None,
+        Cargo::Receive { new_name: false, .. } | Cargo::List(_) | Cargo::Pack(_) => News::None,
     }
 }
 

@@ -35,6 +35,6 @@ pub mod storage;
 mod tap;
 
 pub use accounts::Accounts;
-pub use config::Config;
+pub use config::{Config, Host};
 pub use listener::Server;
 pub use tap::{Log, Tap};

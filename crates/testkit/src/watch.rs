@@ -213,7 +213,10 @@ impl Watch {
                     cancelled: false,
                 });
             }
-            Effect::Authenticate { .. } | Effect::Listen { .. } | Effect::Tree(_) => {
+            Effect::Host(_)
+            | Effect::Authenticate { .. }
+            | Effect::Listen { .. }
+            | Effect::Tree(_) => {
                 self.effect = Some(id);
             }
         }

@@ -107,6 +107,8 @@ impl World {
                 self.ports += 1;
                 vec![Outcome::Listening(([192, 0, 2, 1], 49_999 + self.ports).into())]
             }
+            Effect::Host(Some(_)) => vec![Outcome::Failed(Fault::NotFound)],
+            Effect::Host(None) => vec![Outcome::Host("Wharf FTP server ready.".into())],
             Effect::CloseData => {
                 self.listening = false;
                 Vec::new()
@@ -242,7 +244,7 @@ impl World {
                 }
                 Ok(self.uploads.pop_front().unwrap_or_default())
             }
-            Payload::List { path, format, prefix } => self.list(path, *format, prefix),
+            Payload::List { path, format, prefix, .. } => self.list(path, *format, prefix),
         }
     }
 

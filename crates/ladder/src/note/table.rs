@@ -147,6 +147,7 @@ const COMMANDS: &[(Verb, &str, &str)] = &[
     (Pbsz, "name the protection buffer size", "保護バッファーの大きさを伝える"),
     (Prot, "choose whether data connections are protected", "データコネクションの保護を選ぶ"),
     (Lang, "choose the language of replies", "応答の言語を選ぶ"),
+    (Host, "choose a virtual host before logging in", "ログイン前に仮想ホストを選ぶ"),
     (Smnt, "mount another tree", "別のファイルシステムに切り替える"),
     (Rein, "log out and begin again on the same connection", "接続を保ったままログイン前に戻る"),
     (Stou, "store a file under a new name", "サーバーが決める新しい名前で保存する"),

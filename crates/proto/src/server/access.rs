@@ -78,6 +78,28 @@ impl Session {
         self.say(&Say::FolderIs(&folder));
     }
 
+    /// HOST: before the login, since it may change what the login is for (RFC 7151 section 3.2).
+    pub(super) fn host(&mut self, name: Text) {
+        match self.login {
+            Login::Nobody => {
+                self.awaiting = Awaiting::Host;
+                self.start(Effect::Host(Some(name)));
+            }
+            Login::Named(_) | Login::In(_) => self.say(&Say::HostFirst),
+        }
+    }
+
+    pub(super) fn handle_host_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Host(greeting) => {
+                self.hosted = true;
+                self.say(&Say::Hosted(&greeting));
+            }
+            Outcome::Failed(_) => self.say(&Say::NoSuchHost),
+            _ => self.say(&Say::InternalFault),
+        }
+    }
+
     /// REIN: back to the state after 220. Its turn comes after a running transfer, which so ends first.
     pub(super) fn rein(&mut self) {
         self.forget_data();
@@ -93,8 +115,13 @@ impl Session {
         // Coming back to the start does not bring back what was used up there.
         (self.commands_before_login, self.wrong_passwords) =
             (old.commands_before_login, old.wrong_passwords);
-        let policy = Arc::clone(&self.policy);
-        self.say(&Say::Ready(&policy.greeting));
+        if old.hosted {
+            self.awaiting = Awaiting::Host;
+            self.start(Effect::Host(None));
+        } else {
+            let policy = Arc::clone(&self.policy);
+            self.say(&Say::Ready(&policy.greeting));
+        }
     }
 
     /// SMNT: the user's tree has one mount, its root.

@@ -3,8 +3,10 @@
 //! Both are plain data: the machine never touches a file or a socket, and a test can answer in the driver's
 //! place. At most one effect is under way besides a transfer.
 
+use crate::charset::Charset;
 use crate::codec::{Marker, Settings};
 use crate::command::{Algorithm, Range};
+use crate::glob::Glob;
 use crate::listing::{Entry, Format};
 use crate::params::Representation;
 use crate::path::VirtualPath;
@@ -34,6 +36,8 @@ pub enum Effect {
     },
     /// Close the listener and the data connection that was kept: the client chose another way. No outcome.
     CloseData,
+    /// Serve this host's tree from now on (RFC 7151); without a name, the first. Outcomes: `Host`, `Failed`.
+    Host(Option<Text>),
     /// One action on the tree. Outcomes as each says, or `Failed`.
     Tree(TreeAction),
     /// Move the bytes of a transfer. Outcomes: `Prepared`, then `Opened` unless it was open already, then
@@ -187,7 +191,22 @@ pub enum Payload {
         format: Format,
         /// What NLST puts before each name: the argument as the client gave it.
         prefix: Vec<u8>,
+        /// The entries meant, where the argument is a pattern and nothing has it for its name.
+        pattern: Option<Box<Pattern>>,
+        /// How names are written.
+        charset: Charset,
     },
+}
+
+/// An argument of LIST or NLST as a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// The folder in which names are tried.
+    pub folder: VirtualPath,
+    /// What the names must look like.
+    pub glob: Glob,
+    /// What NLST puts before each name.
+    pub prefix: Vec<u8>,
 }
 
 /// Which part of a file is fetched.
@@ -238,6 +257,8 @@ pub enum Outcome {
     NotListening(Text),
     /// Done.
     Done,
+    /// The host is known, and greets like this.
+    Host(Text),
     /// So many bytes.
     Size(u64),
     /// At that time.

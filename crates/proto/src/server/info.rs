@@ -3,6 +3,7 @@
 use super::effect::TreeAction;
 use super::state::{Login, Transfer};
 use super::{Session, VirtualPath};
+use crate::charset::Charset;
 use crate::command::Algorithm;
 use crate::listing::FactSet;
 use crate::reply::Reply;
@@ -19,6 +20,7 @@ const FEATURES: &[(Verb, &str)] = &[
     (Verb::Dsiz, "DSIZ"),
     (Verb::Eprt, "EPRT"),
     (Verb::Epsv, "EPSV"),
+    (Verb::Host, "HOST"),
     (Verb::Mdtm, "MDTM"),
     (Verb::Mff, "MFF modify;UNIX.mode;"),
     (Verb::Mode, "MODE B"),
@@ -68,8 +70,7 @@ impl Session {
         let (word, rest) = text.split_at(end);
         let rest = rest.trim_ascii();
         match word.to_ascii_uppercase().as_slice() {
-            b"UTF8" | b"UTF-8" if rest.eq_ignore_ascii_case(b"OFF") => self.say(&Say::Utf8Off),
-            b"UTF8" | b"UTF-8" => self.say(&Say::Utf8Always),
+            b"UTF8" | b"UTF-8" => self.opts_utf8(!rest.eq_ignore_ascii_case(b"OFF")),
             b"HASH" => self.opts_hash(rest),
             b"MODE" => self.opts_mode(rest),
             b"MLST" => {
@@ -78,6 +79,16 @@ impl Session {
                 self.send(&Reply::line(texts::code(200), line.trim_end().to_owned()));
             }
             _ => self.say(&Say::NoSuchOption),
+        }
+    }
+
+    /// OPTS UTF8: a client that knows UTF-8 has it; one that does not goes back to the listener's charset.
+    fn opts_utf8(&mut self, on: bool) {
+        self.charset = if on { Charset::default() } else { self.policy.charset };
+        match (on, self.charset == Charset::default()) {
+            (true, _) => self.say(&Say::Utf8Always),
+            (false, true) => self.say(&Say::Utf8Off),
+            (false, false) => self.say(&Say::CharsetIs(self.charset.name())),
         }
     }
 

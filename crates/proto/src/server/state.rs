@@ -11,6 +11,7 @@
 //! This file holds no rule; the rules are with the verbs.
 
 use super::effect::{Account, EffectId};
+use crate::charset::Charset;
 use crate::codec::{CodePage, Marker};
 use crate::command::Range;
 use crate::path::VirtualPath;
@@ -43,6 +44,8 @@ pub struct Policy {
     pub wrong_passwords: u32,
     /// The code page of TYPE E.
     pub code_page: CodePage,
+    /// The charset of names, until the client asks for UTF-8.
+    pub charset: Charset,
     /// A restart marker every so many bytes of a file, in block and compressed mode.
     pub marker_interval: Option<u64>,
 }
@@ -61,6 +64,7 @@ impl Default for Policy {
             commands_before_login: 50,
             wrong_passwords: 3,
             code_page: CodePage::default(),
+            charset: Charset::default(),
             marker_interval: Some(1 << 20),
         }
     }
@@ -155,6 +159,8 @@ pub(super) enum Awaiting {
     Nothing,
     /// PASS.
     Login(Text),
+    /// HOST.
+    Host,
     /// PASV or EPSV.
     Listener {
         /// EPSV.

@@ -4,12 +4,14 @@
 //! not yet. The final reply is 226 when the data connection is closed; 250 where the policy wants it.
 
 use super::effect::{
-    Effect, Ended, Fault, News, Outcome, Part, Payload, Route, StoreAt, TransferPlan, TreeAction,
+    Effect, Ended, Fault, News, Outcome, Part, Pattern, Payload, Route, StoreAt, TransferPlan,
+    TreeAction,
 };
 use super::state::{DataPlan, Moving, Sequence, Transfer};
 use super::{Output, Session};
 use crate::codec::{Marker, Settings};
 use crate::command::Range;
+use crate::glob::Glob;
 use crate::listing::Format;
 use crate::params::Mode;
 use crate::tap::{Timer, What};
@@ -112,29 +114,46 @@ impl Session {
 
     /// LIST.
     pub(super) fn list(&mut self, path: Option<&Text>) {
-        self.begin_listing(Verb::List, path, Format::Unix, Vec::new());
+        self.begin_listing(Verb::List, path, Format::Unix);
     }
 
     /// NLST: each name can be used in the next command as it stands (RFC 1123 section 4.1.2.7), so the
     /// folder that was asked for stands before it.
     pub(super) fn nlst(&mut self, path: Option<&Text>) {
-        let prefix = match path.map(Text::as_bytes) {
-            None => Vec::new(),
-            Some(path) if path.ends_with(b"/") => path.to_vec(),
-            Some(path) => [path, b"/"].concat(),
-        };
-        self.begin_listing(Verb::Nlst, path, Format::Names, prefix);
+        self.begin_listing(Verb::Nlst, path, Format::Names);
     }
 
     /// MLSD.
     pub(super) fn mlsd(&mut self, path: Option<&Text>) {
-        self.begin_listing(Verb::Mlsd, path, Format::Facts(self.facts), Vec::new());
+        self.begin_listing(Verb::Mlsd, path, Format::Facts(self.facts));
     }
 
-    fn begin_listing(&mut self, verb: Verb, path: Option<&Text>, format: Format, prefix: Vec<u8>) {
-        if let Some(path) = self.path_or_folder(verb, path) {
-            self.begin(verb, Payload::List { path, format, prefix });
-        }
+    fn begin_listing(&mut self, verb: Verb, argument: Option<&Text>, format: Format) {
+        let Some(path) = self.path_or_folder(verb, argument) else { return };
+        let words =
+            argument.map(|argument| self.charset.from_wire(argument.as_bytes()).into_owned());
+        let prefix = match words.as_deref() {
+            None => Vec::new(),
+            Some(words) if words.ends_with(b"/") => words.to_vec(),
+            Some(words) => [words, b"/"].concat(),
+        };
+        let pattern = match format {
+            Format::Unix | Format::Names => words.as_deref().and_then(|words| self.pattern(words)),
+            Format::Facts(_) => None,
+        };
+        let charset = self.charset;
+        self.begin(verb, Payload::List { path, format, prefix, pattern, charset });
+    }
+
+    /// The argument as a pattern, where it is one in its last name.
+    fn pattern(&self, words: &[u8]) -> Option<Box<Pattern>> {
+        let (folder, glob) = Glob::split(words)?;
+        let prefix = match folder {
+            b"" | b"/" => folder.to_vec(),
+            _ => [folder, b"/"].concat(),
+        };
+        let folder = self.folder.join(folder).ok()?;
+        Some(Box::new(Pattern { folder, glob, prefix }))
     }
 
     fn begin(&mut self, verb: Verb, what: Payload) {

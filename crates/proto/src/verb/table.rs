@@ -134,7 +134,7 @@ pub static VERBS: [Row; 71] = [
     row(Size, "SIZE", Path, LISTS, &[213, 450, 550, 502, 504], Files, "3659 4", "tell how many bytes a transfer would take"),
     row(Mlst, "MLST", OptionalPath, LISTS, &[250, 450, 502, 550], Files, "3659 7", "tell the facts of one entry"),
     row(Mlsd, "MLSD", OptionalPath, LISTS, LIST, Transfer, "3659 7", "list a folder for machines").to_client(),
-    row(Host, "HOST", Text, OPEN, &[220, 502, 503, 504], Access, "7151 3", "choose a virtual host").refused(),
+    row(Host, "HOST", Text, OPEN, &[220, 503, 504], Access, "7151 3", "choose a virtual host"),
     row(Lprt, "LPRT", Text, LOGIN, &[200, 502, 521], Parameters, "1639 4", "PORT for long addresses, obsolete").refused(),
     row(Lpsv, "LPSV", Nothing, LOGIN, &[228, 502, 521], Parameters, "1639 4", "PASV for long addresses, obsolete").refused(),
     row(Mfmt, "MFMT", Code(" time path"), WRITES, &[213, 550], Extended, "draft somers", "set when a file changed"),

@@ -200,6 +200,7 @@ mod tests {
             moved: Arc::default(),
             idle_time: Duration::from_secs(20),
             linger_time: Duration::ZERO,
+            archives: false,
         };
         Heard(setting, heard)
     }

@@ -6,8 +6,9 @@
 
 use super::open::DataConnection;
 use super::pump::{self, CHUNK, Stop};
-use super::{Cargo, Done, Form, Kept, Setting};
-use crate::storage::{Folder, Source};
+use super::{Cargo, Done, Form, Kept, Listing, Setting};
+use crate::archive::Archive;
+use crate::storage::Source;
 use std::io;
 use tokio::time::timeout;
 use wharf_proto::Text;
@@ -27,9 +28,8 @@ pub(super) async fn send(
 ) -> Done {
     let result = match cargo {
         Cargo::Send { source, part } => send_file(setting, &data, &*source, part, how).await,
-        Cargo::List { folder, format, prefix } => {
-            send_listing(setting, &data, folder, format, &prefix, how).await
-        }
+        Cargo::List(listing) => send_listing(setting, &data, listing, how).await,
+        Cargo::Pack(archive) => send_archive(setting, &data, archive, how).await,
         Cargo::Receive { .. } => Err(Stop::Storage(Fault::Unsupported("That is no download."))),
     };
     let result = match result {
@@ -137,12 +137,48 @@ fn read(source: &dyn Source, buffer: &mut [u8], at: u64) -> Result<usize, Stop> 
     source.read_at(buffer, at).map_err(|error| Fault::System(Text::from(error.to_string())).into())
 }
 
+/// A folder, packed while it is sent.
+async fn send_archive(
+    setting: &Setting,
+    data: &DataConnection,
+    mut archive: Archive,
+    how: Form,
+) -> Result<(), Stop> {
+    let mut codec = match passes_through(how.representation) {
+        true => None,
+        false => Outbound::new(how.representation, &how.settings),
+    };
+    let (mut packed, mut wire) = (Vec::new(), Vec::new());
+    let mut more = true;
+    while more {
+        packed.clear();
+        more = archive.next(&mut packed)?;
+        let bytes = coded(&mut codec, &packed, &mut wire, !more)?;
+        pump::send(setting, data, bytes, more || !how.is_framed()).await?;
+    }
+    Ok(())
+}
+
+/// What goes on the wire for these bytes, which are the last or not.
+fn coded<'b>(
+    codec: &mut Option<Outbound>,
+    bytes: &'b [u8],
+    wire: &'b mut Vec<u8>,
+    last: bool,
+) -> Result<&'b [u8], Stop> {
+    let Some(codec) = codec else { return Ok(bytes) };
+    wire.clear();
+    codec.push(bytes, wire)?;
+    if last {
+        codec.finish(wire)?;
+    }
+    Ok(wire)
+}
+
 async fn send_listing(
     setting: &Setting,
     data: &DataConnection,
-    mut folder: Box<dyn Folder>,
-    format: Format,
-    prefix: &[u8],
+    mut listing: Listing,
     how: Form,
 ) -> Result<(), Stop> {
     let now = crate::effects::today();
@@ -150,27 +186,22 @@ async fn send_listing(
     let (mut rows, mut wire) = (Vec::new(), Vec::new());
     let mut more = true;
     while more {
+        let Listing { folder, format, prefix, glob, charset } = &mut listing;
         more = folder.read(&mut |entry| {
-            if format == Format::Names {
-                rows.extend_from_slice(prefix);
+            if glob.as_ref().is_some_and(|glob| !glob.matches(entry.name)) {
+                return;
+            }
+            if *format == Format::Names {
+                rows.extend_from_slice(&charset.to_wire(prefix));
             }
             let permissions = Some(permissions_of(setting.rights, entry));
-            format.write(&mut rows, &EntryRef { permissions, ..*entry }, now);
+            let name = charset.to_wire(entry.name);
+            format.write(&mut rows, &EntryRef { permissions, name: &name, ..*entry }, now);
         })?;
         if more && rows.len() < CHUNK {
             continue;
         }
-        let bytes = match &mut codec {
-            None => &rows,
-            Some(codec) => {
-                wire.clear();
-                codec.push(&rows, &mut wire)?;
-                if !more {
-                    codec.finish(&mut wire)?;
-                }
-                &wire
-            }
-        };
+        let bytes = coded(&mut codec, &rows, &mut wire, !more)?;
         pump::send(setting, data, bytes, more || !how.is_framed()).await?;
         rows.clear();
     }

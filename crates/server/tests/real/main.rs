@@ -13,6 +13,7 @@ mod limits;
 mod listing;
 mod login;
 mod modes;
+mod names;
 mod passive;
 mod raw;
 mod text_type;

@@ -3,6 +3,7 @@
 //! | effect | its outcomes |
 //! | --- | --- |
 //! | `[login NAME SECRET]` | `logged in`, `logged in as anonymous`, `login refused` |
+//! | `[host NAME]`, `[first host]` | `host: GREETING`, `not found` |
 //! | `[listen]`, `[listen on IPv4]` | `listening on ADDRESS:PORT`, `not listening: WHY` |
 //! | `[close data]` | |
 //! | `[enter PATH]`, `[find PATH]`, `[make folder PATH]`, `[remove folder PATH]`, `[delete PATH]`, `[rename PATH to PATH]` | `done`, a fault |
@@ -39,6 +40,8 @@ pub(super) fn effect(effect: &Effect) -> String {
         }
         Effect::Listen { ipv4_only: true } => "listen on IPv4".to_owned(),
         Effect::Listen { ipv4_only: false } => "listen".to_owned(),
+        Effect::Host(Some(name)) => format!("host {}", escape(name.as_bytes())),
+        Effect::Host(None) => "first host".to_owned(),
         Effect::CloseData => "close data".to_owned(),
         Effect::Tree(action) => tree_action(action),
         Effect::Transfer(plan) => transfer(plan),
@@ -115,8 +118,11 @@ fn transfer(plan: &TransferPlan) -> String {
                 StoreAt::NewName => format!("store under a new name like {path}"),
             }
         }
-        Payload::List { path, format, prefix } => {
-            let path = escape(path.as_bytes());
+        Payload::List { path, format, prefix, pattern, .. } => {
+            let or = pattern.as_ref().map(|pattern| {
+                format!(" or what matches in {}", escape(pattern.folder.as_bytes()))
+            });
+            let path = escape(path.as_bytes()) + &or.unwrap_or_default();
             match format {
                 Format::Unix => format!("list {path}"),
                 Format::Names if prefix.is_empty() => format!("list names in {path}"),
@@ -189,6 +195,7 @@ fn with_colon(words: &str) -> Option<Outcome> {
     let (word, rest) = words.split_once(": ")?;
     let rows = |rest: &str| rest.split("; ").map(Text::from).collect();
     match word {
+        "host" => Some(Outcome::Host(rest.into())),
         "not listening" => Some(Outcome::NotListening(rest.into())),
         "folder" => Some(Outcome::Listed { lines: rows(rest), folder: true }),
         "file" => Some(Outcome::Listed { lines: rows(rest), folder: false }),

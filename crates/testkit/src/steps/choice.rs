@@ -123,6 +123,8 @@ pub(super) fn outcome(effect: &Effect, number: u8) -> Outcome {
             let rights = if anonymous { Rights::READER } else { Rights::WRITER };
             Outcome::LoggedIn(Box::new(Account { name: user.clone(), anonymous, rights }))
         }
+        Effect::Host(Some(_)) if number.is_multiple_of(2) => Outcome::Failed(Fault::NotFound),
+        Effect::Host(_) => Outcome::Host("Welcome.".into()),
         Effect::Listen { .. } if number.is_multiple_of(4) => {
             Outcome::NotListening("no port".into())
         }
