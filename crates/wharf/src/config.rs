@@ -81,8 +81,26 @@ impl Settings {
         config.public_address = said.public_address.map(IpAddr::V4);
         config.policy.complete_with_250 = said.complete_with_250;
         set(&mut config.policy.greeting, said.greeting.clone());
+        set(&mut config.policy.charset, said.charset.map(|charset| charset.0));
+        set(&mut config.policy.code_page, said.code_page.map(|page| page.0));
+        if let Some(bytes) = said.marker_bytes {
+            config.policy.marker_interval = (bytes > 0).then_some(bytes);
+        }
+        config.archives = said.archives;
         limit(&mut config, &said.limits);
         config
+    }
+
+    /// The virtual hosts: name, folder, greeting.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (&str, &Path, String)> {
+        self.said.host.iter().map(|host| {
+            let greeting = || format!("{} FTP server ready.", host.name);
+            (
+                host.name.as_str(),
+                host.folder.as_path(),
+                host.greeting.clone().unwrap_or_else(greeting),
+            )
+        })
     }
 }
 

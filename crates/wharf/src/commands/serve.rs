@@ -4,6 +4,7 @@
 //! `config.rs`.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -11,7 +12,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use wharf_server::storage::local::LocalFolder;
-use wharf_server::{Log, Server, Tap};
+use wharf_server::{Host, Log, Server, Tap};
 
 use crate::args::{LogFormat, ServeArgs};
 use crate::config::Settings;
@@ -20,10 +21,10 @@ use crate::exit::Exit;
 pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
     start_log(&settings);
-    let folder = &settings.folder;
-    let storage =
-        LocalFolder::open(folder).with_context(|| format!("cannot serve {}", folder.display()))?;
-    let config = settings.server(Arc::new(storage));
+    let mut config = settings.server(open(&settings.folder)?);
+    for (name, folder, greeting) in settings.hosts() {
+        config.hosts.push(Host { name: name.to_owned(), greeting, storage: open(folder)? });
+    }
     let runtime = Builder::new_multi_thread().enable_all().build().context("cannot begin")?;
     runtime.block_on(async {
         // Who wants no log is spared the work of putting its events together.
@@ -38,6 +39,11 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         server.run(told_to_stop()?).await;
         Ok(Exit::Done)
     })
+}
+
+fn open(folder: &Path) -> anyhow::Result<Arc<LocalFolder>> {
+    let opened = LocalFolder::open(folder);
+    Ok(Arc::new(opened.with_context(|| format!("cannot serve {}", folder.display()))?))
 }
 
 /// Ready on Ctrl-C, and when the system asks the program to end.

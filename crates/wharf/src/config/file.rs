@@ -15,6 +15,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
+use wharf_proto::charset::Charset;
+use wharf_proto::codec::CodePage;
 
 use super::place::Mistake;
 use crate::args::{self, LogFormat};
@@ -35,7 +37,12 @@ pub(super) struct File {
     #[serde(rename = "complete-with-250")]
     pub(super) complete_with_250: bool,
     pub(super) greeting: Option<String>,
+    pub(super) charset: Option<CharsetName>,
+    pub(super) code_page: Option<CodePageName>,
+    pub(super) marker_bytes: Option<u64>,
+    pub(super) archives: bool,
     pub(super) user: Vec<Table<User>>,
+    pub(super) host: Vec<Table<Host>>,
     pub(super) limits: Table<Limits>,
 }
 
@@ -45,6 +52,15 @@ pub(super) struct File {
 pub(super) struct User {
     name: Spanned<Name>,
     pub(super) password: String,
+}
+
+/// `[[host]]`: another tree, for clients that ask for it with HOST.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Host {
+    pub(super) name: String,
+    pub(super) folder: PathBuf,
+    pub(super) greeting: Option<String>,
 }
 
 /// `[limits]`: how much of everything, and how long.
@@ -73,6 +89,9 @@ impl File {
     /// With its paths, which are meant as seen from the folder that the file lies in.
     pub(super) fn beneath(mut self, base: &Path) -> Self {
         self.folder = self.folder.map(|folder| base.join(folder));
+        for host in &mut self.host {
+            host.0.folder = base.join(&host.0.folder);
+        }
         self
     }
 }
@@ -112,6 +131,35 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// A charset by its name.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct CharsetName(pub(super) Charset);
+
+impl TryFrom<String> for CharsetName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let known = Charset::named(&name).map(Self);
+        known.ok_or(
+            "no such charset: \"utf-8\", \"shift_jis\", \"euc-jp\", \"gbk\", \"windows-1252\"...",
+        )
+    }
+}
+
+/// A code page of EBCDIC by its number.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct CodePageName(pub(super) CodePage);
+
+impl TryFrom<String> for CodePageName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        CodePage::parse(&name).map(Self).ok_or("the code pages are \"1047\", \"037\" and \"500\"")
     }
 }
 
