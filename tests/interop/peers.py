@@ -213,6 +213,22 @@ def lftp_mirrors_both_ways_active_and_passive(wharf, folder):
 
 
 @case
+def lftp_deflates_both_ways(wharf, folder):
+    tree = fill(folder / "tree")
+    text = b"the same line again and again\n" * 20_000
+    (tree / "text").write_bytes(text)
+    with serving(wharf, tree, "--writable") as port:
+        script = f"""
+            set cmd:fail-exit yes; set net:timeout 10; set ftp:use-mode-z yes; set ftp:mode-z-level 6
+            debug 9; open 127.0.0.1:{port}; get1 text -o {folder}/got; put {folder}/got -o back; ls
+        """
+        done = run("lftp", "-c", script, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, capture_output=False)
+        has(done, b"MODE Z", "lftp must have asked for it")
+        same((folder / "got").read_bytes(), text, "get")
+        same((tree / "back").read_bytes(), text, "put")
+
+
+@case
 def tnftp_lists_fetches_and_uploads_active_and_passive(wharf, folder):
     tree = fill(folder / "tree")
     with serving(wharf, tree, "--writable") as port:
