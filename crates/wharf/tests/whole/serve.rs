@@ -1,8 +1,10 @@
 //! `wharf serve` from its first line to its last, with our own client.
 
 use crate::serving::{Serving, run, wharf};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_file_goes_up_comes_back_and_is_listed_in_every_mode() {
@@ -107,4 +109,38 @@ fn what_cannot_be_served_is_said_and_ends_the_start() {
     let taken = run(here.path(), &["serve", ".", "--listen", &format!("127.0.0.1:{}", busy.port)]);
     assert!(!taken.status.success());
     assert!(String::from_utf8_lossy(&taken.stderr).contains(&busy.port.to_string()));
+}
+
+#[test]
+fn sessions_that_break_anywhere_leave_no_descriptor() {
+    let serving = Serving::new(&["--writable", "--quiet"]);
+    let before = serving.descriptors();
+    for round in 0..200 {
+        let words = format!("USER anonymous\r\nPASS x\r\nTYPE I\r\nEPSV\r\nSTOR f{round}\r\n");
+        let mut control = TcpStream::connect(("127.0.0.1", serving.port)).unwrap();
+        let mut lines = BufReader::new(control.try_clone().unwrap());
+        if round % 2 == 0 {
+            // The control connection dies at every byte of the dialogue in turn.
+            control.write_all(&words.as_bytes()[..round / 2 % words.len()]).unwrap();
+            continue;
+        }
+        control.write_all(words.as_bytes()).unwrap();
+        let mut line = String::new();
+        while !line.starts_with("229") {
+            line.clear();
+            lines.read_line(&mut line).unwrap();
+        }
+        let port: u16 = line.split('|').nth(3).unwrap().parse().unwrap();
+        let mut data = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        data.write_all(b"a part").unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while serving.descriptors() > before {
+        assert!(
+            Instant::now() < deadline,
+            "{} descriptors, {before} before",
+            serving.descriptors()
+        );
+        std::thread::yield_now();
+    }
 }

@@ -50,6 +50,11 @@ impl Serving {
         format!("ftp://127.0.0.1:{}/{path}", self.port)
     }
 
+    /// How many descriptors the server holds.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// Asks the server to end, and gives its exit code and its log.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let pid = rustix::process::Pid::from_child(&self.child);
