@@ -20,7 +20,7 @@ use wharf_proto::time::Timestamp;
 const LISTED: usize = 1000;
 
 /// The most folders and files that one DSIZ or SITE RMDIR -r walks through.
-const WALKED: usize = 1_000_000;
+const WALKED: usize = 500_000;
 
 /// How much of a file is copied or counted at a time.
 const CHUNK: usize = 256 * 1024;
@@ -211,9 +211,14 @@ impl Errand {
         each: &mut dyn FnMut(&VirtualPath, bool, u64) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let mut left = WALKED;
+        let mut count = |entries: usize| -> Result<(), Fault> {
+            left = left
+                .checked_sub(entries)
+                .ok_or(Fault::Unsupported("That folder holds too much."))?;
+            Ok(())
+        };
         let mut waiting = vec![(root.clone(), false)];
         while let Some((path, seen)) = waiting.pop() {
-            self.go_on()?;
             if seen {
                 each(&path, true, 0)?;
                 continue;
@@ -223,19 +228,23 @@ impl Errand {
             }
             let mut folder = self.storage.list(&path, false)?;
             let mut files = Vec::new();
-            while folder.read(&mut |entry| {
-                let Ok(path) = path.join(entry.name) else { return };
-                match entry.kind {
-                    Kind::Folder => waiting.push((path, false)),
-                    Kind::File | Kind::Link { .. } | Kind::Other => {
-                        files.push((path, entry.size.unwrap_or(0)))
+            let mut more = true;
+            while more {
+                self.go_on()?;
+                let before = waiting.len();
+                more = folder.read(&mut |entry| {
+                    let Ok(path) = path.join(entry.name) else { return };
+                    match entry.kind {
+                        Kind::Folder => waiting.push((path, false)),
+                        Kind::File | Kind::Link { .. } | Kind::Other => {
+                            files.push((path, entry.size.unwrap_or(0)));
+                        }
                     }
+                })?;
+                count(files.len() + waiting.len() - before)?;
+                for (path, size) in files.drain(..) {
+                    each(&path, false, size)?;
                 }
-            })? {}
-            for (path, size) in &files {
-                left =
-                    left.checked_sub(1).ok_or(Fault::Unsupported("That folder holds too much."))?;
-                each(path, false, *size)?;
             }
         }
         Ok(())

@@ -96,7 +96,7 @@ pub static VERBS: [Row; 71] = [
     row(Pasv, "PASV", Nothing, LOGIN, &[227, 425, 502, 503, 522], Parameters, "959 4.1.2", "the server shall listen, IPv4").keeps(),
     row(Type, "TYPE", Code(" A [N|T|C] | E [N|T|C] | I | L size"), LOGIN, &[200, 504], Parameters, "959 4.1.2", "choose how bytes are represented"),
     row(Stru, "STRU", Code(" F|R|P"), LOGIN, &[200, 504], Parameters, "959 4.1.2", "choose the file structure"),
-    row(Mode, "MODE", Code(" S|B|C"), LOGIN, &[200, 504], Parameters, "959 4.1.2", "choose the transfer mode"),
+    row(Mode, "MODE", Code(" S|B|C|Z"), LOGIN, &[200, 504], Parameters, "959 4.1.2", "choose the transfer mode"),
     row(Retr, "RETR", Path, READS, SEND, Transfer, "959 4.1.3", "fetch a file").to_client(),
     row(Stor, "STOR", Path, WRITES, STORE, Transfer, "959 4.1.3", "store a file").to_server(),
     row(Stou, "STOU", OptionalPath, WRITES, STORE, Transfer, "959 4.1.3", "store a file under a new name").to_server(),
