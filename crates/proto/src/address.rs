@@ -161,6 +161,14 @@ pub fn canonical(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
 }
 
+/// The address with an IPv4-mapped IPv6 address made plain; others stay whole, with their scope.
+pub fn unmapped(at: SocketAddr) -> SocketAddr {
+    match canonical(at.ip()) {
+        ip if ip == at.ip() => at,
+        ip => SocketAddr::new(ip, at.port()),
+    }
+}
+
 /// Whether an address has no meaning on the public Internet, so that a server which announces it to
 /// a public peer is misconfigured: private (RFC 1918), shared by a carrier's NAT (RFC 6598),
 /// link-local, loopback, unspecified, and unique local IPv6 (RFC 4193).

@@ -35,7 +35,7 @@ use crate::reply::Reply;
 use crate::tap::{Timer, What};
 use crate::texts::Say;
 use crate::verb::{Gate, Row, Status};
-use crate::{Command, Lang, Moment, Text, Verb, address};
+use crate::{Command, Lang, Moment, Text, Verb, address, charset};
 use state::{Awaiting, Closing, DataPlan, Login, Sequence, Transfer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -129,7 +129,7 @@ impl Session {
     /// A session between these two ends of an open control connection. `tapped`: whether [`Output::Tap`]
     /// is wanted.
     pub fn new(policy: Arc<Policy>, client: SocketAddr, server: SocketAddr, tapped: bool) -> Self {
-        let plain = |at: SocketAddr| SocketAddr::new(address::canonical(at.ip()), at.port());
+        let plain = address::unmapped;
         let (idle_time, charset) = (policy.idle_time, policy.charset);
         Self {
             lines: LineReader::new(policy.line_cap),
@@ -358,7 +358,14 @@ impl Session {
             Waiting::Line(line) => Command::parse(line).ok(),
             Waiting::TooLong => None,
         };
-        let abort = self.waiting.iter().position(|waiting| parsed(waiting) == Some(Command::Abor));
+        // Asked for every line that waits, each time one comes: so only those are parsed that may be it.
+        let aborts = |waiting: &Waiting| match waiting {
+            Waiting::Line(line) if line.trim_ascii().eq_ignore_ascii_case(b"ABOR") => {
+                parsed(waiting) == Some(Command::Abor)
+            }
+            Waiting::Line(_) | Waiting::TooLong => false,
+        };
+        let abort = self.waiting.iter().position(aborts);
         let index = abort.or_else(|| {
             let head = self.waiting.front().and_then(parsed)?;
             matches!(head, Command::Noop | Command::Stat(None)).then_some(0)
@@ -520,7 +527,11 @@ impl Session {
     /// The one door by which replies leave.
     fn send(&mut self, reply: &Reply) {
         self.tap(What::Reply { code: reply.code.value(), lines: reply.lines.clone() });
-        let written = |line: &Text| Text::from(self.charset.to_wire(line.as_bytes()).into_owned());
+        let written = |line: &Text| match self.charset.to_wire(line.as_bytes()) {
+            // The mark is for names; a line that cannot be written in the charset stays UTF-8.
+            marked if marked.starts_with(charset::RAW) => line.clone(),
+            converted => Text::from(converted.into_owned()),
+        };
         let bytes = match self.charset == Charset::default() {
             true => reply.encode(),
             false => Reply { code: reply.code, lines: reply.lines.iter().map(written).collect() }

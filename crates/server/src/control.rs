@@ -13,23 +13,27 @@ use crate::storage::{Holder, Storage};
 use crate::tap::Teller;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
-use wharf_proto::address::canonical;
+use wharf_proto::address::unmapped;
 use wharf_proto::server::{
-    Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan,
+    Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan, TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
 
 /// How many bytes are read from a control connection at a time.
 const READ: usize = 4096;
+
+/// How many slow actions on the tree run at a time, for all sessions together.
+const ERRANDS: usize = 8;
 
 /// How long a client may leave its replies unread.
 const WRITE_TIME: Duration = Duration::from_secs(60);
@@ -39,6 +43,8 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// What all sessions share.
 pub(crate) struct Shared {
+    /// So many slow actions run at a time, however many sessions ask.
+    errands: Arc<Semaphore>,
     policy: Arc<Policy>,
     ports: Arc<Ports>,
     config: Config,
@@ -47,7 +53,9 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let ports = Ports::new(config.passive_ports.clone());
-        Self { policy: Arc::new(config.policy.clone()), ports, config }
+        let (policy, errands) =
+            (Arc::new(config.policy.clone()), Arc::new(Semaphore::new(ERRANDS)));
+        Self { errands, policy, ports, config }
     }
 }
 
@@ -67,7 +75,7 @@ pub(crate) struct Control {
     ready: Prepared,
     transfer: Option<Transfer>,
     /// A slow action on the tree, under way beside this task.
-    errand: Option<(EffectId, JoinHandle<Outcome>)>,
+    errand: Option<(EffectId, Away)>,
     abandoned: Arc<AtomicBool>,
     connections: u32,
     unsent: Vec<u8>,
@@ -80,6 +88,9 @@ struct Transfer {
     step: Step,
     moved: Arc<AtomicU64>,
 }
+
+/// A slow action under way beside this task.
+type Away = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What woke the session.
 enum Wake {
@@ -98,8 +109,7 @@ impl Control {
         teller: Teller,
         stopped: watch::Receiver<bool>,
     ) -> io::Result<Self> {
-        let plain = |at: SocketAddr| SocketAddr::new(canonical(at.ip()), at.port());
-        let (client, server) = (plain(stream.peer_addr()?), plain(stream.local_addr()?));
+        let (client, server) = (unmapped(stream.peer_addr()?), unmapped(stream.local_addr()?));
         // Each reply is one write; none may wait for the acknowledgement of the one before.
         stream.set_nodelay(true)?;
         // Telnet's Synch arrives in its place among the bytes, not beside them (RFC 959, ABOR).
@@ -260,13 +270,15 @@ impl Control {
                 None
             }
             Effect::Tree(action) => {
-                let (holder, rights) = self.who.clone()?;
+                let Some((holder, rights)) = self.who.clone() else {
+                    return Some(Outcome::Failed(Fault::Denied));
+                };
                 let storage = Arc::clone(&self.storage);
                 let errand =
                     Errand { storage, holder, rights, abandoned: Arc::clone(&self.abandoned) };
                 if action.is_slow() {
-                    let task = tokio::task::spawn_blocking(move || errand.act(action));
-                    self.errand = Some((id, task));
+                    self.errand =
+                        Some((id, act_beside(Arc::clone(&self.shared.errands), errand, action)));
                     return None;
                 }
                 Some(errand.act(action))
@@ -377,13 +389,25 @@ async fn step_of(transfer: &mut Option<Transfer>) -> Done {
     }
 }
 
-async fn outcome_of(errand: &mut Option<(EffectId, JoinHandle<Outcome>)>) -> (EffectId, Outcome) {
+/// Carries a slow action out beside the session's task, when its turn has come.
+fn act_beside(turns: Arc<Semaphore>, errand: Errand, action: TreeAction) -> Away {
+    Box::pin(async move {
+        let Ok(turn) = turns.acquire_owned().await else {
+            return Outcome::Failed(Fault::System("the server is shutting down".into()));
+        };
+        let act = move || {
+            let outcome = errand.act(action);
+            drop(turn);
+            outcome
+        };
+        let broken = |error: JoinError| Outcome::Failed(Fault::System(error.to_string().into()));
+        tokio::task::spawn_blocking(act).await.unwrap_or_else(broken)
+    })
+}
+
+async fn outcome_of(errand: &mut Option<(EffectId, Away)>) -> (EffectId, Outcome) {
     match errand {
-        Some((id, task)) => {
-            let broken =
-                |error: JoinError| Outcome::Failed(Fault::System(error.to_string().into()));
-            (*id, task.await.unwrap_or_else(broken))
-        }
+        Some((id, away)) => (*id, away.await),
         None => std::future::pending().await,
     }
 }

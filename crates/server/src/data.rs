@@ -33,6 +33,7 @@ use wharf_proto::params::{Mode, Representation};
 use wharf_proto::server::{
     Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt, TransferPlan,
 };
+use wharf_proto::verb::Right;
 
 /// One step of a transfer, on its way.
 pub(crate) type Step = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -155,7 +156,9 @@ fn open_cargo(setting: &Setting, what: Payload) -> Result<Cargo, Fault> {
     match what {
         Payload::Retrieve { path, part } => {
             match (setting.storage.read(&path), Archive::wanted(&path)) {
-                (Err(Fault::NotFound), Some((folder, compressed))) if setting.archives => {
+                (Err(Fault::NotFound), Some((folder, compressed)))
+                    if setting.archives && setting.rights.has(Right::List) =>
+                {
                     if part != Part::Behind(0) {
                         return Err(Fault::Unsupported(
                             "An archive made on the way cannot be cut.",

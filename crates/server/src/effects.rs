@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wharf_proto::Text;
 use wharf_proto::ascii::Encoder;
-use wharf_proto::listing::{Kind, unix};
+use wharf_proto::listing::{Kind, Unique, unix};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, Outcome, Rights, StoreAt, TreeAction};
 use wharf_proto::time::Timestamp;
@@ -99,7 +99,7 @@ impl Errand {
             TreeAction::FolderSize(path) => {
                 let mut size = 0;
                 self.walk(&path, &mut |_, _, bytes| {
-                    size += bytes;
+                    size = u64::saturating_add(size, bytes);
                     Ok(())
                 })?;
                 Ok(Outcome::Size(size))
@@ -159,21 +159,38 @@ impl Errand {
     }
 
     fn copy(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault> {
-        let mut upload = self.open(to, StoreAt::Start)?;
-        self.pour(from, &mut *upload)?;
-        upload.complete()
+        self.fill(self.open(to, StoreAt::Start)?, std::slice::from_ref(from))
     }
 
     fn join(&self, target: &VirtualPath, parts: &[VirtualPath]) -> Result<(), Fault> {
-        if parts.contains(target) {
+        // By what they are and not by how they are spelt: a link must not make a file a part of itself.
+        let mut all = Vec::new();
+        for part in parts {
+            all.push(self.storage.facts(part)?.unique);
+        }
+        match self.storage.facts(target) {
+            Ok(entry) => all.push(entry.unique),
+            Err(Fault::NotFound) => {}
+            Err(fault) => return Err(fault),
+        }
+        let twice = |(n, one): (usize, &Option<Unique>)| one.is_none() || all[..n].contains(one);
+        if all.iter().enumerate().any(twice) {
             return Err(Fault::Name);
         }
-        let mut upload = self.open(target, StoreAt::End)?;
-        for part in parts {
-            self.pour(part, &mut *upload)?;
-        }
-        upload.complete()?;
+        self.fill(self.open(target, StoreAt::End)?, parts)?;
         parts.iter().try_for_each(|part| self.storage.delete(part))
+    }
+
+    /// Pours files into an upload and completes it; what cannot be completed leaves nothing behind.
+    fn fill(&self, mut upload: Box<dyn Upload>, from: &[VirtualPath]) -> Result<(), Fault> {
+        let poured = from.iter().try_for_each(|from| self.pour(from, &mut *upload));
+        match poured {
+            Ok(()) => upload.complete(),
+            Err(fault) => {
+                upload.discard();
+                Err(fault)
+            }
+        }
     }
 
     fn open(&self, path: &VirtualPath, at: StoreAt) -> Result<Box<dyn Upload>, Fault> {
@@ -196,6 +213,11 @@ impl Errand {
     }
 
     fn remove_all(&self, path: &VirtualPath) -> Result<(), Fault> {
+        // An empty folder is gone with this, and a link is refused: what it leads to is not meant.
+        match self.storage.remove_folder(path) {
+            Err(Fault::NotEmpty) => {}
+            other => return other,
+        }
         self.walk(path, &mut |path, is_folder, _| match is_folder {
             true => self.storage.remove_folder(path),
             false => self.storage.delete(path),

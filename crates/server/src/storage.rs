@@ -56,7 +56,7 @@ pub trait Storage: Send + Sync {
     /// Opens a file for reading.
     fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault>;
 
-    /// How many bytes a file has; for the holder of an unfinished upload of that name, the upload's.
+    /// How many bytes a file has; where there is none, those of the holder's unfinished upload of that name.
     fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault>;
 
     /// Opens an upload. Nothing is visible under its name before [`Upload::complete`].
@@ -101,6 +101,18 @@ pub trait Upload: Send {
 
     /// The place in the file at which it goes on, where it does.
     fn resumes_at(&self) -> Option<Marker>;
+
+    /// Whether it takes long to begin, because what the file has already must be copied.
+    fn is_slow_to_begin(&self) -> bool;
+
+    /// Makes it ready for the first byte, if it is not: nothing has been changed before.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    fn begin(&mut self) -> Result<(), Fault>;
+
+    /// Gives it up: nothing is kept.
+    fn discard(self: Box<Self>);
 
     /// Writes all of `bytes` behind what is there.
     ///

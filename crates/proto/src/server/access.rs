@@ -16,6 +16,11 @@ impl Session {
         }
         let lower = name.as_bytes().to_ascii_lowercase();
         let anonymous = matches!(lower.as_slice(), b"anonymous" | b"ftp");
+        if let Login::In(_) = self.login {
+            // Nothing of one account is left to the next.
+            self.forget_data();
+            (self.umask, self.idle_time) = (None, self.policy.idle_time);
+        }
         self.login = Login::Named(name);
         self.say(&Say::PasswordWanted { anonymous });
     }

@@ -86,20 +86,20 @@ impl Session {
         self.send(&reply);
     }
 
-    /// COMB.
+    /// COMB: it reads the parts and deletes them.
     pub(super) fn comb(&mut self, paths: &[Text]) {
-        let resolved: Result<Vec<_>, _> =
-            paths.iter().map(|path| self.folder.join(path.as_bytes())).collect();
-        match resolved
-            .ok()
-            .and_then(|mut paths| (!paths.is_empty()).then(|| (paths.remove(0), paths)))
-        {
-            Some((target, parts)) => {
-                let shown = target.clone();
-                self.act_on(Verb::Comb, shown, |_| TreeAction::Join { target, parts });
-            }
-            None => self.say(&Say::BadName(Verb::Comb)),
+        if ![Right::Read, Right::Delete].into_iter().all(|right| self.may(Gate::Right(right))) {
+            return self.say(&Say::NotAllowed(Verb::Comb));
         }
+        let mut resolved = Vec::new();
+        for path in paths {
+            let Some(path) = self.path(Verb::Comb, path) else { return };
+            resolved.push(path);
+        }
+        let mut parts = resolved.into_iter();
+        let Some(target) = parts.next() else { return self.say(&Say::BadArgument(Verb::Comb)) };
+        let parts = parts.collect();
+        self.act_on(Verb::Comb, target.clone(), |_| TreeAction::Join { target, parts });
     }
 
     /// AVBL.

@@ -8,7 +8,7 @@ use crate::command::Algorithm;
 use crate::listing::FactSet;
 use crate::reply::Reply;
 use crate::texts::{self, Say};
-use crate::verb::{Status, VERBS};
+use crate::verb::{Gate, Right, Status, VERBS};
 use crate::{Lang, Text, Verb};
 
 /// What FEAT lists, each line with the verb whose row says whether it is done.
@@ -150,6 +150,9 @@ impl Session {
     pub(super) fn stat(&mut self, path: Option<&Text>) {
         match path {
             None => self.tell_state(),
+            Some(_) if !self.may(Gate::Right(Right::List)) => {
+                self.say(&Say::NotAllowed(Verb::Stat))
+            }
             Some(path) => {
                 if let Some(path) = self.path(Verb::Stat, path) {
                     self.act_on(Verb::Stat, path, TreeAction::List);

@@ -31,10 +31,13 @@ impl Session {
         if self.epsv_all {
             return self.say(&Say::OnlyEpsv(verb));
         }
-        let to = SocketAddr::new(address::canonical(to.ip()), to.port());
-        if to.ip() != self.client.ip() || to.port() < 1024 {
+        let wanted = address::unmapped(to);
+        if wanted.ip() != self.client.ip() || wanted.port() < 1024 {
             return self.say(&Say::ForeignAddress);
         }
+        // The client's own address, for it has the scope that EPRT cannot say.
+        let mut to = self.client;
+        to.set_port(wanted.port());
         self.forget_data();
         self.plan = DataPlan::Dial(to);
         self.tap(What::DataPlanned { listener: Party::Client, address: to });

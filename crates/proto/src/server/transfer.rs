@@ -108,7 +108,10 @@ impl Session {
 
     /// RANG.
     pub(super) fn rang(&mut self, range: Range) {
-        self.sequence = Sequence::Range(range);
+        self.sequence = match range == Range::default() {
+            true => Sequence::None,
+            false => Sequence::Range(range),
+        };
         self.say(&Say::RangeIs(range));
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::{TcpSocket, TcpStream};
 use wharf_proto::Text;
+use wharf_proto::address::unmapped;
 use wharf_proto::tap::{HalfEnd, Party, What};
 
 /// An open data connection. Dropped before its end it is reset, so that a cut file can never look whole.
@@ -21,9 +22,7 @@ pub(crate) struct DataConnection {
 
 impl DataConnection {
     pub(super) fn new(stream: TcpStream, setting: &Setting, opener: Party) -> io::Result<Self> {
-        let plain =
-            |at: SocketAddr| SocketAddr::new(wharf_proto::address::canonical(at.ip()), at.port());
-        let (client, server) = (plain(stream.peer_addr()?), plain(stream.local_addr()?));
+        let (client, server) = (unmapped(stream.peer_addr()?), unmapped(stream.local_addr()?));
         let (conn, teller) = (setting.conn, setting.teller.clone());
         teller.tell(What::DataOpened { conn, opener, client, server });
         Ok(Self { stream, conn, teller, moved: Arc::clone(&setting.moved), ended: false })
@@ -76,8 +75,9 @@ impl Drop for DataConnection {
 /// Connects to the client from port L-1, where L is the control port (RFC 959 section 3.2: 20 beside 21), or
 /// from any port where the system does not let us bind that one. The session's timer bounds the wait.
 pub(super) async fn dial(setting: &Setting, to: SocketAddr) -> Result<DataConnection, Text> {
-    let from = SocketAddr::new(setting.server.ip(), setting.server.port().wrapping_sub(1));
-    let any = SocketAddr::new(setting.server.ip(), 0);
+    let (mut from, mut any) = (setting.server, setting.server);
+    from.set_port(setting.server.port().wrapping_sub(1));
+    any.set_port(0);
     let stream = match connect(from, to).await {
         // Another connection of ours holds this pair of ports, or the port is not ours to bind.
         Err(error) if is_about_our_port(&error) => connect(any, to).await,

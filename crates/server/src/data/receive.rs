@@ -19,7 +19,8 @@ struct Receiving {
     setting: Setting,
     how: Form,
     data: DataConnection,
-    upload: Box<dyn Upload>,
+    /// Away only while it is made ready beside this task.
+    upload: Option<Box<dyn Upload>>,
     /// Nothing where the bytes of the file are those on the wire.
     inbound: Option<Inbound>,
     buffer: Vec<u8>,
@@ -52,8 +53,17 @@ pub(super) fn step(
     };
     let waiting = 0..behind.len();
     let (local, marks) = (Vec::new(), VecDeque::new());
-    let receiving =
-        Receiving { setting, how, data, upload, inbound, buffer: behind, waiting, local, marks };
+    let receiving = Receiving {
+        setting,
+        how,
+        data,
+        upload: Some(upload),
+        inbound,
+        buffer: behind,
+        waiting,
+        local,
+        marks,
+    };
     if resumed {
         return receiving.advance();
     }
@@ -84,9 +94,14 @@ impl Receiving {
                 self.buffer.resize(CHUNK, 0);
                 let n = pump::receive(&self.setting, &self.data, &mut self.buffer).await?;
                 self.waiting = 0..n;
+                self.begin().await?;
                 if n == 0 {
                     return self.finish(HalfEnd::Fin);
                 }
+            } else {
+                // What is inflated or left over may be much: others have their turn between its parts.
+                self.begin().await?;
+                tokio::task::yield_now().await;
             }
             if self.take()? {
                 return self.finish(HalfEnd::Eof);
@@ -94,11 +109,27 @@ impl Receiving {
         }
     }
 
+    /// Makes the upload ready for its first byte; beside this task, where that means to copy a file.
+    async fn begin(&mut self) -> Result<(), Stop> {
+        let Some(mut upload) = self.upload.take_if(|upload| upload.is_slow_to_begin()) else {
+            return Ok(());
+        };
+        let begun = tokio::task::spawn_blocking(move || upload.begin().map(|()| upload)).await;
+        let begun = begun.map_err(|error| Fault::System(error.to_string().into()))?;
+        self.upload = Some(begun?);
+        Ok(())
+    }
+
+    fn write(upload: &mut Option<Box<dyn Upload>>, bytes: &[u8]) -> Result<(), Stop> {
+        let upload = upload.as_mut().ok_or(Fault::Unsupported("The upload is not ready."))?;
+        Ok(upload.write(bytes)?)
+    }
+
     /// Takes some of what is waiting; whether the file has ended.
     fn take(&mut self) -> Result<bool, Stop> {
         let wire = &self.buffer[self.waiting.clone()];
         let Some(inbound) = &mut self.inbound else {
-            self.upload.write(wire)?;
+            Self::write(&mut self.upload, wire)?;
             self.data.count(wire.len());
             self.waiting = 0..0;
             return Ok(false);
@@ -106,7 +137,7 @@ impl Receiving {
         self.local.clear();
         let progress = inbound.push(wire, &mut self.local);
         // What came before an error is good, and is kept for the client to go on with.
-        self.upload.write(&self.local)?;
+        Self::write(&mut self.upload, &self.local)?;
         let progress = progress?;
         self.data.count(progress.consumed);
         self.waiting.start += progress.consumed;
@@ -122,14 +153,18 @@ impl Receiving {
         if let Some(inbound) = &mut self.inbound {
             self.local.clear();
             inbound.finish(&mut self.local)?;
-            self.upload.write(&self.local)?;
+            Self::write(&mut self.upload, &self.local)?;
         }
         self.data.half_ended(Party::Client, self.data.moved(), how);
         Ok(Halt::Ended)
     }
 
     fn complete(mut self) -> Done {
-        if let Err(fault) = self.upload.complete() {
+        let completed = match self.upload.take() {
+            Some(upload) => upload.complete(),
+            None => Err(Fault::Unsupported("The upload is not ready.")),
+        };
+        if let Err(fault) = completed {
             return super::over(Ended::Failed(fault));
         }
         self.data.end();

@@ -96,8 +96,10 @@ async fn send_file(
         let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(wire.len());
         skip -= skipped as u64;
         pump::send(setting, data, &wire[skipped..], n > 0 || !how.is_framed()).await?;
-        if n == 0 {
-            return Ok(());
+        match n {
+            0 if skip > 0 => return Err(Fault::Offset.into()),
+            0 => return Ok(()),
+            _ => {}
         }
     }
 }
@@ -155,6 +157,7 @@ async fn send_archive(
         more = archive.next(&mut packed)?;
         let bytes = coded(&mut codec, &packed, &mut wire, !more)?;
         pump::send(setting, data, bytes, more || !how.is_framed()).await?;
+        tokio::task::yield_now().await;
     }
     Ok(())
 }
@@ -199,6 +202,8 @@ async fn send_listing(
             format.write(&mut rows, &EntryRef { permissions, name: &name, ..*entry }, now);
         })?;
         if more && rows.len() < CHUNK {
+            // A pattern may choose little of much: others have their turn.
+            tokio::task::yield_now().await;
             continue;
         }
         let bytes = coded(&mut codec, &rows, &mut wire, !more)?;

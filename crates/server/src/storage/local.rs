@@ -9,11 +9,11 @@ mod folder;
 mod partial;
 
 use super::{Folder, Holder, Source, Storage, Upload, Wanted};
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,21 +101,25 @@ impl Storage for LocalFolder {
 
     fn make_link(&self, link: &VirtualPath, target: &VirtualPath) -> Result<(), Fault> {
         let (parent, name) = self.parent(link)?;
+        if target.components().any(partial::is_reserved) {
+            return Err(Fault::Name);
+        }
         rustix::fs::symlinkat(relative_to(&link.parent(), target), parent, name).map_err(fault)
     }
 
     fn set_modified(&self, path: &VirtualPath, time: Timestamp) -> Result<(), Fault> {
-        let handle = self.open_path(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let handle = self.open_path(path, OFlags::PATH)?;
         let omit = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
         let modified = Timespec { tv_sec: time.seconds(), tv_nsec: time.nanos().into() };
         let times = Timestamps { last_access: omit, last_modification: modified };
-        rustix::fs::futimens(handle, &times).map_err(fault)
+        rustix::fs::utimensat(CWD, by_descriptor(&handle), &times, AtFlags::empty()).map_err(fault)
     }
 
     fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), Fault> {
-        let handle = self.open_path(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let handle = self.open_path(path, OFlags::PATH)?;
         // Set-user-id and its kin are not for a file server's users to give.
-        rustix::fs::fchmod(handle, Mode::from_raw_mode(mode & 0o777)).map_err(fault)
+        let mode = Mode::from_raw_mode(mode & 0o777);
+        rustix::fs::chmodat(CWD, by_descriptor(&handle), mode, AtFlags::empty()).map_err(fault)
     }
 
     fn free(&self, path: &VirtualPath) -> Result<u64, Fault> {
@@ -130,7 +134,8 @@ impl Storage for LocalFolder {
         match remove() {
             // Unfinished uploads that have expired are nobody's any more, but they fill the folder.
             Err(Errno::NOTEMPTY) => {
-                self.list(path, false)?.read(&mut |_| ())?;
+                let mut folder = self.list(path, false)?;
+                while folder.read(&mut |_| ())? {}
                 remove().map_err(fault)
             }
             result => result.map_err(fault),
@@ -161,11 +166,13 @@ impl Storage for LocalFolder {
     }
 
     fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault> {
-        let (parent, name) = self.parent(path)?;
-        if let Some(bytes) = partial::size(parent.as_fd(), name, holder) {
-            return Ok(bytes);
+        match self.read(path) {
+            Err(Fault::NotFound) => {
+                let (parent, name) = self.parent(path)?;
+                partial::size(parent.as_fd(), name, holder).ok_or(Fault::NotFound)
+            }
+            source => Ok(source?.size()),
         }
-        Ok(self.read(path)?.size())
     }
 
     fn write(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Upload>, Fault> {
@@ -191,6 +198,11 @@ impl Storage for LocalFolder {
         let links = follow.then(|| (self.clone(), path.clone()));
         Ok(Box::new(folder::Listing::new(handle, links)))
     }
+}
+
+/// The name of what a handle holds, for the calls that take no handle opened without permissions.
+fn by_descriptor(handle: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", handle.as_raw_fd())
 }
 
 /// A local file open for reading.

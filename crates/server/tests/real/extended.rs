@@ -198,3 +198,43 @@ fn a_download_tells_its_size_in_the_preliminary_reply() {
     assert!(bob.command("RETR f", 125).contains("(5 bytes)"));
     data.read_to_end(&mut Vec::new()).unwrap();
 }
+
+#[test]
+fn removing_a_link_with_all_in_it_touches_nothing_behind_it() {
+    let server = Running::new();
+    std::fs::create_dir(server.path().join("data")).unwrap();
+    server.write("data/f", "precious");
+    let mut bob = server.bob();
+    bob.command("SITE SYMLINK data l", 200);
+    bob.command("SITE RMDIR -r l", 550);
+    assert_eq!(server.read("data/f"), b"precious");
+    bob.command("SITE RMDIR -r /", 550);
+}
+
+#[test]
+fn comb_refuses_a_file_as_its_own_part_however_it_is_spelt_and_leaves_nothing_when_it_fails() {
+    let server = Running::new();
+    std::fs::create_dir(server.path().join("d")).unwrap();
+    server.write("d/a", "1");
+    server.write("p", "2");
+    let mut bob = server.bob();
+    bob.command("SITE SYMLINK d l", 200);
+    bob.command("COMB d/a l/a", 550);
+    bob.command("COMB whole p p", 550);
+    bob.command("COMB whole p missing", 550);
+    bob.command("COMB whole p d/a", 250);
+    assert_eq!(server.read("whole"), b"21");
+    bob.command("SITE COPY missing copy", 550);
+    assert_eq!(server.names(), ["d", "l", "whole"]);
+}
+
+#[test]
+fn permissions_taken_away_can_be_given_back() {
+    let server = Running::new();
+    server.write("f", "x");
+    let mut bob = server.bob();
+    bob.command("SITE CHMOD 000 f", 200);
+    bob.command("SITE CHMOD 600 f", 200);
+    let mode = std::fs::metadata(server.path().join("f")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

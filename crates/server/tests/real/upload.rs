@@ -48,27 +48,41 @@ fn a_whole_upload_takes_the_name_and_keeps_the_permissions_of_the_old_version() 
 }
 
 #[test]
-fn a_broken_upload_leaves_the_old_version_and_its_holder_can_go_on() {
+fn a_broken_upload_is_seen_by_its_holder_alone_who_can_go_on() {
     let server = Running::new();
-    server.write("f", "old version");
     broken_upload(&server, "STOR f", b"first ");
-    assert_eq!(server.read("f"), b"old version");
-
     let mut eve = server.login("eve", "secret");
     eve.command("TYPE I", 200);
-    assert_eq!(eve.command("SIZE f", 213), "11");
-    let listed = String::from_utf8(eve.fetch("NLST")).unwrap();
-    assert_eq!(listed, "f\r\n");
+    eve.command("SIZE f", 550);
+    assert_eq!(eve.fetch("NLST"), b"");
     let reserved = server.names().into_iter().find(|name| name.starts_with(".wharf-")).unwrap();
     eve.pasv();
     eve.command(&format!("RETR {reserved}"), 550);
     eve.command(&format!("DELE {reserved}"), 550);
+    eve.command(&format!("SITE SYMLINK {reserved} x"), 550);
 
     let mut bob = server.bob();
     assert_eq!(bob.command("SIZE f", 213), "6");
     bob.command("REST 6", 350);
     bob.store("STOR f", b"second");
     assert_eq!(server.read("f"), b"first second");
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn where_a_file_has_the_name_size_rest_and_appe_mean_that_file() {
+    let server = Running::new();
+    server.write("f", "old version");
+    broken_upload(&server, "STOR f", b"new");
+    assert_eq!(server.read("f"), b"old version");
+    let mut bob = server.bob();
+    assert_eq!(bob.command("SIZE f", 213), "11");
+    bob.store("APPE f", b" and more");
+    assert_eq!(server.read("f"), b"old version and more");
+    broken_upload(&server, "STOR f", b"new");
+    bob.command("REST 4", 350);
+    bob.store("STOR f", b"tale");
+    assert_eq!(server.read("f"), b"old tale");
     assert_eq!(server.names(), ["f"]);
 }
 

@@ -2,8 +2,9 @@
 //! complete.
 //!
 //! The hidden file's name is made of the holder and the target's name, so that only the same holder finds
-//! it again to go on with (SIZE, REST, APPE). It is locked while it is written; a second writer is turned
-//! away. One that nobody has gone on with for a day is removed when its folder is next listed or written to.
+//! it again to go on with (SIZE, REST, APPE), and only where nothing has the target's name: else those mean
+//! the file that everybody sees. It is locked while it is written; a second writer is turned away. One that
+//! nobody has gone on with for a day is removed when its folder is next listed.
 
 use super::super::{Holder, Source, Upload, Wanted};
 use super::{fault, io_fault, modified_of, size_of};
@@ -35,9 +36,15 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
-/// Removes an unfinished upload that nobody has gone on with in time.
+/// Removes an unfinished upload that nobody has gone on with in time, unless somebody is about to.
 pub(super) fn remove_if_expired(folder: &OwnedFd, name: &[u8], stat: &Stat) {
-    if is_expired(stat) {
+    if !is_expired(stat) {
+        return;
+    }
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(folder, name, flags, Mode::empty()) else { return };
+    let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    if locked && rustix::fs::fstat(&file).is_ok_and(|stat| is_expired(&stat)) {
         // It may have gone already; then there is nothing left to do.
         let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
     }
@@ -108,12 +115,13 @@ impl Partial {
         let stat = rustix::fs::fstat(&file).map_err(fault)?;
         let here = if is_expired(&stat) { 0 } else { size_of(&stat) };
         let old_size = old.as_ref().map_or(0, |old| old.size());
+        let resumes = here > 0 && old.is_none();
         let start = match wanted.at {
             StoreAt::Start | StoreAt::NewName => Some(0),
-            StoreAt::End if here > 0 => Some(here),
+            StoreAt::End if resumes => Some(here),
             StoreAt::End => Some(old_size),
             StoreAt::From(marker) => {
-                let most = if here > 0 { here } else { old_size };
+                let most = if resumes { here } else { old_size };
                 Some(marker.offset()).filter(|offset| *offset <= most)
             }
         };
@@ -121,7 +129,7 @@ impl Partial {
             StoreAt::From(marker) => Some(marker),
             StoreAt::Start | StoreAt::End | StoreAt::NewName => None,
         };
-        let state = State::Untouched { start: start.unwrap_or(0), old: old.filter(|_| here == 0) };
+        let state = State::Untouched { start: start.unwrap_or(0), old };
         let upload =
             Self { folder, name, target, new_name, resumes_at, umask: wanted.umask, file, state };
         start.map(|_| upload).ok_or(Fault::Offset)
@@ -135,10 +143,11 @@ impl Partial {
         };
         let broken = |error: io::Error| io_fault(&error);
         match old {
-            Some(old) => {
+            Some(old) if start > 0 => {
                 self.file.set_len(0).map_err(broken)?;
                 self.copy(&*old, start)?;
             }
+            Some(_) => self.file.set_len(0).map_err(broken)?,
             None => self.file.set_len(start).map_err(broken)?,
         }
         self.file.seek(SeekFrom::Start(start)).map_err(broken)?;
@@ -151,7 +160,7 @@ impl Partial {
         if let Some(descriptor) = old.descriptor() {
             while done < bytes {
                 let (mut from, mut to) = (done, done);
-                let want = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(1 << 30);
+                let want = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(64 << 20);
                 let copied = rustix::fs::copy_file_range(
                     descriptor,
                     Some(&mut from),
@@ -185,6 +194,19 @@ impl Upload for Partial {
         self.file.write_all(bytes).map_err(|error| io_fault(&error))
     }
 
+    fn is_slow_to_begin(&self) -> bool {
+        matches!(self.state, State::Untouched { start: 1.., old: Some(_) })
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        self.place()
+    }
+
+    fn discard(self: Box<Self>) {
+        // What is empty is removed when it is dropped; if this fails, it expires.
+        let _ = self.file.set_len(0);
+    }
+
     fn path(&self) -> &VirtualPath {
         &self.target
     }
@@ -200,7 +222,7 @@ impl Upload for Partial {
         let old = old.ok().filter(|old| FileType::from_raw_mode(old.st_mode).is_file());
         // A new version keeps the permissions of the old one, where we may set them.
         let mode =
-            old.map(|old| old.st_mode & 0o7777).or_else(|| self.umask.map(|umask| 0o666 & !umask));
+            old.map(|old| old.st_mode & 0o777).or_else(|| self.umask.map(|umask| 0o666 & !umask));
         if let Some(mode) = mode {
             let _ = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode));
         }
