@@ -114,6 +114,8 @@ pub struct Session {
     transfer: Transfer,
     /// Bytes that the running transfer has moved, as far as the driver has told.
     moved: u64,
+    /// Since when bytes may have moved.
+    running_since: Moment,
     /// The name that STOU's driver has chosen, until it is told.
     stored_as: Option<Box<VirtualPath>>,
     /// How many bytes ALLO asked for.
@@ -160,6 +162,7 @@ impl Session {
             plan: DataPlan::None,
             transfer: Transfer::Idle,
             moved: 0,
+            running_since: Moment::START,
             stored_as: None,
             wanted: 0,
             awaiting: Awaiting::Nothing,

@@ -173,7 +173,9 @@ impl Session {
                 format!("{} waits for its data connection.", moving.verb)
             }
             Transfer::Running(moving) => {
-                format!("{} is running, {} bytes so far.", moving.verb, self.moved)
+                let (moved, time) = (self.moved, self.now.since(self.running_since));
+                let rate = u128::from(moved) * 1000 / time.as_millis().max(1);
+                format!("{} is running, {moved} bytes so far, {rate} bytes/s.", moving.verb)
             }
         };
         let how = self.representation;

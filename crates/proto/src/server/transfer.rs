@@ -193,7 +193,7 @@ impl Session {
                 let announced = !open && !moving.dials;
                 if open {
                     self.announce(125, moving);
-                    self.transfer = Transfer::Running(moving);
+                    self.run(moving);
                 } else {
                     if announced {
                         self.announce(150, moving);
@@ -205,7 +205,7 @@ impl Session {
                 if !announced {
                     self.announce(125, moving);
                 }
-                self.transfer = Transfer::Running(moving);
+                self.run(moving);
             }
             (Transfer::Running(_), Outcome::Marked { theirs, ours }) => {
                 self.say(&Say::Marked(&theirs, ours));
@@ -213,6 +213,11 @@ impl Session {
             (_, Outcome::Ended(ended)) => self.finish(&ended),
             _ => {}
         }
+    }
+
+    fn run(&mut self, moving: Moving) {
+        self.transfer = Transfer::Running(moving);
+        self.running_since = self.now;
     }
 
     fn hear(&mut self, moving: Moving, news: News) -> Moving {
