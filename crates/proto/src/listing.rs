@@ -90,7 +90,9 @@ pub struct Entry<B = Vec<u8>> {
     pub size: Option<u64>,
     /// Time of the last modification, in UTC (from LIST: as if the server's clock went by UTC).
     pub modified: Option<Timestamp>,
-    /// How exact that time is.
+    /// Time of the making, in UTC.
+    pub created: Option<Timestamp>,
+    /// How exact the time of the last modification is.
     pub precision: Precision,
     /// The permission bits of Unix, the lower twelve of `st_mode`. For [`Kind::Other`] the bits above
     /// them tell which kind of device, if they are there.
@@ -119,6 +121,7 @@ impl<B> Entry<B> {
             role: Role::Member,
             size: None,
             modified: None,
+            created: None,
             precision: Precision::Second,
             mode: None,
             owner: None,

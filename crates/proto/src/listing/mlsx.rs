@@ -27,6 +27,8 @@ pub enum Fact {
     Size,
     /// Time of the last modification, in whole seconds (section 7.5.3).
     Modify,
+    /// Time of the making, in whole seconds (section 7.5.4).
+    Create,
     /// What the user may do (section 7.5.5).
     Perm,
     /// What the file can be recognised by (section 7.5.2).
@@ -41,10 +43,11 @@ pub enum Fact {
 
 impl Fact {
     /// All of them, in the order of a row.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Type,
         Self::Size,
         Self::Modify,
+        Self::Create,
         Self::Perm,
         Self::Unique,
         Self::UnixMode,
@@ -59,6 +62,7 @@ impl Fact {
             Self::Type => "type",
             Self::Size => "size",
             Self::Modify => "modify",
+            Self::Create => "create",
             Self::Perm => "perm",
             Self::Unique => "unique",
             Self::UnixMode => "UNIX.mode",
@@ -67,22 +71,23 @@ impl Fact {
         }
     }
 
-    const fn bit(self) -> u8 {
-        1 << self as u8
+    const fn bit(self) -> u16 {
+        1 << self as u16
     }
 }
 
 /// The facts that a session wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FactSet(u8);
+pub struct FactSet(u16);
 
 impl FactSet {
     /// No fact: rows are a space and a name.
     pub const NONE: Self = Self(0);
     /// Every fact that we know.
-    pub const ALL: Self = Self(u8::MAX);
-    /// What a session has that did not choose: all but owner and group.
-    pub const DEFAULT: Self = Self::ALL.without(Fact::UnixOwner).without(Fact::UnixGroup);
+    pub const ALL: Self = Self((1 << Fact::ALL.len()) - 1);
+    /// What a session has that did not choose: all but owner, group and the time of the making.
+    pub const DEFAULT: Self =
+        Self::ALL.without(Fact::UnixOwner).without(Fact::UnixGroup).without(Fact::Create);
 
     /// Reads the facts of `OPTS MLST type;size;` (RFC 3659 section 7.9). Unknown ones are passed
     /// over, as the RFC wants it; no fact at all is a choice as well.
@@ -208,6 +213,7 @@ fn write_value<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, fact: Fact) 
             write_number::<10>(out, size?, 0);
         }
         Fact::Modify => write_mdtm(out, entry.modified?.whole_seconds()),
+        Fact::Create => write_mdtm(out, entry.created?.whole_seconds()),
         Fact::Perm => out.extend(entry.permissions?.letters()),
         Fact::Unique => match entry.unique.as_ref()? {
             Unique::Node { device, inode } => {
@@ -311,6 +317,7 @@ impl Reading {
         match fact {
             b"type" => self.typed = Some(read_type(value)),
             b"size" => entry.size = read_number(value),
+            b"create" => entry.created = parse_mdtm(value),
             b"modify" => entry.modified = parse_mdtm(value),
             b"perm" => entry.permissions = Some(Permissions::of(value)),
             b"unique" => entry.unique = text().map(Unique::Token),
@@ -431,7 +438,7 @@ mod tests {
 
     #[test]
     fn feat_marks_the_facts_of_the_set() {
-        let feat = "type*;size*;modify*;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;";
+        let feat = "type*;size*;modify*;create;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;";
         assert_eq!(FactSet::DEFAULT.print_feat(), feat);
         assert_eq!(Fact::ALL.into_iter().fold(FactSet::NONE, FactSet::with), FactSet::ALL);
     }

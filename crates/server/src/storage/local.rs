@@ -9,7 +9,10 @@ mod folder;
 mod partial;
 
 use super::{Folder, Holder, Source, Storage, Upload, Wanted};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, StatxTimestamp, Timespec,
+    Timestamps,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -71,8 +74,8 @@ impl LocalFolder {
 impl Storage for LocalFolder {
     fn facts(&self, path: &VirtualPath) -> Result<Entry, Fault> {
         let handle = self.open_path(path, OFlags::PATH)?;
-        let stat = rustix::fs::fstat(&handle).map_err(fault)?;
-        let entry = entry_of(path.name().unwrap_or(b"/"), &stat, kind_of(&stat));
+        let seen = Seen::behind(&handle).map_err(fault)?;
+        let entry = seen.entry(path.name().unwrap_or(b"/"), kind_of(seen.mode));
         Ok(owned(&entry))
     }
 
@@ -157,7 +160,7 @@ impl Storage for LocalFolder {
         // NONBLOCK: a fifo in the tree shall not hold the session.
         let handle = self.open_path(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
         let stat = rustix::fs::fstat(&handle).map_err(fault)?;
-        match kind_of(&stat) {
+        match kind_of(stat.st_mode) {
             Kind::File => {
                 Ok(Box::new(LocalFile { file: File::from(handle), size: size_of(&stat) }))
             }
@@ -191,7 +194,7 @@ impl Storage for LocalFolder {
     fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault> {
         let handle = self.open_path(path, OFlags::PATH)?;
         let stat = rustix::fs::fstat(&handle).map_err(fault)?;
-        if kind_of(&stat) != Kind::Folder {
+        if kind_of(stat.st_mode) != Kind::Folder {
             return Ok(Box::new(folder::Single::new(self.facts(path)?)));
         }
         let handle = self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
@@ -251,11 +254,11 @@ fn or_dot(path: &[u8]) -> &[u8] {
     if path.is_empty() { b"." } else { path }
 }
 
-fn kind_of(stat: &Stat) -> Kind<&'static [u8]> {
-    match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
-        rustix::fs::FileType::RegularFile => Kind::File,
-        rustix::fs::FileType::Directory => Kind::Folder,
-        rustix::fs::FileType::Symlink => Kind::Link { target: None },
+fn kind_of(mode: u32) -> Kind<&'static [u8]> {
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        FileType::Symlink => Kind::Link { target: None },
         _ => Kind::Other,
     }
 }
@@ -264,14 +267,54 @@ fn size_of(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or(0)
 }
 
-fn entry_of<'e>(name: &'e [u8], stat: &Stat, kind: Kind<&'e [u8]>) -> EntryRef<'e> {
-    let mut entry = Entry::new(name, kind);
-    entry.size = Some(size_of(stat));
-    entry.modified = Some(modified_of(stat));
-    entry.mode = Some(stat.st_mode);
-    entry.links = Some(stat.st_nlink);
-    entry.unique = Some(Unique::Node { device: stat.st_dev, inode: stat.st_ino });
-    entry
+/// What the system tells of an entry.
+struct Seen {
+    mode: u32,
+    size: u64,
+    modified: Timestamp,
+    created: Option<Timestamp>,
+    links: u64,
+    device: u64,
+    inode: u64,
+}
+
+impl Seen {
+    /// Of a name in a folder; a link itself.
+    fn named(folder: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+        Self::of(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Of what a handle holds.
+    fn behind(handle: &OwnedFd) -> Result<Self, Errno> {
+        Self::of(handle, b"", AtFlags::EMPTY_PATH)
+    }
+
+    fn of(at: &OwnedFd, name: &[u8], flags: AtFlags) -> Result<Self, Errno> {
+        let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+        let told = rustix::fs::statx(at, name, flags, wanted)?;
+        let time = |time: StatxTimestamp| Timestamp::new(time.tv_sec, time.tv_nsec);
+        let knows_birth = told.stx_mask & StatxFlags::BTIME.bits() != 0;
+        Ok(Self {
+            mode: told.stx_mode.into(),
+            size: told.stx_size,
+            modified: time(told.stx_mtime),
+            created: knows_birth.then(|| time(told.stx_btime)),
+            links: told.stx_nlink.into(),
+            device: rustix::fs::makedev(told.stx_dev_major, told.stx_dev_minor),
+            inode: told.stx_ino,
+        })
+    }
+
+    fn entry<'e>(&self, name: &'e [u8], kind: Kind<&'e [u8]>) -> EntryRef<'e> {
+        let mut entry = Entry::new(name, kind);
+        entry.size = Some(self.size);
+        entry.modified = Some(self.modified);
+        entry.created = self.created;
+        entry.mode = Some(self.mode);
+        entry.links = Some(self.links);
+        entry.unique = Some(Unique::Node { device: self.device, inode: self.inode });
+        entry
+    }
 }
 
 fn modified_of(stat: &Stat) -> Timestamp {
@@ -287,7 +330,7 @@ fn owned(entry: &EntryRef<'_>) -> Entry {
     };
     let mut copy = Entry::new(entry.name.to_vec(), kind);
     (copy.size, copy.modified, copy.mode) = (entry.size, entry.modified, entry.mode);
-    copy.links = entry.links;
+    (copy.links, copy.created) = (entry.links, entry.created);
     if let Some(Unique::Node { device, inode }) = entry.unique {
         copy.unique = Some(Unique::Node { device, inode });
     }

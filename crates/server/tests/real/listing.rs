@@ -116,3 +116,19 @@ fn ten_thousand_entries_are_listed_whole() {
     assert_eq!(rows(&listing).len(), 10_000);
     assert_eq!(rows(&server.bob().fetch("LIST")).len(), 10_000);
 }
+
+#[test]
+fn the_time_of_the_making_is_told_when_it_is_asked_for() {
+    let server = Running::new();
+    awkward(&server);
+    let mut bob = server.bob();
+    assert!(bob.command("FEAT", 211).contains("create;"));
+    assert!(!bob.command("MLST plain.txt", 250).contains("create="));
+    bob.command("OPTS MLST modify;create;", 200);
+    let facts = bob.command("MLST plain.txt", 250);
+    let line = facts.lines().find(|line| line.contains("plain.txt")).unwrap();
+    assert!(line.starts_with(" modify=20000229000000;"), "{line}");
+    // Some file systems do not know; one that does knows that it was made later than it claims to be changed.
+    let created = line.split("create=").nth(1).map(|rest| rest[..14].to_owned());
+    assert!(created.is_none_or(|time| time.as_str() > "20000229000000"), "{line}");
+}

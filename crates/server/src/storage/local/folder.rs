@@ -3,8 +3,8 @@
 //! Memory does not grow with the folder: one buffer of names, and the facts of one entry.
 
 use super::super::Folder;
-use super::{LocalFolder, entry_of, fault, kind_of, partial};
-use rustix::fs::{AtFlags, OFlags, RawDir, Stat};
+use super::{LocalFolder, Seen, fault, kind_of, partial};
+use rustix::fs::{OFlags, RawDir};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use wharf_proto::listing::{Entry, EntryRef, Kind};
@@ -59,13 +59,13 @@ fn show(
     if name == b"." || name == b".." {
         return;
     }
-    let Ok(stat) = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { return };
+    let Ok(seen) = Seen::named(folder, name) else { return };
     if partial::is_reserved(name) {
-        return partial::remove_if_expired(folder, name, &stat);
+        return partial::remove_if_expired(folder, name, seen.modified);
     }
-    match kind_of(&stat) {
-        Kind::Link { .. } => show_link(folder, links, name, &stat, each),
-        kind @ (Kind::File | Kind::Folder | Kind::Other) => each(&entry_of(name, &stat, kind)),
+    match kind_of(seen.mode) {
+        Kind::Link { .. } => show_link(folder, links, name, &seen, each),
+        kind @ (Kind::File | Kind::Folder | Kind::Other) => each(&seen.entry(name, kind)),
     }
 }
 
@@ -73,19 +73,19 @@ fn show_link(
     folder: &OwnedFd,
     links: Option<&(LocalFolder, VirtualPath)>,
     name: &[u8],
-    link: &Stat,
+    link: &Seen,
     each: &mut dyn FnMut(&EntryRef<'_>),
 ) {
     let behind = links.and_then(|(tree, path)| {
         let handle = tree.open_path(&path.join(name).ok()?, OFlags::PATH).ok()?;
-        rustix::fs::fstat(handle).ok()
+        Seen::behind(&handle).ok()
     });
-    if let Some(stat) = behind {
-        return each(&entry_of(name, &stat, kind_of(&stat)));
+    if let Some(seen) = behind {
+        return each(&seen.entry(name, kind_of(seen.mode)));
     }
     let target = rustix::fs::readlinkat(folder, name, Vec::new()).ok();
     let target = target.as_ref().map(|target| target.to_bytes());
-    each(&entry_of(name, link, Kind::Link { target }));
+    each(&link.entry(name, Kind::Link { target }));
 }
 
 /// One file, listed as if it were alone in its folder.

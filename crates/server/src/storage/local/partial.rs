@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wharf_proto::codec::Marker;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
+use wharf_proto::time::Timestamp;
 
 const PREFIX: &[u8] = b".wharf-";
 const SUFFIX: &[u8] = b".part";
@@ -37,8 +38,8 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
 }
 
 /// Removes an unfinished upload that nobody has gone on with in time, unless somebody is about to.
-pub(super) fn remove_if_expired(folder: &OwnedFd, name: &[u8], stat: &Stat) {
-    if !is_expired(stat) {
+pub(super) fn remove_if_expired(folder: &OwnedFd, name: &[u8], written: Timestamp) {
+    if !has_expired(written) {
         return;
     }
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -51,8 +52,12 @@ pub(super) fn remove_if_expired(folder: &OwnedFd, name: &[u8], stat: &Stat) {
 }
 
 fn is_expired(stat: &Stat) -> bool {
+    has_expired(modified_of(stat))
+}
+
+fn has_expired(written: Timestamp) -> bool {
     let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let written = Duration::from_secs(u64::try_from(modified_of(stat).seconds()).unwrap_or(0));
+    let written = Duration::from_secs(u64::try_from(written.seconds()).unwrap_or(0));
     age.saturating_sub(written) > KEPT
 }
 
