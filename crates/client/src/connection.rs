@@ -16,7 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use wharf_proto::address::canonical;
+use wharf_proto::address::unmapped;
 use wharf_proto::client::{Answer, Asked, Client, Output, SendError};
 use wharf_proto::command::redacted;
 use wharf_proto::reply::{Class, ReplyError};
@@ -85,10 +85,6 @@ impl Connection {
         stream.set_nodelay(true).map_err(lost)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         SockRef::from(&stream).set_tcp_keepalive(&keepalive).map_err(lost)?;
-        let unmapped = |at: SocketAddr| match canonical(at.ip()) {
-            ip if ip == at.ip() => at,
-            ip => SocketAddr::new(ip, at.port()),
-        };
         let client = stream.local_addr().map(unmapped).map_err(lost)?;
         let server = stream.peer_addr().map(unmapped).map_err(lost)?;
         let teller = Teller::new(options);
