@@ -153,6 +153,7 @@ impl DataPlane {
     /// Takes an open connection into the books.
     pub(crate) fn opened(&mut self, stream: TcpStream, control: &Connection) -> DataConnection {
         self.opened += 1;
+        control.acknowledge_quickly(&stream);
         if self.epsv == Epsv::Untried {
             self.epsv = Epsv::Works;
         }

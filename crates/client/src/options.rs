@@ -30,6 +30,9 @@ pub struct Options {
     pub plain: bool,
     /// How long one reply, one connection or one standstill of a data connection may take.
     pub timeout: Duration,
+    /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs
+    /// packets and is for demonstrations.
+    pub quick_acks: bool,
     /// Who hears the session's events.
     pub tap: Option<Tap>,
     /// The session's name in them.
@@ -44,6 +47,7 @@ impl Default for Options {
             way: Way::Passive,
             plain: false,
             timeout: Duration::from_secs(60),
+            quick_acks: false,
             tap: None,
             session: SessionId::default(),
             origin: Instant::now(),

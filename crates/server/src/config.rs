@@ -34,6 +34,9 @@ pub struct Config {
     pub data_idle_time: Duration,
     /// How long to wait, after the last byte of a download, for the client to close its end.
     pub linger_time: Duration,
+    /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs packets
+    /// and is for demonstrations.
+    pub quick_acks: bool,
     /// Whether RETR of `folder.tar` or `folder.tar.zst`, where there is no such file, packs the folder.
     pub archives: bool,
 }
@@ -64,6 +67,7 @@ impl Config {
             strangers_per_address: 256,
             data_idle_time: Duration::from_secs(300),
             linger_time: Duration::from_secs(2),
+            quick_acks: false,
             archives: false,
         }
     }

@@ -190,6 +190,10 @@ impl Control {
             .session
             .deadline()
             .map(|deadline| Instant::now() + deadline.since(self.teller.now()));
+        if self.shared.config.quick_acks {
+            // The kernel forgets it with each write. Without it the session is the same.
+            let _ = rustix::net::sockopt::set_tcp_quickack(&self.stream, true);
+        }
         let reads = self.session.wants_bytes() && !self.input_ended;
         tokio::select! {
             biased;
@@ -340,6 +344,7 @@ impl Control {
             idle_time: self.shared.config.data_idle_time,
             linger_time: self.shared.config.linger_time,
             archives: self.shared.config.archives,
+            quick_acks: self.shared.config.quick_acks,
         };
         let step = data::begin(setting, plan, std::mem::take(&mut self.ready));
         self.transfer = Some(Transfer { id, step, moved });

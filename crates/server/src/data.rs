@@ -74,6 +74,8 @@ pub(crate) struct Setting {
     pub(crate) moved: Arc<AtomicU64>,
     pub(crate) idle_time: Duration,
     pub(crate) linger_time: Duration,
+    /// Whether each segment is acknowledged by itself.
+    pub(crate) quick_acks: bool,
     /// Whether a folder may be fetched as an archive.
     pub(crate) archives: bool,
 }

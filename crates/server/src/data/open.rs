@@ -23,6 +23,10 @@ pub(crate) struct DataConnection {
 impl DataConnection {
     pub(super) fn new(stream: TcpStream, setting: &Setting, opener: Party) -> io::Result<Self> {
         let (client, server) = (unmapped(stream.peer_addr()?), unmapped(stream.local_addr()?));
+        if setting.quick_acks {
+            // Without it the transfer is the same.
+            let _ = rustix::net::sockopt::set_tcp_quickack(&stream, true);
+        }
         let (conn, teller) = (setting.conn, setting.teller.clone());
         teller.tell(What::DataOpened { conn, opener, client, server });
         Ok(Self { stream, conn, teller, moved: Arc::clone(&setting.moved), ended: false })

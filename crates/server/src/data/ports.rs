@@ -201,6 +201,7 @@ mod tests {
             idle_time: Duration::from_secs(20),
             linger_time: Duration::ZERO,
             archives: false,
+            quick_acks: false,
         };
         Heard(setting, heard)
     }

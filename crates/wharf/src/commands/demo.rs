@@ -56,7 +56,7 @@ async fn two_hosts(arguments: &DemoArgs) -> anyhow::Result<bool> {
     let house = House::open(arguments.no_capture)?;
     let record = Record::begin(&house, arguments.no_capture);
     let way = if arguments.passive { Way::Passive } else { Way::Active };
-    let options = Options { way, plain: true, ..Options::default() };
+    let options = Options { way, plain: true, quick_acks: true, ..Options::default() };
     introduce(arguments, &house, &record)?;
 
     let at = house.address;
@@ -113,7 +113,7 @@ async fn third_party(arguments: &DemoArgs) -> anyhow::Result<bool> {
 
 async fn enter(house: &House) -> anyhow::Result<Connection> {
     let at = house.address;
-    let options = Options { plain: true, ..Options::default() };
+    let options = Options { plain: true, quick_acks: true, ..Options::default() };
     let mut connection = Connection::open(&at.ip().to_string(), at.port(), &options).await?;
     step(&mut connection, &Command::User(USER.into())).await?;
     step(&mut connection, &Command::Pass(Secret::new(PASSWORD.into()))).await?;

@@ -95,6 +95,7 @@ fn bind(
     config.accounts = Accounts::new().with_user(USER, PASSWORD, Rights::WRITER);
     // The reference session ends its transfers in 250, as some hosts do.
     config.policy.complete_with_250 = true;
+    config.quick_acks = true;
     let any = std::iter::repeat_n(0, TRIES as usize);
     for port in usual.iter().copied().chain(any) {
         config.listen = vec![SocketAddr::new(HERE, port)];
