@@ -56,7 +56,6 @@ pub mod width;
 
 pub use acks::with_acks;
 pub use model::Ladder;
-pub use note::Lang;
 pub use packet::{Flags, Segment};
 pub use packets::Packets;
 pub use reference::{Alignment, align};
@@ -64,3 +63,4 @@ pub use row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row, Wire};
 pub use summary::Summary;
 pub use text::Options;
 pub use width::Ambiguous;
+pub use wharf_proto::Lang;

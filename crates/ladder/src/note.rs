@@ -8,29 +8,8 @@ mod table;
 
 use crate::row::{Packet, Remark, Row};
 use table::{Sentence, command, packet, remark, reply};
-use wharf_proto::Verb;
+use wharf_proto::{Lang, Verb};
 use wharf_proto::verb::Opens;
-
-/// The language of the words beside a ladder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Japanese.
-    Ja,
-}
-
-impl Lang {
-    /// The text in this language.
-    #[must_use]
-    pub fn of<'a>(self, en: &'a str, ja: &'a str) -> &'a str {
-        match self {
-            Self::En => en,
-            Self::Ja => ja,
-        }
-    }
-}
 
 /// The note of a row, with its RFC paragraph in brackets; none for a row that explains itself.
 ///

@@ -2,9 +2,8 @@
 //!
 //! It counts; it does not judge why something failed.
 
-use crate::note::Lang;
 use std::time::Duration;
-use wharf_proto::Moment;
+use wharf_proto::{Lang, Moment};
 use wharf_proto::tap::{Event, HalfEnd, Party, What};
 
 /// Transfers, bytes, duration, and how the session ended.

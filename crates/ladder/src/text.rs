@@ -11,13 +11,13 @@
 mod lane;
 mod list;
 
-use crate::note::{Lang, note};
+use crate::note::note;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
 use crate::width::{Ambiguous, columns, pad, spell_out, wrap};
 use lane::Lane;
 use std::fmt;
 use std::time::Duration;
-use wharf_proto::Moment;
+use wharf_proto::{Lang, Moment};
 
 /// The narrowest ladder; below it the rows become a list.
 const NARROW: usize = 60;

@@ -1,4 +1,4 @@
-//! The languages that replies are worded in (RFC 2640 section 4).
+//! The languages that replies (RFC 2640 section 4) and the words beside a ladder are in.
 
 /// A language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,15 @@ impl Lang {
         match self {
             Self::En => "EN",
             Self::Ja => "JA",
+        }
+    }
+
+    /// What is said in this language, of the same in both.
+    #[must_use]
+    pub fn of<T>(self, en: T, ja: T) -> T {
+        match self {
+            Self::En => en,
+            Self::Ja => ja,
         }
     }
 }

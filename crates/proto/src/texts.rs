@@ -308,27 +308,18 @@ fn bad_name(l: Lang) -> Text {
 
 /// A beginning, and what somebody else has worded.
 fn sentence(l: Lang, (en, ja): (&str, &str), rest: &Text) -> Text {
-    let (start, end) = match l {
-        Lang::En => (en, "."),
-        Lang::Ja => (ja, "。"),
-    };
+    let (start, end) = l.of((en, "."), (ja, "。"));
     Text::from([start.as_bytes(), b": ", rest.as_bytes(), end.as_bytes()].concat())
 }
 
 fn naming(l: Lang, name: &Text) -> Text {
-    let (before, behind) = match l {
-        Lang::En => ("Logged in as ", "."),
-        Lang::Ja => ("", " としてログインしました。"),
-    };
+    let (before, behind) = l.of(("Logged in as ", "."), ("", " としてログインしました。"));
     Text::from([before.as_bytes(), name.as_bytes(), behind.as_bytes()].concat())
 }
 
 /// A path in quotes between words.
 fn quoting(l: Lang, en: (&str, &str), ja: (&str, &str), path: &VirtualPath) -> Text {
-    let (before, behind) = match l {
-        Lang::En => en,
-        Lang::Ja => ja,
-    };
+    let (before, behind) = l.of(en, ja);
     Text::from([before.as_bytes(), path.quoted().as_slice(), behind.as_bytes()].concat())
 }
 

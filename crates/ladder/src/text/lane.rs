@@ -4,7 +4,7 @@
 //! and an odd column left over stays blank beside the label.
 
 use super::{ABSOLUTE, Options, Shown, label, mark, silence};
-use crate::note::{Lang, note};
+use crate::note::note;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
 use crate::width::{Ambiguous, columns, ellipsize, pad, spell_out, wrap};
 use std::fmt;
@@ -194,8 +194,7 @@ impl<'a> Lane<'a> {
         if self.notes == 0 {
             return Vec::new();
         }
-        let lang: Lang = self.options.lang();
-        note(row, lang).map_or_else(Vec::new, |words| {
+        note(row, self.options.lang()).map_or_else(Vec::new, |words| {
             wrap(&spell_out(&words, self.options.ascii), self.notes, self.options.ambiguous)
         })
     }
