@@ -62,5 +62,5 @@ pub use reference::{Alignment, align};
 pub use row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row, Wire};
 pub use summary::Summary;
 pub use text::Options;
-pub use width::Ambiguous;
 pub use wharf_proto::Lang;
+pub use width::Ambiguous;

@@ -8,8 +8,8 @@ mod table;
 
 use crate::row::{Packet, Remark, Row};
 use table::{Sentence, command, packet, remark, reply};
-use wharf_proto::{Lang, Verb};
 use wharf_proto::verb::Opens;
+use wharf_proto::{Lang, Verb};
 
 /// The note of a row, with its RFC paragraph in brackets; none for a row that explains itself.
 ///

@@ -3,8 +3,8 @@
 //! It counts; it does not judge why something failed.
 
 use std::time::Duration;
-use wharf_proto::{Lang, Moment};
 use wharf_proto::tap::{Event, HalfEnd, Party, What};
+use wharf_proto::{Lang, Moment};
 
 /// Transfers, bytes, duration, and how the session ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
