@@ -59,21 +59,11 @@ fn owed(rows: &[Row]) -> Vec<bool> {
     let mut owed: Vec<bool> = rows
         .iter()
         .rev()
-        .map(|row| match row.packet {
-            Packet::Note(_) => false,
-            Packet::Omitted(_) => {
+        .map(|row| {
+            if matches!(row.packet, Packet::Omitted(_)) {
                 next.clear();
-                false
             }
-            Packet::Syn
-            | Packet::SynAck
-            | Packet::Established
-            | Packet::Ack
-            | Packet::Command
-            | Packet::Reply(_)
-            | Packet::Data { .. }
-            | Packet::Fin
-            | Packet::Rst => is_owed(row, next.insert(row.channel, row)),
+            row.is_packet() && is_owed(row, next.insert(row.channel, row))
         })
         .collect();
     owed.reverse();

@@ -76,6 +76,11 @@ impl Row {
         self.wire.is_some_and(|wire| wire.again)
     }
 
+    /// Whether it stands for a packet, and not for a remark or a gap in what is known.
+    pub(crate) fn is_packet(&self) -> bool {
+        !matches!(self.packet, Packet::Note(_) | Packet::Omitted(_))
+    }
+
     /// Whether it takes sequence space, so that the other side owes it an acknowledgment.
     pub(crate) fn is_acknowledged(&self) -> bool {
         match self.packet {

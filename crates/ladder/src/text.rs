@@ -165,22 +165,13 @@ fn mark(row: &Row) -> &'static str {
 
 /// The label as it may be shown.
 fn label(row: &Row, options: &Options) -> String {
-    match row.packet {
-        Packet::Omitted(rows) => match options.lang() {
+    if let Packet::Omitted(rows) = row.packet {
+        return match options.lang() {
             Lang::En => format!("{rows} rows not kept"),
             Lang::Ja => format!("{rows} 行は保持していない"),
-        },
-        Packet::Syn
-        | Packet::SynAck
-        | Packet::Established
-        | Packet::Ack
-        | Packet::Command
-        | Packet::Reply(_)
-        | Packet::Data { .. }
-        | Packet::Fin
-        | Packet::Rst
-        | Packet::Note(_) => spell_out(&row.label.to_string(), options.ascii),
+        };
     }
+    spell_out(&row.label.to_string(), options.ascii)
 }
 
 /// A silence in words: `⋯ 61.2 s ⋯`.

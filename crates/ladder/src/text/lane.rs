@@ -121,22 +121,10 @@ impl<'a> Lane<'a> {
             self.line(out, &self.prefix(), &self.centred(&silence(length, self.options)), "", "")?;
         }
         let label = label(row, self.options);
-        let body = match row.packet {
-            Packet::Note(_) | Packet::Omitted(_) => self.centred(&label),
-            Packet::Syn
-            | Packet::SynAck
-            | Packet::Established
-            | Packet::Ack
-            | Packet::Command
-            | Packet::Reply(_)
-            | Packet::Data { .. }
-            | Packet::Fin
-            | Packet::Rst => self.arrow(row, &label),
-        };
+        let body = if row.is_packet() { self.arrow(row, &label) } else { self.centred(&label) };
         let body = self.painted(row, body);
         let port = |port: Option<u16>| port.map_or_else(String::new, |port| port.to_string());
-        let has_ports = !matches!(row.packet, Packet::Note(_) | Packet::Omitted(_));
-        let ports = if has_ports { row.ports } else { crate::Ports::default() };
+        let ports = if row.is_packet() { row.ports } else { crate::Ports::default() };
         let prefix = format!(
             "{:>no$} {}{}{} {:>PORT$}",
             row.no,

@@ -2,7 +2,6 @@
 //! before what the server sends.
 
 use super::{Options, Shown, label, mark, silence};
-use crate::row::Packet;
 use crate::width::ellipsize;
 use std::fmt;
 use wharf_proto::tap::Party;
@@ -21,10 +20,10 @@ pub(super) fn write(
             let words = ellipsize(&silence(length, options), room, ellipsis, options.ambiguous);
             writeln!(out, "{:indent$}{words}", "", indent = no + 7)?;
         }
-        let way = match (row.packet, row.from) {
-            (Packet::Note(_) | Packet::Omitted(_), _) => "  ",
-            (_, Party::Client) => "C>",
-            (_, Party::Server) => "S<",
+        let way = match row.from {
+            _ if !row.is_packet() => "  ",
+            Party::Client => "C>",
+            Party::Server => "S<",
         };
         let label = ellipsize(&label(row, options), room, ellipsis, options.ambiguous);
         writeln!(out, "{:>no$} {} {way} {label}", row.no, mark(row))?;
