@@ -21,8 +21,7 @@ use wharf_proto::client::{Answer, Asked, Client, Output, SendError};
 use wharf_proto::command::redacted;
 use wharf_proto::reply::{Class, ReplyError};
 use wharf_proto::tap::{HalfEnd, Party, Timer, What};
-use wharf_proto::verb::{Opens, VERBS};
-use wharf_proto::{Command, Reply, Verb};
+use wharf_proto::{Command, Reply};
 
 use crate::teller::Teller;
 use crate::{Error, Exchange, Options, dial};
@@ -265,8 +264,7 @@ impl Connection {
 
     /// Whether a transfer waits for its last reply.
     pub(crate) fn owes_a_transfer(&self) -> bool {
-        let opens = VERBS.iter().filter(|row| row.opens != Opens::Nothing);
-        opens.map(|row| row.verb).any(|verb: Verb| self.machine.owes(verb))
+        self.machine.owes_a_transfer()
     }
 
     pub(crate) fn teller(&self) -> &Teller {
@@ -343,7 +341,7 @@ impl Connection {
             return Err(Error::Closing { last: self.last_boxed() });
         }
         let of_a_transfer = match answer.to {
-            Asked::Verb(verb) => verb.row().opens != Opens::Nothing,
+            Asked::Verb(verb) => verb.opens_transfer(),
             Asked::Greeting | Asked::Nothing => true,
         };
         if !answer.legal && !of_a_transfer && TRANSFER_CODES.contains(&code) {

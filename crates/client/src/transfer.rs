@@ -22,7 +22,6 @@ use wharf_proto::codec::Marker;
 use wharf_proto::params::Type;
 use wharf_proto::reply::Class;
 use wharf_proto::tap::{HalfEnd, Timer, What};
-use wharf_proto::verb::Opens;
 use wharf_proto::{Command, Reply};
 
 use self::pump::{Codec, Fault, Network, Pump};
@@ -363,9 +362,7 @@ impl Replies {
 
     fn note(&mut self, answer: Result<Answer, Error>) {
         match answer {
-            Ok(Answer { to: Asked::Verb(verb), reply, more, .. })
-                if verb.row().opens != Opens::Nothing =>
-            {
+            Ok(Answer { to: Asked::Verb(verb), reply, more, .. }) if verb.opens_transfer() => {
                 if more {
                     self.begun = true;
                 } else {

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use wharf_proto::Verb;
-use wharf_proto::verb::Opens;
 
 /// Commands that may wait for their reply before the oldest is forgotten.
 const MAX_WAITING: usize = 64;
@@ -26,7 +25,7 @@ impl Dialogue {
             self.waiting.pop_front();
         }
         self.waiting.push_back(verb);
-        if verb.is_some_and(opens) {
+        if verb.is_some_and(Verb::opens_transfer) {
             self.transfer = verb;
         }
     }
@@ -45,11 +44,6 @@ impl Dialogue {
         }
         verb
     }
-}
-
-/// Whether a verb opens a transfer.
-pub(crate) fn opens(verb: Verb) -> bool {
-    verb.row().opens != Opens::Nothing
 }
 
 /// Whether a command says where the client listens.

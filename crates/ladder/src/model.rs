@@ -6,7 +6,7 @@
 //! does, once the rows around them are known). Its memory is bounded, whatever the session does.
 
 use crate::acks::with_acks;
-use crate::dialogue::{Dialogue, names_listener, opens};
+use crate::dialogue::{Dialogue, names_listener};
 use crate::label::{self, bounded, half_ended};
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
@@ -176,7 +176,7 @@ impl Ladder {
         if names_listener(verb) {
             self.name_listener(Party::Client);
         }
-        if verb.is_some_and(opens) {
+        if verb.is_some_and(Verb::opens_transfer) {
             self.serve_early_connection();
         }
     }
@@ -199,7 +199,7 @@ impl Ladder {
 
     fn reply(&mut self, at: Moment, code: u16, lines: &[Text]) {
         let verb = self.dialogue.answered(code);
-        if code >= 200 && verb.is_some_and(opens) {
+        if code >= 200 && verb.is_some_and(Verb::opens_transfer) {
             self.summary.transfer_ended(code < 400);
         }
         self.control_row(at, Party::Server, Packet::Reply(code), verb, label::reply(code, lines));

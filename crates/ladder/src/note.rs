@@ -8,7 +8,6 @@ mod table;
 
 use crate::row::{Packet, Remark, Row};
 use table::{Sentence, command, packet, remark, reply};
-use wharf_proto::verb::Opens;
 use wharf_proto::{Lang, Verb};
 
 /// The note of a row, with its RFC paragraph in brackets; none for a row that explains itself.
@@ -41,7 +40,7 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
             (command(verb).unwrap_or(help), verb.row().rfc)
         }
         Packet::Reply(code) => {
-            let sentence = reply(code, row.verb.is_some_and(transfers))?;
+            let sentence = reply(code, row.verb.is_some_and(Verb::opens_transfer))?;
             (sentence, sentence.rfc)
         }
         Packet::Note(Remark::TimerRanOut(_)) => (remark(true), ""),
@@ -94,10 +93,6 @@ fn cited(rfc: &str, lang: Lang) -> String {
         Lang::En => format!(" (RFC {rfc})"),
         Lang::Ja => format!("（RFC {rfc}）"),
     }
-}
-
-fn transfers(verb: Verb) -> bool {
-    verb.row().opens != Opens::Nothing
 }
 
 #[cfg(test)]

@@ -190,9 +190,10 @@ impl Client {
         self.owed.len()
     }
 
-    /// Whether a reply to this verb is owed.
-    pub fn owes(&self, verb: Verb) -> bool {
-        self.owed.contains(&Asked::Verb(verb))
+    /// Whether the last reply to a transfer is owed.
+    pub fn owes_a_transfer(&self) -> bool {
+        let opens = |asked: &Asked| matches!(asked, Asked::Verb(verb) if verb.opens_transfer());
+        self.owed.iter().any(opens)
     }
 
     /// Gives the reply to the oldest command that may get it; where none may, to the oldest, marked.

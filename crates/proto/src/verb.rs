@@ -194,6 +194,11 @@ impl Verb {
         self.row().name
     }
 
+    /// Whether a transfer follows it when it is granted.
+    pub fn opens_transfer(self) -> bool {
+        self.row().opens != Opens::Nothing
+    }
+
     /// The verb of this name or alias, in any case.
     pub fn named(name: &[u8]) -> Option<Self> {
         VERBS.iter().find(|row| row.is_named(name)).map(|row| row.verb)

@@ -17,7 +17,6 @@ use wharf_proto::line::{Arrival, LineReader};
 use wharf_proto::reply::{Reply, ReplyReader};
 use wharf_proto::server::{Effect, EffectId, Outcome, Output};
 use wharf_proto::tap::What;
-use wharf_proto::verb::Opens;
 use wharf_proto::{Command, Verb};
 
 /// An observer of one session.
@@ -203,7 +202,7 @@ impl Watch {
         match effect {
             Effect::CloseData => {}
             Effect::Transfer(_) => {
-                let opens = asked.is_some_and(|verb| verb.row().opens != Opens::Nothing);
+                let opens = asked.is_some_and(|verb| verb.opens_transfer());
                 assert!(opens, "a transfer that nobody asked for: {self:?}");
                 self.transfer = Some(Moving {
                     id,

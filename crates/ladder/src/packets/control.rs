@@ -5,7 +5,6 @@ use super::flow::Flow;
 use super::half::{Fresh, Half};
 use super::speech::{Said, Speech};
 use super::{Pen, State};
-use crate::dialogue::opens;
 use crate::label::{self, bounded, half_ended};
 use crate::packet::Segment;
 use crate::row::{Channel, Ends, Packet, Row};
@@ -100,7 +99,7 @@ impl Control {
         let code = reply.code.value();
         let verb = state.dialogue.answered(code);
         state.summary.answered(code);
-        if code >= 200 && verb.is_some_and(opens) {
+        if code >= 200 && verb.is_some_and(Verb::opens_transfer) {
             state.summary.transfer_ended(code < 400);
         }
         if matches!(verb, Some(Verb::Port | Verb::Eprt)) && code >= 200 {

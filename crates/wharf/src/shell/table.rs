@@ -7,7 +7,6 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use wharf_client::Way;
-use wharf_proto::verb::Opens;
 use wharf_proto::{Command, Text};
 
 use super::transfer::path_of;
@@ -130,7 +129,7 @@ fn set_text(shell: &mut Shell, text: bool) -> Outcome {
 fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let command = Command::parse(call.rest.as_bytes()).map_err(|error| Usage(error.to_string()))?;
     let verb = command.verb();
-    if verb.row().opens != Opens::Nothing {
+    if verb.opens_transfer() {
         return Err(Usage(format!("{verb} moves data; use ls, get or put")).into());
     }
     shell.with(async |session| session.quote(&command).await)?;
