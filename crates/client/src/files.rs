@@ -14,7 +14,14 @@ pub use upload::{Put, Stored};
 use std::io;
 use std::path::Path;
 
+use wharf_proto::params::{Format, Type};
+
 use crate::Error;
+
+/// The TYPE of a file that is moved as text, or byte by byte.
+fn as_type(text: bool) -> Type {
+    if text { Type::Ascii(Format::NonPrint) } else { Type::Image }
+}
 
 /// Makes an error of a file of this machine out of what the system said.
 fn local(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -13,7 +13,7 @@ use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::data::DataPlane;
 use crate::transfer::Order;
-use crate::{Connection, Error, Exchange, Options, Transfer, Watch, Way};
+use crate::{Connection, Error, Exchange, Options, Progress, Transfer, Watch, Way};
 
 /// Who logs in.
 #[derive(Clone, Debug)]
@@ -343,12 +343,7 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
         let size = if self.options.plain { None } else { self.size(path).await? };
-        self.set_type(Type::Image).await?;
-        let command = Command::Retr(path.clone());
-        let expected = size.map(|size| size.saturating_sub(offset));
-        watch(crate::Progress::Begins { at: offset, total: size });
-        let order = Order { command: &command, offset, expected, kind: Type::Image };
-        self.receive(&order, to, watch).await
+        self.retrieve(path, Type::Image, offset, size, to, watch).await
     }
 
     /// Fetches a file as text: the CR LF at the end of each line becomes LF.
@@ -361,11 +356,24 @@ impl Session {
         to: &mut W,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        let kind = Type::Ascii(Format::NonPrint);
+        self.retrieve(path, Type::Ascii(Format::NonPrint), 0, None, to, watch).await
+    }
+
+    /// Fetches a file from byte `at` on. `size` is that of the whole, where it is known.
+    pub(crate) async fn retrieve<W: AsyncWrite + Unpin>(
+        &mut self,
+        path: &Text,
+        kind: Type,
+        at: u64,
+        size: Option<u64>,
+        to: &mut W,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
         self.set_type(kind).await?;
+        watch(Progress::Begins { at, total: size });
         let command = Command::Retr(path.clone());
-        watch(crate::Progress::Begins { at: 0, total: None });
-        let order = Order { command: &command, offset: 0, expected: None, kind };
+        let expected = size.map(|size| size.saturating_sub(at));
+        let order = Order { command: &command, offset: at, expected, kind };
         self.receive(&order, to, watch).await
     }
 

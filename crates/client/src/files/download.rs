@@ -9,13 +9,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tokio::fs::File;
-use wharf_proto::params::{Format, Type};
 use wharf_proto::time::Timestamp;
-use wharf_proto::{Command, Text, Verb};
+use wharf_proto::{Text, Verb};
 
-use super::local;
 use super::part::{Opened, Part};
-use crate::transfer::Order;
+use super::{as_type, local};
 use crate::{Error, Progress, Session, Watch};
 
 /// How a file is fetched.
@@ -73,20 +71,18 @@ impl Session {
         let opened = match facts.size {
             Some(size) if opened.at > size => {
                 drop(opened);
-                Opened { discarded: true, ..Part::open(target, origin.as_deref(), false)? }
+                Part::open_anew(target, origin.as_deref())?
             }
             _ => opened,
         };
-        let fetched = match self.get_part(remote, opened, request, facts, watch).await {
+        match self.get_part(remote, opened, request, facts, watch).await {
             // A server that cannot restart says so before anything is sent.
             Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {
-                let opened = Part::open(target, origin.as_deref(), false)?;
-                let opened = Opened { discarded: true, ..opened };
-                self.get_part(remote, opened, request, facts, watch).await?
+                let opened = Part::open_anew(target, origin.as_deref())?;
+                self.get_part(remote, opened, request, facts, watch).await
             }
-            result => result?,
-        };
-        Ok(fetched)
+            result => result,
+        }
     }
 
     /// Fetches what the part lacks, and gives the whole its name.
@@ -107,8 +103,9 @@ impl Session {
             watch(Progress::Begins { at, total: facts.size });
             0
         } else {
-            let path = part.path().to_owned();
-            self.get_bytes(remote, &mut file, &path, at, request, facts, watch).await?
+            let kind = as_type(request.text);
+            let fetched = self.retrieve(remote, kind, at, facts.size, &mut file, watch).await;
+            fetched.map_err(unwritten(part.path()))?.moved
         };
         if let Some(time) = facts.modified.and_then(system_time) {
             let file = file.into_std().await;
@@ -116,30 +113,6 @@ impl Session {
         }
         part.finish()?;
         Ok(Fetched { moved, resumed_at: at, size: facts.size })
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the one door for bytes into a file")]
-    async fn get_bytes(
-        &mut self,
-        remote: &Text,
-        file: &mut File,
-        path: &Path,
-        at: u64,
-        request: Get,
-        facts: Facts,
-        watch: &mut Watch<'_>,
-    ) -> Result<u64, Error> {
-        let kind = if request.text { Type::Ascii(Format::NonPrint) } else { Type::Image };
-        self.set_type(kind).await?;
-        watch(Progress::Begins { at, total: facts.size });
-        let command = Command::Retr(remote.clone());
-        let expected = facts.size.map(|size| size.saturating_sub(at));
-        let order = Order { command: &command, offset: at, expected, kind };
-        match self.receive(&order, file, watch).await {
-            Ok(transfer) => Ok(transfer.moved),
-            Err(Error::Sink(source)) => Err(local("write", path)(source)),
-            Err(error) => Err(error),
-        }
     }
 
     /// A target that is no file, such as `/dev/null` or a pipe, is written as it is.
@@ -153,7 +126,9 @@ impl Session {
     ) -> Result<Fetched, Error> {
         let opened = File::options().write(true).open(target).await;
         let mut file = opened.map_err(local("open", target))?;
-        let moved = self.get_bytes(remote, &mut file, target, 0, request, facts, watch).await?;
+        let kind = as_type(request.text);
+        let fetched = self.retrieve(remote, kind, 0, facts.size, &mut file, watch).await;
+        let moved = fetched.map_err(unwritten(target))?.moved;
         Ok(Fetched { moved, resumed_at: 0, size: facts.size })
     }
 
@@ -182,6 +157,14 @@ impl Session {
             modified.print_mdtm(),
         );
         written.ok().map(|()| note)
+    }
+}
+
+/// Names the file that could not be written.
+fn unwritten(path: &Path) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        Error::Sink(source) => local("write", path)(source),
+        error => error,
     }
 }
 

@@ -58,6 +58,11 @@ impl Part {
         }
     }
 
+    /// The same, but what an earlier try left is thrown away, because it is of no use after all.
+    pub(crate) fn open_anew(target: &Path, origin: Option<&str>) -> Result<Opened, Error> {
+        Ok(Opened { discarded: true, ..Self::open(target, origin, false)? })
+    }
+
     /// Throws away what there was and begins an empty part. `old` is still locked until it is gone.
     fn begin(&mut self, old: Option<File>, origin: Option<&str>) -> Result<File, Error> {
         for path in [&self.path, &self.note] {

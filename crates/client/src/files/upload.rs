@@ -8,10 +8,9 @@ use std::path::Path;
 
 use tokio::fs::File;
 use tokio::io::AsyncSeekExt;
-use wharf_proto::params::{Format, Type};
 use wharf_proto::{Command, Text, Verb};
 
-use super::local;
+use super::{as_type, local};
 use crate::transfer::Order;
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
@@ -103,7 +102,7 @@ impl Session {
         request: Put,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        let kind = if request.text { Type::Ascii(Format::NonPrint) } else { Type::Image };
+        let kind = as_type(request.text);
         self.set_type(kind).await?;
         if at > 0 && self.features().await?.has("REST") {
             let command = Command::Stor(remote.clone());
