@@ -91,7 +91,13 @@ impl Session {
         self.set_type(text).await?;
         let mut bytes = Bounded(Vec::new());
         // The rows are cut by whoever reads them, so their line ends need no translation.
-        let order = Order { command: &command, offset: 0, expected: None, kind: Type::Image };
+        let order = Order {
+            command: &command,
+            offset: 0,
+            restart: false,
+            expected: None,
+            kind: Type::Image,
+        };
         match self.receive(&order, &mut bytes, &mut quiet()).await {
             Ok(_) => Ok(bytes.0),
             Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit: LIMIT }),

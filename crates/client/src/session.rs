@@ -373,7 +373,7 @@ impl Session {
         watch(Progress::Begins { at, total: size });
         let command = Command::Retr(path.clone());
         let expected = size.map(|size| size.saturating_sub(at));
-        let order = Order { command: &command, offset: at, expected, kind };
+        let order = Order { command: &command, offset: at, restart: true, expected, kind };
         self.receive(&order, to, watch).await
     }
 

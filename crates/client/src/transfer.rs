@@ -74,6 +74,8 @@ pub(crate) struct Order<'a> {
     pub(crate) command: &'a Command,
     /// Where in the file to begin.
     pub(crate) offset: u64,
+    /// Whether the server must be told that by REST; APPE knows.
+    pub(crate) restart: bool,
     /// How many bytes must come from there on, where that is known.
     pub(crate) expected: Option<u64>,
     /// How the bytes are represented.
@@ -195,7 +197,7 @@ impl Session {
         order: &Order<'_>,
     ) -> Result<(DataConnection, Replies), Error> {
         let plan = self.data.agree(&mut self.control).await?;
-        if order.offset > 0 {
+        if order.restart && order.offset > 0 {
             let reply = self.control.command(&Command::Rest(Marker::at(order.offset))).await?;
             if reply.code.class() != Class::Intermediate {
                 return Err(Error::Refused { last: self.control.last_boxed() });

@@ -106,7 +106,8 @@ impl Session {
         self.set_type(kind).await?;
         if at > 0 && self.features().await?.has("REST") {
             let command = Command::Stor(remote.clone());
-            let order = Order { command: &command, offset: at, expected: None, kind };
+            let order =
+                Order { command: &command, offset: at, restart: true, expected: None, kind };
             match self.transmit(&order, file, watch).await {
                 Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {}
                 result => return result,
@@ -116,12 +117,8 @@ impl Session {
             0 => Command::Stor(remote.clone()),
             _ => Command::Appe(remote.clone()),
         };
-        let order = Order { command: &command, offset: 0, expected: None, kind };
-        let mut from = |progress| match progress {
-            Progress::At(moved) => watch(Progress::At(at + moved)),
-            other => watch(other),
-        };
-        self.transmit(&order, file, &mut from).await
+        let order = Order { command: &command, offset: at, restart: false, expected: None, kind };
+        self.transmit(&order, file, watch).await
     }
 
     /// Asks the server how much it has now.
