@@ -79,8 +79,7 @@ impl DataPlane {
         if !self.plain && self.epsv != Epsv::Refused {
             let reply = control.command(&Command::Epsv(EpsvArgument::Same)).await?;
             if !reply.code.is_refusal() {
-                let untried = self.epsv == Epsv::Untried && control.server().is_ipv4();
-                let longest = if untried { TRIAL } else { Duration::MAX };
+                let longest = if self.on_trial(control) { TRIAL } else { Duration::MAX };
                 return planned_by(control, &reply, longest);
             }
             if reply.code.value() == NOT_LOGGED_IN {
@@ -140,21 +139,27 @@ impl DataPlane {
     /// What to do when the connection could not be made: whether trying again is worth it. EPSV that
     /// was granted and whose port is dead is often a firewall that only knows PASV.
     pub(crate) fn try_otherwise(&mut self, control: &Connection) -> bool {
-        let worth = self.way == Way::Passive
-            && !self.plain
-            && self.epsv == Epsv::Untried
-            && control.server().is_ipv4();
+        let worth = self.on_trial(control);
         if worth {
             self.epsv = Epsv::Refused;
         }
         worth
     }
 
+    /// Whether the connection that is being made is the first one by EPSV, which may still prove to be of
+    /// no use. Over IPv6 there is nothing else to use.
+    fn on_trial(&self, control: &Connection) -> bool {
+        self.way == Way::Passive
+            && !self.plain
+            && self.epsv == Epsv::Untried
+            && control.server().is_ipv4()
+    }
+
     /// Takes an open connection into the books.
     pub(crate) fn opened(&mut self, stream: TcpStream, control: &Connection) -> DataConnection {
         self.opened += 1;
         control.acknowledge_quickly(&stream);
-        if self.epsv == Epsv::Untried {
+        if self.on_trial(control) {
             self.epsv = Epsv::Works;
         }
         let opener = match self.way {

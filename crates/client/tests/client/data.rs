@@ -210,6 +210,27 @@ fn a_dead_port_from_epsv_is_a_reason_to_try_pasv_once() {
 }
 
 #[test]
+fn epsv_is_still_on_trial_after_an_active_transfer() {
+    let options = Options { way: Way::Active, ..options() };
+    let server = Scripted::session(|peer| {
+        peer.login();
+        let data = peer.port();
+        serve_listing(peer, &data);
+        peer.answer("EPSV", &format!("229 (|||{}|)", dead_port(peer)));
+        peer.expect("LIST");
+        peer.answer("ABOR", "426 given up\n226 done");
+        let data = peer.pasv();
+        serve_listing(peer, &data);
+    });
+    run(async {
+        let mut session = log_in(&server, &options).await;
+        assert_eq!(session.list_text(None).await.unwrap(), LISTING);
+        session.set_way(Way::Passive);
+        assert_eq!(session.list_text(None).await.unwrap(), LISTING);
+    });
+}
+
+#[test]
 fn a_dead_port_from_pasv_is_an_error_that_names_it() {
     let error = fails(&plain(), |peer| {
         let port = dead_port(peer);
