@@ -13,7 +13,7 @@ use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::data::DataPlane;
 use crate::transfer::Order;
-use crate::{Connection, Error, Exchange, Options, Progress, Transfer, Watch, Way};
+use crate::{Connection, Error, Options, Progress, Transfer, Watch, Way};
 
 /// Who logs in.
 #[derive(Clone, Debug)]
@@ -93,7 +93,8 @@ impl Features {
 pub struct Session {
     pub(crate) control: Connection,
     pub(crate) data: DataPlane,
-    pub(crate) options: Options,
+    /// Only what RFC 959's minimum has.
+    pub(crate) plain: bool,
     /// The TYPE in force at the server.
     kind: Type,
     /// Who is logged in, and where that user has gone since: each CWD appended, nothing resolved.
@@ -114,7 +115,7 @@ impl Session {
         Ok(Self {
             control,
             data: DataPlane::new(options.way, options.plain),
-            options: options.clone(),
+            plain: options.plain,
             kind: Type::default(),
             user: Text::default(),
             folder: Vec::new(),
@@ -266,7 +267,7 @@ impl Session {
     /// # Errors
     /// Those of the control connection.
     pub async fn features(&mut self) -> Result<&Features, Error> {
-        if self.features.is_none() && !self.options.plain {
+        if self.features.is_none() && !self.plain {
             let reply = self.control.command(&Command::Feat).await?;
             let found = match reply.code.class() {
                 Class::Completion => Features::parse(&reply),
@@ -342,7 +343,7 @@ impl Session {
         to: &mut W,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        let size = if self.options.plain { None } else { self.size(path).await? };
+        let size = if self.plain { None } else { self.size(path).await? };
         self.retrieve(path, Type::Image, offset, size, to, watch).await
     }
 
@@ -440,9 +441,8 @@ impl Session {
     }
 
     fn quoted(&self, reply: &Reply) -> Result<Text, Error> {
-        let last = || Box::new(Exchange::clone(self.control.last()));
-        let path = parse_quoted(reply.text());
-        path.map(Text::from).ok_or_else(|| Error::Malformed { wanted: "a path", last: last() })
+        let malformed = || Error::Malformed { wanted: "a path", last: self.control.last_boxed() };
+        parse_quoted(reply.text()).map(Text::from).ok_or_else(malformed)
     }
 }
 

@@ -165,18 +165,19 @@ impl Session {
     /// The same, and notes what the server says of the transfer that is broken off.
     async fn wind_up(&mut self, replies: &mut Replies) -> Result<(), Error> {
         const PATIENCE: Duration = Duration::from_secs(5);
-        if self.control.owes_a_transfer() && !self.options.plain {
+        if self.control.owes_a_transfer() && !self.plain {
             self.control.send(&Command::Abor)?;
         }
+        let waited = PATIENCE.min(self.control.patience());
         let settled = async {
             while self.control.awaits_replies() {
                 replies.note(Ok(self.control.answer().await?));
             }
             Ok(())
         };
-        match timeout(PATIENCE.min(self.options.timeout), settled).await {
+        match timeout(waited, settled).await {
             Ok(result) => result,
-            Err(_) => Err(Error::NoReply { last: self.control.last_boxed(), waited: PATIENCE }),
+            Err(_) => Err(Error::NoReply { last: self.control.last_boxed(), waited }),
         }
     }
 

@@ -135,7 +135,7 @@ impl Session {
     /// What the server tells of the file; nothing in plain mode, and no size of a text, because its
     /// lines end otherwise here.
     async fn facts(&mut self, remote: &Text, request: Get) -> Result<Facts, Error> {
-        if self.options.plain {
+        if self.plain {
             return Ok(Facts::default());
         }
         let size = if request.text { None } else { self.size(remote).await? };

@@ -80,7 +80,7 @@ impl Session {
         request: Put,
         watch: &mut Watch<'_>,
     ) -> Result<u64, Error> {
-        if !request.resume || request.text || self.options.plain {
+        if !request.resume || request.text || self.plain {
             return Ok(0);
         }
         match (self.size(remote).await?, total) {
@@ -123,7 +123,7 @@ impl Session {
 
     /// Asks the server how much it has now.
     async fn verify(&mut self, remote: &Text, sent: u64, request: Put) -> Result<bool, Error> {
-        if request.text || self.options.plain {
+        if request.text || self.plain {
             return Ok(false);
         }
         match self.size(remote).await? {
