@@ -96,6 +96,10 @@ async fn send_file(
         let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(wire.len());
         skip -= skipped as u64;
         pump::send(setting, data, &wire[skipped..], n > 0 || !how.is_framed()).await?;
+        if skipped == wire.len() {
+            // Nothing was sent, so nothing was waited for: the session and others have their turn.
+            tokio::task::yield_now().await;
+        }
         match n {
             0 if skip > 0 => return Err(Fault::Offset.into()),
             0 => return Ok(()),

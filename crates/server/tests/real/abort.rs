@@ -63,6 +63,21 @@ fn abor_while_the_data_connection_is_awaited_frees_the_session() {
 }
 
 #[test]
+fn abor_is_heard_while_a_text_is_read_up_to_the_restart_and_nothing_is_sent() {
+    let server = Running::new();
+    let file = std::fs::File::create(server.path().join("big")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let mut bob = server.bob();
+    bob.command("TYPE A", 200);
+    bob.command("REST 1099511627776", 350);
+    let _data = bob.passive();
+    bob.command("RETR big", 125);
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+}
+
+#[test]
 fn stat_and_noop_are_answered_at_once_and_other_commands_wait() {
     let server = Running::new();
     let (mut bob, data) = stuck(&server);
