@@ -97,6 +97,7 @@ pub struct Session {
     /// Whether HOST has chosen a tree.
     hosted: bool,
     commands_before_login: u32,
+    bytes_before_login: usize,
     wrong_passwords: u32,
 
     folder: VirtualPath,
@@ -147,6 +148,7 @@ impl Session {
             unknown_since: Moment::START,
             hosted: false,
             commands_before_login: 0,
+            bytes_before_login: 0,
             wrong_passwords: 0,
             folder: VirtualPath::root(),
             representation: Representation::default(),
@@ -209,6 +211,10 @@ impl Session {
             if self.closing == Closing::Closed {
                 return;
             }
+        }
+        if self.too_many_before_login(bytes.len()) {
+            self.say(&Say::TooManyBeforeLogin);
+            self.close();
         }
     }
 
@@ -383,6 +389,16 @@ impl Session {
         }
         self.commands_before_login += 1;
         self.commands_before_login > self.policy.commands_before_login
+    }
+
+    /// Counts bytes before login: whether they are more than the commands allowed there could have.
+    fn too_many_before_login(&mut self, bytes: usize) -> bool {
+        if matches!(self.login, Login::In(_)) {
+            return false;
+        }
+        self.bytes_before_login = self.bytes_before_login.saturating_add(bytes);
+        let commands = usize::try_from(self.policy.commands_before_login).unwrap_or(usize::MAX);
+        self.bytes_before_login > commands.saturating_mul(self.policy.line_cap)
     }
 
     fn carry_out(&mut self, line: &[u8]) {

@@ -21,6 +21,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinError;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
@@ -154,6 +155,8 @@ impl Control {
 
     async fn serve(&mut self) -> io::Result<()> {
         while self.carry_out().await? {
+            // Bytes that are there at once are read without waiting: others have their turn all the same.
+            consume_budget().await;
             let wake = self.wait().await;
             let now = self.teller.now();
             match wake {
@@ -194,14 +197,18 @@ impl Control {
             // The kernel forgets it with each write. Without it the session is the same.
             let _ = rustix::net::sockopt::set_tcp_quickack(&self.stream, true);
         }
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            // Looked at here, so that no stream of bytes can keep it from coming.
+            return Wake::Deadline;
+        }
         let reads = self.session.wants_bytes() && !self.input_ended;
         tokio::select! {
             biased;
+            _ = self.stopped.changed() => Wake::Stopped,
             ready = self.stream.readable(), if reads => Wake::Readable(ready),
             done = step_of(&mut self.transfer), if self.transfer.is_some() => Wake::Step(done),
             (id, outcome) = outcome_of(&mut self.errand), if self.errand.is_some() => Wake::Errand(id, outcome),
             () = until(deadline), if deadline.is_some() => Wake::Deadline,
-            _ = self.stopped.changed() => Wake::Stopped,
         }
     }
 
@@ -231,6 +238,7 @@ impl Control {
     /// Does what the machine asks for; `false` when the session is over.
     async fn carry_out(&mut self) -> io::Result<bool> {
         while let Some(output) = self.session.poll_output() {
+            consume_budget().await;
             match output {
                 Output::Send(bytes) => self.unsent.extend_from_slice(&bytes),
                 Output::Tap(what) => self.teller.tell(what),

@@ -1,7 +1,8 @@
 //! What a stranger can use up, and what bad input does.
 
 use crate::raw::{Raw, Running};
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
 #[test]
 fn strangers_are_bounded_by_address_and_get_a_421() {
@@ -36,11 +37,38 @@ fn an_idle_session_is_closed_in_time() {
 #[test]
 fn a_megabyte_without_a_line_end_costs_one_reply_and_no_memory() {
     let server = Running::new();
-    let mut raw = server.connect();
+    let mut raw = server.bob();
     raw.bytes(&vec![b'a'; 1 << 20]);
     raw.expect(500);
     raw.bytes(b"\r\nNOOP\r\n");
     raw.expect(200);
+}
+
+/// Sends Telnet NOPs until the server closes the connection, and gives the code that it says good-bye with.
+fn farewell_to_endless_bytes(mut raw: Raw) -> u16 {
+    let noise = [0xff, 0xf1].repeat(512);
+    let end = Instant::now() + Duration::from_secs(20);
+    while raw.control.write_all(&noise).is_ok() {
+        assert!(Instant::now() < end, "the server listens for ever");
+    }
+    let mut said = Vec::new();
+    // The end is a reset: there were bytes that nobody read.
+    let _ = raw.control.read_to_end(&mut said);
+    String::from_utf8_lossy(&said).get(..3).and_then(|code| code.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn endless_bytes_that_are_no_line_end_a_session_before_login_at_the_limit_for_bytes() {
+    let server = Running::new();
+    let code = farewell_to_endless_bytes(server.connect());
+    assert!([0, 421].contains(&code), "{code}");
+}
+
+#[test]
+fn endless_bytes_that_are_no_line_do_not_keep_an_idle_session_open() {
+    let server = Running::with(|config| config.policy.idle_time = Duration::from_millis(50));
+    let code = farewell_to_endless_bytes(server.anonymous());
+    assert!([0, 421].contains(&code), "{code}");
 }
 
 #[test]
