@@ -321,7 +321,7 @@ impl Control {
     fn listen(&mut self, ipv4_only: bool) -> Outcome {
         // The old listener goes first: its port may be the only one.
         self.ready = Prepared::default();
-        match self.shared.ports.open(self.server.ip(), self.client.ip()) {
+        match self.shared.ports.open(self.server, self.client.ip()) {
             Ok(listener) => {
                 let mut address = listener.address();
                 self.ready.listener = Some(listener);

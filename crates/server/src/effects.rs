@@ -94,8 +94,8 @@ impl Errand {
                 digest::of(self, &*self.storage.read(&path)?, algorithm, range)
             }
             TreeAction::Size { path, .. } => self.text_size(&path).map(Outcome::Size),
-            TreeAction::Copy { from, to } => done(self.copy(&from, &to)),
-            TreeAction::Join { target, parts } => done(self.join(&target, &parts)),
+            TreeAction::Copy { from, to, umask } => done(self.copy(&from, &to, umask)),
+            TreeAction::Join { target, parts, umask } => done(self.join(&target, &parts, umask)),
             TreeAction::FolderSize(path) => {
                 let mut size = 0;
                 self.walk(&path, &mut |_, _, bytes| {
@@ -158,31 +158,42 @@ impl Errand {
         Ok(Outcome::Listed { lines, folder: folder.is_folder() })
     }
 
-    fn copy(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault> {
-        self.fill(self.open(to, StoreAt::Start)?, std::slice::from_ref(from))
+    fn copy(&self, from: &VirtualPath, to: &VirtualPath, umask: Option<u32>) -> Result<(), Fault> {
+        let wanted = Wanted { path: to, at: StoreAt::Start, holder: &self.holder, umask };
+        self.fill(&wanted, std::slice::from_ref(from))
     }
 
-    fn join(&self, target: &VirtualPath, parts: &[VirtualPath]) -> Result<(), Fault> {
+    fn join(
+        &self,
+        target: &VirtualPath,
+        parts: &[VirtualPath],
+        umask: Option<u32>,
+    ) -> Result<(), Fault> {
         // By what they are and not by how they are spelt: a link must not make a file a part of itself.
         let mut all = Vec::new();
         for part in parts {
             all.push(self.storage.facts(part)?.unique);
         }
-        match self.storage.facts(target) {
-            Ok(entry) => all.push(entry.unique),
-            Err(Fault::NotFound) => {}
+        let at = match self.storage.facts(target) {
+            Ok(entry) => {
+                all.push(entry.unique);
+                StoreAt::End
+            }
+            // A broken upload of that name is not what the parts are added to.
+            Err(Fault::NotFound) => StoreAt::Start,
             Err(fault) => return Err(fault),
-        }
+        };
         let twice = |(n, one): (usize, &Option<Unique>)| one.is_none() || all[..n].contains(one);
         if all.iter().enumerate().any(twice) {
             return Err(Fault::Name);
         }
-        self.fill(self.open(target, StoreAt::End)?, parts)?;
+        self.fill(&Wanted { path: target, at, holder: &self.holder, umask }, parts)?;
         parts.iter().try_for_each(|part| self.storage.delete(part))
     }
 
     /// Pours files into an upload and completes it; what cannot be completed leaves nothing behind.
-    fn fill(&self, mut upload: Box<dyn Upload>, from: &[VirtualPath]) -> Result<(), Fault> {
+    fn fill(&self, wanted: &Wanted<'_>, from: &[VirtualPath]) -> Result<(), Fault> {
+        let mut upload = self.storage.write(wanted)?;
         let poured = from.iter().try_for_each(|from| self.pour(from, &mut *upload));
         match poured {
             Ok(()) => upload.complete(),
@@ -191,10 +202,6 @@ impl Errand {
                 Err(fault)
             }
         }
-    }
-
-    fn open(&self, path: &VirtualPath, at: StoreAt) -> Result<Box<dyn Upload>, Fault> {
-        self.storage.write(&Wanted { path, at, holder: &self.holder, umask: None })
     }
 
     fn pour(&self, from: &VirtualPath, upload: &mut dyn Upload) -> Result<(), Fault> {

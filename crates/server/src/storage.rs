@@ -111,7 +111,7 @@ pub trait Upload: Send {
     /// [`Fault`].
     fn begin(&mut self) -> Result<(), Fault>;
 
-    /// Gives it up: nothing is kept.
+    /// Gives it up: nothing that was written is kept. What an earlier try left is, if nothing was written.
     fn discard(self: Box<Self>);
 
     /// Writes all of `bytes` behind what is there.

@@ -106,6 +106,8 @@ pub enum TreeAction {
         from: VirtualPath,
         /// To where.
         to: VirtualPath,
+        /// The permissions that a new file shall not have.
+        umask: Option<u32>,
     },
     /// Add these files to the end of the target, and delete them. `Done`.
     Join {
@@ -113,6 +115,8 @@ pub enum TreeAction {
         target: VirtualPath,
         /// The files that are added.
         parts: Vec<VirtualPath>,
+        /// The permissions that a new file shall not have.
+        umask: Option<u32>,
     },
     /// Make a link. `Done`.
     Link {

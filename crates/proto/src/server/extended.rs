@@ -98,8 +98,8 @@ impl Session {
         }
         let mut parts = resolved.into_iter();
         let Some(target) = parts.next() else { return self.say(&Say::BadArgument(Verb::Comb)) };
-        let parts = parts.collect();
-        self.act_on(Verb::Comb, target.clone(), |_| TreeAction::Join { target, parts });
+        let (parts, umask) = (parts.collect(), self.umask);
+        self.act_on(Verb::Comb, target.clone(), |_| TreeAction::Join { target, parts, umask });
     }
 
     /// AVBL.
@@ -153,7 +153,7 @@ impl Session {
                 self.act(Verb::Site, path, |path| TreeAction::RemoveFolder { path, all: *all });
             }
             Site::Copy(from, to) => {
-                self.act_on_two(from, to, |from, to| TreeAction::Copy { from, to })
+                self.act_on_two(from, to, |from, to| TreeAction::Copy { from, to, umask })
             }
             Site::Symlink(target, link) => {
                 self.act_on_two(target, link, |target, link| TreeAction::Link { link, target });

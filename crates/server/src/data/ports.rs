@@ -42,15 +42,15 @@ impl Ports {
         Arc::new(Self { range, open: Mutex::default() })
     }
 
-    /// A place at this local address for a connection from this client, both canonical. Must be called
-    /// inside a tokio runtime.
+    /// A place at the host of `here` (zone included, whatever the port) for a connection from this client,
+    /// both canonical. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// What the system reports; where the range is used up, why.
-    pub(crate) fn open(self: &Arc<Self>, ip: IpAddr, client: IpAddr) -> io::Result<Passive> {
+    pub(crate) fn open(self: &Arc<Self>, here: SocketAddr, client: IpAddr) -> io::Result<Passive> {
         let (port, call) = match &self.range {
-            Some(range) => self.place_in(range, ip, client)?,
-            None => Port::open(SocketAddr::new(ip, 0), client)?,
+            Some(range) => self.place_in(range, here, client)?,
+            None => Port::open(at_port(here, 0), client)?,
         };
         Ok(Passive { ports: Arc::clone(self), port, client, call })
     }
@@ -58,7 +58,7 @@ impl Ports {
     fn place_in(
         &self,
         range: &RangeInclusive<u16>,
-        ip: IpAddr,
+        here: SocketAddr,
         client: IpAddr,
     ) -> io::Result<(Arc<Port>, Arc<Notify>)> {
         // The order must not be foreseeable (RFC 2577 section 8).
@@ -66,7 +66,7 @@ impl Ports {
         let start = usize::try_from(random % range.len().max(1) as u64).unwrap_or(0);
         let all = || {
             let order = range.clone().skip(start).chain(range.clone().take(start));
-            order.map(|port| SocketAddr::new(ip, port))
+            order.map(|port| at_port(here, port))
         };
         let mut open = self.lock();
         for at in all() {
@@ -95,6 +95,11 @@ impl Ports {
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Port>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn at_port(mut here: SocketAddr, port: u16) -> SocketAddr {
+    here.set_port(port);
+    here
 }
 
 /// Why there is no port, when `yours` of `all` are waiting for the same client and others have the rest.
@@ -176,6 +181,10 @@ mod tests {
     const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
     const EVE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4));
 
+    fn local(ip: IpAddr) -> SocketAddr {
+        SocketAddr::new(ip, 21)
+    }
+
     /// A session of this client, and what its tap hears.
     struct Heard(Setting, Arc<Mutex<Vec<String>>>);
 
@@ -239,7 +248,8 @@ mod tests {
     async fn without_a_range_every_session_has_a_port_of_its_own() {
         let ports = Ports::new(None);
         let ip = own_address();
-        let [one, other] = [ports.open(ip, ADA).unwrap(), ports.open(ip, BOB).unwrap()];
+        let [one, other] =
+            [ports.open(local(ip), ADA).unwrap(), ports.open(local(ip), BOB).unwrap()];
         assert_ne!(one.address(), other.address());
         assert_eq!(one.address().ip(), ip);
         assert!(ports.lock().is_empty());
@@ -249,16 +259,16 @@ mod tests {
     async fn free_ports_come_first_and_then_one_is_shared_by_different_addresses() {
         let ports = Ports::new(Some(2001..=2003));
         let ip = own_address();
-        let ada = [(); 3].map(|()| ports.open(ip, ADA).unwrap());
+        let ada = [(); 3].map(|()| ports.open(local(ip), ADA).unwrap());
         let mut used = ada.each_ref().map(|passive| passive.address().port());
         used.sort_unstable();
         assert_eq!(used, [2001, 2002, 2003]);
         assert_eq!(
-            refusal(ports.open(ip, ADA)),
+            refusal(ports.open(local(ip), ADA)),
             "all 3 passive ports are waiting for connections from your address"
         );
-        let bob = [(); 3].map(|()| ports.open(ip, BOB).unwrap());
-        assert!(ports.open(ip, BOB).is_err());
+        let bob = [(); 3].map(|()| ports.open(local(ip), BOB).unwrap());
+        assert!(ports.open(local(ip), BOB).is_err());
         drop(ada);
         assert_eq!(ports.lock().len(), 3, "bob waits on all of them");
         drop(bob);
@@ -269,7 +279,8 @@ mod tests {
     async fn the_first_port_of_a_range_is_not_always_the_same() {
         let ports = Ports::new(Some(2001..=2100));
         let ip = own_address();
-        let mut seen = [(); 20].map(|()| ports.open(ip, ADA).unwrap().address().port()).to_vec();
+        let mut seen =
+            [(); 20].map(|()| ports.open(local(ip), ADA).unwrap().address().port()).to_vec();
         seen.sort_unstable();
         seen.dedup();
         assert!(seen.len() > 1);
@@ -279,11 +290,11 @@ mod tests {
     async fn each_local_address_has_the_range_to_itself() {
         let ports = Ports::new(Some(2001..=2001));
         let [one, other] = [own_address(), own_address()];
-        let first = ports.open(one, ADA).unwrap();
-        let second = ports.open(other, ADA).unwrap();
+        let first = ports.open(local(one), ADA).unwrap();
+        let second = ports.open(local(other), ADA).unwrap();
         assert_eq!(first.address().port(), second.address().port());
         assert_eq!(
-            refusal(ports.open(one, ADA)),
+            refusal(ports.open(local(one), ADA)),
             "the one passive port is waiting for a connection from your address"
         );
     }
@@ -293,28 +304,30 @@ mod tests {
         let ip = own_address();
         let other = std::net::TcpListener::bind((ip, 2001)).unwrap();
         let ports = Ports::new(Some(2001..=2002));
-        let passive = ports.open(ip, ADA).unwrap();
+        let passive = ports.open(local(ip), ADA).unwrap();
         assert_eq!(passive.address().port(), 2002);
-        assert!(refusal(ports.open(ip, ADA)).starts_with("1 of 2 passive ports are waiting"));
+        assert!(
+            refusal(ports.open(local(ip), ADA)).starts_with("1 of 2 passive ports are waiting")
+        );
         drop(passive);
         let one = Ports::new(Some(2001..=2001));
-        assert_eq!(refusal(one.open(ip, ADA)), "no passive port is free");
+        assert_eq!(refusal(one.open(local(ip), ADA)), "no passive port is free");
         drop(other);
-        assert!(one.open(ip, ADA).is_ok());
+        assert!(one.open(local(ip), ADA).is_ok());
     }
 
     #[tokio::test]
     async fn an_empty_range_is_an_error_and_no_panic() {
         let (start, end) = (2, 1);
         let ports = Ports::new(Some(start..=end));
-        assert_eq!(refusal(ports.open(own_address(), ADA)), "no passive port is free");
+        assert_eq!(refusal(ports.open(local(own_address()), ADA)), "no passive port is free");
     }
 
     #[tokio::test]
     async fn clients_of_a_shared_port_get_their_own_connections_in_whatever_order_they_come() {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
-        let [ada, bob] = [ADA, BOB].map(|client| ports.open(ip, client).unwrap());
+        let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client).unwrap());
         let (of_ada, of_bob) = (session(ADA), session(BOB));
         let from_bob = connect(BOB, bob.address());
         // Ada's wait takes bob's connection in, and keeps it for him.
@@ -332,7 +345,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_is_seen_at_once_when_it_came_before_it_was_asked_for() {
         let ports = Ports::new(Some(2001..=2001));
-        let passive = ports.open(own_address(), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA).unwrap();
         let of_ada = session(ADA);
         assert!(passive.accept_waiting(&of_ada.0).is_none());
         let first = connect(ADA, passive.address());
@@ -347,7 +360,7 @@ mod tests {
     async fn a_stranger_is_closed_and_told_to_all_who_wait_and_the_wait_goes_on() {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
-        let [ada, bob] = [ADA, BOB].map(|client| ports.open(ip, client).unwrap());
+        let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client).unwrap());
         let (of_ada, of_bob) = (session(ADA), session(BOB));
         let stranger = connect(EVE, ada.address());
         assert!(ada.accept_waiting(&of_ada.0).is_none());
@@ -364,7 +377,7 @@ mod tests {
     #[tokio::test]
     async fn strangers_do_not_fill_the_queue_while_nobody_asks() {
         let ports = Ports::new(None);
-        let passive = ports.open(own_address(), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA).unwrap();
         let of_ada = session(ADA);
         for _ in 0..200 {
             let stranger = connect(EVE, passive.address());
@@ -378,7 +391,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_kept_for_a_session_is_bounded() {
         let ports = Ports::new(None);
-        let passive = ports.open(own_address(), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA).unwrap();
         let of_ada = session(ADA);
         let sockets = [(); 5].map(|()| connect(ADA, passive.address()));
         let data = passive.accept_waiting(&of_ada.0).unwrap();
@@ -391,11 +404,11 @@ mod tests {
     async fn a_connection_for_a_session_that_has_gone_is_not_given_to_the_next() {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
-        let _bob = ports.open(ip, BOB).unwrap();
-        let gone = ports.open(ip, ADA).unwrap();
+        let _bob = ports.open(local(ip), BOB).unwrap();
+        let gone = ports.open(local(ip), ADA).unwrap();
         let late = connect(ADA, gone.address());
         drop(gone);
-        let next = ports.open(ip, ADA).unwrap();
+        let next = ports.open(local(ip), ADA).unwrap();
         assert!(next.accept_waiting(&session(ADA).0).is_none());
         assert!(is_reset(&late));
     }
@@ -405,7 +418,7 @@ mod tests {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
         for _ in 0..200 {
-            let [ada, bob] = [ADA, BOB].map(|client| ports.open(ip, client).unwrap());
+            let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client).unwrap());
             let at = ada.address();
             drop((ada, bob));
             assert!(ports.lock().is_empty());
@@ -416,7 +429,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_task_of_a_port_ends_with_it() {
         let ports = Ports::new(Some(2001..=2001));
-        let passive = ports.open(own_address(), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA).unwrap();
         let port = Arc::downgrade(&passive.port);
         // Whoever turned the stranger away is the task: it is under way.
         assert!(is_reset(&connect(EVE, passive.address())));
@@ -433,7 +446,7 @@ mod tests {
         let clients = (1..=50).map(|n| IpAddr::V4(Ipv4Addr::new(127, 1, 1, n)));
         let mut waits = Vec::new();
         for client in clients {
-            let passive = ports.open(ip, client).unwrap();
+            let passive = ports.open(local(ip), client).unwrap();
             let of_client = session(client);
             let at = passive.address();
             let wait = tokio::spawn(async move { passive.accept(&of_client.0).await.unwrap() });

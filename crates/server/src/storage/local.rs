@@ -138,8 +138,9 @@ impl Storage for LocalFolder {
             // Unfinished uploads that have expired are nobody's any more, but they fill the folder.
             Err(Errno::NOTEMPTY) => {
                 let mut folder = self.list(path, false)?;
-                while folder.read(&mut |_| ())? {}
-                remove().map_err(fault)
+                let mut full = false;
+                while !full && folder.read(&mut |_| full = true)? {}
+                if full { Err(Fault::NotEmpty) } else { remove().map_err(fault) }
             }
             result => result.map_err(fault),
         }

@@ -99,6 +99,23 @@ fn appe_goes_on_with_a_broken_upload_or_adds_to_the_file() {
 }
 
 #[test]
+fn copies_and_joins_neither_use_nor_harm_a_broken_upload() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Running::new();
+    server.write("part", "whole");
+    broken_upload(&server, "STOR f", b"broken");
+    let mut bob = server.bob();
+    bob.command("SITE COPY missing f", 550);
+    assert_eq!(bob.command("SIZE f", 213), "6");
+    bob.command("SITE UMASK 077", 200);
+    bob.command("COMB f part", 250);
+    assert_eq!(server.read("f"), b"whole");
+    let mode = std::fs::metadata(server.path().join("f")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
 fn rest_before_stor_keeps_the_start_of_a_whole_file() {
     let server = Running::new();
     server.write("f", "0123456789");

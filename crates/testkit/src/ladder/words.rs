@@ -67,9 +67,9 @@ fn tree_action(action: &TreeAction) -> String {
         }
         TreeAction::Delete(path) => one("delete", path),
         TreeAction::Rename { from, to } => two("rename", from, to),
-        TreeAction::Copy { from, to } => two("copy", from, to),
+        TreeAction::Copy { from, to, .. } => two("copy", from, to),
         TreeAction::Link { link, target } => two("link", link, target),
-        TreeAction::Join { target, parts } => {
+        TreeAction::Join { target, parts, .. } => {
             let parts = parts.iter().map(shown).collect::<Vec<_>>().join(" ");
             format!("join {parts} to {}", shown(target))
         }

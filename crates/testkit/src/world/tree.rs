@@ -108,8 +108,10 @@ impl Tree {
                 self.nodes.remove(path);
             }
             TreeAction::Rename { from, to } => self.rename(from, to)?,
-            TreeAction::Copy { from, to } => self.append(to, std::slice::from_ref(from), false)?,
-            TreeAction::Join { target, parts } => self.append(target, parts, true)?,
+            TreeAction::Copy { from, to, .. } => {
+                self.append(to, std::slice::from_ref(from), false)?
+            }
+            TreeAction::Join { target, parts, .. } => self.append(target, parts, true)?,
             TreeAction::Link { .. } => return Err(Fault::Unsupported("There are no links here.")),
             TreeAction::Size { path, text } => return self.size(path, *text),
             TreeAction::Modified(path) => return self.file(path).map(|_| Outcome::Modified(NOW)),

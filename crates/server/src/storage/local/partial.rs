@@ -208,8 +208,11 @@ impl Upload for Partial {
     }
 
     fn discard(self: Box<Self>) {
-        // What is empty is removed when it is dropped; if this fails, it expires.
-        let _ = self.file.set_len(0);
+        // What has not been touched is somebody's to go on with. What is empty is removed when it is
+        // dropped; if this fails, it expires.
+        if matches!(self.state, State::Written) {
+            let _ = self.file.set_len(0);
+        }
     }
 
     fn path(&self) -> &VirtualPath {
