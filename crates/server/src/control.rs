@@ -11,16 +11,16 @@ use crate::effects::Errand;
 use crate::limits::Place;
 use crate::storage::{Holder, Storage};
 use crate::tap::Teller;
+use crate::turns::{Turns, Waiter};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinError;
+use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
@@ -34,7 +34,7 @@ use wharf_proto::tap::{HalfEnd, Party, What};
 const READ: usize = 4096;
 
 /// How many slow actions on the tree run at a time, for all sessions together.
-const ERRANDS: usize = 8;
+const SLOW_ACTIONS: usize = 8;
 
 /// How long a client may leave its replies unread.
 const WRITE_TIME: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// What all sessions share.
 pub(crate) struct Shared {
     /// So many slow actions run at a time, however many sessions ask.
-    errands: Arc<Semaphore>,
+    turns: Turns,
     policy: Arc<Policy>,
     ports: Arc<Ports>,
     config: Config,
@@ -54,9 +54,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let ports = Ports::new(config.passive_ports.clone());
-        let (policy, errands) =
-            (Arc::new(config.policy.clone()), Arc::new(Semaphore::new(ERRANDS)));
-        Self { errands, policy, ports, config }
+        let policy = Arc::new(config.policy.clone());
+        Self { turns: Turns::new(SLOW_ACTIONS), policy, ports, config }
     }
 }
 
@@ -77,7 +76,7 @@ pub(crate) struct Control {
     transfer: Option<Transfer>,
     /// A slow action on the tree, under way beside this task.
     errand: Option<(EffectId, Away)>,
-    abandoned: Arc<AtomicBool>,
+    waiter: Waiter,
     connections: u32,
     unsent: Vec<u8>,
     input_ended: bool,
@@ -132,7 +131,7 @@ impl Control {
             ready: Prepared::default(),
             transfer: None,
             errand: None,
-            abandoned: Arc::default(),
+            waiter: Waiter::default(),
             connections: 0,
             unsent: Vec::new(),
             input_ended: false,
@@ -286,11 +285,9 @@ impl Control {
                     return Some(Outcome::Failed(Fault::Denied));
                 };
                 let storage = Arc::clone(&self.storage);
-                let errand =
-                    Errand { storage, holder, rights, abandoned: Arc::clone(&self.abandoned) };
+                let errand = Errand { storage, holder, rights, awaited: self.waiter.awaited() };
                 if action.is_slow() {
-                    self.errand =
-                        Some((id, act_beside(Arc::clone(&self.shared.errands), errand, action)));
+                    self.errand = Some((id, act_beside(self.shared.turns.clone(), errand, action)));
                     return None;
                 }
                 Some(errand.act(action))
@@ -351,6 +348,7 @@ impl Control {
             moved: Arc::clone(&moved),
             idle_time: self.shared.config.data_idle_time,
             linger_time: self.shared.config.linger_time,
+            turns: self.shared.turns.clone(),
             archives: self.shared.config.archives,
             quick_acks: self.shared.config.quick_acks,
         };
@@ -372,12 +370,6 @@ impl Control {
         }
         self.unsent = Vec::new();
         Ok(())
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        self.abandoned.store(true, Ordering::Relaxed);
     }
 }
 
@@ -403,19 +395,10 @@ async fn step_of(transfer: &mut Option<Transfer>) -> Done {
 }
 
 /// Carries a slow action out beside the session's task, when its turn has come.
-fn act_beside(turns: Arc<Semaphore>, errand: Errand, action: TreeAction) -> Away {
-    Box::pin(async move {
-        let Ok(turn) = turns.acquire_owned().await else {
-            return Outcome::Failed(Fault::System("the server is shutting down".into()));
-        };
-        let act = move || {
-            let outcome = errand.act(action);
-            drop(turn);
-            outcome
-        };
-        let broken = |error: JoinError| Outcome::Failed(Fault::System(error.to_string().into()));
-        tokio::task::spawn_blocking(act).await.unwrap_or_else(broken)
-    })
+fn act_beside(turns: Turns, errand: Errand, action: TreeAction) -> Away {
+    Box::pin(
+        async move { turns.take(move || errand.act(action)).await.unwrap_or_else(Outcome::Failed) },
+    )
 }
 
 async fn outcome_of(errand: &mut Option<(EffectId, Away)>) -> (EffectId, Outcome) {

@@ -18,6 +18,7 @@ pub(crate) use send::permissions_of;
 use crate::archive::Archive;
 use crate::storage::{Folder, Holder, Source, Storage, Upload, Wanted};
 use crate::tap::Teller;
+use crate::turns::Turns;
 use open::DataConnection;
 use ports::Passive;
 use std::net::SocketAddr;
@@ -76,6 +77,8 @@ pub(crate) struct Setting {
     pub(crate) linger_time: Duration,
     /// Whether each segment is acknowledged by itself.
     pub(crate) quick_acks: bool,
+    /// The turns in which slow work is done.
+    pub(crate) turns: Turns,
     /// Whether a folder may be fetched as an archive.
     pub(crate) archives: bool,
 }

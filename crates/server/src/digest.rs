@@ -57,7 +57,7 @@ fn read(
 ) -> Result<(), Fault> {
     let mut buffer = vec![0; CHUNK];
     while at < end {
-        errand.go_on()?;
+        errand.awaited.go_on()?;
         let want = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
         let n = source.read_at(&mut buffer[..want], at).map_err(|error| system(&error))?;
         if n == 0 {

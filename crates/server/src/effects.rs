@@ -6,8 +6,8 @@
 use crate::data::permissions_of;
 use crate::digest::{self, system};
 use crate::storage::{Holder, Storage, Upload, Wanted};
+use crate::turns::Awaited;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wharf_proto::Text;
 use wharf_proto::ascii::Encoder;
@@ -37,19 +37,11 @@ pub(crate) struct Errand {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) holder: Holder,
     pub(crate) rights: Rights,
-    /// Nobody waits for the outcome any more.
-    pub(crate) abandoned: Arc<AtomicBool>,
+    /// Whether somebody still waits for the outcome.
+    pub(crate) awaited: Awaited,
 }
 
 impl Errand {
-    /// Whether somebody still waits for the outcome.
-    pub(crate) fn go_on(&self) -> Result<(), Fault> {
-        if self.abandoned.load(Ordering::Relaxed) {
-            return Err(Fault::System("the session has ended".into()));
-        }
-        Ok(())
-    }
-
     /// Carries an action out.
     pub(crate) fn act(&self, action: TreeAction) -> Outcome {
         let outcome =
@@ -132,7 +124,7 @@ impl Errand {
         let mut buffer = vec![0; CHUNK];
         let (mut at, mut size) = (0, 0);
         loop {
-            self.go_on()?;
+            self.awaited.go_on()?;
             let n = source.read_at(&mut buffer, at).map_err(|error| system(&error))?;
             if n == 0 {
                 return Ok(size);
@@ -209,7 +201,7 @@ impl Errand {
         let mut buffer = vec![0; CHUNK];
         let mut at = 0;
         loop {
-            self.go_on()?;
+            self.awaited.go_on()?;
             let n = source.read_at(&mut buffer, at).map_err(|error| system(&error))?;
             if n == 0 {
                 return Ok(());
@@ -259,7 +251,7 @@ impl Errand {
             let mut files = Vec::new();
             let mut more = true;
             while more {
-                self.go_on()?;
+                self.awaited.go_on()?;
                 let before = waiting.len();
                 more = folder.read(&mut |entry| {
                     let Ok(path) = path.join(entry.name) else { return };

@@ -33,6 +33,7 @@ mod limits;
 mod listener;
 pub mod storage;
 mod tap;
+mod turns;
 
 pub use accounts::Accounts;
 pub use config::{Config, Host};

@@ -105,11 +105,12 @@ pub trait Upload: Send {
     /// Whether it takes long to begin, because what the file has already must be copied.
     fn is_slow_to_begin(&self) -> bool;
 
-    /// Makes it ready for the first byte, if it is not: nothing has been changed before.
+    /// Makes it ready for the first byte, if it is not: nothing has been changed before. `go_on` is asked
+    /// now and then, and what is slow ends when it says no.
     ///
     /// # Errors
-    /// [`Fault`].
-    fn begin(&mut self) -> Result<(), Fault>;
+    /// [`Fault`]; nothing is kept then.
+    fn begin(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault>;
 
     /// Gives it up: nothing that was written is kept. What an earlier try left is, if nothing was written.
     fn discard(self: Box<Self>);

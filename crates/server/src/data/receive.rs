@@ -8,6 +8,7 @@ use super::open::DataConnection;
 use super::pump::{self, CHUNK, Stop};
 use super::{Done, Form, Kept, Setting, Step};
 use crate::storage::Upload;
+use crate::turns::Waiter;
 use std::collections::VecDeque;
 use wharf_proto::Text;
 use wharf_proto::codec::{Event, Inbound, Marker, passes_through};
@@ -21,6 +22,8 @@ struct Receiving {
     data: DataConnection,
     /// Away only while it is made ready beside this task.
     upload: Option<Box<dyn Upload>>,
+    /// Dropped with the transfer: then nobody waits for the upload to be ready.
+    waiter: Waiter,
     /// Nothing where the bytes of the file are those on the wire.
     inbound: Option<Inbound>,
     buffer: Vec<u8>,
@@ -58,6 +61,7 @@ pub(super) fn step(
         how,
         data,
         upload: Some(upload),
+        waiter: Waiter::default(),
         inbound,
         buffer: behind,
         waiting,
@@ -114,9 +118,9 @@ impl Receiving {
         let Some(mut upload) = self.upload.take_if(|upload| upload.is_slow_to_begin()) else {
             return Ok(());
         };
-        let begun = tokio::task::spawn_blocking(move || upload.begin().map(|()| upload)).await;
-        let begun = begun.map_err(|error| Fault::System(error.to_string().into()))?;
-        self.upload = Some(begun?);
+        let awaited = self.waiter.awaited();
+        let begin = move || upload.begin(&|| awaited.go_on()).map(|()| upload);
+        self.upload = Some(self.setting.turns.clone().take(begin).await??);
         Ok(())
     }
 

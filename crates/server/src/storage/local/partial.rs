@@ -141,7 +141,7 @@ impl Partial {
     }
 
     /// Makes the file what it must be before the first byte is written.
-    fn place(&mut self) -> Result<(), Fault> {
+    fn place(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault> {
         let State::Untouched { start, old } = std::mem::replace(&mut self.state, State::Written)
         else {
             return Ok(());
@@ -150,7 +150,10 @@ impl Partial {
         match old {
             Some(old) if start > 0 => {
                 self.file.set_len(0).map_err(broken)?;
-                self.copy(&*old, start)?;
+                self.copy(&*old, start, go_on).inspect_err(|_| {
+                    // Half a copy is no upload to go on with; if this fails, it expires.
+                    let _ = self.file.set_len(0);
+                })?;
             }
             Some(_) => self.file.set_len(0).map_err(broken)?,
             None => self.file.set_len(start).map_err(broken)?,
@@ -160,10 +163,16 @@ impl Partial {
     }
 
     /// Copies the first `bytes` of the old version; the file system shares the blocks where it can.
-    fn copy(&self, old: &dyn Source, bytes: u64) -> Result<(), Fault> {
+    fn copy(
+        &self,
+        old: &dyn Source,
+        bytes: u64,
+        go_on: &dyn Fn() -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         let mut done = 0;
         if let Some(descriptor) = old.descriptor() {
             while done < bytes {
+                go_on()?;
                 let (mut from, mut to) = (done, done);
                 let want = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(64 << 20);
                 let copied = rustix::fs::copy_file_range(
@@ -181,6 +190,7 @@ impl Partial {
         }
         let mut buffer = vec![0; COPY];
         while done < bytes {
+            go_on()?;
             let want = usize::try_from(bytes - done).unwrap_or(COPY).min(COPY);
             let n = old.read_at(&mut buffer[..want], done).map_err(|error| io_fault(&error))?;
             if n == 0 {
@@ -195,7 +205,7 @@ impl Partial {
 
 impl Upload for Partial {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.place()?;
+        self.place(&|| Ok(()))?;
         self.file.write_all(bytes).map_err(|error| io_fault(&error))
     }
 
@@ -203,8 +213,8 @@ impl Upload for Partial {
         matches!(self.state, State::Untouched { start: 1.., old: Some(_) })
     }
 
-    fn begin(&mut self) -> Result<(), Fault> {
-        self.place()
+    fn begin(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault> {
+        self.place(go_on)
     }
 
     fn discard(self: Box<Self>) {
@@ -224,7 +234,7 @@ impl Upload for Partial {
     }
 
     fn complete(mut self: Box<Self>) -> Result<(), Fault> {
-        self.place()?;
+        self.place(&|| Ok(()))?;
         let target = self.target.name().ok_or(Fault::Name)?;
         let old = rustix::fs::statat(&self.folder, target, AtFlags::SYMLINK_NOFOLLOW);
         let old = old.ok().filter(|old| FileType::from_raw_mode(old.st_mode).is_file());
@@ -277,4 +287,27 @@ fn open_locked(folder: BorrowedFd<'_>, name: &[u8]) -> Result<File, Fault> {
         }
     }
     Err(Fault::Busy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Storage;
+    use super::super::LocalFolder;
+    use super::*;
+
+    #[test]
+    fn a_copy_that_nobody_waits_for_any_more_ends_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("f"), b"old").unwrap();
+        let storage = LocalFolder::open(folder.path()).unwrap();
+        let path = VirtualPath::root().join(b"f").unwrap();
+        let holder = Holder::new(b"x", None);
+        let wanted = Wanted { path: &path, at: StoreAt::End, holder: &holder, umask: None };
+        let mut upload = storage.write(&wanted).unwrap();
+        assert!(upload.is_slow_to_begin());
+        assert_eq!(upload.begin(&|| Err(Fault::Busy)), Err(Fault::Busy));
+        drop(upload);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::read(folder.path().join("f")).unwrap(), b"old");
+    }
 }
