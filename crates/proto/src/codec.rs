@@ -81,6 +81,22 @@ impl Default for Settings {
     }
 }
 
+/// How the bytes of a file are put on the wire: all that a codec has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coding {
+    /// TYPE, STRU and MODE.
+    pub representation: Representation,
+    /// What may be set beside them.
+    pub settings: Settings,
+}
+
+impl Coding {
+    /// Whether a file ends in the data connection, and not with it.
+    pub const fn is_framed(&self) -> bool {
+        self.representation.mode.is_framed()
+    }
+}
+
 /// Whether there is a codec for it: all but TYPE L with another size than 8.
 pub const fn is_carried_out(how: Representation) -> bool {
     match how.kind {

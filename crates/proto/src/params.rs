@@ -160,6 +160,16 @@ impl Mode {
     }
 }
 
+impl Mode {
+    /// Whether a file ends in the data connection, and not with it.
+    pub const fn is_framed(self) -> bool {
+        match self {
+            Self::Block | Self::Compressed => true,
+            Self::Stream | Self::Deflate => false,
+        }
+    }
+}
+
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -224,7 +224,7 @@ impl Say<'_> {
             Self::NotListening(why) => (425, sentence(l, ("No port for a data connection", "データコネクション用のポートを用意できません"), why)),
             Self::Utf8Always => (200, tr!(l, "Names are UTF-8.", "ファイル名は UTF-8 です。")),
             Self::CharsetIs(name) => (200, tr!(l, "Names are in {name}.", "ファイル名の文字コードは {name} です。")),
-            Self::Utf8Off => (504, tr!(l, "Names are always UTF-8 here.", "ここでは、ファイル名は常に UTF-8 です。")),
+            Self::Utf8Off => (501, tr!(l, "Names are always UTF-8 here.", "ここでは、ファイル名は常に UTF-8 です。")),
             Self::NoSuchOption => (501, tr!(l, "No such option; OPTS UTF8 ON, OPTS MLST facts, OPTS HASH name and OPTS MODE Z LEVEL n are.", "そのオプションはありません。OPTS UTF8 ON、OPTS MLST facts、OPTS HASH name、OPTS MODE Z LEVEL n があります。")),
             Self::LanguageIs => (200, tr!(l, "Replies are in English.", "応答は日本語です。")),
             Self::NoSuchLanguage => (504, tr!(l, "Replies can be in English (EN) or Japanese (JA).", "応答は英語 (EN) か日本語 (JA) です。")),
@@ -302,6 +302,10 @@ fn starting(l: Lang, code: u16, kind: Type, size: Option<u64>) -> Text {
     tr!(l, "{en}, TYPE {kind}{size}.", "{ja}、TYPE {kind}{size}。")
 }
 
+fn not_a_folder(l: Lang) -> Text {
+    tr!(l, "That is not a folder.", "それはフォルダーではありません。")
+}
+
 fn bad_name(l: Lang) -> Text {
     tr!(l, "That name cannot be used here.", "その名前は、ここでは使えません。")
 }
@@ -335,7 +339,9 @@ fn worded_fault(l: Lang, fault: &Fault, verb: Verb) -> (u16, Text) {
     let (best, text) = match fault {
         Fault::NotFound => (never, tr!(l, "There is no such file or folder.", "そのファイルまたはフォルダーはありません。")),
         Fault::Exists => (never, tr!(l, "There is something of that name already.", "同じ名前のものが既にあります。")),
-        Fault::NotAFolder => (never, tr!(l, "That is not a folder.", "それはフォルダーではありません。")),
+        // RFC 3659 section 7.
+        Fault::NotAFolder if verb == Verb::Mlsd => (501, not_a_folder(l)),
+        Fault::NotAFolder => (never, not_a_folder(l)),
         Fault::NotAFile => (never, tr!(l, "That is not a plain file.", "それは通常のファイルではありません。")),
         Fault::NotEmpty => (never, tr!(l, "The folder is not empty.", "フォルダーが空ではありません。")),
         Fault::Denied => (never, tr!(l, "Permission denied.", "許可がありません。")),

@@ -270,7 +270,7 @@ impl Body {
         out.resize(end, 0);
         while start < end && !self.misfit {
             let Some(room) = out.get_mut(start..end) else { break };
-            let n = read_at(&*self.source, room, self.at + (piece - (end - start)) as u64);
+            let n = self.read(room, self.at + (piece - (end - start)) as u64);
             self.misfit = n == 0;
             start += n;
         }
@@ -279,18 +279,13 @@ impl Body {
             return false;
         }
         out.resize(out.len() + padding(self.size), 0);
-        self.misfit |= read_at(&*self.source, &mut [0], self.size) > 0;
+        self.misfit |= self.read(&mut [0], self.size) > 0;
         true
     }
-}
 
-/// Reads a piece; what cannot be read has ended.
-fn read_at(source: &dyn Source, room: &mut [u8], at: u64) -> usize {
-    loop {
-        match source.read_at(room, at) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => return read.unwrap_or(0),
-        }
+    /// Reads a piece; what cannot be read has ended.
+    fn read(&self, room: &mut [u8], at: u64) -> usize {
+        self.source.read_at(room, at).unwrap_or(0)
     }
 }
 

@@ -27,10 +27,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use wharf_proto::charset::Charset;
-use wharf_proto::codec::Settings;
+use wharf_proto::codec::Coding;
 use wharf_proto::glob::Glob;
 use wharf_proto::listing::Format;
-use wharf_proto::params::{Mode, Representation};
 use wharf_proto::server::{
     Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt, TransferPlan,
 };
@@ -83,20 +82,6 @@ pub(crate) struct Setting {
     pub(crate) archives: bool,
 }
 
-/// How the bytes are represented on the data connection.
-#[derive(Clone, Copy)]
-struct Form {
-    representation: Representation,
-    settings: Settings,
-}
-
-impl Form {
-    /// Whether a file ends in the connection, and not with it.
-    fn is_framed(self) -> bool {
-        matches!(self.representation.mode, Mode::Block | Mode::Compressed)
-    }
-}
-
 /// What is to be moved, opened.
 enum Cargo {
     Send { source: Box<dyn Source>, part: Part },
@@ -119,7 +104,7 @@ struct Listing {
 /// A transfer that has been planned: its first step.
 pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Step {
     Box::pin(async move {
-        let how = Form { representation: plan.representation, settings: plan.settings };
+        let how = plan.coding;
         let receives = matches!(plan.what, Payload::Store { .. });
         let cargo = match open_cargo(&setting, plan.what) {
             Ok(cargo) => cargo,
@@ -211,7 +196,7 @@ fn parent_of(mut prefix: Vec<u8>) -> Vec<u8> {
 fn open_step(
     open: impl Future<Output = Result<(Setting, DataConnection), wharf_proto::Text>> + Send + 'static,
     cargo: Cargo,
-    how: Form,
+    how: Coding,
 ) -> Step {
     Box::pin(async move {
         match open.await {
@@ -227,7 +212,7 @@ fn open_step(
 fn pump_step(
     setting: Setting,
     cargo: Cargo,
-    how: Form,
+    how: Coding,
     data: DataConnection,
     behind: Vec<u8>,
 ) -> Step {

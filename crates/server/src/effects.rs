@@ -4,13 +4,14 @@
 //! it as an [`Errand`], which stops at its next step when its session has gone.
 
 use crate::data::permissions_of;
-use crate::digest::{self, system};
-use crate::storage::{Holder, Storage, Upload, Wanted};
+use crate::digest;
+use crate::storage::{Holder, Source, Storage, Upload, Wanted};
 use crate::turns::Awaited;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wharf_proto::Text;
-use wharf_proto::ascii::Encoder;
+use wharf_proto::codec::{Coding, LocalError, Outbound};
+use wharf_proto::command::Range;
 use wharf_proto::listing::{Kind, Unique, unix};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, Outcome, Rights, StoreAt, TreeAction};
@@ -85,7 +86,9 @@ impl Errand {
             TreeAction::Digest(path, algorithm, range) => {
                 digest::of(self, &*self.storage.read(&path)?, algorithm, range)
             }
-            TreeAction::Size { path, .. } => self.text_size(&path).map(Outcome::Size),
+            TreeAction::Size { path, coded: Some(coding) } => {
+                self.coded_size(&path, coding).map(Outcome::Size)
+            }
             TreeAction::Copy { from, to, umask } => done(self.copy(&from, &to, umask)),
             TreeAction::Join { target, parts, umask } => done(self.join(&target, &parts, umask)),
             TreeAction::FolderSize(path) => {
@@ -118,20 +121,44 @@ impl Errand {
         time.map(Outcome::Modified).ok_or(Fault::Unsupported("No time is known of that."))
     }
 
-    fn text_size(&self, path: &VirtualPath) -> Result<u64, Fault> {
+    /// How many bytes a file has in this coding.
+    fn coded_size(&self, path: &VirtualPath, coding: Coding) -> Result<u64, Fault> {
         let source = self.storage.read(path)?;
-        let mut encoder = Encoder::new();
+        let damaged = |error: LocalError| Fault::System(error.to_string().into());
+        let Some(mut outbound) = Outbound::new(coding.representation, &coding.settings) else {
+            return Err(Fault::Unsupported("That representation is not done here."));
+        };
+        let (mut wire, mut size) = (Vec::new(), 0);
+        self.each_piece(&*source, Range::default(), &mut |bytes| {
+            outbound.push(bytes, &mut wire).map_err(damaged)?;
+            size += wire.len() as u64;
+            wire.clear();
+            Ok(())
+        })?;
+        outbound.finish(&mut wire).map_err(damaged)?;
+        Ok(size + wire.len() as u64)
+    }
+
+    /// Shows a part of a file to `each`, a piece after the other, as long as somebody waits.
+    pub(crate) fn each_piece(
+        &self,
+        source: &dyn Source,
+        range: Range,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         let mut buffer = vec![0; CHUNK];
-        let (mut at, mut size) = (0, 0);
-        loop {
+        let (mut at, end) = (range.start, range.end.unwrap_or(u64::MAX));
+        while at < end {
             self.awaited.go_on()?;
-            let n = source.read_at(&mut buffer, at).map_err(|error| system(&error))?;
+            let want = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
+            let n = source.read_at(&mut buffer[..want], at)?;
             if n == 0 {
-                return Ok(size);
+                break;
             }
-            size += encoder.count(&buffer[..n]);
+            each(&buffer[..n])?;
             at += n as u64;
         }
+        Ok(())
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
@@ -198,17 +225,7 @@ impl Errand {
 
     fn pour(&self, from: &VirtualPath, upload: &mut dyn Upload) -> Result<(), Fault> {
         let source = self.storage.read(from)?;
-        let mut buffer = vec![0; CHUNK];
-        let mut at = 0;
-        loop {
-            self.awaited.go_on()?;
-            let n = source.read_at(&mut buffer, at).map_err(|error| system(&error))?;
-            if n == 0 {
-                return Ok(());
-            }
-            upload.write(&buffer[..n])?;
-            at += n as u64;
-        }
+        self.each_piece(&*source, Range::default(), &mut |bytes| upload.write(bytes))
     }
 
     fn remove_all(&self, path: &VirtualPath) -> Result<(), Fault> {

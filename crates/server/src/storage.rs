@@ -6,7 +6,6 @@
 
 pub mod local;
 
-use std::io;
 use std::os::fd::BorrowedFd;
 use wharf_proto::codec::Marker;
 use wharf_proto::listing::{Entry, EntryRef};
@@ -90,8 +89,8 @@ pub trait Source: Send + Sync {
     /// Reads into `buffer` from `offset` on; 0 is the end.
     ///
     /// # Errors
-    /// What the system reports.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// [`Fault`].
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Fault>;
 }
 
 /// An upload under way. Dropping it keeps what has come, for the same holder to go on with.

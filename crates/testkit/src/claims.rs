@@ -174,8 +174,8 @@ fn rewrite(entry: &Entry) {
     assert!(blank || unix::read(&row, NOW).is_some(), "{}", row.escape_ascii());
 }
 
-/// NVT-ASCII: no cut makes a difference, the count is right, and text without CR comes back. The first
-/// byte is the size of the chunks.
+/// NVT-ASCII: no cut makes a difference, and text without CR comes back. The first byte is the size of the
+/// chunks.
 pub fn ascii(data: &[u8]) {
     let Some((size, text)) = data.split_first() else { return };
     let size = 1 + usize::from(size % 8);
@@ -183,9 +183,6 @@ pub fn ascii(data: &[u8]) {
         let encoded = encode(&text, text.len().max(1));
         assert_eq!(encoded, encode(&text, size));
         assert_eq!(decode(&text, text.len().max(1)), decode(&text, size));
-        let mut counter = Encoder::new();
-        let counted: u64 = text.chunks(size).map(|chunk| counter.count(chunk)).sum();
-        assert_eq!(counted, encoded.len() as u64);
         if !text.contains(&b'\r') {
             assert_eq!(decode(&encoded, size), text);
         }

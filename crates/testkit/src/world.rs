@@ -154,7 +154,8 @@ impl World {
         match plan.what {
             Payload::Retrieve { .. } | Payload::List { .. } => self.downloads.push(bytes),
             Payload::Store { path, at, .. } => {
-                let bytes = if plan.representation.kind.is_text() { stored(&bytes) } else { bytes };
+                let bytes =
+                    if plan.coding.representation.kind.is_text() { stored(&bytes) } else { bytes };
                 self.tree.write(&path, at, &bytes);
             }
         }
@@ -224,7 +225,7 @@ impl World {
         match &plan.what {
             Payload::Retrieve { path, part } => {
                 let file = self.tree.file(path)?;
-                let text = plan.representation.kind.is_text();
+                let text = plan.coding.representation.kind.is_text();
                 let bytes = if text { sent(file) } else { file.to_vec() };
                 let range = match part {
                     Part::Behind(start) => Range { start: *start, end: None },

@@ -12,6 +12,9 @@ use crate::params::{Mode, Representation, Structure};
 /// compressed data can be a lot of file.
 const ENOUGH: usize = 1024 * 1024;
 
+/// How many markers one push tells at most.
+const MAX_EVENTS: usize = 64;
+
 /// The bytes of a transfer to the bytes of a local file.
 ///
 /// ```
@@ -203,7 +206,7 @@ impl Inbound {
             return pages.data(rest, push.out);
         }
         // What was taken off the wire has to be told, to the end of the file.
-        while rest.is_empty() || push.out.len() - push.before < enough {
+        while rest.is_empty() || push.has_room(enough) {
             let Some(item) = self.unframer.next(rest)? else { break };
             match item {
                 Item::Data(data) => self.data(data, push.out)?,
@@ -286,6 +289,11 @@ struct Push<'a> {
 }
 
 impl Push<'_> {
+    /// Whether more shall be taken: a marker has three bytes, and each waits to be answered.
+    fn has_room(&self, enough: usize) -> bool {
+        self.out.len() - self.before < enough && self.events.len() < MAX_EVENTS
+    }
+
     fn given(&self) -> u64 {
         (self.out.len() - self.before) as u64
     }

@@ -62,25 +62,27 @@ impl Outbound {
             }
             Structure::Page => Body::Pages(pages::Encoder::new(), text(Lines::Ended)),
         };
-        let interval = match how.mode {
-            Mode::Block | Mode::Compressed => settings.marker_interval.filter(|bytes| *bytes > 0),
-            Mode::Stream | Mode::Deflate => None,
-        };
+        let interval = settings.marker_interval.filter(|bytes| how.mode.is_framed() && *bytes > 0);
         let schedule = interval.map(|bytes| Schedule::new(bytes, 0));
         Some(Self { schedule, ..Self::with_body(body, how, settings) })
     }
 
     /// For a listing whose rows end with CRLF. It goes as text whatever the TYPE (RFC 959 section 4.1.3),
-    /// without markers, and not in pages, into which only a short one would fit.
-    pub fn listing(how: Representation, settings: &Settings) -> Self {
+    /// without markers, and not in pages, into which only a short one would fit. Nothing where the rows go
+    /// as they are.
+    pub fn listing(how: Representation, settings: &Settings) -> Option<Self> {
         let kind = if how.kind.is_text() { how.kind } else { Type::default() };
         let (structure, lines, body): (_, _, fn(ToWire) -> Body) = match how.structure {
             Structure::Record => (Structure::Record, Lines::Records, Body::Lines),
             Structure::File | Structure::Page => (Structure::File, Lines::Ended, Body::Text),
         };
-        let text = ToWire::new(kind, lines, settings.code_page).map(ToWire::with_rows);
+        let text = ToWire::new(kind, lines, settings.code_page)?.with_rows();
+        let bare = (structure, how.mode) == (Structure::File, Mode::Stream);
+        if bare && text.keeps_rows() {
+            return None;
+        }
         let how = Representation { kind, structure, mode: how.mode };
-        Self::with_body(text.map_or(Body::Bytes, body), how, settings)
+        Some(Self::with_body(body(text), how, settings))
     }
 
     fn with_body(body: Body, how: Representation, settings: &Settings) -> Self {

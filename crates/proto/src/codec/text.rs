@@ -91,9 +91,12 @@ impl ToWire {
     /// The lines of the text end with CRLF already.
     #[must_use]
     pub(super) fn with_rows(self) -> Self {
-        // The code of TYPE A leaves them as they are.
-        let needless = self.carriage.is_none() && matches!(self.code, Encoder::Crlf(_));
-        Self { rows: (!needless).then(ascii::Decoder::new), ..self }
+        Self { rows: (!self.keeps_rows()).then(ascii::Decoder::new), ..self }
+    }
+
+    /// Whether lines that end with CRLF already go as they are: the code of TYPE A leaves them.
+    pub(super) fn keeps_rows(&self) -> bool {
+        self.carriage.is_none() && matches!(self.code, Encoder::Crlf(_))
     }
 
     /// What goes into the text as a record goes out as it is.

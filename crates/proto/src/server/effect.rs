@@ -4,11 +4,10 @@
 //! place. At most one effect is under way besides a transfer.
 
 use crate::charset::Charset;
-use crate::codec::{Marker, Settings};
+use crate::codec::{Coding, Marker};
 use crate::command::{Algorithm, Range};
 use crate::glob::Glob;
 use crate::listing::{Entry, Format};
-use crate::params::Representation;
 use crate::path::VirtualPath;
 use crate::time::Timestamp;
 use crate::verb::Right;
@@ -81,8 +80,8 @@ pub enum TreeAction {
     Size {
         /// Of what.
         path: VirtualPath,
-        /// Counted as text (TYPE A) or as bytes.
-        text: bool,
+        /// In this coding; as they are where it is nothing.
+        coded: Option<Coding>,
     },
     /// When did this change? `Modified`.
     Modified(VirtualPath),
@@ -135,7 +134,7 @@ impl TreeAction {
             | Self::Copy { .. }
             | Self::Join { .. }
             | Self::FolderSize(_)
-            | Self::Size { text: true, .. }
+            | Self::Size { coded: Some(_), .. }
             | Self::RemoveFolder { all: true, .. } => true,
             Self::Enter(_)
             | Self::Find(_)
@@ -143,7 +142,7 @@ impl TreeAction {
             | Self::RemoveFolder { all: false, .. }
             | Self::Delete(_)
             | Self::Rename { .. }
-            | Self::Size { text: false, .. }
+            | Self::Size { coded: None, .. }
             | Self::Modified(_)
             | Self::Facts(_)
             | Self::List(_)
@@ -162,10 +161,8 @@ pub struct TransferPlan {
     pub what: Payload,
     /// How the data connection comes about.
     pub route: Route,
-    /// TYPE, STRU and MODE.
-    pub representation: Representation,
-    /// What may be set beside them.
-    pub settings: Settings,
+    /// How its bytes are represented.
+    pub coding: Coding,
 }
 
 /// What a transfer moves.

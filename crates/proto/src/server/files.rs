@@ -3,6 +3,7 @@
 use super::effect::{Effect, Outcome, TreeAction};
 use super::state::{Awaiting, Sequence};
 use super::{Session, VirtualPath};
+use crate::codec::passes_through;
 use crate::listing::{Entry, mlsx};
 use crate::reply::Reply;
 use crate::texts::{self, Say};
@@ -42,10 +43,13 @@ impl Session {
         self.act(Verb::Mkd, path, |path| TreeAction::MakeFolder { path, parents: false, umask });
     }
 
-    /// SIZE: in TYPE A the bytes that the transfer would take (RFC 3659 section 4).
+    /// SIZE: the bytes that the transfer would take (RFC 3659 section 4), but for what the modes other than
+    /// that of a stream add and take away: clients compare sizes and go on from them with REST, and in those
+    /// modes REST counts without that.
     pub(super) fn size(&mut self, path: &Text) {
-        let text = self.representation.kind.is_text();
-        self.act(Verb::Size, path, |path| TreeAction::Size { path, text });
+        let coding = self.coding_as_stream();
+        let coded = (!passes_through(coding.representation)).then_some(coding);
+        self.act(Verb::Size, path, |path| TreeAction::Size { path, coded });
     }
 
     /// MDTM.

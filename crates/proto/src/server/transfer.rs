@@ -9,7 +9,7 @@ use super::effect::{
 };
 use super::state::{DataPlan, Moving, Sequence, Transfer};
 use super::{Output, Session};
-use crate::codec::{Marker, Settings};
+use crate::codec::{Coding, Marker, Settings};
 use crate::command::Range;
 use crate::glob::Glob;
 use crate::listing::Format;
@@ -22,7 +22,12 @@ impl Session {
     /// RETR.
     pub(super) fn retr(&mut self, path: &Text, sequence: &Sequence) {
         let part = match sequence {
-            Sequence::RestartAt(marker) if self.is_framed() => Part::From(*marker),
+            Sequence::RestartAt(marker) if self.restarts_in_the_file() => Part::From(*marker),
+            Sequence::RestartAt(marker)
+                if marker.offset() > 0 && self.representation.mode == Mode::Deflate =>
+            {
+                return self.say_unsupported(Verb::Retr, "REST in MODE Z needs TYPE I and STRU F.");
+            }
             Sequence::RestartAt(marker) => Part::Behind(marker.offset()),
             Sequence::Range(_) if !codec::passes_through(self.representation) => {
                 return self.say_unsupported(Verb::Retr, "RANG needs TYPE I, STRU F and MODE S.");
@@ -45,14 +50,11 @@ impl Session {
                 );
             }
             Sequence::RestartAt(marker) if marker.offset() == 0 => StoreAt::Start,
-            // In stream mode the offset counts bytes on the wire; where that is in a translated file nobody
-            // knows. In the framed modes it is a place in our file, which 110 told.
-            Sequence::RestartAt(_)
-                if !self.is_framed() && !codec::passes_through(self.representation) =>
-            {
+            // Where a place on the wire is in a translated file nobody knows.
+            Sequence::RestartAt(_) if !self.restarts_in_the_file() => {
                 return self.say_unsupported(
                     Verb::Stor,
-                    "REST before STOR needs TYPE I, STRU F and MODE S, or a marker.",
+                    "REST before STOR needs TYPE I and STRU F, or a marker.",
                 );
             }
             Sequence::RestartAt(marker) => StoreAt::From(*marker),
@@ -61,12 +63,27 @@ impl Session {
         self.store(Verb::Stor, path, at);
     }
 
-    /// Whether files end in the data connection, and not with it: in block and compressed mode.
-    fn is_framed(&self) -> bool {
-        match self.representation.mode {
-            Mode::Block | Mode::Compressed => true,
-            Mode::Stream | Mode::Deflate => false,
-        }
+    /// Whether the offset of REST is a place in our file: in the framed modes, where a marker tells it, and
+    /// where the bytes are those of the file. In a stream of text it counts bytes on the wire.
+    fn restarts_in_the_file(&self) -> bool {
+        self.representation.mode.is_framed()
+            || codec::passes_through(self.coding_as_stream().representation)
+    }
+
+    fn coding(&self) -> Coding {
+        let settings = Settings {
+            code_page: self.policy.code_page,
+            marker_interval: self.policy.marker_interval,
+            level: self.deflate_level,
+        };
+        Coding { representation: self.representation, settings }
+    }
+
+    /// As if the mode were that of a stream.
+    pub(super) fn coding_as_stream(&self) -> Coding {
+        let mut coding = self.coding();
+        coding.representation.mode = Mode::Stream;
+        coding
     }
 
     fn store(&mut self, verb: Verb, path: &Text, at: StoreAt) {
@@ -167,12 +184,7 @@ impl Session {
             // RFC 959 section 3.3: the default data port is the client's end of the control connection.
             DataPlan::None => Route::Dial(self.client),
         };
-        let settings = Settings {
-            code_page: self.policy.code_page,
-            marker_interval: self.policy.marker_interval,
-            level: self.deflate_level,
-        };
-        let plan = TransferPlan { what, route, representation: self.representation, settings };
+        let plan = TransferPlan { what, route, coding: self.coding() };
         let id = self.start(Effect::Transfer(Box::new(plan)));
         self.moved = 0;
         self.transfer = Transfer::Preparing(Moving {
@@ -273,7 +285,7 @@ impl Session {
 
     /// REST.
     pub(super) fn rest(&mut self, marker: Marker) {
-        if !self.is_framed() && marker != Marker::at(marker.offset()) {
+        if !self.representation.mode.is_framed() && marker != Marker::at(marker.offset()) {
             return self.say(&Say::BadArgument(Verb::Rest));
         }
         self.sequence = Sequence::RestartAt(marker);

@@ -126,7 +126,7 @@ pub static VERBS: [Row; 71] = [
     row(Conf, "CONF", Text, OPEN, &[502, 503, 533, 535], Security, "2228 3", "a command with confidentiality").refused(),
     row(Enc, "ENC", Text, OPEN, &[502, 503, 533, 535], Security, "2228 3", "a command with both").refused(),
     row(Feat, "FEAT", Nothing, OPEN, &[211, 502], Info, "2389 3", "list the extensions"),
-    row(Opts, "OPTS", Text, OPEN, &[200, 501, 502, 504], Info, "2389 4", "set an option of a verb"),
+    row(Opts, "OPTS", Text, OPEN, &[200, 501, 502], Info, "2389 4", "set an option of a verb"),
     row(Eprt, "EPRT", Code(" |family|address|port|"), LOGIN, &[200, 503, 522], Parameters, "2428 2", "the server shall connect to this address").keeps(),
     row(Epsv, "EPSV", Code(" [1|2|ALL]"), LOGIN, &[200, 229, 425, 502, 522], Parameters, "2428 3", "the server shall listen").keeps(),
     row(Lang, "LANG", OptionalText, OPEN, &[200, 504], Info, "2640 4", "choose the language of replies"),

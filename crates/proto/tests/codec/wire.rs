@@ -9,6 +9,21 @@ fn proves_its_end(how: Representation) -> bool {
 }
 
 #[test]
+fn markers_without_end_are_told_a_few_at_a_time() {
+    let how = Representation { mode: Mode::Block, ..Representation::default() };
+    let wire = [0x10, 0, 0].repeat(10_000);
+    let (mut inbound, mut file) = (Inbound::new(how, &settings()).unwrap(), Vec::new());
+    let (mut rest, mut told) = (wire.as_slice(), 0);
+    while !rest.is_empty() {
+        let progress = inbound.push(rest, &mut file).unwrap();
+        assert!((1..=64).contains(&progress.events.len()), "{}", progress.events.len());
+        told += progress.events.len();
+        rest = &rest[progress.consumed..];
+    }
+    assert_eq!(told, 10_000);
+}
+
+#[test]
 fn a_transfer_cut_short_is_not_a_file_wherever_that_happens() {
     let file = b"one\ntwo   \n\xff\xff\xff\xff\xff\nthree";
     for how in combinations() {

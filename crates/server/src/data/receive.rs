@@ -6,19 +6,19 @@
 
 use super::open::DataConnection;
 use super::pump::{self, CHUNK, Stop};
-use super::{Done, Form, Kept, Setting, Step};
+use super::{Done, Kept, Setting, Step};
 use crate::storage::Upload;
 use crate::turns::Waiter;
 use std::collections::VecDeque;
 use wharf_proto::Text;
-use wharf_proto::codec::{Event, Inbound, Marker, passes_through};
+use wharf_proto::codec::{Coding, Event, Inbound, Marker, passes_through};
 use wharf_proto::server::{Ended, Fault, Outcome};
 use wharf_proto::tap::{HalfEnd, Party};
 
 /// An upload on its way in.
 struct Receiving {
     setting: Setting,
-    how: Form,
+    how: Coding,
     data: DataConnection,
     /// Away only while it is made ready beside this task.
     upload: Option<Box<dyn Upload>>,
@@ -42,7 +42,7 @@ enum Halt {
 /// The step that receives an upload. `behind`: what came behind the file before it on the same connection.
 pub(super) fn step(
     setting: Setting,
-    how: Form,
+    how: Coding,
     data: DataConnection,
     upload: Box<dyn Upload>,
     behind: Vec<u8>,

@@ -6,15 +6,13 @@
 
 use super::open::DataConnection;
 use super::pump::{self, CHUNK, Stop};
-use super::{Cargo, Done, Form, Kept, Listing, Setting};
+use super::{Cargo, Done, Kept, Listing, Setting};
 use crate::archive::Archive;
 use crate::storage::Source;
 use std::io;
 use tokio::time::timeout;
-use wharf_proto::Text;
-use wharf_proto::codec::{Outbound, passes_through};
+use wharf_proto::codec::{Coding, Outbound, passes_through};
 use wharf_proto::listing::{Entry, EntryRef, Format, Kind, Permissions};
-use wharf_proto::params::{Mode, Structure, Type};
 use wharf_proto::server::{Ended, Fault, Part, Rights};
 use wharf_proto::tap::{HalfEnd, Party};
 use wharf_proto::verb::Right;
@@ -23,7 +21,7 @@ use wharf_proto::verb::Right;
 pub(super) async fn send(
     setting: &Setting,
     cargo: Cargo,
-    how: Form,
+    how: Coding,
     mut data: DataConnection,
 ) -> Done {
     let result = match cargo {
@@ -56,7 +54,7 @@ async fn send_file(
     data: &DataConnection,
     source: &dyn Source,
     part: Part,
-    how: Form,
+    how: Coding,
 ) -> Result<(), Stop> {
     if passes_through(how.representation) {
         let (start, end) = match part {
@@ -86,7 +84,7 @@ async fn send_file(
     let mut buffer = vec![0; chunk_for(source)];
     let mut wire = Vec::new();
     loop {
-        let n = read(source, &mut buffer, at)?;
+        let n = source.read_at(&mut buffer, at)?;
         at += n as u64;
         wire.clear();
         match n {
@@ -122,7 +120,7 @@ async fn send_bytes(
     let mut buffer = vec![0; chunk_for(source)];
     let mut at = start;
     loop {
-        let n = read(source, &mut buffer, at)?;
+        let n = source.read_at(&mut buffer, at)?;
         // A file that grows is sent to its end; a range is not exceeded.
         let left = end.map_or(u64::MAX, |end| end.saturating_sub(at));
         let n = usize::try_from(left).map_or(n, |left| left.min(n));
@@ -139,16 +137,12 @@ fn chunk_for(source: &dyn Source) -> usize {
     usize::try_from(source.size().saturating_add(1)).map_or(CHUNK, |bytes| bytes.min(CHUNK))
 }
 
-fn read(source: &dyn Source, buffer: &mut [u8], at: u64) -> Result<usize, Stop> {
-    source.read_at(buffer, at).map_err(|error| Fault::System(Text::from(error.to_string())).into())
-}
-
 /// A folder, packed while it is sent.
 async fn send_archive(
     setting: &Setting,
     data: &DataConnection,
     mut archive: Archive,
-    how: Form,
+    how: Coding,
 ) -> Result<(), Stop> {
     let mut codec = match passes_through(how.representation) {
         true => None,
@@ -186,10 +180,10 @@ async fn send_listing(
     setting: &Setting,
     data: &DataConnection,
     mut listing: Listing,
-    how: Form,
+    how: Coding,
 ) -> Result<(), Stop> {
     let now = crate::effects::today();
-    let mut codec = needs_codec(how).then(|| Outbound::listing(how.representation, &how.settings));
+    let mut codec = Outbound::listing(how.representation, &how.settings);
     let (mut rows, mut wire) = (Vec::new(), Vec::new());
     let mut more = true;
     while more {
@@ -215,14 +209,6 @@ async fn send_listing(
         rows.clear();
     }
     Ok(())
-}
-
-/// Rows are NVT-ASCII lines; as such they can go as they are.
-fn needs_codec(how: Form) -> bool {
-    let kind = how.representation.kind;
-    how.representation.mode != Mode::Stream
-        || how.representation.structure == Structure::Record
-        || matches!(kind, Type::Ebcdic(_))
 }
 
 /// Ends our half and waits for the client to end its own. A client that breaks the connection instead did

@@ -17,7 +17,6 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use wharf_proto::Text;
@@ -224,8 +223,9 @@ impl Source for LocalFile {
         Some(self.file.as_fd())
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Fault> {
+        let read = || rustix::io::pread(&self.file, &mut *buffer, offset);
+        rustix::io::retry_on_intr(read).map_err(fault)
     }
 }
 

@@ -83,7 +83,7 @@ fn mlsd_tells_facts_follows_links_inside_and_refuses_a_file() {
     assert!(listing.contains("type=dir;modify="));
     assert!(listing.contains("type=OS.unix=slink:/etc/passwd;"));
     bob.pasv();
-    bob.command("MLSD plain.txt", 550);
+    bob.command("MLSD plain.txt", 501);
     bob.pasv();
     bob.command("LIST missing", 550);
 }

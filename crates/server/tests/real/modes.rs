@@ -4,6 +4,8 @@ use crate::raw::{Raw, Running};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
+use wharf_proto::codec::{Inbound, Outbound, Settings};
+use wharf_proto::params::{Mode, Representation, Structure, Type};
 
 /// Reads blocks to the end of a file: its bytes, its markers.
 fn file(data: &mut TcpStream) -> (Vec<u8>, Vec<String>) {
@@ -215,6 +217,14 @@ fn a_file_goes_out_and_comes_back_equal_in_every_representation() {
                 }
                 for (name, content) in &files {
                     let wire = transfer(&mut bob, mode, &format!("RETR {name}"), None);
+                    let size = bob.command(&format!("SIZE {name}"), 213);
+                    let stream = match mode {
+                        "S" => Some(wire.clone()),
+                        "Z" => Some(inflate(&wire)),
+                        _ => None,
+                    };
+                    let counted = stream.is_none_or(|bytes| bytes.len().to_string() == size);
+                    assert!(counted, "SIZE {name} in {kind} {structure} {mode}: {size}");
                     transfer(&mut bob, mode, &format!("STOR copy-{name}"), Some(&wire));
                     let copy = server.read(&format!("copy-{name}"));
                     let note = format!("TYPE {kind} STRU {structure} MODE {mode} {name}");
@@ -226,6 +236,61 @@ fn a_file_goes_out_and_comes_back_equal_in_every_representation() {
             }
         }
     }
+}
+
+const DEFLATE: Representation =
+    Representation { kind: Type::Image, structure: Structure::File, mode: Mode::Deflate };
+
+fn inflate(wire: &[u8]) -> Vec<u8> {
+    let (mut inbound, mut bytes) =
+        (Inbound::new(DEFLATE, &Settings::default()).unwrap(), Vec::new());
+    inbound.push(wire, &mut bytes).unwrap();
+    inbound.finish(&mut bytes).unwrap();
+    bytes
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let (mut outbound, mut wire) =
+        (Outbound::new(DEFLATE, &Settings::default()).unwrap(), Vec::new());
+    outbound.push(bytes, &mut wire).unwrap();
+    outbound.finish(&mut wire).unwrap();
+    wire
+}
+
+#[test]
+fn a_restart_in_mode_z_counts_bytes_of_the_file_both_ways() {
+    let server = Running::new();
+    server.write("f", "0123456789");
+    let mut bob = server.bob();
+    bob.command("MODE Z", 200);
+    bob.command("REST 7", 350);
+    assert_eq!(inflate(&transfer(&mut bob, "Z", "RETR f", None)), b"789");
+    bob.command("REST 4", 350);
+    transfer(&mut bob, "Z", "STOR f", Some(&deflate(b"abc")));
+    assert_eq!(server.read("f"), b"0123abc");
+    bob.command("TYPE A", 200);
+    for command in ["RETR f", "STOR f"] {
+        bob.command("REST 4", 350);
+        bob.command(command, 504);
+    }
+}
+
+#[test]
+fn a_listing_in_type_a_c_has_its_carriage_control() {
+    let server = Running::new();
+    server.write("-x", "");
+    let mut bob = server.bob();
+    bob.command("TYPE A C", 200);
+    assert_eq!(bob.fetch("NLST"), b" -x\r\n");
+}
+
+#[test]
+fn mlsd_of_a_file_is_a_501() {
+    let server = Running::new();
+    server.write("f", "x");
+    let mut bob = server.bob();
+    bob.pasv();
+    bob.command("MLSD f", 501);
 }
 
 /// One transfer on a connection of its own; the client ends it after an upload.

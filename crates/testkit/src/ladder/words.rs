@@ -73,8 +73,8 @@ fn tree_action(action: &TreeAction) -> String {
             let parts = parts.iter().map(shown).collect::<Vec<_>>().join(" ");
             format!("join {parts} to {}", shown(target))
         }
-        TreeAction::Size { path, text: true } => one("size of", path) + " as text",
-        TreeAction::Size { path, text: false } => one("size of", path),
+        TreeAction::Size { path, coded: Some(_) } => one("size of", path) + " as transferred",
+        TreeAction::Size { path, coded: None } => one("size of", path),
         TreeAction::FolderSize(path) => one("size of folder", path),
         TreeAction::Free(path) => one("free space at", path),
         TreeAction::Modified(path) => one("time of", path),
@@ -136,7 +136,7 @@ fn transfer(plan: &TransferPlan) -> String {
         Route::Dial(to) => format!("dial {to}"),
         Route::Kept => "the connection kept".to_owned(),
     };
-    let how = plan.representation;
+    let how = plan.coding.representation;
     let structure = match how.structure {
         Structure::File => String::new(),
         other => format!(", STRU {other}"),

@@ -113,7 +113,7 @@ impl Tree {
             }
             TreeAction::Join { target, parts, .. } => self.append(target, parts, true)?,
             TreeAction::Link { .. } => return Err(Fault::Unsupported("There are no links here.")),
-            TreeAction::Size { path, text } => return self.size(path, *text),
+            TreeAction::Size { path, coded } => return self.size(path, coded.is_some()),
             TreeAction::Modified(path) => return self.file(path).map(|_| Outcome::Modified(NOW)),
             TreeAction::Facts(path) => return Ok(Outcome::Facts(Box::new(self.entry(path)?))),
             TreeAction::List(path) => return self.look(path),

@@ -192,7 +192,7 @@ impl Partial {
         while done < bytes {
             go_on()?;
             let want = usize::try_from(bytes - done).unwrap_or(COPY).min(COPY);
-            let n = old.read_at(&mut buffer[..want], done).map_err(|error| io_fault(&error))?;
+            let n = old.read_at(&mut buffer[..want], done)?;
             if n == 0 {
                 return Err(Fault::Offset);
             }
