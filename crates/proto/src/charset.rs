@@ -55,6 +55,13 @@ impl Charset {
         each_name(self.0, name, to_wire)
     }
 
+    /// Words that name nothing, as the client is shown them: in the charset, if it has them all.
+    #[must_use]
+    pub fn words_to_wire<'w>(&self, words: &'w [u8]) -> Cow<'w, [u8]> {
+        let encoding = self.0.filter(|_| !words.is_ascii());
+        encoding.and_then(|it| encoded(it, words)).unwrap_or(Cow::Borrowed(words))
+    }
+
     /// A name or path from the client, as the host has it. To be asked before `.` and `..` are resolved.
     #[must_use]
     pub fn from_wire<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {

@@ -33,9 +33,9 @@ use crate::params::Representation;
 use crate::path::VirtualPath;
 use crate::reply::Reply;
 use crate::tap::{Timer, What};
-use crate::texts::Say;
+use crate::texts::{Say, Voice};
 use crate::verb::{Gate, Row, Status};
-use crate::{Command, Lang, Moment, Text, Verb, address, charset};
+use crate::{Command, Lang, Moment, Text, Verb, address};
 use state::{Awaiting, Closing, DataPlan, Login, Sequence, Transfer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -540,23 +540,13 @@ impl Session {
     }
 
     fn say(&mut self, say: &Say<'_>) {
-        self.send(&say.reply(self.lang));
+        self.send(&say.reply(Voice { lang: self.lang, charset: self.charset }));
     }
 
-    /// The one door by which replies leave.
+    /// The one door by which replies leave. Names in them are as the client reads them.
     fn send(&mut self, reply: &Reply) {
         self.tap(What::Reply { code: reply.code.value(), lines: reply.lines.clone() });
-        let written = |line: &Text| match self.charset.to_wire(line.as_bytes()) {
-            // The mark is for names; a line that cannot be written in the charset stays UTF-8.
-            marked if marked.starts_with(charset::RAW) => line.clone(),
-            converted => Text::from(converted.into_owned()),
-        };
-        let bytes = match self.charset == Charset::default() {
-            true => reply.encode(),
-            false => Reply { code: reply.code, lines: reply.lines.iter().map(written).collect() }
-                .encode(),
-        };
-        self.out.push_back(Output::Send(bytes));
+        self.out.push_back(Output::Send(reply.encode()));
     }
 
     fn tap(&mut self, what: What) {

@@ -5,6 +5,7 @@
 //! quoted path of 257, the numbers of 213, `FILE:` of STOU) is the same in every language.
 
 use crate::Lang;
+use crate::charset::Charset;
 use crate::codec::Marker;
 use crate::command::Range;
 use crate::params::{Mode, Structure, Type};
@@ -106,12 +107,34 @@ pub(crate) enum Say<'a> {
     InternalFault,
 }
 
-/// The text in the language `$lang`; only that one is put together.
+/// In which language the server speaks, and in which charset.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Voice {
+    pub(crate) lang: Lang,
+    pub(crate) charset: Charset,
+}
+
+impl Voice {
+    /// Words that name nothing.
+    fn words(self, words: &[u8]) -> Text {
+        Text::from(self.charset.words_to_wire(words).into_owned())
+    }
+
+    /// A name between words.
+    fn naming(self, en: (&str, &str), ja: (&str, &str), name: &[u8]) -> Text {
+        let (before, behind) = self.lang.of(en, ja);
+        let (before, behind) = (self.words(before.as_bytes()), self.words(behind.as_bytes()));
+        let name = self.charset.to_wire(name);
+        Text::from([before.as_bytes(), &name, behind.as_bytes()].concat())
+    }
+}
+
+/// The text in the language of the voice `$voice`; only that one is put together.
 macro_rules! tr {
-    ($lang:expr, $en:literal, $ja:literal) => {
-        match $lang {
-            Lang::En => Text::from(format!($en)),
-            Lang::Ja => Text::from(format!($ja)),
+    ($voice:expr, $en:literal, $ja:literal) => {
+        match $voice.lang {
+            Lang::En => $voice.words(format!($en).as_bytes()),
+            Lang::Ja => $voice.words(format!($ja).as_bytes()),
         }
     };
 }
@@ -127,13 +150,13 @@ pub(crate) fn code(value: u16) -> Code {
 }
 
 impl Say<'_> {
-    /// The reply, in this language.
-    pub(crate) fn reply(&self, lang: Lang) -> Reply {
-        let (value, text) = self.worded(lang);
+    /// The reply, in this voice.
+    pub(crate) fn reply(&self, voice: Voice) -> Reply {
+        let (value, text) = self.worded(voice);
         Reply::line(code(value), text)
     }
 
-    fn worded(&self, l: Lang) -> (u16, Text) {
+    fn worded(&self, l: Voice) -> (u16, Text) {
         let worded = self.access(l).or_else(|| self.command(l)).or_else(|| self.parameters(l));
         let worded = worded.or_else(|| self.files(l)).or_else(|| self.transfer(l));
         worded.or_else(|| self.info(l)).unwrap_or_else(|| {
@@ -150,16 +173,16 @@ impl Say<'_> {
 
     /// Who the user is, and the session as such.
     #[rustfmt::skip]
-    fn access(&self, l: Lang) -> Option<(u16, Text)> {
+    fn access(&self, l: Voice) -> Option<(u16, Text)> {
         Some(match self {
-            Self::Ready(greeting) => (220, (*greeting).into()),
-            Self::Hosted(greeting) => (220, (*greeting).clone()),
+            Self::Ready(greeting) => (220, l.words(greeting.as_bytes())),
+            Self::Hosted(greeting) => (220, l.words(greeting.as_bytes())),
             Self::HostFirst => (503, tr!(l, "HOST comes before USER.", "HOST は USER の前に送ってください。")),
             Self::NoSuchHost => (504, tr!(l, "There is no such host here.", "そのホストはここにはありません。")),
             Self::PasswordWanted { anonymous: true } => (331, tr!(l, "Anonymous access: any password will do; your e-mail address is customary.", "匿名アクセスです。パスワードは何でも構いません(慣例ではメールアドレス)。")),
             Self::PasswordWanted { anonymous: false } => (331, tr!(l, "Password, please.", "パスワードを入力してください。")),
             Self::LoggedIn { anonymous: true, .. } => (230, tr!(l, "Logged in anonymously.", "匿名でログインしました。")),
-            Self::LoggedIn { name, .. } => (230, naming(l, name)),
+            Self::LoggedIn { name, .. } => (230, l.naming(("Logged in as ", "."), ("", " としてログインしました。"), name.as_bytes())),
             Self::LoginRefused => (530, tr!(l, "Login refused: check the name and the password.", "ログインできません。名前とパスワードを確かめてください。")),
             Self::LoginFirst => (530, tr!(l, "Please log in first, with USER and PASS.", "先に USER と PASS でログインしてください。")),
             Self::UserFirst => (503, tr!(l, "USER comes before PASS.", "PASS の前に USER が必要です。")),
@@ -176,7 +199,7 @@ impl Say<'_> {
 
     /// The command line as such.
     #[rustfmt::skip]
-    fn command(&self, l: Lang) -> Option<(u16, Text)> {
+    fn command(&self, l: Voice) -> Option<(u16, Text)> {
         Some(match self {
             Self::NotAllowed(verb) => (refusal(*verb), tr!(l, "{verb} is not allowed to this account.", "このアカウントに {verb} は許されていません。")),
             Self::UnknownVerb => (500, tr!(l, "No such command; HELP lists those that there are.", "そのコマンドはありません。HELP で一覧を表示します。")),
@@ -203,7 +226,7 @@ impl Say<'_> {
 
     /// How data will be transferred.
     #[rustfmt::skip]
-    fn parameters(&self, l: Lang) -> Option<(u16, Text)> {
+    fn parameters(&self, l: Voice) -> Option<(u16, Text)> {
         Some(match self {
             Self::TypeNotDone(kind) => (504, tr!(l, "TYPE {kind} is not done here; A, E, I and L 8 are.", "TYPE {kind} は行いません。A、E、I、L 8 を行います。")),
             Self::TypeIs(kind) => (200, tr!(l, "TYPE is {kind}.", "TYPE は {kind} です。")),
@@ -234,7 +257,7 @@ impl Say<'_> {
 
     /// Files and folders.
     #[rustfmt::skip]
-    fn files(&self, l: Lang) -> Option<(u16, Text)> {
+    fn files(&self, l: Voice) -> Option<(u16, Text)> {
         Some(match self {
             Self::Entered(path) => (250, quoting(l, ("Now in ", "."), ("現在のフォルダーは ", " です。"), path)),
             Self::FolderIs(path) => (257, quoting(l, ("", " is the current folder."), ("", " が現在のフォルダーです。"), path)),
@@ -257,7 +280,7 @@ impl Say<'_> {
 
     /// Transfers.
     #[rustfmt::skip]
-    fn transfer(&self, l: Lang) -> Option<(u16, Text)> {
+    fn transfer(&self, l: Voice) -> Option<(u16, Text)> {
         Some(match self {
             Self::RestartAt(marker) => (350, tr!(l, "The next transfer starts at byte {marker}.", "次の転送は {marker} バイト目から始めます。")),
             // The form is that of RFC 959 section 4.2: the client's marker, and ours.
@@ -269,7 +292,7 @@ impl Say<'_> {
             }
             Self::Starting { code, kind, size } => (*code, starting(l, *code, *kind, *size)),
             // The form is that of RFC 1123 section 4.1.2.9.
-            Self::StoringAs(code, path) => (*code, Text::from([b"FILE: ", path.as_bytes()].concat())),
+            Self::StoringAs(code, path) => (*code, l.naming(("FILE: ", ""), ("FILE: ", ""), path.as_bytes())),
             Self::Complete { bytes, code: 226 } => (226, tr!(l, "Done, {bytes} bytes; data connection closed.", "{bytes} バイトを転送し、データコネクションを閉じました。")),
             Self::Complete { bytes, code } => (*code, tr!(l, "Done, {bytes} bytes.", "{bytes} バイトを転送しました。")),
             Self::NotOpened(why) => (425, sentence(l, ("The data connection could not be opened", "データコネクションを開けませんでした"), why)),
@@ -283,7 +306,7 @@ impl Say<'_> {
     }
 
     /// Information.
-    fn info(&self, l: Lang) -> Option<(u16, Text)> {
+    fn info(&self, l: Voice) -> Option<(u16, Text)> {
         Some(match self {
             Self::System => (215, "UNIX Type: L8".into()),
             Self::NoopDone => (200, tr!(l, "Still here.", "動いています。")),
@@ -292,7 +315,7 @@ impl Say<'_> {
     }
 }
 
-fn starting(l: Lang, code: u16, kind: Type, size: Option<u64>) -> Text {
+fn starting(l: Voice, code: u16, kind: Type, size: Option<u64>) -> Text {
     let (en, ja) = if code == 125 {
         ("Data connection open; starting", "データコネクションは開いています。開始します")
     } else {
@@ -302,29 +325,24 @@ fn starting(l: Lang, code: u16, kind: Type, size: Option<u64>) -> Text {
     tr!(l, "{en}, TYPE {kind}{size}.", "{ja}、TYPE {kind}{size}。")
 }
 
-fn not_a_folder(l: Lang) -> Text {
+fn not_a_folder(l: Voice) -> Text {
     tr!(l, "That is not a folder.", "それはフォルダーではありません。")
 }
 
-fn bad_name(l: Lang) -> Text {
+fn bad_name(l: Voice) -> Text {
     tr!(l, "That name cannot be used here.", "その名前は、ここでは使えません。")
 }
 
 /// A beginning, and what somebody else has worded.
-fn sentence(l: Lang, (en, ja): (&str, &str), rest: &Text) -> Text {
-    let (start, end) = l.of((en, "."), (ja, "。"));
+fn sentence(l: Voice, (en, ja): (&str, &str), rest: &Text) -> Text {
+    let (start, end) = l.lang.of((en, "."), (ja, "。"));
+    let (start, end) = (l.words(start.as_bytes()), l.words(end.as_bytes()));
     Text::from([start.as_bytes(), b": ", rest.as_bytes(), end.as_bytes()].concat())
 }
 
-fn naming(l: Lang, name: &Text) -> Text {
-    let (before, behind) = l.of(("Logged in as ", "."), ("", " としてログインしました。"));
-    Text::from([before.as_bytes(), name.as_bytes(), behind.as_bytes()].concat())
-}
-
 /// A path in quotes between words.
-fn quoting(l: Lang, en: (&str, &str), ja: (&str, &str), path: &VirtualPath) -> Text {
-    let (before, behind) = l.of(en, ja);
-    Text::from([before.as_bytes(), path.quoted().as_slice(), behind.as_bytes()].concat())
+fn quoting(l: Voice, en: (&str, &str), ja: (&str, &str), path: &VirtualPath) -> Text {
+    l.naming(en, ja, &path.quoted())
 }
 
 /// The code with which a verb refuses for good: 550, or 553 where RFC 959 knows only that.
@@ -334,7 +352,7 @@ fn refusal(verb: Verb) -> u16 {
 
 /// A fault of the tree: with the code that fits it best, where the verb's row has that code.
 #[rustfmt::skip]
-fn worded_fault(l: Lang, fault: &Fault, verb: Verb) -> (u16, Text) {
+fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
     let never = refusal(verb);
     let (best, text) = match fault {
         Fault::NotFound => (never, tr!(l, "There is no such file or folder.", "そのファイルまたはフォルダーはありません。")),
@@ -359,23 +377,41 @@ fn worded_fault(l: Lang, fault: &Fault, verb: Verb) -> (u16, Text) {
 mod tests {
     use super::*;
 
+    fn voice(lang: Lang) -> Voice {
+        Voice { lang, charset: Charset::default() }
+    }
+
     #[test]
     fn what_a_program_reads_is_the_same_in_both_languages() {
         let at = SocketAddrV4::new([192, 0, 2, 1].into(), 50_000);
         for say in [Say::Listening(at), Say::ListeningExtended(50_000), Say::Size(5), Say::System] {
-            assert_eq!(say.reply(Lang::En), say.reply(Lang::Ja), "{say:?}");
+            assert_eq!(say.reply(voice(Lang::En)), say.reply(voice(Lang::Ja)), "{say:?}");
         }
         let folder = VirtualPath::root();
         for lang in [Lang::En, Lang::Ja] {
-            assert!(Say::FolderIs(&folder).reply(lang).text().starts_with(b"\"/\" "));
+            assert!(Say::FolderIs(&folder).reply(voice(lang)).text().starts_with(b"\"/\" "));
         }
     }
 
     #[test]
     fn a_refusal_has_the_code_that_the_row_of_the_verb_knows() {
-        let code = |verb| Say::Fault(&Fault::Denied, verb).reply(Lang::En).code.value();
+        let code = |verb| Say::Fault(&Fault::Denied, verb).reply(voice(Lang::En)).code.value();
         assert_eq!((code(Verb::Dele), code(Verb::Stor), code(Verb::Rnto)), (550, 553, 553));
-        let full = |verb| Say::Fault(&Fault::Full, verb).reply(Lang::En).code.value();
+        let full = |verb| Say::Fault(&Fault::Full, verb).reply(voice(Lang::En)).code.value();
         assert_eq!((full(Verb::Stor), full(Verb::Mkd)), (452, 550));
+    }
+
+    #[test]
+    fn names_in_an_old_charset_lead_back_whatever_words_stand_around_them() {
+        let charset = Charset::named("shift_jis").unwrap();
+        let voice = Voice { lang: Lang::Ja, charset };
+        for name in ["表", "=raw=x", "\u{1f600}", "表/\u{1f600}"] {
+            let path = VirtualPath::root().join(name.as_bytes()).unwrap();
+            let reply = Say::Made(&path).reply(voice);
+            let shown = crate::path::parse_quoted(reply.text()).unwrap();
+            assert_eq!(*charset.from_wire(&shown), *path.as_bytes(), "{name}");
+            let said = "を作りました。".as_bytes();
+            assert!(reply.text().ends_with(&charset.words_to_wire(said)), "{name}");
+        }
     }
 }

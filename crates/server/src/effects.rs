@@ -10,9 +10,10 @@ use crate::turns::Awaited;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wharf_proto::Text;
+use wharf_proto::charset::Charset;
 use wharf_proto::codec::{Coding, LocalError, Outbound};
 use wharf_proto::command::Range;
-use wharf_proto::listing::{Kind, Unique, unix};
+use wharf_proto::listing::{EntryRef, Kind, Unique, unix};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, Outcome, Rights, StoreAt, TreeAction};
 use wharf_proto::time::Timestamp;
@@ -71,7 +72,7 @@ impl Errand {
                 entry.permissions = Some(permissions_of(self.rights, &entry));
                 Outcome::Facts(Box::new(entry))
             }),
-            TreeAction::List(path) => self.list(&path),
+            TreeAction::List(path, charset) => self.list(&path, charset),
             TreeAction::SetModified(path, time) => done(storage.set_modified(&path, time)),
             TreeAction::SetMode(path, mode) => done(storage.set_mode(&path, mode)),
             TreeAction::Free(path) => storage.free(&path).map(Outcome::Size),
@@ -161,7 +162,7 @@ impl Errand {
         Ok(())
     }
 
-    fn list(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
+    fn list(&self, path: &VirtualPath, charset: Charset) -> Result<Outcome, Fault> {
         let mut folder = self.storage.list(path, false)?;
         let now = today();
         let mut lines = Vec::new();
@@ -169,7 +170,8 @@ impl Errand {
             && folder.read(&mut |entry| {
                 if lines.len() < LISTED {
                     let mut line = Vec::new();
-                    unix::write_row(&mut line, entry, now);
+                    let name = charset.to_wire(entry.name);
+                    unix::write_row(&mut line, &EntryRef { name: &name, ..*entry }, now);
                     lines.push(Text::from(line));
                 }
             })?

@@ -87,8 +87,8 @@ pub enum TreeAction {
     Modified(VirtualPath),
     /// The facts of one entry. `Facts`.
     Facts(VirtualPath),
-    /// A short listing for the control connection. `Listed`.
-    List(VirtualPath),
+    /// A short listing for the control connection, with names in this charset. `Listed`.
+    List(VirtualPath, Charset),
     /// Set when this changed. `Done`.
     SetModified(VirtualPath, Timestamp),
     /// Set the permissions of this. `Done`.
@@ -145,7 +145,7 @@ impl TreeAction {
             | Self::Size { coded: None, .. }
             | Self::Modified(_)
             | Self::Facts(_)
-            | Self::List(_)
+            | Self::List(..)
             | Self::SetModified(..)
             | Self::SetMode(..)
             | Self::Free(_)
@@ -190,7 +190,7 @@ pub enum Payload {
         path: VirtualPath,
         /// In which form.
         format: Format,
-        /// What NLST puts before each name: the argument as the client gave it.
+        /// What NLST puts before each name, as it goes on the wire: the argument as the client gave it.
         prefix: Vec<u8>,
         /// The entries meant, where the argument is a pattern and nothing has it for its name.
         pattern: Option<Box<Pattern>>,
@@ -206,7 +206,7 @@ pub struct Pattern {
     pub folder: VirtualPath,
     /// What the names must look like.
     pub glob: Glob,
-    /// What NLST puts before each name.
+    /// What NLST puts before each name, as it goes on the wire.
     pub prefix: Vec<u8>,
 }
 

@@ -79,7 +79,8 @@ impl Session {
             Verb::Hash => {
                 let last = part.1.saturating_sub(1).max(part.0);
                 let line = format!("{} {}-{last} {hex} ", self.hash.name(), part.0);
-                Reply::line(texts::code(213), [line.as_bytes(), path.as_bytes()].concat())
+                let name = self.charset.to_wire(path.as_bytes());
+                Reply::line(texts::code(213), [line.as_bytes(), &name].concat())
             }
             _ => Reply::line(texts::code(250), hex.to_owned()),
         };

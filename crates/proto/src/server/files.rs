@@ -124,7 +124,7 @@ impl Session {
 
     /// RFC 3659 section 7.2: one line of facts, indented, with the whole path.
     fn tell_facts(&mut self, path: &VirtualPath, mut entry: Entry) {
-        entry.name = path.as_bytes().to_vec();
+        entry.name = self.charset.to_wire(path.as_bytes()).into_owned();
         let mut line = Vec::new();
         mlsx::write_row(&mut line, &entry, self.facts);
         let lines = vec!["Facts:".into(), Text::from(line), "End.".into()];

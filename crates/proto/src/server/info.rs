@@ -155,7 +155,8 @@ impl Session {
             }
             Some(path) => {
                 if let Some(path) = self.path(Verb::Stat, path) {
-                    self.act_on(Verb::Stat, path, TreeAction::List);
+                    let charset = self.charset;
+                    self.act_on(Verb::Stat, path, |path| TreeAction::List(path, charset));
                 }
             }
         }
@@ -198,7 +199,7 @@ impl Session {
     /// RFC 959: 212 tells of a folder, 213 of a file.
     pub(super) fn tell_listing(&mut self, path: &VirtualPath, entries: Vec<Text>, folder: bool) {
         let code = texts::code(if folder { 212 } else { 213 });
-        let mut lines = vec![Text::from(path.quoted())];
+        let mut lines = vec![Text::from(self.charset.to_wire(&path.quoted()).into_owned())];
         lines.extend(entries);
         lines.push("End.".into());
         self.send(&Reply { code, lines });

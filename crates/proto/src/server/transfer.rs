@@ -150,15 +150,13 @@ impl Session {
 
     fn begin_listing(&mut self, verb: Verb, argument: Option<&Text>, format: Format) {
         let Some(path) = self.path_or_folder(verb, argument) else { return };
-        let words =
-            argument.map(|argument| self.charset.from_wire(argument.as_bytes()).into_owned());
-        let prefix = match words.as_deref() {
+        let prefix = match argument.map(Text::as_bytes) {
             None => Vec::new(),
             Some(words) if words.ends_with(b"/") => words.to_vec(),
             Some(words) => [words, b"/"].concat(),
         };
         let pattern = match format {
-            Format::Unix | Format::Names => words.as_deref().and_then(|words| self.pattern(words)),
+            Format::Unix | Format::Names => argument.and_then(|argument| self.pattern(argument)),
             Format::Facts(_) => None,
         };
         let charset = self.charset;
@@ -166,11 +164,12 @@ impl Session {
     }
 
     /// The argument as a pattern, where it is one in its last name.
-    fn pattern(&self, words: &[u8]) -> Option<Box<Pattern>> {
-        let (folder, glob) = Glob::split(words)?;
+    fn pattern(&self, argument: &Text) -> Option<Box<Pattern>> {
+        let words = self.charset.from_wire(argument.as_bytes());
+        let (folder, glob) = Glob::split(&words)?;
         let prefix = match folder {
             b"" | b"/" => folder.to_vec(),
-            _ => [folder, b"/"].concat(),
+            _ => [&self.charset.to_wire(folder), b"/".as_slice()].concat(),
         };
         let folder = self.folder.join(folder).ok()?;
         Some(Box::new(Pattern { folder, glob, prefix }))

@@ -193,7 +193,7 @@ async fn send_listing(
                 return;
             }
             if *format == Format::Names {
-                rows.extend_from_slice(&charset.to_wire(prefix));
+                rows.extend_from_slice(prefix);
             }
             let permissions = Some(permissions_of(setting.rights, entry));
             let name = charset.to_wire(entry.name);

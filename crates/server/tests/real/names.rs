@@ -41,6 +41,9 @@ fn names_are_shown_and_understood_in_the_charset_of_an_old_client() {
     let mut bob = server.bob();
     let names = bob.fetch("NLST");
     assert_eq!(names, b"\x95\\.txt\r\n");
+    server.write("=raw=x", "x");
+    assert!(bob.command("STAT =raw==raw=x", 213).contains(" =raw==raw=x\n"), "as NLST shows it");
+    bob.command("SIZE =raw==raw=x", 213);
     bob.bytes(b"SIZE \x95\\.txt\r\n");
     assert_eq!(bob.expect(213), "1");
     bob.bytes(b"MKD \x8d`\r\n");

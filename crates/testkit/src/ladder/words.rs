@@ -79,7 +79,7 @@ fn tree_action(action: &TreeAction) -> String {
         TreeAction::Free(path) => one("free space at", path),
         TreeAction::Modified(path) => one("time of", path),
         TreeAction::Facts(path) => one("facts of", path),
-        TreeAction::List(path) => one("look at", path),
+        TreeAction::List(path, _) => one("look at", path),
         TreeAction::SetModified(path, time) => {
             format!("set time of {} to {}", shown(path), time.print_mdtm())
         }

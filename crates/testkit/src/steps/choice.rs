@@ -154,7 +154,7 @@ fn success(action: &TreeAction) -> Outcome {
         TreeAction::Digest(..) => Outcome::Digest { hex: "00ff".to_owned(), start: 0, end: 96 },
         TreeAction::Modified(_) => Outcome::Modified(Timestamp::new(1_795_352_700, 0)),
         TreeAction::Facts(_) => Outcome::Facts(Box::new(Entry::new(b"x".to_vec(), Kind::File))),
-        TreeAction::List(_) => {
+        TreeAction::List(..) => {
             let lines = ["212 a\r\n230 b", "", "c\u{ff}"].map(Into::into).to_vec();
             Outcome::Listed { lines, folder: true }
         }

@@ -116,7 +116,7 @@ impl Tree {
             TreeAction::Size { path, coded } => return self.size(path, coded.is_some()),
             TreeAction::Modified(path) => return self.file(path).map(|_| Outcome::Modified(NOW)),
             TreeAction::Facts(path) => return Ok(Outcome::Facts(Box::new(self.entry(path)?))),
-            TreeAction::List(path) => return self.look(path),
+            TreeAction::List(path, _) => return self.look(path),
             TreeAction::Free(_) => return Ok(Outcome::Size(1 << 30)),
             TreeAction::FolderSize(path) => return self.folder_size(path),
             TreeAction::Digest(path, ..) => return self.digest(path),
