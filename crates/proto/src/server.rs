@@ -19,8 +19,8 @@ mod state;
 mod transfer;
 
 pub use effect::{
-    Account, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Rights, Route,
-    StoreAt, TransferPlan, TreeAction,
+    Account, Cannot, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Remark,
+    Rights, Route, StoreAt, TransferPlan, TreeAction,
 };
 pub use state::Policy;
 

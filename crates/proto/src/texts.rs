@@ -11,7 +11,7 @@ use crate::command::Range;
 use crate::params::{Mode, Structure, Type};
 use crate::path::VirtualPath;
 use crate::reply::{Code, Reply};
-use crate::server::Fault;
+use crate::server::{Cannot, Fault, Remark};
 use crate::tap::Timer;
 use crate::time::Timestamp;
 use crate::{Text, Verb, address};
@@ -75,7 +75,7 @@ pub(crate) enum Say<'a> {
 
     Starting { code: u16, kind: Type, size: Option<u64> },
     StoringAs(u16, &'a VirtualPath),
-    Complete { bytes: u64, code: u16 },
+    Complete { bytes: u64, remarks: &'a [Remark], code: u16 },
     NotOpened(&'a Text),
     OpenTimedOut,
     Broken(&'a Text),
@@ -293,8 +293,7 @@ impl Say<'_> {
             Self::Starting { code, kind, size } => (*code, starting(l, *code, *kind, *size)),
             // The form is that of RFC 1123 section 4.1.2.9.
             Self::StoringAs(code, path) => (*code, l.naming(("FILE: ", ""), ("FILE: ", ""), path.as_bytes())),
-            Self::Complete { bytes, code: 226 } => (226, tr!(l, "Done, {bytes} bytes; data connection closed.", "{bytes} バイトを転送し、データコネクションを閉じました。")),
-            Self::Complete { bytes, code } => (*code, tr!(l, "Done, {bytes} bytes.", "{bytes} バイトを転送しました。")),
+            Self::Complete { bytes, remarks, code } => (*code, complete(l, *bytes, remarks, *code)),
             Self::NotOpened(why) => (425, sentence(l, ("The data connection could not be opened", "データコネクションを開けませんでした"), why)),
             Self::OpenTimedOut => (425, tr!(l, "The data connection did not open in time; a firewall may be in the way, try the other of active and passive mode.", "時間内にデータコネクションが開きませんでした。ファイアウォールが原因かもしれません。アクティブとパッシブを切り替えてみてください。")),
             Self::Broken(why) => (426, sentence(l, ("The transfer broke off", "転送が途中で切れました"), why)),
@@ -312,6 +311,48 @@ impl Say<'_> {
             Self::NoopDone => (200, tr!(l, "Still here.", "動いています。")),
             _ => return None,
         })
+    }
+}
+
+fn complete(l: Voice, bytes: u64, remarks: &[Remark], code: u16) -> Text {
+    let done = match code {
+        226 => tr!(
+            l,
+            "Done, {bytes} bytes; data connection closed.",
+            "{bytes} バイトを転送し、データコネクションを閉じました。"
+        ),
+        _ => tr!(l, "Done, {bytes} bytes.", "{bytes} バイトを転送しました。"),
+    };
+    let space: &[u8] = l.lang.of(b" ", b"");
+    remarks.iter().fold(done, |said, remark| {
+        Text::from([said.as_bytes(), space, remarked(l, *remark).as_bytes()].concat())
+    })
+}
+
+#[rustfmt::skip]
+fn remarked(l: Voice, remark: Remark) -> Text {
+    match remark {
+        Remark::Substituted(n) => tr!(l, "Not in the code page, sent as SUB: {n} characters.", "コードページにない {n} 文字を SUB で送りました。"),
+        Remark::Assumed(n) => tr!(l, "Not UTF-8, taken for Latin-1: {n} bytes.", "UTF-8 でない {n} バイトを Latin-1 とみなしました。"),
+        Remark::Split(n) => tr!(l, "Line ends within records, now lines of their own: {n}.", "レコード内の改行 {n} 個で行が分かれました。"),
+        Remark::Suspect(n) => tr!(l, "Marked as suspect by the sender: {n} places.", "送り手が誤りの疑いありとした箇所が {n} あります。"),
+        Remark::LeftOut(n) => tr!(l, "Left out, because they could not be read: {n} entries.", "読めないため {n} 件を除きました。"),
+        Remark::Changed(n) => tr!(l, "Changed while they were read: {n} files.", "読み出し中に {n} ファイルが変わりました。"),
+    }
+}
+
+#[rustfmt::skip]
+fn unsupported(l: Voice, what: Cannot) -> Text {
+    match what {
+        Cannot::RangeOfText => tr!(l, "RANG needs TYPE I, STRU F and MODE S.", "RANG には TYPE I、STRU F、MODE S が必要です。"),
+        Cannot::RangeOfUpload => tr!(l, "RANG limits what is fetched, not what is stored.", "RANG は取得の範囲を決めるもので、格納には使えません。"),
+        Cannot::RestartOfText => tr!(l, "REST before STOR needs TYPE I and STRU F, or a marker.", "STOR の前の REST には、TYPE I と STRU F か、マーカーが必要です。"),
+        Cannot::RestartDeflated => tr!(l, "REST in MODE Z needs TYPE I and STRU F.", "MODE Z の REST には TYPE I と STRU F が必要です。"),
+        Cannot::RestartOfPages => tr!(l, "Pages cannot be restarted.", "ページ構造の転送は途中から再開できません。"),
+        Cannot::PartOfArchive => tr!(l, "An archive made on the way cannot be cut.", "送りながら作るアーカイブの一部だけは送れません。"),
+        Cannot::TimeUnknown => tr!(l, "No time is known of that.", "その時刻は分かりません。"),
+        Cannot::TooMuch => tr!(l, "That folder holds too much.", "そのフォルダーの中身が多すぎます。"),
+        Cannot::Storage => tr!(l, "That is not done here.", "それは、ここでは行えません。"),
     }
 }
 
@@ -367,7 +408,7 @@ fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
         Fault::Busy => (450, tr!(l, "Somebody is writing that file; try again later.", "そのファイルは書き込み中です。後でもう一度お試しください。")),
         Fault::Full => (452, tr!(l, "No space is left on the server.", "サーバーに空きがありません。")),
         Fault::Offset => (554, tr!(l, "That position lies behind the end of the file.", "その位置はファイルの終わりを越えています。")),
-        Fault::Unsupported(why) => (504, (*why).into()),
+        Fault::Unsupported(what) => (504, unsupported(l, *what)),
         Fault::System(why) => (451, sentence(l, ("The server's file system failed", "サーバーのファイルシステムに障害があります"), why)),
     };
     (if verb.row().allows(best) { best } else { never }, text)

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use wharf_proto::Text;
 use wharf_proto::listing::{EntryRef, Kind};
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::Fault;
+use wharf_proto::server::{Fault, Remark};
 use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation, OutBuffer};
 
 use crate::storage::{Folder, Source, Storage};
@@ -39,11 +39,10 @@ const LEVEL: i32 = 3;
 /// An archive under way.
 pub struct Archive {
     storage: Arc<dyn Storage>,
-    /// The folder that is packed, until it has been begun.
-    root: Option<VirtualPath>,
+    /// The header of the folder that is packed, until it has been given.
+    begin: Vec<u8>,
     levels: Vec<Level>,
     file: Option<Body>,
-    compress: bool,
     packer: Option<Packer>,
     ended: bool,
     misfits: u64,
@@ -51,19 +50,34 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An archive of a folder, compressed with zstd or plain. Nothing is opened before [`Self::next`].
-    pub fn new(storage: Arc<dyn Storage>, root: VirtualPath, compress: bool) -> Self {
-        Self {
-            storage,
-            root: Some(root),
-            levels: Vec::new(),
-            file: None,
-            compress,
-            packer: None,
-            ended: false,
-            misfits: 0,
-            left_out: 0,
+    /// Opens a folder to be packed, compressed with zstd or plain.
+    ///
+    /// # Errors
+    /// [`Fault`], where the folder cannot be listed or is none.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        root: &VirtualPath,
+        compress: bool,
+    ) -> Result<Self, Fault> {
+        let folder = storage.list(root, false)?;
+        if !folder.is_folder() {
+            return Err(Fault::NotAFolder);
         }
+        let packer = match compress {
+            true => Some(Packer::new().map_err(|error| fault(&error))?),
+            false => None,
+        };
+        let mut begin = Vec::new();
+        let mut name = root.name().unwrap_or_default().to_vec();
+        if !name.is_empty() {
+            name.push(b'/');
+            let facts = storage.facts(root)?;
+            let modified = facts.modified.map_or(0, |time| time.seconds());
+            Header { mode: facts.mode, modified, ..Header::new(&name, FOLDER) }.write(&mut begin);
+        }
+        let levels = vec![Level::new(root.clone(), name, folder)];
+        let (file, ended, misfits, left_out) = (None, false, 0, 0);
+        Ok(Self { storage, begin, levels, file, packer, ended, misfits, left_out })
     }
 
     /// The folder that a name asks for as an archive, and whether compressed: `/a/b` for `/a/b.tar` and
@@ -85,13 +99,10 @@ impl Archive {
     /// where much compresses to little or little can be opened.
     ///
     /// # Errors
-    /// [`Fault`], on the first call where the folder cannot be opened, later where zstd gives up.
+    /// [`Fault`], where zstd gives up.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Fault> {
         let end = out.len() + CHUNK;
-        let (mut plain, mut worked) = (Vec::new(), 0);
-        if let Some(root) = self.root.take() {
-            self.begin(&root, &mut plain).inspect_err(|_| self.ended = true)?;
-        }
+        let (mut plain, mut worked) = (std::mem::take(&mut self.begin), 0);
         while !self.ended && out.len() < end && worked < READ {
             self.step(&mut plain);
             worked += plain.len() + BLOCK;
@@ -107,35 +118,11 @@ impl Archive {
         Ok(!self.ended)
     }
 
-    /// How many files were not of the size in their headers when they were read.
-    #[must_use]
-    pub fn misfits(&self) -> u64 {
-        self.misfits
-    }
-
-    /// How many entries, and folders' contents, could not be opened and are not in the archive.
-    #[must_use]
-    pub fn left_out(&self) -> u64 {
-        self.left_out
-    }
-
-    fn begin(&mut self, root: &VirtualPath, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let folder = self.storage.list(root, false)?;
-        if !folder.is_folder() {
-            return Err(Fault::NotAFolder);
-        }
-        if self.compress {
-            self.packer = Some(Packer::new().map_err(|error| fault(&error))?);
-        }
-        let mut name = root.name().unwrap_or_default().to_vec();
-        if !name.is_empty() {
-            name.push(b'/');
-            let facts = self.storage.facts(root)?;
-            let modified = facts.modified.map_or(0, |time| time.seconds());
-            Header { mode: facts.mode, modified, ..Header::new(&name, FOLDER) }.write(out);
-        }
-        self.levels.push(Level::new(root.clone(), name, folder));
-        Ok(())
+    /// What is not in the archive as it is in the tree, so far.
+    pub fn remarks(&self) -> impl Iterator<Item = Remark> {
+        let counts = [Remark::LeftOut(self.left_out), Remark::Changed(self.misfits)];
+        let some = |remark: &Remark| !matches!(remark, Remark::LeftOut(0) | Remark::Changed(0));
+        counts.into_iter().filter(some)
     }
 
     /// Appends a header, a piece of a file or the end, or looks at the next names.
@@ -340,7 +327,7 @@ mod tests {
 
     fn archive(tree: &Path, folder: &str, compress: bool) -> Archive {
         let storage = Arc::new(LocalFolder::open(tree).unwrap());
-        Archive::new(storage, path(folder), compress)
+        Archive::open(storage, &path(folder), compress).unwrap()
     }
 
     /// The whole archive, which never comes in more than about a chunk.
@@ -423,7 +410,7 @@ mod tests {
             "{:?}",
             read(&bytes).keys().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>()
         );
-        assert_eq!((plain.misfits(), plain.left_out()), (0, 0));
+        assert_eq!(plain.remarks().count(), 0);
         let packed = drain(&mut archive(tree.path(), "/top", true), Vec::new());
         assert!(zstd::decode_all(packed.as_slice()).unwrap() == bytes);
     }
@@ -470,7 +457,7 @@ mod tests {
             // A chunk was read before.
             let kept = length.clamp(CHUNK, content.len());
             assert!(read[..kept] == content[..kept] && read[kept..].iter().all(|&byte| byte == 0));
-            assert_eq!(archive.misfits(), 1, "{length}");
+            assert!(archive.remarks().eq([Remark::Changed(1)]), "{length}");
         }
     }
 
@@ -487,7 +474,7 @@ mod tests {
         fs::remove_file(tree.path().join("b")).unwrap();
         // One was open already.
         assert_eq!(read(&drain(&mut archive, bytes)).len(), 1);
-        assert_eq!((archive.misfits(), archive.left_out()), (0, 2));
+        assert!(archive.remarks().eq([Remark::LeftOut(2)]));
     }
 
     #[test]
@@ -496,7 +483,8 @@ mod tests {
         fs::create_dir_all(tree.path().join("d/".repeat(DEEPEST + 5))).unwrap();
         let mut archive = archive(tree.path(), "/", true);
         let bytes = zstd::decode_all(drain(&mut archive, Vec::new()).as_slice()).unwrap();
-        assert_eq!((read(&bytes).len(), archive.left_out()), (DEEPEST, 1));
+        assert_eq!(read(&bytes).len(), DEEPEST);
+        assert!(archive.remarks().eq([Remark::LeftOut(1)]));
     }
 
     #[test]
@@ -532,9 +520,8 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         fs::write(tree.path().join("a"), "1").unwrap();
         for (name, fault) in [("/a", Fault::NotAFolder), ("/b", Fault::NotFound)] {
-            let mut archive = archive(tree.path(), name, false);
-            assert_eq!(archive.next(&mut Vec::new()), Err(fault));
-            assert_eq!(archive.next(&mut Vec::new()), Ok(false));
+            let storage = Arc::new(LocalFolder::open(tree.path()).unwrap());
+            assert_eq!(Archive::open(storage, &path(name), false).err(), Some(fault));
         }
     }
 

@@ -16,11 +16,13 @@ mod send;
 pub(crate) use send::permissions_of;
 
 use crate::archive::Archive;
-use crate::storage::{Folder, Holder, Source, Storage, Upload, Wanted};
+use crate::storage::{Folder, Holder, Storage, Wanted};
 use crate::tap::Teller;
 use crate::turns::Turns;
 use open::DataConnection;
 use ports::Passive;
+use receive::Incoming;
+use send::Outgoing;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use wharf_proto::codec::Coding;
 use wharf_proto::glob::Glob;
 use wharf_proto::listing::Format;
 use wharf_proto::server::{
-    Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt, TransferPlan,
+    Cannot, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt, TransferPlan,
 };
 use wharf_proto::verb::Right;
 
@@ -84,10 +86,10 @@ pub(crate) struct Setting {
 
 /// What is to be moved, opened.
 enum Cargo {
-    Send { source: Box<dyn Source>, part: Part },
+    Send(Outgoing),
     Pack(Archive),
     List(Listing),
-    Receive { upload: Box<dyn Upload>, new_name: bool },
+    Receive { incoming: Incoming, new_name: bool },
 }
 
 /// A folder to be listed.
@@ -106,7 +108,7 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> St
     Box::pin(async move {
         let how = plan.coding;
         let receives = matches!(plan.what, Payload::Store { .. });
-        let cargo = match open_cargo(&setting, plan.what) {
+        let cargo = match open_cargo(&setting, plan.what, how) {
             Ok(cargo) => cargo,
             // A client may have sent the bytes of a refused upload already: they must not be taken for those
             // of the next one, so the connection goes with them.
@@ -142,7 +144,7 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> St
     })
 }
 
-fn open_cargo(setting: &Setting, what: Payload) -> Result<Cargo, Fault> {
+fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fault> {
     match what {
         Payload::Retrieve { path, part } => {
             match (setting.storage.read(&path), Archive::wanted(&path)) {
@@ -150,20 +152,19 @@ fn open_cargo(setting: &Setting, what: Payload) -> Result<Cargo, Fault> {
                     if setting.archives && setting.rights.has(Right::List) =>
                 {
                     if part != Part::Behind(0) {
-                        return Err(Fault::Unsupported(
-                            "An archive made on the way cannot be cut.",
-                        ));
+                        return Err(Fault::Unsupported(Cannot::PartOfArchive));
                     }
-                    setting.storage.enter(&folder)?;
-                    Ok(Cargo::Pack(Archive::new(Arc::clone(&setting.storage), folder, compressed)))
+                    let storage = Arc::clone(&setting.storage);
+                    Ok(Cargo::Pack(Archive::open(storage, &folder, compressed)?))
                 }
-                (source, _) => Ok(Cargo::Send { source: source?, part }),
+                (source, _) => Ok(Cargo::Send(Outgoing::new(source?, part, how)?)),
             }
         }
         Payload::Store { path, at, umask } => {
             let wanted = Wanted { path: &path, at, holder: &setting.holder, umask };
             let new_name = at == StoreAt::NewName;
-            Ok(Cargo::Receive { upload: setting.storage.write(&wanted)?, new_name })
+            let incoming = Incoming::new(setting.storage.write(&wanted)?, how)?;
+            Ok(Cargo::Receive { incoming, new_name })
         }
         Payload::List { path, format, prefix, pattern, charset } => {
             let follow = matches!(format, Format::Facts(_));
@@ -217,15 +218,15 @@ fn pump_step(
     behind: Vec<u8>,
 ) -> Step {
     match cargo {
-        Cargo::Receive { upload, .. } => receive::step(setting, how, data, upload, behind),
+        Cargo::Receive { incoming, .. } => receive::step(setting, how, data, incoming, behind),
         cargo => Box::pin(async move { send::send(&setting, cargo, how, data).await }),
     }
 }
 
 fn news_of(cargo: &Cargo) -> News {
     match cargo {
-        Cargo::Send { source, .. } => News::Size(source.size()),
-        Cargo::Receive { upload, new_name: true } => News::Name(upload.path().clone()),
+        Cargo::Send(file) => News::Size(file.size()),
+        Cargo::Receive { incoming, new_name: true } => News::Name(incoming.path().clone()),
         Cargo::Receive { new_name: false, .. } | Cargo::List(_) | Cargo::Pack(_) => News::None,
     }
 }

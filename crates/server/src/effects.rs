@@ -15,7 +15,7 @@ use wharf_proto::codec::{Coding, LocalError, Outbound};
 use wharf_proto::command::Range;
 use wharf_proto::listing::{EntryRef, Kind, Unique, unix};
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::{Fault, Outcome, Rights, StoreAt, TreeAction};
+use wharf_proto::server::{Cannot, Fault, Outcome, Rights, StoreAt, TreeAction};
 use wharf_proto::time::Timestamp;
 
 /// The most entries that STAT lists on the control connection.
@@ -119,7 +119,7 @@ impl Errand {
 
     fn modified(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
         let time = self.storage.facts(path)?.modified;
-        time.map(Outcome::Modified).ok_or(Fault::Unsupported("No time is known of that."))
+        time.map(Outcome::Modified).ok_or(Fault::Unsupported(Cannot::TimeUnknown))
     }
 
     /// How many bytes a file has in this coding.
@@ -127,7 +127,7 @@ impl Errand {
         let source = self.storage.read(path)?;
         let damaged = |error: LocalError| Fault::System(error.to_string().into());
         let Some(mut outbound) = Outbound::new(coding.representation, &coding.settings) else {
-            return Err(Fault::Unsupported("That representation is not done here."));
+            return Err(Fault::System("no codec for it".into()));
         };
         let (mut wire, mut size) = (Vec::new(), 0);
         self.each_piece(&*source, Range::default(), &mut |bytes| {
@@ -252,9 +252,7 @@ impl Errand {
     ) -> Result<(), Fault> {
         let mut left = WALKED;
         let mut count = |entries: usize| -> Result<(), Fault> {
-            left = left
-                .checked_sub(entries)
-                .ok_or(Fault::Unsupported("That folder holds too much."))?;
+            left = left.checked_sub(entries).ok_or(Fault::Unsupported(Cannot::TooMuch))?;
             Ok(())
         };
         let mut waiting = vec![(root.clone(), false)];

@@ -159,7 +159,7 @@ impl World {
                 self.tree.write(&path, at, &bytes);
             }
         }
-        (id, Outcome::Ended(Ended::Complete { bytes: count }))
+        (id, Outcome::Ended(Ended::Complete { bytes: count, remarks: Vec::new() }))
     }
 
     /// The data connection of the transfer under way breaks.

@@ -322,6 +322,8 @@ pub enum Ended {
     Complete {
         /// Bytes on the data connection.
         bytes: u64,
+        /// What the client should know of what arrived; most often nothing.
+        remarks: Vec<Remark>,
     },
     /// The data connection could not be opened.
     NotOpened(Text),
@@ -329,6 +331,23 @@ pub enum Ended {
     Broken(Text),
     /// The tree failed, before the data connection was open or while it was.
     Failed(Fault),
+}
+
+/// What is not quite as it was, in a transfer that is whole. Each with how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// Characters that the code page does not have were sent as SUB.
+    Substituted(u64),
+    /// Bytes that were not UTF-8 were taken for Latin-1.
+    Assumed(u64),
+    /// Line ends within records made two lines of one.
+    Split(u64),
+    /// Places that the sender marked as suspect (RFC 959 section 3.4.2).
+    Suspect(u64),
+    /// Entries that could not be opened are not in the archive.
+    LeftOut(u64),
+    /// Files in the archive that changed while they were read.
+    Changed(u64),
 }
 
 /// Why the tree did not do something.
@@ -354,10 +373,33 @@ pub enum Fault {
     Full,
     /// The offset lies behind the end.
     Offset,
-    /// It cannot be done here, for this reason.
-    Unsupported(&'static str),
+    /// It cannot be done, now or here.
+    Unsupported(Cannot),
     /// The system reports something else.
     System(Text),
+}
+
+/// What cannot be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cannot {
+    /// RANG in a representation in which bytes of the file are not bytes on the wire.
+    RangeOfText,
+    /// RANG before an upload.
+    RangeOfUpload,
+    /// REST before STOR, of a text in a stream.
+    RestartOfText,
+    /// REST before RETR, of a text in MODE Z.
+    RestartDeflated,
+    /// REST in pages.
+    RestartOfPages,
+    /// REST or RANG of an archive that is made while it is sent.
+    PartOfArchive,
+    /// There is no time of this.
+    TimeUnknown,
+    /// A folder with more in it than is walked through.
+    TooMuch,
+    /// This storage has no such thing.
+    Storage,
 }
 
 /// Who is logged in, as far as the machine must know.

@@ -4,8 +4,8 @@
 //! not yet. The final reply is 226 when the data connection is closed; 250 where the policy wants it.
 
 use super::effect::{
-    Effect, Ended, Fault, News, Outcome, Part, Pattern, Payload, Route, StoreAt, TransferPlan,
-    TreeAction,
+    Cannot, Effect, Ended, Fault, News, Outcome, Part, Pattern, Payload, Route, StoreAt,
+    TransferPlan, TreeAction,
 };
 use super::state::{DataPlan, Moving, Sequence, Transfer};
 use super::{Output, Session};
@@ -26,11 +26,11 @@ impl Session {
             Sequence::RestartAt(marker)
                 if marker.offset() > 0 && self.representation.mode == Mode::Deflate =>
             {
-                return self.say_unsupported(Verb::Retr, "REST in MODE Z needs TYPE I and STRU F.");
+                return self.say_unsupported(Verb::Retr, Cannot::RestartDeflated);
             }
             Sequence::RestartAt(marker) => Part::Behind(marker.offset()),
             Sequence::Range(_) if !codec::passes_through(self.representation) => {
-                return self.say_unsupported(Verb::Retr, "RANG needs TYPE I, STRU F and MODE S.");
+                return self.say_unsupported(Verb::Retr, Cannot::RangeOfText);
             }
             Sequence::Range(range) => Part::Range(*range),
             Sequence::None | Sequence::RenameFrom(_) => Part::Behind(0),
@@ -44,18 +44,12 @@ impl Session {
     pub(super) fn stor(&mut self, path: &Text, sequence: &Sequence) {
         let at = match sequence {
             Sequence::Range(_) => {
-                return self.say_unsupported(
-                    Verb::Stor,
-                    "RANG limits what is fetched, not what is stored.",
-                );
+                return self.say_unsupported(Verb::Stor, Cannot::RangeOfUpload);
             }
             Sequence::RestartAt(marker) if marker.offset() == 0 => StoreAt::Start,
             // Where a place on the wire is in a translated file nobody knows.
             Sequence::RestartAt(_) if !self.restarts_in_the_file() => {
-                return self.say_unsupported(
-                    Verb::Stor,
-                    "REST before STOR needs TYPE I and STRU F, or a marker.",
-                );
+                return self.say_unsupported(Verb::Stor, Cannot::RestartOfText);
             }
             Sequence::RestartAt(marker) => StoreAt::From(*marker),
             Sequence::None | Sequence::RenameFrom(_) => StoreAt::Start,
@@ -93,8 +87,8 @@ impl Session {
         }
     }
 
-    fn say_unsupported(&mut self, verb: Verb, why: &'static str) {
-        self.say(&Say::Fault(&Fault::Unsupported(why), verb));
+    fn say_unsupported(&mut self, verb: Verb, what: Cannot) {
+        self.say(&Say::Fault(&Fault::Unsupported(what), verb));
     }
 
     /// APPE.
@@ -256,10 +250,10 @@ impl Session {
         self.transfer = Transfer::Idle;
         self.active = self.now;
         match ended {
-            Ended::Complete { bytes } => {
+            Ended::Complete { bytes, remarks } => {
                 let stays = self.plan == DataPlan::Kept;
                 let code = if stays || self.policy.complete_with_250 { 250 } else { 226 };
-                self.say(&Say::Complete { bytes: *bytes, code });
+                self.say(&Say::Complete { bytes: *bytes, remarks, code });
             }
             Ended::NotOpened(why) => self.say(&Say::NotOpened(why)),
             Ended::Broken(why) => self.say(&Say::Broken(why)),

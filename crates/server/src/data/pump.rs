@@ -11,8 +11,8 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use wharf_proto::Text;
-use wharf_proto::codec::{LocalError, WireError};
-use wharf_proto::server::{Ended, Fault};
+use wharf_proto::codec::{LocalError, Losses, WireError};
+use wharf_proto::server::{Ended, Fault, Remark};
 
 /// How many bytes are read or written at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
@@ -64,6 +64,18 @@ impl From<LocalError> for Stop {
     fn from(error: LocalError) -> Self {
         Self::Storage(Fault::System(error.to_string().into()))
     }
+}
+
+/// What the client should know of a transfer that is whole.
+pub(super) fn remarks(losses: Losses, suspect: u64) -> Vec<Remark> {
+    let Losses { substituted, assumed, split } = losses;
+    let counts = [
+        (substituted, Remark::Substituted as fn(u64) -> Remark),
+        (assumed, Remark::Assumed),
+        (split, Remark::Split),
+        (suspect, Remark::Suspect),
+    ];
+    counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, remark)| remark(n)).collect()
 }
 
 /// Sends all of `bytes`. Where `more` follows, or the end, it goes with the last of them.

@@ -12,7 +12,8 @@ use crate::turns::Waiter;
 use std::collections::VecDeque;
 use wharf_proto::Text;
 use wharf_proto::codec::{Coding, Event, Inbound, Marker, passes_through};
-use wharf_proto::server::{Ended, Fault, Outcome};
+use wharf_proto::path::VirtualPath;
+use wharf_proto::server::{Cannot, Ended, Fault, Outcome};
 use wharf_proto::tap::{HalfEnd, Party};
 
 /// An upload on its way in.
@@ -31,6 +32,8 @@ struct Receiving {
     waiting: std::ops::Range<usize>,
     local: Vec<u8>,
     marks: VecDeque<(Text, Marker)>,
+    /// How many places the sender has marked as suspect.
+    suspect: u64,
 }
 
 /// How far a step has come.
@@ -39,40 +42,55 @@ enum Halt {
     Ended,
 }
 
+/// An upload that can be taken in.
+pub(super) struct Incoming {
+    upload: Box<dyn Upload>,
+    /// Nothing where the bytes of the file are those on the wire.
+    codec: Option<Inbound>,
+}
+
+impl Incoming {
+    /// What can be refused is refused here, before the client hears that the transfer begins.
+    pub(super) fn new(upload: Box<dyn Upload>, how: Coding) -> Result<Self, Fault> {
+        if passes_through(how.representation) {
+            return Ok(Self { upload, codec: None });
+        }
+        let codec = Inbound::new(how.representation, &how.settings);
+        let mut codec = codec.ok_or_else(|| Fault::System("no codec for it".into()))?;
+        if let Some(marker) = upload.resumes_at() {
+            codec.resume_at(marker).map_err(|_| Fault::Unsupported(Cannot::RestartOfPages))?;
+        }
+        Ok(Self { upload, codec: Some(codec) })
+    }
+
+    /// The name that the upload will have.
+    pub(super) fn path(&self) -> &VirtualPath {
+        self.upload.path()
+    }
+}
+
 /// The step that receives an upload. `behind`: what came behind the file before it on the same connection.
 pub(super) fn step(
     setting: Setting,
     how: Coding,
     data: DataConnection,
-    upload: Box<dyn Upload>,
+    Incoming { upload, codec }: Incoming,
     behind: Vec<u8>,
 ) -> Step {
-    let mut inbound = (!passes_through(how.representation))
-        .then(|| Inbound::new(how.representation, &how.settings))
-        .flatten();
-    let resumed = match (&mut inbound, upload.resumes_at()) {
-        (Some(inbound), Some(marker)) => inbound.resume_at(marker).is_ok(),
-        _ => true,
-    };
-    let waiting = 0..behind.len();
-    let (local, marks) = (Vec::new(), VecDeque::new());
     let receiving = Receiving {
         setting,
         how,
         data,
         upload: Some(upload),
         waiter: Waiter::default(),
-        inbound,
+        inbound: codec,
+        waiting: 0..behind.len(),
         buffer: behind,
-        waiting,
-        local,
-        marks,
+        local: Vec::new(),
+        marks: VecDeque::new(),
+        suspect: 0,
     };
-    if resumed {
-        return receiving.advance();
-    }
-    let why = Fault::Unsupported("Pages cannot be restarted.");
-    Box::pin(std::future::ready(super::over(Ended::Failed(why))))
+    receiving.advance()
 }
 
 impl Receiving {
@@ -125,7 +143,7 @@ impl Receiving {
     }
 
     fn write(upload: &mut Option<Box<dyn Upload>>, bytes: &[u8]) -> Result<(), Stop> {
-        let upload = upload.as_mut().ok_or(Fault::Unsupported("The upload is not ready."))?;
+        let upload = upload.as_mut().ok_or_else(not_ready)?;
         Ok(upload.write(bytes)?)
     }
 
@@ -145,10 +163,12 @@ impl Receiving {
         let progress = progress?;
         self.data.count(progress.consumed);
         self.waiting.start += progress.consumed;
-        self.marks.extend(progress.events.into_iter().filter_map(|event| match event {
-            Event::Marker { text, here } => Some((text, here?)),
-            Event::Suspect { .. } => None,
-        }));
+        for event in progress.events {
+            match event {
+                Event::Marker { text, here } => self.marks.extend(here.map(|here| (text, here))),
+                Event::Suspect { .. } => self.suspect += 1,
+            }
+        }
         Ok(progress.ended)
     }
 
@@ -166,13 +186,15 @@ impl Receiving {
     fn complete(mut self) -> Done {
         let completed = match self.upload.take() {
             Some(upload) => upload.complete(),
-            None => Err(Fault::Unsupported("The upload is not ready.")),
+            None => Err(not_ready()),
         };
         if let Err(fault) = completed {
             return super::over(Ended::Failed(fault));
         }
         self.data.end();
-        let done = super::over(Ended::Complete { bytes: self.data.moved() });
+        let losses = self.inbound.map(|codec| codec.losses()).unwrap_or_default();
+        let remarks = pump::remarks(losses, self.suspect);
+        let done = super::over(Ended::Complete { bytes: self.data.moved(), remarks });
         if self.how.is_framed() {
             let behind = self.buffer[self.waiting].to_vec();
             return Done { kept: Some(Kept { data: self.data, behind }), ..done };
@@ -180,4 +202,8 @@ impl Receiving {
         self.data.half_ended(Party::Server, 0, HalfEnd::Fin);
         done
     }
+}
+
+fn not_ready() -> Fault {
+    Fault::System("the upload is not ready".into())
 }

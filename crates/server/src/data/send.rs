@@ -13,7 +13,7 @@ use std::io;
 use tokio::time::timeout;
 use wharf_proto::codec::{Coding, Outbound, passes_through};
 use wharf_proto::listing::{Entry, EntryRef, Format, Kind, Permissions};
-use wharf_proto::server::{Ended, Fault, Part, Rights};
+use wharf_proto::server::{Cannot, Ended, Fault, Part, Remark, Rights};
 use wharf_proto::tap::{HalfEnd, Party};
 use wharf_proto::verb::Right;
 
@@ -25,23 +25,23 @@ pub(super) async fn send(
     mut data: DataConnection,
 ) -> Done {
     let result = match cargo {
-        Cargo::Send { source, part } => send_file(setting, &data, &*source, part, how).await,
+        Cargo::Send(file) => send_file(setting, &data, file, how).await,
         Cargo::List(listing) => send_listing(setting, &data, listing, how).await,
         Cargo::Pack(archive) => send_archive(setting, &data, archive, how).await,
-        Cargo::Receive { .. } => Err(Stop::Storage(Fault::Unsupported("That is no download."))),
+        Cargo::Receive { .. } => Err(Stop::Storage(Fault::System("that is no download".into()))),
     };
     let result = match result {
-        Ok(()) if how.is_framed() => {
+        Ok(remarks) if how.is_framed() => {
             data.half_ended(Party::Server, data.moved(), HalfEnd::Eof);
-            Ok(())
+            Ok(remarks)
         }
-        Ok(()) => finish(setting, &data).await,
+        Ok(remarks) => finish(setting, &data).await.map(|()| remarks),
         Err(stop) => Err(stop),
     };
     match result {
-        Ok(()) => {
+        Ok(remarks) => {
             data.end();
-            let done = super::over(Ended::Complete { bytes: data.moved() });
+            let done = super::over(Ended::Complete { bytes: data.moved(), remarks });
             let kept = how.is_framed().then(|| Kept { data, behind: Vec::new() });
             Done { kept, ..done }
         }
@@ -49,37 +49,64 @@ pub(super) async fn send(
     }
 }
 
+/// A file on its way out: which bytes of it, and what makes them bytes on the wire.
+pub(super) struct Outgoing {
+    source: Box<dyn Source>,
+    /// Nothing where they are the same.
+    codec: Option<Outbound>,
+    /// The first byte of the file that is read.
+    at: u64,
+    /// Where to end before the file does.
+    end: Option<u64>,
+    /// How many bytes on the wire are not sent (RFC 3659 section 5.3).
+    skip: u64,
+}
+
+impl Outgoing {
+    /// What can be refused is refused here, before the client hears that the transfer begins.
+    pub(super) fn new(source: Box<dyn Source>, part: Part, how: Coding) -> Result<Self, Fault> {
+        let bytes = passes_through(how.representation);
+        let mut codec = match bytes {
+            true => None,
+            false => Some(codec_for(how)?),
+        };
+        let (at, end, skip) = match part {
+            Part::Behind(bytes) if codec.is_some() => (0, None, bytes),
+            Part::Behind(start) => (start, None, 0),
+            Part::From(marker) => (marker.offset(), None, 0),
+            Part::Range(range) if bytes => (range.start, range.end, 0),
+            Part::Range(_) => return Err(Fault::Unsupported(Cannot::RangeOfText)),
+        };
+        if at > source.size() {
+            return Err(Fault::Offset);
+        }
+        if let (Some(codec), Part::From(marker)) = (&mut codec, part) {
+            codec.resume_at(marker).map_err(|_| Fault::Unsupported(Cannot::RestartOfPages))?;
+        }
+        Ok(Self { source, codec, at, end, skip })
+    }
+
+    /// How many bytes the file has.
+    pub(super) fn size(&self) -> u64 {
+        self.source.size()
+    }
+}
+
+fn codec_for(how: Coding) -> Result<Outbound, Fault> {
+    let codec = Outbound::new(how.representation, &how.settings);
+    codec.ok_or_else(|| Fault::System("no codec for it".into()))
+}
+
 async fn send_file(
     setting: &Setting,
     data: &DataConnection,
-    source: &dyn Source,
-    part: Part,
+    file: Outgoing,
     how: Coding,
-) -> Result<(), Stop> {
-    if passes_through(how.representation) {
-        let (start, end) = match part {
-            Part::Behind(start) => (start, None),
-            Part::From(marker) => (marker.offset(), None),
-            Part::Range(range) => (range.start, range.end),
-        };
-        return send_bytes(setting, data, source, start, end).await;
-    }
-    let Some(mut outbound) = Outbound::new(how.representation, &how.settings) else {
-        return Err(Stop::Storage(Fault::Unsupported("That representation is not done here.")));
-    };
-    let (mut at, mut skip) = match part {
-        // REST counts bytes as they are transferred (RFC 3659 section 5.3).
-        Part::Behind(bytes) => (0, bytes),
-        Part::From(marker) if marker.offset() > source.size() => return Err(Fault::Offset.into()),
-        Part::From(marker) => {
-            outbound
-                .resume_at(marker)
-                .map_err(|_| Fault::Unsupported("Pages cannot be restarted."))?;
-            (marker.offset(), 0)
-        }
-        Part::Range(_) => {
-            return Err(Fault::Unsupported("RANG needs TYPE I, STRU F and MODE S.").into());
-        }
+) -> Result<Vec<Remark>, Stop> {
+    let Outgoing { source, codec, mut at, end, mut skip } = file;
+    let source = &*source;
+    let Some(mut codec) = codec else {
+        return send_bytes(setting, data, source, at, end).await.map(|()| Vec::new());
     };
     let mut buffer = vec![0; chunk_for(source)];
     let mut wire = Vec::new();
@@ -88,8 +115,8 @@ async fn send_file(
         at += n as u64;
         wire.clear();
         match n {
-            0 => outbound.finish(&mut wire)?,
-            _ => outbound.push(&buffer[..n], &mut wire)?,
+            0 => codec.finish(&mut wire)?,
+            _ => codec.push(&buffer[..n], &mut wire)?,
         }
         let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(wire.len());
         skip -= skipped as u64;
@@ -100,7 +127,7 @@ async fn send_file(
         }
         match n {
             0 if skip > 0 => return Err(Fault::Offset.into()),
-            0 => return Ok(()),
+            0 => return Ok(pump::remarks(codec.losses(), 0)),
             _ => {}
         }
     }
@@ -114,9 +141,6 @@ async fn send_bytes(
     start: u64,
     end: Option<u64>,
 ) -> Result<(), Stop> {
-    if start > source.size() {
-        return Err(Fault::Offset.into());
-    }
     let mut buffer = vec![0; chunk_for(source)];
     let mut at = start;
     loop {
@@ -143,10 +167,10 @@ async fn send_archive(
     data: &DataConnection,
     mut archive: Archive,
     how: Coding,
-) -> Result<(), Stop> {
+) -> Result<Vec<Remark>, Stop> {
     let mut codec = match passes_through(how.representation) {
         true => None,
-        false => Outbound::new(how.representation, &how.settings),
+        false => Some(codec_for(how)?),
     };
     let (mut packed, mut wire) = (Vec::new(), Vec::new());
     let mut more = true;
@@ -157,7 +181,9 @@ async fn send_archive(
         pump::send(setting, data, bytes, more || !how.is_framed()).await?;
         tokio::task::yield_now().await;
     }
-    Ok(())
+    let mut remarks = pump::remarks(codec.map(|codec| codec.losses()).unwrap_or_default(), 0);
+    remarks.extend(archive.remarks());
+    Ok(remarks)
 }
 
 /// What goes on the wire for these bytes, which are the last or not.
@@ -181,7 +207,7 @@ async fn send_listing(
     data: &DataConnection,
     mut listing: Listing,
     how: Coding,
-) -> Result<(), Stop> {
+) -> Result<Vec<Remark>, Stop> {
     let now = crate::effects::today();
     let mut codec = Outbound::listing(how.representation, &how.settings);
     let (mut rows, mut wire) = (Vec::new(), Vec::new());
@@ -208,7 +234,7 @@ async fn send_listing(
         pump::send(setting, data, bytes, more || !how.is_framed()).await?;
         rows.clear();
     }
-    Ok(())
+    Ok(pump::remarks(codec.map(|codec| codec.losses()).unwrap_or_default(), 0))
 }
 
 /// Ends our half and waits for the client to end its own. A client that breaks the connection instead did

@@ -319,3 +319,40 @@ fn transfer(bob: &mut Raw, mode: &str, command: &str, upload: Option<&[u8]>) -> 
     assert!(code == 226 || code == 250, "{command}: {code} {text}");
     wire
 }
+
+#[test]
+fn what_is_not_as_it_was_is_said_with_the_last_reply() {
+    let server = Running::new();
+    server.write("f", "a\u{3042}\n");
+    let mut bob = server.bob();
+    bob.command("TYPE E", 200);
+    let mut data = bob.passive();
+    bob.command("RETR f", 125);
+    data.read_to_end(&mut Vec::new()).unwrap();
+    drop(data);
+    assert!(bob.expect(226).ends_with("sent as SUB: 1 characters."));
+    let (mut bob, mut data) = block_mode(&server);
+    bob.command("STOR g", 125);
+    data.write_all(&[block(32, b"doubt"), block(64, b"ful")].concat()).unwrap();
+    assert!(bob.expect(250).ends_with("Marked as suspect by the sender: 1 places."));
+    assert_eq!(server.read("g"), b"doubtful");
+}
+
+#[test]
+fn what_can_be_refused_is_refused_before_the_transfer_begins_and_the_connection_stays() {
+    let server = Running::new();
+    server.write("f", "x");
+    let (mut bob, mut data) = block_mode(&server);
+    bob.command("RETR f", 125);
+    file(&mut data);
+    bob.expect(250);
+    bob.command("REST 2", 350);
+    bob.command("RETR f", 554);
+    bob.command("STRU P", 200);
+    bob.command("REST 1", 350);
+    bob.command("RETR f", 504);
+    bob.command("STRU F", 200);
+    bob.command("RETR f", 125);
+    assert_eq!(file(&mut data).0, b"x");
+    bob.expect(250);
+}

@@ -25,7 +25,7 @@ use wharf_proto::listing::{Entry, Format, Kind};
 use wharf_proto::params::{Mode, Structure};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
-    Account, Effect, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt,
+    Account, Cannot, Effect, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt,
     TransferPlan, TreeAction,
 };
 use wharf_proto::time::parse_mdtm;
@@ -168,7 +168,7 @@ pub(super) fn outcome(words: &str) -> Option<Outcome> {
         _ => {}
     }
     if let Some(bytes) = words.strip_prefix("complete, ").and_then(|rest| number(rest, " bytes")) {
-        return Some(Outcome::Ended(Ended::Complete { bytes }));
+        return Some(Outcome::Ended(Ended::Complete { bytes, remarks: Vec::new() }));
     }
     if let Some(rest) = words.strip_prefix("prepared") {
         return prepared(rest);
@@ -255,7 +255,7 @@ fn fault(words: &str) -> Option<Fault> {
         "busy" => Fault::Busy,
         "full" => Fault::Full,
         "offset" => Fault::Offset,
-        "unsupported" => Fault::Unsupported("Not by this storage."),
+        "unsupported" => Fault::Unsupported(Cannot::Storage),
         _ => Fault::System(words.strip_prefix("system: ")?.into()),
     })
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use wharf_proto::listing::{Entry, Kind};
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::{Account, Effect, Ended, Fault, News, Outcome, Rights, TreeAction};
+use wharf_proto::server::{
+    Account, Cannot, Effect, Ended, Fault, News, Outcome, Remark, Rights, TreeAction,
+};
 use wharf_proto::time::Timestamp;
 use wharf_proto::verb::VERBS;
 
@@ -108,7 +110,7 @@ fn fault(number: u8) -> Fault {
         Fault::Busy,
         Fault::Full,
         Fault::Offset,
-        Fault::Unsupported("not by this storage"),
+        Fault::Unsupported(Cannot::Storage),
         Fault::System("a line\r\n226 and another".into()),
     ];
     pick(&faults, number / 8).clone()
@@ -181,7 +183,7 @@ pub(super) fn of_opening(number: u8) -> Outcome {
 
 pub(super) fn of_running(number: u8) -> Outcome {
     Outcome::Ended(match number % 3 {
-        0 => Ended::Complete { bytes: 96 },
+        0 => Ended::Complete { bytes: 96, remarks: vec![Remark::Suspect(2)] },
         1 => Ended::Broken("connection reset".into()),
         _ => Ended::Failed(fault(number)),
     })

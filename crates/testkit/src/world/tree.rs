@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wharf_proto::Text;
 use wharf_proto::listing::{Entry, Kind, unix};
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::{Fault, Outcome, StoreAt, TreeAction};
+use wharf_proto::server::{Cannot, Fault, Outcome, StoreAt, TreeAction};
 use wharf_proto::time::Timestamp;
 
 /// What time it is in the tree: everything has just changed.
@@ -112,7 +112,7 @@ impl Tree {
                 self.append(to, std::slice::from_ref(from), false)?
             }
             TreeAction::Join { target, parts, .. } => self.append(target, parts, true)?,
-            TreeAction::Link { .. } => return Err(Fault::Unsupported("There are no links here.")),
+            TreeAction::Link { .. } => return Err(Fault::Unsupported(Cannot::Storage)),
             TreeAction::Size { path, coded } => return self.size(path, coded.is_some()),
             TreeAction::Modified(path) => return self.file(path).map(|_| Outcome::Modified(NOW)),
             TreeAction::Facts(path) => return Ok(Outcome::Facts(Box::new(self.entry(path)?))),
