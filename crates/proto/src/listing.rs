@@ -75,6 +75,48 @@ pub enum Unique<B = Vec<u8>> {
     Token(B),
 }
 
+/// What the bytes of a file are, as far as somebody has said (RFC 3659 sections 7.5.8 to 7.5.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Labels<B = Vec<u8>> {
+    /// The media type: `text/html`.
+    pub media_type: Option<B>,
+    /// The charset, by its name at IANA.
+    pub charset: Option<B>,
+    /// The language, by its tag of RFC 5646.
+    pub lang: Option<B>,
+}
+
+impl<B> Labels<B> {
+    /// Nobody has said anything.
+    pub const NONE: Self = Self { media_type: None, charset: None, lang: None };
+
+    /// The label of this fact, if it is one.
+    pub fn of_mut(&mut self, fact: Fact) -> Option<&mut Option<B>> {
+        match fact {
+            Fact::MediaType => Some(&mut self.media_type),
+            Fact::Charset => Some(&mut self.charset),
+            Fact::Lang => Some(&mut self.lang),
+            Fact::Type
+            | Fact::Size
+            | Fact::Modify
+            | Fact::Create
+            | Fact::Perm
+            | Fact::Unique
+            | Fact::UnixMode
+            | Fact::UnixOwner
+            | Fact::UnixGroup => None,
+        }
+    }
+
+    fn map<C>(self, mut to: impl FnMut(B) -> C) -> Labels<C> {
+        Labels {
+            media_type: self.media_type.map(&mut to),
+            charset: self.charset.map(&mut to),
+            lang: self.lang.map(to),
+        }
+    }
+}
+
 /// One entry of a folder. `B` holds the bytes of names: a `Vec<u8>` for whoever keeps entries, a slice
 /// for whoever only writes them ([`EntryRef`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +149,8 @@ pub struct Entry<B = Vec<u8>> {
     pub unique: Option<Unique<B>>,
     /// What the user may do with it.
     pub permissions: Option<Permissions>,
+    /// What its bytes are.
+    pub labels: Labels<B>,
 }
 
 /// An entry that borrows its names, for writing.
@@ -129,7 +173,87 @@ impl<B> Entry<B> {
             links: None,
             unique: None,
             permissions: None,
+            labels: Labels::NONE,
         }
+    }
+
+    /// The same with other holders of the names.
+    pub fn map<C>(self, mut to: impl FnMut(B) -> C) -> Entry<C> {
+        let Self { role, size, modified, created, precision, mode, links, permissions, .. } = self;
+        let kind = match self.kind {
+            Kind::File => Kind::File,
+            Kind::Folder => Kind::Folder,
+            Kind::Link { target } => Kind::Link { target: target.map(&mut to) },
+            Kind::Other => Kind::Other,
+        };
+        let unique = self.unique.map(|unique| match unique {
+            Unique::Node { device, inode } => Unique::Node { device, inode },
+            Unique::Token(token) => Unique::Token(to(token)),
+        });
+        let (owner, group) = (self.owner.map(&mut to), self.group.map(&mut to));
+        let (name, labels) = (to(self.name), self.labels.map(to));
+        Entry {
+            name,
+            kind,
+            role,
+            size,
+            modified,
+            created,
+            precision,
+            mode,
+            owner,
+            group,
+            links,
+            unique,
+            permissions,
+            labels,
+        }
+    }
+}
+
+impl Entry {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> EntryRef<'_> {
+        let kind = match &self.kind {
+            Kind::File => Kind::File,
+            Kind::Folder => Kind::Folder,
+            Kind::Link { target } => Kind::Link { target: target.as_deref() },
+            Kind::Other => Kind::Other,
+        };
+        let unique = self.unique.as_ref().map(|unique| match unique {
+            Unique::Node { device, inode } => Unique::Node { device: *device, inode: *inode },
+            Unique::Token(token) => Unique::Token(token.as_slice()),
+        });
+        let Labels { media_type, charset, lang } = &self.labels;
+        let labels = Labels {
+            media_type: media_type.as_deref(),
+            charset: charset.as_deref(),
+            lang: lang.as_deref(),
+        };
+        EntryRef {
+            role: self.role,
+            size: self.size,
+            modified: self.modified,
+            created: self.created,
+            precision: self.precision,
+            mode: self.mode,
+            owner: self.owner.as_deref(),
+            group: self.group.as_deref(),
+            links: self.links,
+            unique,
+            permissions: self.permissions,
+            labels,
+            ..EntryRef::new(&self.name, kind)
+        }
+    }
+}
+
+impl EntryRef<'_> {
+    /// An entry that owns its names.
+    #[must_use]
+    pub fn to_owned(&self) -> Entry {
+        self.map(<[u8]>::to_vec)
     }
 }
 

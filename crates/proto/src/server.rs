@@ -105,6 +105,8 @@ pub struct Session {
     facts: FactSet,
     lang: Lang,
     charset: Charset,
+    /// The client has said OPTS UTF8 ON.
+    knows_utf8: bool,
     deflate_level: u8,
     hash: Algorithm,
     umask: Option<u32>,
@@ -155,6 +157,7 @@ impl Session {
             facts: FactSet::default(),
             lang: Lang::default(),
             charset,
+            knows_utf8: false,
             deflate_level: Settings::default().level,
             hash: Algorithm::Sha256,
             umask: None,
@@ -524,6 +527,18 @@ impl Session {
             self.say(&Say::BadName(verb));
         }
         path.ok()
+    }
+
+    /// The charset of names from now on: that of the account, or of all, unless the client knows UTF-8.
+    fn choose_charset(&mut self) {
+        let own = match &self.login {
+            Login::In(account) => account.charset,
+            Login::Nobody | Login::Named(_) => None,
+        };
+        self.charset = match self.knows_utf8 {
+            true => Charset::default(),
+            false => own.unwrap_or(self.policy.charset),
+        };
     }
 
     fn path_or_folder(&mut self, verb: Verb, argument: Option<&Text>) -> Option<VirtualPath> {

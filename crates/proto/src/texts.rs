@@ -269,7 +269,7 @@ impl Say<'_> {
             Self::RenameFirst => (503, tr!(l, "RNFR comes right before RNTO.", "RNTO の直前に RNFR が必要です。")),
             Self::Size(bytes) => (213, bytes.to_string().into()),
             Self::Modified(time) => (213, time.whole_seconds().print_mdtm().into()),
-            Self::OneFact => (504, tr!(l, "One of the facts modify and UNIX.mode can be set at a time.", "一度に設定できる属性は、modify か UNIX.mode の一つです。")),
+            Self::OneFact => (504, tr!(l, "One of the facts modify, UNIX.mode, media-type, charset and lang can be set at a time.", "一度に設定できる属性は、modify、UNIX.mode、media-type、charset、lang のうち一つです。")),
             Self::FactSet(path) => (213, quoting(l, ("Set: ", ""), ("設定しました: ", ""), path)),
             Self::Joined => (250, tr!(l, "Joined.", "つなぎました。")),
             Self::SpaceFor(bytes) => (200, tr!(l, "There is space for {bytes} bytes.", "{bytes} バイトの空きがあります。")),

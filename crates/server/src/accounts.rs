@@ -6,6 +6,7 @@
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use wharf_proto::charset::Charset;
 use wharf_proto::server::{Account, Rights};
 use wharf_proto::{Secret, Text};
 
@@ -21,6 +22,7 @@ struct User {
     name: Vec<u8>,
     password: [u8; 32],
     rights: Rights,
+    charset: Option<Charset>,
 }
 
 impl Accounts {
@@ -40,7 +42,16 @@ impl Accounts {
     #[must_use]
     pub fn with_user(mut self, name: &str, password: &str, rights: Rights) -> Self {
         let password = digest(password.as_bytes());
-        self.users.push(User { name: name.as_bytes().to_vec(), password, rights });
+        self.users.push(User { name: name.as_bytes().to_vec(), password, rights, charset: None });
+        self
+    }
+
+    /// Shows the user that was added last its names in this charset, in place of the server's.
+    #[must_use]
+    pub fn in_charset(mut self, charset: Charset) -> Self {
+        if let Some(user) = self.users.last_mut() {
+            user.charset = Some(charset);
+        }
         self
     }
 
@@ -56,13 +67,18 @@ impl Accounts {
         let unknown = [0; 32];
         let right = user.map_or(&unknown, |user| &user.password).ct_eq(&given);
         if let Some(user) = user {
-            let account = Account { name: name.clone(), anonymous: false, rights: user.rights };
+            let account = Account {
+                name: name.clone(),
+                anonymous: false,
+                rights: user.rights,
+                charset: user.charset,
+            };
             return bool::from(right).then_some(account);
         }
         let lower = name.as_bytes().to_ascii_lowercase();
         let rights =
             self.anonymous.filter(|_| matches!(lower.as_slice(), b"anonymous" | b"ftp"))?;
-        Some(Account { name: Text::from("anonymous"), anonymous: true, rights })
+        Some(Account { name: Text::from("anonymous"), anonymous: true, rights, charset: None })
     }
 }
 

@@ -16,12 +16,12 @@ use std::io;
 use std::sync::Arc;
 
 use wharf_proto::Text;
-use wharf_proto::listing::{EntryRef, Kind};
+use wharf_proto::listing::{Entry, EntryRef, Kind};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, Remark};
 use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation, OutBuffer};
 
-use crate::storage::{Folder, Source, Storage};
+use crate::storage::{Folder, Look, Source, Storage};
 use header::{BLOCK, FILE, FOLDER, Header, LINK, padding};
 
 /// About how much one call appends.
@@ -59,7 +59,7 @@ impl Archive {
         root: &VirtualPath,
         compress: bool,
     ) -> Result<Self, Fault> {
-        let folder = storage.list(root, false)?;
+        let folder = storage.list(root, Look::default())?;
         if !folder.is_folder() {
             return Err(Fault::NotAFolder);
         }
@@ -177,7 +177,7 @@ impl Archive {
                 if self.levels.len() >= DEEPEST {
                     return None;
                 }
-                let folder = self.storage.list(&path, false).ok()?;
+                let folder = self.storage.list(&path, Look::default()).ok()?;
                 if !folder.is_folder() {
                     return None;
                 }
@@ -227,14 +227,9 @@ struct Found {
 
 impl Found {
     fn of(entry: &EntryRef<'_>) -> Self {
-        let kind = match entry.kind {
-            Kind::File => Kind::File,
-            Kind::Folder => Kind::Folder,
-            Kind::Link { target } => Kind::Link { target: target.map(<[u8]>::to_vec) },
-            Kind::Other => Kind::Other,
-        };
         let modified = entry.modified.map_or(0, |time| time.seconds());
-        Self { name: entry.name.to_vec(), kind, modified, mode: entry.mode }
+        let Entry { name, kind, mode, .. } = entry.to_owned();
+        Self { name, kind, modified, mode }
     }
 }
 

@@ -16,7 +16,7 @@ mod send;
 pub(crate) use send::permissions_of;
 
 use crate::archive::Archive;
-use crate::storage::{Folder, Holder, Storage, Wanted};
+use crate::storage::{Folder, Holder, Look, Storage, Wanted};
 use crate::tap::Teller;
 use crate::turns::Turns;
 use open::DataConnection;
@@ -167,16 +167,19 @@ fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fa
             Ok(Cargo::Receive { incoming, new_name })
         }
         Payload::List { path, format, prefix, pattern, charset } => {
-            let follow = matches!(format, Format::Facts(_));
+            let look = match format {
+                Format::Facts(facts) => Look { follow: true, details: facts.has_details() },
+                Format::Unix | Format::Names => Look::default(),
+            };
             // A name that looks like a pattern is a name first.
-            let (folder, prefix, glob) = match (setting.storage.list(&path, follow), pattern) {
+            let (folder, prefix, glob) = match (setting.storage.list(&path, look), pattern) {
                 (Err(Fault::NotFound), Some(pattern)) => {
-                    let folder = setting.storage.list(&pattern.folder, follow)?;
+                    let folder = setting.storage.list(&pattern.folder, look)?;
                     (folder, pattern.prefix, Some(pattern.glob))
                 }
                 (folder, _) => (folder?, prefix, None),
             };
-            if follow && !folder.is_folder() {
+            if look.follow && !folder.is_folder() {
                 return Err(Fault::NotAFolder);
             }
             // NLST of one file names it as it was asked for.

@@ -5,7 +5,7 @@
 
 use crate::data::permissions_of;
 use crate::digest;
-use crate::storage::{Holder, Source, Storage, Upload, Wanted};
+use crate::storage::{Holder, Look, Source, Storage, Upload, Wanted};
 use crate::turns::Awaited;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -75,6 +75,9 @@ impl Errand {
             TreeAction::List(path, charset) => self.list(&path, charset),
             TreeAction::SetModified(path, time) => done(storage.set_modified(&path, time)),
             TreeAction::SetMode(path, mode) => done(storage.set_mode(&path, mode)),
+            TreeAction::SetLabel(path, label, value) => {
+                done(storage.set_label(&path, label, value.as_bytes()))
+            }
             TreeAction::Free(path) => storage.free(&path).map(Outcome::Size),
             TreeAction::Link { link, target } => done(storage.make_link(&link, &target)),
             slow => self.act_slowly(slow),
@@ -163,7 +166,7 @@ impl Errand {
     }
 
     fn list(&self, path: &VirtualPath, charset: Charset) -> Result<Outcome, Fault> {
-        let mut folder = self.storage.list(path, false)?;
+        let mut folder = self.storage.list(path, Look::default())?;
         let now = today();
         let mut lines = Vec::new();
         while lines.len() < LISTED
@@ -264,7 +267,7 @@ impl Errand {
             if path != *root {
                 waiting.push((path.clone(), true));
             }
-            let mut folder = self.storage.list(&path, false)?;
+            let mut folder = self.storage.list(&path, Look::default())?;
             let mut files = Vec::new();
             let mut more = true;
             while more {

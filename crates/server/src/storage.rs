@@ -8,7 +8,7 @@ pub mod local;
 
 use std::os::fd::BorrowedFd;
 use wharf_proto::codec::Marker;
-use wharf_proto::listing::{Entry, EntryRef};
+use wharf_proto::listing::{Entry, EntryRef, Fact};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
 use wharf_proto::time::Timestamp;
@@ -40,6 +40,10 @@ pub trait Storage: Send + Sync {
     /// Sets the permissions of an entry: the lower nine bits of its mode.
     fn set_mode(&self, path: &VirtualPath, mode: u32) -> Result<(), Fault>;
 
+    /// Sets what the bytes of a file are said to be: a media type, a charset or a language. An empty value
+    /// takes it away.
+    fn set_label(&self, path: &VirtualPath, label: Fact, value: &[u8]) -> Result<(), Fault>;
+
     /// How many bytes are free where an entry is.
     fn free(&self, path: &VirtualPath) -> Result<u64, Fault>;
 
@@ -61,8 +65,17 @@ pub trait Storage: Send + Sync {
     /// Opens an upload. Nothing is visible under its name before [`Upload::complete`].
     fn write(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Upload>, Fault>;
 
-    /// Opens a folder to list it, or one file to list that alone. `follow`: tell what links lead to.
-    fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault>;
+    /// Opens a folder to list it, or one file to list that alone.
+    fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault>;
+}
+
+/// How closely the entries of a folder are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Tell what links lead to.
+    pub follow: bool,
+    /// Tell owners and labels as well, which cost more than the rest.
+    pub details: bool,
 }
 
 /// An upload that is asked for.

@@ -175,7 +175,8 @@ impl World {
         let anonymous = user == b"anonymous";
         match self.users.get(user) {
             Some((secret, rights)) if anonymous || secret == password => {
-                let account = Account { name: user.into(), anonymous, rights: *rights };
+                let account =
+                    Account { name: user.into(), anonymous, rights: *rights, charset: None };
                 Outcome::LoggedIn(Box::new(account))
             }
             _ => Outcome::LoginRefused,

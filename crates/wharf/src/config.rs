@@ -18,7 +18,7 @@ use wharf_server::{Accounts, Config};
 
 use crate::args::{LogFormat, ServeArgs};
 use crate::exit::Usage;
-use file::{File, Limits, Seconds};
+use file::{CharsetName, File, Limits, Seconds};
 use place::{Mistake, Source};
 
 /// What a server is to do, whoever said so.
@@ -131,6 +131,9 @@ fn accounts(file: &File, arguments: &ServeArgs) -> Result<Accounts, Mistake> {
     if arguments.users.is_empty() {
         for user in &file.user {
             accounts = accounts.with_user(user.name(), &user.password, Rights::WRITER);
+            if let Some(CharsetName(charset)) = user.charset {
+                accounts = accounts.in_charset(charset);
+            }
         }
     } else {
         for (name, password) in &arguments.users {

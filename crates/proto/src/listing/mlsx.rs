@@ -39,11 +39,23 @@ pub enum Fact {
     UnixOwner,
     /// Name or number of the group.
     UnixGroup,
+    /// Media type of a file (section 7.5.9).
+    MediaType,
+    /// Charset of a file's text (section 7.5.8).
+    Charset,
+    /// Language of a file's text (section 7.5.6).
+    Lang,
 }
 
 impl Fact {
+    /// The fact of this name, in any case.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|fact| name.eq_ignore_ascii_case(fact.name().as_bytes()))
+    }
+
     /// All of them, in the order of a row.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Type,
         Self::Size,
         Self::Modify,
@@ -53,6 +65,9 @@ impl Fact {
         Self::UnixMode,
         Self::UnixOwner,
         Self::UnixGroup,
+        Self::MediaType,
+        Self::Charset,
+        Self::Lang,
     ];
 
     /// The name as we write it; case has no meaning in it.
@@ -68,6 +83,9 @@ impl Fact {
             Self::UnixMode => "UNIX.mode",
             Self::UnixOwner => "UNIX.owner",
             Self::UnixGroup => "UNIX.group",
+            Self::MediaType => "media-type",
+            Self::Charset => "charset",
+            Self::Lang => "lang",
         }
     }
 
@@ -85,9 +103,21 @@ impl FactSet {
     pub const NONE: Self = Self(0);
     /// Every fact that we know.
     pub const ALL: Self = Self((1 << Fact::ALL.len()) - 1);
-    /// What a session has that did not choose: all but owner, group and the time of the making.
-    pub const DEFAULT: Self =
-        Self::ALL.without(Fact::UnixOwner).without(Fact::UnixGroup).without(Fact::Create);
+    /// Those that cost more to find out than what every listing tells.
+    const DETAILS: Self = Self::NONE
+        .with(Fact::UnixOwner)
+        .with(Fact::UnixGroup)
+        .with(Fact::MediaType)
+        .with(Fact::Charset)
+        .with(Fact::Lang);
+    /// What a session has that did not choose: all but those and the time of the making.
+    pub const DEFAULT: Self = Self(Self::ALL.0 & !Self::DETAILS.0).without(Fact::Create);
+
+    /// Whether a fact is in the set that costs more to find out than what every listing tells.
+    #[must_use]
+    pub const fn has_details(self) -> bool {
+        self.0 & Self::DETAILS.0 != 0
+    }
 
     /// Reads the facts of `OPTS MLST type;size;` (RFC 3659 section 7.9). Unknown ones are passed
     /// over, as the RFC wants it; no fact at all is a choice as well.
@@ -229,6 +259,9 @@ fn write_value<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, fact: Fact) 
         }
         Fact::UnixOwner => write_token(out, entry.owner.as_ref()?.as_ref()),
         Fact::UnixGroup => write_token(out, entry.group.as_ref()?.as_ref()),
+        Fact::MediaType => write_token(out, entry.labels.media_type.as_ref()?.as_ref()),
+        Fact::Charset => write_token(out, entry.labels.charset.as_ref()?.as_ref()),
+        Fact::Lang => write_token(out, entry.labels.lang.as_ref()?.as_ref()),
     }
     Some(())
 }
@@ -324,6 +357,9 @@ impl Reading {
             b"unix.mode" => entry.mode = read_octal(value),
             b"unix.owner" | b"unix.ownername" => entry.owner = text(),
             b"unix.group" | b"unix.groupname" => entry.group = text(),
+            b"media-type" => entry.labels.media_type = text(),
+            b"charset" => entry.labels.charset = text(),
+            b"lang" => entry.labels.lang = text(),
             b"unix.uid" if entry.owner.is_none() => entry.owner = text(),
             b"unix.gid" if entry.group.is_none() => entry.group = text(),
             _ => {}
@@ -430,7 +466,7 @@ mod tests {
 
     #[test]
     fn opts_choose_known_facts_in_any_case_and_pass_over_others() {
-        let facts = FactSet::parse_opts(b"Type;SIZE;Media-Type;unix.MODE;");
+        let facts = FactSet::parse_opts(b"Type;SIZE;Colour;unix.MODE;");
         assert_eq!(facts.print_opts(), "type;size;UNIX.mode;");
         assert_eq!(FactSet::parse_opts(b" type;modify"), FactSet::parse_opts(b"MODIFY;TYPE;"));
         assert_eq!(FactSet::parse_opts(b""), FactSet::NONE);
@@ -438,7 +474,8 @@ mod tests {
 
     #[test]
     fn feat_marks_the_facts_of_the_set() {
-        let feat = "type*;size*;modify*;create;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;";
+        let feat = "type*;size*;modify*;create;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;\
+                    media-type;charset;lang;";
         assert_eq!(FactSet::DEFAULT.print_feat(), feat);
         assert_eq!(Fact::ALL.into_iter().fold(FactSet::NONE, FactSet::with), FactSet::ALL);
     }
@@ -532,6 +569,8 @@ mod tests {
             entry.mode = Some(mode);
             entry.permissions = Some(Permissions::of(&letters));
             entry.unique = Some(Unique::Token(owner.clone()));
+            entry.labels.lang = Some(owner.clone());
+            entry.labels.media_type = Some(owner.clone());
             entry.owner = Some(owner);
             entry.role =
                 if entry.kind == Kind::Folder { role_of(&entry.name) } else { Role::Member };

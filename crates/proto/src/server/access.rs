@@ -22,6 +22,7 @@ impl Session {
             (self.umask, self.idle_time) = (None, self.policy.idle_time);
         }
         self.login = Login::Named(name);
+        self.choose_charset();
         self.say(&Say::PasswordWanted { anonymous });
     }
 
@@ -45,6 +46,7 @@ impl Session {
                 let anonymous = account.anonymous;
                 self.login = Login::In(account);
                 self.folder = VirtualPath::root();
+                self.choose_charset();
                 self.say(&Say::LoggedIn { name, anonymous });
             }
             Outcome::LoginRefused => {
@@ -118,8 +120,9 @@ impl Session {
         };
         (self.last_id, self.out) = (old.last_id, old.out);
         // Coming back to the start does not bring back what was used up there.
-        (self.commands_before_login, self.wrong_passwords) =
-            (old.commands_before_login, old.wrong_passwords);
+        self.commands_before_login = old.commands_before_login;
+        self.bytes_before_login = old.bytes_before_login;
+        self.wrong_passwords = old.wrong_passwords;
         if old.hosted {
             self.awaiting = Awaiting::Host;
             self.start(Effect::Host(None));

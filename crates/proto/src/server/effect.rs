@@ -7,7 +7,7 @@ use crate::charset::Charset;
 use crate::codec::{Coding, Marker};
 use crate::command::{Algorithm, Range};
 use crate::glob::Glob;
-use crate::listing::{Entry, Format};
+use crate::listing::{Entry, Fact, Format};
 use crate::path::VirtualPath;
 use crate::time::Timestamp;
 use crate::verb::Right;
@@ -93,6 +93,8 @@ pub enum TreeAction {
     SetModified(VirtualPath, Timestamp),
     /// Set the permissions of this. `Done`.
     SetMode(VirtualPath, u32),
+    /// Set a label of a file; with no value, take it away. `Done`.
+    SetLabel(VirtualPath, Fact, Text),
     /// How many bytes are free where this is? `Size`.
     Free(VirtualPath),
     /// How many bytes are in this folder and all below it? `Size`.
@@ -148,6 +150,7 @@ impl TreeAction {
             | Self::List(..)
             | Self::SetModified(..)
             | Self::SetMode(..)
+            | Self::SetLabel(..)
             | Self::Free(_)
             | Self::Link { .. } => false,
         }
@@ -411,6 +414,8 @@ pub struct Account {
     pub anonymous: bool,
     /// What it may do.
     pub rights: Rights,
+    /// The charset of names for it, where that is another than the policy's.
+    pub charset: Option<Charset>,
 }
 
 /// What an account may do.

@@ -3,6 +3,7 @@
 use super::effect::TreeAction;
 use super::{Session, VirtualPath};
 use crate::command::{Algorithm, Digested, Range, Site};
+use crate::listing::Fact;
 use crate::reply::Reply;
 use crate::texts::{self, Say};
 use crate::time::{Timestamp, parse_mdtm};
@@ -26,6 +27,9 @@ const SITE_WORDS: &[(&str, &str)] = &[
     ("UTIME", "time path"),
 ];
 
+/// The longest value of a label that MFF sets: twice what a media type may have (RFC 6838 section 4.2).
+const LONGEST_LABEL: usize = 255;
+
 impl Session {
     /// CLNT and CSID: the client names itself. Nothing depends on it.
     pub(super) fn greet_client(&mut self, command: &Command) {
@@ -40,18 +44,28 @@ impl Session {
         self.act(Verb::Mfmt, path, |path| TreeAction::SetModified(path, time));
     }
 
-    /// MFF: the facts `modify` and `UNIX.mode`, one of them at a time.
+    /// MFF: one fact at a time, so that none is set where another is refused.
     pub(super) fn mff(&mut self, facts: &[(Text, Text)], path: &Text) {
         let [(fact, value)] = facts else { return self.say(&Say::OneFact) };
-        match fact.as_bytes().to_ascii_lowercase().as_slice() {
-            b"modify" => match parse_mdtm(value.as_bytes()) {
+        let bytes = value.as_bytes();
+        let bad = Say::BadArgument(Verb::Mff);
+        match Fact::named(fact.as_bytes()) {
+            Some(Fact::Modify) => match parse_mdtm(bytes) {
                 Some(time) => self.act(Verb::Mff, path, |path| TreeAction::SetModified(path, time)),
-                None => self.say(&Say::BadArgument(Verb::Mff)),
+                None => self.say(&bad),
             },
-            b"unix.mode" => match parse_mode(value.as_bytes()) {
+            Some(Fact::UnixMode) => match parse_mode(bytes) {
                 Some(mode) => self.act(Verb::Mff, path, |path| TreeAction::SetMode(path, mode)),
-                None => self.say(&Say::BadArgument(Verb::Mff)),
+                None => self.say(&bad),
             },
+            Some(label @ (Fact::MediaType | Fact::Charset | Fact::Lang)) => {
+                let plain = bytes.len() <= LONGEST_LABEL && bytes.iter().all(u8::is_ascii_graphic);
+                if !plain {
+                    return self.say(&bad);
+                }
+                let value = value.clone();
+                self.act(Verb::Mff, path, |path| TreeAction::SetLabel(path, label, value));
+            }
             _ => self.say(&Say::OneFact),
         }
     }

@@ -22,7 +22,7 @@ const FEATURES: &[(Verb, &str)] = &[
     (Verb::Epsv, "EPSV"),
     (Verb::Host, "HOST"),
     (Verb::Mdtm, "MDTM"),
-    (Verb::Mff, "MFF modify;UNIX.mode;"),
+    (Verb::Mff, "MFF modify;UNIX.mode;media-type;charset;lang;"),
     (Verb::Mode, "MODE B"),
     (Verb::Mode, "MODE C"),
     (Verb::Mode, "MODE Z"),
@@ -82,9 +82,10 @@ impl Session {
         }
     }
 
-    /// OPTS UTF8: a client that knows UTF-8 has it; one that does not goes back to the listener's charset.
+    /// OPTS UTF8: a client that knows UTF-8 has it; one that does not goes back to its own charset.
     fn opts_utf8(&mut self, on: bool) {
-        self.charset = if on { Charset::default() } else { self.policy.charset };
+        self.knows_utf8 = on;
+        self.choose_charset();
         match (on, self.charset == Charset::default()) {
             (true, _) => self.say(&Say::Utf8Always),
             (false, true) => self.say(&Say::Utf8Off),

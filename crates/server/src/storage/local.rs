@@ -3,15 +3,17 @@
 //! Every path is resolved by the kernel beneath a handle of the root (openat2 with RESOLVE_BENEATH): `..`,
 //! absolute links, links that lead out, and folders swapped for links while we look all end in a refusal,
 //! never outside. Names are changed only through a handle of their parent folder, never by whole path.
-//! Uploads are in `local/partial.rs`, listings in `local/folder.rs`.
+//! Uploads are in `local/partial.rs`, listings in `local/folder.rs`, labels in `local/details.rs`.
 
+mod details;
 mod folder;
 mod partial;
 
-use super::{Folder, Holder, Source, Storage, Upload, Wanted};
+use super::{Folder, Holder, Look, Source, Storage, Upload, Wanted};
+use details::Details;
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, StatxTimestamp, Timespec,
-    Timestamps,
+    Timestamps, XattrFlags,
 };
 use rustix::io::Errno;
 use std::fs::File;
@@ -20,9 +22,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use wharf_proto::Text;
-use wharf_proto::listing::{Entry, EntryRef, Kind, Unique};
+use wharf_proto::listing::{Entry, EntryRef, Fact, Kind, Unique};
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::{Fault, StoreAt};
+use wharf_proto::server::{Cannot, Fault, StoreAt};
 use wharf_proto::time::Timestamp;
 
 /// A folder of this machine.
@@ -74,8 +76,9 @@ impl Storage for LocalFolder {
     fn facts(&self, path: &VirtualPath) -> Result<Entry, Fault> {
         let handle = self.open_path(path, OFlags::PATH)?;
         let seen = Seen::behind(&handle).map_err(fault)?;
-        let entry = seen.entry(path.name().unwrap_or(b"/"), kind_of(seen.mode));
-        Ok(owned(&entry))
+        let name = path.name().unwrap_or(b"/");
+        let details = Details::of(&seen, &handle, name);
+        Ok(details.told_with(seen.entry(name, kind_of(seen.mode))).to_owned())
     }
 
     fn enter(&self, path: &VirtualPath) -> Result<(), Fault> {
@@ -124,6 +127,20 @@ impl Storage for LocalFolder {
         rustix::fs::chmodat(CWD, by_descriptor(&handle), mode, AtFlags::empty()).map_err(fault)
     }
 
+    fn set_label(&self, path: &VirtualPath, label: Fact, value: &[u8]) -> Result<(), Fault> {
+        let handle = self.open_path(path, OFlags::PATH)?;
+        let name = details::attribute(label).ok_or(Fault::Unsupported(Cannot::Storage))?;
+        let file = by_descriptor(&handle);
+        let set = match value {
+            b"" => rustix::fs::removexattr(file, name),
+            _ => rustix::fs::setxattr(file, name, value, XattrFlags::empty()),
+        };
+        match set {
+            Err(Errno::NODATA) => Ok(()),
+            set => set.map_err(fault),
+        }
+    }
+
     fn free(&self, path: &VirtualPath) -> Result<u64, Fault> {
         let handle = self.open_path(path, OFlags::PATH)?;
         let stat = rustix::fs::fstatvfs(handle).map_err(fault)?;
@@ -136,7 +153,7 @@ impl Storage for LocalFolder {
         match remove() {
             // Unfinished uploads that have expired are nobody's any more, but they fill the folder.
             Err(Errno::NOTEMPTY) => {
-                let mut folder = self.list(path, false)?;
+                let mut folder = self.list(path, Look::default())?;
                 let mut full = false;
                 while !full && folder.read(&mut |_| full = true)? {}
                 if full { Err(Fault::NotEmpty) } else { remove().map_err(fault) }
@@ -191,15 +208,15 @@ impl Storage for LocalFolder {
         Ok(Box::new(partial::Partial::open(parent, wanted, target)?))
     }
 
-    fn list(&self, path: &VirtualPath, follow: bool) -> Result<Box<dyn Folder>, Fault> {
+    fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault> {
         let handle = self.open_path(path, OFlags::PATH)?;
         let stat = rustix::fs::fstat(&handle).map_err(fault)?;
         if kind_of(stat.st_mode) != Kind::Folder {
             return Ok(Box::new(folder::Single::new(self.facts(path)?)));
         }
         let handle = self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let links = follow.then(|| (self.clone(), path.clone()));
-        Ok(Box::new(folder::Listing::new(handle, links)))
+        let links = look.follow.then(|| (self.clone(), path.clone()));
+        Ok(Box::new(folder::Listing::new(handle, links, look.details)))
     }
 }
 
@@ -277,6 +294,8 @@ struct Seen {
     links: u64,
     device: u64,
     inode: u64,
+    user: u32,
+    group: u32,
 }
 
 impl Seen {
@@ -303,6 +322,8 @@ impl Seen {
             links: told.stx_nlink.into(),
             device: rustix::fs::makedev(told.stx_dev_major, told.stx_dev_minor),
             inode: told.stx_ino,
+            user: told.stx_uid,
+            group: told.stx_gid,
         })
     }
 
@@ -322,22 +343,6 @@ fn modified_of(stat: &Stat) -> Timestamp {
     Timestamp::new(stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0))
 }
 
-fn owned(entry: &EntryRef<'_>) -> Entry {
-    let kind = match entry.kind {
-        Kind::File => Kind::File,
-        Kind::Folder => Kind::Folder,
-        Kind::Link { target } => Kind::Link { target: target.map(<[u8]>::to_vec) },
-        Kind::Other => Kind::Other,
-    };
-    let mut copy = Entry::new(entry.name.to_vec(), kind);
-    (copy.size, copy.modified, copy.mode) = (entry.size, entry.modified, entry.mode);
-    (copy.links, copy.created) = (entry.links, entry.created);
-    if let Some(Unique::Node { device, inode }) = entry.unique {
-        copy.unique = Some(Unique::Node { device, inode });
-    }
-    copy
-}
-
 /// What an error of the system means for the client.
 fn fault(errno: Errno) -> Fault {
     match errno {
@@ -350,6 +355,7 @@ fn fault(errno: Errno) -> Fault {
         Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::XDEV | Errno::LOOP => Fault::Denied,
         Errno::NAMETOOLONG | Errno::INVAL => Fault::Name,
         Errno::NOSPC | Errno::DQUOT | Errno::FBIG => Fault::Full,
+        Errno::OPNOTSUPP => Fault::Unsupported(Cannot::Storage),
         Errno::AGAIN | Errno::BUSY | Errno::TXTBSY => Fault::Busy,
         other => Fault::System(Text::from(io::Error::from(other).to_string())),
     }

@@ -212,6 +212,38 @@ fn removing_a_link_with_all_in_it_touches_nothing_behind_it() {
 }
 
 #[test]
+fn what_a_file_is_said_to_be_is_set_by_mff_and_told_by_mlst_and_mlsd_on_demand() {
+    let server = Running::new();
+    server.write("a.html", "x");
+    server.write("b", "x");
+    let mut bob = server.bob();
+    bob.command("OPTS MLST media-type;charset;lang;", 200);
+    assert!(bob.command("MLST a.html", 250).contains("\n media-type=text/html; /a.html\n"));
+    assert!(bob.command("MLST b", 250).contains("\n  /b\n"), "nobody has said what it is");
+    bob.command("MFF charset=a\tb; b", 501);
+    let labels = ["media-type=text/plain;", "charset=Shift_JIS;", "lang=ja;"];
+    bob.send(&format!("MFF {} b", labels[0]));
+    match bob.reply() {
+        (213, _) => {}
+        // A file system without extended attributes: that must be said, and nothing else be wrong.
+        (504, why) => return assert_eq!(why, "That is not done here."),
+        other => panic!("{other:?}"),
+    }
+    for label in labels {
+        bob.command(&format!("MFF {label} b"), 213);
+    }
+    assert!(bob.command("MLST b", 250).contains(&format!("\n {} /b\n", labels.concat())));
+    let rows = String::from_utf8(bob.fetch("MLSD")).unwrap();
+    assert!(rows.lines().any(|row| row == format!("{} b", labels.concat())), "{rows}");
+    bob.command("MFF charset=; b", 213);
+    bob.command("MFF charset=; b", 213);
+    assert!(!bob.command("MLST b", 250).contains("charset"));
+    bob.command("OPTS MLST UNIX.owner;", 200);
+    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(server.path()).unwrap());
+    assert!(bob.command("MLST b", 250).contains(&format!("UNIX.owner={owner};")));
+}
+
+#[test]
 fn comb_refuses_a_file_as_its_own_part_however_it_is_spelt_and_leaves_nothing_when_it_fails() {
     let server = Running::new();
     std::fs::create_dir(server.path().join("d")).unwrap();

@@ -57,6 +57,25 @@ fn names_are_shown_and_understood_in_the_charset_of_an_old_client() {
 }
 
 #[test]
+fn a_user_has_a_charset_of_its_own_until_it_asks_for_utf_8() {
+    let server = Running::with(|config| {
+        config.accounts = std::mem::take(&mut config.accounts)
+            .with_user("old", "secret", wharf_proto::server::Rights::WRITER)
+            .in_charset(Charset::named("euc-jp").unwrap());
+    });
+    server.write("表", "x");
+    assert_eq!(server.bob().fetch("NLST"), "表\r\n".as_bytes());
+    let mut old = server.login("old", "secret");
+    assert_eq!(old.fetch("NLST"), b"\xc9\xbd\r\n");
+    old.command("OPTS UTF8 ON", 200);
+    assert_eq!(old.fetch("NLST"), "表\r\n".as_bytes());
+    old.command("OPTS UTF8 OFF", 200);
+    old.command("USER bob", 331);
+    old.command("PASS secret", 230);
+    assert_eq!(old.fetch("NLST"), "表\r\n".as_bytes());
+}
+
+#[test]
 fn a_folder_is_fetched_as_an_archive_where_that_is_allowed() {
     let server = Running::with(|config| config.archives = true);
     std::fs::create_dir(server.path().join("d")).unwrap();

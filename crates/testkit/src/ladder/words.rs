@@ -83,6 +83,9 @@ fn tree_action(action: &TreeAction) -> String {
         TreeAction::SetModified(path, time) => {
             format!("set time of {} to {}", shown(path), time.print_mdtm())
         }
+        TreeAction::SetLabel(path, fact, value) => {
+            format!("set {} of {} to {value}", fact.name(), shown(path))
+        }
         TreeAction::SetMode(path, mode) => format!("set mode of {} to {mode:o}", shown(path)),
         TreeAction::Digest(path, algorithm, range) => {
             format!("{} of {}{}", algorithm.name(), shown(path), bytes(*range))
@@ -233,7 +236,7 @@ fn with_value(words: &str) -> Option<Outcome> {
 pub(super) fn logged_in(name: &str) -> Outcome {
     let anonymous = name == "anonymous";
     let rights = if anonymous { Rights::READER } else { Rights::WRITER };
-    Outcome::LoggedIn(Box::new(Account { name: name.into(), anonymous, rights }))
+    Outcome::LoggedIn(Box::new(Account { name: name.into(), anonymous, rights, charset: None }))
 }
 
 fn facts(kind: Kind, size: Option<u64>) -> Outcome {

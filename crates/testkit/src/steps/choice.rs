@@ -123,7 +123,12 @@ pub(super) fn outcome(effect: &Effect, number: u8) -> Outcome {
         Effect::Authenticate { user, .. } => {
             let anonymous = number % 4 == 3;
             let rights = if anonymous { Rights::READER } else { Rights::WRITER };
-            Outcome::LoggedIn(Box::new(Account { name: user.clone(), anonymous, rights }))
+            Outcome::LoggedIn(Box::new(Account {
+                name: user.clone(),
+                anonymous,
+                rights,
+                charset: None,
+            }))
         }
         Effect::Host(Some(_)) if number.is_multiple_of(2) => Outcome::Failed(Fault::NotFound),
         Effect::Host(_) => Outcome::Host("Welcome.".into()),
@@ -149,7 +154,8 @@ fn success(action: &TreeAction) -> Outcome {
         | TreeAction::Join { .. }
         | TreeAction::Link { .. }
         | TreeAction::SetModified(..)
-        | TreeAction::SetMode(..) => Outcome::Done,
+        | TreeAction::SetMode(..)
+        | TreeAction::SetLabel(..) => Outcome::Done,
         TreeAction::Size { .. } | TreeAction::Free(_) | TreeAction::FolderSize(_) => {
             Outcome::Size(96)
         }

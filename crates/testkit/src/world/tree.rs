@@ -98,7 +98,8 @@ impl Tree {
             TreeAction::Enter(path) => self.folder(path)?,
             TreeAction::Find(path)
             | TreeAction::SetModified(path, _)
-            | TreeAction::SetMode(path, _) => {
+            | TreeAction::SetMode(path, _)
+            | TreeAction::SetLabel(path, ..) => {
                 self.node(path)?;
             }
             TreeAction::MakeFolder { path, parents, .. } => self.make_folder(path, *parents)?,

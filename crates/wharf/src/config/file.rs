@@ -52,6 +52,7 @@ pub(super) struct File {
 pub(super) struct User {
     name: Spanned<Name>,
     pub(super) password: String,
+    pub(super) charset: Option<CharsetName>,
 }
 
 /// `[[host]]`: another tree, for clients that ask for it with HOST.

@@ -3,8 +3,9 @@
 //! Memory does not grow with the folder: one buffer of names, and the facts of one entry.
 
 use super::super::Folder;
+use super::details::Details;
 use super::{LocalFolder, Seen, fault, kind_of, partial};
-use rustix::fs::{OFlags, RawDir};
+use rustix::fs::{Mode, OFlags, RawDir};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use wharf_proto::listing::{Entry, EntryRef, Kind};
@@ -19,12 +20,73 @@ pub(super) struct Listing {
     handle: OwnedFd,
     /// The tree and the folder's path in it, where links are to be followed.
     links: Option<(LocalFolder, VirtualPath)>,
+    /// Whether details are told.
+    details: bool,
     names: Vec<MaybeUninit<u8>>,
 }
 
 impl Listing {
-    pub(super) fn new(handle: OwnedFd, links: Option<(LocalFolder, VirtualPath)>) -> Self {
-        Self { handle, links, names: Vec::new() }
+    pub(super) fn new(
+        handle: OwnedFd,
+        links: Option<(LocalFolder, VirtualPath)>,
+        details: bool,
+    ) -> Self {
+        Self { handle, links, details, names: Vec::new() }
+    }
+
+    /// Shows one entry, unless it is not there any more or not to be seen.
+    fn show(&self, name: &[u8], each: &mut dyn FnMut(&EntryRef<'_>)) {
+        if name == b"." || name == b".." {
+            return;
+        }
+        let Ok(seen) = Seen::named(&self.handle, name) else { return };
+        if partial::is_reserved(name) {
+            return partial::remove_if_expired(&self.handle, name, seen.modified);
+        }
+        match kind_of(seen.mode) {
+            Kind::Link { .. } => match self.behind(name) {
+                Some((handle, behind)) => {
+                    let kind = kind_of(behind.mode);
+                    self.tell(&behind, name, kind, || Some(handle), each);
+                }
+                None => {
+                    let target = rustix::fs::readlinkat(&self.handle, name, Vec::new()).ok();
+                    let target = target.as_ref().map(|target| target.to_bytes());
+                    self.tell(&seen, name, Kind::Link { target }, || self.handle_of(name), each);
+                }
+            },
+            kind @ (Kind::File | Kind::Folder | Kind::Other) => {
+                self.tell(&seen, name, kind, || self.handle_of(name), each);
+            }
+        }
+    }
+
+    /// What a link leads to, where that is told and inside the tree.
+    fn behind(&self, name: &[u8]) -> Option<(OwnedFd, Seen)> {
+        let (tree, path) = self.links.as_ref()?;
+        let handle = tree.open_path(&path.join(name).ok()?, OFlags::PATH).ok()?;
+        let seen = Seen::behind(&handle).ok()?;
+        Some((handle, seen))
+    }
+
+    fn handle_of(&self, name: &[u8]) -> Option<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.handle, name, flags, Mode::empty()).ok()
+    }
+
+    fn tell(
+        &self,
+        seen: &Seen,
+        name: &[u8],
+        kind: Kind<&[u8]>,
+        handle: impl FnOnce() -> Option<OwnedFd>,
+        each: &mut dyn FnMut(&EntryRef<'_>),
+    ) {
+        let entry = seen.entry(name, kind);
+        match if self.details { handle() } else { None } {
+            Some(handle) => each(&Details::of(seen, &handle, name).told_with(entry)),
+            None => each(&entry),
+        }
     }
 }
 
@@ -34,58 +96,20 @@ impl Folder for Listing {
     }
 
     fn read(&mut self, each: &mut dyn FnMut(&EntryRef<'_>)) -> Result<bool, Fault> {
-        self.names.resize(BATCH, MaybeUninit::uninit());
-        let mut batch = RawDir::new(&self.handle, &mut self.names);
+        let mut names = std::mem::take(&mut self.names);
+        names.resize(BATCH, MaybeUninit::uninit());
+        let mut batch = RawDir::new(&self.handle, &mut names);
         let mut any = false;
         while let Some(entry) = batch.next() {
             any = true;
-            let name = entry.map_err(fault)?.file_name().to_bytes().to_vec();
-            show(&self.handle, self.links.as_ref(), &name, each);
+            self.show(entry.map_err(fault)?.file_name().to_bytes(), each);
             if batch.is_buffer_empty() {
                 break;
             }
         }
+        self.names = names;
         Ok(any)
     }
-}
-
-/// Shows one entry, unless it is not there any more or not to be seen.
-fn show(
-    folder: &OwnedFd,
-    links: Option<&(LocalFolder, VirtualPath)>,
-    name: &[u8],
-    each: &mut dyn FnMut(&EntryRef<'_>),
-) {
-    if name == b"." || name == b".." {
-        return;
-    }
-    let Ok(seen) = Seen::named(folder, name) else { return };
-    if partial::is_reserved(name) {
-        return partial::remove_if_expired(folder, name, seen.modified);
-    }
-    match kind_of(seen.mode) {
-        Kind::Link { .. } => show_link(folder, links, name, &seen, each),
-        kind @ (Kind::File | Kind::Folder | Kind::Other) => each(&seen.entry(name, kind)),
-    }
-}
-
-fn show_link(
-    folder: &OwnedFd,
-    links: Option<&(LocalFolder, VirtualPath)>,
-    name: &[u8],
-    link: &Seen,
-    each: &mut dyn FnMut(&EntryRef<'_>),
-) {
-    let behind = links.and_then(|(tree, path)| {
-        let handle = tree.open_path(&path.join(name).ok()?, OFlags::PATH).ok()?;
-        Seen::behind(&handle).ok()
-    });
-    if let Some(seen) = behind {
-        return each(&seen.entry(name, kind_of(seen.mode)));
-    }
-    let target = rustix::fs::readlinkat(folder, name, Vec::new()).ok();
-    let target = target.as_ref().map(|target| target.to_bytes());
-    each(&link.entry(name, Kind::Link { target }));
 }
 
 /// One file, listed as if it were alone in its folder.
@@ -104,16 +128,7 @@ impl Folder for Single {
 
     fn read(&mut self, each: &mut dyn FnMut(&EntryRef<'_>)) -> Result<bool, Fault> {
         let Some(entry) = self.0.take() else { return Ok(false) };
-        let kind = match &entry.kind {
-            Kind::File => Kind::File,
-            Kind::Folder => Kind::Folder,
-            Kind::Link { target } => Kind::Link { target: target.as_deref() },
-            Kind::Other => Kind::Other,
-        };
-        let mut shown = Entry::new(entry.name.as_slice(), kind);
-        (shown.size, shown.modified, shown.mode) = (entry.size, entry.modified, entry.mode);
-        shown.links = entry.links;
-        each(&shown);
+        each(&entry.as_ref());
         Ok(true)
     }
 }
