@@ -6,11 +6,13 @@
 //! `wharf-proto` on those in `fuzz/corpus`.
 
 mod client;
+mod codec;
 
 use std::path::Path;
 use std::{fs, io};
 
 pub use client::client;
+pub use codec::{inbound, outbound};
 
 use wharf_proto::Command;
 use wharf_proto::address::{
@@ -33,13 +35,15 @@ const NOW: Timestamp = Timestamp::new(1_795_352_700, 0);
 pub type Claim = (&'static str, fn(&[u8]));
 
 /// All claims.
-pub const ALL: [Claim; 8] = [
+pub const ALL: [Claim; 10] = [
     ("line", line),
     ("command", command),
     ("reply", reply),
     ("address", address),
     ("listing", listing),
     ("ascii", ascii),
+    ("inbound", inbound),
+    ("outbound", outbound),
     ("server", server),
     ("client", client),
 ];
