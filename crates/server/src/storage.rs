@@ -117,6 +117,10 @@ pub trait Upload: Send {
     /// Whether it takes long to begin, because what the file has already must be copied.
     fn is_slow_to_begin(&self) -> bool;
 
+    /// Its descriptor at the place where the next byte goes, where the kernel can write to it. To be asked
+    /// for when it is ready.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
+
     /// Makes it ready for the first byte, if it is not: nothing has been changed before. `go_on` is asked
     /// now and then, and what is slow ends when it says no.
     ///

@@ -5,8 +5,13 @@
 
 use super::Setting;
 use super::open::{DataConnection, plain_words};
+use crate::storage::local::fault;
 use rustix::net::{RecvFlags, SendFlags};
+use rustix::pipe::{
+    PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice,
+};
 use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,6 +21,9 @@ use wharf_proto::server::{Ended, Fault, Remark};
 
 /// How many bytes are read or written at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
+
+/// How many bytes the kernel is asked to send at a time: a step between two looks at timers and ABOR.
+const KERNEL_CHUNK: usize = 1024 * 1024;
 
 /// Why a transfer stopped before its end.
 pub(super) enum Stop {
@@ -94,6 +102,69 @@ pub(super) async fn send(
         rest = &rest[n..];
     }
     Ok(())
+}
+
+/// Has the kernel send the bytes of a file from `at` on, up to `end` or the end of the file; says up to where.
+pub(super) async fn send_file(
+    setting: &Setting,
+    data: &DataConnection,
+    file: BorrowedFd<'_>,
+    mut at: u64,
+    end: u64,
+) -> Result<u64, Stop> {
+    while at < end {
+        let want = usize::try_from(end - at).unwrap_or(KERNEL_CHUNK).min(KERNEL_CHUNK);
+        let attempt = || Ok(rustix::fs::sendfile(&data.stream, file, Some(&mut at), want)?);
+        let n = within(setting, data.stream.async_io(Interest::WRITABLE, attempt)).await?;
+        if n == 0 {
+            break;
+        }
+        data.count(n);
+    }
+    Ok(at)
+}
+
+/// A pipe through which the kernel moves bytes from a socket to a file without copying them to us.
+pub(super) struct Pipe {
+    from: OwnedFd,
+    to: OwnedFd,
+    room: usize,
+}
+
+impl Pipe {
+    /// A pipe with as much room as we may have.
+    pub(super) fn new() -> io::Result<Self> {
+        let (from, to) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let room = match fcntl_setpipe_size(&to, KERNEL_CHUNK) {
+            Ok(room) => room,
+            // Somebody who is not root has a bound for all pipes together.
+            Err(_) => fcntl_getpipe_size(&to)?,
+        };
+        Ok(Self { from, to, room })
+    }
+
+    /// Receives some bytes into a file, at its position; 0 is the end.
+    pub(super) async fn receive(
+        &self,
+        setting: &Setting,
+        data: &DataConnection,
+        file: BorrowedFd<'_>,
+    ) -> Result<usize, Stop> {
+        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+        let attempt = || Ok(splice(&data.stream, None, &self.to, None, self.room, flags)?);
+        let n = within(setting, data.stream.async_io(Interest::READABLE, attempt)).await?;
+        let mut left = n;
+        while left > 0 {
+            let moved = splice(&self.from, None, file, None, left, SpliceFlags::MOVE);
+            let moved = moved.map_err(|errno| Stop::Storage(fault(errno)))?;
+            if moved == 0 {
+                return Err(Stop::Storage(Fault::System("nothing could be written".into())));
+            }
+            left = left.saturating_sub(moved);
+            data.count(moved);
+        }
+        Ok(n)
+    }
 }
 
 /// Receives some bytes; 0 is the end. Who consumes them counts them.

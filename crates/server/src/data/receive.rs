@@ -5,7 +5,7 @@
 //! the machine can answer it with 110 while the bytes go on.
 
 use super::open::DataConnection;
-use super::pump::{self, CHUNK, Stop};
+use super::pump::{self, CHUNK, Pipe, Stop};
 use super::{Done, Kept, Setting, Step};
 use crate::storage::Upload;
 use crate::turns::Waiter;
@@ -113,22 +113,37 @@ impl Receiving {
                 return Ok(Halt::Marked(theirs, ours));
             }
             if self.waiting.is_empty() {
+                self.pour().await?;
                 self.buffer.resize(CHUNK, 0);
                 let n = pump::receive(&self.setting, &self.data, &mut self.buffer).await?;
                 self.waiting = 0..n;
-                self.begin().await?;
-                if n == 0 {
-                    return self.finish(HalfEnd::Fin);
-                }
-            } else {
-                // What is inflated or left over may be much: others have their turn between its parts.
-                self.begin().await?;
-                tokio::task::yield_now().await;
+            }
+            self.begin().await?;
+            if self.waiting.is_empty() {
+                return self.finish(HalfEnd::Fin);
             }
             if self.take()? {
                 return self.finish(HalfEnd::Eof);
             }
+            if !self.waiting.is_empty() {
+                // What is inflated or left over may be much: others have their turn between its parts.
+                tokio::task::yield_now().await;
+            }
         }
+    }
+
+    /// Has the kernel move the bytes to the file, where they need not be looked at: to the end of a file that
+    /// has proven to be large. For a small one the pipe would cost more than the copy.
+    async fn pour(&mut self) -> Result<(), Stop> {
+        let file = self.upload.as_ref().and_then(|upload| upload.descriptor());
+        let (Some(file), None) = (file, &self.inbound) else { return Ok(()) };
+        if self.data.moved() < CHUNK as u64 {
+            return Ok(());
+        }
+        // Without a pipe to be had it goes on as it began.
+        let Ok(pipe) = Pipe::new() else { return Ok(()) };
+        while pipe.receive(&self.setting, &self.data, file).await? > 0 {}
+        Ok(())
     }
 
     /// Makes the upload ready for its first byte; beside this task, where that means to copy a file.

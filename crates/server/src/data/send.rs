@@ -141,8 +141,13 @@ async fn send_bytes(
     start: u64,
     end: Option<u64>,
 ) -> Result<(), Stop> {
-    let mut buffer = vec![0; chunk_for(source)];
     let mut at = start;
+    if let Some(file) = source.descriptor() {
+        // The last bytes go below, for the end to leave with them.
+        let last = end.unwrap_or(u64::MAX).min(source.size()).saturating_sub(CHUNK as u64);
+        at = pump::send_file(setting, data, file, at, last).await?;
+    }
+    let mut buffer = vec![0; chunk_for(source)];
     loop {
         let n = source.read_at(&mut buffer, at)?;
         // A file that grows is sent to its end; a range is not exceeded.

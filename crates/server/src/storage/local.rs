@@ -344,7 +344,7 @@ fn modified_of(stat: &Stat) -> Timestamp {
 }
 
 /// What an error of the system means for the client.
-fn fault(errno: Errno) -> Fault {
+pub(crate) fn fault(errno: Errno) -> Fault {
     match errno {
         Errno::NOENT => Fault::NotFound,
         Errno::EXIST => Fault::Exists,

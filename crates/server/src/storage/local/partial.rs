@@ -217,6 +217,10 @@ impl Upload for Partial {
         self.place(go_on)
     }
 
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        matches!(self.state, State::Written).then(|| self.file.as_fd())
+    }
+
     fn discard(self: Box<Self>) {
         // What has not been touched is somebody's to go on with. What is empty is removed when it is
         // dropped; if this fails, it expires.
