@@ -5,14 +5,17 @@
 //! the reply that announces it. An idle session holds no buffer.
 
 use crate::config::{Config, Host};
-use crate::data::ports::Ports;
+use crate::data::ports::{Passive, Ports};
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
 use crate::limits::Place;
 use crate::storage::{Holder, Storage};
 use crate::tap::Teller;
 use crate::turns::{Turns, Waiter};
+use rustix::net::RecvFlags;
+use std::convert::Infallible;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,6 +38,10 @@ const READ: usize = 4096;
 
 /// How many slow actions on the tree run at a time, for all sessions together.
 const SLOW_ACTIONS: usize = 8;
+
+/// How long a passive port is kept for the next data connection: a client that fetches one file after another
+/// asks for it at once, and one that does not needs no port.
+const SPARE_TIME: Duration = Duration::from_secs(2);
 
 /// How long a client may leave its replies unread.
 const WRITE_TIME: Duration = Duration::from_secs(60);
@@ -73,6 +80,8 @@ pub(crate) struct Control {
     storage: Arc<dyn Storage>,
     who: Option<(Holder, Rights)>,
     ready: Prepared,
+    /// The port of the last passive data connection, for the next one, until then.
+    spare: Option<(Passive, Instant)>,
     transfer: Option<Transfer>,
     /// A slow action on the tree, under way beside this task.
     errand: Option<(EffectId, Away)>,
@@ -94,7 +103,7 @@ type Away = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What woke the session.
 enum Wake {
-    Readable(io::Result<()>),
+    Bytes(io::Result<Vec<u8>>),
     Step(Done),
     Errand(EffectId, Outcome),
     Deadline,
@@ -129,6 +138,7 @@ impl Control {
             storage,
             who: None,
             ready: Prepared::default(),
+            spare: None,
             transfer: None,
             errand: None,
             waiter: Waiter::default(),
@@ -159,16 +169,16 @@ impl Control {
             let wake = self.wait().await;
             let now = self.teller.now();
             match wake {
-                Wake::Readable(ready) => {
-                    ready?;
-                    self.read()?;
-                }
+                Wake::Bytes(read) => self.hear(read)?,
                 Wake::Step(done) => {
                     let Some(transfer) = &mut self.transfer else { continue };
                     let id = transfer.id;
                     match done.next {
                         Some(step) => transfer.step = step,
                         None => self.transfer = None,
+                    }
+                    if let Some(port) = done.port.filter(Passive::is_own) {
+                        self.spare = Some((port, Instant::now() + SPARE_TIME));
                     }
                     if done.kept.is_some() {
                         self.ready.kept = done.kept;
@@ -180,7 +190,10 @@ impl Control {
                     self.errand = None;
                     self.session.handle_outcome(now, id, outcome);
                 }
-                Wake::Deadline => self.session.handle_timeout(now),
+                Wake::Deadline => {
+                    self.spare.take_if(|(_, until)| *until <= Instant::now());
+                    self.session.handle_timeout(now);
+                }
                 Wake::Stopped => self.session.handle_shutdown(now),
             }
         }
@@ -192,6 +205,8 @@ impl Control {
             .session
             .deadline()
             .map(|deadline| Instant::now() + deadline.since(self.teller.now()));
+        let spare = self.spare.as_ref().map(|(_, until)| *until);
+        let deadline = deadline.into_iter().chain(spare).min();
         if self.shared.config.quick_acks {
             // The kernel forgets it with each write. Without it the session is the same.
             let _ = rustix::net::sockopt::set_tcp_quickack(&self.stream, true);
@@ -204,34 +219,30 @@ impl Control {
         tokio::select! {
             biased;
             _ = self.stopped.changed() => Wake::Stopped,
-            ready = self.stream.readable(), if reads => Wake::Readable(ready),
+            read = read_some(&self.stream), if reads => Wake::Bytes(read),
+            never = take_in(&self.ready.listener), if self.ready.listener.is_some() => match never {},
             done = step_of(&mut self.transfer), if self.transfer.is_some() => Wake::Step(done),
             (id, outcome) = outcome_of(&mut self.errand), if self.errand.is_some() => Wake::Errand(id, outcome),
             () = until(deadline), if deadline.is_some() => Wake::Deadline,
         }
     }
 
-    fn read(&mut self) -> io::Result<()> {
-        let mut buffer = [0; READ];
-        match self.stream.try_read(&mut buffer) {
-            Ok(0) => {
-                self.input_ended = true;
-                self.session.handle_input_end(self.teller.now());
-            }
-            Ok(n) => {
-                if let Some(transfer) = &self.transfer {
-                    self.session.handle_progress(transfer.moved.load(Ordering::Relaxed));
-                }
-                self.session.handle_bytes(self.teller.now(), &buffer[..n]);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => {
-                self.input_ended = true;
-                self.session.handle_input_end(self.teller.now());
-                return Err(error);
-            }
+    fn hear(&mut self, read: io::Result<Vec<u8>>) -> io::Result<()> {
+        let bytes = read.inspect_err(|_| self.input_ends())?;
+        if bytes.is_empty() {
+            self.input_ends();
+            return Ok(());
         }
+        if let Some(transfer) = &self.transfer {
+            self.session.handle_progress(transfer.moved.load(Ordering::Relaxed));
+        }
+        self.session.handle_bytes(self.teller.now(), &bytes);
         Ok(())
+    }
+
+    fn input_ends(&mut self) {
+        self.input_ended = true;
+        self.session.handle_input_end(self.teller.now());
     }
 
     /// Does what the machine asks for; `false` when the session is over.
@@ -277,7 +288,7 @@ impl Control {
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
             Effect::Host(name) => Some(self.choose_host(name.as_ref())),
             Effect::CloseData => {
-                self.ready = Prepared::default();
+                (self.ready, self.spare) = (Prepared::default(), None);
                 None
             }
             Effect::Tree(action) => {
@@ -318,7 +329,9 @@ impl Control {
     fn listen(&mut self, ipv4_only: bool) -> Outcome {
         // The old listener goes first: its port may be the only one.
         self.ready = Prepared::default();
-        match self.shared.ports.open(self.server, self.client.ip()) {
+        let spare = self.spare.take().and_then(|(port, _)| port.again());
+        let opened = || self.shared.ports.open(self.server, self.client.ip());
+        match spare.map_or_else(opened, Ok) {
             Ok(listener) => {
                 let mut address = listener.address();
                 self.ready.listener = Some(listener);
@@ -385,6 +398,26 @@ async fn close(stream: &TcpStream) -> io::Result<()> {
     // Whether the client closes in time changes nothing any more.
     let _ = timeout(CLOSE_TIME, drain).await;
     Ok(())
+}
+
+/// Some bytes; none at the end. While it waits it holds no buffer.
+///
+/// Not by `AsyncRead`: that takes a short read for the end of what is there, and before the byte that Telnet's
+/// Synch marks as urgent there is one.
+async fn read_some(stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let attempt = || {
+        let mut room = [MaybeUninit::uninit(); READ];
+        let (bytes, _) = rustix::net::recv(stream, &mut room, RecvFlags::empty())?.0;
+        Ok(bytes.to_vec())
+    };
+    stream.async_io(Interest::READABLE, attempt).await
+}
+
+async fn take_in(listener: &Option<Passive>) -> Infallible {
+    match listener {
+        Some(listener) => listener.take_in().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn step_of(transfer: &mut Option<Transfer>) -> Done {

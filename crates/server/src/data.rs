@@ -28,6 +28,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+use wharf_proto::Text;
 use wharf_proto::charset::Charset;
 use wharf_proto::codec::Coding;
 use wharf_proto::glob::Glob;
@@ -46,6 +47,8 @@ pub(crate) struct Done {
     pub(crate) next: Option<Step>,
     /// The data connection, where it stays open for the next transfer.
     pub(crate) kept: Option<Kept>,
+    /// The passive port, when its connection has come.
+    pub(crate) port: Option<Passive>,
 }
 
 /// A data connection between two transfers, in block and compressed mode.
@@ -124,20 +127,25 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> St
             (Route::Kept, None, _) => {
                 over(Ended::NotOpened("the data connection is closed".into()))
             }
-            (Route::Accept, _, Some(listener)) => match listener.accept_waiting(&setting) {
+            (Route::Accept, _, Some(port)) => match port.accept_waiting(&setting) {
                 Some(data) => {
-                    prepared(true, news, pump_step(setting, cargo, how, data, Vec::new()))
+                    let next = pump_step(setting, cargo, how, data, Vec::new());
+                    Done { port: Some(port), ..prepared(true, news, next) }
                 }
                 None => {
-                    let open =
-                        async move { listener.accept(&setting).await.map(|data| (setting, data)) };
+                    let open = async move {
+                        let data = port.accept(&setting).await;
+                        Ok((setting, data, Some(port)))
+                    };
                     prepared(false, news, open_step(open, cargo, how))
                 }
             },
             (Route::Accept, _, None) => over(Ended::NotOpened("no listener is open".into())),
             (Route::Dial(to), ..) => {
-                let open =
-                    async move { open::dial(&setting, to).await.map(|data| (setting, data)) };
+                let open = async move {
+                    let data = open::dial(&setting, to).await?;
+                    Ok((setting, data, None))
+                };
                 prepared(false, news, open_step(open, cargo, how))
             }
         }
@@ -198,15 +206,17 @@ fn parent_of(mut prefix: Vec<u8>) -> Vec<u8> {
 }
 
 fn open_step(
-    open: impl Future<Output = Result<(Setting, DataConnection), wharf_proto::Text>> + Send + 'static,
+    open: impl Future<Output = Result<(Setting, DataConnection, Option<Passive>), Text>>
+    + Send
+    + 'static,
     cargo: Cargo,
     how: Coding,
 ) -> Step {
     Box::pin(async move {
         match open.await {
-            Ok((setting, data)) => {
+            Ok((setting, data, port)) => {
                 let next = Some(pump_step(setting, cargo, how, data, Vec::new()));
-                Done { outcome: Outcome::Opened, next, kept: None }
+                Done { outcome: Outcome::Opened, next, kept: None, port }
             }
             Err(why) => over(Ended::NotOpened(why)),
         }
@@ -235,9 +245,9 @@ fn news_of(cargo: &Cargo) -> News {
 }
 
 fn prepared(open: bool, news: News, next: Step) -> Done {
-    Done { outcome: Outcome::Prepared { open, news }, next: Some(next), kept: None }
+    Done { outcome: Outcome::Prepared { open, news }, next: Some(next), kept: None, port: None }
 }
 
 fn over(ended: Ended) -> Done {
-    Done { outcome: Outcome::Ended(ended), next: None, kept: None }
+    Done { outcome: Outcome::Ended(ended), next: None, kept: None, port: None }
 }

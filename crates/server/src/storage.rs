@@ -107,7 +107,7 @@ pub trait Source: Send + Sync {
 }
 
 /// An upload under way. Dropping it keeps what has come, for the same holder to go on with.
-pub trait Upload: Send {
+pub trait Upload: Send + Sync {
     /// The name it will have.
     fn path(&self) -> &VirtualPath;
 

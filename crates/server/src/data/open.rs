@@ -20,16 +20,22 @@ pub(crate) struct DataConnection {
     ended: bool,
 }
 
+/// Where a data connection begins and ends.
+pub(super) struct Ends {
+    pub(super) client: SocketAddr,
+    pub(super) server: SocketAddr,
+}
+
 impl DataConnection {
-    pub(super) fn new(stream: TcpStream, setting: &Setting, opener: Party) -> io::Result<Self> {
-        let (client, server) = (unmapped(stream.peer_addr()?), unmapped(stream.local_addr()?));
+    pub(super) fn new(stream: TcpStream, ends: Ends, setting: &Setting, opener: Party) -> Self {
+        let Ends { client, server } = ends;
         if setting.quick_acks {
             // Without it the transfer is the same.
             let _ = rustix::net::sockopt::set_tcp_quickack(&stream, true);
         }
         let (conn, teller) = (setting.conn, setting.teller.clone());
         teller.tell(What::DataOpened { conn, opener, client, server });
-        Ok(Self { stream, conn, teller, moved: Arc::clone(&setting.moved), ended: false })
+        Self { stream, conn, teller, moved: Arc::clone(&setting.moved), ended: false }
     }
 
     /// Counts bytes that have moved.
@@ -88,7 +94,9 @@ pub(super) async fn dial(setting: &Setting, to: SocketAddr) -> Result<DataConnec
         result => result,
     };
     let stream = stream.map_err(|error| Text::from(format!("{to}: {}", plain_words(&error))))?;
-    DataConnection::new(stream, setting, Party::Server).map_err(|error| error.to_string().into())
+    let from = stream.local_addr().map_err(|error| Text::from(plain_words(&error)))?;
+    let ends = Ends { client: unmapped(to), server: unmapped(from) };
+    Ok(DataConnection::new(stream, ends, setting, Party::Server))
 }
 
 async fn connect(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {

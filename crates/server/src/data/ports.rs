@@ -8,17 +8,18 @@
 mod port;
 
 use super::Setting;
-use super::open::DataConnection;
+use super::open::{DataConnection, Ends};
 use port::Port;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::convert::Infallible;
 use std::hash::BuildHasher;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
-use wharf_proto::Text;
+use wharf_proto::address::unmapped;
 use wharf_proto::tap::{Party, What};
 
 /// The passive ports of a server.
@@ -123,33 +124,45 @@ impl Passive {
         self.port.address()
     }
 
+    /// Whether nobody else can have the port: it is not one of a range.
+    pub(crate) fn is_own(&self) -> bool {
+        self.ports.range.is_none()
+    }
+
+    /// The same place for the next data connection. Whatever has come meanwhile was meant for the last one, or
+    /// for nobody, and is reset.
+    pub(crate) fn again(self) -> Option<Self> {
+        self.port.empty(self.client).then_some(self)
+    }
+
     /// The control peer's connection, if it is waiting already.
     pub(crate) fn accept_waiting(&self, setting: &Setting) -> Option<DataConnection> {
         debug_assert_eq!(setting.client.ip(), self.client, "a place belongs to one session");
-        loop {
-            let arrivals = self.port.arrivals(self.client);
-            for why in arrivals.refused {
-                setting.teller.tell(What::DataRefused { why });
-            }
-            // A connection that has ended before it was looked at is as good as none.
-            let data = DataConnection::new(arrivals.stream?, setting, Party::Client);
-            if let Ok(data) = data {
-                return Some(data);
-            }
+        let arrivals = self.port.arrivals(self.client);
+        for why in arrivals.refused {
+            setting.teller.tell(What::DataRefused { why });
         }
+        let (stream, from) = arrivals.stream?;
+        let ends = Ends { client: from, server: unmapped(self.port.address()) };
+        Some(DataConnection::new(stream, ends, setting, Party::Client))
+    }
+
+    /// Takes connections in as they come; to be polled as long as the place is held and not awaited.
+    pub(crate) async fn take_in(&self) -> Infallible {
+        self.port.take_in().await
     }
 
     /// The control peer's connection, whenever it comes. A stranger's is closed, and the wait goes on
     /// (RFC 2577 section 7): nobody can use the port up. The session's timer bounds the wait.
-    ///
-    /// # Errors
-    /// None today: a system that cannot accept now may be able to before the time is over.
-    pub(crate) async fn accept(&self, setting: &Setting) -> Result<DataConnection, Text> {
+    pub(crate) async fn accept(&self, setting: &Setting) -> DataConnection {
         loop {
             if let Some(data) = self.accept_waiting(setting) {
-                return Ok(data);
+                return data;
             }
-            self.call.notified().await;
+            tokio::select! {
+                never = self.port.take_in() => match never {},
+                () = self.call.notified() => {}
+            }
         }
     }
 }
@@ -336,7 +349,7 @@ mod tests {
             tokio::task::yield_now().await;
             connect(ADA, ada.address())
         });
-        let to_ada = wait.unwrap();
+        let to_ada = wait;
         assert_eq!(port_of(&to_ada), from_ada.local_addr().unwrap().port());
         let to_bob = bob.accept_waiting(&of_bob.0).unwrap();
         assert_eq!(port_of(&to_bob), from_bob.local_addr().unwrap().port());
@@ -372,7 +385,7 @@ mod tests {
             assert_eq!(*heard.1.lock().unwrap(), std::slice::from_ref(&why));
         }
         let _data = connect(ADA, ada.address());
-        assert!(ada.accept(&of_ada.0).await.is_ok());
+        ada.accept(&of_ada.0).await;
     }
 
     #[tokio::test]
@@ -382,7 +395,10 @@ mod tests {
         let of_ada = session(ADA);
         for _ in 0..200 {
             let stranger = connect(EVE, passive.address());
-            tokio::task::spawn_blocking(move || assert!(is_reset(&stranger))).await.unwrap();
+            tokio::select! {
+                never = passive.take_in() => match never {},
+                reset = tokio::task::spawn_blocking(move || is_reset(&stranger)) => assert!(reset.unwrap()),
+            }
         }
         let _data = connect(ADA, passive.address());
         assert!(passive.accept_waiting(&of_ada.0).is_some());
@@ -395,9 +411,15 @@ mod tests {
         let passive = ports.open(local(own_address()), ADA).unwrap();
         let of_ada = session(ADA);
         let sockets = [(); 5].map(|()| connect(ADA, passive.address()));
+        let first = sockets[0].local_addr().unwrap().port();
+        tokio::select! {
+            never = passive.take_in() => match never {},
+            reset = tokio::task::spawn_blocking(move || {
+                sockets[3..].iter().all(is_reset)
+            }) => assert!(reset.unwrap()),
+        }
         let data = passive.accept_waiting(&of_ada.0).unwrap();
-        assert_eq!(port_of(&data), sockets[0].local_addr().unwrap().port());
-        assert!(is_reset(&sockets[3]) && is_reset(&sockets[4]));
+        assert_eq!(port_of(&data), first);
         assert_eq!(of_ada.1.lock().unwrap().len(), 2);
     }
 
@@ -427,17 +449,17 @@ mod tests {
         }
     }
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn the_task_of_a_port_ends_with_it() {
-        let ports = Ports::new(Some(2001..=2001));
+    #[tokio::test]
+    async fn a_port_is_used_again_without_what_came_for_it_meanwhile() {
+        let ports = Ports::new(None);
         let passive = ports.open(local(own_address()), ADA).unwrap();
-        let port = Arc::downgrade(&passive.port);
-        // Whoever turned the stranger away is the task: it is under way.
-        assert!(is_reset(&connect(EVE, passive.address())));
-        drop(passive);
-        while port.strong_count() > 0 {
-            tokio::task::yield_now().await;
-        }
+        let at = passive.address();
+        let late = connect(ADA, at);
+        let passive = passive.again().unwrap();
+        assert!(is_reset(&late));
+        assert!(passive.accept_waiting(&session(ADA).0).is_none());
+        let _data = connect(ADA, at);
+        assert!(passive.accept_waiting(&session(ADA).0).is_some());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -450,7 +472,7 @@ mod tests {
             let passive = ports.open(local(ip), client).unwrap();
             let of_client = session(client);
             let at = passive.address();
-            let wait = tokio::spawn(async move { passive.accept(&of_client.0).await.unwrap() });
+            let wait = tokio::spawn(async move { passive.accept(&of_client.0).await });
             waits.push((wait, tokio::task::spawn_blocking(move || connect(client, at))));
         }
         for (wait, socket) in waits {

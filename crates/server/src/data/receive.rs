@@ -99,7 +99,7 @@ impl Receiving {
             match self.receive().await {
                 Ok(Halt::Marked(theirs, ours)) => {
                     let outcome = Outcome::Marked { theirs, ours };
-                    Done { outcome, next: Some(self.advance()), kept: None }
+                    Done { outcome, next: Some(self.advance()), kept: None, port: None }
                 }
                 Ok(Halt::Ended) => self.complete(),
                 Err(stop) => super::over(stop.ended(&self.setting)),
@@ -134,7 +134,7 @@ impl Receiving {
 
     /// Has the kernel move the bytes to the file, where they need not be looked at: to the end of a file that
     /// has proven to be large. For a small one the pipe would cost more than the copy.
-    async fn pour(&mut self) -> Result<(), Stop> {
+    async fn pour(&self) -> Result<(), Stop> {
         let file = self.upload.as_ref().and_then(|upload| upload.descriptor());
         let (Some(file), None) = (file, &self.inbound) else { return Ok(()) };
         if self.data.moved() < CHUNK as u64 {
