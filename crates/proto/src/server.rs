@@ -301,9 +301,16 @@ impl Session {
         }
     }
 
-    /// Takes the next thing to do.
+    /// Takes the next thing to do. A session of which nothing is wanted holds no memory for it.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        let next = self.out.pop_front();
+        if next.is_none() {
+            self.out = VecDeque::new();
+            if self.waiting.is_empty() {
+                self.waiting = VecDeque::new();
+            }
+        }
+        next
     }
 
     /// When [`Self::handle_timeout`] shall be called, if nothing happens before.

@@ -69,7 +69,7 @@ impl Errand {
             TreeAction::Size { path, .. } => storage.size(&path, &self.holder).map(Outcome::Size),
             TreeAction::Modified(path) => self.modified(&path),
             TreeAction::Facts(path) => storage.facts(&path).map(|mut entry| {
-                entry.permissions = Some(permissions_of(self.rights, &entry));
+                entry.permissions = Some(permissions_of(self.rights, &entry.kind));
                 Outcome::Facts(Box::new(entry))
             }),
             TreeAction::List(path, charset) => self.list(&path, charset),

@@ -12,7 +12,7 @@ use crate::storage::Source;
 use std::io;
 use tokio::time::timeout;
 use wharf_proto::codec::{Coding, Outbound, passes_through};
-use wharf_proto::listing::{Entry, EntryRef, Format, Kind, Permissions};
+use wharf_proto::listing::{EntryRef, Format, Kind, Permissions};
 use wharf_proto::server::{Cannot, Ended, Fault, Part, Remark, Rights};
 use wharf_proto::tap::{HalfEnd, Party};
 use wharf_proto::verb::Right;
@@ -216,6 +216,7 @@ async fn send_listing(
     let now = crate::effects::today();
     let mut codec = Outbound::listing(how.representation, &how.settings);
     let (mut rows, mut wire) = (Vec::new(), Vec::new());
+    let permissions = PERMISSIONS.map(|letters| letters.within(setting.rights));
     let mut more = true;
     while more {
         let Listing { folder, format, prefix, glob, charset } = &mut listing;
@@ -226,7 +227,7 @@ async fn send_listing(
             if *format == Format::Names {
                 rows.extend_from_slice(prefix);
             }
-            let permissions = Some(permissions_of(setting.rights, entry));
+            let permissions = Some(permissions[column_of(&entry.kind)]);
             let name = charset.to_wire(entry.name);
             format.write(&mut rows, &EntryRef { permissions, name: &name, ..*entry }, now);
         })?;
@@ -254,24 +255,45 @@ async fn finish(setting: &Setting, data: &DataConnection) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The letters of RFC 3659 section 7.5.5, as far as the account's rights go.
-pub(crate) fn permissions_of<B>(rights: Rights, entry: &Entry<B>) -> Permissions {
-    let letters: &[(Right, &[u8])] = match entry.kind {
-        Kind::Folder => &[
-            (Right::List, b"el"),
-            (Right::Write, b"c"),
-            (Right::Folders, b"m"),
-            (Right::Delete, b"dp"),
-            (Right::Rename, b"f"),
-        ],
-        Kind::File => &[
-            (Right::Read, b"r"),
-            (Right::Write, b"aw"),
-            (Right::Delete, b"d"),
-            (Right::Rename, b"f"),
-        ],
-        Kind::Link { .. } | Kind::Other => &[(Right::Delete, b"d"), (Right::Rename, b"f")],
-    };
-    let allowed = letters.iter().filter(|(right, _)| rights.has(*right));
-    Permissions::of(&allowed.flat_map(|(_, letters)| letters.iter().copied()).collect::<Vec<_>>())
+/// The letters of RFC 3659 section 7.5.5 for one kind of entry, each with the right that it needs.
+struct Letters(&'static [(Right, &'static [u8])]);
+
+/// Of files, of folders, of the rest.
+const PERMISSIONS: [Letters; 3] = [
+    Letters(&[
+        (Right::Read, b"r"),
+        (Right::Write, b"aw"),
+        (Right::Delete, b"d"),
+        (Right::Rename, b"f"),
+    ]),
+    Letters(&[
+        (Right::List, b"el"),
+        (Right::Write, b"c"),
+        (Right::Folders, b"m"),
+        (Right::Delete, b"dp"),
+        (Right::Rename, b"f"),
+    ]),
+    Letters(&[(Right::Delete, b"d"), (Right::Rename, b"f")]),
+];
+
+fn column_of<B>(kind: &Kind<B>) -> usize {
+    match kind {
+        Kind::File => 0,
+        Kind::Folder => 1,
+        Kind::Link { .. } | Kind::Other => 2,
+    }
+}
+
+impl Letters {
+    /// Those that the account's rights allow.
+    fn within(&self, rights: Rights) -> Permissions {
+        let allowed = self.0.iter().filter(|(right, _)| rights.has(*right));
+        let letters = allowed.flat_map(|(_, letters)| letters.iter().copied());
+        Permissions::of(&letters.collect::<Vec<_>>())
+    }
+}
+
+/// What the account may do with an entry of this kind.
+pub(crate) fn permissions_of<B>(rights: Rights, kind: &Kind<B>) -> Permissions {
+    PERMISSIONS[column_of(kind)].within(rights)
 }
