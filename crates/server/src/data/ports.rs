@@ -18,9 +18,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use wharf_proto::address::unmapped;
 use wharf_proto::tap::{Party, What};
+
+/// How long a command may take to follow its connection without our looking at the queue.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// The passive ports of a server.
 pub(crate) struct Ports {
@@ -147,8 +151,10 @@ impl Passive {
         Some(DataConnection::new(stream, ends, setting, Party::Client))
     }
 
-    /// Takes connections in as they come; to be polled as long as the place is held and not awaited.
+    /// Takes connections in as they come; to be polled as long as the place is held and not awaited. It begins
+    /// after a moment, since the command most often follows the connection at once.
     pub(crate) async fn take_in(&self) -> Infallible {
+        tokio::time::sleep(MOMENT).await;
         self.port.take_in().await
     }
 
@@ -186,7 +192,7 @@ mod tests {
     use std::io::Read;
     use std::net::{Ipv4Addr, TcpStream as Socket};
     use std::sync::atomic::{AtomicU8, Ordering};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
     use wharf_proto::server::Rights;
     use wharf_proto::tap::{Event, SessionId};
 

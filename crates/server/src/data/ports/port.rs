@@ -6,21 +6,22 @@
 //! queue until then. When the last place is given up the listener is closed at once.
 
 use rustix::net::{SocketFlags, acceptfrom_with};
+use socket2::{Domain, Socket, Type};
 use std::collections::hash_map::{Entry, HashMap};
 use std::collections::vec_deque::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 
 /// How many connections may wait in the system: clients that share the port, and strangers among them.
-const BACKLOG: u32 = 64;
+const BACKLOG: i32 = 64;
 
 /// How many connections are kept for a session that has not asked for one yet.
 const KEPT: usize = 3;
@@ -37,7 +38,10 @@ const TRIES: usize = 16;
 /// A port that listens as long as it has places.
 pub(super) struct Port {
     address: SocketAddr,
-    listener: TcpListener,
+    listener: std::net::TcpListener,
+    /// The same for the runtime, from when somebody has to be woken: most connections are there when they are
+    /// asked for, and cost neither a registration nor a call.
+    awaited: OnceLock<TcpListener>,
     places: Mutex<HashMap<IpAddr, Place>>,
 }
 
@@ -70,7 +74,7 @@ impl Port {
         let place = Place::default();
         let call = Arc::clone(&place.call);
         let places = Mutex::new(HashMap::from([(client, place)]));
-        Ok((Arc::new(Self { address, listener, places }), call))
+        Ok((Arc::new(Self { address, listener, awaited: OnceLock::new(), places }), call))
     }
 
     /// A place for one more client, unless one of this address is expected already.
@@ -123,7 +127,11 @@ impl Port {
     /// the wait.
     pub(super) async fn take_in(&self) -> Infallible {
         loop {
-            match self.listener.accept().await {
+            let accepted = match self.awaited() {
+                Ok(listener) => listener.accept().await,
+                Err(error) => Err(error),
+            };
+            match accepted {
                 Ok((stream, from)) => sort(&mut self.lock(), (stream, unmapped(from))),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
@@ -132,6 +140,14 @@ impl Port {
                 }
             }
         }
+    }
+
+    fn awaited(&self) -> io::Result<&TcpListener> {
+        if let Some(listener) = self.awaited.get() {
+            return Ok(listener);
+        }
+        let listener = TcpListener::from_std(self.listener.try_clone()?)?;
+        Ok(self.awaited.get_or_init(|| listener))
     }
 
     /// Takes in what waits in the system as long as `more` says so: a queue of it at most, so that a flood
@@ -172,21 +188,23 @@ impl Place {
 /// Connections of this port that have ended may still be in TIME_WAIT; without SO_REUSEADDR a busy server would
 /// soon find no port without one. With it the system may give us a port that somebody has bound and not yet
 /// listened at, which is found out when we listen.
-fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+fn listen(at: SocketAddr) -> io::Result<std::net::TcpListener> {
     let mut tries = if at.port() == 0 { TRIES } else { 1 };
     loop {
         tries -= 1;
-        let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        match socket.bind(at).and_then(|()| socket.listen(BACKLOG)) {
+        let kind = Type::STREAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::for_address(at), kind, None)?;
+        socket.set_reuse_address(true)?;
+        match socket.bind(&at.into()).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(()) => return Ok(socket.into()),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
-            listening => return listening,
+            Err(error) => return Err(error),
         }
     }
 }
 
 /// A connection that waits in the system.
-fn accept(listener: &TcpListener) -> io::Result<Arrival> {
+fn accept(listener: &std::net::TcpListener) -> io::Result<Arrival> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (stream, from) = acceptfrom_with(listener, flags)?;
     let from = from.and_then(|from| SocketAddr::try_from(from).ok());
