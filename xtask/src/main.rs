@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a chore's result is what it prints")]
 #![expect(clippy::print_stderr, reason = "what went wrong is for the person, not the pipe")]
 
+mod bench;
 mod map;
 mod tidy;
 
@@ -24,6 +25,7 @@ struct Chore {
 
 /// Every chore. A new one is a row here and a module beside this file.
 static CHORES: &[Chore] = &[
+    Chore { name: "bench", summary: "measure our server beside its peers", run: bench::run },
     Chore { name: "help", summary: "list the chores", run: help },
     Chore { name: "map", summary: "write docs/COMMANDS.md from the verb table", run: map::run },
     Chore { name: "tidy", summary: "check the rules the compiler does not know", run: tidy::run },

@@ -174,20 +174,9 @@ impl Control {
             match wake {
                 Wake::Bytes(read) => self.hear(read)?,
                 Wake::Step(done) => {
-                    let Some(transfer) = &mut self.transfer else { continue };
-                    let id = transfer.id;
-                    match done.next {
-                        Some(step) => transfer.step = step,
-                        None => self.transfer = None,
-                    }
-                    if let Some(port) = done.port.filter(Passive::is_own) {
-                        self.spare = Some((port, Instant::now() + SPARE_TIME));
-                    }
-                    if done.kept.is_some() {
-                        self.ready.kept = done.kept;
-                        self.session.handle_data_kept();
-                    }
-                    self.session.handle_outcome(now, id, done.outcome);
+                    let Some(Transfer { id, moved, .. }) = self.transfer.take() else { continue };
+                    let outcome = self.take(id, &moved, done);
+                    self.session.handle_outcome(now, id, outcome);
                 }
                 Wake::Errand(id, outcome) => {
                     self.errand = None;
@@ -261,7 +250,11 @@ impl Control {
                     }
                 }
                 Output::Do(id, effect) => {
-                    self.flush().await?;
+                    // A transfer moves no byte before its own reply is written, and the one before it can go
+                    // with that.
+                    if !matches!(effect, Effect::Transfer(_)) {
+                        self.flush().await?;
+                    }
                     if let Some(outcome) = self.start(id, effect) {
                         self.session.handle_outcome(self.teller.now(), id, outcome);
                     }
@@ -306,10 +299,7 @@ impl Control {
                 }
                 Some(errand.act(action))
             }
-            Effect::Transfer(plan) => {
-                self.begin(id, *plan);
-                None
-            }
+            Effect::Transfer(plan) => self.begin(id, *plan),
         }
     }
 
@@ -349,8 +339,10 @@ impl Control {
         }
     }
 
-    fn begin(&mut self, id: EffectId, plan: TransferPlan) {
-        let Some((holder, rights)) = self.who.clone() else { return };
+    fn begin(&mut self, id: EffectId, plan: TransferPlan) -> Option<Outcome> {
+        let Some((holder, rights)) = self.who.clone() else {
+            return Some(Outcome::Failed(Fault::Denied));
+        };
         self.connections += 1;
         let moved = Arc::new(AtomicU64::new(0));
         let setting = Setting {
@@ -368,8 +360,22 @@ impl Control {
             archives: self.shared.config.archives,
             quick_acks: self.shared.config.quick_acks,
         };
-        let step = data::begin(setting, plan, std::mem::take(&mut self.ready));
-        self.transfer = Some(Transfer { id, step, moved });
+        let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
+        Some(self.take(id, &moved, done))
+    }
+
+    /// Takes what a step of a transfer has left, and gives its outcome.
+    fn take(&mut self, id: EffectId, moved: &Arc<AtomicU64>, done: Done) -> Outcome {
+        let transfer = |step| Transfer { id, step, moved: Arc::clone(moved) };
+        self.transfer = done.next.map(transfer);
+        if let Some(port) = done.port.filter(Passive::is_own) {
+            self.spare = Some((port, Instant::now() + SPARE_TIME));
+        }
+        if done.kept.is_some() {
+            self.ready.kept = done.kept;
+            self.session.handle_data_kept();
+        }
+        done.outcome
     }
 
     /// Writes all replies that are due.

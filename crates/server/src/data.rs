@@ -1,8 +1,8 @@
 //! The data plane: one transfer, from its plan to its end.
 //!
-//! A transfer goes in steps, each a future with an outcome for the machine: the file or folder is opened,
-//! the data connection is opened, the bytes are moved. The session's driver polls the step and feeds its
-//! outcome to the machine, so a reply that belongs between two steps is written between them. Dropping a
+//! The file or folder is opened at once. What may take long goes in steps, each a future with an outcome for
+//! the machine: the data connection is opened, the bytes are moved. The session's driver polls the step and
+//! feeds its outcome to the machine, so a reply that belongs between two steps is written between them. Dropping a
 //! step drops the transfer: the connection is reset and an upload's bytes are kept. How connections open is
 //! in `data/open.rs`; what goes out is in `data/send.rs`, what comes in in `data/receive.rs`, and both move
 //! their bytes through the one door, `data/pump.rs`.
@@ -106,50 +106,46 @@ struct Listing {
     charset: Charset,
 }
 
-/// A transfer that has been planned: its first step.
-pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Step {
-    Box::pin(async move {
-        let how = plan.coding;
-        let receives = matches!(plan.what, Payload::Store { .. });
-        let cargo = match open_cargo(&setting, plan.what, how) {
-            Ok(cargo) => cargo,
-            // A client may have sent the bytes of a refused upload already: they must not be taken for those
-            // of the next one, so the connection goes with them.
-            Err(fault) if receives => return over(Ended::Failed(fault)),
-            Err(fault) => return Done { kept: ready.kept, ..over(Ended::Failed(fault)) },
-        };
-        let news = news_of(&cargo);
-        match (plan.route, ready.kept, ready.listener) {
-            (Route::Kept, Some(kept), _) => {
-                let data = kept.data.again(&setting);
-                prepared(true, news, pump_step(setting, cargo, how, data, kept.behind))
+/// Begins a transfer that has been planned: opens its file or folder, and its data connection if that is there.
+pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Done {
+    let how = plan.coding;
+    let receives = matches!(plan.what, Payload::Store { .. });
+    let cargo = match open_cargo(&setting, plan.what, how) {
+        Ok(cargo) => cargo,
+        // A client may have sent the bytes of a refused upload already: they must not be taken for those
+        // of the next one, so the connection goes with them.
+        Err(fault) if receives => return over(Ended::Failed(fault)),
+        Err(fault) => return Done { kept: ready.kept, ..over(Ended::Failed(fault)) },
+    };
+    let news = news_of(&cargo);
+    match (plan.route, ready.kept, ready.listener) {
+        (Route::Kept, Some(kept), _) => {
+            let data = kept.data.again(&setting);
+            prepared(true, news, pump_step(setting, cargo, how, data, kept.behind))
+        }
+        (Route::Kept, None, _) => over(Ended::NotOpened("the data connection is closed".into())),
+        (Route::Accept, _, Some(port)) => match port.accept_waiting(&setting) {
+            Some(data) => {
+                let next = pump_step(setting, cargo, how, data, Vec::new());
+                Done { port: Some(port), ..prepared(true, news, next) }
             }
-            (Route::Kept, None, _) => {
-                over(Ended::NotOpened("the data connection is closed".into()))
-            }
-            (Route::Accept, _, Some(port)) => match port.accept_waiting(&setting) {
-                Some(data) => {
-                    let next = pump_step(setting, cargo, how, data, Vec::new());
-                    Done { port: Some(port), ..prepared(true, news, next) }
-                }
-                None => {
-                    let open = async move {
-                        let data = port.accept(&setting).await;
-                        Ok((setting, data, Some(port)))
-                    };
-                    prepared(false, news, open_step(open, cargo, how))
-                }
-            },
-            (Route::Accept, _, None) => over(Ended::NotOpened("no listener is open".into())),
-            (Route::Dial(to), ..) => {
+            None => {
                 let open = async move {
-                    let data = open::dial(&setting, to).await?;
-                    Ok((setting, data, None))
+                    let data = port.accept(&setting).await;
+                    Ok((setting, data, Some(port)))
                 };
                 prepared(false, news, open_step(open, cargo, how))
             }
+        },
+        (Route::Accept, _, None) => over(Ended::NotOpened("no listener is open".into())),
+        (Route::Dial(to), ..) => {
+            let open = async move {
+                let data = open::dial(&setting, to).await?;
+                Ok((setting, data, None))
+            };
+            prepared(false, news, open_step(open, cargo, how))
         }
-    })
+    }
 }
 
 fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fault> {

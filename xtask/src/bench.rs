@@ -1,0 +1,147 @@
+//! `cargo xtask bench [LOAD ...]`: our release build and every peer that is installed, under the same loads in
+//! one run, and the table of it in `docs/benchmarks.md`.
+//!
+//! The figure is the server's own CPU time, all its processes counted, because wall time says more about the
+//! machine than about the server. Servers take turns within each load, and the least of the rounds counts:
+//! what disturbs a round only adds to it. With loads named, only those run and nothing is written. It is not a
+//! test: no figure makes it fail. It loads servers on loopback only, each for a bounded number of files.
+
+mod load;
+mod server;
+mod usage;
+
+use crate::Ending;
+use load::{LOADS, Load, Unit};
+use server::Server;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, io};
+use wharf_proto::time::Timestamp;
+
+/// How often each load is put on each server.
+const ROUNDS: usize = 5;
+
+const PAGE: &str = "docs/benchmarks.md";
+
+/// The least figure of each server under one load, in the order of the servers.
+type Figures = Vec<Option<f64>>;
+
+/// Runs the chore.
+pub(crate) fn run(arguments: &[String]) -> Ending {
+    let loads: Vec<&Load> = match arguments {
+        [] => LOADS.iter().collect(),
+        names => names.iter().map(|name| load::named(name)).collect::<Result<_, _>>()?,
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace")?;
+    let built = Command::new(env!("CARGO")).args(["build", "--release", "-p", "wharf"]).status()?;
+    if !built.success() {
+        return Err("the release build failed".into());
+    }
+    let tree = load::tree()?;
+    let servers = server::all(root, tree.path())?;
+    println!("{}", row("load", servers.iter().map(|server| server.name.clone())));
+    let mut table = Vec::new();
+    for load in loads {
+        let figures = measure(load, &servers, tree.path())?;
+        println!("{}", row(load.title, figures.iter().map(|figure| shown(*figure))));
+        table.push((load, figures));
+    }
+    if arguments.is_empty() {
+        fs::write(root.join(PAGE), page(&servers, &table)?)?;
+        println!("written to {PAGE}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The least of all rounds, server after server in each.
+fn measure(load: &Load, servers: &[Server], tree: &Path) -> io::Result<Figures> {
+    let mut least: Figures = vec![None; servers.len()];
+    // Memory is taken once: what a server has had of it before, it need not ask for again.
+    let rounds = if load.unit == Unit::KibPerSession { 1 } else { ROUNDS };
+    let able = if load.ours_alone { 1 } else { servers.len() };
+    for _ in 0..rounds {
+        for (server, least) in servers.iter().zip(&mut least).take(able) {
+            load::clear(tree)?;
+            match load.run(server) {
+                Ok(figure) => *least = Some(least.map_or(figure, |least: f64| least.min(figure))),
+                Err(error) => eprintln!("{} under {}: {error}", server.name, load.title),
+            }
+        }
+    }
+    Ok(least)
+}
+
+/// What our figure is of the best peer's.
+fn ratio(figures: &Figures) -> Option<f64> {
+    let (ours, peers) = figures.split_first()?;
+    let best = peers.iter().flatten().copied().reduce(f64::min)?;
+    Some((*ours)? / best)
+}
+
+fn shown(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.3}"))
+}
+
+fn row(title: &str, cells: impl Iterator<Item = String>) -> String {
+    cells.fold(format!("{title:<44}"), |row, cell| format!("{row}{cell:>14}"))
+}
+
+/// The page, as Markdown.
+fn page(
+    servers: &[Server],
+    table: &[(&Load, Figures)],
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut page = String::from(
+        "# Benchmarks\n\nWritten by `cargo xtask bench`; do not edit. Figures are CPU seconds of the server, user \
+         and system, all of its processes, but where another unit is named. Client and servers share one machine \
+         and its loopback, so no figure here is a speed over a network; ratios within a row are what they are \
+         for. Each is the least of several rounds, in which the servers took turns.\n\n",
+    );
+    writeln!(page, "- {}", machine()?)?;
+    for server in servers {
+        writeln!(page, "- {}", server.version)?;
+    }
+    let names = servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>();
+    writeln!(page, "\n| load | unit | {} | ours / best peer |", names.join(" | "))?;
+    writeln!(page, "| --- | --- |{} --- |", " --- |".repeat(servers.len()))?;
+    for (load, figures) in table {
+        let cells = figures.iter().map(|figure| shown(*figure)).collect::<Vec<_>>();
+        let unit = match load.unit {
+            Unit::SecondsPerGib => "CPU s/GiB",
+            Unit::MillisPerFile => "CPU ms each",
+            Unit::KibPerSession => "KiB (PSS)",
+        };
+        let ratio = ratio(figures).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        writeln!(page, "| {} | {unit} | {} | {ratio} |", load.title, cells.join(" | "))?;
+    }
+    Ok(page)
+}
+
+/// The machine and the day.
+fn machine() -> io::Result<String> {
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let cores = std::thread::available_parallelism()?;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Timestamp::new(i64::try_from(now.as_secs()).unwrap_or_default(), 0).print_mdtm();
+    let (year, rest) = now.split_at(4);
+    let (month, rest) = rest.split_at(2);
+    let day = rest.get(..2).unwrap_or_default();
+    let model = model.trim_start_matches(|c: char| c.is_whitespace() || c == ':');
+    Ok(format!("{year}-{month}-{day}, {model}, {cores} cores, Linux {}", kernel.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratio_is_to_the_best_peer_that_has_a_figure() {
+        assert_eq!(ratio(&vec![Some(1.0), None, Some(4.0), Some(2.0)]), Some(0.5));
+        assert_eq!(ratio(&vec![Some(1.0), None]), None);
+        assert_eq!(ratio(&vec![None, Some(1.0)]), None);
+    }
+}
