@@ -16,6 +16,9 @@ use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Cannot, Ended, Fault, Outcome};
 use wharf_proto::tap::{HalfEnd, Party};
 
+/// How many bytes are received at first.
+const FIRST: usize = 16 * 1024;
+
 /// An upload on its way in.
 struct Receiving {
     setting: Setting,
@@ -114,7 +117,11 @@ impl Receiving {
             }
             if self.waiting.is_empty() {
                 self.pour().await?;
-                self.buffer.resize(CHUNK, 0);
+                // Room for a small file, and for what a large one has when it has filled that.
+                let room = if self.data.moved() < FIRST as u64 { FIRST } else { CHUNK };
+                if self.buffer.len() != room {
+                    self.buffer = vec![0; room];
+                }
                 let n = pump::receive(&self.setting, &self.data, &mut self.buffer).await?;
                 self.waiting = 0..n;
             }

@@ -98,6 +98,8 @@ enum State {
         start: u64,
         /// The present version, where what is before `start` has to come from it.
         old: Option<Box<dyn Source>>,
+        /// Whether nothing is in it.
+        empty: bool,
     },
     /// Bytes are coming in.
     Written,
@@ -116,8 +118,7 @@ impl Partial {
         let new_name = wanted.at == StoreAt::NewName;
         let target = if new_name { unheard_of(wanted.path)? } else { wanted.path.clone() };
         let name = name_of(target.name().unwrap_or_default(), wanted.holder);
-        let file = open_locked(folder.as_fd(), &name)?;
-        let stat = rustix::fs::fstat(&file).map_err(fault)?;
+        let (file, stat) = open_locked(folder.as_fd(), &name)?;
         let here = if is_expired(&stat) { 0 } else { size_of(&stat) };
         let old_size = old.as_ref().map_or(0, |old| old.size());
         let resumes = here > 0 && old.is_none();
@@ -134,7 +135,8 @@ impl Partial {
             StoreAt::From(marker) => Some(marker),
             StoreAt::Start | StoreAt::End | StoreAt::NewName => None,
         };
-        let state = State::Untouched { start: start.unwrap_or(0), old };
+        let empty = size_of(&stat) == 0;
+        let state = State::Untouched { start: start.unwrap_or(0), old, empty };
         let upload =
             Self { folder, name, target, new_name, resumes_at, umask: wanted.umask, file, state };
         start.map(|_| upload).ok_or(Fault::Offset)
@@ -142,7 +144,8 @@ impl Partial {
 
     /// Makes the file what it must be before the first byte is written.
     fn place(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault> {
-        let State::Untouched { start, old } = std::mem::replace(&mut self.state, State::Written)
+        let State::Untouched { start, old, empty } =
+            std::mem::replace(&mut self.state, State::Written)
         else {
             return Ok(());
         };
@@ -155,6 +158,7 @@ impl Partial {
                     let _ = self.file.set_len(0);
                 })?;
             }
+            _ if start == 0 && empty => return Ok(()),
             Some(_) => self.file.set_len(0).map_err(broken)?,
             None => self.file.set_len(start).map_err(broken)?,
         }
@@ -210,7 +214,7 @@ impl Upload for Partial {
     }
 
     fn is_slow_to_begin(&self) -> bool {
-        matches!(self.state, State::Untouched { start: 1.., old: Some(_) })
+        matches!(self.state, State::Untouched { start: 1.., old: Some(_), .. })
     }
 
     fn begin(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault> {
@@ -275,7 +279,7 @@ impl Drop for Partial {
 
 /// Opens and locks the hidden file, and makes sure that it still has its name: between opening and
 /// locking, another session may have completed or removed it.
-fn open_locked(folder: BorrowedFd<'_>, name: &[u8]) -> Result<File, Fault> {
+fn open_locked(folder: BorrowedFd<'_>, name: &[u8]) -> Result<(File, Stat), Fault> {
     let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for _ in 0..8 {
         let file =
@@ -285,7 +289,7 @@ fn open_locked(folder: BorrowedFd<'_>, name: &[u8]) -> Result<File, Fault> {
         let ours = rustix::fs::fstat(&file).map_err(fault)?;
         match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(named) if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino) => {
-                return Ok(File::from(file));
+                return Ok((File::from(file), ours));
             }
             _ => {}
         }
