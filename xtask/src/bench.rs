@@ -11,7 +11,7 @@ mod server;
 mod usage;
 
 use crate::Ending;
-use load::{LOADS, Load, Unit};
+use load::{Figure, LOADS, Load, Unit};
 use server::Server;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -26,7 +26,7 @@ const ROUNDS: usize = 5;
 const PAGE: &str = "docs/benchmarks.md";
 
 /// The least figure of each server under one load, in the order of the servers.
-type Figures = Vec<Option<f64>>;
+type Figures = Vec<Option<Figure>>;
 
 /// Runs the chore.
 pub(crate) fn run(arguments: &[String]) -> Ending {
@@ -65,7 +65,7 @@ fn measure(load: &Load, servers: &[Server], tree: &Path) -> io::Result<Figures> 
         for (server, least) in servers.iter().zip(&mut least).take(able) {
             load::clear(tree)?;
             match load.run(server) {
-                Ok(figure) => *least = Some(least.map_or(figure, |least: f64| least.min(figure))),
+                Ok(figure) => *least = Some(least.map_or(figure, |least| least.better(figure))),
                 Err(error) => eprintln!("{} under {}: {error}", server.name, load.title),
             }
         }
@@ -76,12 +76,12 @@ fn measure(load: &Load, servers: &[Server], tree: &Path) -> io::Result<Figures> 
 /// What our figure is of the best peer's.
 fn ratio(figures: &Figures) -> Option<f64> {
     let (ours, peers) = figures.split_first()?;
-    let best = peers.iter().flatten().copied().reduce(f64::min)?;
-    Some((*ours)? / best)
+    let best = peers.iter().flatten().map(|figure| figure.each).reduce(f64::min)?;
+    Some(ours.as_ref()?.each / best)
 }
 
-fn shown(figure: Option<f64>) -> String {
-    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.3}"))
+fn shown(figure: Option<Figure>) -> String {
+    figure.map_or_else(|| "-".to_owned(), |figure| format!("{:.3}", figure.each))
 }
 
 fn row(title: &str, cells: impl Iterator<Item = String>) -> String {
@@ -116,7 +116,21 @@ fn page(
         let ratio = ratio(figures).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
         writeln!(page, "| {} | {unit} | {} | {ratio} |", load.title, cells.join(" | "))?;
     }
+    if let (Some(blocks), Some(streams)) = (rate(table, "block"), rate(table, "small")) {
+        let times = blocks / streams;
+        writeln!(
+            page,
+            "\nFiles of 4 KiB a second from wharf: {blocks:.0} over one connection in block mode, {streams:.0} over \
+             four sessions in stream mode; {times:.1} times as many."
+        )?;
+    }
     Ok(page)
+}
+
+/// How often we did this load in a second.
+fn rate(table: &[(&Load, Figures)], name: &str) -> Option<f64> {
+    let (_, figures) = table.iter().find(|(load, _)| load.name == name)?;
+    Some(figures.first()?.as_ref()?.per_second)
 }
 
 /// The machine and the day.
@@ -138,10 +152,14 @@ fn machine() -> io::Result<String> {
 mod tests {
     use super::*;
 
+    fn figure(each: f64) -> Option<Figure> {
+        Some(Figure { each, per_second: 1.0 })
+    }
+
     #[test]
     fn the_ratio_is_to_the_best_peer_that_has_a_figure() {
-        assert_eq!(ratio(&vec![Some(1.0), None, Some(4.0), Some(2.0)]), Some(0.5));
-        assert_eq!(ratio(&vec![Some(1.0), None]), None);
-        assert_eq!(ratio(&vec![None, Some(1.0)]), None);
+        assert_eq!(ratio(&vec![figure(1.0), None, figure(4.0), figure(2.0)]), Some(0.5));
+        assert_eq!(ratio(&vec![figure(1.0), None]), None);
+        assert_eq!(ratio(&vec![None, figure(1.0)]), None);
     }
 }

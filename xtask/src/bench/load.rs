@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const GIB: u64 = 1 << 30;
@@ -28,9 +28,25 @@ pub(super) enum Unit {
     KibPerSession,
 }
 
+/// What a load has cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Figure {
+    /// In the load's unit.
+    pub(super) each: f64,
+    /// How often it was done in a second; the client and the machine have their part in it.
+    pub(super) per_second: f64,
+}
+
+impl Figure {
+    /// The better of two rounds.
+    pub(super) fn better(self, other: Self) -> Self {
+        Self { each: self.each.min(other.each), per_second: self.per_second.max(other.per_second) }
+    }
+}
+
 /// A load: so many connections at a time, each doing one thing so often.
 pub(super) struct Load {
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(super) title: &'static str,
     pub(super) unit: Unit,
     connections: usize,
@@ -182,16 +198,17 @@ impl Load {
     ///
     /// # Errors
     /// What went wrong in the session; the figure would be of something else.
-    pub(super) fn run(&self, server: &Server) -> io::Result<f64> {
+    pub(super) fn run(&self, server: &Server) -> io::Result<Figure> {
         let memory = server.memory();
         let at = server.at;
         let clients =
             (0..self.connections).map(|_| Client::log_in(at)).collect::<io::Result<Vec<_>>>()?;
         if self.unit == Unit::KibPerSession {
             thread::sleep(SETTLE);
-            return Ok((server.memory() - memory) / self.connections as f64);
+            let each = (server.memory() - memory) / self.connections as f64;
+            return Ok(Figure { each, per_second: 0.0 });
         }
-        let before = server.cpu();
+        let (before, begun) = (server.cpu(), Instant::now());
         let workers = clients.into_iter().enumerate().map(|(number, mut client)| {
             let (times, work) = (self.times, self.work);
             thread::spawn(move || work(&mut client, number, times).map(|()| client))
@@ -200,14 +217,16 @@ impl Load {
         let joined = workers.collect::<Vec<_>>().into_iter().map(|worker| worker.join());
         let failed = |_| io::Error::other("a client panicked");
         let sessions = joined.map(|done| done.map_err(failed)?).collect::<io::Result<Vec<_>>>()?;
+        let count = (self.connections * self.times) as f64;
+        let per_second = count / begun.elapsed().as_secs_f64();
         thread::sleep(SETTLE);
         let used = server.cpu() - before;
         drop(sessions);
-        let count = (self.connections * self.times) as f64;
-        Ok(match self.unit {
+        let each = match self.unit {
             Unit::SecondsPerGib => used / count,
             Unit::MillisPerFile | Unit::KibPerSession => used / count * 1e3,
-        })
+        };
+        Ok(Figure { each, per_second })
     }
 }
 
