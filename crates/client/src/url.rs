@@ -5,6 +5,7 @@
 //! percent signs stand for are bytes and need not be UTF-8. Not done here: `ftps` and `ftpes`, which need
 //! TLS, and looking for a password anywhere but in the URL.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -42,7 +43,7 @@ pub enum UrlType {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// A name or an address, an IPv6 address without brackets.
+    /// A name or an address, an IPv6 address without brackets, and with its zone if it has one.
     pub host: String,
     /// The port.
     pub port: u16,
@@ -131,11 +132,12 @@ impl FromStr for Address {
         if rest.starts_with('/') {
             return Err(AddressError::NoHost);
         }
-        let url = Url::parse(text)?;
+        let (text, zone) = without_zone(text);
+        let url = Url::parse(&text)?;
         let host = match url.host().ok_or(AddressError::NoHost)? {
             Host::Domain(name) => name.to_owned(),
             Host::Ipv4(ip) => ip.to_string(),
-            Host::Ipv6(ip) => ip.to_string(),
+            Host::Ipv6(ip) => format!("{ip}{zone}"),
         };
         let (path, kind) = split_type(url.path())?;
         let path = path.strip_prefix('/').unwrap_or(path);
@@ -157,7 +159,7 @@ impl fmt::Display for Address {
             write!(f, "{}@", percent_encode(user.as_bytes(), PATH))?;
         }
         if self.host.contains(':') {
-            write!(f, "[{}]", self.host)?;
+            write!(f, "[{}]", self.host.replace('%', "%25"))?;
         } else {
             f.write_str(&self.host)?;
         }
@@ -177,6 +179,22 @@ impl fmt::Display for Address {
             Some(UrlType::Directory) => ";type=d",
         })
     }
+}
+
+/// The URL without the zone of its IPv6 address, `[fe80::1%25eth0]` in RFC 6874, and the zone as the system
+/// writes it, `%eth0`. The parser knows none; what is no such zone is left for it to refuse.
+fn without_zone(text: &str) -> (Cow<'_, str>, String) {
+    let found = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let authority = rest.split('/').next()?;
+        let (user, host) = rest.split_at_checked(authority.find('[')? + 1)?;
+        let (address, behind) = host.split_once(']')?;
+        let (address, zone) = address.split_once("%25")?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+        let valid = !zone.is_empty() && zone.chars().all(plain);
+        valid.then(|| (format!("{scheme}://{user}{address}]{behind}"), format!("%{zone}")))
+    };
+    found().map_or((Cow::Borrowed(text), String::new()), |(text, zone)| (Cow::Owned(text), zone))
 }
 
 /// Path and type; the last `;type=` of the path counts.
@@ -206,6 +224,17 @@ mod tests {
 
     fn address(text: &str) -> Address {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn an_ipv6_address_may_have_a_zone() {
+        let zoned = address("ftp://[fe80::1%25eth0]:2121/f");
+        assert_eq!((zoned.host.as_str(), zoned.port), ("fe80::1%eth0", 2121));
+        assert_eq!(zoned.to_string(), "ftp://[fe80::1%25eth0]:2121/f");
+        assert_eq!(address("ftp://bob:x@[fe80::1%25a-1]/").host, "fe80::1%a-1");
+        for bad in ["ftp://[fe80::1%25]/", "ftp://[fe80::1%25a%2Fb]/", "ftp://[fe80::1%eth0]/"] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
     }
 
     #[test]
