@@ -172,8 +172,9 @@ fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fa
         }
         Payload::List { path, format, prefix, pattern, charset } => {
             let look = match format {
-                Format::Facts(facts) => Look { follow: true, details: facts.has_details() },
-                Format::Unix | Format::Names => Look::default(),
+                Format::Facts(facts) => Look::Facts { details: facts.has_details() },
+                Format::Unix => Look::Entries,
+                Format::Names => Look::Names,
             };
             // A name that looks like a pattern is a name first.
             let (folder, prefix, glob) = match (setting.storage.list(&path, look), pattern) {
@@ -183,7 +184,7 @@ fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fa
                 }
                 (folder, _) => (folder?, prefix, None),
             };
-            if look.follow && !folder.is_folder() {
+            if matches!(look, Look::Facts { .. }) && !folder.is_folder() {
                 return Err(Fault::NotAFolder);
             }
             // NLST of one file names it as it was asked for.

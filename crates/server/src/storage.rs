@@ -71,11 +71,17 @@ pub trait Storage: Send + Sync {
 
 /// How closely the entries of a folder are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// Tell what links lead to.
-    pub follow: bool,
-    /// Tell owners and labels as well, which cost more than the rest.
-    pub details: bool,
+pub enum Look {
+    /// Their names are enough; whatever else is told may be wrong.
+    Names,
+    /// As they are.
+    #[default]
+    Entries,
+    /// As what links lead to.
+    Facts {
+        /// Owners and labels as well, which cost more than the rest.
+        details: bool,
+    },
 }
 
 /// An upload that is asked for.

@@ -215,8 +215,8 @@ impl Storage for LocalFolder {
             return Ok(Box::new(folder::Single::new(self.facts(path)?)));
         }
         let handle = self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let links = look.follow.then(|| (self.clone(), path.clone()));
-        Ok(Box::new(folder::Listing::new(handle, links, look.details)))
+        let tree = (self.clone(), path.clone());
+        Ok(Box::new(folder::Listing::new(handle, tree, look)))
     }
 }
 

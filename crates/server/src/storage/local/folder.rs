@@ -2,7 +2,7 @@
 //!
 //! Memory does not grow with the folder: one buffer of names, and the facts of one entry.
 
-use super::super::Folder;
+use super::super::{Folder, Look};
 use super::details::Details;
 use super::{LocalFolder, Seen, fault, kind_of, partial};
 use rustix::fs::{Mode, OFlags, RawDir};
@@ -18,26 +18,24 @@ const BATCH: usize = 32 * 1024;
 /// A folder open for listing.
 pub(super) struct Listing {
     handle: OwnedFd,
-    /// The tree and the folder's path in it, where links are to be followed.
-    links: Option<(LocalFolder, VirtualPath)>,
-    /// Whether details are told.
-    details: bool,
+    /// The tree and the folder's path in it.
+    tree: (LocalFolder, VirtualPath),
+    look: Look,
     names: Vec<MaybeUninit<u8>>,
 }
 
 impl Listing {
-    pub(super) fn new(
-        handle: OwnedFd,
-        links: Option<(LocalFolder, VirtualPath)>,
-        details: bool,
-    ) -> Self {
-        Self { handle, links, details, names: Vec::new() }
+    pub(super) fn new(handle: OwnedFd, tree: (LocalFolder, VirtualPath), look: Look) -> Self {
+        Self { handle, tree, look, names: Vec::new() }
     }
 
     /// Shows one entry, unless it is not there any more or not to be seen.
     fn show(&self, name: &[u8], each: &mut dyn FnMut(&EntryRef<'_>)) {
         if name == b"." || name == b".." {
             return;
+        }
+        if self.look == Look::Names && !partial::is_reserved(name) {
+            return each(&EntryRef::new(name, Kind::Other));
         }
         let Ok(seen) = Seen::named(&self.handle, name) else { return };
         if partial::is_reserved(name) {
@@ -63,7 +61,8 @@ impl Listing {
 
     /// What a link leads to, where that is told and inside the tree.
     fn behind(&self, name: &[u8]) -> Option<(OwnedFd, Seen)> {
-        let (tree, path) = self.links.as_ref()?;
+        let Look::Facts { .. } = self.look else { return None };
+        let (tree, path) = &self.tree;
         let handle = tree.open_path(&path.join(name).ok()?, OFlags::PATH).ok()?;
         let seen = Seen::behind(&handle).ok()?;
         Some((handle, seen))
@@ -83,7 +82,8 @@ impl Listing {
         each: &mut dyn FnMut(&EntryRef<'_>),
     ) {
         let entry = seen.entry(name, kind);
-        match if self.details { handle() } else { None } {
+        let details = self.look == Look::Facts { details: true };
+        match if details { handle() } else { None } {
             Some(handle) => each(&Details::of(seen, &handle, name).told_with(entry)),
             None => each(&entry),
         }
