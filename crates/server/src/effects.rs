@@ -44,14 +44,12 @@ pub(crate) struct Errand {
 }
 
 impl Errand {
-    /// Carries an action out.
+    /// Carries an action out. Which task may wait for that is for [`TreeAction::is_slow`] to say.
     pub(crate) fn act(&self, action: TreeAction) -> Outcome {
-        let outcome =
-            if action.is_slow() { self.act_slowly(action) } else { self.act_at_once(action) };
-        outcome.unwrap_or_else(Outcome::Failed)
+        self.try_to_act(action).unwrap_or_else(Outcome::Failed)
     }
 
-    fn act_at_once(&self, action: TreeAction) -> Result<Outcome, Fault> {
+    fn try_to_act(&self, action: TreeAction) -> Result<Outcome, Fault> {
         let storage = &*self.storage;
         let done = |result: Result<(), Fault>| result.map(|()| Outcome::Done);
         match action {
@@ -63,49 +61,48 @@ impl Errand {
             TreeAction::MakeFolder { path, parents: true, umask } => {
                 done(self.make_folders(&path, umask))
             }
-            TreeAction::RemoveFolder { path, .. } => done(storage.remove_folder(&path)),
+            TreeAction::RemoveFolder { path, all: false } => done(storage.remove_folder(&path)),
+            TreeAction::RemoveFolder { path, all: true } => done(self.remove_all(&path)),
             TreeAction::Delete(path) => done(storage.delete(&path)),
             TreeAction::Rename { from, to } => done(storage.rename(&from, &to)),
-            TreeAction::Size { path, .. } => storage.size(&path, &self.holder).map(Outcome::Size),
-            TreeAction::Modified(path) => self.modified(&path),
-            TreeAction::Facts(path) => storage.facts(&path).map(|mut entry| {
-                entry.permissions = Some(permissions_of(self.rights, &entry.kind));
-                Outcome::Facts(Box::new(entry))
-            }),
-            TreeAction::List(path, charset) => self.list(&path, charset),
+            TreeAction::Copy { from, to, umask } => done(self.copy(&from, &to, umask)),
+            TreeAction::Join { target, parts, umask } => done(self.join(&target, &parts, umask)),
+            TreeAction::Link { link, target } => done(storage.make_link(&link, &target)),
             TreeAction::SetModified(path, time) => done(storage.set_modified(&path, time)),
             TreeAction::SetMode(path, mode) => done(storage.set_mode(&path, mode)),
             TreeAction::SetLabel(path, label, value) => {
                 done(storage.set_label(&path, label, value.as_bytes()))
             }
-            TreeAction::Free(path) => storage.free(&path).map(Outcome::Size),
-            TreeAction::Link { link, target } => done(storage.make_link(&link, &target)),
-            slow => self.act_slowly(slow),
-        }
-    }
-
-    fn act_slowly(&self, action: TreeAction) -> Result<Outcome, Fault> {
-        let done = |result: Result<(), Fault>| result.map(|()| Outcome::Done);
-        match action {
-            TreeAction::Digest(path, algorithm, range) => {
-                digest::of(self, &*self.storage.read(&path)?, algorithm, range)
+            TreeAction::Size { path, coded: None } => {
+                storage.size(&path, &self.holder).map(Outcome::Size)
             }
             TreeAction::Size { path, coded: Some(coding) } => {
                 self.coded_size(&path, coding).map(Outcome::Size)
             }
-            TreeAction::Copy { from, to, umask } => done(self.copy(&from, &to, umask)),
-            TreeAction::Join { target, parts, umask } => done(self.join(&target, &parts, umask)),
-            TreeAction::FolderSize(path) => {
-                let mut size = 0;
-                self.walk(&path, &mut |_, _, bytes| {
-                    size = u64::saturating_add(size, bytes);
-                    Ok(())
-                })?;
-                Ok(Outcome::Size(size))
+            TreeAction::FolderSize(path) => self.folder_size(&path).map(Outcome::Size),
+            TreeAction::Free(path) => storage.free(&path).map(Outcome::Size),
+            TreeAction::Modified(path) => self.modified(&path),
+            TreeAction::Facts(path) => self.facts(&path),
+            TreeAction::List(path, charset) => self.list(&path, charset),
+            TreeAction::Digest(path, algorithm, range) => {
+                digest::of(self, &*storage.read(&path)?, algorithm, range)
             }
-            TreeAction::RemoveFolder { path, .. } => done(self.remove_all(&path)),
-            other => self.act_at_once(other),
         }
+    }
+
+    fn facts(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
+        let mut entry = self.storage.facts(path)?;
+        entry.permissions = Some(permissions_of(self.rights, &entry.kind));
+        Ok(Outcome::Facts(Box::new(entry)))
+    }
+
+    fn folder_size(&self, path: &VirtualPath) -> Result<u64, Fault> {
+        let mut size = 0_u64;
+        self.walk(path, &mut |_, _, bytes| {
+            size = size.saturating_add(bytes);
+            Ok(())
+        })?;
+        Ok(size)
     }
 
     fn make_folders(&self, path: &VirtualPath, umask: Option<u32>) -> Result<(), Fault> {
