@@ -5,6 +5,7 @@
 //! prose it stands in (RFC 1123 section 4.1.2.6). Whether an address may be used (is it the peer's,
 //! is the port privileged) is not decided here.
 
+use crate::number::decimal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use thiserror::Error;
@@ -194,25 +195,17 @@ const fn is_delimiter(byte: u8) -> bool {
     byte.is_ascii_graphic()
 }
 
-/// A number of digits alone: no sign, no space, not empty.
-fn decimal(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(digits).ok()?.parse().ok()
-}
-
 fn octet(digits: &[u8]) -> Result<u8, AddressError> {
     if digits.len() > 3 {
         let only_digits = digits.iter().all(u8::is_ascii_digit);
         return Err(if only_digits { AddressError::OutOfRange } else { AddressError::NotANumber });
     }
-    let number = decimal(digits).ok_or(AddressError::NotANumber)?;
+    let number: u32 = decimal(digits).ok_or(AddressError::NotANumber)?;
     u8::try_from(number).map_err(|_| AddressError::OutOfRange)
 }
 
 fn port_number(digits: &[u8]) -> Result<u16, AddressError> {
-    let number = decimal(digits).and_then(|number| u16::try_from(number).ok());
+    let number = decimal::<u16>(digits);
     number.filter(|&port| port != 0).ok_or(AddressError::BadPort)
 }
 

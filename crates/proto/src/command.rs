@@ -10,6 +10,7 @@ pub use extended::{Algorithm, Digested, Range, Site};
 
 use crate::address::{self, Eprt};
 use crate::codec::Marker;
+use crate::number::decimal;
 use crate::params::{Mode, Structure, Type};
 use crate::reply::put_line;
 use crate::time::Timestamp;
@@ -369,12 +370,9 @@ fn trimmed_text(trimmed: &[u8]) -> Option<Text> {
     (!trimmed.is_empty()).then(|| Text::from(trimmed))
 }
 
+/// RFC 3659 section 5.3 sets no limit; a file offset does.
 fn parse_number(digits: &[u8]) -> Option<u64> {
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    // RFC 3659 section 5.3 sets no limit; a file offset does.
-    std::str::from_utf8(digits).ok()?.parse().ok().filter(|n| i64::try_from(*n).is_ok())
+    decimal(digits).filter(|n| i64::try_from(*n).is_ok())
 }
 
 const fn verb_of(algorithm: Algorithm) -> Verb {

@@ -17,6 +17,7 @@ mod lang;
 pub mod line;
 pub mod listing;
 mod moment;
+mod number;
 pub mod params;
 pub mod path;
 pub mod reply;

@@ -316,14 +316,6 @@ fn role_of(name: &[u8]) -> Role {
     }
 }
 
-/// A decimal number of digits alone, `None` also when it does not fit.
-fn read_number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(digits).ok()?.parse().ok()
-}
-
 /// Appends a number to a base of 8 to 16, right-aligned in a column of up to 24.
 fn write_number<const BASE: u64>(out: &mut Vec<u8>, number: u64, width: usize) {
     let mut text = [b' '; 24];

@@ -3,6 +3,7 @@
 //! Every value that the RFC defines can be said here; which of them a server carries out is the server's
 //! business.
 
+use crate::number::decimal;
 use std::fmt;
 
 /// Format control: how vertical movement in text is written (RFC 959 section 3.1.1.5).
@@ -59,12 +60,7 @@ impl Type {
             (b"A", form) => Some(Self::Ascii(parse_format(form)?)),
             (b"E", form) => Some(Self::Ebcdic(parse_format(form)?)),
             (b"I", None) => Some(Self::Image),
-            (b"L", Some(size)) => std::str::from_utf8(size)
-                .ok()?
-                .parse()
-                .ok()
-                .filter(|bits| *bits > 0)
-                .map(Self::Local),
+            (b"L", Some(size)) => decimal(size).filter(|bits| *bits > 0).map(Self::Local),
             // Some clients write the size against the letter: `L8`.
             ([b'L', digits @ ..], None) if !digits.is_empty() => {
                 Self::parse(&[b"L ", digits].concat())
@@ -207,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_malformed_type_is_a_syntax_error() {
-        for text in ["", "X", "A X", "I 8", "L", "L 0", "L -1", "L 256", "A N N", "\u{0}"] {
+        for text in ["", "X", "A X", "I 8", "L", "L 0", "L -1", "L +8", "L 256", "A N N", "\u{0}"] {
             assert_eq!(Type::parse(text.as_bytes()), None, "{text:?}");
         }
     }

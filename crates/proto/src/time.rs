@@ -5,6 +5,8 @@
 //! moves the timestamps first ([`Timestamp::shifted`]). The calendar is plain arithmetic, because it
 //! runs once for every entry of every listing; jiff is what the tests hold it against.
 
+use crate::number::decimal;
+
 const DAY: i64 = 86_400;
 /// 0000-01-01T00:00:00Z, the first second that four digits of a year can write.
 const FIRST: i64 = -62_167_219_200;
@@ -166,10 +168,10 @@ pub fn parse_mdtm(text: &[u8]) -> Option<Timestamp> {
         Some(_) => return None,
     };
     let (year, rest) = whole.split_at_checked(4)?;
-    let mut pairs = rest.chunks_exact(2).map(small_number);
+    let mut pairs = rest.chunks_exact(2).map(decimal);
     let mut pair = || pairs.next().flatten();
     let civil = Civil {
-        year: number(year)?,
+        year: decimal(year)?,
         month: pair()?,
         day: pair()?,
         hour: pair()?,
@@ -206,22 +208,6 @@ pub fn write_ls_date(out: &mut Vec<u8>, time: Timestamp, now: Timestamp) {
 pub fn month_by_name(name: &[u8]) -> Option<u8> {
     let found = MONTHS.iter().zip(1..).find(|(month, _)| name.eq_ignore_ascii_case(&month[..]));
     found.map(|(_, number)| number)
-}
-
-/// A decimal number of digits alone that fits into 16 bits.
-pub(crate) fn number(digits: &[u8]) -> Option<u16> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u16, |value, &byte| {
-        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
-        value.checked_mul(10)?.checked_add(u16::from(digit))
-    })
-}
-
-/// The same in 8 bits.
-pub(crate) fn small_number(digits: &[u8]) -> Option<u8> {
-    number(digits).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Nanoseconds of the digits behind the point of a second; at least one digit.

@@ -6,6 +6,7 @@
 //! characters are printable, in the language of the control connection (ASCII, whatever the TYPE of the
 //! transfer), and there is no space among them.
 
+use crate::number::decimal;
 use std::fmt;
 
 /// A place in a local file from which a transfer in block or compressed mode can go on.
@@ -37,14 +38,10 @@ impl Marker {
     /// Parses a marker that we gave out, which has come back as the argument of REST.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut parts = text.splitn(2, |byte| *byte == b'.');
-        let number = |digits: &[u8]| -> Option<u64> {
-            let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-            std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
-        };
         // A place in a file is an offset that a file can have.
-        let offset = number(parts.next()?).filter(|offset| i64::try_from(*offset).is_ok())?;
-        let state = parts.next().map_or(Some(0), number)?;
-        Some(Self { offset, state: u8::try_from(state).ok()? })
+        let offset = decimal(parts.next()?).filter(|offset| i64::try_from(*offset).is_ok())?;
+        let state = parts.next().map_or(Some(0), decimal)?;
+        Some(Self { offset, state })
     }
 
     /// How many bytes of the local file are before it.

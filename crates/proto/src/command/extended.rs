@@ -2,7 +2,9 @@
 //!
 //! None of these has an RFC; the forms are those that clients in use send.
 
+use super::parse_number;
 use crate::Text;
+use crate::number::octal;
 use crate::time::{Timestamp, parse_mdtm};
 
 /// A hash function that FTP clients ask for.
@@ -104,14 +106,14 @@ impl Site {
             b"HELP" => Some(Self::Help),
             b"CHMOD" => {
                 let (mode, path) = split_word(rest);
-                Some(Self::Chmod(parse_octal(mode)?, non_empty(path)?))
+                Some(Self::Chmod(parse_mode(mode)?, non_empty(path)?))
             }
             b"UTIME" => parse_utime(rest),
             b"SYMLINK" => two_paths(rest).map(|(target, link)| Self::Symlink(target, link)),
             b"COPY" => two_paths(rest).map(|(from, to)| Self::Copy(from, to)),
             b"UMASK" if rest.is_empty() => Some(Self::Umask(None)),
             b"UMASK" => {
-                parse_octal(rest).filter(|mask| *mask <= 0o777).map(|mask| Self::Umask(Some(mask)))
+                parse_mode(rest).filter(|mask| *mask <= 0o777).map(|mask| Self::Umask(Some(mask)))
             }
             b"IDLE" if rest.is_empty() => Some(Self::Idle(None)),
             b"IDLE" => parse_number(rest).map(|seconds| Self::Idle(Some(seconds))),
@@ -317,14 +319,9 @@ fn non_empty(path: &[u8]) -> Option<Text> {
     (!path.is_empty()).then(|| path.into())
 }
 
-fn parse_octal(digits: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(digits).ok()?;
-    let plain = !text.starts_with('+');
-    u32::from_str_radix(text, 8).ok().filter(|mode| plain && *mode <= 0o7777)
-}
-
-fn parse_number(digits: &[u8]) -> Option<u64> {
-    super::parse_number(digits)
+/// Permissions, with the three bits above them.
+fn parse_mode(digits: &[u8]) -> Option<u32> {
+    octal(digits).filter(|mode| *mode <= 0o7777)
 }
 
 #[cfg(test)]

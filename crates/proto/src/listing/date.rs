@@ -3,7 +3,8 @@
 //! A row has been cut into columns; whether a date begins at one of them is answered here, and how many
 //! of them it takes. English month names and ISO dates only. No RFC describes any of this.
 
-use crate::time::{Civil, Timestamp, month_by_name, nanos_of, number, small_number};
+use crate::number::decimal;
+use crate::time::{Civil, Timestamp, month_by_name, nanos_of};
 
 use super::Precision;
 
@@ -35,9 +36,9 @@ impl Date {
         let first = *columns.first()?;
         let second = *columns.get(1)?;
         let date = if let Some(month) = month_by_name(first) {
-            Self::named(month, small_number(second)?, columns.get(2..)?, now)
+            Self::named(month, decimal(second)?, columns.get(2..)?, now)
         } else if let Some(month) = month_by_name(second) {
-            Self::named(month, small_number(first)?, columns.get(2..)?, now)
+            Self::named(month, decimal(first)?, columns.get(2..)?, now)
         } else {
             Self::iso(first, columns.get(1..)?, now)
         };
@@ -65,14 +66,14 @@ impl Date {
     fn iso(day: &[u8], rest: &[&[u8]], now: Timestamp) -> Option<Self> {
         let time = rest.first().copied().and_then(TimeOfDay::read).filter(|_| rest.len() > 1);
         let (before, day) = day.split_at_checked(memchr::memrchr(b'-', day)?)?;
-        let day = small_number(day.strip_prefix(b"-")?)?;
+        let day = decimal(day.strip_prefix(b"-")?)?;
         let Some(dash) = memchr::memchr(b'-', before) else {
-            let month = small_number(before)?;
+            let month = decimal(before)?;
             let date = Civil { year: 0, month, day, hour: 0, minute: 0, second: 0 };
             return time?.on_last(date, now, 2);
         };
         let (year, month) = before.split_at_checked(dash)?;
-        let month = small_number(month.strip_prefix(b"-")?)?;
+        let month = decimal(month.strip_prefix(b"-")?)?;
         let date = Civil { year: read_year(year)?, month, day, hour: 0, minute: 0, second: 0 };
         let Some(time) = time else {
             let moment = Timestamp::from_civil(date)?;
@@ -92,8 +93,8 @@ impl TimeOfDay {
     /// `13:05`, `9:05`, `13:05:01`, `13:05:01.123456789`.
     fn read(text: &[u8]) -> Option<Self> {
         let mut parts = text.splitn(3, |&byte| byte == b':');
-        let hour = parts.next().filter(|hour| hour.len() <= 2).and_then(small_number)?;
-        let pair = |part: &[u8]| if part.len() == 2 { small_number(part) } else { None };
+        let hour = parts.next().filter(|hour| hour.len() <= 2).and_then(decimal)?;
+        let pair = |part: &[u8]| if part.len() == 2 { decimal(part) } else { None };
         let minute = pair(parts.next()?)?;
         let Some(second) = parts.next() else {
             return Some(Self { hour, minute, second: 0, nanos: 0, precision: Precision::Minute });
@@ -126,14 +127,14 @@ impl TimeOfDay {
 }
 
 fn read_year(text: &[u8]) -> Option<u16> {
-    if text.len() == 4 { number(text) } else { None }
+    if text.len() == 4 { decimal(text) } else { None }
 }
 
 /// Seconds east of Greenwich, of `+0100`.
 fn read_zone(text: &[u8]) -> Option<i64> {
     let (sign, digits) = text.split_first()?;
     let (hours, minutes) = digits.split_at_checked(2).filter(|(_, minutes)| minutes.len() == 2)?;
-    let seconds = i64::from(small_number(hours)?) * 3600 + i64::from(small_number(minutes)?) * 60;
+    let seconds = i64::from(decimal::<u8>(hours)?) * 3600 + i64::from(decimal::<u8>(minutes)?) * 60;
     match sign {
         b'+' => Some(seconds),
         b'-' => Some(-seconds),

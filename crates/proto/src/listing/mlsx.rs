@@ -3,9 +3,8 @@
 //! Facts that are asked for and not known are left out, as are facts that we have never heard of when
 //! we read. Which facts a session wants (OPTS MLST) is kept by the session, not here.
 
-use super::{
-    Entry, Kind, Role, Unique, read_number, role_of, without_cr, write_name, write_number,
-};
+use super::{Entry, Kind, Role, Unique, role_of, without_cr, write_name, write_number};
+use crate::number::{decimal, octal};
 use crate::time::{parse_mdtm, write_mdtm};
 
 /// The bits of `st_mode` that tell the type of a file, and their values for what is no file.
@@ -349,12 +348,12 @@ impl Reading {
         let text = || Some(value.to_vec()).filter(|value| !value.is_empty());
         match fact {
             b"type" => self.typed = Some(read_type(value)),
-            b"size" => entry.size = read_number(value),
+            b"size" => entry.size = decimal(value),
             b"create" => entry.created = parse_mdtm(value),
             b"modify" => entry.modified = parse_mdtm(value),
             b"perm" => entry.permissions = Some(Permissions::of(value)),
             b"unique" => entry.unique = text().map(Unique::Token),
-            b"unix.mode" => entry.mode = read_octal(value),
+            b"unix.mode" => entry.mode = octal(value).map(|mode| mode & 0o7777),
             b"unix.owner" | b"unix.ownername" => entry.owner = text(),
             b"unix.group" | b"unix.groupname" => entry.group = text(),
             b"media-type" => entry.labels.media_type = text(),
@@ -400,12 +399,6 @@ fn read_type(value: &[u8]) -> (Kind, Role, u32) {
             _ => special(0),
         },
     }
-}
-
-/// Permission bits in octal digits; bits above them are cut.
-fn read_octal(digits: &[u8]) -> Option<u32> {
-    let text = str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?;
-    u32::from_str_radix(text, 8).ok().map(|mode| mode & 0o7777)
 }
 
 #[cfg(test)]

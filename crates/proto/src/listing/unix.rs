@@ -5,7 +5,8 @@
 //! are not read here.
 
 use super::date::Date;
-use super::{Entry, Kind, read_number, role_of, without_cr, write_name, write_number};
+use super::{Entry, Kind, role_of, without_cr, write_name, write_number};
+use crate::number::decimal;
 use crate::time::{Timestamp, write_ls_date};
 
 /// How many columns of a row are looked at to find the date.
@@ -158,11 +159,11 @@ fn read_columns(entry: &mut Entry, row: &[u8], columns: &Columns<'_>, date: usiz
     if columns.get(last - 1).is_some_and(|before| before.ends_with(b",")) {
         end -= 1;
     } else {
-        entry.size = read_number(size);
+        entry.size = decimal(size);
     }
     let mut at = 1;
     if at < end
-        && let Some(links) = columns.get(at).and_then(read_number)
+        && let Some(links) = columns.get(at).and_then(decimal)
     {
         entry.links = Some(links);
         at += 1;

@@ -4,6 +4,7 @@ use super::effect::TreeAction;
 use super::{Session, VirtualPath};
 use crate::command::{Algorithm, Digested, Range, Site};
 use crate::listing::Fact;
+use crate::number::octal;
 use crate::reply::Reply;
 use crate::texts::{self, Say};
 use crate::time::{Timestamp, parse_mdtm};
@@ -54,7 +55,7 @@ impl Session {
                 Some(time) => self.act(Verb::Mff, path, |path| TreeAction::SetModified(path, time)),
                 None => self.say(&bad),
             },
-            Some(Fact::UnixMode) => match parse_mode(bytes) {
+            Some(Fact::UnixMode) => match octal(bytes).filter(|mode| *mode <= 0o7777) {
                 Some(mode) => self.act(Verb::Mff, path, |path| TreeAction::SetMode(path, mode)),
                 None => self.say(&bad),
             },
@@ -218,10 +219,4 @@ impl Session {
         }
         self.say(&Say::IdleIs(self.idle_time.as_secs()));
     }
-}
-
-fn parse_mode(digits: &[u8]) -> Option<u32> {
-    let octal = !digits.is_empty() && digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
-    let mode = || u32::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok();
-    octal.then(mode).flatten().filter(|mode| *mode <= 0o7777)
 }
