@@ -2,7 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::storage::Storage;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Config {
     /// The ports for passive data connections; any, where none are given.
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// The IPv4 address that 227 names, where clients reach the server by another than its own.
-    pub public_address: Option<IpAddr>,
+    pub public_address: Option<Ipv4Addr>,
     /// The most sessions at once.
     pub sessions: u32,
     /// The most sessions at once from one address that have not logged in.

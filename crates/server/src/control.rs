@@ -16,7 +16,7 @@ use rustix::net::RecvFlags;
 use std::convert::Infallible;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -328,10 +328,8 @@ impl Control {
             Ok(listener) => {
                 let mut address = listener.address();
                 self.ready.listener = Some(listener);
-                if let (true, Some(public @ IpAddr::V4(_))) =
-                    (ipv4_only, self.shared.config.public_address)
-                {
-                    address.set_ip(public);
+                if let (true, Some(public)) = (ipv4_only, self.shared.config.public_address) {
+                    address.set_ip(public.into());
                 }
                 Outcome::Listening(address)
             }

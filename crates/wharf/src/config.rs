@@ -7,7 +7,7 @@
 mod file;
 mod place;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl Settings {
         config.accounts = self.accounts.clone();
         set(&mut config.listen, self.listen.clone());
         config.passive_ports = said.passive_ports.clone().map(Into::into);
-        config.public_address = said.public_address.map(IpAddr::V4);
+        config.public_address = said.public_address;
         config.policy.complete_with_250 = said.complete_with_250;
         set(&mut config.policy.greeting, said.greeting.clone());
         set(&mut config.policy.charset, said.charset.map(|charset| charset.0));

@@ -133,7 +133,7 @@ fn the_configured_range_and_public_address_are_used() {
     drop(probe);
     let server = Running::with(|config| {
         config.passive_ports = Some(port..=port);
-        config.public_address = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
+        config.public_address = Some(Ipv4Addr::new(192, 0, 2, 7));
     });
     let mut first = server.bob();
     let at = first.pasv();
