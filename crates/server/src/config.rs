@@ -34,6 +34,9 @@ pub struct Config {
     pub data_idle_time: Duration,
     /// How long to wait, after the last byte of a download, for the client to close its end.
     pub linger_time: Duration,
+    /// How long to wait, after the last byte of an upload in a stream, whether the control connection ends as
+    /// well: then it was no end of a file, but that of a client. A small upload waits for no time at all.
+    pub doubt_time: Duration,
     /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs packets
     /// and is for demonstrations.
     pub quick_acks: bool,
@@ -67,6 +70,7 @@ impl Config {
             strangers_per_address: 256,
             data_idle_time: Duration::from_secs(300),
             linger_time: Duration::from_secs(2),
+            doubt_time: Duration::from_millis(5),
             quick_acks: false,
             archives: false,
         }

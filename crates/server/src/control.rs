@@ -354,6 +354,7 @@ impl Control {
             moved: Arc::clone(&moved),
             idle_time: self.shared.config.data_idle_time,
             linger_time: self.shared.config.linger_time,
+            doubt_time: self.shared.config.doubt_time,
             turns: self.shared.turns.clone(),
             archives: self.shared.config.archives,
             quick_acks: self.shared.config.quick_acks,

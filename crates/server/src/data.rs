@@ -79,6 +79,7 @@ pub(crate) struct Setting {
     pub(crate) moved: Arc<AtomicU64>,
     pub(crate) idle_time: Duration,
     pub(crate) linger_time: Duration,
+    pub(crate) doubt_time: Duration,
     /// Whether each segment is acknowledged by itself.
     pub(crate) quick_acks: bool,
     /// The turns in which slow work is done.

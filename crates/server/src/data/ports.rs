@@ -228,6 +228,7 @@ mod tests {
             moved: Arc::default(),
             idle_time: Duration::from_secs(20),
             linger_time: Duration::ZERO,
+            doubt_time: Duration::ZERO,
             turns: crate::turns::Turns::new(1),
             archives: false,
             quick_acks: false,

@@ -19,6 +19,9 @@ use wharf_proto::tap::{HalfEnd, Party};
 /// How many bytes are received at first.
 const FIRST: usize = 16 * 1024;
 
+/// A file below this size has most often left its client before anything can happen to that.
+const SMALL: u64 = 64 * 1024;
+
 /// An upload on its way in.
 struct Receiving {
     setting: Setting,
@@ -104,7 +107,10 @@ impl Receiving {
                     let outcome = Outcome::Marked { theirs, ours };
                     Done { outcome, next: Some(self.advance()), kept: None, port: None }
                 }
-                Ok(Halt::Ended) => self.complete(),
+                Ok(Halt::Ended) => {
+                    self.doubt().await;
+                    self.complete()
+                }
                 Err(stop) => super::over(stop.ended(&self.setting)),
             }
         })
@@ -203,6 +209,19 @@ impl Receiving {
         }
         self.data.half_ended(Party::Client, self.data.moved(), how);
         Ok(Halt::Ended)
+    }
+
+    /// A client that is killed in the midst of an upload ends it by a FIN, as if the file were whole, and its
+    /// control connection a moment later. That moment is waited for: the session looks at the control
+    /// connection first, and gives this step up when it has ended.
+    async fn doubt(&self) {
+        if self.how.is_framed() {
+            return;
+        }
+        match self.data.moved() {
+            0..SMALL => tokio::task::yield_now().await,
+            _ => tokio::time::sleep(self.setting.doubt_time).await,
+        }
     }
 
     fn complete(mut self) -> Done {

@@ -70,6 +70,21 @@ fn a_broken_upload_is_seen_by_its_holder_alone_who_can_go_on() {
 }
 
 #[test]
+fn an_upload_whose_client_is_gone_right_behind_its_last_byte_is_not_taken_for_whole() {
+    let server = Running::with(|config| config.doubt_time = std::time::Duration::from_secs(20));
+    let mut bob = server.bob();
+    let mut data = bob.passive();
+    bob.command("STOR f", 125);
+    data.write_all(&[7; 100_000]).unwrap();
+    data.shutdown(Shutdown::Both).unwrap();
+    server.wait_for(|what| matches!(what, What::DataEnded { how: HalfEnd::Fin, .. }));
+    bob.control.shutdown(Shutdown::Both).unwrap();
+    server.wait_for(|what| matches!(what, What::ControlClosed { .. }));
+    assert!(!server.path().join("f").exists());
+    assert_eq!(server.bob().command("SIZE f", 213), "100000");
+}
+
+#[test]
 fn where_a_file_has_the_name_size_rest_and_appe_mean_that_file() {
     let server = Running::new();
     server.write("f", "old version");
