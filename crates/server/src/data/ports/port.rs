@@ -95,6 +95,11 @@ impl Port {
         if let Some(place) = places.remove(&client) {
             place.kept.iter().for_each(|(stream, _)| reset(stream));
         }
+        if places.is_empty() {
+            // Whoever still holds the port for a moment must not keep others from it: it ends here, not when
+            // the last descriptor is closed. If it fails it has ended already.
+            let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
+        }
         places.is_empty()
     }
 
