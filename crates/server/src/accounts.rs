@@ -4,6 +4,10 @@
 //! accounts' own issue. Passwords are compared as digests in constant time, and an unknown name costs the
 //! same work as a wrong password, so that names cannot be told apart by time (RFC 2577 section 5).
 
+mod member;
+
+pub use member::{Member, Mount, Mounted, Quota, Rates, Rule};
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use wharf_proto::charset::Charset;

@@ -22,7 +22,7 @@
 
 #![forbid(unsafe_code)]
 
-mod accounts;
+pub mod accounts;
 pub mod archive;
 mod config;
 mod control;
