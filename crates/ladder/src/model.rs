@@ -14,7 +14,7 @@ use crate::summary::Summary;
 use crate::text::{self, Options};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, What};
+use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, TlsFacts, What};
 use wharf_proto::{Moment, Text, Verb};
 
 /// Rows kept at most; above it the oldest go, save the session's beginning.
@@ -98,6 +98,17 @@ impl Ladder {
             What::DataRefused { why } => {
                 let label = format!("data refused: {why}");
                 self.remark(at, event.teller, Remark::DataRefused, Text::from(label));
+            }
+            What::Secured { conn, facts } => {
+                let label = secured(*conn, facts);
+                self.remark(at, event.teller, Remark::Secured, label);
+            }
+            What::NotSecured { why, .. } => {
+                let label = Text::from(format!("no TLS: {why}"));
+                self.remark(at, event.teller, Remark::NotSecured, label);
+            }
+            What::ControlCleared => {
+                self.remark(at, event.teller, Remark::Cleared, "TLS ends".into());
             }
             What::DataEnded { conn, by, bytes, how } => self.ended(at, *conn, *by, *bytes, *how),
             What::TimerRanOut { timer } => {
@@ -329,4 +340,14 @@ impl Ladder {
     fn number_of(&self, index: usize) -> Option<u32> {
         self.numbered().iter().filter(|row| !row.is_bare_ack()).nth(index).map(|row| row.no)
     }
+}
+
+/// `TLS 1.3 TLS13_AES_128_GCM_SHA256, resumed`.
+fn secured(conn: Option<u32>, facts: &TlsFacts) -> Text {
+    let resumed = match (conn, facts.resumed) {
+        (_, true) => ", resumed",
+        (Some(_), false) => ", a session of its own",
+        (None, false) => "",
+    };
+    Text::from(format!("{} {}{resumed}", facts.version, facts.cipher))
 }

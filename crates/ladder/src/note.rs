@@ -45,7 +45,9 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
         }
         Packet::Note(Remark::TimerRanOut(_)) => (remark(true), ""),
         Packet::Note(Remark::DataRefused) => (remark(false), ""),
-        Packet::Omitted(_) => return None,
+        // They say of themselves what there is to say.
+        Packet::Note(Remark::Secured | Remark::NotSecured | Remark::Cleared)
+        | Packet::Omitted(_) => return None,
         Packet::Syn
         | Packet::SynAck
         | Packet::Established

@@ -173,6 +173,12 @@ pub enum Remark {
     TimerRanOut(Timer),
     /// A data connection could not be opened, or a stranger's was turned away.
     DataRefused,
+    /// TLS covers a connection from here on.
+    Secured,
+    /// TLS could not be begun on a connection.
+    NotSecured,
+    /// TLS has ended on the control connection.
+    Cleared,
 }
 
 /// How we know of a row.

@@ -5,8 +5,10 @@
 //! it, is the server machine's business. RFC 959 section 5.3, RFC 2428, RFC 3659.
 
 mod extended;
+mod security;
 
 pub use extended::{Algorithm, Digested, Range, Site};
+pub use security::{Level, Mechanism};
 
 use crate::address::{self, Eprt};
 use crate::codec::Marker;
@@ -75,6 +77,13 @@ pub enum Command {
     Lang(Option<Text>),
     Csid(Text),
     Clnt(Text),
+    Auth(Mechanism),
+    Pbsz(u64),
+    Prot(Level),
+    Ccc,
+    Cpsv,
+    /// SSCN, with what it asks for, or nothing where it asks how it is.
+    Sscn(Option<bool>),
     /// A verb that the server refuses or that needs no doing, with its argument as it came.
     Other(Verb, Text),
 }
@@ -149,7 +158,7 @@ impl Command {
             }
             Argument::Secret => Some(Self::Other(verb, Text::default())),
             Argument::Code(_) if verb == Verb::Rest => Marker::parse(trimmed).map(Self::Rest),
-            Argument::Number => Some(Self::Other(verb, trimmed.into())),
+            Argument::Number => decimal(trimmed).map(Self::Pbsz),
             Argument::Code(_) => Self::with_code(verb, argument),
         }
     }
@@ -165,6 +174,8 @@ impl Command {
             Verb::Noop => Self::Noop,
             Verb::Feat => Self::Feat,
             Verb::Rein => Self::Rein,
+            Verb::Ccc => Self::Ccc,
+            Verb::Cpsv => Self::Cpsv,
             other => Self::Other(other, Text::default()),
         }
     }
@@ -220,6 +231,9 @@ impl Command {
             Verb::Epsv => parse_epsv(code).map(Self::Epsv),
             Verb::Allo => parse_allo(code).map(Self::Allo),
             Verb::Rang => extended::parse_range(code).map(Self::Rang),
+            Verb::Auth => Mechanism::parse(code).map(Self::Auth),
+            Verb::Prot => Level::parse(code).map(Self::Prot),
+            Verb::Sscn => security::parse_switch(code).map(Self::Sscn),
             other => Self::with_code_and_path(other, argument.trim_ascii_start()),
         }
     }
@@ -344,6 +358,12 @@ impl Command {
             Self::Lang(t) => (Verb::Lang, maybe(t)),
             Self::Csid(t) => (Verb::Csid, own(t)),
             Self::Clnt(t) => (Verb::Clnt, own(t)),
+            Self::Auth(mechanism) => (Verb::Auth, mechanism.as_bytes().to_vec()),
+            Self::Pbsz(bytes) => (Verb::Pbsz, bytes.to_string().into_bytes()),
+            Self::Prot(level) => (Verb::Prot, level.as_bytes().to_vec()),
+            Self::Ccc => (Verb::Ccc, Vec::new()),
+            Self::Cpsv => (Verb::Cpsv, Vec::new()),
+            Self::Sscn(switch) => (Verb::Sscn, security::print_switch(*switch)),
             // The verbs of `parts` do not come here.
             _ => (Verb::Noop, Vec::new()),
         }

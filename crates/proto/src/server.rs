@@ -15,20 +15,21 @@ mod extended;
 mod files;
 mod info;
 mod parameters;
+mod security;
 mod state;
 mod transfer;
 
 pub use effect::{
     Account, Cannot, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Remark,
-    Rights, Route, StoreAt, TransferPlan, TreeAction,
+    Rights, Route, StoreAt, TlsRole, TransferPlan, TreeAction,
 };
-pub use state::Policy;
+pub use state::{Policy, TlsPolicy};
 
 use crate::charset::Charset;
 use crate::codec::Settings;
 use crate::command::{Algorithm, CommandError, redacted};
 use crate::line::{Arrival, LineReader};
-use crate::listing::FactSet;
+use crate::listing::{FactSet, Format};
 use crate::params::Representation;
 use crate::path::VirtualPath;
 use crate::reply::Reply;
@@ -36,7 +37,7 @@ use crate::tap::{Timer, What};
 use crate::texts::{Say, Voice};
 use crate::verb::{Gate, Row, Status};
 use crate::{Command, Lang, Moment, Text, Verb, address};
-use state::{Awaiting, Closing, DataPlan, Login, Sequence, Transfer};
+use state::{Awaiting, Closing, DataPlan, Login, Security, Sequence, Transfer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,6 +92,7 @@ pub struct Session {
     lines: LineReader,
     waiting: VecDeque<Waiting>,
     closing: Closing,
+    security: Security,
     login: Login,
     /// Since when it is not known who the client is.
     unknown_since: Moment,
@@ -146,6 +148,7 @@ impl Session {
             active: Moment::START,
             waiting: VecDeque::new(),
             closing: Closing::No,
+            security: Security::Plain,
             login: Login::Nobody,
             unknown_since: Moment::START,
             hosted: false,
@@ -179,8 +182,23 @@ impl Session {
 
     /// The control connection is open: greet.
     pub fn handle_opened(&mut self, now: Moment) {
+        self.open(now);
+        self.greet();
+    }
+
+    /// The control connection is open, and is under TLS from its first byte on: that comes before the greeting.
+    pub fn handle_opened_for_tls(&mut self, now: Moment) {
+        self.open(now);
+        self.awaiting = Awaiting::Security { greets: true };
+        self.start(Effect::Secure);
+    }
+
+    fn open(&mut self, now: Moment) {
         (self.now, self.opened, self.active, self.unknown_since) = (now, now, now, now);
         self.tap(What::ControlOpened { client: self.client, server: self.server });
+    }
+
+    fn greet(&mut self) {
         let policy = Arc::clone(&self.policy);
         self.say(&Say::Ready(&policy.greeting));
     }
@@ -248,9 +266,13 @@ impl Session {
             self.active = now;
             match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
                 Awaiting::Nothing => {}
-                Awaiting::Host => self.handle_host_outcome(outcome),
+                Awaiting::Recognition(name) => self.handle_recognition(name, outcome),
+                Awaiting::Security { greets } => self.handle_secured(greets, &outcome),
+                // What comes of it is for the driver to know: the stream is in clear again, or has ended.
+                Awaiting::Clearing => {}
+                Awaiting::Host { clears } => self.handle_host_outcome(clears, outcome),
                 Awaiting::Login(name) => self.handle_login_outcome(&name, outcome),
-                Awaiting::Listener { extended } => self.handle_listener_outcome(extended, outcome),
+                Awaiting::Listener(verb) => self.handle_listener_outcome(verb, outcome),
                 Awaiting::Tree { verb, path } => self.handle_tree_outcome(verb, *path, outcome),
             }
         }
@@ -285,7 +307,10 @@ impl Session {
                     Login::Nobody | Login::Named(_) => Timer::Login,
                 };
                 self.tap(What::TimerRanOut { timer });
-                self.say(&Say::TimedOut(timer));
+                // In the midst of a handshake there is no way to say anything.
+                if !self.is_between_clear_and_tls() {
+                    self.say(&Say::TimedOut(timer));
+                }
                 self.close();
             }
         }
@@ -329,6 +354,9 @@ impl Session {
             (Transfer::Idle, Awaiting::Nothing, Login::In(_)) => Some(self.active + self.idle_time),
             (Transfer::Idle, Awaiting::Nothing, Login::Nobody | Login::Named(_)) => {
                 Some(self.unknown_since + self.policy.login_time)
+            }
+            (Transfer::Idle, Awaiting::Security { .. } | Awaiting::Clearing, _) => {
+                Some(self.active + self.policy.login_time)
             }
             (Transfer::Idle, _, _) => None,
         }
@@ -463,6 +491,7 @@ impl Session {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, a line a verb")]
     fn dispatch(&mut self, command: Command, sequence: Sequence) {
         let verb = command.verb();
         match command {
@@ -476,9 +505,16 @@ impl Session {
             Command::Smnt(path) => self.smnt(&path),
             Command::Host(name) => self.host(name),
 
+            Command::Auth(mechanism) => self.auth(&mechanism),
+            Command::Pbsz(_) => self.pbsz(),
+            Command::Prot(level) => self.prot(&level),
+            Command::Ccc => self.ccc(),
+            Command::Cpsv => self.cpsv(),
+            Command::Sscn(switch) => self.sscn(switch),
+
             Command::Port(to) => self.port(to),
             Command::Eprt(to) => self.eprt(to),
-            Command::Pasv => self.pasv(),
+            Command::Pasv => self.pasv(verb),
             Command::Epsv(which) => self.epsv(which),
             Command::Type(value) => self.type_(value),
             Command::Stru(value) => self.stru(value),
@@ -490,8 +526,8 @@ impl Session {
             Command::Stou(path) => self.stou(path.as_ref()),
             Command::Allo(bytes) => self.allo(bytes),
             Command::Rang(range) => self.rang(range),
-            Command::List(path) => self.list(path.as_ref()),
-            Command::Nlst(path) => self.nlst(path.as_ref()),
+            Command::List(path) => self.begin_listing(verb, path.as_ref(), Format::Unix),
+            Command::Nlst(path) => self.begin_listing(verb, path.as_ref(), Format::Names),
             Command::Mlsd(path) => self.mlsd(path.as_ref()),
             Command::Rest(marker) => self.rest(marker),
             Command::Abor => self.abor(),

@@ -77,6 +77,22 @@ pub enum What {
         /// Its lines, without code and line end.
         lines: Vec<Text>,
     },
+    /// TLS covers a connection.
+    Secured {
+        /// The data connection; none for the control connection.
+        conn: Option<u32>,
+        /// What was agreed on.
+        facts: TlsFacts,
+    },
+    /// TLS could not be begun on a connection, which then ends.
+    NotSecured {
+        /// The data connection; none for the control connection.
+        conn: Option<u32>,
+        /// Why, in a few words.
+        why: Text,
+    },
+    /// TLS has ended on the control connection, which goes on in clear.
+    ControlCleared,
     /// One side has named the address at which it will accept a data connection.
     DataPlanned {
         /// Who listens: the server after PASV and EPSV, the client after PORT and EPRT.
@@ -125,10 +141,23 @@ pub enum What {
     },
 }
 
+/// What two ends have agreed on under TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The version: `TLS 1.3`.
+    pub version: Text,
+    /// The cipher suite by its name in the registry: `TLS13_AES_128_GCM_SHA256`.
+    pub cipher: Text,
+    /// Whether an earlier TLS session was resumed.
+    pub resumed: bool,
+    /// The server name that the client asked for, where it did.
+    pub name: Option<Text>,
+}
+
 /// How one half of a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfEnd {
-    /// In order: FIN.
+    /// In order: FIN, under TLS behind close_notify.
     Fin,
     /// A file has ended and the connection stays open: EOF in block and compressed mode.
     Eof,

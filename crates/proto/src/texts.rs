@@ -11,7 +11,7 @@ use crate::command::Range;
 use crate::params::{Mode, Structure, Type};
 use crate::path::VirtualPath;
 use crate::reply::{Code, Reply};
-use crate::server::{Cannot, Fault, Remark};
+use crate::server::{Cannot, Fault, Remark, TlsRole};
 use crate::tap::Timer;
 use crate::time::Timestamp;
 use crate::{Text, Verb, address};
@@ -94,6 +94,26 @@ pub(crate) enum Say<'a> {
     Noted,
     ServerId,
     NoSuchMount,
+    Securing,
+    SecuredAlready,
+    NoSuchMechanism,
+    SomethingBehind,
+    SecureFirst(Verb),
+    TlsFirst,
+    LoggedInByCertificate(&'a Text),
+    BufferSize,
+    PbszFirst,
+    ProtectionIs(bool),
+    HalfProtection,
+    NoSuchProtection,
+    ClearDataDenied,
+    PrivateDataOnly,
+    PrivateFirst(Verb),
+    NotCovered,
+    CccDenied,
+    Clearing,
+    RoleIs(TlsRole),
+    RoleDenied,
     OneFact,
     FactSet(&'a VirtualPath),
     Joined,
@@ -158,7 +178,10 @@ impl Say<'_> {
 
     fn worded(&self, l: Voice) -> (u16, Text) {
         let worded = self.access(l).or_else(|| self.command(l)).or_else(|| self.parameters(l));
-        let worded = worded.or_else(|| self.files(l)).or_else(|| self.transfer(l));
+        let worded = worded
+            .or_else(|| self.security(l))
+            .or_else(|| self.files(l))
+            .or_else(|| self.transfer(l));
         worded.or_else(|| self.info(l)).unwrap_or_else(|| {
             (
                 451,
@@ -251,6 +274,36 @@ impl Say<'_> {
             Self::NoSuchOption => (501, tr!(l, "No such option; OPTS UTF8 ON, OPTS MLST facts, OPTS HASH name and OPTS MODE Z LEVEL n are.", "そのオプションはありません。OPTS UTF8 ON、OPTS MLST facts、OPTS HASH name、OPTS MODE Z LEVEL n があります。")),
             Self::LanguageIs => (200, tr!(l, "Replies are in English.", "応答は日本語です。")),
             Self::NoSuchLanguage => (504, tr!(l, "Replies can be in English (EN) or Japanese (JA).", "応答は英語 (EN) か日本語 (JA) です。")),
+            _ => return None,
+        })
+    }
+
+    /// TLS.
+    #[rustfmt::skip]
+    fn security(&self, l: Voice) -> Option<(u16, Text)> {
+        Some(match self {
+            Self::Securing => (234, tr!(l, "Ready for TLS.", "TLS を始めてください。")),
+            Self::SecuredAlready => (503, tr!(l, "TLS has begun already.", "TLS は既に始まっています。")),
+            Self::NoSuchMechanism => (504, tr!(l, "AUTH TLS is what there is.", "AUTH TLS だけがあります。")),
+            Self::SomethingBehind => (503, tr!(l, "Nothing may be sent behind that command before its reply; closing.", "そのコマンドの応答より先に続きを送ることはできません。切断します。")),
+            Self::SecureFirst(verb) => (503, tr!(l, "{verb} has its place under TLS; AUTH TLS comes first.", "{verb} は TLS の下で使います。先に AUTH TLS を送ってください。")),
+            Self::TlsFirst => (530, tr!(l, "Passwords do not go in clear here; AUTH TLS comes first.", "ここでは、パスワードを平文で送れません。先に AUTH TLS を送ってください。")),
+            Self::LoggedInByCertificate(name) => (232, l.naming(("Logged in by certificate as ", "."), ("", " として証明書でログインしました。"), name.as_bytes())),
+            Self::BufferSize => (200, "PBSZ=0".into()),
+            Self::PbszFirst => (503, tr!(l, "PBSZ 0 comes before PROT.", "PROT の前に PBSZ 0 が必要です。")),
+            Self::ProtectionIs(true) => (200, tr!(l, "Data connections are private.", "データコネクションを TLS で保護します。")),
+            Self::ProtectionIs(false) => (200, tr!(l, "Data connections are in clear.", "データコネクションは平文です。")),
+            Self::HalfProtection => (536, tr!(l, "TLS protects whole, or not at all: P or C.", "TLS の保護は P か C だけです。")),
+            Self::NoSuchProtection => (504, tr!(l, "There is no such protection; P and C are.", "その保護はありません。P と C があります。")),
+            Self::ClearDataDenied => (534, tr!(l, "Data in clear is not allowed here.", "ここでは、データを平文で送れません。")),
+            Self::PrivateDataOnly => (521, tr!(l, "Data in clear is not allowed here; send PBSZ 0 and PROT P first.", "ここでは、データを平文で送れません。先に PBSZ 0 と PROT P を送ってください。")),
+            Self::PrivateFirst(verb) => (503, tr!(l, "{verb} needs PROT P.", "{verb} には PROT P が必要です。")),
+            Self::NotCovered => (533, tr!(l, "The control connection is in clear already.", "制御コネクションは既に平文です。")),
+            Self::CccDenied => (534, tr!(l, "The control connection stays under TLS here.", "ここでは、制御コネクションの TLS をやめられません。")),
+            Self::Clearing => (200, tr!(l, "TLS ends on the control connection.", "制御コネクションの TLS を終わります。")),
+            Self::RoleIs(TlsRole::Client) => (200, tr!(l, "SSCN is ON: this end is the TLS client on data connections.", "SSCN は ON です。データコネクションではこちらが TLS クライアントになります。")),
+            Self::RoleIs(TlsRole::Server) => (200, tr!(l, "SSCN is OFF: this end is the TLS server on data connections.", "SSCN は OFF です。データコネクションではこちらが TLS サーバーになります。")),
+            Self::RoleDenied => (534, tr!(l, "That is for accounts that may transfer between servers.", "サーバー間転送を許されたアカウントだけが使えます。")),
             _ => return None,
         })
     }

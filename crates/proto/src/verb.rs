@@ -118,7 +118,7 @@ pub enum Theme {
     Info,
     /// What came after RFC 959, or is done by few: `server/extended.rs`.
     Extended,
-    /// Security: refused until TLS comes.
+    /// Security: `server/security.rs`.
     Security,
 }
 

@@ -400,6 +400,9 @@ fn reference_session_asks_for_the_effects_of_the_deck() {
         .map(|effect| match effect {
             Effect::Authenticate { .. } => "login",
             Effect::Listen { .. } => "listen",
+            Effect::Recognise(_) => "recognise",
+            Effect::Secure => "begin TLS",
+            Effect::Clear => "end TLS",
             Effect::CloseData => "stop",
             Effect::Host(_) => "host",
             Effect::Tree(_) => "tree",

@@ -18,8 +18,8 @@ async fn main() -> std::io::Result<()> {
     }
     config.accounts = Accounts::new().with_anonymous(Rights::WRITER);
     let server = Server::bind(config, Vec::new())?;
-    for address in server.addresses() {
-        println!("listening on ftp://{address}");
+    for (scheme, address) in server.addresses() {
+        println!("listening on {scheme}://{address}");
     }
     server.run(std::future::pending()).await;
     Ok(())

@@ -71,18 +71,14 @@ impl Accounts {
         let unknown = [0; 32];
         let right = user.map_or(&unknown, |user| &user.password).ct_eq(&given);
         if let Some(user) = user {
-            let account = Account {
-                name: name.clone(),
-                anonymous: false,
-                rights: user.rights,
-                charset: user.charset,
-            };
+            let account =
+                Account { charset: user.charset, ..Account::new(name.clone(), user.rights) };
             return bool::from(right).then_some(account);
         }
         let lower = name.as_bytes().to_ascii_lowercase();
         let rights =
             self.anonymous.filter(|_| matches!(lower.as_slice(), b"anonymous" | b"ftp"))?;
-        Some(Account { name: Text::from("anonymous"), anonymous: true, rights, charset: None })
+        Some(Account { anonymous: true, ..Account::new("anonymous".into(), rights) })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::storage::Storage;
+use crate::tls::Tls;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -22,6 +23,15 @@ pub struct Config {
     pub accounts: Accounts,
     /// What all sessions have in common.
     pub policy: Policy,
+    /// TLS, where it is offered. What is wanted of clients is in [`Policy::tls`].
+    pub tls: Option<Arc<Tls>>,
+    /// Where to listen for clients that begin with TLS at once; port 0 picks one.
+    pub listen_implicit: Vec<SocketAddr>,
+    /// Whether data connections need not resume the TLS session of their control connection. Then a stranger who
+    /// comes to the port first, from the client's address, is not told apart from the client.
+    pub any_tls_session: bool,
+    /// How long a TLS handshake may take.
+    pub handshake_time: Duration,
     /// The ports for passive data connections; any, where none are given.
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// The IPv4 address that 227 names, where clients reach the server by another than its own.
@@ -64,6 +74,10 @@ impl Config {
             hosts: Vec::new(),
             accounts: Accounts::new(),
             policy: Policy::default(),
+            tls: None,
+            listen_implicit: Vec::new(),
+            any_tls_session: false,
+            handshake_time: Duration::from_secs(20),
             passive_ports: None,
             public_address: None,
             sessions: 20_000,

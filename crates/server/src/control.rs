@@ -11,7 +11,9 @@ use crate::effects::Errand;
 use crate::limits::Place;
 use crate::storage::{Holder, Storage};
 use crate::tap::Teller;
+use crate::tls::{SessionTls, TlsStream};
 use crate::turns::{Turns, Waiter};
+use ipnet::IpNet;
 use rustix::net::RecvFlags;
 use std::convert::Infallible;
 use std::io;
@@ -61,7 +63,10 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let ports = Ports::new(config.passive_ports.clone());
-        let policy = Arc::new(config.policy.clone());
+        let mut policy = config.policy.clone();
+        // What is wanted of TLS counts where there is TLS, and is strict where nothing was said.
+        policy.tls = config.tls.as_ref().map(|_| policy.tls.unwrap_or_default());
+        let policy = Arc::new(policy);
         Self { turns: Turns::new(SLOW_ACTIONS), policy, ports, config }
     }
 }
@@ -70,6 +75,10 @@ impl Shared {
 pub(crate) struct Control {
     session: Session,
     stream: TcpStream,
+    /// TLS over that stream, once it has begun.
+    tls: Option<Box<TlsStream>>,
+    /// What the session has of TLS, which outlives CCC.
+    session_tls: Option<Arc<SessionTls>>,
     client: SocketAddr,
     server: SocketAddr,
     shared: Arc<Shared>,
@@ -78,6 +87,10 @@ pub(crate) struct Control {
     stopped: watch::Receiver<bool>,
 
     storage: Arc<dyn Storage>,
+    /// The host that was chosen.
+    host: Option<Text>,
+    /// The networks of other servers with which the account may have data connections.
+    foreign: Vec<IpNet>,
     who: Option<(Holder, Rights)>,
     ready: Prepared,
     /// The port of the last passive data connection, for the next one, until then.
@@ -88,6 +101,8 @@ pub(crate) struct Control {
     waiter: Waiter,
     connections: u32,
     unsent: Vec<u8>,
+    /// What came in clear behind the end of TLS, until the machine has been told of that.
+    behind_tls: Vec<u8>,
     input_ended: bool,
 }
 
@@ -129,6 +144,8 @@ impl Control {
         Ok(Self {
             session,
             stream,
+            tls: None,
+            session_tls: None,
             client,
             server,
             shared,
@@ -136,6 +153,8 @@ impl Control {
             teller,
             stopped,
             storage,
+            host: None,
+            foreign: Vec::new(),
             who: None,
             ready: Prepared::default(),
             spare: None,
@@ -144,15 +163,19 @@ impl Control {
             waiter: Waiter::default(),
             connections: 0,
             unsent: Vec::new(),
+            behind_tls: Vec::new(),
             input_ended: false,
         })
     }
 
-    /// Runs the session to its end.
+    /// Runs the session to its end, which is under TLS from its first byte on or not.
     #[expect(clippy::manual_async_fn, reason = "an async fn would keep room for the session twice")]
-    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
+    pub(crate) fn run(mut self, implicit: bool) -> impl Future<Output = ()> + Send {
         async move {
-            self.session.handle_opened(self.teller.now());
+            match implicit {
+                true => self.session.handle_opened_for_tls(self.teller.now()),
+                false => self.session.handle_opened(self.teller.now()),
+            }
             let how = match self.serve().await {
                 Ok(()) => HalfEnd::Fin,
                 Err(_) => HalfEnd::Reset,
@@ -189,7 +212,7 @@ impl Control {
                 Wake::Stopped => self.session.handle_shutdown(now),
             }
         }
-        close(&self.stream).await
+        close(&self.stream, &mut self.tls).await
     }
 
     async fn wait(&mut self) -> Wake {
@@ -211,7 +234,7 @@ impl Control {
         tokio::select! {
             biased;
             _ = self.stopped.changed() => Wake::Stopped,
-            read = read_some(&self.stream), if reads => Wake::Bytes(read),
+            read = read_some(&self.stream, &mut self.tls), if reads => Wake::Bytes(read),
             never = take_in(&self.ready.listener), if self.ready.listener.is_some() => match never {},
             done = step_of(&mut self.transfer), if self.transfer.is_some() => Wake::Step(done),
             (id, outcome) = outcome_of(&mut self.errand), if self.errand.is_some() => Wake::Errand(id, outcome),
@@ -255,8 +278,17 @@ impl Control {
                     if !matches!(effect, Effect::Transfer(_)) {
                         self.flush().await?;
                     }
-                    if let Some(outcome) = self.start(id, effect) {
+                    let outcome = match effect {
+                        Effect::Secure => Some(self.secure().await?),
+                        Effect::Clear => Some(self.clear().await?),
+                        effect => self.start(id, effect),
+                    };
+                    if let Some(outcome) = outcome {
                         self.session.handle_outcome(self.teller.now(), id, outcome);
+                    }
+                    if !self.behind_tls.is_empty() {
+                        let bytes = std::mem::take(&mut self.behind_tls);
+                        self.session.handle_bytes(self.teller.now(), &bytes);
                     }
                 }
                 Output::Close => {
@@ -278,9 +310,13 @@ impl Control {
                 let address = account.anonymous.then_some(self.client.ip());
                 let holder = Holder::new(account.name.as_bytes(), address);
                 self.who = Some((holder, account.rights));
+                self.foreign.clone_from(&account.foreign);
                 self.place.is_known();
                 Some(Outcome::LoggedIn(Box::new(account)))
             }
+            Effect::Recognise(_) => Some(Outcome::LoginRefused),
+            // They take time, and nothing else may happen meanwhile: see `carry_out`.
+            Effect::Secure | Effect::Clear => None,
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
             Effect::Host(name) => Some(self.choose_host(name.as_ref())),
             Effect::CloseData => {
@@ -303,16 +339,54 @@ impl Control {
         }
     }
 
+    /// Begins TLS. Nothing else happens meanwhile: the machine has nothing under way.
+    async fn secure(&mut self) -> io::Result<Outcome> {
+        let held = Box::pin(self.shake_hands()).await;
+        held.inspect_err(|error| {
+            let why = Text::from(error.to_string());
+            self.teller.tell(What::NotSecured { conn: None, why });
+        })
+    }
+
+    async fn shake_hands(&mut self) -> io::Result<Outcome> {
+        let config = &self.shared.config;
+        let tls = config.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        let host = self.host.as_ref().map(ToString::to_string);
+        let session = SessionTls::new(tls, host.as_deref());
+        let mut tls = TlsStream::control(&session).map_err(io::Error::other)?;
+        let facts = tokio::select! {
+            held = timeout(config.handshake_time, tls.handshake(&self.stream)) => held??,
+            _ = self.stopped.changed() => return Err(io::ErrorKind::Interrupted.into()),
+        };
+        self.teller.tell(What::Secured { conn: None, facts });
+        let certified = tls.certificate().is_some();
+        (self.tls, self.session_tls) = (Some(Box::new(tls)), Some(Arc::new(session)));
+        Ok(Outcome::Secured { certified })
+    }
+
+    /// Ends TLS in order. What the client says in clear behind its own end is the first it says there.
+    async fn clear(&mut self) -> io::Result<Outcome> {
+        let Some(mut tls) = self.tls.take() else { return Ok(Outcome::Done) };
+        tls.close();
+        let ended = async {
+            tls.flush(&self.stream, false).await?;
+            tls.closed(&self.stream).await
+        };
+        self.behind_tls = Box::pin(timeout(self.shared.config.handshake_time, ended)).await??;
+        self.teller.tell(What::ControlCleared);
+        Ok(Outcome::Done)
+    }
+
     fn choose_host(&mut self, name: Option<&Text>) -> Outcome {
         let config = &self.shared.config;
         let Some(name) = name else {
-            self.storage = Arc::clone(&config.storage);
+            (self.storage, self.host) = (Arc::clone(&config.storage), None);
             return Outcome::Host(config.policy.greeting.as_str().into());
         };
         let known = |host: &&Host| host.name.as_bytes().eq_ignore_ascii_case(name.as_bytes());
         match config.hosts.iter().find(known) {
             Some(host) => {
-                self.storage = Arc::clone(&host.storage);
+                (self.storage, self.host) = (Arc::clone(&host.storage), Some(name.clone()));
                 Outcome::Host(host.greeting.as_str().into())
             }
             None => Outcome::Failed(Fault::NotFound),
@@ -323,7 +397,7 @@ impl Control {
         // The old listener goes first: its port may be the only one.
         self.ready = Prepared::default();
         let spare = self.spare.take().and_then(|(port, _)| port.again());
-        let opened = || self.shared.ports.open(self.server, self.client.ip());
+        let opened = || self.shared.ports.open(self.server, self.client.ip(), &self.foreign);
         match spare.map_or_else(opened, Ok) {
             Ok(listener) => {
                 let mut address = listener.address();
@@ -358,6 +432,9 @@ impl Control {
             turns: self.shared.turns.clone(),
             archives: self.shared.config.archives,
             quick_acks: self.shared.config.quick_acks,
+            tls: self.session_tls.clone(),
+            any_tls_session: self.shared.config.any_tls_session,
+            handshake_time: self.shared.config.handshake_time,
         };
         let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
         Some(self.take(id, &moved, done))
@@ -379,6 +456,10 @@ impl Control {
 
     /// Writes all replies that are due.
     async fn flush(&mut self) -> io::Result<()> {
+        if let Some(tls) = self.tls.as_mut().filter(|_| !self.unsent.is_empty()) {
+            tls.write(&std::mem::take(&mut self.unsent))?;
+            return Box::pin(timeout(WRITE_TIME, tls.flush(&self.stream, false))).await?;
+        }
         let mut sent = 0;
         while sent < self.unsent.len() {
             match self.stream.try_write(&self.unsent[sent..]) {
@@ -396,10 +477,14 @@ impl Control {
 
 /// Ends our half, and gives the client a moment to read the last reply and end its own: a close over
 /// unread bytes would reset the connection and could take that reply away.
-async fn close(stream: &TcpStream) -> io::Result<()> {
+async fn close(stream: &TcpStream, tls: &mut Option<Box<TlsStream>>) -> io::Result<()> {
+    if let Some(tls) = tls {
+        tls.close();
+        Box::pin(timeout(WRITE_TIME, tls.flush(stream, true))).await??;
+    }
     rustix::net::shutdown(stream, rustix::net::Shutdown::Write)?;
     let drain = async {
-        while !read_some(stream).await?.is_empty() {}
+        while !read_some(stream, &mut None).await?.is_empty() {}
         io::Result::Ok(())
     };
     // Whether the client closes in time changes nothing any more.
@@ -411,7 +496,14 @@ async fn close(stream: &TcpStream) -> io::Result<()> {
 ///
 /// Not by `AsyncRead`: that takes a short read for the end of what is there, and before the byte that Telnet's
 /// Synch marks as urgent there is one.
-async fn read_some(stream: &TcpStream) -> io::Result<Vec<u8>> {
+async fn read_some(stream: &TcpStream, tls: &mut Option<Box<TlsStream>>) -> io::Result<Vec<u8>> {
+    if let Some(tls) = tls {
+        return match Box::pin(tls.read_some(stream)).await {
+            // Many clients end so, and there is nothing here that could be cut short.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Vec::new()),
+            read => read,
+        };
+    }
     let attempt = || {
         let mut room = [MaybeUninit::uninit(); READ];
         let (bytes, _) = rustix::net::recv(stream, &mut room, RecvFlags::empty())?.0;
@@ -466,7 +558,7 @@ mod tests {
 
     #[test]
     fn the_task_of_a_session_is_small_because_there_are_many() {
-        let bytes = size_of_what(Control::run);
+        let bytes = size_of_what(|control| control.run(false));
         assert!(bytes <= 2304, "{bytes} bytes: what has grown, or holds a buffer while it waits?");
     }
 }

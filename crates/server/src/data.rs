@@ -18,6 +18,7 @@ pub(crate) use send::permissions_of;
 use crate::archive::Archive;
 use crate::storage::{Folder, Holder, Look, Storage, Wanted};
 use crate::tap::Teller;
+use crate::tls::SessionTls;
 use crate::turns::Turns;
 use open::DataConnection;
 use ports::Passive;
@@ -34,7 +35,8 @@ use wharf_proto::codec::Coding;
 use wharf_proto::glob::Glob;
 use wharf_proto::listing::Format;
 use wharf_proto::server::{
-    Cannot, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt, TransferPlan,
+    Cannot, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt, TlsRole,
+    TransferPlan,
 };
 use wharf_proto::verb::Right;
 
@@ -82,6 +84,12 @@ pub(crate) struct Setting {
     pub(crate) doubt_time: Duration,
     /// Whether each segment is acknowledged by itself.
     pub(crate) quick_acks: bool,
+    /// TLS of the session, where its control connection has it.
+    pub(crate) tls: Option<Arc<SessionTls>>,
+    /// Whether a data connection need not resume the TLS session of the control connection.
+    pub(crate) any_tls_session: bool,
+    /// How long a TLS handshake may take.
+    pub(crate) handshake_time: Duration,
     /// The turns in which slow work is done.
     pub(crate) turns: Turns,
     /// Whether a folder may be fetched as an archive.
@@ -109,9 +117,9 @@ struct Listing {
 
 /// Begins a transfer that has been planned: opens its file or folder, and its data connection if that is there.
 pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Done {
-    let how = plan.coding;
+    let how = Manner { coding: plan.coding, tls: plan.tls };
     let receives = matches!(plan.what, Payload::Store { .. });
-    let cargo = match open_cargo(&setting, plan.what, how) {
+    let cargo = match open_cargo(&setting, plan.what, plan.coding) {
         Ok(cargo) => cargo,
         // A client may have sent the bytes of a refused upload already: they must not be taken for those
         // of the next one, so the connection goes with them.
@@ -203,12 +211,20 @@ fn parent_of(mut prefix: Vec<u8>) -> Vec<u8> {
     prefix
 }
 
+/// How the bytes go over the data connection.
+#[derive(Clone, Copy)]
+struct Manner {
+    coding: Coding,
+    /// Our part in TLS, where there is any.
+    tls: Option<TlsRole>,
+}
+
 fn open_step(
     open: impl Future<Output = Result<(Setting, DataConnection, Option<Passive>), Text>>
     + Send
     + 'static,
     cargo: Cargo,
-    how: Coding,
+    how: Manner,
 ) -> Step {
     Box::pin(async move {
         match open.await {
@@ -224,13 +240,23 @@ fn open_step(
 fn pump_step(
     setting: Setting,
     cargo: Cargo,
-    how: Coding,
-    data: DataConnection,
+    how: Manner,
+    mut data: DataConnection,
     behind: Vec<u8>,
 ) -> Step {
+    if let Some(role) = how.tls.filter(|_| data.tls.is_none()) {
+        return Box::pin(async move {
+            match data.secure(&setting, role).await {
+                Ok(()) => pump_step(setting, cargo, how, data, behind).await,
+                Err(why) => over(Ended::NotOpened(why)),
+            }
+        });
+    }
     match cargo {
-        Cargo::Receive { incoming, .. } => receive::step(setting, how, data, incoming, behind),
-        cargo => Box::pin(async move { send::send(&setting, cargo, how, data).await }),
+        Cargo::Receive { incoming, .. } => {
+            receive::step(setting, how.coding, data, incoming, behind)
+        }
+        cargo => Box::pin(async move { send::send(&setting, cargo, how.coding, data).await }),
     }
 }
 

@@ -12,8 +12,8 @@
 //! let mut config = Config::new(std::sync::Arc::new(folder));
 //! config.accounts = Accounts::new().with_anonymous(Rights::READER);
 //! let server = Server::bind(config, Vec::new())?;
-//! for address in server.addresses() {
-//!     println!("listening on ftp://{address}");
+//! for (scheme, address) in server.addresses() {
+//!     println!("listening on {scheme}://{address}");
 //! }
 //! server.run(std::future::pending()).await;
 //! # Ok(())
@@ -33,9 +33,10 @@ mod limits;
 mod listener;
 pub mod storage;
 mod tap;
+pub mod tls;
 mod turns;
 
 pub use accounts::Accounts;
 pub use config::{Config, Host};
-pub use listener::Server;
+pub use listener::{Scheme, Server};
 pub use tap::{Log, Tap};

@@ -26,7 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A server that is bound and not yet running.
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Scheme)>,
     shared: Arc<Shared>,
     limits: Arc<Limits>,
     taps: Arc<[Arc<dyn Tap>]>,
@@ -38,8 +38,14 @@ impl Server {
     /// # Errors
     /// What the system reports, with the address that it is about.
     pub fn bind(config: Config, taps: Vec<Arc<dyn Tap>>) -> io::Result<Self> {
-        let listeners = config.listen.iter().map(|address| {
-            listen(*address).map_err(|error| {
+        let plain = config.listen.iter().map(|address| (address, Scheme::Ftp));
+        let implicit = config.listen_implicit.iter().map(|address| (address, Scheme::Ftps));
+        if config.tls.is_none() && !config.listen_implicit.is_empty() {
+            let why = "to listen for TLS, a certificate is needed";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let listeners = plain.chain(implicit).map(|(address, scheme)| {
+            listen(*address).map(|listener| (listener, scheme)).map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
             })
         });
@@ -49,9 +55,13 @@ impl Server {
         Ok(Self { listeners, shared, limits, taps: taps.into() })
     }
 
-    /// Where it listens, in the order of the configuration, ports filled in.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    /// Where it listens, in the order of the configuration, ports filled in: first in clear, then under TLS from
+    /// the first byte on.
+    pub fn addresses(&self) -> Vec<(Scheme, SocketAddr)> {
+        let address = |(listener, scheme): &(TcpListener, Scheme)| {
+            Some((*scheme, listener.local_addr().ok()?))
+        };
+        self.listeners.iter().filter_map(address).collect()
     }
 
     /// Serves until `stop` is ready; then tells every session so, and returns when they have ended, or
@@ -61,9 +71,10 @@ impl Server {
         let origin = Instant::now();
         let number = Arc::new(AtomicU64::new(0));
         let mut accepting = JoinSet::new();
-        for listener in self.listeners {
+        for (listener, scheme) in self.listeners {
             let acceptor = Acceptor {
                 listener,
+                scheme,
                 shared: Arc::clone(&self.shared),
                 limits: Arc::clone(&self.limits),
                 taps: Arc::clone(&self.taps),
@@ -93,9 +104,28 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// How a session begins at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In clear; TLS comes with AUTH, if it comes.
+    Ftp,
+    /// Under TLS from the first byte on.
+    Ftps,
+}
+
+impl std::fmt::Display for Scheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ftp => "ftp",
+            Self::Ftps => "ftps",
+        })
+    }
+}
+
 /// One listener's loop.
 struct Acceptor {
     listener: TcpListener,
+    scheme: Scheme,
     shared: Arc<Shared>,
     limits: Arc<Limits>,
     taps: Arc<[Arc<dyn Tap>]>,
@@ -125,15 +155,17 @@ impl Acceptor {
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         let Some(place) = self.limits.enter(canonical(peer.ip())) else {
-            // One short write into an empty buffer; if even that fails, the close says enough.
-            let _ = stream.try_write(b"421 Too many sessions; please come back later.\r\n");
+            if self.scheme == Scheme::Ftp {
+                // One short write into an empty buffer; if even that fails, the close says enough.
+                let _ = stream.try_write(b"421 Too many sessions; please come back later.\r\n");
+            }
             tracing::warn!(%peer, "too many sessions");
             return;
         };
         let session = SessionId(self.number.fetch_add(1, Ordering::Relaxed) + 1);
         let teller = Teller { session, origin: self.origin, taps: Arc::clone(&self.taps) };
         match Control::new(stream, Arc::clone(&self.shared), place, teller, self.stopped.clone()) {
-            Ok(control) => drop(tokio::spawn(control.run())),
+            Ok(control) => drop(tokio::spawn(control.run(self.scheme == Scheme::Ftps))),
             Err(error) => {
                 tracing::debug!(%peer, %error, "the connection broke before the greeting")
             }

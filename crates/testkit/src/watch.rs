@@ -214,6 +214,9 @@ impl Watch {
             }
             Effect::Host(_)
             | Effect::Authenticate { .. }
+            | Effect::Recognise(_)
+            | Effect::Secure
+            | Effect::Clear
             | Effect::Listen { .. }
             | Effect::Tree(_) => {
                 self.effect = Some(id);

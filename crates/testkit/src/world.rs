@@ -107,6 +107,9 @@ impl World {
                 self.ports += 1;
                 vec![Outcome::Listening(([192, 0, 2, 1], 49_999 + self.ports).into())]
             }
+            Effect::Recognise(_) => vec![Outcome::LoginRefused],
+            Effect::Secure => vec![Outcome::Secured { certified: false }],
+            Effect::Clear => vec![Outcome::Done],
             Effect::Host(Some(_)) => vec![Outcome::Failed(Fault::NotFound)],
             Effect::Host(None) => vec![Outcome::Host("Wharf FTP server ready.".into())],
             Effect::CloseData => {
@@ -175,8 +178,7 @@ impl World {
         let anonymous = user == b"anonymous";
         match self.users.get(user) {
             Some((secret, rights)) if anonymous || secret == password => {
-                let account =
-                    Account { name: user.into(), anonymous, rights: *rights, charset: None };
+                let account = Account { anonymous, ..Account::new(user.into(), *rights) };
                 Outcome::LoggedIn(Box::new(account))
             }
             _ => Outcome::LoginRefused,

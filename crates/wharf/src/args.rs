@@ -72,6 +72,19 @@ pub(crate) struct ServeArgs {
     /// Let nobody in who has no account
     #[arg(long)]
     pub(crate) no_anonymous: bool,
+    /// Offer TLS with this certificate, which the certificates of its issuers follow, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Offer TLS with a certificate made on the spot, for a first try; its fingerprint is logged
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(crate) tls_self_signed: bool,
+    /// Listen here for clients that begin with TLS at once (ftps, most often at port 990); may be given several
+    /// times
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) implicit_tls: Vec<SocketAddr>,
     /// Use these ports for passive data connections
     #[arg(long, value_name = "A-B", value_parser = port_range)]
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,

@@ -6,6 +6,7 @@
 
 mod file;
 mod place;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use wharf_proto::server::Rights;
 use wharf_server::storage::Storage;
+use wharf_server::tls::Tls;
 use wharf_server::{Accounts, Config};
 
 use crate::args::{LogFormat, ServeArgs};
@@ -31,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) quiet: bool,
     accounts: Accounts,
     listen: Option<Vec<SocketAddr>>,
+    implicit: Vec<SocketAddr>,
+    tls: Option<tls::Wanted>,
     /// The rest, in which the arguments have had their say.
     said: File,
 }
@@ -52,6 +56,8 @@ impl Settings {
     /// the file.
     fn join(mut file: File, arguments: &ServeArgs) -> Result<Self, Mistake> {
         let accounts = accounts(&file, arguments)?;
+        let tls = tls::wanted(&file, arguments)?;
+        let implicit = tls::implicit(&file, arguments, tls.is_some())?;
         let typed = &arguments.listen;
         let listen =
             if typed.is_empty() { file.listen.take().map(Vec::from) } else { Some(typed.clone()) };
@@ -67,6 +73,8 @@ impl Settings {
             quiet: arguments.quiet || file.quiet,
             accounts,
             listen,
+            implicit,
+            tls,
             said: file,
         })
     }
@@ -86,9 +94,20 @@ impl Settings {
         if let Some(bytes) = said.marker_bytes {
             config.policy.marker_interval = (bytes > 0).then_some(bytes);
         }
+        if let Some(tls) = &said.tls {
+            tls::demand(tls.get_ref(), &mut config);
+        }
+        config.listen_implicit.clone_from(&self.implicit);
         config.archives = said.archives;
         limit(&mut config, &said.limits);
         config
+    }
+
+    /// The certificates to offer TLS with, read; none where it is not wanted.
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, Usage> {
+        let Some(wanted) = &self.tls else { return Ok(None) };
+        let loaded = Tls::load(wanted.source.clone(), wanted.clients.clone());
+        loaded.map(Some).map_err(|error| Usage(error.to_string()))
     }
 
     /// The virtual hosts: name, folder, greeting.

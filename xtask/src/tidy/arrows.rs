@@ -29,7 +29,7 @@ const CRATES: &[Crate] = &[
 const TESTKIT: &str = "wharf-testkit";
 
 /// All that proto may be built from: no runtime, socket, file or clock.
-const PROTO_MAY_USE: &[&str] = &["encoding_rs", "flate2", "jiff", "memchr", "thiserror"];
+const PROTO_MAY_USE: &[&str] = &["encoding_rs", "flate2", "ipnet", "jiff", "memchr", "thiserror"];
 
 /// The crates that may wrap any error as text; a library says which errors it has.
 const ANYHOW_USERS: &[&str] = &["wharf", "xtask"];

@@ -1,6 +1,6 @@
 //! Who the user is and where: USER PASS CWD CDUP PWD QUIT (RFC 959 section 4.1.1).
 
-use super::effect::{Effect, Outcome, TreeAction};
+use super::effect::{Account, Effect, Outcome, TreeAction};
 use super::state::{Awaiting, Login};
 use super::{Session, VirtualPath};
 use crate::texts::Say;
@@ -21,9 +21,36 @@ impl Session {
             self.forget_data();
             (self.umask, self.idle_time) = (None, self.policy.idle_time);
         }
-        self.login = Login::Named(name);
+        self.login = Login::Nobody;
         self.choose_charset();
+        if !anonymous && self.wants_tls_for_passwords() {
+            return self.say(&Say::TlsFirst);
+        }
+        if self.is_certified() && !anonymous {
+            self.awaiting = Awaiting::Recognition(name.clone());
+            self.start(Effect::Recognise(name));
+            return;
+        }
+        self.login = Login::Named(name);
         self.say(&Say::PasswordWanted { anonymous });
+    }
+
+    /// A certificate that is not enough to be this user is no reason to refuse a password.
+    pub(super) fn handle_recognition(&mut self, name: Text, outcome: Outcome) {
+        match outcome {
+            Outcome::LoggedIn(account) => self.welcome(account, &Say::LoggedInByCertificate(&name)),
+            _ => {
+                self.login = Login::Named(name);
+                self.say(&Say::PasswordWanted { anonymous: false });
+            }
+        }
+    }
+
+    fn welcome(&mut self, account: Box<Account>, say: &Say<'_>) {
+        self.login = Login::In(account);
+        self.folder = VirtualPath::root();
+        self.choose_charset();
+        self.say(say);
     }
 
     /// PASS.
@@ -44,10 +71,7 @@ impl Session {
         match outcome {
             Outcome::LoggedIn(account) => {
                 let anonymous = account.anonymous;
-                self.login = Login::In(account);
-                self.folder = VirtualPath::root();
-                self.choose_charset();
-                self.say(&Say::LoggedIn { name, anonymous });
+                self.welcome(account, &Say::LoggedIn { name, anonymous });
             }
             Outcome::LoginRefused => {
                 self.wrong_passwords += 1;
@@ -89,26 +113,49 @@ impl Session {
     pub(super) fn host(&mut self, name: Text) {
         match self.login {
             Login::Nobody => {
-                self.awaiting = Awaiting::Host;
+                self.awaiting = Awaiting::Host { clears: false };
                 self.start(Effect::Host(Some(name)));
             }
             Login::Named(_) | Login::In(_) => self.say(&Say::HostFirst),
         }
     }
 
-    pub(super) fn handle_host_outcome(&mut self, outcome: Outcome) {
+    pub(super) fn handle_host_outcome(&mut self, clears: bool, outcome: Outcome) {
         match outcome {
             Outcome::Host(greeting) => {
                 self.hosted = true;
                 self.say(&Say::Hosted(&greeting));
+                if clears {
+                    self.clear();
+                }
             }
             Outcome::Failed(_) => self.say(&Say::NoSuchHost),
             _ => self.say(&Say::InternalFault),
         }
     }
 
-    /// REIN: back to the state after 220. Its turn comes after a running transfer, which so ends first.
+    /// REIN: back to the state after 220, and out of TLS (RFC 4217 section 11). Its turn comes after a running
+    /// transfer, which so ends first.
     pub(super) fn rein(&mut self) {
+        let clears = self.is_covered();
+        if clears && self.refuses_what_is_behind() {
+            return;
+        }
+        let hosted = self.start_over();
+        if hosted {
+            self.awaiting = Awaiting::Host { clears };
+            self.start(Effect::Host(None));
+        } else {
+            let policy = Arc::clone(&self.policy);
+            self.say(&Say::Ready(&policy.greeting));
+            if clears {
+                self.clear();
+            }
+        }
+    }
+
+    /// Back to the state in which the session began, TLS apart; whether HOST had chosen a tree.
+    pub(super) fn start_over(&mut self) -> bool {
         self.forget_data();
         let fresh = Self::new(Arc::clone(&self.policy), self.client, self.server, self.tapped);
         let old = std::mem::replace(self, fresh);
@@ -118,18 +165,12 @@ impl Session {
             Login::In(_) => old.now,
             Login::Nobody | Login::Named(_) => old.unknown_since,
         };
-        (self.last_id, self.out) = (old.last_id, old.out);
+        (self.last_id, self.out, self.security) = (old.last_id, old.out, old.security);
         // Coming back to the start does not bring back what was used up there.
         self.commands_before_login = old.commands_before_login;
         self.bytes_before_login = old.bytes_before_login;
         self.wrong_passwords = old.wrong_passwords;
-        if old.hosted {
-            self.awaiting = Awaiting::Host;
-            self.start(Effect::Host(None));
-        } else {
-            let policy = Arc::clone(&self.policy);
-            self.say(&Say::Ready(&policy.greeting));
-        }
+        old.hosted
     }
 
     /// SMNT: the user's tree has one mount, its root.

@@ -12,6 +12,7 @@ use crate::path::VirtualPath;
 use crate::time::Timestamp;
 use crate::verb::Right;
 use crate::{Secret, Text};
+use ipnet::IpNet;
 use std::net::SocketAddr;
 
 /// Ties an outcome to its effect.
@@ -27,6 +28,12 @@ pub enum Effect {
         /// The word given with PASS.
         password: Secret,
     },
+    /// Is the certificate that the client has shown enough to be this user? Outcomes: `LoggedIn`, `LoginRefused`.
+    Recognise(Text),
+    /// Begin TLS on the control connection. Outcome: `Secured`; where it fails, the driver closes the connection.
+    Secure,
+    /// End TLS on the control connection in order, and go on in clear. Outcome: `Done`.
+    Clear,
     /// Listen for one data connection from the control peer, in place of any earlier listener.
     /// Outcomes: `Listening`, `NotListening`.
     Listen {
@@ -166,6 +173,17 @@ pub struct TransferPlan {
     pub route: Route,
     /// How its bytes are represented.
     pub coding: Coding,
+    /// Our part in TLS on the data connection; nothing where that is in clear.
+    pub tls: Option<TlsRole>,
+}
+
+/// A part in TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsRole {
+    /// The one that shows its certificate: ours, but for server-to-server transfer.
+    Server,
+    /// The one that begins.
+    Client,
 }
 
 /// What a transfer moves.
@@ -253,6 +271,11 @@ pub enum Route {
 pub enum Outcome {
     /// The login is right.
     LoggedIn(Box<Account>),
+    /// TLS covers the control connection.
+    Secured {
+        /// Whether the client has shown a certificate that we trust.
+        certified: bool,
+    },
     /// The login is wrong, whatever was wrong about it.
     LoginRefused,
     /// A listener is open at this address, as the client shall see it.
@@ -416,6 +439,19 @@ pub struct Account {
     pub rights: Rights,
     /// The charset of names for it, where that is another than the policy's.
     pub charset: Option<Charset>,
+    /// Whether its data connections must be under TLS, whatever the policy says.
+    pub demands_tls: bool,
+    /// The networks, besides the client's own address, to which its data connections may go: server-to-server
+    /// transfer.
+    pub foreign: Vec<IpNet>,
+}
+
+impl Account {
+    /// An account with these rights, and nothing out of the ordinary.
+    pub fn new(name: Text, rights: Rights) -> Self {
+        let foreign = Vec::new();
+        Self { name, anonymous: false, rights, charset: None, demands_tls: false, foreign }
+    }
 }
 
 /// What an account may do.

@@ -13,9 +13,12 @@ use crate::{Lang, Text, Verb};
 
 /// What FEAT lists, each line with the verb whose row says whether it is done.
 const FEATURES: &[(Verb, &str)] = &[
+    (Verb::Auth, "AUTH TLS"),
     (Verb::Avbl, "AVBL"),
     (Verb::Clnt, "CLNT"),
+    (Verb::Ccc, "CCC"),
     (Verb::Comb, "COMB"),
+    (Verb::Cpsv, "CPSV"),
     (Verb::Csid, "CSID"),
     (Verb::Dsiz, "DSIZ"),
     (Verb::Eprt, "EPRT"),
@@ -27,10 +30,13 @@ const FEATURES: &[(Verb, &str)] = &[
     (Verb::Mode, "MODE C"),
     (Verb::Mode, "MODE Z"),
     (Verb::Mfmt, "MFMT"),
+    (Verb::Pbsz, "PBSZ"),
+    (Verb::Prot, "PROT"),
     (Verb::Rang, "RANG STREAM"),
     (Verb::Rest, "REST STREAM"),
     (Verb::Site, "SITE CHMOD;COPY;IDLE;MKDIR;RMDIR;SYMLINK;UMASK;UTIME"),
     (Verb::Size, "SIZE"),
+    (Verb::Sscn, "SSCN"),
     (Verb::Cwd, "TVFS"),
     (Verb::Opts, "UTF8"),
     (Verb::Xcrc, "XCRC"),
@@ -44,7 +50,7 @@ impl Session {
     /// FEAT.
     pub(super) fn feat(&mut self) {
         let mut lines = vec![Text::from("Extensions:")];
-        let done = FEATURES.iter().filter(|(verb, _)| verb.row().status == Status::Done);
+        let done = FEATURES.iter().filter(|(verb, _)| self.does(*verb));
         lines.extend(done.map(|(_, line)| Text::from(*line)));
         lines.push(self.hash_feature());
         let mark = |lang| if lang == self.lang { "*" } else { "" };
@@ -52,6 +58,11 @@ impl Session {
         lines.push(format!("MLST {}", self.facts.print_feat()).into());
         lines.push("End.".into());
         self.send(&Reply { code: texts::code(211), lines });
+    }
+
+    /// Whether a verb is carried out, as this server is set up.
+    fn does(&self, verb: Verb) -> bool {
+        verb.row().status == Status::Done && self.does_security_of(verb)
     }
 
     /// The line of HASH: all algorithms, the one in use marked.
@@ -128,7 +139,7 @@ impl Session {
             return self.say(&Say::NoHelp);
         };
         let row = verb.row();
-        let done = if row.status == Status::Done { "" } else { " Not done here." };
+        let done = if self.does(verb) { "" } else { " Not done here." };
         let line = format!("{}{}: {} (RFC {}).{done}", row.name, row.usage(), row.help, row.rfc);
         self.send(&Reply::line(texts::code(214), line));
     }
@@ -138,7 +149,7 @@ impl Session {
         lines.extend(VERBS.chunks(8).map(|rows| {
             let mut line = String::new();
             for row in rows {
-                let star = if row.status == Status::Done { "" } else { "*" };
+                let star = if self.does(row.verb) { "" } else { "*" };
                 line.push_str(&format!("{:<9}", format!("{}{star}", row.name)));
             }
             Text::from(line.trim_end())

@@ -2,14 +2,14 @@
 
 use super::Session;
 use super::effect::{Effect, Outcome};
-use super::state::{Awaiting, DataPlan};
+use super::state::{Awaiting, DataPlan, Login};
 use crate::address::Eprt;
 use crate::command::EpsvArgument;
 use crate::params::{Mode, Representation, Structure, Type};
 use crate::tap::{Party, What};
 use crate::texts::Say;
 use crate::{Verb, address, codec};
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 impl Session {
     /// PORT.
@@ -32,11 +32,12 @@ impl Session {
             return self.say(&Say::OnlyEpsv(verb));
         }
         let wanted = address::unmapped(to);
-        if wanted.ip() != self.client.ip() || wanted.port() < 1024 {
+        let own = wanted.ip() == self.client.ip();
+        if wanted.port() < 1024 || !(own || self.may_reach(wanted.ip())) {
             return self.say(&Say::ForeignAddress);
         }
-        // The client's own address, for it has the scope that EPRT cannot say.
-        let mut to = self.client;
+        // The client's own address has the scope that EPRT cannot say.
+        let mut to = if own { self.client } else { wanted };
         to.set_port(wanted.port());
         self.forget_data();
         self.plan = DataPlan::Dial(to);
@@ -44,18 +45,26 @@ impl Session {
         self.say(&Say::WillDial(to));
     }
 
+    /// Whether the account may have data connections with this host, which is not the client.
+    fn may_reach(&self, host: IpAddr) -> bool {
+        match &self.login {
+            Login::In(account) => account.foreign.iter().any(|network| network.contains(&host)),
+            Login::Nobody | Login::Named(_) => false,
+        }
+    }
+
     fn refuse_family(&mut self) {
         self.say(&Say::WrongFamily { ours_is_ipv6: self.client.is_ipv6() });
     }
 
-    /// PASV.
-    pub(super) fn pasv(&mut self) {
+    /// PASV and CPSV.
+    pub(super) fn pasv(&mut self, verb: Verb) {
         if self.epsv_all {
-            self.say(&Say::OnlyEpsv(Verb::Pasv));
+            self.say(&Say::OnlyEpsv(verb));
         } else if self.server.is_ipv6() {
             self.say(&Say::PassiveNeedsIpv4);
         } else {
-            self.listen(false);
+            self.listen(verb);
         }
     }
 
@@ -68,23 +77,23 @@ impl Session {
                 self.say(&Say::EpsvAllNoted);
             }
             EpsvArgument::Family(family) if family != own_family => self.refuse_family(),
-            EpsvArgument::Same | EpsvArgument::Family(_) => self.listen(true),
+            EpsvArgument::Same | EpsvArgument::Family(_) => self.listen(Verb::Epsv),
         }
     }
 
-    fn listen(&mut self, extended: bool) {
+    fn listen(&mut self, verb: Verb) {
         self.plan = DataPlan::None;
-        self.awaiting = Awaiting::Listener { extended };
-        self.start(Effect::Listen { ipv4_only: !extended });
+        self.awaiting = Awaiting::Listener(verb);
+        self.start(Effect::Listen { ipv4_only: verb != Verb::Epsv });
     }
 
-    pub(super) fn handle_listener_outcome(&mut self, extended: bool, outcome: Outcome) {
+    pub(super) fn handle_listener_outcome(&mut self, verb: Verb, outcome: Outcome) {
         match outcome {
             Outcome::Listening(at) => {
-                self.plan = DataPlan::Listening;
+                self.plan = DataPlan::Listening { as_client: verb == Verb::Cpsv };
                 self.tap(What::DataPlanned { listener: Party::Server, address: at });
                 match at {
-                    SocketAddr::V4(at) if !extended => self.say(&Say::Listening(at)),
+                    SocketAddr::V4(at) if verb != Verb::Epsv => self.say(&Say::Listening(at)),
                     _ => self.say(&Say::ListeningExtended(at.port())),
                 }
             }
@@ -95,7 +104,7 @@ impl Session {
 
     pub(super) fn forget_data(&mut self) {
         match std::mem::replace(&mut self.plan, DataPlan::None) {
-            DataPlan::Listening | DataPlan::Kept => {
+            DataPlan::Listening { .. } | DataPlan::Kept => {
                 self.start(Effect::CloseData);
             }
             DataPlan::None | DataPlan::Dial(_) => {}

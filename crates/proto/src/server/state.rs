@@ -5,6 +5,7 @@
 //! Sequence   None ──RNFR──▶ RenameFrom     None ──REST──▶ RestartAt, ──RANG──▶ Range     (any other verb ──▶ None)
 //! DataPlan   None ──PASV, EPSV──▶ Listening ──RETR …──▶ None
 //!                 ──PORT, EPRT──▶ Dial      ──RETR …──▶ None     (block, compressed: ──▶ Kept)
+//! Security   Plain ──AUTH──▶ Covered ──CCC──▶ Cleared     (REIN: from both back to Plain)
 //! Transfer   Idle ──RETR …──▶ Preparing ──▶ Opening ──▶ Running ──▶ Idle
 //!                  (ABOR: from each of the three back to Idle)
 //! ```
@@ -48,6 +49,8 @@ pub struct Policy {
     pub charset: Charset,
     /// A restart marker every so many bytes of a file, in block and compressed mode.
     pub marker_interval: Option<u64>,
+    /// Whether TLS is offered, and what is wanted of it.
+    pub tls: Option<TlsPolicy>,
 }
 
 impl Default for Policy {
@@ -66,8 +69,44 @@ impl Default for Policy {
             code_page: CodePage::default(),
             charset: Charset::default(),
             marker_interval: Some(1 << 20),
+            tls: None,
         }
     }
+}
+
+/// What the operator wants of TLS, where it is offered. As strict as can be, unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TlsPolicy {
+    /// Whether users may log in with a password in clear.
+    pub clear_passwords: bool,
+    /// Whether users who have logged in under TLS may have data connections in clear.
+    pub clear_data: bool,
+    /// Whether CCC may take the control connection back into the clear.
+    pub ccc: bool,
+}
+
+/// How far TLS has come on the control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Security {
+    /// It has not begun.
+    Plain,
+    /// Control connection and, where they are private, data connections are under TLS.
+    Covered(Cover),
+    /// The control connection has gone back into the clear; data connections are as they were.
+    Cleared(Cover),
+}
+
+/// What was agreed on under TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cover {
+    /// PBSZ has come.
+    pub(super) sized: bool,
+    /// PROT P: data connections are under TLS as well.
+    pub(super) private: bool,
+    /// SSCN ON: on data connections we are the TLS client.
+    pub(super) as_client: bool,
+    /// The client has shown a certificate that we trust.
+    pub(super) certified: bool,
 }
 
 /// Who the client is.
@@ -100,7 +139,10 @@ pub(super) enum DataPlan {
     /// Not said: RFC 959's default, the client's control port.
     None,
     /// The client will connect.
-    Listening,
+    Listening {
+        /// CPSV: we shall be the TLS client on that connection.
+        as_client: bool,
+    },
     /// The server will connect.
     Dial(SocketAddr),
     /// The connection of the transfer before is still open.
@@ -159,13 +201,22 @@ pub(super) enum Awaiting {
     Nothing,
     /// PASS.
     Login(Text),
-    /// HOST.
-    Host,
-    /// PASV or EPSV.
-    Listener {
-        /// EPSV.
-        extended: bool,
+    /// USER, of a client with a certificate.
+    Recognition(Text),
+    /// HOST, or REIN.
+    Host {
+        /// Whether TLS ends after the reply.
+        clears: bool,
     },
+    /// AUTH, or the beginning of a session that is under TLS from the start.
+    Security {
+        /// Whether the greeting is still due.
+        greets: bool,
+    },
+    /// CCC or REIN.
+    Clearing,
+    /// PASV, EPSV or CPSV.
+    Listener(Verb),
     /// A verb that acts on the tree.
     Tree {
         /// Which verb.

@@ -126,23 +126,14 @@ impl Session {
         self.say(&Say::RangeIs(range));
     }
 
-    /// LIST.
-    pub(super) fn list(&mut self, path: Option<&Text>) {
-        self.begin_listing(Verb::List, path, Format::Unix);
-    }
-
-    /// NLST: each name can be used in the next command as it stands (RFC 1123 section 4.1.2.7), so the
-    /// folder that was asked for stands before it.
-    pub(super) fn nlst(&mut self, path: Option<&Text>) {
-        self.begin_listing(Verb::Nlst, path, Format::Names);
-    }
-
     /// MLSD.
     pub(super) fn mlsd(&mut self, path: Option<&Text>) {
         self.begin_listing(Verb::Mlsd, path, Format::Facts(self.facts));
     }
 
-    fn begin_listing(&mut self, verb: Verb, argument: Option<&Text>, format: Format) {
+    /// LIST, NLST and MLSD. Each name of NLST can be used in the next command as it stands (RFC 1123 section
+    /// 4.1.2.7), so the folder that was asked for stands before it.
+    pub(super) fn begin_listing(&mut self, verb: Verb, argument: Option<&Text>, format: Format) {
         let Some(path) = self.path_or_folder(verb, argument) else { return };
         let prefix = match argument.map(Text::as_bytes) {
             None => Vec::new(),
@@ -170,14 +161,18 @@ impl Session {
     }
 
     fn begin(&mut self, verb: Verb, what: Payload) {
+        if self.must_be_private() && !self.is_private() {
+            return self.say(&Say::PrivateDataOnly);
+        }
+        let tls = self.tls_role();
         let route = match std::mem::replace(&mut self.plan, DataPlan::None) {
-            DataPlan::Listening => Route::Accept,
+            DataPlan::Listening { .. } => Route::Accept,
             DataPlan::Dial(to) => Route::Dial(to),
             DataPlan::Kept => Route::Kept,
             // RFC 959 section 3.3: the default data port is the client's end of the control connection.
             DataPlan::None => Route::Dial(self.client),
         };
-        let plan = TransferPlan { what, route, coding: self.coding() };
+        let plan = TransferPlan { what, route, coding: self.coding(), tls };
         let id = self.start(Effect::Transfer(Box::new(plan)));
         self.moved = 0;
         self.transfer = Transfer::Preparing(Moving {

@@ -11,10 +11,10 @@ const LISTS: Gate = Gate::Right(Right::List);
 const READS: Gate = Gate::Right(Right::Read);
 const WRITES: Gate = Gate::Right(Right::Write);
 
-const SEND: &[u16] = &[125, 150, 110, 226, 250, 425, 426, 451, 450, 550, 504, 554];
-const LIST: &[u16] = &[125, 150, 226, 250, 425, 426, 451, 450, 550, 504];
+const SEND: &[u16] = &[125, 150, 110, 226, 250, 425, 426, 451, 450, 521, 550, 504, 554];
+const LIST: &[u16] = &[125, 150, 226, 250, 425, 426, 451, 450, 521, 550, 504];
 const STORE: &[u16] =
-    &[125, 150, 110, 226, 250, 425, 426, 451, 551, 552, 532, 450, 452, 553, 504, 554];
+    &[125, 150, 110, 226, 250, 425, 426, 451, 521, 551, 552, 532, 450, 452, 553, 504, 554];
 
 #[expect(clippy::too_many_arguments, reason = "one argument a column, read as a table")]
 const fn row(
@@ -84,7 +84,7 @@ impl Row {
 /// The table: a row a verb.
 #[rustfmt::skip]
 pub static VERBS: [Row; 71] = [
-    row(User, "USER", Text, OPEN, &[230, 331, 332, 530], Access, "959 4.1.1", "say who you are"),
+    row(User, "USER", Text, OPEN, &[230, 232, 331, 332, 530], Access, "959 4.1.1", "say who you are"),
     row(Pass, "PASS", Secret, OPEN, &[230, 202, 332, 503, 530], Access, "959 4.1.1", "prove it with a password"),
     row(Acct, "ACCT", Secret, OPEN, &[230, 202, 503, 530], Access, "959 4.1.1", "name an account to charge").superfluous(),
     row(Cwd, "CWD", Path, LOGIN, &[250, 502, 550], Access, "959 4.1.1", "change the folder").alias(&["XCWD"]),
@@ -100,7 +100,7 @@ pub static VERBS: [Row; 71] = [
     row(Retr, "RETR", Path, READS, SEND, Transfer, "959 4.1.3", "fetch a file").to_client(),
     row(Stor, "STOR", Path, WRITES, STORE, Transfer, "959 4.1.3", "store a file").to_server(),
     row(Stou, "STOU", OptionalPath, WRITES, STORE, Transfer, "959 4.1.3", "store a file under a new name").to_server(),
-    row(Appe, "APPE", Path, WRITES, &[125, 150, 110, 226, 250, 425, 426, 451, 551, 552, 532, 450, 550, 452, 553, 504, 554], Transfer, "959 4.1.3", "store at the end of a file").to_server(),
+    row(Appe, "APPE", Path, WRITES, &[125, 150, 110, 226, 250, 425, 426, 451, 521, 551, 552, 532, 450, 550, 452, 553, 504, 554], Transfer, "959 4.1.3", "store at the end of a file").to_server(),
     row(Allo, "ALLO", Code(" size [R size]"), LOGIN, &[200, 202, 450, 452, 504, 550], Transfer, "959 4.1.3", "ask whether there is space").keeps(),
     row(Rest, "REST", Code(" offset | marker"), LOGIN, &[350, 502, 504], Transfer, "959 4.1.3, 3659 5", "start the next transfer here"),
     row(Rnfr, "RNFR", Path, Gate::Right(Right::Rename), &[350, 450, 550, 502], Files, "959 4.1.3", "rename this"),
@@ -117,11 +117,11 @@ pub static VERBS: [Row; 71] = [
     row(Stat, "STAT", OptionalPath, LOGIN, &[211, 212, 213, 450, 502, 550], Info, "959 4.1.3", "tell the state, or list on the control connection").urgent(),
     row(Help, "HELP", OptionalText, OPEN, &[211, 214, 502, 504], Info, "959 4.1.3", "list the commands, or explain one"),
     row(Noop, "NOOP", Nothing, OPEN, &[200], Info, "959 4.1.3", "do nothing").urgent(),
-    row(Auth, "AUTH", Text, OPEN, &[234, 334, 431, 502, 503, 504, 534], Security, "2228 3, 4217 4", "secure the control connection").refused(),
+    row(Auth, "AUTH", Code(" TLS"), OPEN, &[234, 334, 431, 502, 503, 504, 534], Security, "2228 3, 4217 4", "secure the control connection"),
     row(Adat, "ADAT", Text, OPEN, &[235, 335, 502, 503, 535], Security, "2228 3", "send security data").refused(),
-    row(Pbsz, "PBSZ", Number, OPEN, &[200, 502, 503], Security, "2228 3", "name the protection buffer size").refused(),
-    row(Prot, "PROT", Code(" C|P"), OPEN, &[200, 431, 502, 503, 504, 534, 536], Security, "2228 3", "protect data connections").refused(),
-    row(Ccc, "CCC", Nothing, OPEN, &[200, 502, 533, 534], Security, "2228 3", "clear the control connection").refused(),
+    row(Pbsz, "PBSZ", Number, OPEN, &[200, 502, 503], Security, "2228 3, 4217 9", "name the protection buffer size"),
+    row(Prot, "PROT", Code(" C|P"), OPEN, &[200, 431, 502, 503, 504, 534, 536], Security, "2228 3", "protect data connections"),
+    row(Ccc, "CCC", Nothing, OPEN, &[200, 502, 503, 533, 534], Security, "2228 3", "clear the control connection"),
     row(Mic, "MIC", Text, OPEN, &[502, 503, 533, 535], Security, "2228 3", "a command with integrity").refused(),
     row(Conf, "CONF", Text, OPEN, &[502, 503, 533, 535], Security, "2228 3", "a command with confidentiality").refused(),
     row(Enc, "ENC", Text, OPEN, &[502, 503, 533, 535], Security, "2228 3", "a command with both").refused(),
@@ -153,6 +153,6 @@ pub static VERBS: [Row; 71] = [
     row(Csid, "CSID", Text, OPEN, &[200, 502], Extended, "draft peterson", "name the client and the server"),
     row(Clnt, "CLNT", Text, OPEN, &[200, 502], Extended, "usage", "name the client"),
     row(Pret, "PRET", Text, LOGIN, &[200, 502], Parameters, "usage", "announce the next transfer before PASV").refused(),
-    row(Cpsv, "CPSV", Nothing, LOGIN, &[227, 502], Parameters, "usage", "PASV with the TLS client role").refused(),
-    row(Sscn, "SSCN", OptionalText, LOGIN, &[200, 502], Security, "usage", "choose the TLS role on data connections").refused(),
+    row(Cpsv, "CPSV", Nothing, LOGIN, &[227, 425, 502, 503, 522, 534], Parameters, "usage", "PASV with the TLS client role").keeps(),
+    row(Sscn, "SSCN", Code(" [ON|OFF]"), LOGIN, &[200, 502, 503, 534], Security, "usage", "choose the TLS role on data connections").keeps(),
 ];

@@ -1,19 +1,26 @@
 //! Opening a data connection: dialling the client, and what both ways have in common.
 
-use super::Setting;
+use super::{Setting, pump};
 use crate::tap::Teller;
+use crate::tls::TlsStream;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
+use wharf_proto::server::TlsRole;
 use wharf_proto::tap::{HalfEnd, Party, What};
+
+/// What a data connection is told that begins a TLS session instead of resuming one.
+const OF_ITS_OWN: &str = "a data connection must resume the TLS session of its control connection";
 
 /// An open data connection. Dropped before its end it is reset, so that a cut file can never look whole.
 pub(crate) struct DataConnection {
     pub(super) stream: TcpStream,
+    pub(super) tls: Option<Box<TlsStream>>,
     conn: u32,
     teller: Teller,
     moved: Arc<AtomicU64>,
@@ -35,7 +42,62 @@ impl DataConnection {
         }
         let (conn, teller) = (setting.conn, setting.teller.clone());
         teller.tell(What::DataOpened { conn, opener, client, server });
-        Self { stream, conn, teller, moved: Arc::clone(&setting.moved), ended: false }
+        let tls = None;
+        Self { stream, tls, conn, teller, moved: Arc::clone(&setting.moved), ended: false }
+    }
+
+    /// Puts the connection under TLS, if it is not: as one that belongs to this session.
+    ///
+    /// # Errors
+    /// Why not, in words that belong in a reply.
+    pub(super) async fn secure(&mut self, setting: &Setting, role: TlsRole) -> Result<(), Text> {
+        if self.tls.is_some() {
+            return Ok(());
+        }
+        let secured = timeout(setting.handshake_time, self.shake_hands(setting, role)).await;
+        let secured = secured.unwrap_or_else(|_| Err("it took too long".to_owned()));
+        secured.map_err(|why| {
+            let why = Text::from(format!("TLS: {why}"));
+            self.teller.tell(What::NotSecured { conn: Some(self.conn), why: why.clone() });
+            why
+        })
+    }
+
+    async fn shake_hands(&mut self, setting: &Setting, role: TlsRole) -> Result<(), String> {
+        let Some(session) = &setting.tls else {
+            return Err("the control connection has none".to_owned());
+        };
+        let words = |error: &io::Error| plain_words(error);
+        let tls = match role {
+            TlsRole::Server => TlsStream::data(session),
+            TlsRole::Client => {
+                TlsStream::data_as_client(self.stream.peer_addr().map_err(|e| words(&e))?)
+            }
+        };
+        let mut tls = Box::new(tls.map_err(|error| error.to_string())?);
+        let facts = tls.handshake(&self.stream).await.map_err(|error| words(&error))?;
+        let resumed = facts.resumed;
+        self.teller.tell(What::Secured { conn: Some(self.conn), facts });
+        if role == TlsRole::Server && !resumed && !setting.any_tls_session {
+            self.part(setting, tls).await;
+            return Err(OF_ITS_OWN.to_owned());
+        }
+        self.tls = Some(tls);
+        Ok(())
+    }
+
+    /// Ends a connection that is not wanted in order: a client whose connection is reset does not come to read the
+    /// reply that says why.
+    async fn part(&mut self, setting: &Setting, mut tls: Box<TlsStream>) {
+        tls.close();
+        let ended = async {
+            tls.flush(&self.stream, true).await?;
+            rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write)?;
+            pump::drain(self).await
+        };
+        // Nothing has been transferred and nothing will be; how it ends changes nothing about that.
+        let _ = timeout(setting.linger_time, ended).await;
+        self.ended = true;
     }
 
     /// Counts bytes that have moved.
@@ -122,6 +184,9 @@ pub(super) fn plain_words(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset => "the connection was reset".to_owned(),
         io::ErrorKind::BrokenPipe => "the connection was closed".to_owned(),
         io::ErrorKind::TimedOut => "no answer".to_owned(),
+        io::ErrorKind::UnexpectedEof => {
+            "the TLS session was cut off, without close_notify".to_owned()
+        }
         _ => error.to_string(),
     }
 }

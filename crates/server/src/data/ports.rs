@@ -9,6 +9,7 @@ mod port;
 
 use super::Setting;
 use super::open::{DataConnection, Ends};
+use ipnet::IpNet;
 use port::Port;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -48,14 +49,19 @@ impl Ports {
     }
 
     /// A place at the host of `here` (zone included, whatever the port) for a connection from this client,
-    /// both canonical. Must be called inside a tokio runtime.
+    /// both canonical, or from a server in one of these networks. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// What the system reports; where the range is used up, why.
-    pub(crate) fn open(self: &Arc<Self>, here: SocketAddr, client: IpAddr) -> io::Result<Passive> {
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        here: SocketAddr,
+        client: IpAddr,
+        foreign: &[IpNet],
+    ) -> io::Result<Passive> {
         let (port, call) = match &self.range {
-            Some(range) => self.place_in(range, here, client)?,
-            None => Port::open(at_port(here, 0), client)?,
+            Some(range) => self.place_in(range, here, client, foreign)?,
+            None => Port::open(at_port(here, 0), client, foreign)?,
         };
         Ok(Passive { ports: Arc::clone(self), port, client, call })
     }
@@ -65,6 +71,7 @@ impl Ports {
         range: &RangeInclusive<u16>,
         here: SocketAddr,
         client: IpAddr,
+        foreign: &[IpNet],
     ) -> io::Result<(Arc<Port>, Arc<Notify>)> {
         // The order must not be foreseeable (RFC 2577 section 8).
         let random = RandomState::new().hash_one(client);
@@ -78,7 +85,7 @@ impl Ports {
             if open.contains_key(&at) {
                 continue;
             }
-            match Port::open(at, client) {
+            match Port::open(at, client, foreign) {
                 Ok((port, call)) => {
                     open.insert(at, Arc::clone(&port));
                     return Ok((port, call));
@@ -89,7 +96,7 @@ impl Ports {
         }
         let mut yours = 0;
         for port in all().filter_map(|at| open.get(&at)) {
-            match port.join(client) {
+            match Some(port).filter(|_| foreign.is_empty()).and_then(|port| port.join(client)) {
                 Some(call) => return Ok((Arc::clone(port), call)),
                 None => yours += 1,
             }
@@ -229,6 +236,9 @@ mod tests {
             idle_time: Duration::from_secs(20),
             linger_time: Duration::ZERO,
             doubt_time: Duration::ZERO,
+            tls: None,
+            any_tls_session: false,
+            handshake_time: Duration::from_secs(20),
             turns: crate::turns::Turns::new(1),
             archives: false,
             quick_acks: false,
@@ -270,7 +280,7 @@ mod tests {
         let ports = Ports::new(None);
         let ip = own_address();
         let [one, other] =
-            [ports.open(local(ip), ADA).unwrap(), ports.open(local(ip), BOB).unwrap()];
+            [ports.open(local(ip), ADA, &[]).unwrap(), ports.open(local(ip), BOB, &[]).unwrap()];
         assert_ne!(one.address(), other.address());
         assert_eq!(one.address().ip(), ip);
         assert!(ports.lock().is_empty());
@@ -280,16 +290,16 @@ mod tests {
     async fn free_ports_come_first_and_then_one_is_shared_by_different_addresses() {
         let ports = Ports::new(Some(2001..=2003));
         let ip = own_address();
-        let ada = [(); 3].map(|()| ports.open(local(ip), ADA).unwrap());
+        let ada = [(); 3].map(|()| ports.open(local(ip), ADA, &[]).unwrap());
         let mut used = ada.each_ref().map(|passive| passive.address().port());
         used.sort_unstable();
         assert_eq!(used, [2001, 2002, 2003]);
         assert_eq!(
-            refusal(ports.open(local(ip), ADA)),
+            refusal(ports.open(local(ip), ADA, &[])),
             "all 3 passive ports are waiting for connections from your address"
         );
-        let bob = [(); 3].map(|()| ports.open(local(ip), BOB).unwrap());
-        assert!(ports.open(local(ip), BOB).is_err());
+        let bob = [(); 3].map(|()| ports.open(local(ip), BOB, &[]).unwrap());
+        assert!(ports.open(local(ip), BOB, &[]).is_err());
         drop(ada);
         assert_eq!(ports.lock().len(), 3, "bob waits on all of them");
         drop(bob);
@@ -301,7 +311,7 @@ mod tests {
         let ports = Ports::new(Some(2001..=2100));
         let ip = own_address();
         let mut seen =
-            [(); 20].map(|()| ports.open(local(ip), ADA).unwrap().address().port()).to_vec();
+            [(); 20].map(|()| ports.open(local(ip), ADA, &[]).unwrap().address().port()).to_vec();
         seen.sort_unstable();
         seen.dedup();
         assert!(seen.len() > 1);
@@ -311,11 +321,11 @@ mod tests {
     async fn each_local_address_has_the_range_to_itself() {
         let ports = Ports::new(Some(2001..=2001));
         let [one, other] = [own_address(), own_address()];
-        let first = ports.open(local(one), ADA).unwrap();
-        let second = ports.open(local(other), ADA).unwrap();
+        let first = ports.open(local(one), ADA, &[]).unwrap();
+        let second = ports.open(local(other), ADA, &[]).unwrap();
         assert_eq!(first.address().port(), second.address().port());
         assert_eq!(
-            refusal(ports.open(local(one), ADA)),
+            refusal(ports.open(local(one), ADA, &[])),
             "the one passive port is waiting for a connection from your address"
         );
     }
@@ -325,30 +335,31 @@ mod tests {
         let ip = own_address();
         let other = std::net::TcpListener::bind((ip, 2001)).unwrap();
         let ports = Ports::new(Some(2001..=2002));
-        let passive = ports.open(local(ip), ADA).unwrap();
+        let passive = ports.open(local(ip), ADA, &[]).unwrap();
         assert_eq!(passive.address().port(), 2002);
         assert!(
-            refusal(ports.open(local(ip), ADA)).starts_with("1 of 2 passive ports are waiting")
+            refusal(ports.open(local(ip), ADA, &[]))
+                .starts_with("1 of 2 passive ports are waiting")
         );
         drop(passive);
         let one = Ports::new(Some(2001..=2001));
-        assert_eq!(refusal(one.open(local(ip), ADA)), "no passive port is free");
+        assert_eq!(refusal(one.open(local(ip), ADA, &[])), "no passive port is free");
         drop(other);
-        assert!(one.open(local(ip), ADA).is_ok());
+        assert!(one.open(local(ip), ADA, &[]).is_ok());
     }
 
     #[tokio::test]
     async fn an_empty_range_is_an_error_and_no_panic() {
         let (start, end) = (2, 1);
         let ports = Ports::new(Some(start..=end));
-        assert_eq!(refusal(ports.open(local(own_address()), ADA)), "no passive port is free");
+        assert_eq!(refusal(ports.open(local(own_address()), ADA, &[])), "no passive port is free");
     }
 
     #[tokio::test]
     async fn clients_of_a_shared_port_get_their_own_connections_in_whatever_order_they_come() {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
-        let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client).unwrap());
+        let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client, &[]).unwrap());
         let (of_ada, of_bob) = (session(ADA), session(BOB));
         let from_bob = connect(BOB, bob.address());
         // Ada's wait takes bob's connection in, and keeps it for him.
@@ -366,7 +377,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_is_seen_at_once_when_it_came_before_it_was_asked_for() {
         let ports = Ports::new(Some(2001..=2001));
-        let passive = ports.open(local(own_address()), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
         let of_ada = session(ADA);
         assert!(passive.accept_waiting(&of_ada.0).is_none());
         let first = connect(ADA, passive.address());
@@ -381,7 +392,7 @@ mod tests {
     async fn a_stranger_is_closed_and_told_to_all_who_wait_and_the_wait_goes_on() {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
-        let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client).unwrap());
+        let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client, &[]).unwrap());
         let (of_ada, of_bob) = (session(ADA), session(BOB));
         let stranger = connect(EVE, ada.address());
         assert!(ada.accept_waiting(&of_ada.0).is_none());
@@ -398,7 +409,7 @@ mod tests {
     #[tokio::test]
     async fn strangers_do_not_fill_the_queue_while_nobody_asks() {
         let ports = Ports::new(None);
-        let passive = ports.open(local(own_address()), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
         let of_ada = session(ADA);
         for _ in 0..200 {
             let stranger = connect(EVE, passive.address());
@@ -415,7 +426,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_kept_for_a_session_is_bounded() {
         let ports = Ports::new(None);
-        let passive = ports.open(local(own_address()), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
         let of_ada = session(ADA);
         let sockets = [(); 5].map(|()| connect(ADA, passive.address()));
         let first = sockets[0].local_addr().unwrap().port();
@@ -434,11 +445,11 @@ mod tests {
     async fn a_connection_for_a_session_that_has_gone_is_not_given_to_the_next() {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
-        let _bob = ports.open(local(ip), BOB).unwrap();
-        let gone = ports.open(local(ip), ADA).unwrap();
+        let _bob = ports.open(local(ip), BOB, &[]).unwrap();
+        let gone = ports.open(local(ip), ADA, &[]).unwrap();
         let late = connect(ADA, gone.address());
         drop(gone);
-        let next = ports.open(local(ip), ADA).unwrap();
+        let next = ports.open(local(ip), ADA, &[]).unwrap();
         assert!(next.accept_waiting(&session(ADA).0).is_none());
         assert!(is_reset(&late));
     }
@@ -448,7 +459,7 @@ mod tests {
         let ports = Ports::new(Some(2001..=2001));
         let ip = own_address();
         for _ in 0..200 {
-            let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client).unwrap());
+            let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client, &[]).unwrap());
             let at = ada.address();
             drop((ada, bob));
             assert!(ports.lock().is_empty());
@@ -459,7 +470,7 @@ mod tests {
     #[tokio::test]
     async fn a_port_is_used_again_without_what_came_for_it_meanwhile() {
         let ports = Ports::new(None);
-        let passive = ports.open(local(own_address()), ADA).unwrap();
+        let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
         let at = passive.address();
         let late = connect(ADA, at);
         let passive = passive.again().unwrap();
@@ -476,7 +487,7 @@ mod tests {
         let clients = (1..=50).map(|n| IpAddr::V4(Ipv4Addr::new(127, 1, 1, n)));
         let mut waits = Vec::new();
         for client in clients {
-            let passive = ports.open(local(ip), client).unwrap();
+            let passive = ports.open(local(ip), client, &[]).unwrap();
             let of_client = session(client);
             let at = passive.address();
             let wait = tokio::spawn(async move { passive.accept(&of_client.0).await });

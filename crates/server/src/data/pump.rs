@@ -89,10 +89,16 @@ pub(super) fn remarks(losses: Losses, suspect: u64) -> Vec<Remark> {
 /// Sends all of `bytes`. Where `more` follows, or the end, it goes with the last of them.
 pub(super) async fn send(
     setting: &Setting,
-    data: &DataConnection,
+    data: &mut DataConnection,
     bytes: &[u8],
     more: bool,
 ) -> Result<(), Stop> {
+    if let Some(tls) = &mut data.tls {
+        tls.write(bytes)?;
+        flush(setting, data, more).await?;
+        data.count(bytes.len());
+        return Ok(());
+    }
     let more = if more { SendFlags::MORE } else { SendFlags::empty() };
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -102,6 +108,23 @@ pub(super) async fn send(
         rest = &rest[n..];
     }
     Ok(())
+}
+
+/// Sends what has been written into TLS.
+async fn flush(setting: &Setting, data: &mut DataConnection, more: bool) -> Result<(), Stop> {
+    let Some(tls) = &mut data.tls else { return Ok(()) };
+    while tls.is_unsent() {
+        within(setting, tls.send_some(&data.stream, more)).await?;
+    }
+    Ok(())
+}
+
+/// Says under TLS that no byte will follow, in the segment that the end of the connection leaves with.
+pub(super) async fn close(setting: &Setting, data: &mut DataConnection) -> Result<(), Stop> {
+    if let Some(tls) = &mut data.tls {
+        tls.close();
+    }
+    flush(setting, data, true).await
 }
 
 /// Has the kernel send the bytes of a file from `at` on, up to `end` or the end of the file; says up to where.
@@ -170,10 +193,13 @@ impl Pipe {
 /// Receives some bytes; 0 is the end. Who consumes them counts them.
 pub(super) async fn receive(
     setting: &Setting,
-    data: &DataConnection,
+    data: &mut DataConnection,
     buffer: &mut [u8],
 ) -> Result<usize, Stop> {
-    within(setting, read_some(&data.stream, buffer)).await
+    match &mut data.tls {
+        Some(tls) => within(setting, tls.read(&data.stream, buffer)).await,
+        None => within(setting, read_some(&data.stream, buffer)).await,
+    }
 }
 
 /// Reads whatever still comes, until the client's end.

@@ -109,7 +109,7 @@ impl Receiving {
                 }
                 Ok(Halt::Ended) => {
                     self.doubt().await;
-                    self.complete()
+                    self.complete().await
                 }
                 Err(stop) => super::over(stop.ended(&self.setting)),
             }
@@ -128,7 +128,7 @@ impl Receiving {
                 if self.buffer.len() != room {
                     self.buffer = vec![0; room];
                 }
-                let n = pump::receive(&self.setting, &self.data, &mut self.buffer).await?;
+                let n = pump::receive(&self.setting, &mut self.data, &mut self.buffer).await?;
                 self.waiting = 0..n;
             }
             self.begin().await?;
@@ -149,7 +149,7 @@ impl Receiving {
     /// has proven to be large. For a small one the pipe would cost more than the copy.
     async fn pour(&self) -> Result<(), Stop> {
         let file = self.upload.as_ref().and_then(|upload| upload.descriptor());
-        let (Some(file), None) = (file, &self.inbound) else { return Ok(()) };
+        let (Some(file), None, None) = (file, &self.inbound, &self.data.tls) else { return Ok(()) };
         if self.data.moved() < CHUNK as u64 {
             return Ok(());
         }
@@ -215,7 +215,8 @@ impl Receiving {
     /// control connection a moment later. That moment is waited for: the session looks at the control
     /// connection first, and gives this step up when it has ended.
     async fn doubt(&self) {
-        if self.how.is_framed() {
+        // The end of a file within the connection, and of a TLS session, cannot come by accident.
+        if self.how.is_framed() || self.data.tls.is_some() {
             return;
         }
         match self.data.moved() {
@@ -224,7 +225,7 @@ impl Receiving {
         }
     }
 
-    fn complete(mut self) -> Done {
+    async fn complete(mut self) -> Done {
         let completed = match self.upload.take() {
             Some(upload) => upload.complete(),
             None => Err(not_ready()),
@@ -240,6 +241,8 @@ impl Receiving {
             let behind = self.buffer[self.waiting].to_vec();
             return Done { kept: Some(Kept { data: self.data, behind }), ..done };
         }
+        // The file is whole and has its name; that our own end may not arrive changes nothing about it.
+        let _ = pump::close(&self.setting, &mut self.data).await;
         self.data.half_ended(Party::Server, 0, HalfEnd::Fin);
         done
     }

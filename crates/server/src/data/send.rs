@@ -25,9 +25,9 @@ pub(super) async fn send(
     mut data: DataConnection,
 ) -> Done {
     let result = match cargo {
-        Cargo::Send(file) => send_file(setting, &data, file, how).await,
-        Cargo::List(listing) => send_listing(setting, &data, listing, how).await,
-        Cargo::Pack(archive) => send_archive(setting, &data, archive, how).await,
+        Cargo::Send(file) => send_file(setting, &mut data, file, how).await,
+        Cargo::List(listing) => send_listing(setting, &mut data, listing, how).await,
+        Cargo::Pack(archive) => send_archive(setting, &mut data, archive, how).await,
         Cargo::Receive { .. } => Err(Stop::Storage(Fault::System("that is no download".into()))),
     };
     let result = match result {
@@ -35,7 +35,7 @@ pub(super) async fn send(
             data.half_ended(Party::Server, data.moved(), HalfEnd::Eof);
             Ok(remarks)
         }
-        Ok(remarks) => finish(setting, &data).await.map(|()| remarks),
+        Ok(remarks) => finish(setting, &mut data).await.map(|()| remarks),
         Err(stop) => Err(stop),
     };
     match result {
@@ -99,7 +99,7 @@ fn codec_for(how: Coding) -> Result<Outbound, Fault> {
 
 async fn send_file(
     setting: &Setting,
-    data: &DataConnection,
+    data: &mut DataConnection,
     file: Outgoing,
     how: Coding,
 ) -> Result<Vec<Remark>, Stop> {
@@ -136,13 +136,13 @@ async fn send_file(
 /// The file's bytes as they are.
 async fn send_bytes(
     setting: &Setting,
-    data: &DataConnection,
+    data: &mut DataConnection,
     source: &dyn Source,
     start: u64,
     end: Option<u64>,
 ) -> Result<(), Stop> {
     let mut at = start;
-    if let Some(file) = source.descriptor() {
+    if let (Some(file), None) = (source.descriptor(), &data.tls) {
         // The last bytes go below, for the end to leave with them.
         let last = end.unwrap_or(u64::MAX).min(source.size()).saturating_sub(CHUNK as u64);
         at = pump::send_file(setting, data, file, at, last).await?;
@@ -169,7 +169,7 @@ fn chunk_for(source: &dyn Source) -> usize {
 /// A folder, packed while it is sent.
 async fn send_archive(
     setting: &Setting,
-    data: &DataConnection,
+    data: &mut DataConnection,
     mut archive: Archive,
     how: Coding,
 ) -> Result<Vec<Remark>, Stop> {
@@ -209,7 +209,7 @@ fn coded<'b>(
 
 async fn send_listing(
     setting: &Setting,
-    data: &DataConnection,
+    data: &mut DataConnection,
     mut listing: Listing,
     how: Coding,
 ) -> Result<Vec<Remark>, Stop> {
@@ -245,7 +245,8 @@ async fn send_listing(
 
 /// Ends our half and waits for the client to end its own. A client that breaks the connection instead did
 /// not get everything; one that keeps it open is not waited for longer than the linger time.
-async fn finish(setting: &Setting, data: &DataConnection) -> Result<(), Stop> {
+async fn finish(setting: &Setting, data: &mut DataConnection) -> Result<(), Stop> {
+    pump::close(setting, data).await?;
     rustix::net::shutdown(&data.stream, rustix::net::Shutdown::Write).map_err(io::Error::from)?;
     data.half_ended(Party::Server, data.moved(), HalfEnd::Fin);
     if let Ok(end) = timeout(setting.linger_time, pump::drain(data)).await {

@@ -8,6 +8,7 @@
 mod abort;
 mod active;
 mod confinement;
+mod covered;
 mod extended;
 mod limits;
 mod listing;
@@ -17,4 +18,5 @@ mod names;
 mod passive;
 mod raw;
 mod text_type;
+mod tls;
 mod upload;

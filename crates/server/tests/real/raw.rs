@@ -54,7 +54,7 @@ impl Running {
                 .unwrap();
             runtime.block_on(async {
                 let server = Server::bind(config, vec![tap]).unwrap();
-                tell.send(server.addresses()[0]).unwrap();
+                tell.send(server.addresses()[0].1).unwrap();
                 server.run(async { drop(stopped.await) }).await;
             });
         });

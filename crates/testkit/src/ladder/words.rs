@@ -42,6 +42,9 @@ pub(super) fn effect(effect: &Effect) -> String {
         Effect::Listen { ipv4_only: false } => "listen".to_owned(),
         Effect::Host(Some(name)) => format!("host {}", escape(name.as_bytes())),
         Effect::Host(None) => "first host".to_owned(),
+        Effect::Recognise(user) => format!("recognise {}", escape(user.as_bytes())),
+        Effect::Secure => "begin TLS".to_owned(),
+        Effect::Clear => "end TLS".to_owned(),
         Effect::CloseData => "close data".to_owned(),
         Effect::Tree(action) => tree_action(action),
         Effect::Transfer(plan) => transfer(plan),
@@ -236,7 +239,7 @@ fn with_value(words: &str) -> Option<Outcome> {
 pub(super) fn logged_in(name: &str) -> Outcome {
     let anonymous = name == "anonymous";
     let rights = if anonymous { Rights::READER } else { Rights::WRITER };
-    Outcome::LoggedIn(Box::new(Account { name: name.into(), anonymous, rights, charset: None }))
+    Outcome::LoggedIn(Box::new(Account { anonymous, ..Account::new(name.into(), rights) }))
 }
 
 fn facts(kind: Kind, size: Option<u64>) -> Outcome {

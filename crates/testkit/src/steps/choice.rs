@@ -123,12 +123,7 @@ pub(super) fn outcome(effect: &Effect, number: u8) -> Outcome {
         Effect::Authenticate { user, .. } => {
             let anonymous = number % 4 == 3;
             let rights = if anonymous { Rights::READER } else { Rights::WRITER };
-            Outcome::LoggedIn(Box::new(Account {
-                name: user.clone(),
-                anonymous,
-                rights,
-                charset: None,
-            }))
+            Outcome::LoggedIn(Box::new(Account { anonymous, ..Account::new(user.clone(), rights) }))
         }
         Effect::Host(Some(_)) if number.is_multiple_of(2) => Outcome::Failed(Fault::NotFound),
         Effect::Host(_) => Outcome::Host("Welcome.".into()),
@@ -138,7 +133,12 @@ pub(super) fn outcome(effect: &Effect, number: u8) -> Outcome {
         Effect::Listen { .. } => Outcome::Listening(([192, 0, 2, 1], 50000).into()),
         Effect::Tree(_) if number.is_multiple_of(2) => Outcome::Failed(fault(number)),
         Effect::Tree(action) => success(action),
-        Effect::CloseData | Effect::Transfer(_) => Outcome::Done,
+        Effect::Recognise(_) if number.is_multiple_of(2) => Outcome::LoginRefused,
+        Effect::Recognise(user) => {
+            Outcome::LoggedIn(Box::new(Account::new(user.clone(), Rights::READER)))
+        }
+        Effect::Secure => Outcome::Secured { certified: number.is_multiple_of(2) },
+        Effect::CloseData | Effect::Clear | Effect::Transfer(_) => Outcome::Done,
     }
 }
 

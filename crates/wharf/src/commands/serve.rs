@@ -3,6 +3,8 @@
 //! What a server does is in `wharf-server`; what the options and the file mean for it in
 //! `config.rs`.
 
+mod certificates;
+
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +24,11 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
     start_log(&settings);
     let mut config = settings.server(open(&settings.folder)?);
+    if let Some(tls) = settings.tls()? {
+        let tls = Arc::new(tls);
+        tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");
+        config.tls = Some(tls);
+    }
     for (name, folder, greeting) in settings.hosts() {
         config.hosts.push(Host { name: name.to_owned(), greeting, storage: open(folder)? });
     }
@@ -29,10 +36,14 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         // Who wants no log is spared the work of putting its events together.
         let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
+        let tls = config.tls.clone();
         let server = Server::bind(config, taps)?;
+        if let Some(tls) = tls {
+            tokio::spawn(certificates::keep_up(tls, signal(SignalKind::hangup())?));
+        }
         let mut out = io::stdout().lock();
-        for address in server.addresses() {
-            writeln!(out, "listening on ftp://{address}")?;
+        for (scheme, address) in server.addresses() {
+            writeln!(out, "listening on {scheme}://{address}")?;
         }
         out.flush()?;
         drop(out);

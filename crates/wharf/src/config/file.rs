@@ -44,6 +44,7 @@ pub(super) struct File {
     pub(super) user: Vec<Table<User>>,
     pub(super) host: Vec<Table<Host>>,
     pub(super) limits: Table<Limits>,
+    pub(super) tls: Option<Spanned<Table<Tls>>>,
 }
 
 /// `[[user]]`: somebody who may read and write.
@@ -62,6 +63,39 @@ pub(super) struct Host {
     pub(super) name: String,
     pub(super) folder: PathBuf,
     pub(super) greeting: Option<String>,
+}
+
+/// `[tls]`: certificates, and what is wanted of clients.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Tls {
+    pub(super) self_signed: bool,
+    pub(super) certificate: Vec<Table<Certificate>>,
+    pub(super) implicit: Vec<SocketAddr>,
+    pub(super) clear_passwords: bool,
+    pub(super) clear_data: bool,
+    pub(super) ccc: bool,
+    pub(super) any_session: bool,
+    pub(super) clients: Option<Table<Clients>>,
+}
+
+/// `[[tls.certificate]]`: one of the certificates that clients choose from by the name they ask for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Certificate {
+    pub(super) chain: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+/// `[tls.clients]`: certificates that clients may show.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Clients {
+    pub(super) issuers: PathBuf,
+    #[serde(default)]
+    pub(super) revoked: Vec<PathBuf>,
+    #[serde(default)]
+    pub(super) demanded: bool,
 }
 
 /// `[limits]`: how much of everything, and how long.
@@ -93,7 +127,22 @@ impl File {
         for host in &mut self.host {
             host.0.folder = base.join(&host.0.folder);
         }
+        if let Some(tls) = &mut self.tls {
+            tls.get_mut().0.beneath(base);
+        }
         self
+    }
+}
+
+impl Tls {
+    fn beneath(&mut self, base: &Path) {
+        let certificates = self.certificate.iter_mut();
+        let paths = certificates.flat_map(|files| [&mut files.0.chain, &mut files.0.key]);
+        let clients = self.clients.iter_mut();
+        let lists = clients.flat_map(|c| [&mut c.0.issuers].into_iter().chain(&mut c.0.revoked));
+        for path in paths.chain(lists) {
+            *path = base.join(&path);
+        }
     }
 }
 

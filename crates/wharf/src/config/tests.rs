@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::RangeInclusive;
 
 use clap::Parser as _;
+use wharf_proto::server::TlsPolicy;
 use wharf_proto::{Secret, Text};
 use wharf_server::storage::local::LocalFolder;
 
@@ -71,6 +72,8 @@ fn every_key_of_the_example_arrives() {
     assert_eq!(config.public_address, Some("192.0.2.1".parse().unwrap()));
     assert!(config.policy.complete_with_250);
     assert_eq!(config.policy.greeting, "The harbour office.");
+    assert_eq!(config.policy.tls, Some(TlsPolicy::default()));
+    assert_eq!(config.listen_implicit, ["[::]:990".parse().unwrap()]);
     assert_eq!((config.sessions, config.strangers_per_address), (1000, 16));
     assert_eq!(config.policy.login_time, Duration::from_secs(30));
     assert_eq!(config.policy.idle_time, Duration::from_secs(600));

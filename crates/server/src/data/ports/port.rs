@@ -5,6 +5,7 @@
 //! connect right after 227 and wait for that before it sends its command, and strangers must not fill the
 //! queue until then. When the last place is given up the listener is closed at once.
 
+use ipnet::IpNet;
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Socket, Type};
 use std::collections::hash_map::{Entry, HashMap};
@@ -48,6 +49,8 @@ pub(super) struct Port {
 /// What has come for one session.
 #[derive(Default)]
 struct Place {
+    /// Networks from which another server may connect in its client's place.
+    foreign: Vec<IpNet>,
     kept: VecDeque<Arrival>,
     refused: Vec<Text>,
     /// Called whenever one of the two has grown.
@@ -67,19 +70,29 @@ pub(super) struct Arrivals {
 }
 
 impl Port {
-    /// Listens, with a first place for this client; the call tells when to ask again.
-    pub(super) fn open(at: SocketAddr, client: IpAddr) -> io::Result<(Arc<Self>, Arc<Notify>)> {
+    /// Listens, with a first place for this client, and for others from these networks in its place; the call
+    /// tells when to ask again.
+    pub(super) fn open(
+        at: SocketAddr,
+        client: IpAddr,
+        foreign: &[IpNet],
+    ) -> io::Result<(Arc<Self>, Arc<Notify>)> {
         let listener = listen(at)?;
         let address = listener.local_addr()?;
-        let place = Place::default();
+        let place = Place { foreign: foreign.to_vec(), ..Place::default() };
         let call = Arc::clone(&place.call);
         let places = Mutex::new(HashMap::from([(client, place)]));
         Ok((Arc::new(Self { address, listener, awaited: OnceLock::new(), places }), call))
     }
 
-    /// A place for one more client, unless one of this address is expected already.
+    /// A place for one more client, unless one of this address is expected already, or one of whom nobody knows
+    /// the address.
     pub(super) fn join(&self, client: IpAddr) -> Option<Arc<Notify>> {
-        match self.lock().entry(client) {
+        let mut places = self.lock();
+        if places.values().any(|place| !place.foreign.is_empty()) {
+            return None;
+        }
+        match places.entry(client) {
             Entry::Occupied(_) => None,
             Entry::Vacant(place) => Some(Arc::clone(&place.insert(Place::default()).call)),
         }
@@ -221,7 +234,13 @@ fn accept(listener: &std::net::TcpListener) -> io::Result<Arrival> {
 /// Gives a connection to the session that expects one from its address. Any other is closed, and whoever
 /// may have waited for it is told (RFC 2577 section 7).
 fn sort(places: &mut HashMap<IpAddr, Place>, (stream, peer): Arrival) {
-    match places.get_mut(&peer.ip()) {
+    let from = peer.ip();
+    let expected = |place: &Place| place.foreign.iter().any(|network| network.contains(&from));
+    let client = match places.contains_key(&from) {
+        true => Some(from),
+        false => places.iter().find(|(_, place)| expected(place)).map(|(client, _)| *client),
+    };
+    match client.and_then(|client| places.get_mut(&client)) {
         Some(place) if place.kept.len() < KEPT => {
             place.kept.push_back((stream, peer));
             place.call.notify_one();

@@ -64,7 +64,7 @@ impl House {
         }
         let events = Arc::new(Mutex::new(Vec::new()));
         let server = bind(&folder, &events, usual)?;
-        let address = *server.addresses().first().context("the server listens nowhere")?;
+        let (_, address) = *server.addresses().first().context("the server listens nowhere")?;
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
         Ok(Self { address, events, folder, stop, running })
@@ -104,7 +104,7 @@ fn bind(
             sink.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
         });
         let Ok(server) = Server::bind(config.clone(), vec![tap]) else { continue };
-        if server.addresses().first().is_some_and(|address| is_free(address.port() - 1)) {
+        if server.addresses().first().is_some_and(|(_, address)| is_free(address.port() - 1)) {
             return Ok(server);
         }
     }

@@ -1,0 +1,92 @@
+//! What the settings say of TLS: which certificates, where to listen, what is wanted of clients.
+
+use super::file::{self, File};
+use super::place::Mistake;
+use crate::args::ServeArgs;
+use std::net::SocketAddr;
+use wharf_proto::server::TlsPolicy;
+use wharf_server::Config;
+use wharf_server::tls::{CertificateFiles, ClientCertificates, Source};
+
+/// The certificates of a server that offers TLS.
+pub(super) struct Wanted {
+    pub(super) source: Source,
+    pub(super) clients: Option<ClientCertificates>,
+}
+
+/// Which certificates are wanted; the command line comes before the file.
+pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Option<Wanted>, Mistake> {
+    let said = file.tls.as_ref();
+    let clients = said.and_then(|tls| tls.get_ref().clients.as_ref()).map(|clients| {
+        let file::Clients { issuers, revoked, demanded } = &**clients;
+        let (issuers, revoked) = (issuers.clone(), revoked.clone());
+        ClientCertificates { issuers, revoked, demanded: *demanded }
+    });
+    let typed = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
+    let source = match (typed, said) {
+        (Some((certificate, key)), _) => {
+            Some(Source::Files(vec![CertificateFiles { certificate, key }]))
+        }
+        (None, _) if arguments.tls_self_signed => Some(self_signed()),
+        (None, Some(tls)) => Some(of_file(tls.get_ref(), &tls.span())?),
+        (None, None) => None,
+    };
+    Ok(source.map(|source| Wanted { source, clients }))
+}
+
+fn of_file(tls: &file::Tls, place: &std::ops::Range<usize>) -> Result<Source, Mistake> {
+    let files: Vec<_> = tls
+        .certificate
+        .iter()
+        .map(|files| CertificateFiles { certificate: files.chain.clone(), key: files.key.clone() })
+        .collect();
+    match (tls.self_signed, files.is_empty()) {
+        (true, true) => Ok(self_signed()),
+        (false, false) => Ok(Source::Files(files)),
+        (true, false) => Err(Mistake::at(
+            place.clone(),
+            "self-signed = true and certificates exclude each other",
+        )),
+        (false, true) => Err(Mistake::at(
+            place.clone(),
+            "TLS needs a certificate: [[tls.certificate]] with chain and key, or self-signed = true",
+        )),
+    }
+}
+
+/// For the names by which this machine is reached from itself, and by others in its own network.
+fn self_signed() -> Source {
+    let own = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let is_name = |name: &String| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
+    };
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut names = Vec::from(names);
+    names.extend(Some(own).filter(|name| is_name(name) && name != "localhost"));
+    Source::SelfSigned(names)
+}
+
+/// Where to listen for clients that begin with TLS; a mistake where there is none to begin with.
+pub(super) fn implicit(
+    file: &File,
+    arguments: &ServeArgs,
+    offered: bool,
+) -> Result<Vec<SocketAddr>, Mistake> {
+    if !arguments.implicit_tls.is_empty() && !offered {
+        return Err(Mistake::typed(
+            "--implicit-tls needs a certificate: --tls-cert and --tls-key, or --tls-self-signed",
+        ));
+    }
+    let said = file.tls.as_ref().map(|tls| tls.get_ref().implicit.clone()).unwrap_or_default();
+    Ok(if arguments.implicit_tls.is_empty() { said } else { arguments.implicit_tls.clone() })
+}
+
+/// What is wanted of clients.
+pub(super) fn demand(tls: &file::Tls, config: &mut Config) {
+    config.policy.tls = Some(TlsPolicy {
+        clear_passwords: tls.clear_passwords,
+        clear_data: tls.clear_data,
+        ccc: tls.ccc,
+    });
+    config.any_tls_session = tls.any_session;
+}
