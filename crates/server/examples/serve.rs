@@ -21,6 +21,5 @@ async fn main() -> std::io::Result<()> {
     for address in server.addresses() {
         println!("listening on ftp://{address}");
     }
-    server.run(std::future::pending()).await;
-    Ok(())
+    server.run(std::future::pending()).await
 }

@@ -15,8 +15,7 @@
 //! for address in server.addresses() {
 //!     println!("listening on ftp://{address}");
 //! }
-//! server.run(std::future::pending()).await;
-//! # Ok(())
+//! server.run(std::future::pending()).await
 //! # }
 //! ```
 

@@ -25,18 +25,20 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     for (name, folder, greeting) in settings.hosts() {
         config.hosts.push(Host { name: name.to_owned(), greeting, storage: open(folder)? });
     }
+    // Who wants no log is spared the work of putting its events together.
+    let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
+    let server = Server::bind(config, taps)?;
     let runtime = Builder::new_multi_thread().enable_all().build().context("cannot begin")?;
     runtime.block_on(async {
-        // Who wants no log is spared the work of putting its events together.
-        let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
-        let server = Server::bind(config, taps)?;
+        // Whoever reads that we listen may tell us to end.
+        let stop = told_to_stop()?;
         let mut out = io::stdout().lock();
         for address in server.addresses() {
             writeln!(out, "listening on ftp://{address}")?;
         }
         out.flush()?;
         drop(out);
-        server.run(told_to_stop()?).await;
+        server.run(stop).await?;
         Ok(Exit::Done)
     })
 }
