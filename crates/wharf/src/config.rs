@@ -6,8 +6,10 @@
 
 mod file;
 mod place;
+mod process;
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use wharf_server::storage::Storage;
 use wharf_server::{Accounts, Config};
 
 use crate::args::{LogFormat, ServeArgs};
+use crate::confine::{Access, Wanted};
 use crate::exit::Usage;
 use file::{CharsetName, File, Limits, Seconds};
 use place::{Mistake, Source};
@@ -29,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     /// Whether only trouble is logged.
     pub(crate) quiet: bool,
+    /// How the process is confined.
+    pub(crate) confinement: Wanted,
     accounts: Accounts,
     listen: Option<Vec<SocketAddr>>,
     /// The rest, in which the arguments have had their say.
@@ -52,6 +57,7 @@ impl Settings {
     /// the file.
     fn join(mut file: File, arguments: &ServeArgs) -> Result<Self, Mistake> {
         let accounts = accounts(&file, arguments)?;
+        let confinement = process::wanted(&file.process, arguments)?;
         let typed = &arguments.listen;
         let listen =
             if typed.is_empty() { file.listen.take().map(Vec::from) } else { Some(typed.clone()) };
@@ -65,6 +71,7 @@ impl Settings {
             folder: folder.unwrap_or_else(|| PathBuf::from(".")),
             log_format: arguments.log_format.or(file.log_format).unwrap_or_default(),
             quiet: arguments.quiet || file.quiet,
+            confinement,
             accounts,
             listen,
             said: file,
@@ -77,7 +84,7 @@ impl Settings {
         let mut config = Config::new(storage);
         config.accounts = self.accounts.clone();
         set(&mut config.listen, self.listen.clone());
-        config.passive_ports = said.passive_ports.clone().map(Into::into);
+        config.passive_ports = self.passive_ports();
         config.public_address = said.public_address;
         config.policy.complete_with_250 = said.complete_with_250;
         set(&mut config.policy.greeting, said.greeting.clone());
@@ -89,6 +96,20 @@ impl Settings {
         config.archives = said.archives;
         limit(&mut config, &said.limits);
         config
+    }
+
+    /// What the server reaches while it runs: what it serves. Whatever else it is to open after its start (a
+    /// certificate again, a database) has its line here.
+    pub(crate) fn reach(&self) -> Vec<Access> {
+        let write = self.accounts.may_change();
+        let hosts = self.said.host.iter().map(|host| &host.folder);
+        let served = std::iter::once(&self.folder).chain(hosts);
+        served.map(|path| Access { path: path.clone(), write }).collect()
+    }
+
+    /// The ports for passive data connections, if some were said.
+    pub(crate) fn passive_ports(&self) -> Option<RangeInclusive<u16>> {
+        self.said.passive_ports.clone().map(Into::into)
     }
 
     /// The virtual hosts: name, folder, greeting.
