@@ -21,6 +21,5 @@ async fn main() -> std::io::Result<()> {
     for (scheme, address) in server.addresses() {
         println!("listening on {scheme}://{address}");
     }
-    server.run(std::future::pending()).await;
-    Ok(())
+    server.run(std::future::pending()).await
 }

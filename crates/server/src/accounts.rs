@@ -64,6 +64,22 @@ impl Accounts {
         self.anonymous.is_none() && self.users.is_empty()
     }
 
+    /// What anonymous users may do, where they are let in.
+    pub fn anonymous(&self) -> Option<Rights> {
+        self.anonymous
+    }
+
+    /// Who else may log in, and what each may do.
+    pub fn users(&self) -> impl Iterator<Item = (Text, Rights)> {
+        self.users.iter().map(|user| (Text::from(user.name.as_slice()), user.rights))
+    }
+
+    /// Whether anybody may change what is served.
+    pub fn may_change(&self) -> bool {
+        let users = self.users.iter().map(|user| user.rights);
+        self.anonymous.into_iter().chain(users).any(|rights| !Rights::READER.covers(rights))
+    }
+
     /// The account of this name and password, if they are right.
     pub fn verify(&self, name: &Text, password: &Secret) -> Option<Account> {
         let given = digest(password.reveal());
@@ -110,5 +126,15 @@ mod tests {
         let accounts = Accounts::new().with_anonymous(Rights::READER);
         let account = verify(&accounts, "FTP", "me@example.org").unwrap();
         assert!(account.anonymous && account.rights == Rights::READER);
+    }
+
+    #[test]
+    fn accounts_tell_who_may_log_in_and_whether_anything_can_be_changed() {
+        let readers = Accounts::new().with_anonymous(Rights::READER);
+        assert!(!readers.may_change() && readers.users().next().is_none());
+        let both = readers.with_user("bob", "secret", Rights::WRITER);
+        assert!(both.may_change() && both.anonymous() == Some(Rights::READER));
+        let users: Vec<_> = both.users().collect();
+        assert_eq!(users, [(Text::from("bob"), Rights::WRITER)]);
     }
 }

@@ -15,8 +15,7 @@
 //! for (scheme, address) in server.addresses() {
 //!     println!("listening on {scheme}://{address}");
 //! }
-//! server.run(std::future::pending()).await;
-//! # Ok(())
+//! server.run(std::future::pending()).await
 //! # }
 //! ```
 

@@ -1,22 +1,26 @@
 //! Listeners: binding, accepting, limits, and the end of the server.
+//!
+//! Binding and serving are two steps, and only the second needs a runtime: in between, while the process has one
+//! thread, its owner may give up what only the first step needed.
 
 use crate::config::Config;
 use crate::control::{Control, Shared};
 use crate::limits::Limits;
 use crate::tap::{Tap, Teller};
+use socket2::{Domain, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as Unregistered};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wharf_proto::address::canonical;
 use wharf_proto::tap::SessionId;
 
 /// How many connections may wait to be accepted.
-const BACKLOG: u32 = 1024;
+const BACKLOG: i32 = 1024;
 
 /// How long to wait before accepting again after the system refused (no descriptors left, say).
 const RECOVER: Duration = Duration::from_millis(100);
@@ -26,14 +30,14 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A server that is bound and not yet running.
 pub struct Server {
-    listeners: Vec<(TcpListener, Scheme)>,
+    listeners: Vec<(Unregistered, Scheme)>,
     shared: Arc<Shared>,
     limits: Arc<Limits>,
     taps: Arc<[Arc<dyn Tap>]>,
 }
 
 impl Server {
-    /// Opens the listeners. Must be called inside a tokio runtime.
+    /// Opens the listeners. Needs no runtime, and starts no thread.
     ///
     /// # Errors
     /// What the system reports, with the address that it is about.
@@ -58,7 +62,7 @@ impl Server {
     /// Where it listens, in the order of the configuration, ports filled in: first in clear, then under TLS from
     /// the first byte on.
     pub fn addresses(&self) -> Vec<(Scheme, SocketAddr)> {
-        let address = |(listener, scheme): &(TcpListener, Scheme)| {
+        let address = |(listener, scheme): &(Unregistered, Scheme)| {
             Some((*scheme, listener.local_addr().ok()?))
         };
         self.listeners.iter().filter_map(address).collect()
@@ -66,12 +70,19 @@ impl Server {
 
     /// Serves until `stop` is ready; then tells every session so, and returns when they have ended, or
     /// after a few seconds.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// Where the runtime cannot watch a listener. Nothing has been accepted then.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let listeners = self.listeners.into_iter().map(|(listener, scheme)| {
+            TcpListener::from_std(listener).map(|listener| (listener, scheme))
+        });
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
         let (stopping, stopped) = watch::channel(false);
         let origin = Instant::now();
         let number = Arc::new(AtomicU64::new(0));
         let mut accepting = JoinSet::new();
-        for (listener, scheme) in self.listeners {
+        for (listener, scheme) in listeners {
             let acceptor = Acceptor {
                 listener,
                 scheme,
@@ -90,18 +101,21 @@ impl Server {
         let _ = stopping.send(true);
         let _ = tokio::time::timeout(FAREWELL, stopping.closed()).await;
         accepting.shutdown().await;
+        Ok(())
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
+fn listen(address: SocketAddr) -> io::Result<Unregistered> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
     if address.ip().is_unspecified() && address.is_ipv6() {
         // [::] takes IPv4 as well, whatever the system's default is.
-        socket2::SockRef::from(&socket).set_only_v6(false)?;
+        socket.set_only_v6(false)?;
     }
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// How a session begins at a listener.

@@ -139,15 +139,7 @@ impl Tls {
 
     /// The files that [`Tls::reload`] reads.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut paths = Vec::new();
-        if let Source::Files(files) = &self.source {
-            paths.extend(files.iter().flat_map(|f| [f.certificate.clone(), f.key.clone()]));
-        }
-        if let Some(clients) = &self.clients {
-            paths.push(clients.issuers.clone());
-            paths.extend(clients.revoked.iter().cloned());
-        }
-        paths
+        files(&self.source, self.clients.as_ref())
     }
 
     /// The SHA-256 of the first certificate, as people compare it: `ab:cd:...`.
@@ -158,6 +150,19 @@ impl Tls {
     fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The files that these settings name.
+pub fn files(source: &Source, clients: Option<&ClientCertificates>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    if let Source::Files(files) = source {
+        paths.extend(files.iter().flat_map(|f| [f.certificate.clone(), f.key.clone()]));
+    }
+    if let Some(clients) = clients {
+        paths.push(clients.issuers.clone());
+        paths.extend(clients.revoked.iter().cloned());
+    }
+    paths
 }
 
 fn identities(files: &[CertificateFiles]) -> Result<Vec<Identity>, TlsError> {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use wharf_client::{Address, AddressError};
 use wharf_ladder::Lang;
 
+use crate::confine::Identity;
 use crate::terminal;
 
 /// FTP done completely: server, client and session ladder.
@@ -100,6 +101,15 @@ pub(crate) struct ServeArgs {
     /// Answer finished transfers with 250 in place of 226, as some hosts do
     #[arg(long)]
     pub(crate) complete_with_250: bool,
+    /// Go on as this user once the ports are open; root goes on as the owner of DIR if nothing is said
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub(crate) run_as: Option<Identity>,
+    /// Give up nothing: neither root, nor files outside of DIR, nor calls of the kernel. For finding faults
+    #[arg(long, conflicts_with = "run_as")]
+    pub(crate) no_confinement: bool,
+    /// Print who may do what from where, open no port, and end
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// How a log is written.

@@ -6,9 +6,11 @@
 
 mod file;
 mod place;
+mod process;
 mod tls;
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use wharf_server::tls::Tls;
 use wharf_server::{Accounts, Config};
 
 use crate::args::{LogFormat, ServeArgs};
+use crate::confine::{Access, Wanted};
 use crate::exit::Usage;
 use file::{CharsetName, File, Limits, Seconds};
 use place::{Mistake, Source};
@@ -31,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     /// Whether only trouble is logged.
     pub(crate) quiet: bool,
+    /// How the process is confined.
+    pub(crate) confinement: Wanted,
     accounts: Accounts,
     listen: Option<Vec<SocketAddr>>,
     implicit: Vec<SocketAddr>,
@@ -58,6 +63,7 @@ impl Settings {
         let accounts = accounts(&file, arguments)?;
         let tls = tls::wanted(&file, arguments)?;
         let implicit = tls::implicit(&file, arguments, tls.is_some())?;
+        let confinement = process::wanted(&file.process, arguments)?;
         let typed = &arguments.listen;
         let listen =
             if typed.is_empty() { file.listen.take().map(Vec::from) } else { Some(typed.clone()) };
@@ -71,6 +77,7 @@ impl Settings {
             folder: folder.unwrap_or_else(|| PathBuf::from(".")),
             log_format: arguments.log_format.or(file.log_format).unwrap_or_default(),
             quiet: arguments.quiet || file.quiet,
+            confinement,
             accounts,
             listen,
             implicit,
@@ -85,7 +92,7 @@ impl Settings {
         let mut config = Config::new(storage);
         config.accounts = self.accounts.clone();
         set(&mut config.listen, self.listen.clone());
-        config.passive_ports = said.passive_ports.clone().map(Into::into);
+        config.passive_ports = self.passive_ports();
         config.public_address = said.public_address;
         config.policy.complete_with_250 = said.complete_with_250;
         set(&mut config.policy.greeting, said.greeting.clone());
@@ -108,6 +115,22 @@ impl Settings {
         let Some(wanted) = &self.tls else { return Ok(None) };
         let loaded = Tls::load(wanted.source.clone(), wanted.clients.clone());
         loaded.map(Some).map_err(|error| Usage(error.to_string()))
+    }
+
+    /// What the server reaches while it runs: what it serves, and the folders of the certificates, which it reads
+    /// again. Whatever else it is to open after its start (a database) has its line here.
+    pub(crate) fn reach(&self) -> Vec<Access> {
+        let write = self.accounts.may_change();
+        let hosts = self.said.host.iter().map(|host| &host.folder);
+        let served = std::iter::once(&self.folder).chain(hosts);
+        let served = served.map(|path| Access { path: path.clone(), write });
+        let certificates = self.tls.iter().flat_map(tls::Wanted::folders);
+        served.chain(certificates.map(|path| Access { path, write: false })).collect()
+    }
+
+    /// The ports for passive data connections, if some were said.
+    pub(crate) fn passive_ports(&self) -> Option<RangeInclusive<u16>> {
+        self.said.passive_ports.clone().map(Into::into)
     }
 
     /// The virtual hosts: name, folder, greeting.

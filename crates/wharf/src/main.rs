@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod config;
+mod confine;
 mod exit;
 mod interrupt;
 mod progress;

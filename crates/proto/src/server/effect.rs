@@ -483,4 +483,9 @@ impl Rights {
     pub const fn has(self, right: Right) -> bool {
         self.0 & (1 << right as u8) != 0
     }
+
+    /// Whether all of those are among them.
+    pub const fn covers(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
 }

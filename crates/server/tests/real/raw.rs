@@ -47,16 +47,15 @@ impl Running {
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
+            // Listening needs no runtime.
+            let server = Server::bind(config, vec![tap]).unwrap();
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(async {
-                let server = Server::bind(config, vec![tap]).unwrap();
-                tell.send(server.addresses()[0].1).unwrap();
-                server.run(async { drop(stopped.await) }).await;
-            });
+            tell.send(server.addresses()[0].1).unwrap();
+            runtime.block_on(server.run(async { drop(stopped.await) })).unwrap();
         });
         let at = told.recv().unwrap();
         Self { at, tree, events, stop: Some(stop), thread: Some(thread) }

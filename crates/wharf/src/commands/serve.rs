@@ -1,44 +1,56 @@
 //! `wharf serve`: a folder served until Ctrl-C.
 //!
-//! What a server does is in `wharf-server`; what the options and the file mean for it in
-//! `config.rs`.
+//! In two phases. While the process has one thread and all that it was started with, everything is read, opened
+//! and bound; then it is confined (`confine.rs`), and only then does the runtime start its threads. What a
+//! server does is in `wharf-server`; what the options and the file mean for it in `config.rs`; what `--check`
+//! prints in `serve/exposure.rs`.
 
 mod certificates;
+mod exposure;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::Context;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
+use wharf_proto::path::VirtualPath;
 use wharf_server::storage::local::LocalFolder;
-use wharf_server::{Host, Log, Server, Tap};
+use wharf_server::{Config, Host, Log, Server, Tap};
 
 use crate::args::{LogFormat, ServeArgs};
 use crate::config::Settings;
+use crate::confine::{self, Confinement, Measure, Needs, low_ports};
 use crate::exit::Exit;
 
 pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
+    let config = open(&settings)?;
+    if arguments.check {
+        return check(&settings, &config);
+    }
     start_log(&settings);
-    let mut config = settings.server(open(&settings.folder)?);
-    if let Some(tls) = settings.tls()? {
-        let tls = Arc::new(tls);
-        tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");
-        config.tls = Some(tls);
-    }
-    for (name, folder, greeting) in settings.hosts() {
-        config.hosts.push(Host { name: name.to_owned(), greeting, storage: open(folder)? });
-    }
-    let runtime = Builder::new_multi_thread().enable_all().build().context("cannot begin")?;
+    // Who wants no log is spared the work of putting its events together.
+    let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
+    let server = Server::bind(config.clone(), taps)?;
+    // How many processors there are is written in files that will be out of reach.
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let addresses: Vec<_> = server.addresses().into_iter().map(|(_, address)| address).collect();
+    let confinement = prepare(&settings, &addresses)?;
+    confine::report(&confinement.enter()?);
+    let tls = config.tls.clone();
+    still_reaches(&settings, &config)?;
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).enable_all().build().context("cannot begin")?;
     runtime.block_on(async {
-        // Who wants no log is spared the work of putting its events together.
-        let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
-        let tls = config.tls.clone();
-        let server = Server::bind(config, taps)?;
+        // Whoever reads that we listen may tell us to end.
+        let stop = told_to_stop()?;
         if let Some(tls) = tls {
+            tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");
             tokio::spawn(certificates::keep_up(tls, signal(SignalKind::hangup())?));
         }
         let mut out = io::stdout().lock();
@@ -47,14 +59,72 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         }
         out.flush()?;
         drop(out);
-        server.run(told_to_stop()?).await;
+        server.run(stop).await?;
         Ok(Exit::Done)
     })
 }
 
-fn open(folder: &Path) -> anyhow::Result<Arc<LocalFolder>> {
-    let opened = LocalFolder::open(folder);
-    Ok(Arc::new(opened.with_context(|| format!("cannot serve {}", folder.display()))?))
+/// Opens everything that is named by a path: folders, certificates. (The place for stores of accounts.)
+fn open(settings: &Settings) -> anyhow::Result<Config> {
+    let mut config = settings.server(folder(&settings.folder)?);
+    config.tls = settings.tls()?.map(Arc::new);
+    for (name, path, greeting) in settings.hosts() {
+        config.hosts.push(Host { name: name.to_owned(), greeting, storage: folder(path)? });
+    }
+    Ok(config)
+}
+
+fn folder(path: &Path) -> anyhow::Result<Arc<LocalFolder>> {
+    let opened = LocalFolder::open(path);
+    Ok(Arc::new(opened.with_context(|| format!("cannot serve {}", path.display()))?))
+}
+
+/// The confinement that these settings ask for, for a server that listens here.
+fn prepare(settings: &Settings, listen: &[SocketAddr]) -> anyhow::Result<Confinement> {
+    let needs = Needs {
+        folder: &settings.folder,
+        reach: settings.reach(),
+        low_ports: low_ports(listen, settings.passive_ports().as_ref()),
+    };
+    Confinement::prepare(&settings.confinement, &needs)
+}
+
+/// What is served must not be out of reach for what the process has become.
+fn still_reaches(settings: &Settings, config: &Config) -> io::Result<()> {
+    let hosts = settings.hosts().map(|(_, path, _)| path).zip(config.hosts.iter());
+    let hosts = hosts.map(|(path, host)| (path, &host.storage));
+    for (path, storage) in
+        std::iter::once((settings.folder.as_path(), &config.storage)).chain(hosts)
+    {
+        let entered = storage.enter(&VirtualPath::root());
+        entered.map_err(|fault| {
+            let path = path.display();
+            let user = rustix::process::geteuid().as_raw();
+            let told = format!(
+                "user {user}, as whom the server goes on, may not enter {path} ({fault:?})"
+            );
+            io::Error::new(io::ErrorKind::PermissionDenied, told)
+        })?;
+    }
+    Ok(())
+}
+
+/// Says what the server would do. The confinement is tried on a thread that then ends, since the kernel keeps it
+/// for each thread by itself: what is printed is what happened.
+fn check(settings: &Settings, config: &Config) -> anyhow::Result<Exit> {
+    let listen = [config.listen.clone(), config.listen_implicit.clone()].concat();
+    let confinement = prepare(settings, &listen)?;
+    let rehearse = || -> anyhow::Result<Vec<Measure>> {
+        let measures = confinement.confine_thread()?;
+        still_reaches(settings, config)?;
+        Ok(measures)
+    };
+    let rehearsed = thread::scope(|scope| scope.spawn(rehearse).join());
+    let measures = rehearsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let mut out = io::stdout().lock();
+    out.write_all(exposure::table(settings, config, &measures).as_bytes())?;
+    out.flush()?;
+    Ok(Exit::Done)
 }
 
 /// Ready on Ctrl-C, and when the system asks the program to end.

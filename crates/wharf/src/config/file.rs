@@ -20,6 +20,7 @@ use wharf_proto::codec::CodePage;
 
 use super::place::Mistake;
 use crate::args::{self, LogFormat};
+use crate::confine::Identity;
 
 /// The file.
 #[derive(Default, Deserialize)]
@@ -45,6 +46,7 @@ pub(super) struct File {
     pub(super) host: Vec<Table<Host>>,
     pub(super) limits: Table<Limits>,
     pub(super) tls: Option<Spanned<Table<Tls>>>,
+    pub(super) process: Table<Process>,
 }
 
 /// `[[user]]`: somebody who may read and write.
@@ -107,6 +109,16 @@ pub(super) struct Limits {
     pub(super) login_seconds: Option<Seconds>,
     pub(super) idle_seconds: Option<Seconds>,
     pub(super) data_idle_seconds: Option<Seconds>,
+}
+
+/// `[process]`: what the process gives up when its ports are open.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Process {
+    pub(super) run_as: Option<Spanned<RunAs>>,
+    pub(super) drop_privileges: Option<bool>,
+    pub(super) landlock: Option<bool>,
+    pub(super) seccomp: Option<bool>,
 }
 
 impl File {
@@ -271,6 +283,19 @@ impl TryFrom<String> for Name {
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         if name.is_empty() { Err("a name is wanted") } else { Ok(Self(name)) }
+    }
+}
+
+/// The user whom the process becomes. It is looked up here, so that one who is not there is found in the file.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct RunAs(pub(super) Identity);
+
+impl TryFrom<String> for RunAs {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self)
     }
 }
 

@@ -10,6 +10,7 @@ use wharf_server::storage::local::LocalFolder;
 
 use super::*;
 use crate::args::{Arguments, Command};
+use crate::confine::{Privileges, Switch};
 
 const EXAMPLE: &str = include_str!("../../../../examples/serve.toml");
 
@@ -78,6 +79,50 @@ fn every_key_of_the_example_arrives() {
     assert_eq!(config.policy.login_time, Duration::from_secs(30));
     assert_eq!(config.policy.idle_time, Duration::from_secs(600));
     assert_eq!(config.data_idle_time, Duration::from_secs(120));
+    let Wanted { privileges, no_new_privileges, landlock, seccomp } = settings.confinement;
+    assert_eq!(privileges, Privileges::Drop(Some("nobody".parse().unwrap())));
+    assert_eq!(no_new_privileges, Switch::On);
+    assert_eq!(landlock, Switch::Off("landlock in [process]"));
+    assert_eq!(seccomp, Switch::Off("seccomp in [process]"));
+}
+
+#[test]
+fn the_process_is_confined_unless_somebody_says_otherwise() {
+    let wanted = |file: &str, words: &[&str]| read(file, words).map(|read| read.confinement);
+    assert_eq!(wanted("", &[]), Ok(Wanted::default()));
+    assert_eq!(wanted("", &["--no-confinement"]), Ok(Wanted::nothing("--no-confinement")));
+    let typed = wanted("[process]\nrun-as = \"nobody\"", &["--run-as", "root"]).unwrap();
+    assert_eq!(typed.privileges, Privileges::Drop(Some("root".parse().unwrap())));
+    let kept = wanted("[process]\ndrop-privileges = false", &[]).unwrap();
+    assert_eq!(kept.privileges, Privileges::Keep("drop-privileges in [process]"));
+    assert_eq!((kept.landlock, kept.seccomp), (Switch::On, Switch::On));
+}
+
+#[test]
+fn s22_a_user_who_is_not_there_or_cannot_be_become_is_found_in_the_file() {
+    let file = "[process]\nrun-as = \"no-such-user\"";
+    let told = read(file, &[]).err().unwrap();
+    assert!(told.starts_with("2:10: there is no user `no-such-user`"), "{told}");
+    let file = "[process]\nrun-as = \"nobody\"";
+    for (file, words) in [
+        (file.to_owned(), &["--no-confinement"][..]),
+        (format!("{file}\ndrop-privileges = false"), &[]),
+    ] {
+        let told = read(&file, words).err().unwrap();
+        assert!(told.starts_with("2:10: run-as cannot be followed"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_served_is_in_reach_and_is_written_to_where_somebody_may() {
+    let reach = |file: &str, words: &[&str]| {
+        let reach = read(file, words).unwrap().reach();
+        reach.into_iter().map(|access| (access.path, access.write)).collect::<Vec<_>>()
+    };
+    assert_eq!(reach("", &["here"]), [("here".into(), false)]);
+    assert_eq!(reach("", &["here", "--user", "ann:x"]), [("here".into(), true)]);
+    let host = "writable = true\n[[host]]\nname = \"h\"\nfolder = \"/h\"\n";
+    assert_eq!(reach(host, &["here"]), [("here".into(), true), ("/h".into(), true)]);
 }
 
 /// The keys of a table, as the parser knows them: it names them when it refuses another.

@@ -4,6 +4,7 @@ use super::file::{self, File};
 use super::place::Mistake;
 use crate::args::ServeArgs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use wharf_proto::server::TlsPolicy;
 use wharf_server::Config;
 use wharf_server::tls::{CertificateFiles, ClientCertificates, Source};
@@ -12,6 +13,18 @@ use wharf_server::tls::{CertificateFiles, ClientCertificates, Source};
 pub(super) struct Wanted {
     pub(super) source: Source,
     pub(super) clients: Option<ClientCertificates>,
+}
+
+impl Wanted {
+    /// The folders of all files: a file that is renewed is most often another one under the same name.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let folder = |path: PathBuf| match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        let files = wharf_server::tls::files(&self.source, self.clients.as_ref());
+        files.into_iter().map(folder).collect()
+    }
 }
 
 /// Which certificates are wanted; the command line comes before the file.

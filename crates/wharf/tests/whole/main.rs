@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod config;
+mod confine;
 mod demo;
 mod serve;
 mod serving;

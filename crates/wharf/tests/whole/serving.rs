@@ -50,6 +50,11 @@ impl Serving {
         format!("ftp://127.0.0.1:{}/{path}", self.port)
     }
 
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How many descriptors the server holds.
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()

@@ -1,5 +1,6 @@
 //! The demo's server: a small tree of real files in a temporary folder, and ports to serve it on.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +36,7 @@ pub(super) struct House {
     pub(super) events: Arc<Mutex<Vec<Event>>>,
     folder: PathBuf,
     stop: oneshot::Sender<()>,
-    running: JoinHandle<()>,
+    running: JoinHandle<io::Result<()>>,
 }
 
 impl House {
@@ -122,7 +123,7 @@ fn temporary_folder() -> anyhow::Result<PathBuf> {
         let folder = base.join(format!("wharf-demo-{}-{number}", std::process::id()));
         match std::fs::create_dir(&folder) {
             Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot make {}", folder.display()));
             }

@@ -1,0 +1,257 @@
+//! What `wharf serve --check` prints: who may do what from where, as the server would have it.
+//!
+//! A section is a function that gives rows, and a line in [`SECTIONS`]. What somebody should think about twice is
+//! a row of the last section. Nothing is decided here: the rows tell what settings and confinement came to.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use wharf_proto::Text;
+use wharf_proto::server::Rights;
+use wharf_proto::verb::Right;
+use wharf_server::Config;
+
+use crate::config::Settings;
+use crate::confine::{How, Measure};
+
+/// How wide the first column is.
+const FIRST: usize = 26;
+
+/// What is told about.
+struct Exposure<'a> {
+    settings: &'a Settings,
+    config: &'a Config,
+    measures: &'a [Measure],
+}
+
+/// What, and what about it.
+type Row = (String, String);
+
+/// What gives the rows of a section; a section without any is left out.
+type Section = fn(&Exposure<'_>) -> Vec<Row>;
+
+/// The sections, in their order.
+const SECTIONS: [(&str, Section); 9] = [
+    ("Where it listens", listeners),
+    ("TLS", tls),
+    ("What is served", trees),
+    ("Who may log in, and may what", people),
+    ("From where", peers),
+    ("Data connections", data),
+    ("Limits", limits),
+    ("The process", process),
+    ("To think about twice", warnings),
+];
+
+/// The whole table.
+pub(super) fn table(settings: &Settings, config: &Config, measures: &[Measure]) -> String {
+    let exposure = Exposure { settings, config, measures };
+    let mut text = String::new();
+    for (title, section) in SECTIONS {
+        let rows = section(&exposure);
+        if rows.is_empty() {
+            continue;
+        }
+        let gap = if text.is_empty() { "" } else { "\n" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{gap}{title}");
+        for (what, about) in rows {
+            let _ = writeln!(text, "  {what:FIRST$}  {about}");
+        }
+    }
+    text
+}
+
+fn row(what: impl Into<String>, about: impl Into<String>) -> Row {
+    (what.into(), about.into())
+}
+
+fn listeners(exposure: &Exposure<'_>) -> Vec<Row> {
+    let Config { listen, listen_implicit, tls, .. } = exposure.config;
+    let offered = if tls.is_some() { "TLS by AUTH TLS" } else { "no TLS" };
+    let plain = listen.iter().map(|address| ("ftp", address, offered));
+    let implicit = listen_implicit.iter().map(|address| ("ftps", address, "TLS from the start"));
+    let told = |(scheme, address, tls): (&str, &SocketAddr, &str)| {
+        row(format!("{scheme}://{address}"), format!("{}, {tls}", who_reaches(address)))
+    };
+    plain.chain(implicit).map(told).collect()
+}
+
+fn tls(exposure: &Exposure<'_>) -> Vec<Row> {
+    let Some(tls) = &exposure.config.tls else { return Vec::new() };
+    let wanted = exposure.config.policy.tls.unwrap_or_default();
+    let allowed = |yes: bool| if yes { "allowed" } else { "refused" };
+    let bound = match exposure.config.any_tls_session {
+        true => "! need not belong to their control connection's TLS session",
+        false => "must resume the TLS session of their control connection",
+    };
+    vec![
+        row("certificate", format!("SHA-256 {}", tls.fingerprint())),
+        row("passwords in clear", allowed(wanted.clear_passwords)),
+        row("data in clear", allowed(wanted.clear_data)),
+        row("CCC", allowed(wanted.ccc)),
+        row("data connections", bound),
+    ]
+}
+
+fn who_reaches(address: &SocketAddr) -> &'static str {
+    match address.ip() {
+        ip if ip.is_loopback() => "this machine only",
+        ip if ip.is_unspecified() => "every network of this machine",
+        _ => "the network of this address",
+    }
+}
+
+fn trees(exposure: &Exposure<'_>) -> Vec<Row> {
+    let own = row("to all", shown(&exposure.settings.folder));
+    let hosts = exposure.settings.hosts();
+    let hosts =
+        hosts.map(|(name, folder, _)| row(format!("to HOST {}", Text::from(name)), shown(folder)));
+    std::iter::once(own).chain(hosts).collect()
+}
+
+fn shown(path: &Path) -> String {
+    let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    Text::from(whole.as_os_str().as_encoded_bytes()).to_string()
+}
+
+fn people(exposure: &Exposure<'_>) -> Vec<Row> {
+    let accounts = &exposure.config.accounts;
+    let anonymous = match accounts.anonymous() {
+        Some(rights) => format!("{}, with any password", in_words(rights)),
+        None => "nobody".to_owned(),
+    };
+    let users = accounts.users();
+    let users = users.map(|(name, rights)| {
+        row(name.to_string(), format!("{}, with a password", in_words(rights)))
+    });
+    std::iter::once(row("anonymous", anonymous)).chain(users).collect()
+}
+
+fn in_words(rights: Rights) -> String {
+    let words = [
+        (Right::List, "list"),
+        (Right::Read, "read"),
+        (Right::Write, "write"),
+        (Right::Delete, "delete"),
+        (Right::Rename, "rename"),
+        (Right::Folders, "make folders"),
+    ];
+    let held = words.into_iter().filter(|(right, _)| rights.has(*right)).map(|(_, word)| word);
+    let held: Vec<_> = held.collect();
+    if held.is_empty() { "nothing".to_owned() } else { held.join(", ") }
+}
+
+fn peers(_: &Exposure<'_>) -> Vec<Row> {
+    vec![
+        row("sessions", "every address that reaches a listener"),
+        row("data connections", "the address of the session only, from port 1024 up"),
+    ]
+}
+
+fn data(exposure: &Exposure<'_>) -> Vec<Row> {
+    let Config { passive_ports, public_address, .. } = exposure.config;
+    let passive = match passive_ports {
+        Some(range) => format!("ports {} to {}", range.start(), range.end()),
+        None => "any port that the system gives; a firewall wants --passive-ports".to_owned(),
+    };
+    let told = match public_address {
+        Some(address) => format!("{address}, whatever the address here"),
+        None => "the address that the session came to".to_owned(),
+    };
+    let mut from: Vec<u16> =
+        exposure.config.listen.iter().map(|address| address.port().saturating_sub(1)).collect();
+    from.sort_unstable();
+    from.dedup();
+    let active = match from.iter().filter(|port| **port > 0).map(u16::to_string).collect::<Vec<_>>()
+    {
+        ports if ports.is_empty() => "from the port before that of the listener".to_owned(),
+        ports => format!("from port {}, or any where that is taken", ports.join(", ")),
+    };
+    vec![row("passive", passive), row("address told", told), row("active", active)]
+}
+
+fn limits(exposure: &Exposure<'_>) -> Vec<Row> {
+    let config = exposure.config;
+    let seconds = |time: Duration| format!("{} s", time.as_secs());
+    vec![
+        row("sessions", config.sessions.to_string()),
+        row("of one address, strangers", config.strangers_per_address.to_string()),
+        row("to log in", seconds(config.policy.login_time)),
+        row("idle", seconds(config.policy.idle_time)),
+        row("data standing still", seconds(config.data_idle_time)),
+        row("wrong passwords", config.policy.wrong_passwords.to_string()),
+    ]
+}
+
+fn process(exposure: &Exposure<'_>) -> Vec<Row> {
+    let told = |measure: &Measure| {
+        let about = match &measure.how {
+            How::InForce(what) => what.clone(),
+            How::Lacking(why) => format!("! {why}"),
+            How::Off(by) => format!("! switched off by {by}"),
+        };
+        row(measure.name, about)
+    };
+    exposure.measures.iter().map(told).collect()
+}
+
+fn warnings(exposure: &Exposure<'_>) -> Vec<Row> {
+    let config = exposure.config;
+    let open: Vec<_> = config.listen.iter().filter(|at| !at.ip().is_loopback()).collect();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let on = open.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut rows = Vec::new();
+    let clear = config.tls.is_none() || config.policy.tls.is_some_and(|tls| tls.clear_passwords);
+    if clear && config.accounts.users().next().is_some() {
+        rows.push(row("passwords", format!("cross the network in clear text on {on}")));
+    }
+    if config.accounts.anonymous().is_some_and(|rights| !Rights::READER.covers(rights)) {
+        rows.push(row("anonymous writers", format!("anybody who reaches {on} may fill the disk")));
+    }
+    let private = config.public_address.filter(|address| is_private(*address));
+    rows.extend(private.map(|address| {
+        row(
+            "public address",
+            format!("{address} is private: clients beyond your network get no data"),
+        )
+    }));
+    rows
+}
+
+/// Whether nobody on the Internet can reach this address.
+fn is_private(address: Ipv4Addr) -> bool {
+    // 100.64.0.0/10 is shared by the customers of a provider (RFC 6598).
+    let shared = address.octets()[0] == 100 && (64..128).contains(&address.octets()[1]);
+    let local = IpAddr::V4(address).is_loopback() || address.is_link_local();
+    address.is_private() || local || shared || address.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_the_internet_cannot_reach_are_known() {
+        for private in
+            ["10.0.0.1", "192.168.1.1", "172.31.0.1", "127.0.0.1", "100.64.0.1", "0.0.0.0"]
+        {
+            assert!(is_private(private.parse().unwrap()), "{private}");
+        }
+        for public in ["8.8.8.8", "172.32.0.1", "100.63.0.1", "100.128.0.1"] {
+            assert!(!is_private(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn rights_are_told_one_by_one() {
+        assert_eq!(in_words(Rights::READER), "list, read");
+        assert_eq!(in_words(Rights::of(Right::Write)), "write");
+        let all = "list, read, write, delete, rename, make folders";
+        assert_eq!(in_words(Rights::WRITER), all);
+    }
+}

@@ -1,0 +1,248 @@
+//! `wharf serve` confined: what the kernel says of the process, and that it serves all the same.
+//!
+//! As root and as an ordinary user: what differs is asked for where it does.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+use crate::serving::{Serving, run};
+
+/// A user that every system has, and the number that it has there.
+const NOBODY: &str = "nobody";
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The value of a line of the server's /proc/PID/status.
+fn status(serving: &Serving, key: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", serving.pid())).unwrap();
+    let line = text.lines().find(|line| line.split(':').next() == Some(key)).unwrap();
+    line.split_once(':').unwrap().1.trim().to_owned()
+}
+
+/// Says these lines to the server after a login as anonymous, and gives the replies to them.
+fn say(serving: &Serving, lines: &[&str]) -> Vec<String> {
+    let mut control = TcpStream::connect(("127.0.0.1", serving.port)).unwrap();
+    let mut reader = BufReader::new(control.try_clone().unwrap());
+    let mut reply = || {
+        let mut text = String::new();
+        loop {
+            let begin = text.len();
+            assert!(reader.read_line(&mut text).unwrap() > 0, "{text}");
+            let line = &text.as_bytes()[begin..];
+            if line[..3].iter().all(u8::is_ascii_digit) && line[3] == b' ' {
+                return text;
+            }
+        }
+    };
+    reply();
+    let mut replies = Vec::new();
+    for line in ["USER anonymous", "PASS x"].iter().chain(lines) {
+        control.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        replies.push(reply());
+    }
+    replies.split_off(2)
+}
+
+/// Files up and down, names and facts: what a session does.
+fn serves_everything(serving: &Serving) {
+    let here = tempfile::tempdir().unwrap();
+    let bytes: Vec<u8> = (0..600_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(here.path().join("local"), &bytes).unwrap();
+    for mode in ["--passive", "--active"] {
+        let put = run(here.path(), &["put", mode, "--binary", "local", &serving.url("up")]);
+        assert!(put.status.success(), "{put:?}");
+        let get = run(here.path(), &["get", mode, "--binary", &serving.url("up"), "back"]);
+        assert!(get.status.success(), "{get:?}");
+        assert_eq!(std::fs::read(here.path().join("back")).unwrap(), bytes);
+        std::fs::remove_file(here.path().join("back")).unwrap();
+        let ls = run(here.path(), &["ls", "-1", mode, &serving.url("")]);
+        assert!(String::from_utf8_lossy(&ls.stdout).lines().any(|name| name == "up"), "{ls:?}");
+    }
+    for (line, wanted) in [
+        ("MKD d", "257"),
+        ("RNFR up", "350"),
+        ("RNTO d/renamed", "250"),
+        ("MFMT 20200101000000 d/renamed", "213"),
+        ("SITE CHMOD 640 d/renamed", "200"),
+        ("SITE COPY d/renamed copy", "200"),
+        ("SITE SYMLINK copy link", "200"),
+        ("HASH copy", "213"),
+        ("MLST d/renamed", "250"),
+        ("AVBL", "213"),
+        ("STAT d", "212"),
+        ("DELE link", "250"),
+        ("SITE RMDIR -r d", "200"),
+    ] {
+        // One session for the pair that belongs together, and a new one for each of the others.
+        let lines = if line.starts_with("RNTO") { vec!["RNFR up", line] } else { vec![line] };
+        let replies = say(serving, &lines);
+        let last = replies.last().unwrap();
+        assert!(last.starts_with(wanted), "{line}: {last}");
+        if line.starts_with("MLST") {
+            assert!(last.contains("modify=20200101000000"), "{last}");
+        }
+    }
+    assert_eq!(std::fs::read(serving.path("copy")).unwrap(), bytes);
+}
+
+#[test]
+fn a_server_holds_no_capability_may_gain_none_and_serves_everything() {
+    let serving = Serving::new(&["--writable"]);
+    assert_eq!(status(&serving, "CapEff"), "0000000000000000");
+    assert_eq!(status(&serving, "CapPrm"), "0000000000000000");
+    assert_eq!(status(&serving, "NoNewPrivs"), "1");
+    serves_everything(&serving);
+    // It belongs to every thread, so to those that the transfers ran on.
+    for task in std::fs::read_dir(format!("/proc/{}/task", serving.pid())).unwrap() {
+        let text = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        assert!(text.contains("CapEff:\t0000000000000000\n") && text.contains("NoNewPrivs:\t1\n"));
+    }
+    let filtered = status(&serving, "Seccomp") == "2";
+    let (code, log) = serving.end();
+    assert_eq!(code, Some(0));
+    for measure in ["privileges: user ", "no new privileges: ", "landlock: ", "seccomp: "] {
+        assert!(log.contains(measure), "{measure} {log}");
+    }
+    assert_eq!(filtered, !log.contains("seccomp: this kernel"), "{log}");
+    assert!(!log.contains("switched off"), "{log}");
+}
+
+#[test]
+fn without_confinement_the_process_is_as_it_was_started_and_the_log_says_so() {
+    let ours = std::fs::read_to_string("/proc/self/status").unwrap();
+    let serving = Serving::new(&["--writable", "--no-confinement", "--quiet"]);
+    for key in ["CapEff", "NoNewPrivs", "Seccomp", "Uid"] {
+        let line = format!("{key}:\t{}\n", status(&serving, key));
+        assert!(ours.contains(&line), "{line}");
+    }
+    let (_, log) = serving.end();
+    assert_eq!(log.matches("switched off by --no-confinement").count(), 4, "{log}");
+}
+
+#[test]
+fn one_measure_is_switched_off_by_the_file_and_named_in_the_log() {
+    let tree = tempfile::tempdir().unwrap();
+    let file = tree.path().join("serve.toml");
+    let text = "listen = [\"127.0.0.1:0\"]\n[process]\nseccomp = false\nlandlock = false\n";
+    std::fs::write(&file, text).unwrap();
+    let folder = tree.path().to_str().unwrap().to_owned();
+    let serving = Serving::started(tree, &[&folder, "--config", file.to_str().unwrap()]);
+    assert_eq!(status(&serving, "NoNewPrivs"), "1");
+    let (_, log) = serving.end();
+    assert!(log.contains("seccomp: switched off by seccomp in [process]"), "{log}");
+    assert!(log.contains("landlock: switched off by landlock in [process]"), "{log}");
+}
+
+#[test]
+fn a_server_started_by_root_becomes_the_owner_of_the_folder() {
+    if !is_root() {
+        return;
+    }
+    let serving = |options: &[&str], owner: u32| {
+        let tree = tempfile::tempdir().unwrap();
+        chown(tree.path(), Some(owner), Some(owner)).unwrap();
+        let folder = tree.path().to_str().unwrap().to_owned();
+        let rest = [&[&*folder, "--listen", "127.0.0.1:0", "--writable"], options].concat();
+        Serving::started(tree, &rest)
+    };
+    let owned = serving(&[], 4711);
+    assert_eq!(status(&owned, "Uid"), "4711\t4711\t4711\t4711");
+    assert_eq!(status(&owned, "Gid"), "4711\t4711\t4711\t4711");
+    assert_eq!(status(&owned, "Groups"), "");
+    assert_eq!(status(&owned, "CapEff"), "0000000000000000");
+    serves_everything(&owned);
+    assert_eq!(std::fs::metadata(owned.path("copy")).unwrap().uid(), 4711);
+    let named = serving(&["--run-as", "4712:4713"], 4712);
+    assert_eq!(status(&named, "Uid"), "4712\t4712\t4712\t4712");
+    assert_eq!(status(&named, "Gid"), "4713\t4713\t4713\t4713");
+}
+
+#[test]
+fn a_capability_is_kept_for_ports_below_1024_and_for_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let serving = Serving::new(&["--writable", "--passive-ports", "700-799"]);
+    // CAP_NET_BIND_SERVICE is number 10.
+    assert_eq!(status(&serving, "CapEff"), "0000000000000400");
+    let here = tempfile::tempdir().unwrap();
+    let ls = run(here.path(), &["ls", "--passive", &serving.url("")]);
+    assert!(ls.status.success(), "{ls:?}");
+}
+
+#[test]
+fn s22_a_user_who_is_not_there_or_is_not_ours_to_become_ends_the_start() {
+    let here = tempfile::tempdir().unwrap();
+    let start = |user: &str| {
+        let listen = ["--listen", "127.0.0.1:0"];
+        run(here.path(), &[&["serve", ".", "--run-as", user][..], &listen].concat())
+    };
+    for user in ["no-such-user", "", "0x0", "4294967295:0", "root:no-such-group"] {
+        let ended = start(user);
+        assert_eq!(ended.status.code(), Some(2), "{user} {ended:?}");
+        assert!(ended.stdout.is_empty(), "{user} {ended:?}");
+    }
+    if !is_root() {
+        let ended = start("root");
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert!(String::from_utf8_lossy(&ended.stderr).contains("only root can become root"));
+    }
+}
+
+#[test]
+fn a_folder_that_the_user_may_not_enter_ends_the_start() {
+    if !is_root() {
+        return;
+    }
+    let here = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(here.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    let arguments = ["serve", ".", "--listen", "127.0.0.1:0", "--run-as", NOBODY];
+    let ended = run(here.path(), &arguments);
+    assert_eq!(ended.status.code(), Some(8), "{ended:?}");
+    assert!(ended.stdout.is_empty(), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("may not enter"), "{ended:?}");
+}
+
+#[test]
+fn a_check_prints_who_may_do_what_and_opens_no_port() {
+    let busy = Serving::new(&[]);
+    let here = tempfile::tempdir().unwrap();
+    let listen = format!("127.0.0.1:{}", busy.port);
+    let checked = |words: &[&str]| {
+        let output = run(here.path(), &[&["serve", ".", "--check"], words].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let table = checked(&["--listen", &listen, "--user", "ann:secret"]);
+    for wanted in [
+        &format!("ftp://{listen}"),
+        "this machine only",
+        "list, read, with any password",
+        "list, read, write, delete, rename, make folders, with a password",
+        "20000",
+        "no new privileges",
+        "landlock",
+        "seccomp",
+    ] {
+        assert!(table.contains(wanted), "{wanted}\n{table}");
+    }
+    assert!(!table.contains("secret") && !table.contains("To think about twice"), "{table}");
+    let risky = ["--user", "ann:x", "--writable", "--public-address", "10.0.0.1"];
+    let table = checked(&risky);
+    for wanted in ["every network", "in clear text on [::]:2121", "fill the disk", "is private"] {
+        assert!(table.contains(wanted), "{wanted}\n{table}");
+    }
+}
+
+#[test]
+fn a_check_of_a_file_with_a_mistake_tells_its_line_and_ends_with_2() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("bad.toml"), "[process]\nrun-as = \"no-such-user\"\n").unwrap();
+    let ended = run(here.path(), &["serve", "--check", "--config", "bad.toml"]);
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.contains("bad.toml:2:10: there is no user `no-such-user`"), "{told}");
+}
