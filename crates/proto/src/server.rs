@@ -249,7 +249,7 @@ impl Session {
             match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
                 Awaiting::Nothing => {}
                 Awaiting::Host => self.handle_host_outcome(outcome),
-                Awaiting::Login(name) => self.handle_login_outcome(&name, outcome),
+                Awaiting::Login(claim) => self.handle_login_outcome(*claim, outcome),
                 Awaiting::Listener { extended } => self.handle_listener_outcome(extended, outcome),
                 Awaiting::Tree { verb, path } => self.handle_tree_outcome(verb, *path, outcome),
             }
@@ -443,7 +443,6 @@ impl Session {
         match row.status {
             _ if row.gate != Gate::Open && !self.may(Gate::Login) => Some(Say::LoginFirst),
             Status::Refused => Some(Say::NotDone(row.verb)),
-            Status::Superfluous => Some(Say::Superfluous(row.verb)),
             Status::Done => (!self.may(row.gate)).then_some(Say::NotAllowed(row.verb)),
         }
     }
@@ -468,6 +467,7 @@ impl Session {
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(password),
+            Command::Acct(code) => self.acct(code),
             Command::Cwd(path) => self.cwd(&path),
             Command::Cdup => self.cdup(),
             Command::Pwd => self.pwd(),

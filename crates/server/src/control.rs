@@ -272,7 +272,7 @@ impl Control {
     /// Starts an effect; its outcome, if it is there at once.
     fn start(&mut self, id: EffectId, effect: Effect) -> Option<Outcome> {
         match effect {
-            Effect::Authenticate { user, password } => {
+            Effect::Authenticate { user, password, .. } => {
                 let account = self.shared.config.accounts.verify(&user, &password);
                 let Some(account) = account else { return Some(Outcome::LoginRefused) };
                 let address = account.anonymous.then_some(self.client.ip());

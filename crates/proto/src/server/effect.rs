@@ -20,12 +20,14 @@ pub type EffectId = u32;
 /// Something to do outside the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Verify a login. Outcomes: `LoggedIn`, `LoginRefused`.
+    /// Verify a login. Outcomes: `LoggedIn`, `AccountWanted`, `LoginRefused`.
     Authenticate {
         /// The name given with USER.
         user: Text,
         /// The word given with PASS.
         password: Secret,
+        /// The word given with ACCT.
+        code: Option<Secret>,
     },
     /// Listen for one data connection from the control peer, in place of any earlier listener.
     /// Outcomes: `Listening`, `NotListening`.
@@ -253,6 +255,8 @@ pub enum Route {
 pub enum Outcome {
     /// The login is right.
     LoggedIn(Box<Account>),
+    /// The password is right, and ACCT shall bring a second factor.
+    AccountWanted,
     /// The login is wrong, whatever was wrong about it.
     LoginRefused,
     /// A listener is open at this address, as the client shall see it.
@@ -423,6 +427,8 @@ pub struct Account {
 pub struct Rights(u8);
 
 impl Rights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
     /// To see and to read.
     pub const READER: Self = Self::of(Right::List).with(Right::Read);
     /// Everything.
