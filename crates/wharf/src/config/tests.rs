@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use clap::Parser as _;
 use wharf_proto::{Secret, Text};
+use wharf_server::accounts::{Attempt, Member, Verdict};
 use wharf_server::storage::local::LocalFolder;
 
 use super::*;
@@ -38,8 +39,16 @@ fn config(settings: &Settings) -> Config {
 }
 
 fn lets_in(config: &Config, name: &str, password: &str) -> bool {
+    member(&config.accounts, name, password).is_some()
+}
+
+/// Who this is, if it is let in.
+fn member(accounts: &Accounts, name: &str, password: &str) -> Option<Member> {
     let password = Secret::new(password.as_bytes().to_vec());
-    config.accounts.verify(&Text::from(name), &password).is_some()
+    match accounts.verify(&Attempt::new(Text::from(name), password)) {
+        Verdict::In(member) => Some(*member),
+        Verdict::Refused(_) | Verdict::WantsCode => None,
+    }
 }
 
 fn ports(range: RangeInclusive<u16>) -> Option<RangeInclusive<u16>> {
@@ -133,8 +142,7 @@ fn what_is_typed_wins_and_its_lists_replace_those_of_the_file() {
 #[test]
 fn switches_on_the_command_line_add_to_the_file() {
     let rights = |settings: &Settings| {
-        let account = settings.accounts.verify(&Text::from("ftp"), &Secret::new(Vec::new()));
-        account.map(|account| account.rights)
+        member(&settings.accounts, "ftp", "").map(|member| member.account.rights)
     };
     assert_eq!(rights(&read("", &[]).unwrap()), Some(Rights::READER));
     assert_eq!(rights(&read("writable = true", &[]).unwrap()), Some(Rights::WRITER));
