@@ -12,14 +12,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "sqlite")]
+use anyhow::Context;
 use wharf_proto::server::Rights;
+use wharf_proto::verb::Right;
+use wharf_server::accounts::program::Program;
 use wharf_server::storage::Storage;
 use wharf_server::{Accounts, Config};
 
 use crate::args::{LogFormat, ServeArgs};
 use crate::exit::Usage;
-use file::{CharsetName, File, Limits, Seconds};
+use file::{CharsetName, File, Limits, ProgramCommand, Seconds};
 use place::{Mistake, Source};
+
+/// How long the program of `[accounts.program]` may take, if nothing is said.
+const PROGRAM_TIME: Duration = Duration::from_secs(5);
 
 /// What a server is to do, whoever said so.
 pub(crate) struct Settings {
@@ -29,7 +36,11 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     /// Whether only trouble is logged.
     pub(crate) quiet: bool,
+    /// Those that need no store.
     accounts: Accounts,
+    /// The user store, if there is one.
+    #[cfg(feature = "sqlite")]
+    store: Option<PathBuf>,
     listen: Option<Vec<SocketAddr>>,
     /// The rest, in which the arguments have had their say.
     said: File,
@@ -51,7 +62,17 @@ impl Settings {
     /// What the file and the arguments mean together. The arguments win; a list there replaces the list of
     /// the file.
     fn join(mut file: File, arguments: &ServeArgs) -> Result<Self, Mistake> {
-        let accounts = accounts(&file, arguments)?;
+        #[cfg(feature = "sqlite")]
+        let store = arguments
+            .store
+            .clone()
+            .or_else(|| file.users.take())
+            .or_else(|| crate::store::default_path().filter(|store| store.exists()));
+        #[cfg(feature = "sqlite")]
+        let sources = store.is_some() || file.accounts.program.is_some();
+        #[cfg(not(feature = "sqlite"))]
+        let sources = file.accounts.program.is_some();
+        let accounts = accounts(&file, arguments, sources)?;
         let typed = &arguments.listen;
         let listen =
             if typed.is_empty() { file.listen.take().map(Vec::from) } else { Some(typed.clone()) };
@@ -66,6 +87,8 @@ impl Settings {
             log_format: arguments.log_format.or(file.log_format).unwrap_or_default(),
             quiet: arguments.quiet || file.quiet,
             accounts,
+            #[cfg(feature = "sqlite")]
+            store,
             listen,
             said: file,
         })
@@ -89,6 +112,23 @@ impl Settings {
         config.archives = said.archives;
         limit(&mut config, &said.limits);
         config
+    }
+
+    /// All accounts, those of the store and of the program too.
+    pub(crate) fn accounts(&self) -> anyhow::Result<Accounts> {
+        let mut accounts = self.accounts.clone();
+        #[cfg(feature = "sqlite")]
+        if let Some(path) = &self.store {
+            let store = wharf_server::accounts::store::Store::open(path);
+            let store = store.context("cannot open the user store")?;
+            accounts = accounts.with_source(Arc::new(store));
+        }
+        if let Some(program) = &self.said.accounts.program {
+            let time = program.seconds.map_or(PROGRAM_TIME, Duration::from);
+            let ProgramCommand { path, arguments } = program.command.clone();
+            accounts = accounts.with_source(Arc::new(Program { path, arguments, time }));
+        }
+        Ok(accounts)
     }
 
     /// The virtual hosts: name, folder, greeting.
@@ -120,13 +160,27 @@ fn set<T>(place: &mut T, said: Option<T>) {
     }
 }
 
-/// Who may log in; a mistake if that is nobody.
-fn accounts(file: &File, arguments: &ServeArgs) -> Result<Accounts, Mistake> {
+/// Who may log in without being asked for elsewhere; a mistake if that is nobody, and nobody else is asked.
+fn accounts(file: &File, arguments: &ServeArgs, sources: bool) -> Result<Accounts, Mistake> {
     let writable = arguments.writable || file.writable;
     let mut accounts = Accounts::new();
-    let closed = file.anonymous.as_ref().filter(|anonymous| !anonymous.get_ref());
+    let said = file.anonymous.as_ref();
+    let closed = said.filter(|anonymous| anonymous.get_ref().allowed == Some(false));
     if !arguments.no_anonymous && closed.is_none() {
-        accounts = accounts.with_anonymous(if writable { Rights::WRITER } else { Rights::READER });
+        let drop_box = said.filter(|anonymous| anonymous.get_ref().drop_box);
+        let rights = match (drop_box, writable) {
+            (Some(table), true) => {
+                let reason = "in a drop box nobody reads or lists: writable says otherwise";
+                return Err(Mistake::at(table.span(), reason));
+            }
+            (Some(_), false) => Rights::of(Right::Write),
+            (None, true) => Rights::WRITER,
+            (None, false) => Rights::READER,
+        };
+        accounts = accounts.with_anonymous(rights);
+        if let Some(folder) = said.and_then(|anonymous| anonymous.get_ref().folder.clone()) {
+            accounts = accounts.anonymous_in(folder);
+        }
     }
     if arguments.users.is_empty() {
         for user in &file.user {
@@ -141,10 +195,11 @@ fn accounts(file: &File, arguments: &ServeArgs) -> Result<Accounts, Mistake> {
         }
     }
     match closed {
-        _ if !accounts.is_empty() => Ok(accounts),
-        Some(closed) if !arguments.no_anonymous => {
-            Err(Mistake::at(closed.span(), "nobody could log in: add a [[user]], or give --user"))
-        }
+        _ if sources || !accounts.is_empty() => Ok(accounts),
+        Some(closed) if !arguments.no_anonymous => Err(Mistake::at(
+            closed.span(),
+            "nobody could log in: add a [[user]], or give --user or --users",
+        )),
         _ => Err(Mistake::typed("nobody could log in: give --user, or leave --no-anonymous out")),
     }
 }

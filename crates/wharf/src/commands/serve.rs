@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
     start_log(&settings);
     let mut config = settings.server(open(&settings.folder)?);
+    config.accounts = settings.accounts()?;
     for (name, folder, greeting) in settings.hosts() {
         config.hosts.push(Host { name: name.to_owned(), greeting, storage: open(folder)? });
     }

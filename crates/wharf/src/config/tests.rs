@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use clap::Parser as _;
 use wharf_proto::{Secret, Text};
-use wharf_server::accounts::{Attempt, Member, Verdict};
+use wharf_server::accounts::{Attempt, Member, Mounted, Verdict};
 use wharf_server::storage::local::LocalFolder;
 
 use super::*;
@@ -245,4 +245,41 @@ fn a_file_that_cannot_be_read_is_named_and_bytes_that_are_no_text_are_found() {
     assert!(told().contains("serve.toml: cannot read: "), "{}", told());
     fs::write(&path, b"quiet = true\ngreeting = \"\xff\"\n").unwrap();
     assert!(told().contains("serve.toml:2:13: this is not UTF-8"), "{}", told());
+}
+
+#[test]
+fn anonymous_access_has_its_own_root_and_a_drop_box_gives_nothing_back() {
+    let file = "[anonymous]\nfolder = \"/srv/drop\"\ndrop-box = true\n";
+    let member = |settings: &Settings| member(&settings.accounts, "ftp", "").unwrap();
+    let anonymous = member(&read(file, &[]).unwrap());
+    assert_eq!(anonymous.account.rights, Rights::of(Right::Write));
+    assert!(matches!(&anonymous.mounts[..], [mount] if mount.at.is_root()));
+    assert_eq!(anonymous.mounts[0].what, Mounted::Folder("/srv/drop".into()));
+    for open in ["anonymous = true", "[anonymous]", "[anonymous]\nallowed = true"] {
+        assert_eq!(member(&read(open, &[]).unwrap()).account.rights, Rights::READER, "{open}");
+    }
+    let told = read(file, &["--writable"]).err().unwrap();
+    assert!(told.starts_with("1:"), "{told}");
+}
+
+#[test]
+fn s23_malformed_keys_of_the_accounts_stop_the_start_at_their_place() {
+    for (file, place) in [
+        ("anonymous = \"no\"", "1:13:"),
+        ("[anonymous]\nallowed = 1", "2:11:"),
+        ("[anonymous]\nfolder = []", "2:10:"),
+        ("[anonymous]\ndrop-box = \"yes\"", "2:12:"),
+        ("[anonymous]\ndropbox = true", "2:1:"),
+        ("users = 1", "1:9:"),
+        ("[accounts]\nprograms = 1", "2:1:"),
+        ("[accounts.program]\nseconds = 1", "1:1:"),
+        ("[accounts.program]\ncommand = []", "2:11:"),
+        ("[accounts.program]\ncommand = [\"accounts\"]", "2:11:"),
+        ("[accounts.program]\ncommand = \"/bin/true\"", "2:11:"),
+        ("[accounts.program]\ncommand = [\"/bin/true\"]\nseconds = 0", "3:11:"),
+        ("accounts.program = [[\"/bin/true\"], 5]", "1:20:"),
+    ] {
+        let told = read(file, &[]).err().unwrap_or_default();
+        assert!(told.starts_with(place), "{file}\n{told}");
+    }
 }

@@ -6,3 +6,5 @@ mod config;
 mod demo;
 mod serve;
 mod serving;
+#[cfg(feature = "sqlite")]
+mod user;
