@@ -130,7 +130,6 @@ fn handler(row: &Row) -> String {
     };
     match row.status {
         Status::Done => format!("`server/{file}.rs`"),
-        Status::Superfluous => "*superfluous*, 202".to_owned(),
         Status::Refused => "*refused*".to_owned(),
     }
 }

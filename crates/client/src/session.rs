@@ -168,7 +168,7 @@ impl Session {
     /// # Errors
     /// `Login` when it is refused, and those of the control connection.
     pub async fn account(&mut self, account: &Secret) -> Result<Wanted, Error> {
-        self.step(&Command::Other(Verb::Acct, account.reveal().into())).await
+        self.step(&Command::Acct(account.clone())).await
     }
 
     async fn step(&mut self, command: &Command) -> Result<Wanted, Error> {

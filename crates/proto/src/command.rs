@@ -26,6 +26,7 @@ use std::net::SocketAddrV4;
 pub enum Command {
     User(Text),
     Pass(Secret),
+    Acct(Secret),
     Cwd(Text),
     Cdup,
     Quit,
@@ -156,7 +157,7 @@ impl Command {
             Argument::Secret if verb == Verb::Pass => {
                 Some(Self::Pass(Secret::new(argument.to_vec())))
             }
-            Argument::Secret => Some(Self::Other(verb, Text::default())),
+            Argument::Secret => Some(Self::Acct(Secret::new(argument.to_vec()))),
             Argument::Code(_) if verb == Verb::Rest => Marker::parse(trimmed).map(Self::Rest),
             Argument::Number => decimal(trimmed).map(Self::Pbsz),
             Argument::Code(_) => Self::with_code(verb, argument),
@@ -298,6 +299,7 @@ impl Command {
         match self {
             Self::User(t) => (Verb::User, own(t)),
             Self::Pass(secret) => (Verb::Pass, secret.reveal().to_vec()),
+            Self::Acct(secret) => (Verb::Acct, secret.reveal().to_vec()),
             Self::Cwd(t) => (Verb::Cwd, own(t)),
             Self::Cdup => (Verb::Cdup, Vec::new()),
             Self::Quit => (Verb::Quit, Vec::new()),

@@ -271,7 +271,7 @@ impl Session {
                 // What comes of it is for the driver to know: the stream is in clear again, or has ended.
                 Awaiting::Clearing => {}
                 Awaiting::Host { clears } => self.handle_host_outcome(clears, outcome),
-                Awaiting::Login(name) => self.handle_login_outcome(&name, outcome),
+                Awaiting::Login(claim) => self.handle_login_outcome(*claim, outcome),
                 Awaiting::Listener(verb) => self.handle_listener_outcome(verb, outcome),
                 Awaiting::Tree { verb, path } => self.handle_tree_outcome(verb, *path, outcome),
             }
@@ -471,7 +471,6 @@ impl Session {
         match row.status {
             _ if row.gate != Gate::Open && !self.may(Gate::Login) => Some(Say::LoginFirst),
             Status::Refused => Some(Say::NotDone(row.verb)),
-            Status::Superfluous => Some(Say::Superfluous(row.verb)),
             Status::Done => (!self.may(row.gate)).then_some(Say::NotAllowed(row.verb)),
         }
     }
@@ -497,6 +496,7 @@ impl Session {
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(password),
+            Command::Acct(code) => self.acct(code),
             Command::Cwd(path) => self.cwd(&path),
             Command::Cdup => self.cdup(),
             Command::Pwd => self.pwd(),

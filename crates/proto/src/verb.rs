@@ -97,8 +97,6 @@ pub enum Opens {
 pub enum Status {
     /// Done.
     Done,
-    /// Answered 202: nothing needs doing here, and saying so harms nobody.
-    Superfluous,
     /// Known and refused with 502.
     Refused,
 }
@@ -163,7 +161,6 @@ impl Row {
             || (code == 530 && self.gate != Gate::Open)
             || match self.status {
                 Status::Done => false,
-                Status::Superfluous => code == 202,
                 Status::Refused => code == 502,
             }
     }

@@ -422,3 +422,29 @@ fn user_with_no_rights_may_look_at_nothing() {
     assert_eq!(pair.ask("RETR docs/notes.txt"), [550]);
     assert_eq!(pair.ask("STOR docs/new.txt"), [125, 226]);
 }
+
+#[test]
+fn s25_second_factor_is_gone_around_by_no_order_of_user_pass_and_acct() {
+    let words = ["USER bob", "USER anonymous", "PASS secret", "ACCT 123456", "ACCT 000000", "REIN"];
+    for number in 0..words.len().pow(4) {
+        let mut world = World::reference();
+        world.demand_code("bob", "123456");
+        let mut pair = Pair::new(world);
+        pair.settle();
+        let (mut said, mut rest) = (Vec::new(), number);
+        while said.len() < 4 {
+            let line = words[rest % words.len()];
+            said.push(line);
+            rest /= words.len();
+            pair.send_raw(format!("{line}\r\n").as_bytes());
+            pair.settle();
+        }
+        // Who is bob: the last name given is his, then comes the password, and the first code behind that.
+        let named = said.iter().rposition(|line| line.starts_with("USER") || *line == "REIN");
+        let mut since = said[named.unwrap_or(0)..].iter().copied();
+        let proven = since.next() == Some("USER bob")
+            && since.any(|line| line == "PASS secret")
+            && since.find(|line| line.starts_with("ACCT")) == Some("ACCT 123456");
+        assert_eq!(pair.ask("DELE docs/notes.txt") == [250], proven, "{said:?}");
+    }
+}

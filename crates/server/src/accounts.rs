@@ -1,24 +1,148 @@
 //! Who may log in, and as what.
 //!
-//! For now the accounts given on the command line and anonymous access; a user store comes with the
-//! accounts' own issue. Passwords are compared as digests in constant time, and an unknown name costs the
-//! same work as a wrong password, so that names cannot be told apart by time (RFC 2577 section 5).
+//! [`Accounts`] are those of a server: users that are given when it starts, anonymous access, and sources that
+//! are asked in turn ([`Source`]: the store, an external program). What an account is held to is in
+//! `accounts/terms.rs`, what it comes to in `accounts/member.rs`. An unknown name costs the same work as a
+//! wrong password, so that names cannot be told apart by time (RFC 2577 section 5), and all refusals look the
+//! same to the client.
 
+pub mod hash;
+pub mod import;
 mod member;
+pub mod program;
+#[cfg(feature = "sqlite")]
+pub mod store;
+pub mod terms;
+pub mod totp;
+pub mod user;
 
 pub use member::{Member, Mount, Mounted, Quota, Rates, Rule};
+pub use terms::{Fingerprint, Said, Terms};
 
 use sha2::{Digest, Sha256};
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use wharf_proto::charset::Charset;
+use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Account, Rights};
 use wharf_proto::{Secret, Text};
+
+/// The longest name that is looked up.
+const LONGEST_NAME: usize = 255;
+
+/// Somebody who wants to log in.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The name that USER gave.
+    pub name: Text,
+    /// The word that PASS gave.
+    pub password: Secret,
+    /// The word that ACCT gave: the code of a second factor.
+    pub code: Option<Secret>,
+    /// From where.
+    pub from: IpAddr,
+    /// Whether the control connection is under TLS.
+    pub secured: bool,
+    /// The certificate that the client has shown and proven to hold.
+    pub certificate: Option<Fingerprint>,
+}
+
+impl Attempt {
+    /// An attempt from nowhere, in clear text.
+    pub fn new(name: Text, password: Secret) -> Self {
+        let from = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        Self { name, password, code: None, from, secured: false, certificate: None }
+    }
+
+    /// The e-mail address that an anonymous client gives for a password, for the log. A word without an at
+    /// sign is none, and may be a real password, typed by mistake.
+    pub fn email(&self) -> Option<Text> {
+        let word = self.password.reveal();
+        word.contains(&b'@').then(|| Text::from(word))
+    }
+}
+
+/// What comes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This is who it is.
+    In(Box<Member>),
+    /// No. Why is for the log; the client never learns it.
+    Refused(Why),
+    /// Name and password are right, and a second factor is wanted with them.
+    WantsCode,
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There is no such name.
+    Unknown,
+    /// The password is wrong, or there is none.
+    Password,
+    /// The code is wrong, or has been used.
+    Code,
+    /// Name or password are too long to be looked at.
+    TooLong,
+    /// The account is disabled.
+    Disabled,
+    /// Its time is over.
+    Expired,
+    /// Not from there.
+    Network,
+    /// Not at this time of the day.
+    Hours,
+    /// TLS is demanded.
+    Unsecured,
+    /// What is known of the account cannot be read, or its source cannot be asked.
+    Broken(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "no such name",
+            Self::Password => "wrong password",
+            Self::Code => "wrong or used code",
+            Self::TooLong => "name or password too long",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+            Self::Network => "not from there",
+            Self::Hours => "not at this hour",
+            Self::Unsecured => "without TLS",
+            Self::Broken(reason) => reason,
+        })
+    }
+}
+
+/// A source of accounts.
+pub trait Source: Send + Sync {
+    /// Whether this is who it says, and what is granted. It may take long: it is called on a thread that may
+    /// wait. Where the name is not known here, [`Why::Unknown`] and no work: others are asked then. For all
+    /// other refusals it has done the work of verifying a password.
+    fn verify(&self, attempt: &Attempt) -> Verdict;
+
+    /// Those whom it can name before they come: for whoever wants to know what is open to whom.
+    fn members(&self) -> Vec<Member> {
+        Vec::new()
+    }
+}
 
 /// The accounts of a server.
 #[derive(Clone, Default)]
 pub struct Accounts {
-    anonymous: Option<Rights>,
+    anonymous: Option<Anonymous>,
     users: Vec<User>,
+    sources: Vec<Arc<dyn Source>>,
+}
+
+#[derive(Clone)]
+struct Anonymous {
+    rights: Rights,
+    folder: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -38,11 +162,20 @@ impl Accounts {
     /// Lets anonymous users in (names `anonymous` and `ftp`, any password), with these rights.
     #[must_use]
     pub fn with_anonymous(mut self, rights: Rights) -> Self {
-        self.anonymous = Some(rights);
+        self.anonymous = Some(Anonymous { rights, folder: None });
         self
     }
 
-    /// Lets this user in, with these rights.
+    /// Shows anonymous users this folder of the machine, in place of what is served to all.
+    #[must_use]
+    pub fn anonymous_in(mut self, folder: PathBuf) -> Self {
+        if let Some(anonymous) = &mut self.anonymous {
+            anonymous.folder = Some(folder);
+        }
+        self
+    }
+
+    /// Lets this user in, with these rights. The password is kept as a digest: this is for trying things.
     #[must_use]
     pub fn with_user(mut self, name: &str, password: &str, rights: Rights) -> Self {
         let password = digest(password.as_bytes());
@@ -59,43 +192,116 @@ impl Accounts {
         self
     }
 
-    /// Whether anybody can log in at all.
-    pub fn is_empty(&self) -> bool {
-        self.anonymous.is_none() && self.users.is_empty()
+    /// Asks this source as well, behind those that there are.
+    #[must_use]
+    pub fn with_source(mut self, source: Arc<dyn Source>) -> Self {
+        self.sources.push(source);
+        self
     }
 
     /// What anonymous users may do, where they are let in.
     pub fn anonymous(&self) -> Option<Rights> {
-        self.anonymous
+        self.anonymous.as_ref().map(|anonymous| anonymous.rights)
     }
 
-    /// Who else may log in, and what each may do.
-    pub fn users(&self) -> impl Iterator<Item = (Text, Rights)> {
-        self.users.iter().map(|user| (Text::from(user.name.as_slice()), user.rights))
+    /// All who can be named before they come, anonymous users first.
+    pub fn members(&self) -> Vec<Member> {
+        let anonymous = self.anonymous.iter().map(Anonymous::member);
+        let given = self.users.iter().map(User::member);
+        let sources = self.sources.iter().flat_map(|source| source.members());
+        anonymous.chain(given).chain(sources).collect()
     }
 
-    /// Whether anybody may change what is served.
+    /// Whether there may be others, whom nobody can name before they come.
+    pub fn has_sources(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// Whether anybody may change what is served; somebody may, where not all can be named.
     pub fn may_change(&self) -> bool {
-        let users = self.users.iter().map(|user| user.rights);
-        self.anonymous.into_iter().chain(users).any(|rights| !Rights::READER.covers(rights))
+        let changes = |member: &Member| !Rights::READER.covers(member.account.rights);
+        self.has_sources() || self.members().iter().any(changes)
     }
 
-    /// The account of this name and password, if they are right.
-    pub fn verify(&self, name: &Text, password: &Secret) -> Option<Account> {
-        let given = digest(password.reveal());
-        let user = self.users.iter().find(|user| user.name == name.as_bytes());
+    /// Whether anybody can log in at all.
+    pub fn is_empty(&self) -> bool {
+        self.anonymous.is_none() && self.users.is_empty() && self.sources.is_empty()
+    }
+
+    /// The verdict, where it takes no slow work; otherwise [`Self::verify`] has it.
+    pub fn verify_at_once(&self, attempt: &Attempt) -> Option<Verdict> {
+        if attempt.name.as_bytes().len() > LONGEST_NAME
+            || attempt.password.reveal().len() > hash::LONGEST_PASSWORD
+        {
+            return Some(Verdict::Refused(Why::TooLong));
+        }
+        let refused = match self.given(attempt) {
+            Ok(member) => return Some(Verdict::In(Box::new(member))),
+            Err(why) => why,
+        };
+        self.sources.is_empty().then_some(Verdict::Refused(refused))
+    }
+
+    /// The verdict. Slow: for a thread that may wait.
+    pub fn verify(&self, attempt: &Attempt) -> Verdict {
+        if let Some(verdict) = self.verify_at_once(attempt) {
+            return verdict;
+        }
+        // A name that was given with the start is nobody else's.
+        let mut verdict = Verdict::Refused(Why::Password);
+        if !self.users.iter().any(|user| user.name == attempt.name.as_bytes()) {
+            verdict = Verdict::Refused(Why::Unknown);
+            for source in &self.sources {
+                verdict = source.verify(attempt);
+                if verdict != Verdict::Refused(Why::Unknown) {
+                    return verdict;
+                }
+            }
+        }
+        hash::waste(attempt.password.reveal());
+        verdict
+    }
+
+    /// Whoever is let in without asking a source.
+    fn given(&self, attempt: &Attempt) -> Result<Member, Why> {
+        let name = attempt.name.as_bytes();
+        let given = digest(attempt.password.reveal());
+        let user = self.users.iter().find(|user| user.name == name);
         let unknown = [0; 32];
         let right = user.map_or(&unknown, |user| &user.password).ct_eq(&given);
         if let Some(user) = user {
-            let account =
-                Account { charset: user.charset, ..Account::new(name.clone(), user.rights) };
-            return bool::from(right).then_some(account);
+            return if right.into() { Ok(user.member()) } else { Err(Why::Password) };
         }
-        let lower = name.as_bytes().to_ascii_lowercase();
-        let rights =
-            self.anonymous.filter(|_| matches!(lower.as_slice(), b"anonymous" | b"ftp"))?;
-        Some(Account { anonymous: true, ..Account::new("anonymous".into(), rights) })
+        match &self.anonymous {
+            Some(anonymous) if is_anonymous(name) => Ok(anonymous.member()),
+            _ => Err(Why::Unknown),
+        }
     }
+}
+
+impl User {
+    fn member(&self) -> Member {
+        let name = Text::from(self.name.as_slice());
+        Member::new(Account { charset: self.charset, ..Account::new(name, self.rights) })
+    }
+}
+
+impl Anonymous {
+    fn member(&self) -> Member {
+        let name = Text::from("anonymous");
+        let account = Account { anonymous: true, ..Account::new(name, self.rights) };
+        let mut member = Member::new(account);
+        if let Some(folder) = &self.folder {
+            let what = Mounted::Folder(folder.clone());
+            member.mounts = vec![Mount { at: VirtualPath::root(), what }];
+        }
+        member
+    }
+}
+
+/// Whether this name is one of anonymous access.
+pub(crate) fn is_anonymous(name: &[u8]) -> bool {
+    [&b"anonymous"[..], b"ftp"].iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn digest(password: &[u8]) -> [u8; 32] {
@@ -103,38 +309,4 @@ fn digest(password: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verify(accounts: &Accounts, name: &str, password: &str) -> Option<Account> {
-        accounts.verify(&name.into(), &Secret::new(password.as_bytes().to_vec()))
-    }
-
-    #[test]
-    fn a_user_comes_in_with_the_right_password_only() {
-        let accounts = Accounts::new().with_user("bob", "secret", Rights::WRITER);
-        assert!(verify(&accounts, "bob", "secret").is_some());
-        for (name, password) in
-            [("bob", "Secret"), ("bob", ""), ("eve", "secret"), ("anonymous", "x")]
-        {
-            assert_eq!(verify(&accounts, name, password), None, "{name} {password}");
-        }
-    }
-
-    #[test]
-    fn anonymous_comes_in_with_any_password_and_reads_only() {
-        let accounts = Accounts::new().with_anonymous(Rights::READER);
-        let account = verify(&accounts, "FTP", "me@example.org").unwrap();
-        assert!(account.anonymous && account.rights == Rights::READER);
-    }
-
-    #[test]
-    fn accounts_tell_who_may_log_in_and_whether_anything_can_be_changed() {
-        let readers = Accounts::new().with_anonymous(Rights::READER);
-        assert!(!readers.may_change() && readers.users().next().is_none());
-        let both = readers.with_user("bob", "secret", Rights::WRITER);
-        assert!(both.may_change() && both.anonymous() == Some(Rights::READER));
-        let users: Vec<_> = both.users().collect();
-        assert_eq!(users, [(Text::from("bob"), Rights::WRITER)]);
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! Replies are written before the next thing is begun, so that a client never sees data of a transfer before
 //! the reply that announces it. An idle session holds no buffer.
 
+use crate::accounts::{Attempt, Fingerprint, Verdict, Why};
 use crate::config::{Config, Host};
 use crate::data::ports::{Passive, Ports};
 use crate::data::{self, Done, Prepared, Setting, Step};
@@ -19,6 +20,7 @@ use std::convert::Infallible;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,12 +30,12 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
-use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
     Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan, TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
+use wharf_proto::{Secret, Text};
 
 /// How many bytes are read from a control connection at a time.
 const READ: usize = 4096;
@@ -53,6 +55,8 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// What all sessions share.
 pub(crate) struct Shared {
+    /// So many passwords are verified at a time, however many sessions ask.
+    login_turns: Turns,
     /// So many slow actions run at a time, however many sessions ask.
     turns: Turns,
     policy: Arc<Policy>,
@@ -67,7 +71,9 @@ impl Shared {
         // What is wanted of TLS counts where there is TLS, and is strict where nothing was said.
         policy.tls = config.tls.as_ref().map(|_| policy.tls.unwrap_or_default());
         let policy = Arc::new(policy);
-        Self { turns: Turns::new(SLOW_ACTIONS), policy, ports, config }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let (login_turns, turns) = (Turns::new(cores), Turns::new(SLOW_ACTIONS));
+        Self { login_turns, turns, policy, ports, config }
     }
 }
 
@@ -96,7 +102,7 @@ pub(crate) struct Control {
     /// The port of the last passive data connection, for the next one, until then.
     spare: Option<(Passive, Instant)>,
     transfer: Option<Transfer>,
-    /// A slow action on the tree, under way beside this task.
+    /// A login that is verified or a slow action on the tree, under way beside this task.
     errand: Option<(EffectId, Away)>,
     waiter: Waiter,
     connections: u32,
@@ -113,14 +119,22 @@ struct Transfer {
     moved: Arc<AtomicU64>,
 }
 
-/// A slow action under way beside this task.
-type Away = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// What is under way beside this task.
+type Away = Pin<Box<dyn Future<Output = Back> + Send>>;
+
+/// What comes back of it.
+enum Back {
+    Outcome(Outcome),
+    Verdict(Verdict),
+    /// On a certificate alone.
+    Recognition(Verdict),
+}
 
 /// What woke the session.
 enum Wake {
     Bytes(io::Result<Vec<u8>>),
     Step(Done),
-    Errand(EffectId, Outcome),
+    Errand(EffectId, Back),
     Deadline,
     Stopped,
 }
@@ -201,8 +215,13 @@ impl Control {
                     let outcome = self.take(id, &moved, done);
                     self.session.handle_outcome(now, id, outcome);
                 }
-                Wake::Errand(id, outcome) => {
+                Wake::Errand(id, back) => {
                     self.errand = None;
+                    let outcome = match back {
+                        Back::Outcome(outcome) => outcome,
+                        Back::Recognition(Verdict::Refused(_)) => Outcome::LoginRefused,
+                        Back::Verdict(verdict) | Back::Recognition(verdict) => self.judge(verdict),
+                    };
                     self.session.handle_outcome(now, id, outcome);
                 }
                 Wake::Deadline => {
@@ -304,17 +323,27 @@ impl Control {
     /// Starts an effect; its outcome, if it is there at once.
     fn start(&mut self, id: EffectId, effect: Effect) -> Option<Outcome> {
         match effect {
-            Effect::Authenticate { user, password } => {
-                let account = self.shared.config.accounts.verify(&user, &password);
-                let Some(account) = account else { return Some(Outcome::LoginRefused) };
-                let address = account.anonymous.then_some(self.client.ip());
-                let holder = Holder::new(account.name.as_bytes(), address);
-                self.who = Some((holder, account.rights));
-                self.foreign.clone_from(&account.foreign);
-                self.place.is_known();
-                Some(Outcome::LoggedIn(Box::new(account)))
+            Effect::Authenticate { user, password, code } => {
+                let attempt = Attempt { code, ..self.attempt(user, password) };
+                if let Some(verdict) = self.shared.config.accounts.verify_at_once(&attempt) {
+                    if let Verdict::In(member) = &verdict
+                        && let Some(email) = attempt.email().filter(|_| member.account.anonymous)
+                    {
+                        tracing::info!(session = %self.teller.session, %email, "anonymous");
+                    }
+                    return Some(self.judge(verdict));
+                }
+                let verdict = verify_beside(Arc::clone(&self.shared), attempt);
+                self.errand = Some((id, Box::pin(async { Back::Verdict(verdict.await) })));
+                None
             }
-            Effect::Recognise(_) => Some(Outcome::LoginRefused),
+            Effect::Recognise(user) => {
+                // A certificate that is not enough is no failure: a password is asked for then.
+                let attempt = self.attempt(user, Secret::new(Vec::new()));
+                let verdict = verify_beside(Arc::clone(&self.shared), attempt);
+                self.errand = Some((id, Box::pin(async { Back::Recognition(verdict.await) })));
+                None
+            }
             // They take time, and nothing else may happen meanwhile: see `carry_out`.
             Effect::Secure | Effect::Clear => None,
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
@@ -375,6 +404,38 @@ impl Control {
         self.behind_tls = Box::pin(timeout(self.shared.config.handshake_time, ended)).await??;
         self.teller.tell(What::ControlCleared);
         Ok(Outcome::Done)
+    }
+
+    /// What this client offers for a login.
+    fn attempt(&self, user: Text, password: Secret) -> Attempt {
+        let certificate = self.tls.as_ref().and_then(|tls| tls.certificate()).map(Fingerprint);
+        let (from, secured) = (self.client.ip(), self.tls.is_some());
+        Attempt { from, secured, certificate, ..Attempt::new(user, password) }
+    }
+
+    /// Makes of a verdict what the session is from now on.
+    fn judge(&mut self, verdict: Verdict) -> Outcome {
+        let session = self.teller.session;
+        match verdict {
+            Verdict::In(member) => {
+                let account = member.account;
+                let address = account.anonymous.then_some(self.client.ip());
+                let holder = Holder::new(account.name.as_bytes(), address);
+                self.who = Some((holder, account.rights));
+                self.foreign.clone_from(&account.foreign);
+                self.place.is_known();
+                Outcome::LoggedIn(Box::new(account))
+            }
+            Verdict::WantsCode => Outcome::AccountWanted,
+            Verdict::Refused(why @ Why::Broken(_)) => {
+                tracing::warn!(%session, %why, "login refused");
+                Outcome::LoginRefused
+            }
+            Verdict::Refused(why) => {
+                tracing::info!(%session, %why, "login refused");
+                Outcome::LoginRefused
+            }
+        }
     }
 
     fn choose_host(&mut self, name: Option<&Text>) -> Outcome {
@@ -528,12 +589,21 @@ async fn step_of(transfer: &mut Option<Transfer>) -> Done {
 
 /// Carries a slow action out beside the session's task, when its turn has come.
 fn act_beside(turns: Turns, errand: Errand, action: TreeAction) -> Away {
-    Box::pin(
-        async move { turns.take(move || errand.act(action)).await.unwrap_or_else(Outcome::Failed) },
-    )
+    Box::pin(async move {
+        let outcome = turns.take(move || errand.act(action)).await;
+        Back::Outcome(outcome.unwrap_or_else(Outcome::Failed))
+    })
 }
 
-async fn outcome_of(errand: &mut Option<(EffectId, Away)>) -> (EffectId, Outcome) {
+/// Verifies a login beside the session's task, when its turn has come.
+async fn verify_beside(shared: Arc<Shared>, attempt: Attempt) -> Verdict {
+    let turns = shared.login_turns.clone();
+    let verdict = turns.take(move || shared.config.accounts.verify(&attempt)).await;
+    let broken = |_| Verdict::Refused(Why::Broken("it could not be verified".to_owned()));
+    verdict.unwrap_or_else(broken)
+}
+
+async fn outcome_of(errand: &mut Option<(EffectId, Away)>) -> (EffectId, Back) {
     match errand {
         Some((id, away)) => (*id, away.await),
         None => std::future::pending().await,

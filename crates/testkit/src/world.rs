@@ -7,6 +7,7 @@ mod tree;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use wharf_proto::Secret;
 use wharf_proto::ascii::{Decoder, Encoder};
 use wharf_proto::command::Range;
 use wharf_proto::listing::Format;
@@ -56,6 +57,7 @@ pub struct World {
     /// What broken uploads have brought, by path.
     pub partials: BTreeMap<VirtualPath, Vec<u8>>,
     users: BTreeMap<Vec<u8>, (Vec<u8>, Rights)>,
+    codes: BTreeMap<Vec<u8>, Vec<u8>>,
     listening: bool,
     ports: u16,
     transfer: Option<Transfer>,
@@ -91,6 +93,11 @@ impl World {
         self.users.insert(name.into(), (password.into(), rights));
     }
 
+    /// Lets a user in only who gives this code with ACCT as well.
+    pub fn demand_code(&mut self, name: &str, code: &str) {
+        self.codes.insert(name.into(), code.into());
+    }
+
     /// Whether a listener or a transfer is left.
     pub fn is_busy(&self) -> bool {
         self.listening || self.transfer.is_some()
@@ -99,8 +106,9 @@ impl World {
     /// Carries out an effect, and gives the outcomes that come at once.
     pub fn carry_out(&mut self, id: EffectId, effect: &Effect) -> Vec<Outcome> {
         match effect {
-            Effect::Authenticate { user, password } => {
-                vec![self.authenticate(user.as_bytes(), password.reveal())]
+            Effect::Authenticate { user, password, code } => {
+                let code = code.as_ref().map(Secret::reveal);
+                vec![self.authenticate(user.as_bytes(), password.reveal(), code)]
             }
             Effect::Listen { .. } => {
                 self.listening = true;
@@ -174,9 +182,14 @@ impl World {
         (id, Outcome::Ended(Ended::Broken(why.into())))
     }
 
-    fn authenticate(&self, user: &[u8], password: &[u8]) -> Outcome {
+    fn authenticate(&self, user: &[u8], password: &[u8], code: Option<&[u8]>) -> Outcome {
         let anonymous = user == b"anonymous";
+        let right = self.codes.get(user).map(Vec::as_slice);
         match self.users.get(user) {
+            Some((secret, _)) if secret == password && right.is_some() && code.is_none() => {
+                Outcome::AccountWanted
+            }
+            _ if right.is_some() && right != code => Outcome::LoginRefused,
             Some((secret, rights)) if anonymous || secret == password => {
                 let account = Account { anonymous, ..Account::new(user.into(), *rights) };
                 Outcome::LoggedIn(Box::new(account))

@@ -3,6 +3,9 @@
 //! Names and meanings are a contract, because scripts use them. What an option does is in the command
 //! that takes it; nothing is defined here that does nothing.
 
+#[cfg(feature = "sqlite")]
+mod user;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
@@ -14,6 +17,9 @@ use wharf_client::{Address, AddressError};
 use wharf_ladder::Lang;
 
 use crate::confine::Identity;
+#[cfg(feature = "sqlite")]
+pub(crate) use user::{LimitArgs, UserAction, UserArgs};
+
 use crate::terminal;
 
 /// FTP done completely: server, client and session ladder.
@@ -37,6 +43,9 @@ const FILE_URL: &str = "ftp://[user[:password]@]host[:port]/path[;type=a|i]";
 pub(crate) enum Command {
     /// Serve a folder
     Serve(ServeArgs),
+    /// Manage the users of a server
+    #[cfg(feature = "sqlite")]
+    User(UserArgs),
     /// List a folder, or one file
     Ls(LsArgs),
     /// Write a file to standard output
@@ -70,6 +79,10 @@ pub(crate) struct ServeArgs {
     /// others on this machine can see the password
     #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = name_and_password)]
     pub(crate) users: Vec<(String, String)>,
+    /// Take the users from this store, which `wharf user` manages; the default store, where there is one
+    #[cfg(feature = "sqlite")]
+    #[arg(long = "users", value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
     /// Let nobody in who has no account
     #[arg(long)]
     pub(crate) no_anonymous: bool,

@@ -9,6 +9,8 @@ mod ls;
 pub(crate) mod put;
 mod serve;
 mod shell;
+#[cfg(feature = "sqlite")]
+mod user;
 
 use std::future::Future;
 
@@ -26,6 +28,8 @@ use crate::terminal;
 pub(crate) fn run(arguments: Arguments) -> Exit {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        #[cfg(feature = "sqlite")]
+        Command::User(arguments) => user::run(&arguments),
         Command::Ls(arguments) => alone(ls::run(&arguments)),
         Command::Cat(arguments) => alone(cat::run(&arguments)),
         Command::Get(arguments) => alone(get::run(&arguments)),

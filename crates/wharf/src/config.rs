@@ -15,7 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "sqlite")]
+use anyhow::Context;
 use wharf_proto::server::Rights;
+use wharf_proto::verb::Right;
+use wharf_server::accounts::Mounted;
+use wharf_server::accounts::program::Program;
 use wharf_server::storage::Storage;
 use wharf_server::tls::Tls;
 use wharf_server::{Accounts, Config};
@@ -23,8 +28,11 @@ use wharf_server::{Accounts, Config};
 use crate::args::{LogFormat, ServeArgs};
 use crate::confine::{Access, Wanted};
 use crate::exit::Usage;
-use file::{CharsetName, File, Limits, Seconds};
+use file::{CharsetName, File, Limits, ProgramCommand, Seconds};
 use place::{Mistake, Source};
+
+/// How long the program of `[accounts.program]` may take, if nothing is said.
+const PROGRAM_TIME: Duration = Duration::from_secs(5);
 
 /// What a server is to do, whoever said so.
 pub(crate) struct Settings {
@@ -36,7 +44,11 @@ pub(crate) struct Settings {
     pub(crate) quiet: bool,
     /// How the process is confined.
     pub(crate) confinement: Wanted,
+    /// Those that need no store.
     accounts: Accounts,
+    /// The user store, if there is one.
+    #[cfg(feature = "sqlite")]
+    store: Option<PathBuf>,
     listen: Option<Vec<SocketAddr>>,
     implicit: Vec<SocketAddr>,
     tls: Option<tls::Wanted>,
@@ -60,10 +72,20 @@ impl Settings {
     /// What the file and the arguments mean together. The arguments win; a list there replaces the list of
     /// the file.
     fn join(mut file: File, arguments: &ServeArgs) -> Result<Self, Mistake> {
-        let accounts = accounts(&file, arguments)?;
         let tls = tls::wanted(&file, arguments)?;
         let implicit = tls::implicit(&file, arguments, tls.is_some())?;
-        let confinement = process::wanted(&file.process, arguments)?;
+        let confinement = process::wanted(&file, arguments)?;
+        #[cfg(feature = "sqlite")]
+        let store = arguments
+            .store
+            .clone()
+            .or_else(|| file.users.take())
+            .or_else(|| crate::store::default_path().filter(|store| store.exists()));
+        #[cfg(feature = "sqlite")]
+        let sources = store.is_some() || file.accounts.program.is_some();
+        #[cfg(not(feature = "sqlite"))]
+        let sources = file.accounts.program.is_some();
+        let accounts = accounts(&file, arguments, sources)?;
         let typed = &arguments.listen;
         let listen =
             if typed.is_empty() { file.listen.take().map(Vec::from) } else { Some(typed.clone()) };
@@ -79,6 +101,8 @@ impl Settings {
             quiet: arguments.quiet || file.quiet,
             confinement,
             accounts,
+            #[cfg(feature = "sqlite")]
+            store,
             listen,
             implicit,
             tls,
@@ -119,18 +143,49 @@ impl Settings {
 
     /// What the server reaches while it runs: what it serves, and the folders of the certificates, which it reads
     /// again. Whatever else it is to open after its start (a database) has its line here.
-    pub(crate) fn reach(&self) -> Vec<Access> {
-        let write = self.accounts.may_change();
+    pub(crate) fn reach(&self, accounts: &Accounts) -> Vec<Access> {
+        let write = accounts.may_change();
         let hosts = self.said.host.iter().map(|host| &host.folder);
         let served = std::iter::once(&self.folder).chain(hosts);
         let served = served.map(|path| Access { path: path.clone(), write });
         let certificates = self.tls.iter().flat_map(tls::Wanted::folders);
-        served.chain(certificates.map(|path| Access { path, write: false })).collect()
+        let certificates = certificates.map(|path| Access { path, write: false });
+        let own = accounts.members().into_iter().flat_map(|member| member.mounts);
+        let own = own.filter_map(|mount| match mount.what {
+            Mounted::Folder(path) => Some(Access { path, write: true }),
+            Mounted::Served(_) => None,
+        });
+        served.chain(certificates).chain(own).chain(self.reach_of_store()).collect()
     }
 
     /// The ports for passive data connections, if some were said.
     pub(crate) fn passive_ports(&self) -> Option<RangeInclusive<u16>> {
         self.said.passive_ports.clone().map(Into::into)
+    }
+
+    /// The folder of the user store, in which SQLite makes files of its own.
+    fn reach_of_store(&self) -> Option<Access> {
+        #[cfg(feature = "sqlite")]
+        return self.store.as_ref().map(|path| Access { path: folder_of(path), write: true });
+        #[cfg(not(feature = "sqlite"))]
+        None
+    }
+
+    /// All accounts, those of the store and of the program too.
+    pub(crate) fn accounts(&self) -> anyhow::Result<Accounts> {
+        let mut accounts = self.accounts.clone();
+        #[cfg(feature = "sqlite")]
+        if let Some(path) = &self.store {
+            let store = wharf_server::accounts::store::Store::open(path);
+            let store = store.context("cannot open the user store")?;
+            accounts = accounts.with_source(Arc::new(store));
+        }
+        if let Some(program) = &self.said.accounts.program {
+            let time = program.seconds.map_or(PROGRAM_TIME, Duration::from);
+            let ProgramCommand { path, arguments } = program.command.clone();
+            accounts = accounts.with_source(Arc::new(Program { path, arguments, time }));
+        }
+        Ok(accounts)
     }
 
     /// The virtual hosts: name, folder, greeting.
@@ -155,6 +210,14 @@ fn limit(config: &mut Config, limits: &Limits) {
     set(&mut config.data_idle_time, time(limits.data_idle_seconds));
 }
 
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
 /// Replaces a default, if something was said.
 fn set<T>(place: &mut T, said: Option<T>) {
     if let Some(said) = said {
@@ -162,13 +225,27 @@ fn set<T>(place: &mut T, said: Option<T>) {
     }
 }
 
-/// Who may log in; a mistake if that is nobody.
-fn accounts(file: &File, arguments: &ServeArgs) -> Result<Accounts, Mistake> {
+/// Who may log in without being asked for elsewhere; a mistake if that is nobody, and nobody else is asked.
+fn accounts(file: &File, arguments: &ServeArgs, sources: bool) -> Result<Accounts, Mistake> {
     let writable = arguments.writable || file.writable;
     let mut accounts = Accounts::new();
-    let closed = file.anonymous.as_ref().filter(|anonymous| !anonymous.get_ref());
+    let said = file.anonymous.as_ref();
+    let closed = said.filter(|anonymous| anonymous.get_ref().allowed == Some(false));
     if !arguments.no_anonymous && closed.is_none() {
-        accounts = accounts.with_anonymous(if writable { Rights::WRITER } else { Rights::READER });
+        let drop_box = said.filter(|anonymous| anonymous.get_ref().drop_box);
+        let rights = match (drop_box, writable) {
+            (Some(table), true) => {
+                let reason = "in a drop box nobody reads or lists: writable says otherwise";
+                return Err(Mistake::at(table.span(), reason));
+            }
+            (Some(_), false) => Rights::of(Right::Write),
+            (None, true) => Rights::WRITER,
+            (None, false) => Rights::READER,
+        };
+        accounts = accounts.with_anonymous(rights);
+        if let Some(folder) = said.and_then(|anonymous| anonymous.get_ref().folder.clone()) {
+            accounts = accounts.anonymous_in(folder);
+        }
     }
     if arguments.users.is_empty() {
         for user in &file.user {
@@ -183,10 +260,11 @@ fn accounts(file: &File, arguments: &ServeArgs) -> Result<Accounts, Mistake> {
         }
     }
     match closed {
-        _ if !accounts.is_empty() => Ok(accounts),
-        Some(closed) if !arguments.no_anonymous => {
-            Err(Mistake::at(closed.span(), "nobody could log in: add a [[user]], or give --user"))
-        }
+        _ if sources || !accounts.is_empty() => Ok(accounts),
+        Some(closed) if !arguments.no_anonymous => Err(Mistake::at(
+            closed.span(),
+            "nobody could log in: add a [[user]], or give --user or --users",
+        )),
         _ => Err(Mistake::typed("nobody could log in: give --user, or leave --no-anonymous out")),
     }
 }

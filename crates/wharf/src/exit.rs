@@ -7,6 +7,8 @@ use std::io;
 use std::process::ExitCode;
 
 use wharf_client::{AddressError, Error, Proof};
+#[cfg(feature = "sqlite")]
+use wharf_server::accounts::store::StoreError;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ impl Exit {
             Some(Self::of_client(error))
         } else if cause.is::<Usage>() || cause.is::<AddressError>() {
             Some(Self::Usage)
+        } else if let Some(exit) = of_store(cause) {
+            Some(exit)
         } else if cause.is::<Interrupted>() {
             Some(Self::Interrupted)
         } else {
@@ -98,6 +102,24 @@ impl Exit {
             _ => Self::Local,
         }
     }
+}
+
+/// The exit code of an error of the user store.
+#[cfg(feature = "sqlite")]
+fn of_store(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    Some(match cause.downcast_ref::<StoreError>()? {
+        StoreError::File { .. } | StoreError::TooNew { .. } | StoreError::Database(_) => {
+            Exit::Local
+        }
+        StoreError::NoSuchUser(_) => Exit::NotFound,
+        StoreError::Exists(_) => Exit::Failed,
+        StoreError::Said(_) => Exit::Usage,
+    })
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn of_store(_: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    None
 }
 
 #[cfg(test)]

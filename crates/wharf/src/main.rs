@@ -12,6 +12,8 @@ mod exit;
 mod interrupt;
 mod progress;
 mod shell;
+#[cfg(feature = "sqlite")]
+mod store;
 mod terminal;
 mod trace;
 mod visit;

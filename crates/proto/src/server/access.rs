@@ -1,7 +1,7 @@
-//! Who the user is and where: USER PASS CWD CDUP PWD QUIT (RFC 959 section 4.1.1).
+//! Who the user is and where: USER PASS ACCT CWD CDUP PWD QUIT (RFC 959 section 4.1.1).
 
 use super::effect::{Account, Effect, Outcome, TreeAction};
-use super::state::{Awaiting, Login};
+use super::state::{Awaiting, Claim, Login};
 use super::{Session, VirtualPath};
 use crate::texts::Say;
 use crate::{Secret, Text, Verb};
@@ -31,7 +31,7 @@ impl Session {
             self.start(Effect::Recognise(name));
             return;
         }
-        self.login = Login::Named(name);
+        self.login = Login::Named(Box::new(Claim { name, password: None }));
         self.say(&Say::PasswordWanted { anonymous });
     }
 
@@ -39,8 +39,13 @@ impl Session {
     pub(super) fn handle_recognition(&mut self, name: Text, outcome: Outcome) {
         match outcome {
             Outcome::LoggedIn(account) => self.welcome(account, &Say::LoggedInByCertificate(&name)),
+            Outcome::AccountWanted => {
+                let password = Some(Secret::new(Vec::new()));
+                self.login = Login::Named(Box::new(Claim { name, password }));
+                self.say(&Say::AccountWanted);
+            }
             _ => {
-                self.login = Login::Named(name);
+                self.login = Login::Named(Box::new(Claim { name, password: None }));
                 self.say(&Say::PasswordWanted { anonymous: false });
             }
         }
@@ -56,24 +61,47 @@ impl Session {
     /// PASS.
     pub(super) fn pass(&mut self, password: Secret) {
         match std::mem::replace(&mut self.login, Login::Nobody) {
-            Login::Named(user) => {
-                self.awaiting = Awaiting::Login(user.clone());
-                self.start(Effect::Authenticate { user, password });
+            Login::Named(claim) if claim.password.is_none() => {
+                let user = claim.name.clone();
+                let claim = Claim { password: Some(password.clone()), ..*claim };
+                self.awaiting = Awaiting::Login(Box::new(claim));
+                self.start(Effect::Authenticate { user, password, code: None });
             }
-            before @ (Login::Nobody | Login::In(_)) => {
+            before @ (Login::Nobody | Login::Named(_) | Login::In(_)) => {
                 self.login = before;
                 self.say(&Say::UserFirst);
             }
         }
     }
 
-    pub(super) fn handle_login_outcome(&mut self, name: &Text, outcome: Outcome) {
+    /// ACCT: the code of a second factor, where 332 has asked for it. Name and password are verified again
+    /// with it, so there is one gate for all three; nothing but USER and PASS leads to where it is asked for.
+    pub(super) fn acct(&mut self, code: Secret) {
+        let given = match &mut self.login {
+            Login::Named(claim) => {
+                claim.password.take().map(|password| (claim.name.clone(), password))
+            }
+            Login::Nobody | Login::In(_) => None,
+        };
+        let Some((user, password)) = given else { return self.say(&Say::Superfluous(Verb::Acct)) };
+        self.login = Login::Nobody;
+        let claim = Claim { name: user.clone(), password: None };
+        self.awaiting = Awaiting::Login(Box::new(claim));
+        self.start(Effect::Authenticate { user, password, code: Some(code) });
+    }
+
+    pub(super) fn handle_login_outcome(&mut self, claim: Claim, outcome: Outcome) {
         match outcome {
             Outcome::LoggedIn(account) => {
                 let anonymous = account.anonymous;
-                self.welcome(account, &Say::LoggedIn { name, anonymous });
+                self.welcome(account, &Say::LoggedIn { name: &claim.name, anonymous });
             }
-            Outcome::LoginRefused => {
+            Outcome::AccountWanted if claim.password.is_some() => {
+                self.login = Login::Named(Box::new(claim));
+                self.say(&Say::AccountWanted);
+            }
+            // To ask for what has just been given would be no end.
+            Outcome::AccountWanted | Outcome::LoginRefused => {
                 self.wrong_passwords += 1;
                 if self.wrong_passwords >= self.policy.wrong_passwords {
                     self.say(&Say::TooManyWrongPasswords);

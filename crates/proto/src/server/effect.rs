@@ -21,12 +21,14 @@ pub type EffectId = u32;
 /// Something to do outside the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Verify a login. Outcomes: `LoggedIn`, `LoginRefused`.
+    /// Verify a login. Outcomes: `LoggedIn`, `AccountWanted`, `LoginRefused`.
     Authenticate {
         /// The name given with USER.
         user: Text,
         /// The word given with PASS.
         password: Secret,
+        /// The word given with ACCT.
+        code: Option<Secret>,
     },
     /// Is the certificate that the client has shown enough to be this user? Outcomes: `LoggedIn`, `LoginRefused`.
     Recognise(Text),
@@ -276,6 +278,8 @@ pub enum Outcome {
         /// Whether the client has shown a certificate that we trust.
         certified: bool,
     },
+    /// The password is right, and ACCT shall bring a second factor.
+    AccountWanted,
     /// The login is wrong, whatever was wrong about it.
     LoginRefused,
     /// A listener is open at this address, as the client shall see it.
@@ -459,6 +463,8 @@ impl Account {
 pub struct Rights(u8);
 
 impl Rights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
     /// To see and to read.
     pub const READER: Self = Self::of(Right::List).with(Right::Read);
     /// Everything.

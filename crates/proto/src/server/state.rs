@@ -1,7 +1,7 @@
 //! The state of a session: a product of small enums.
 //!
 //! ```text
-//! Login      Nobody ──USER──▶ Named ──PASS──▶ In
+//! Login      Nobody ──USER──▶ Named ──PASS──▶ In      (a second factor wanted: ──PASS──▶ Named ──ACCT──▶ In)
 //! Sequence   None ──RNFR──▶ RenameFrom     None ──REST──▶ RestartAt, ──RANG──▶ Range     (any other verb ──▶ None)
 //! DataPlan   None ──PASV, EPSV──▶ Listening ──RETR …──▶ None
 //!                 ──PORT, EPRT──▶ Dial      ──RETR …──▶ None     (block, compressed: ──▶ Kept)
@@ -16,7 +16,7 @@ use crate::charset::Charset;
 use crate::codec::{CodePage, Marker};
 use crate::command::Range;
 use crate::path::VirtualPath;
-use crate::{Moment, Text, Verb};
+use crate::{Moment, Secret, Text, Verb};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -115,9 +115,18 @@ pub(super) enum Login {
     /// Not known.
     Nobody,
     /// Named with USER, not proven.
-    Named(Text),
+    Named(Box<Claim>),
     /// Logged in.
     In(Box<Account>),
+}
+
+/// Whom the client says it is.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    /// The name.
+    pub(super) name: Text,
+    /// The password, once it has been given and something else is wanted with it (332).
+    pub(super) password: Option<Secret>,
 }
 
 /// What the verb before has prepared (RFC 959 section 4.1.3).
@@ -199,8 +208,8 @@ impl Transfer {
 pub(super) enum Awaiting {
     /// None.
     Nothing,
-    /// PASS.
-    Login(Text),
+    /// PASS, or ACCT; then the claim has no password left that ACCT could be asked for with.
+    Login(Box<Claim>),
     /// USER, of a client with a certificate.
     Recognition(Text),
     /// HOST, or REIN.

@@ -70,11 +70,6 @@ impl Row {
         self
     }
 
-    const fn superfluous(mut self) -> Self {
-        self.status = Status::Superfluous;
-        self
-    }
-
     const fn refused(mut self) -> Self {
         self.status = Status::Refused;
         self
@@ -86,7 +81,7 @@ impl Row {
 pub static VERBS: [Row; 71] = [
     row(User, "USER", Text, OPEN, &[230, 232, 331, 332, 530], Access, "959 4.1.1", "say who you are"),
     row(Pass, "PASS", Secret, OPEN, &[230, 202, 332, 503, 530], Access, "959 4.1.1", "prove it with a password"),
-    row(Acct, "ACCT", Secret, OPEN, &[230, 202, 503, 530], Access, "959 4.1.1", "name an account to charge").superfluous(),
+    row(Acct, "ACCT", Secret, OPEN, &[230, 202, 503, 530], Access, "959 4.1.1", "give the code of a second factor, where 332 asks for it"),
     row(Cwd, "CWD", Path, LOGIN, &[250, 502, 550], Access, "959 4.1.1", "change the folder").alias(&["XCWD"]),
     row(Cdup, "CDUP", Nothing, LOGIN, &[200, 250, 502, 550], Access, "959 4.1.1", "change to the parent folder").alias(&["XCUP"]),
     row(Smnt, "SMNT", Path, LOGIN, &[202, 250, 502, 550], Access, "959 4.1.1", "mount another tree"),

@@ -3,7 +3,6 @@
 //! Plain data: a source fills it in, and others hold the session to it: the view of the tree
 //! (`storage/view.rs`), the counters shared by all sessions of the same member, and the machine by [`Account`].
 
-use ipnet::IpNet;
 use std::path::PathBuf;
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Account, Rights};
@@ -24,9 +23,6 @@ pub struct Member {
     pub rates: Rates,
     /// How many sessions the member may have at once.
     pub sessions: Option<u32>,
-    /// Foreign networks to which, and from which, the member's data connections may go: server to server
-    /// transfer. None: only the client's own address.
-    pub foreign: Vec<IpNet>,
     /// Whether the data connections need not resume the TLS session of the control connection.
     pub any_tls_session: bool,
 }
@@ -87,7 +83,6 @@ impl Member {
             quota: Quota::default(),
             rates: Rates::default(),
             sessions: None,
-            foreign: Vec::new(),
             any_tls_session: false,
         }
     }

@@ -4,7 +4,7 @@
 //! a close_notify is still there when the connection goes on in clear (CCC). Every function can be dropped at an
 //! await and nothing is lost. This is the seam where the kernel's own TLS could come in.
 
-use super::{SessionTls, hexadecimal};
+use super::SessionTls;
 use rustix::net::{RecvFlags, SendFlags};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
@@ -98,9 +98,9 @@ impl TlsStream {
     }
 
     /// The SHA-256 of the certificate that the other end has shown, and we trust.
-    pub(crate) fn certificate(&self) -> Option<String> {
+    pub(crate) fn certificate(&self) -> Option<[u8; 32]> {
         let first = self.tls.peer_certificates()?.first()?;
-        Some(hexadecimal(&Sha256::digest(first)).replace(':', ""))
+        Some(Sha256::digest(first).into())
     }
 
     /// Some bytes, a buffer full at most; 0 is the end, which the other end has said is one.

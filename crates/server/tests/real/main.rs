@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected must fail")]
 
 mod abort;
+#[cfg(feature = "sqlite")]
+mod accounts;
 mod active;
 mod confinement;
 mod covered;

@@ -2,7 +2,7 @@
 //!
 //! | effect | its outcomes |
 //! | --- | --- |
-//! | `[login NAME SECRET]` | `logged in`, `logged in as anonymous`, `login refused` |
+//! | `[login NAME SECRET]`, `[login NAME SECRET CODE]` | `logged in`, `logged in as anonymous`, `account wanted`, `login refused` |
 //! | `[host NAME]`, `[first host]` | `host: GREETING`, `not found` |
 //! | `[listen]`, `[listen on IPv4]` | `listening on ADDRESS:PORT`, `not listening: WHY` |
 //! | `[close data]` | |
@@ -35,8 +35,10 @@ use crate::escape::escape;
 /// An effect in words.
 pub(super) fn effect(effect: &Effect) -> String {
     match effect {
-        Effect::Authenticate { user, password } => {
-            format!("login {} {}", escape(user.as_bytes()), escape(password.reveal()))
+        Effect::Authenticate { user, password, code } => {
+            let words = [Some(password), code.as_ref()].into_iter().flatten();
+            let words = words.map(|word| format!(" {}", escape(word.reveal())));
+            format!("login {}{}", escape(user.as_bytes()), words.collect::<String>())
         }
         Effect::Listen { ipv4_only: true } => "listen on IPv4".to_owned(),
         Effect::Listen { ipv4_only: false } => "listen".to_owned(),
@@ -167,6 +169,7 @@ pub(super) fn outcome(words: &str) -> Option<Outcome> {
     match words {
         "logged in" => return Some(logged_in("bob")),
         "logged in as anonymous" => return Some(logged_in("anonymous")),
+        "account wanted" => return Some(Outcome::AccountWanted),
         "login refused" => return Some(Outcome::LoginRefused),
         "done" => return Some(Outcome::Done),
         "facts of a folder" => return Some(facts(Kind::Folder, None)),

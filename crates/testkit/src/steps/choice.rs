@@ -120,6 +120,7 @@ fn fault(number: u8) -> Fault {
 pub(super) fn outcome(effect: &Effect, number: u8) -> Outcome {
     match effect {
         Effect::Authenticate { .. } if number.is_multiple_of(4) => Outcome::LoginRefused,
+        Effect::Authenticate { .. } if number % 8 == 5 => Outcome::AccountWanted,
         Effect::Authenticate { user, .. } => {
             let anonymous = number % 4 == 3;
             let rights = if anonymous { Rights::READER } else { Rights::WRITER };

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     // How many processors there are is written in files that will be out of reach.
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let addresses: Vec<_> = server.addresses().into_iter().map(|(_, address)| address).collect();
-    let confinement = prepare(&settings, &addresses)?;
+    let confinement = prepare(&settings, &config, &addresses)?;
     confine::report(&confinement.enter()?);
     let tls = config.tls.clone();
     still_reaches(&settings, &config)?;
@@ -64,10 +64,11 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// Opens everything that is named by a path: folders, certificates. (The place for stores of accounts.)
+/// Opens everything that is named by a path: folders, certificates, stores of accounts.
 fn open(settings: &Settings) -> anyhow::Result<Config> {
     let mut config = settings.server(folder(&settings.folder)?);
     config.tls = settings.tls()?.map(Arc::new);
+    config.accounts = settings.accounts()?;
     for (name, path, greeting) in settings.hosts() {
         config.hosts.push(Host { name: name.to_owned(), greeting, storage: folder(path)? });
     }
@@ -80,10 +81,14 @@ fn folder(path: &Path) -> anyhow::Result<Arc<LocalFolder>> {
 }
 
 /// The confinement that these settings ask for, for a server that listens here.
-fn prepare(settings: &Settings, listen: &[SocketAddr]) -> anyhow::Result<Confinement> {
+fn prepare(
+    settings: &Settings,
+    config: &Config,
+    listen: &[SocketAddr],
+) -> anyhow::Result<Confinement> {
     let needs = Needs {
         folder: &settings.folder,
-        reach: settings.reach(),
+        reach: settings.reach(&config.accounts),
         low_ports: low_ports(listen, settings.passive_ports().as_ref()),
     };
     Confinement::prepare(&settings.confinement, &needs)
@@ -113,7 +118,7 @@ fn still_reaches(settings: &Settings, config: &Config) -> io::Result<()> {
 /// for each thread by itself: what is printed is what happened.
 fn check(settings: &Settings, config: &Config) -> anyhow::Result<Exit> {
     let listen = [config.listen.clone(), config.listen_implicit.clone()].concat();
-    let confinement = prepare(settings, &listen)?;
+    let confinement = prepare(settings, config, &listen)?;
     let rehearse = || -> anyhow::Result<Vec<Measure>> {
         let measures = confinement.confine_thread()?;
         still_reaches(settings, config)?;

@@ -29,7 +29,10 @@ pub(super) struct File {
     pub(super) folder: Option<PathBuf>,
     pub(super) listen: Option<Listen>,
     pub(super) writable: bool,
-    pub(super) anonymous: Option<Spanned<bool>>,
+    pub(super) anonymous: Option<Spanned<Anonymous>>,
+    #[cfg(feature = "sqlite")]
+    pub(super) users: Option<PathBuf>,
+    pub(super) accounts: Table<AccountSources>,
     pub(super) passive_ports: Option<Ports>,
     pub(super) public_address: Option<Ipv4Addr>,
     pub(super) log_format: Option<LogFormat>,
@@ -56,6 +59,87 @@ pub(super) struct User {
     name: Spanned<Name>,
     pub(super) password: String,
     pub(super) charset: Option<CharsetName>,
+}
+
+/// `[anonymous]`: those without an account. `anonymous = false` says in short that they are not let in.
+pub(super) struct Anonymous(AnonymousTable);
+
+/// Its keys.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AnonymousTable {
+    pub(super) allowed: Option<bool>,
+    pub(super) folder: Option<PathBuf>,
+    pub(super) drop_box: bool,
+}
+
+impl Deref for Anonymous {
+    type Target = AnonymousTable;
+
+    fn deref(&self) -> &AnonymousTable {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Anonymous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnonymousVisitor).map(Self)
+    }
+}
+
+struct AnonymousVisitor;
+
+impl<'de> Visitor<'de> for AnonymousVisitor {
+    type Value = AnonymousTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false or a table")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, allowed: bool) -> Result<AnonymousTable, E> {
+        Ok(AnonymousTable { allowed: Some(allowed), ..AnonymousTable::default() })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AnonymousTable, A::Error> {
+        AnonymousTable::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// `[accounts]`: who else knows users.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AccountSources {
+    pub(super) program: Option<Table<ProgramTable>>,
+}
+
+/// `[accounts.program]`: a program that is asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ProgramTable {
+    pub(super) command: ProgramCommand,
+    pub(super) seconds: Option<Seconds>,
+}
+
+/// A program, named from the root on, and its arguments.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub(super) struct ProgramCommand {
+    pub(super) path: PathBuf,
+    pub(super) arguments: Vec<String>,
+}
+
+impl TryFrom<Vec<String>> for ProgramCommand {
+    type Error = &'static str;
+
+    fn try_from(words: Vec<String>) -> Result<Self, Self::Error> {
+        match words.split_first() {
+            // What another program of that name might be, nobody shall have to know.
+            Some((path, arguments)) if path.starts_with('/') => {
+                Ok(Self { path: path.into(), arguments: arguments.to_vec() })
+            }
+            Some(_) | None => Err("a program is wanted, named from the root on, and its arguments"),
+        }
+    }
 }
 
 /// `[[host]]`: another tree, for clients that ask for it with HOST.
@@ -136,6 +220,14 @@ impl File {
     /// With its paths, which are meant as seen from the folder that the file lies in.
     pub(super) fn beneath(mut self, base: &Path) -> Self {
         self.folder = self.folder.map(|folder| base.join(folder));
+        #[cfg(feature = "sqlite")]
+        {
+            self.users = self.users.map(|users| base.join(users));
+        }
+        let anonymous = self.anonymous.as_mut().and_then(|table| table.get_mut().0.folder.as_mut());
+        if let Some(folder) = anonymous {
+            *folder = base.join(&*folder);
+        }
         for host in &mut self.host {
             host.0.folder = base.join(&host.0.folder);
         }

@@ -2,13 +2,15 @@
 //!
 //! What each measure does is in `confine.rs`. Whoever switches one off is named, so that the log can tell.
 
-use super::file::Process;
+use super::file::File;
 use super::place::Mistake;
 use crate::args::ServeArgs;
 use crate::confine::{Privileges, Switch, Wanted};
 
 /// What is wanted; a mistake where somebody is to be become and nothing to be given up.
-pub(super) fn wanted(file: &Process, arguments: &ServeArgs) -> Result<Wanted, Mistake> {
+pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Wanted, Mistake> {
+    let program = file.accounts.program.is_some();
+    let file = &*file.process;
     let keep = file.drop_privileges == Some(false);
     match &file.run_as {
         Some(run_as) if arguments.no_confinement || keep => {
@@ -28,6 +30,8 @@ pub(super) fn wanted(file: &Process, arguments: &ServeArgs) -> Result<Wanted, Mi
     };
     let switch = |said: Option<bool>, by| match said {
         Some(false) => Switch::Off(by),
+        // It is a process of its own, with files of its own.
+        Some(true) | None if program => Switch::Off("[accounts.program], which runs a program"),
         Some(true) | None => Switch::On,
     };
     Ok(Wanted {

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use clap::Parser as _;
 use wharf_proto::server::TlsPolicy;
 use wharf_proto::{Secret, Text};
+use wharf_server::accounts::{Attempt, Member, Mounted, Verdict};
 use wharf_server::storage::local::LocalFolder;
 
 use super::*;
@@ -40,8 +41,16 @@ fn config(settings: &Settings) -> Config {
 }
 
 fn lets_in(config: &Config, name: &str, password: &str) -> bool {
+    member(&config.accounts, name, password).is_some()
+}
+
+/// Who this is, if it is let in.
+fn member(accounts: &Accounts, name: &str, password: &str) -> Option<Member> {
     let password = Secret::new(password.as_bytes().to_vec());
-    config.accounts.verify(&Text::from(name), &password).is_some()
+    match accounts.verify(&Attempt::new(Text::from(name), password)) {
+        Verdict::In(member) => Some(*member),
+        Verdict::Refused(_) | Verdict::WantsCode => None,
+    }
 }
 
 fn ports(range: RangeInclusive<u16>) -> Option<RangeInclusive<u16>> {
@@ -116,7 +125,8 @@ fn s22_a_user_who_is_not_there_or_cannot_be_become_is_found_in_the_file() {
 #[test]
 fn what_is_served_is_in_reach_and_is_written_to_where_somebody_may() {
     let reach = |file: &str, words: &[&str]| {
-        let reach = read(file, words).unwrap().reach();
+        let settings = read(file, words).unwrap();
+        let reach = settings.reach(&settings.accounts().unwrap());
         reach.into_iter().map(|access| (access.path, access.write)).collect::<Vec<_>>()
     };
     assert_eq!(reach("", &["here"]), [("here".into(), false)]);
@@ -181,8 +191,7 @@ fn what_is_typed_wins_and_its_lists_replace_those_of_the_file() {
 #[test]
 fn switches_on_the_command_line_add_to_the_file() {
     let rights = |settings: &Settings| {
-        let account = settings.accounts.verify(&Text::from("ftp"), &Secret::new(Vec::new()));
-        account.map(|account| account.rights)
+        member(&settings.accounts, "ftp", "").map(|member| member.account.rights)
     };
     assert_eq!(rights(&read("", &[]).unwrap()), Some(Rights::READER));
     assert_eq!(rights(&read("writable = true", &[]).unwrap()), Some(Rights::WRITER));
@@ -285,4 +294,41 @@ fn a_file_that_cannot_be_read_is_named_and_bytes_that_are_no_text_are_found() {
     assert!(told().contains("serve.toml: cannot read: "), "{}", told());
     fs::write(&path, b"quiet = true\ngreeting = \"\xff\"\n").unwrap();
     assert!(told().contains("serve.toml:2:13: this is not UTF-8"), "{}", told());
+}
+
+#[test]
+fn anonymous_access_has_its_own_root_and_a_drop_box_gives_nothing_back() {
+    let file = "[anonymous]\nfolder = \"/srv/drop\"\ndrop-box = true\n";
+    let member = |settings: &Settings| member(&settings.accounts, "ftp", "").unwrap();
+    let anonymous = member(&read(file, &[]).unwrap());
+    assert_eq!(anonymous.account.rights, Rights::of(Right::Write));
+    assert!(matches!(&anonymous.mounts[..], [mount] if mount.at.is_root()));
+    assert_eq!(anonymous.mounts[0].what, Mounted::Folder("/srv/drop".into()));
+    for open in ["anonymous = true", "[anonymous]", "[anonymous]\nallowed = true"] {
+        assert_eq!(member(&read(open, &[]).unwrap()).account.rights, Rights::READER, "{open}");
+    }
+    let told = read(file, &["--writable"]).err().unwrap();
+    assert!(told.starts_with("1:"), "{told}");
+}
+
+#[test]
+fn s23_malformed_keys_of_the_accounts_stop_the_start_at_their_place() {
+    for (file, place) in [
+        ("anonymous = \"no\"", "1:13:"),
+        ("[anonymous]\nallowed = 1", "2:11:"),
+        ("[anonymous]\nfolder = []", "2:10:"),
+        ("[anonymous]\ndrop-box = \"yes\"", "2:12:"),
+        ("[anonymous]\ndropbox = true", "2:1:"),
+        ("users = 1", "1:9:"),
+        ("[accounts]\nprograms = 1", "2:1:"),
+        ("[accounts.program]\nseconds = 1", "1:1:"),
+        ("[accounts.program]\ncommand = []", "2:11:"),
+        ("[accounts.program]\ncommand = [\"accounts\"]", "2:11:"),
+        ("[accounts.program]\ncommand = \"/bin/true\"", "2:11:"),
+        ("[accounts.program]\ncommand = [\"/bin/true\"]\nseconds = 0", "3:11:"),
+        ("accounts.program = [[\"/bin/true\"], 5]", "1:20:"),
+    ] {
+        let told = read(file, &[]).err().unwrap_or_default();
+        assert!(told.starts_with(place), "{file}\n{told}");
+    }
 }

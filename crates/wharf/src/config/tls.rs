@@ -18,12 +18,8 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The folders of all files: a file that is renewed is most often another one under the same name.
     pub(super) fn folders(&self) -> Vec<PathBuf> {
-        let folder = |path: PathBuf| match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            Some(_) | None => PathBuf::from("."),
-        };
         let files = wharf_server::tls::files(&self.source, self.clients.as_ref());
-        files.into_iter().map(folder).collect()
+        files.iter().map(|file| super::folder_of(file)).collect()
     }
 }
 

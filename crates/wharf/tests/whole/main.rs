@@ -7,3 +7,5 @@ mod confine;
 mod demo;
 mod serve;
 mod serving;
+#[cfg(feature = "sqlite")]
+mod user;

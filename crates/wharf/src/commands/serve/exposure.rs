@@ -12,6 +12,7 @@ use wharf_proto::Text;
 use wharf_proto::server::Rights;
 use wharf_proto::verb::Right;
 use wharf_server::Config;
+use wharf_server::accounts::{Member, Mounted};
 
 use crate::config::Settings;
 use crate::confine::{How, Measure};
@@ -119,15 +120,28 @@ fn shown(path: &Path) -> String {
 
 fn people(exposure: &Exposure<'_>) -> Vec<Row> {
     let accounts = &exposure.config.accounts;
-    let anonymous = match accounts.anonymous() {
-        Some(rights) => format!("{}, with any password", in_words(rights)),
-        None => "nobody".to_owned(),
-    };
-    let users = accounts.users();
-    let users = users.map(|(name, rights)| {
-        row(name.to_string(), format!("{}, with a password", in_words(rights)))
+    let nobody = accounts.anonymous().is_none().then(|| row("anonymous", "nobody"));
+    let members = accounts.members();
+    let known = members.iter().map(|member| {
+        let proof = if member.account.anonymous { "any password" } else { "a password" };
+        let about =
+            format!("{}, with {proof}{}", in_words(member.account.rights), trees_of(member));
+        row(member.account.name.to_string(), about)
     });
-    std::iter::once(row("anonymous", anonymous)).chain(users).collect()
+    let others = accounts.has_sources().then(|| row("others", "whom the sources of accounts know"));
+    nobody.into_iter().chain(known).chain(others).collect()
+}
+
+/// What a member has for a tree, where that is not the one that all have.
+fn trees_of(member: &Member) -> String {
+    let own = member.mounts.iter().map(|mount| match &mount.what {
+        Mounted::Served(path) if path.is_root() && mount.at.is_root() => String::new(),
+        Mounted::Served(path) => format!("; {} is served:{path}", mount.at),
+        Mounted::Folder(path) => format!("; {} is {}", mount.at, shown(path)),
+    });
+    let rules = member.rules.iter();
+    let rules = rules.map(|rule| format!("; beneath {} {}", rule.beneath, in_words(rule.rights)));
+    own.chain(rules).collect()
 }
 
 fn in_words(rights: Rights) -> String {
@@ -207,7 +221,8 @@ fn warnings(exposure: &Exposure<'_>) -> Vec<Row> {
     let on = open.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let mut rows = Vec::new();
     let clear = config.tls.is_none() || config.policy.tls.is_some_and(|tls| tls.clear_passwords);
-    if clear && config.accounts.users().next().is_some() {
+    let named = |member: &Member| !member.account.anonymous;
+    if clear && (config.accounts.has_sources() || config.accounts.members().iter().any(named)) {
         rows.push(row("passwords", format!("cross the network in clear text on {on}")));
     }
     if config.accounts.anonymous().is_some_and(|rights| !Rights::READER.covers(rights)) {
