@@ -20,7 +20,7 @@ mod transfer;
 
 pub use effect::{
     Account, Cannot, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Remark,
-    Rights, Route, StoreAt, TransferPlan, TreeAction,
+    Rights, Route, StoreAt, TransferPlan, TreeAction, Turned,
 };
 pub use state::Policy;
 
