@@ -19,6 +19,7 @@ use wharf_proto::{Secret, Text};
 pub struct Accounts {
     anonymous: Option<Rights>,
     users: Vec<User>,
+    members: Vec<Member>,
 }
 
 #[derive(Clone)]
@@ -57,6 +58,22 @@ impl Accounts {
             user.charset = Some(charset);
         }
         self
+    }
+
+    /// Lets this member in, with this password and all that is granted.
+    #[must_use]
+    pub fn with_member(mut self, member: Member, password: &str) -> Self {
+        let Account { name, rights, charset, .. } = member.account.clone();
+        let password = digest(password.as_bytes());
+        self.users.push(User { name: name.as_bytes().to_vec(), password, rights, charset });
+        self.members.push(member);
+        self
+    }
+
+    /// What is granted to an account that has logged in.
+    pub fn member(&self, account: Account) -> Member {
+        let known = self.members.iter().find(|member| member.account == account);
+        known.cloned().unwrap_or_else(|| Member::new(account))
     }
 
     /// Whether anybody can log in at all.

@@ -4,12 +4,15 @@
 //! Replies are written before the next thing is begun, so that a client never sees data of a transfer before
 //! the reply that announces it. An idle session holds no buffer.
 
+mod login;
+
 use crate::config::{Config, Host};
 use crate::data::ports::{Passive, Ports};
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
 use crate::limits::Place;
-use crate::storage::{Holder, Storage};
+use crate::members::{Admitted, Members};
+use crate::storage::Storage;
 use crate::tap::Teller;
 use crate::turns::{Turns, Waiter};
 use rustix::net::RecvFlags;
@@ -29,7 +32,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
-    Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan, TreeAction,
+    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TransferPlan, TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
 
@@ -54,6 +57,7 @@ pub(crate) struct Shared {
     /// So many slow actions run at a time, however many sessions ask.
     turns: Turns,
     policy: Arc<Policy>,
+    members: Members,
     ports: Arc<Ports>,
     config: Config,
 }
@@ -62,7 +66,7 @@ impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let ports = Ports::new(config.passive_ports.clone());
         let policy = Arc::new(config.policy.clone());
-        Self { turns: Turns::new(SLOW_ACTIONS), policy, ports, config }
+        Self { turns: Turns::new(SLOW_ACTIONS), policy, members: Members::default(), ports, config }
     }
 }
 
@@ -77,8 +81,9 @@ pub(crate) struct Control {
     teller: Teller,
     stopped: watch::Receiver<bool>,
 
+    /// What is served to all, on the host that the client has chosen.
     storage: Arc<dyn Storage>,
-    who: Option<(Holder, Rights)>,
+    who: Option<Box<Admitted>>,
     ready: Prepared,
     /// The port of the last passive data connection, for the next one, until then.
     spare: Option<(Passive, Instant)>,
@@ -273,13 +278,15 @@ impl Control {
     fn start(&mut self, id: EffectId, effect: Effect) -> Option<Outcome> {
         match effect {
             Effect::Authenticate { user, password } => {
-                let account = self.shared.config.accounts.verify(&user, &password);
-                let Some(account) = account else { return Some(Outcome::LoginRefused) };
-                let address = account.anonymous.then_some(self.client.ip());
-                let holder = Holder::new(account.name.as_bytes(), address);
-                self.who = Some((holder, account.rights));
-                self.place.is_known();
-                Some(Outcome::LoggedIn(Box::new(account)))
+                // Nothing of the one before is left, whatever comes of this.
+                self.who = None;
+                self.place.leave();
+                let accounts = &self.shared.config.accounts;
+                let Some(account) = accounts.verify(&user, &password) else {
+                    return Some(Outcome::LoginRefused);
+                };
+                let member = accounts.member(account);
+                self.admit(id, member)
             }
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
             Effect::Host(name) => Some(self.choose_host(name.as_ref())),
@@ -288,11 +295,12 @@ impl Control {
                 None
             }
             Effect::Tree(action) => {
-                let Some((holder, rights)) = self.who.clone() else {
+                let Some(who) = &self.who else {
                     return Some(Outcome::Failed(Fault::Denied));
                 };
-                let storage = Arc::clone(&self.storage);
-                let errand = Errand { storage, holder, rights, awaited: self.waiter.awaited() };
+                let (storage, holder) = (Arc::clone(&who.tree), who.holder.clone());
+                let (rights, awaited) = (who.rights, self.waiter.awaited());
+                let errand = Errand { storage, holder, rights, awaited };
                 if action.is_slow() {
                     self.errand = Some((id, act_beside(self.shared.turns.clone(), errand, action)));
                     return None;
@@ -338,15 +346,15 @@ impl Control {
     }
 
     fn begin(&mut self, id: EffectId, plan: TransferPlan) -> Option<Outcome> {
-        let Some((holder, rights)) = self.who.clone() else {
-            return Some(Outcome::Failed(Fault::Denied));
-        };
+        let Some(who) = &self.who else { return Some(Outcome::Failed(Fault::Denied)) };
         self.connections += 1;
         let moved = Arc::new(AtomicU64::new(0));
         let setting = Setting {
-            storage: Arc::clone(&self.storage),
-            holder,
-            rights,
+            storage: Arc::clone(&who.tree),
+            holder: who.holder.clone(),
+            rights: who.rights,
+            up: who.up.clone(),
+            down: who.down.clone(),
             client: self.client,
             server: self.server,
             conn: self.connections,

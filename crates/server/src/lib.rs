@@ -31,6 +31,8 @@ mod digest;
 mod effects;
 mod limits;
 mod listener;
+mod members;
+mod rates;
 pub mod storage;
 mod tap;
 mod turns;
