@@ -81,6 +81,19 @@ impl VirtualPath {
         self.components().next_back()
     }
 
+    /// The path as it is seen from `folder`, where it is that or beneath it: `/b` for `/a/b` from `/a`.
+    #[must_use]
+    pub fn beneath(&self, folder: &Self) -> Option<Self> {
+        if folder.is_root() {
+            return Some(self.clone());
+        }
+        match self.0.strip_prefix(folder.as_bytes())? {
+            b"" => Some(Self::root()),
+            rest if rest.starts_with(b"/") => Some(Self(rest.to_vec())),
+            _ => None,
+        }
+    }
+
     /// Whether this is `/`.
     #[must_use]
     pub fn is_root(&self) -> bool {
@@ -207,6 +220,21 @@ mod tests {
         assert_eq!(path(b"../../../etc/passwd").as_bytes(), b"/etc/passwd");
         assert_eq!(path(b"a/../../..").as_bytes(), b"/");
         assert_eq!(VirtualPath::root().parent(), VirtualPath::root());
+    }
+
+    #[test]
+    fn a_path_is_seen_from_a_folder_above_it_and_from_no_other() {
+        for (whole, folder, expected) in [
+            ("/a/b", "/", Some("/a/b")),
+            ("/a/b", "/a", Some("/b")),
+            ("/a/b", "/a/b", Some("/")),
+            ("/a/b", "/a/b/c", None),
+            ("/ab", "/a", None),
+            ("/", "/a", None),
+        ] {
+            let seen = path(whole.as_bytes()).beneath(&path(folder.as_bytes()));
+            assert_eq!(seen, expected.map(|seen| path(seen.as_bytes())), "{whole} from {folder}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod transfer;
 
 pub use effect::{
     Account, Cannot, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Remark,
-    Rights, Route, StoreAt, TlsRole, TransferPlan, TreeAction,
+    Rights, Route, StoreAt, TlsRole, TransferPlan, TreeAction, Turned,
 };
 pub use state::{Policy, TlsPolicy};
 

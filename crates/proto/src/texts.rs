@@ -11,7 +11,7 @@ use crate::command::Range;
 use crate::params::{Mode, Structure, Type};
 use crate::path::VirtualPath;
 use crate::reply::{Code, Reply};
-use crate::server::{Cannot, Fault, Remark, TlsRole};
+use crate::server::{Cannot, Fault, Remark, TlsRole, Turned};
 use crate::tap::Timer;
 use crate::time::Timestamp;
 use crate::{Text, Verb, address};
@@ -29,6 +29,7 @@ pub(crate) enum Say<'a> {
     LoggedIn { name: &'a Text, anonymous: bool },
     AccountWanted,
     LoginRefused,
+    TurnedAway(Turned),
     LoginFirst,
     UserFirst,
     TooManyWrongPasswords,
@@ -209,6 +210,8 @@ impl Say<'_> {
             Self::LoggedIn { name, .. } => (230, l.naming(("Logged in as ", "."), ("", " としてログインしました。"), name.as_bytes())),
             Self::AccountWanted => (332, tr!(l, "One thing more: ACCT with the code of your second factor.", "続いて、二要素認証のコードを ACCT で送ってください。")),
             Self::LoginRefused => (530, tr!(l, "Login refused: check the name and the password.", "ログインできません。名前とパスワードを確かめてください。")),
+            Self::TurnedAway(Turned::TooManySessions) => (530, tr!(l, "You have as many sessions as you may have; end one of them first.", "同時に使えるセッションの数に達しています。先にどれかを終えてください。")),
+            Self::TurnedAway(Turned::NoTree) => (530, tr!(l, "Your folder cannot be opened; please tell the operator.", "お使いのフォルダーを開けません。管理者に知らせてください。")),
             Self::LoginFirst => (530, tr!(l, "Please log in first, with USER and PASS.", "先に USER と PASS でログインしてください。")),
             Self::UserFirst => (503, tr!(l, "USER comes before PASS.", "PASS の前に USER が必要です。")),
             Self::TooManyWrongPasswords => (421, tr!(l, "Too many wrong passwords; closing.", "パスワードの誤りが多すぎるため、切断します。")),
@@ -407,6 +410,7 @@ fn unsupported(l: Voice, what: Cannot) -> Text {
         Cannot::PartOfArchive => tr!(l, "An archive made on the way cannot be cut.", "送りながら作るアーカイブの一部だけは送れません。"),
         Cannot::TimeUnknown => tr!(l, "No time is known of that.", "その時刻は分かりません。"),
         Cannot::TooMuch => tr!(l, "That folder holds too much.", "そのフォルダーの中身が多すぎます。"),
+        Cannot::BetweenTrees => tr!(l, "That leads into another tree: copy it there, then delete it here.", "別のツリーへは移せません。コピーしてから削除してください。"),
         Cannot::Storage => tr!(l, "That is not done here.", "それは、ここでは行えません。"),
     }
 }
@@ -462,6 +466,7 @@ fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
         Fault::Name => (never, bad_name(l)),
         Fault::Busy => (450, tr!(l, "Somebody is writing that file; try again later.", "そのファイルは書き込み中です。後でもう一度お試しください。")),
         Fault::Full => (452, tr!(l, "No space is left on the server.", "サーバーに空きがありません。")),
+        Fault::OverQuota => (552, tr!(l, "That is more than you may store; delete something first.", "保存できる量を超えます。先に何かを削除してください。")),
         Fault::Offset => (554, tr!(l, "That position lies behind the end of the file.", "その位置はファイルの終わりを越えています。")),
         Fault::Unsupported(what) => (504, unsupported(l, *what)),
         Fault::System(why) => (451, sentence(l, ("The server's file system failed", "サーバーのファイルシステムに障害があります"), why)),

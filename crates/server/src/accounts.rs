@@ -147,10 +147,8 @@ struct Anonymous {
 
 #[derive(Clone)]
 struct User {
-    name: Vec<u8>,
+    member: Member,
     password: [u8; 32],
-    rights: Rights,
-    charset: Option<Charset>,
 }
 
 impl Accounts {
@@ -177,18 +175,23 @@ impl Accounts {
 
     /// Lets this user in, with these rights. The password is kept as a digest: this is for trying things.
     #[must_use]
-    pub fn with_user(mut self, name: &str, password: &str, rights: Rights) -> Self {
-        let password = digest(password.as_bytes());
-        self.users.push(User { name: name.as_bytes().to_vec(), password, rights, charset: None });
-        self
+    pub fn with_user(self, name: &str, password: &str, rights: Rights) -> Self {
+        self.with_member(Member::new(Account::new(name.into(), rights)), password)
     }
 
     /// Shows the user that was added last its names in this charset, in place of the server's.
     #[must_use]
     pub fn in_charset(mut self, charset: Charset) -> Self {
         if let Some(user) = self.users.last_mut() {
-            user.charset = Some(charset);
+            user.member.account.charset = Some(charset);
         }
+        self
+    }
+
+    /// Lets this member in, with this password and all that is granted.
+    #[must_use]
+    pub fn with_member(mut self, member: Member, password: &str) -> Self {
+        self.users.push(User { member, password: digest(password.as_bytes()) });
         self
     }
 
@@ -207,7 +210,7 @@ impl Accounts {
     /// All who can be named before they come, anonymous users first.
     pub fn members(&self) -> Vec<Member> {
         let anonymous = self.anonymous.iter().map(Anonymous::member);
-        let given = self.users.iter().map(User::member);
+        let given = self.users.iter().map(|user| user.member.clone());
         let sources = self.sources.iter().flat_map(|source| source.members());
         anonymous.chain(given).chain(sources).collect()
     }
@@ -249,7 +252,7 @@ impl Accounts {
         }
         // A name that was given with the start is nobody else's.
         let mut verdict = Verdict::Refused(Why::Password);
-        if !self.users.iter().any(|user| user.name == attempt.name.as_bytes()) {
+        if !self.users.iter().any(|user| user.member.account.name == attempt.name) {
             verdict = Verdict::Refused(Why::Unknown);
             for source in &self.sources {
                 verdict = source.verify(attempt);
@@ -266,23 +269,16 @@ impl Accounts {
     fn given(&self, attempt: &Attempt) -> Result<Member, Why> {
         let name = attempt.name.as_bytes();
         let given = digest(attempt.password.reveal());
-        let user = self.users.iter().find(|user| user.name == name);
+        let user = self.users.iter().find(|user| user.member.account.name.as_bytes() == name);
         let unknown = [0; 32];
         let right = user.map_or(&unknown, |user| &user.password).ct_eq(&given);
         if let Some(user) = user {
-            return if right.into() { Ok(user.member()) } else { Err(Why::Password) };
+            return if right.into() { Ok(user.member.clone()) } else { Err(Why::Password) };
         }
         match &self.anonymous {
             Some(anonymous) if is_anonymous(name) => Ok(anonymous.member()),
             _ => Err(Why::Unknown),
         }
-    }
-}
-
-impl User {
-    fn member(&self) -> Member {
-        let name = Text::from(self.name.as_slice());
-        Member::new(Account { charset: self.charset, ..Account::new(name, self.rights) })
     }
 }
 

@@ -4,17 +4,21 @@
 //! Replies are written before the next thing is begun, so that a client never sees data of a transfer before
 //! the reply that announces it. An idle session holds no buffer.
 
-use crate::accounts::{Attempt, Fingerprint, Verdict, Why};
+mod login;
+mod tls;
+
+use crate::accounts::Attempt;
 use crate::config::{Config, Host};
 use crate::data::ports::{Passive, Ports};
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
 use crate::limits::Place;
-use crate::storage::{Holder, Storage};
+use crate::members::{Admitted, Members};
+use crate::storage::Storage;
 use crate::tap::Teller;
 use crate::tls::{SessionTls, TlsStream};
 use crate::turns::{Turns, Waiter};
-use ipnet::IpNet;
+use login::Back;
 use rustix::net::RecvFlags;
 use std::convert::Infallible;
 use std::io;
@@ -30,12 +34,12 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
+use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
-    Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan, TreeAction,
+    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TransferPlan, TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
-use wharf_proto::{Secret, Text};
 
 /// How many bytes are read from a control connection at a time.
 const READ: usize = 4096;
@@ -60,6 +64,7 @@ pub(crate) struct Shared {
     /// So many slow actions run at a time, however many sessions ask.
     turns: Turns,
     policy: Arc<Policy>,
+    members: Members,
     ports: Arc<Ports>,
     config: Config,
 }
@@ -73,7 +78,7 @@ impl Shared {
         let policy = Arc::new(policy);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (login_turns, turns) = (Turns::new(cores), Turns::new(SLOW_ACTIONS));
-        Self { login_turns, turns, policy, ports, config }
+        Self { login_turns, turns, policy, members: Members::default(), ports, config }
     }
 }
 
@@ -92,12 +97,11 @@ pub(crate) struct Control {
     teller: Teller,
     stopped: watch::Receiver<bool>,
 
+    /// What is served to all, on the host that the client has chosen.
     storage: Arc<dyn Storage>,
     /// The host that was chosen.
     host: Option<Text>,
-    /// The networks of other servers with which the account may have data connections.
-    foreign: Vec<IpNet>,
-    who: Option<(Holder, Rights)>,
+    who: Option<Box<Admitted>>,
     ready: Prepared,
     /// The port of the last passive data connection, for the next one, until then.
     spare: Option<(Passive, Instant)>,
@@ -121,14 +125,6 @@ struct Transfer {
 
 /// What is under way beside this task.
 type Away = Pin<Box<dyn Future<Output = Back> + Send>>;
-
-/// What comes back of it.
-enum Back {
-    Outcome(Outcome),
-    Verdict(Verdict),
-    /// On a certificate alone.
-    Recognition(Verdict),
-}
 
 /// What woke the session.
 enum Wake {
@@ -168,7 +164,6 @@ impl Control {
             stopped,
             storage,
             host: None,
-            foreign: Vec::new(),
             who: None,
             ready: Prepared::default(),
             spare: None,
@@ -217,12 +212,9 @@ impl Control {
                 }
                 Wake::Errand(id, back) => {
                     self.errand = None;
-                    let outcome = match back {
-                        Back::Outcome(outcome) => outcome,
-                        Back::Recognition(Verdict::Refused(_)) => Outcome::LoginRefused,
-                        Back::Verdict(verdict) | Back::Recognition(verdict) => self.judge(verdict),
-                    };
-                    self.session.handle_outcome(now, id, outcome);
+                    if let Some(outcome) = self.take_back(id, back) {
+                        self.session.handle_outcome(now, id, outcome);
+                    }
                 }
                 Wake::Deadline => {
                     self.spare.take_if(|(_, until)| *until <= Instant::now());
@@ -324,26 +316,9 @@ impl Control {
     fn start(&mut self, id: EffectId, effect: Effect) -> Option<Outcome> {
         match effect {
             Effect::Authenticate { user, password, code } => {
-                let attempt = Attempt { code, ..self.attempt(user, password) };
-                if let Some(verdict) = self.shared.config.accounts.verify_at_once(&attempt) {
-                    if let Verdict::In(member) = &verdict
-                        && let Some(email) = attempt.email().filter(|_| member.account.anonymous)
-                    {
-                        tracing::info!(session = %self.teller.session, %email, "anonymous");
-                    }
-                    return Some(self.judge(verdict));
-                }
-                let verdict = verify_beside(Arc::clone(&self.shared), attempt);
-                self.errand = Some((id, Box::pin(async { Back::Verdict(verdict.await) })));
-                None
+                self.authenticate(id, Attempt { code, ..self.attempt(user, password) })
             }
-            Effect::Recognise(user) => {
-                // A certificate that is not enough is no failure: a password is asked for then.
-                let attempt = self.attempt(user, Secret::new(Vec::new()));
-                let verdict = verify_beside(Arc::clone(&self.shared), attempt);
-                self.errand = Some((id, Box::pin(async { Back::Recognition(verdict.await) })));
-                None
-            }
+            Effect::Recognise(user) => self.recognise(id, user),
             // They take time, and nothing else may happen meanwhile: see `carry_out`.
             Effect::Secure | Effect::Clear => None,
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
@@ -353,11 +328,12 @@ impl Control {
                 None
             }
             Effect::Tree(action) => {
-                let Some((holder, rights)) = self.who.clone() else {
+                let Some(who) = &self.who else {
                     return Some(Outcome::Failed(Fault::Denied));
                 };
-                let storage = Arc::clone(&self.storage);
-                let errand = Errand { storage, holder, rights, awaited: self.waiter.awaited() };
+                let (storage, holder) = (Arc::clone(&who.tree), who.holder.clone());
+                let (rights, awaited) = (who.rights, self.waiter.awaited());
+                let errand = Errand { storage, holder, rights, awaited };
                 if action.is_slow() {
                     self.errand = Some((id, act_beside(self.shared.turns.clone(), errand, action)));
                     return None;
@@ -365,76 +341,6 @@ impl Control {
                 Some(errand.act(action))
             }
             Effect::Transfer(plan) => self.begin(id, *plan),
-        }
-    }
-
-    /// Begins TLS. Nothing else happens meanwhile: the machine has nothing under way.
-    async fn secure(&mut self) -> io::Result<Outcome> {
-        let held = Box::pin(self.shake_hands()).await;
-        held.inspect_err(|error| {
-            let why = Text::from(error.to_string());
-            self.teller.tell(What::NotSecured { conn: None, why });
-        })
-    }
-
-    async fn shake_hands(&mut self) -> io::Result<Outcome> {
-        let config = &self.shared.config;
-        let tls = config.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-        let host = self.host.as_ref().map(ToString::to_string);
-        let session = SessionTls::new(tls, host.as_deref());
-        let mut tls = TlsStream::control(&session).map_err(io::Error::other)?;
-        let facts = tokio::select! {
-            held = timeout(config.handshake_time, tls.handshake(&self.stream)) => held??,
-            _ = self.stopped.changed() => return Err(io::ErrorKind::Interrupted.into()),
-        };
-        self.teller.tell(What::Secured { conn: None, facts });
-        let certified = tls.certificate().is_some();
-        (self.tls, self.session_tls) = (Some(Box::new(tls)), Some(Arc::new(session)));
-        Ok(Outcome::Secured { certified })
-    }
-
-    /// Ends TLS in order. What the client says in clear behind its own end is the first it says there.
-    async fn clear(&mut self) -> io::Result<Outcome> {
-        let Some(mut tls) = self.tls.take() else { return Ok(Outcome::Done) };
-        tls.close();
-        let ended = async {
-            tls.flush(&self.stream, false).await?;
-            tls.closed(&self.stream).await
-        };
-        self.behind_tls = Box::pin(timeout(self.shared.config.handshake_time, ended)).await??;
-        self.teller.tell(What::ControlCleared);
-        Ok(Outcome::Done)
-    }
-
-    /// What this client offers for a login.
-    fn attempt(&self, user: Text, password: Secret) -> Attempt {
-        let certificate = self.tls.as_ref().and_then(|tls| tls.certificate()).map(Fingerprint);
-        let (from, secured) = (self.client.ip(), self.tls.is_some());
-        Attempt { from, secured, certificate, ..Attempt::new(user, password) }
-    }
-
-    /// Makes of a verdict what the session is from now on.
-    fn judge(&mut self, verdict: Verdict) -> Outcome {
-        let session = self.teller.session;
-        match verdict {
-            Verdict::In(member) => {
-                let account = member.account;
-                let address = account.anonymous.then_some(self.client.ip());
-                let holder = Holder::new(account.name.as_bytes(), address);
-                self.who = Some((holder, account.rights));
-                self.foreign.clone_from(&account.foreign);
-                self.place.is_known();
-                Outcome::LoggedIn(Box::new(account))
-            }
-            Verdict::WantsCode => Outcome::AccountWanted,
-            Verdict::Refused(why @ Why::Broken(_)) => {
-                tracing::warn!(%session, %why, "login refused");
-                Outcome::LoginRefused
-            }
-            Verdict::Refused(why) => {
-                tracing::info!(%session, %why, "login refused");
-                Outcome::LoginRefused
-            }
         }
     }
 
@@ -458,7 +364,8 @@ impl Control {
         // The old listener goes first: its port may be the only one.
         self.ready = Prepared::default();
         let spare = self.spare.take().and_then(|(port, _)| port.again());
-        let opened = || self.shared.ports.open(self.server, self.client.ip(), &self.foreign);
+        let foreign = self.who.as_ref().map_or(&[][..], |who| &who.foreign);
+        let opened = || self.shared.ports.open(self.server, self.client.ip(), foreign);
         match spare.map_or_else(opened, Ok) {
             Ok(listener) => {
                 let mut address = listener.address();
@@ -473,15 +380,15 @@ impl Control {
     }
 
     fn begin(&mut self, id: EffectId, plan: TransferPlan) -> Option<Outcome> {
-        let Some((holder, rights)) = self.who.clone() else {
-            return Some(Outcome::Failed(Fault::Denied));
-        };
+        let Some(who) = &self.who else { return Some(Outcome::Failed(Fault::Denied)) };
         self.connections += 1;
         let moved = Arc::new(AtomicU64::new(0));
         let setting = Setting {
-            storage: Arc::clone(&self.storage),
-            holder,
-            rights,
+            storage: Arc::clone(&who.tree),
+            holder: who.holder.clone(),
+            rights: who.rights,
+            up: who.up.clone(),
+            down: who.down.clone(),
             client: self.client,
             server: self.server,
             conn: self.connections,
@@ -494,7 +401,7 @@ impl Control {
             archives: self.shared.config.archives,
             quick_acks: self.shared.config.quick_acks,
             tls: self.session_tls.clone(),
-            any_tls_session: self.shared.config.any_tls_session,
+            any_tls_session: who.any_tls_session || self.shared.config.any_tls_session,
             handshake_time: self.shared.config.handshake_time,
         };
         let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
@@ -593,14 +500,6 @@ fn act_beside(turns: Turns, errand: Errand, action: TreeAction) -> Away {
         let outcome = turns.take(move || errand.act(action)).await;
         Back::Outcome(outcome.unwrap_or_else(Outcome::Failed))
     })
-}
-
-/// Verifies a login beside the session's task, when its turn has come.
-async fn verify_beside(shared: Arc<Shared>, attempt: Attempt) -> Verdict {
-    let turns = shared.login_turns.clone();
-    let verdict = turns.take(move || shared.config.accounts.verify(&attempt)).await;
-    let broken = |_| Verdict::Refused(Why::Broken("it could not be verified".to_owned()));
-    verdict.unwrap_or_else(broken)
 }
 
 async fn outcome_of(errand: &mut Option<(EffectId, Away)>) -> (EffectId, Back) {

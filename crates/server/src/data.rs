@@ -16,7 +16,8 @@ mod send;
 pub(crate) use send::permissions_of;
 
 use crate::archive::Archive;
-use crate::storage::{Folder, Holder, Look, Storage, Wanted};
+use crate::rates::Brake;
+use crate::storage::{Existing, Folder, Holder, Look, Storage, Wanted};
 use crate::tap::Teller;
 use crate::tls::SessionTls;
 use crate::turns::Turns;
@@ -72,6 +73,9 @@ pub(crate) struct Setting {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) holder: Holder,
     pub(crate) rights: Rights,
+    /// What slows down what comes from the client, and what goes to it.
+    pub(crate) up: Brake,
+    pub(crate) down: Brake,
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
     /// Counts the session's data connections from 1.
@@ -174,7 +178,13 @@ fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fa
             }
         }
         Payload::Store { path, at, umask } => {
-            let wanted = Wanted { path: &path, at, holder: &setting.holder, umask };
+            let wanted = Wanted {
+                path: &path,
+                at,
+                holder: &setting.holder,
+                umask,
+                there: Existing::Replaced,
+            };
             let new_name = at == StoreAt::NewName;
             let incoming = Incoming::new(setting.storage.write(&wanted)?, how)?;
             Ok(Cargo::Receive { incoming, new_name })

@@ -5,7 +5,7 @@
 
 use crate::data::permissions_of;
 use crate::digest;
-use crate::storage::{Holder, Look, Source, Storage, Upload, Wanted};
+use crate::storage::{Existing, Holder, Look, Source, Storage, Upload, Wanted};
 use crate::turns::Awaited;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +17,7 @@ use wharf_proto::listing::{EntryRef, Kind, Unique, unix};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Cannot, Fault, Outcome, Rights, StoreAt, TreeAction};
 use wharf_proto::time::Timestamp;
+use wharf_proto::verb::Right;
 
 /// The most entries that STAT lists on the control connection.
 const LISTED: usize = 1000;
@@ -54,7 +55,7 @@ impl Errand {
         let done = |result: Result<(), Fault>| result.map(|()| Outcome::Done);
         match action {
             TreeAction::Enter(path) => done(storage.enter(&path)),
-            TreeAction::Find(path) => done(storage.find(&path)),
+            TreeAction::Find(path) => done(storage.find(&path).map(drop)),
             TreeAction::MakeFolder { path, parents: false, umask } => {
                 done(storage.make_folder(&path, umask))
             }
@@ -64,7 +65,7 @@ impl Errand {
             TreeAction::RemoveFolder { path, all: false } => done(storage.remove_folder(&path)),
             TreeAction::RemoveFolder { path, all: true } => done(self.remove_all(&path)),
             TreeAction::Delete(path) => done(storage.delete(&path)),
-            TreeAction::Rename { from, to } => done(storage.rename(&from, &to)),
+            TreeAction::Rename { from, to } => done(storage.rename(&from, &to, Existing::Replaced)),
             TreeAction::Copy { from, to, umask } => done(self.copy(&from, &to, umask)),
             TreeAction::Join { target, parts, umask } => done(self.join(&target, &parts, umask)),
             TreeAction::Link { link, target } => done(storage.make_link(&link, &target)),
@@ -92,7 +93,9 @@ impl Errand {
 
     fn facts(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
         let mut entry = self.storage.facts(path)?;
-        entry.permissions = Some(permissions_of(self.rights, &entry.kind));
+        // A storage that knows the rights of each name has told them.
+        let known = entry.permissions.take();
+        entry.permissions = known.or_else(|| Some(permissions_of(self.rights, &entry.kind)));
         Ok(Outcome::Facts(Box::new(entry)))
     }
 
@@ -180,8 +183,7 @@ impl Errand {
     }
 
     fn copy(&self, from: &VirtualPath, to: &VirtualPath, umask: Option<u32>) -> Result<(), Fault> {
-        let wanted = Wanted { path: to, at: StoreAt::Start, holder: &self.holder, umask };
-        self.fill(&wanted, std::slice::from_ref(from))
+        self.fill(&self.wanted(to, StoreAt::Start, umask), std::slice::from_ref(from))
     }
 
     fn join(
@@ -193,6 +195,8 @@ impl Errand {
         // By what they are and not by how they are spelt: a link must not make a file a part of itself.
         let mut all = Vec::new();
         for part in parts {
+            // Before the target grows, and not when it has.
+            self.storage.allows(part, Right::Delete)?;
             all.push(self.storage.facts(part)?.unique);
         }
         let at = match self.storage.facts(target) {
@@ -208,8 +212,12 @@ impl Errand {
         if all.iter().enumerate().any(twice) {
             return Err(Fault::Name);
         }
-        self.fill(&Wanted { path: target, at, holder: &self.holder, umask }, parts)?;
+        self.fill(&self.wanted(target, at, umask), parts)?;
         parts.iter().try_for_each(|part| self.storage.delete(part))
+    }
+
+    fn wanted<'w>(&'w self, path: &'w VirtualPath, at: StoreAt, umask: Option<u32>) -> Wanted<'w> {
+        Wanted { path, at, holder: &self.holder, umask, there: Existing::Replaced }
     }
 
     /// Pours files into an upload and completes it; what cannot be completed leaves nothing behind.

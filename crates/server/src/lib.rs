@@ -30,6 +30,8 @@ mod digest;
 mod effects;
 mod limits;
 mod listener;
+mod members;
+mod rates;
 pub mod storage;
 mod tap;
 pub mod tls;

@@ -2,16 +2,21 @@
 //!
 //! A storage names entries by [`VirtualPath`], so no name can lead outside it before the storage has even
 //! looked; how it holds that line against links and races is its own affair. Calls may block for as long as
-//! a local disk takes. It does not know rights, sessions or sockets: who may do what is decided before.
+//! a local disk takes. What is served does not know rights, sessions or sockets. A member's view of it
+//! (`storage/view.rs`) is a storage as well, which knows the rights of each name and passes on what they allow.
 
 pub mod local;
+pub(crate) mod quota;
+pub(crate) mod view;
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use wharf_proto::codec::Marker;
 use wharf_proto::listing::{Entry, EntryRef, Fact};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
 use wharf_proto::time::Timestamp;
+use wharf_proto::verb::Right;
 
 /// A tree of files and folders.
 pub trait Storage: Send + Sync {
@@ -24,8 +29,8 @@ pub trait Storage: Send + Sync {
     /// Whether this is a folder that may be entered.
     fn enter(&self, path: &VirtualPath) -> Result<(), Fault>;
 
-    /// Whether there is anything of this name; a link that leads nowhere is something.
-    fn find(&self, path: &VirtualPath) -> Result<(), Fault>;
+    /// What has this name, without details; a link that leads nowhere is something.
+    fn find(&self, path: &VirtualPath) -> Result<Entry, Fault>;
 
     /// Makes a folder, without the permissions in `umask` (without those of the server's own umask, where
     /// none is given).
@@ -53,8 +58,8 @@ pub trait Storage: Send + Sync {
     /// Deletes what is not a folder; of a link, the link.
     fn delete(&self, path: &VirtualPath) -> Result<(), Fault>;
 
-    /// Renames, in place of a file of the new name.
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault>;
+    /// Renames.
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath, there: Existing) -> Result<(), Fault>;
 
     /// Opens a file for reading.
     fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault>;
@@ -65,8 +70,48 @@ pub trait Storage: Send + Sync {
     /// Opens an upload. Nothing is visible under its name before [`Upload::complete`].
     fn write(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Upload>, Fault>;
 
+    /// Whether this right to a name is there, for what is done in steps and must not end between two of them. Who
+    /// knows no rights has them all.
+    fn allows(&self, _path: &VirtualPath, _right: Right) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Opens a folder to list it, or one file to list that alone.
     fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault>;
+
+    /// What is beneath a folder, as a tree of its own: no link leads out of it.
+    fn subtree(&self, folder: &VirtualPath, links: Links) -> Result<Arc<dyn Storage>, Fault>;
+
+    /// How much is in the whole tree, unfinished uploads too; what links lead to is not counted again.
+    /// `go_on` is asked now and then, and the walk ends when it says no.
+    fn usage(&self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<Usage, Fault>;
+}
+
+/// What becomes of a file that has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is replaced.
+    Replaced,
+    /// It stays, and what wanted its name is refused.
+    Kept,
+}
+
+/// Whether links inside a tree are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// To where they lead inside the tree.
+    Followed,
+    /// A name is what it says: no link on the way to it, and none is made.
+    Refused,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes in files.
+    pub bytes: u64,
+    /// Files.
+    pub files: u64,
 }
 
 /// How closely the entries of a folder are looked at.
@@ -95,6 +140,17 @@ pub struct Wanted<'w> {
     pub holder: &'w Holder,
     /// The permissions that a new file shall not have.
     pub umask: Option<u32>,
+    /// What becomes of the file that there is; where it is kept, nothing is added to it either.
+    pub there: Existing,
+}
+
+/// What an upload found when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// Where its first byte goes.
+    pub start: u64,
+    /// How many bytes an earlier try has left.
+    pub kept: u64,
 }
 
 /// A file open for reading.
@@ -120,12 +176,24 @@ pub trait Upload: Send + Sync {
     /// The place in the file at which it goes on, where it does.
     fn resumes_at(&self) -> Option<Marker>;
 
+    /// What it found when it was opened.
+    fn before(&self) -> Before;
+
     /// Whether it takes long to begin, because what the file has already must be copied.
     fn is_slow_to_begin(&self) -> bool;
 
     /// Its descriptor at the place where the next byte goes, where the kernel can write to it. To be asked
     /// for when it is ready.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
+
+    /// For how many of `most` bytes the kernel may write by the descriptor; where there is no room for any,
+    /// [`Upload::write`] says why.
+    fn room(&mut self, most: usize) -> usize {
+        most
+    }
+
+    /// So many bytes have been written by the descriptor.
+    fn wrote(&mut self, _bytes: usize) {}
 
     /// Makes it ready for the first byte, if it is not: nothing has been changed before. `go_on` is asked
     /// now and then, and what is slow ends when it says no.

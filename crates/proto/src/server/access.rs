@@ -110,6 +110,7 @@ impl Session {
                     self.say(&Say::LoginRefused);
                 }
             }
+            Outcome::TurnedAway(why) => self.say(&Say::TurnedAway(why)),
             _ => self.say(&Say::InternalFault),
         }
     }

@@ -21,7 +21,7 @@ pub type EffectId = u32;
 /// Something to do outside the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Verify a login. Outcomes: `LoggedIn`, `AccountWanted`, `LoginRefused`.
+    /// Verify a login. Outcomes: `LoggedIn`, `AccountWanted`, `TurnedAway`, `LoginRefused`.
     Authenticate {
         /// The name given with USER.
         user: Text,
@@ -282,6 +282,8 @@ pub enum Outcome {
     AccountWanted,
     /// The login is wrong, whatever was wrong about it.
     LoginRefused,
+    /// The login is right, and yet there is no session for it.
+    TurnedAway(Turned),
     /// A listener is open at this address, as the client shall see it.
     Listening(SocketAddr),
     /// No listener could be opened.
@@ -332,6 +334,15 @@ pub enum Outcome {
     },
     /// The transfer is over.
     Ended(Ended),
+}
+
+/// Why somebody who may log in cannot have a session now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// The account has as many sessions as it may have.
+    TooManySessions,
+    /// The account's tree cannot be opened.
+    NoTree,
 }
 
 /// What is known of a transfer once its file is open.
@@ -401,6 +412,8 @@ pub enum Fault {
     Busy,
     /// No space is left.
     Full,
+    /// More than this account may store.
+    OverQuota,
     /// The offset lies behind the end.
     Offset,
     /// It cannot be done, now or here.
@@ -428,6 +441,8 @@ pub enum Cannot {
     TimeUnknown,
     /// A folder with more in it than is walked through.
     TooMuch,
+    /// What leads from one tree into another: renaming, and links.
+    BetweenTrees,
     /// This storage has no such thing.
     Storage,
 }
@@ -483,6 +498,12 @@ impl Rights {
     #[must_use]
     pub const fn with(self, right: Right) -> Self {
         Self(self.0 | (1 << right as u8))
+    }
+
+    /// Those of them that are among `others` too.
+    #[must_use]
+    pub const fn within(self, others: Self) -> Self {
+        Self(self.0 & others.0)
     }
 
     /// Whether this right is among them.

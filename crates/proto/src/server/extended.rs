@@ -102,9 +102,10 @@ impl Session {
         self.send(&reply);
     }
 
-    /// COMB: it reads the parts and deletes them.
+    /// COMB: it looks at the parts, reads them and deletes them.
     pub(super) fn comb(&mut self, paths: &[Text]) {
-        if ![Right::Read, Right::Delete].into_iter().all(|right| self.may(Gate::Right(right))) {
+        let needed = [Right::List, Right::Read, Right::Delete];
+        if !needed.into_iter().all(|right| self.may(Gate::Right(right))) {
             return self.say(&Say::NotAllowed(Verb::Comb));
         }
         let mut resolved = Vec::new();

@@ -193,6 +193,7 @@ impl Drop for Passive {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rates::Brake;
     use crate::storage::Holder;
     use crate::storage::local::LocalFolder;
     use crate::tap::Teller;
@@ -233,6 +234,8 @@ mod tests {
             conn: 1,
             teller: Teller { session: SessionId(1), origin: Instant::now(), taps },
             moved: Arc::default(),
+            up: Brake::default(),
+            down: Brake::default(),
             idle_time: Duration::from_secs(20),
             linger_time: Duration::ZERO,
             doubt_time: Duration::ZERO,

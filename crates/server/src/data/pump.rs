@@ -96,21 +96,32 @@ pub(super) async fn send(
     bytes: &[u8],
     more: bool,
 ) -> Result<(), Stop> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let piece = &rest[..setting.down.piece(rest.len())];
+        let n = send_piece(setting, data, piece, more || piece.len() < rest.len()).await?;
+        data.count(n);
+        rest = &rest[n..];
+        setting.down.pay(n).await;
+    }
+    Ok(())
+}
+
+/// Sends some of these bytes; how many.
+async fn send_piece(
+    setting: &Setting,
+    data: &mut DataConnection,
+    bytes: &[u8],
+    more: bool,
+) -> Result<usize, Stop> {
     if let Some(tls) = &mut data.tls {
         tls.write(bytes)?;
         flush(setting, data, more).await?;
-        data.count(bytes.len());
-        return Ok(());
+        return Ok(bytes.len());
     }
     let more = if more { SendFlags::MORE } else { SendFlags::empty() };
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let attempt = || Ok(rustix::net::send(&data.stream, rest, more | SendFlags::NOSIGNAL)?);
-        let n = within(setting, data.stream.async_io(Interest::WRITABLE, attempt)).await?;
-        data.count(n);
-        rest = &rest[n..];
-    }
-    Ok(())
+    let attempt = || Ok(rustix::net::send(&data.stream, bytes, more | SendFlags::NOSIGNAL)?);
+    within(setting, data.stream.async_io(Interest::WRITABLE, attempt)).await
 }
 
 /// Sends what has been written into TLS.
@@ -140,12 +151,14 @@ pub(super) async fn send_file(
 ) -> Result<u64, Stop> {
     while at < end {
         let want = usize::try_from(end - at).unwrap_or(KERNEL_CHUNK).min(KERNEL_CHUNK);
+        let want = setting.down.piece(want);
         let attempt = || Ok(rustix::fs::sendfile(&data.stream, file, Some(&mut at), want)?);
         let n = within(setting, data.stream.async_io(Interest::WRITABLE, attempt)).await?;
         if n == 0 {
             break;
         }
         data.count(n);
+        setting.down.pay(n).await;
     }
     Ok(at)
 }
@@ -169,15 +182,22 @@ impl Pipe {
         Ok(Self { from, to, room })
     }
 
-    /// Receives some bytes into a file, at its position; 0 is the end.
+    /// How many bytes go through it at a time.
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Receives some bytes, at most this many, into a file, at its position; 0 is the end.
     pub(super) async fn receive(
         &self,
         setting: &Setting,
         data: &DataConnection,
         file: BorrowedFd<'_>,
+        most: usize,
     ) -> Result<usize, Stop> {
+        let most = setting.up.piece(most.min(self.room));
         let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-        let attempt = || Ok(splice(&data.stream, None, &self.to, None, self.room, flags)?);
+        let attempt = || Ok(splice(&data.stream, None, &self.to, None, most, flags)?);
         let n = within(setting, data.stream.async_io(Interest::READABLE, attempt)).await?;
         let mut left = n;
         while left > 0 {
@@ -199,10 +219,14 @@ pub(super) async fn receive(
     data: &mut DataConnection,
     buffer: &mut [u8],
 ) -> Result<usize, Stop> {
-    match &mut data.tls {
-        Some(tls) => within(setting, tls.read(&data.stream, buffer)).await,
-        None => within(setting, read_some(&data.stream, buffer)).await,
-    }
+    let piece = setting.up.piece(buffer.len());
+    let buffer = &mut buffer[..piece];
+    let n = match &mut data.tls {
+        Some(tls) => within(setting, tls.read(&data.stream, buffer)).await?,
+        None => within(setting, read_some(&data.stream, buffer)).await?,
+    };
+    setting.up.pay(n).await;
+    Ok(n)
 }
 
 /// Reads whatever still comes, until the client's end.

@@ -147,16 +147,26 @@ impl Receiving {
 
     /// Has the kernel move the bytes to the file, where they need not be looked at: to the end of a file that
     /// has proven to be large. For a small one the pipe would cost more than the copy.
-    async fn pour(&self) -> Result<(), Stop> {
-        let file = self.upload.as_ref().and_then(|upload| upload.descriptor());
-        let (Some(file), None, None) = (file, &self.inbound, &self.data.tls) else { return Ok(()) };
-        if self.data.moved() < CHUNK as u64 {
+    async fn pour(&mut self) -> Result<(), Stop> {
+        let (Some(upload), None, None) = (&mut self.upload, &self.inbound, &self.data.tls) else {
+            return Ok(());
+        };
+        if self.data.moved() < CHUNK as u64 || upload.descriptor().is_none() {
             return Ok(());
         }
         // Without a pipe to be had it goes on as it began.
         let Ok(pipe) = Pipe::new() else { return Ok(()) };
-        while pipe.receive(&self.setting, &self.data, file).await? > 0 {}
-        Ok(())
+        loop {
+            // Where there is no room, the copy finds out whether more comes at all.
+            let room = upload.room(pipe.room());
+            let Some(file) = upload.descriptor().filter(|_| room > 0) else { return Ok(()) };
+            let n = pipe.receive(&self.setting, &self.data, file, room).await?;
+            upload.wrote(n);
+            if n == 0 {
+                return Ok(());
+            }
+            self.setting.up.pay(n).await;
+        }
     }
 
     /// Makes the upload ready for its first byte; beside this task, where that means to copy a file.

@@ -228,7 +228,9 @@ async fn send_listing(
             if *format == Format::Names {
                 rows.extend_from_slice(prefix);
             }
-            let permissions = Some(permissions[column_of(&entry.kind)]);
+            let usual = permissions[column_of(&entry.kind)];
+            // A storage that knows the rights of each name has told them.
+            let permissions = entry.permissions.or(Some(usual));
             let name = charset.to_wire(entry.name);
             format.write(&mut rows, &EntryRef { permissions, name: &name, ..*entry }, now);
         })?;

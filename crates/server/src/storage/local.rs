@@ -8,8 +8,9 @@
 mod details;
 mod folder;
 mod partial;
+mod usage;
 
-use super::{Folder, Holder, Look, Source, Storage, Upload, Wanted};
+use super::{Existing, Folder, Holder, Links, Look, Source, Storage, Upload, Usage, Wanted};
 use details::Details;
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, StatxTimestamp, Timespec,
@@ -31,6 +32,7 @@ use wharf_proto::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct LocalFolder {
     root: Arc<OwnedFd>,
+    links: Links,
 }
 
 impl LocalFolder {
@@ -42,21 +44,26 @@ impl LocalFolder {
     pub fn open(root: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(root, flags, Mode::empty())?;
-        beneath(root.as_fd(), b".", OFlags::PATH).map_err(|errno| match errno {
+        let links = Links::Followed;
+        beneath(root.as_fd(), b".", OFlags::PATH, links).map_err(|errno| match errno {
             Errno::NOSYS => io::Error::new(
                 io::ErrorKind::Unsupported,
                 "this kernel has no openat2 (Linux 5.6 or newer is needed)",
             ),
             other => other.into(),
         })?;
-        Ok(Self { root: Arc::new(root) })
+        Ok(Self { root: Arc::new(root), links })
     }
 
     fn open_path(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd, Fault> {
         if path.name().is_some_and(partial::is_reserved) {
             return Err(Fault::NotFound);
         }
-        beneath(self.root.as_fd(), or_dot(path.relative()), flags).map_err(fault)
+        self.beneath(path, flags).map_err(fault)
+    }
+
+    fn beneath(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        beneath(self.root.as_fd(), or_dot(path.relative()), flags, self.links)
     }
 
     /// A handle of the parent folder, and the name in it.
@@ -65,9 +72,8 @@ impl LocalFolder {
         if partial::is_reserved(name) {
             return Err(Fault::Name);
         }
-        let parent = path.parent();
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        let folder = beneath(self.root.as_fd(), or_dot(parent.relative()), flags).map_err(fault)?;
+        let folder = self.beneath(&path.parent(), flags).map_err(fault)?;
         Ok((folder, name))
     }
 }
@@ -87,10 +93,10 @@ impl Storage for LocalFolder {
             .map_err(fault)
     }
 
-    fn find(&self, path: &VirtualPath) -> Result<(), Fault> {
+    fn find(&self, path: &VirtualPath) -> Result<Entry, Fault> {
         let (parent, name) = self.parent(path)?;
-        rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
-        Ok(())
+        let seen = Seen::named(&parent, name).map_err(fault)?;
+        Ok(seen.entry(name, kind_of(seen.mode)).to_owned())
     }
 
     fn make_folder(&self, path: &VirtualPath, umask: Option<u32>) -> Result<(), Fault> {
@@ -105,6 +111,9 @@ impl Storage for LocalFolder {
     }
 
     fn make_link(&self, link: &VirtualPath, target: &VirtualPath) -> Result<(), Fault> {
+        if self.links == Links::Refused {
+            return Err(Fault::Unsupported(Cannot::Storage));
+        }
         let (parent, name) = self.parent(link)?;
         if target.components().any(partial::is_reserved) {
             return Err(Fault::Name);
@@ -167,10 +176,16 @@ impl Storage for LocalFolder {
         rustix::fs::unlinkat(parent, name, AtFlags::empty()).map_err(fault)
     }
 
-    fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Fault> {
+    fn rename(&self, from: &VirtualPath, to: &VirtualPath, there: Existing) -> Result<(), Fault> {
         let (from_parent, from_name) = self.parent(from)?;
         let (to_parent, to_name) = self.parent(to)?;
-        rustix::fs::renameat(from_parent, from_name, to_parent, to_name).map_err(fault)
+        let flags = partial::flags_for(there);
+        let renamed = rustix::fs::renameat_with(from_parent, from_name, to_parent, to_name, flags);
+        renamed.map_err(|errno| match errno {
+            // Another file system. To copy instead would follow whatever has taken a name meanwhile.
+            Errno::XDEV => Fault::Unsupported(Cannot::BetweenTrees),
+            other => fault(other),
+        })
     }
 
     fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault> {
@@ -196,7 +211,13 @@ impl Storage for LocalFolder {
     }
 
     fn write(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Upload>, Fault> {
-        let (parent, _) = self.parent(wanted.path)?;
+        let (parent, name) = self.parent(wanted.path)?;
+        if wanted.there == Existing::Kept
+            && wanted.at != StoreAt::NewName
+            && Seen::named(&parent, name).is_ok()
+        {
+            return Err(Fault::Exists);
+        }
         let target = match self.read(wanted.path) {
             _ if wanted.at == StoreAt::NewName => None,
             Ok(source) => Some(source),
@@ -217,6 +238,15 @@ impl Storage for LocalFolder {
         let handle = self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let tree = (self.clone(), path.clone());
         Ok(Box::new(folder::Listing::new(handle, tree, look)))
+    }
+
+    fn subtree(&self, folder: &VirtualPath, links: Links) -> Result<Arc<dyn Storage>, Fault> {
+        let root = self.open_path(folder, OFlags::PATH | OFlags::DIRECTORY)?;
+        Ok(Arc::new(Self { root: Arc::new(root), links }))
+    }
+
+    fn usage(&self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<Usage, Fault> {
+        usage::of(self, go_on)
     }
 }
 
@@ -247,8 +277,16 @@ impl Source for LocalFile {
 }
 
 /// The one door by which a path of the tree is opened.
-fn beneath(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+fn beneath(
+    root: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
+    let resolve = match links {
+        Links::Followed => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        Links::Refused => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+    };
     // EAGAIN: a rename or a mount raced with the resolution; the kernel asks to try again.
     let attempt =
         || rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
@@ -361,6 +399,6 @@ pub(crate) fn fault(errno: Errno) -> Fault {
     }
 }
 
-fn io_fault(error: &io::Error) -> Fault {
+pub(crate) fn io_fault(error: &io::Error) -> Fault {
     Errno::from_io_error(error).map_or_else(|| Fault::System(Text::from(error.to_string())), fault)
 }

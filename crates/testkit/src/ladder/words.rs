@@ -2,7 +2,7 @@
 //!
 //! | effect | its outcomes |
 //! | --- | --- |
-//! | `[login NAME SECRET]`, `[login NAME SECRET CODE]` | `logged in`, `logged in as anonymous`, `account wanted`, `login refused` |
+//! | `[login NAME SECRET]`, `[login NAME SECRET CODE]` | `logged in`, `logged in as anonymous`, `account wanted`, `login refused`, `too many sessions`, `no tree` |
 //! | `[host NAME]`, `[first host]` | `host: GREETING`, `not found` |
 //! | `[listen]`, `[listen on IPv4]` | `listening on ADDRESS:PORT`, `not listening: WHY` |
 //! | `[close data]` | |
@@ -26,7 +26,7 @@ use wharf_proto::params::{Mode, Structure};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
     Account, Cannot, Effect, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt,
-    TransferPlan, TreeAction,
+    TransferPlan, TreeAction, Turned,
 };
 use wharf_proto::time::parse_mdtm;
 
@@ -171,6 +171,8 @@ pub(super) fn outcome(words: &str) -> Option<Outcome> {
         "logged in as anonymous" => return Some(logged_in("anonymous")),
         "account wanted" => return Some(Outcome::AccountWanted),
         "login refused" => return Some(Outcome::LoginRefused),
+        "too many sessions" => return Some(Outcome::TurnedAway(Turned::TooManySessions)),
+        "no tree" => return Some(Outcome::TurnedAway(Turned::NoTree)),
         "done" => return Some(Outcome::Done),
         "facts of a folder" => return Some(facts(Kind::Folder, None)),
         "opened" => return Some(Outcome::Opened),
@@ -263,6 +265,7 @@ fn fault(words: &str) -> Option<Fault> {
         "name" => Fault::Name,
         "busy" => Fault::Busy,
         "full" => Fault::Full,
+        "over quota" => Fault::OverQuota,
         "offset" => Fault::Offset,
         "unsupported" => Fault::Unsupported(Cannot::Storage),
         _ => Fault::System(words.strip_prefix("system: ")?.into()),

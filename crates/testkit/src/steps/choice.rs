@@ -109,6 +109,7 @@ fn fault(number: u8) -> Fault {
         Fault::Name,
         Fault::Busy,
         Fault::Full,
+        Fault::OverQuota,
         Fault::Offset,
         Fault::Unsupported(Cannot::Storage),
         Fault::System("a line\r\n226 and another".into()),

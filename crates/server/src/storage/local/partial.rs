@@ -6,7 +6,7 @@
 //! the file that everybody sees. It is locked while it is written; a second writer is turned away. One that
 //! nobody has gone on with for a day is removed when its folder is next listed.
 
-use super::super::{Holder, Source, Upload, Wanted};
+use super::super::{Before, Existing, Holder, Source, Upload, Wanted};
 use super::{fault, io_fault, modified_of, size_of};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
@@ -83,7 +83,8 @@ pub(super) struct Partial {
     folder: OwnedFd,
     name: Vec<u8>,
     target: VirtualPath,
-    new_name: bool,
+    there: Existing,
+    before: Before,
     resumes_at: Option<Marker>,
     umask: Option<u32>,
     file: File,
@@ -135,10 +136,12 @@ impl Partial {
             StoreAt::From(marker) => Some(marker),
             StoreAt::Start | StoreAt::End | StoreAt::NewName => None,
         };
-        let empty = size_of(&stat) == 0;
-        let state = State::Untouched { start: start.unwrap_or(0), old, empty };
-        let upload =
-            Self { folder, name, target, new_name, resumes_at, umask: wanted.umask, file, state };
+        let kept = size_of(&stat);
+        let there = if new_name { Existing::Kept } else { wanted.there };
+        let before = Before { start: start.unwrap_or(0), kept };
+        let state = State::Untouched { start: before.start, old, empty: kept == 0 };
+        let umask = wanted.umask;
+        let upload = Self { folder, name, target, there, before, resumes_at, umask, file, state };
         start.map(|_| upload).ok_or(Fault::Offset)
     }
 
@@ -213,6 +216,10 @@ impl Upload for Partial {
         self.file.write_all(bytes).map_err(|error| io_fault(&error))
     }
 
+    fn before(&self) -> Before {
+        self.before
+    }
+
     fn is_slow_to_begin(&self) -> bool {
         matches!(self.state, State::Untouched { start: 1.., old: Some(_), .. })
     }
@@ -252,11 +259,19 @@ impl Upload for Partial {
         if let Some(mode) = mode {
             let _ = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode));
         }
-        let flags = if self.new_name { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
+        let flags = flags_for(self.there);
         rustix::fs::renameat_with(&self.folder, &self.name, &self.folder, target, flags)
             .map_err(fault)?;
         self.state = State::Completed;
         Ok(())
+    }
+}
+
+/// How the kernel is told what becomes of a file that has the name already.
+pub(super) fn flags_for(there: Existing) -> RenameFlags {
+    match there {
+        Existing::Replaced => RenameFlags::empty(),
+        Existing::Kept => RenameFlags::NOREPLACE,
     }
 }
 
@@ -310,7 +325,13 @@ mod tests {
         let storage = LocalFolder::open(folder.path()).unwrap();
         let path = VirtualPath::root().join(b"f").unwrap();
         let holder = Holder::new(b"x", None);
-        let wanted = Wanted { path: &path, at: StoreAt::End, holder: &holder, umask: None };
+        let wanted = Wanted {
+            path: &path,
+            at: StoreAt::End,
+            holder: &holder,
+            umask: None,
+            there: Existing::Replaced,
+        };
         let mut upload = storage.write(&wanted).unwrap();
         assert!(upload.is_slow_to_begin());
         assert_eq!(upload.begin(&|| Err(Fault::Busy)), Err(Fault::Busy));

@@ -1,0 +1,114 @@
+//! Logging in: who it is, verified beside the session's task, and what that comes to: a place among the
+//! member's sessions, the member's view of the tree, and the count of what is stored there.
+
+use super::{Control, Shared};
+use crate::accounts::{Attempt, Fingerprint, Member, Verdict, Why};
+use std::sync::Arc;
+use wharf_proto::server::{EffectId, Outcome, Turned};
+use wharf_proto::{Secret, Text};
+
+/// What comes back of work beside the session's task.
+pub(super) enum Back {
+    /// What the machine waits for.
+    Outcome(Outcome),
+    /// Who the client is; it has to be let in.
+    Verdict(Verdict),
+    /// The same, on a certificate alone.
+    Recognition(Verdict),
+}
+
+impl Control {
+    /// What this client offers for a login.
+    pub(super) fn attempt(&self, user: Text, password: Secret) -> Attempt {
+        let certificate = self.tls.as_ref().and_then(|tls| tls.certificate()).map(Fingerprint);
+        let (from, secured) = (self.client.ip(), self.tls.is_some());
+        Attempt { from, secured, certificate, ..Attempt::new(user, password) }
+    }
+
+    /// Verifies a login; what comes of it, if that takes no time.
+    pub(super) fn authenticate(&mut self, id: EffectId, attempt: Attempt) -> Option<Outcome> {
+        self.log_out();
+        if let Some(verdict) = self.shared.config.accounts.verify_at_once(&attempt) {
+            if let Verdict::In(member) = &verdict
+                && let Some(email) = attempt.email().filter(|_| member.account.anonymous)
+            {
+                tracing::info!(session = %self.teller.session, %email, "anonymous");
+            }
+            return self.judge(id, verdict);
+        }
+        let verdict = verify_beside(Arc::clone(&self.shared), attempt);
+        self.errand = Some((id, Box::pin(async { Back::Verdict(verdict.await) })));
+        None
+    }
+
+    /// Sees whether the client's certificate is enough. Where it is not that is no failure: a password is
+    /// asked for then.
+    pub(super) fn recognise(&mut self, id: EffectId, user: Text) -> Option<Outcome> {
+        self.log_out();
+        let attempt = self.attempt(user, Secret::new(Vec::new()));
+        let verdict = verify_beside(Arc::clone(&self.shared), attempt);
+        self.errand = Some((id, Box::pin(async { Back::Recognition(verdict.await) })));
+        None
+    }
+
+    /// Nothing of the one before is left, whatever comes of a new login.
+    fn log_out(&mut self) {
+        self.who = None;
+        self.place.leave();
+    }
+
+    /// What the machine hears of work beside the session's task, if it is done.
+    pub(super) fn take_back(&mut self, id: EffectId, back: Back) -> Option<Outcome> {
+        match back {
+            Back::Outcome(outcome) => Some(outcome),
+            Back::Recognition(Verdict::Refused(_)) => Some(Outcome::LoginRefused),
+            Back::Verdict(verdict) | Back::Recognition(verdict) => self.judge(id, verdict),
+        }
+    }
+
+    fn judge(&mut self, id: EffectId, verdict: Verdict) -> Option<Outcome> {
+        let session = self.teller.session;
+        match verdict {
+            Verdict::In(member) => return self.admit(id, *member),
+            Verdict::WantsCode => return Some(Outcome::AccountWanted),
+            Verdict::Refused(why @ Why::Broken(_)) => {
+                tracing::warn!(%session, %why, "login refused");
+            }
+            Verdict::Refused(why) => tracing::info!(%session, %why, "login refused"),
+        }
+        Some(Outcome::LoginRefused)
+    }
+
+    /// Lets a member in, if there is a place; what comes of it, unless that takes a while.
+    fn admit(&mut self, id: EffectId, member: Member) -> Option<Outcome> {
+        if !self.place.take_for(&member.account.name, member.sessions) {
+            return Some(Outcome::TurnedAway(Turned::TooManySessions));
+        }
+        let admitted = self.shared.members.admit(&member, self.client.ip(), &self.storage);
+        // Why not has been logged; it is for the operator to mend.
+        let Ok(admitted) = admitted else {
+            self.place.leave();
+            return Some(Outcome::TurnedAway(Turned::NoTree));
+        };
+        self.place.is_known();
+        let outcome = Outcome::LoggedIn(Box::new(member.account));
+        let (ledger, tree) = (admitted.ledger.clone(), admitted.tree.clone());
+        self.who = Some(Box::new(admitted));
+        let Some(ledger) = ledger else { return Some(outcome) };
+        let (turns, awaited) = (self.shared.turns.clone(), self.waiter.awaited());
+        let count = async move {
+            ledger.count(turns, tree, awaited).await;
+            Back::Outcome(outcome)
+        };
+        self.errand = Some((id, Box::pin(count)));
+        None
+    }
+}
+
+/// Verifies a login beside the session's task, when its turn has come.
+async fn verify_beside(shared: Arc<Shared>, attempt: Attempt) -> Verdict {
+    let turns = shared.login_turns.clone();
+    let verdict = turns.take(move || shared.config.accounts.verify(&attempt)).await;
+    let broken = |_| Verdict::Refused(Why::Broken("it could not be verified".to_owned()));
+    verdict.unwrap_or_else(broken)
+}

@@ -1,0 +1,51 @@
+//! TLS on the control connection: how it begins, and how it ends. While either is under way nothing else
+//! happens in the session, since the machine has nothing to do then.
+
+use super::Control;
+use crate::tls::{SessionTls, TlsStream};
+use std::io;
+use std::sync::Arc;
+use tokio::time::timeout;
+use wharf_proto::Text;
+use wharf_proto::server::Outcome;
+use wharf_proto::tap::What;
+
+impl Control {
+    /// Begins TLS.
+    pub(super) async fn secure(&mut self) -> io::Result<Outcome> {
+        let held = Box::pin(self.shake_hands()).await;
+        held.inspect_err(|error| {
+            let why = Text::from(error.to_string());
+            self.teller.tell(What::NotSecured { conn: None, why });
+        })
+    }
+
+    async fn shake_hands(&mut self) -> io::Result<Outcome> {
+        let config = &self.shared.config;
+        let tls = config.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        let host = self.host.as_ref().map(ToString::to_string);
+        let session = SessionTls::new(tls, host.as_deref());
+        let mut tls = TlsStream::control(&session).map_err(io::Error::other)?;
+        let facts = tokio::select! {
+            held = timeout(config.handshake_time, tls.handshake(&self.stream)) => held??,
+            _ = self.stopped.changed() => return Err(io::ErrorKind::Interrupted.into()),
+        };
+        self.teller.tell(What::Secured { conn: None, facts });
+        let certified = tls.certificate().is_some();
+        (self.tls, self.session_tls) = (Some(Box::new(tls)), Some(Arc::new(session)));
+        Ok(Outcome::Secured { certified })
+    }
+
+    /// Ends TLS in order. What the client says in clear behind its own end is the first it says there.
+    pub(super) async fn clear(&mut self) -> io::Result<Outcome> {
+        let Some(mut tls) = self.tls.take() else { return Ok(Outcome::Done) };
+        tls.close();
+        let ended = async {
+            tls.flush(&self.stream, false).await?;
+            tls.closed(&self.stream).await
+        };
+        self.behind_tls = Box::pin(timeout(self.shared.config.handshake_time, ended)).await??;
+        self.teller.tell(What::ControlCleared);
+        Ok(Outcome::Done)
+    }
+}

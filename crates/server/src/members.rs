@@ -1,0 +1,135 @@
+//! Who is logged in: what a session may see and do, and what it shares with the other sessions of its member.
+//!
+//! The ledger of a quota and the buckets of the rates are there as long as a session of the member is. What a new
+//! login says of them holds for all.
+
+use crate::accounts::{Member, Mount, Mounted, Quota};
+use crate::rates::{Brake, Bucket, Way};
+use crate::storage::quota::Ledger;
+use crate::storage::view::View;
+use crate::storage::{Holder, Storage};
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use wharf_proto::Text;
+use wharf_proto::server::{Fault, Rights};
+
+/// Somebody who is logged in, as the driver must know.
+pub(crate) struct Admitted {
+    pub(crate) holder: Holder,
+    pub(crate) rights: Rights,
+    /// The networks of other servers with which there may be data connections.
+    pub(crate) foreign: Vec<IpNet>,
+    /// Whether data connections need not resume the TLS session of the control connection.
+    pub(crate) any_tls_session: bool,
+    pub(crate) tree: Arc<dyn Storage>,
+    pub(crate) up: Brake,
+    pub(crate) down: Brake,
+    /// What is to be counted before anything else, where there is a quota.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+}
+
+/// What the sessions of each member share.
+#[derive(Default)]
+pub(crate) struct Members {
+    buckets: Register<(Text, Way), Bucket>,
+    /// For each tree that is served, where the member sees that: virtual hosts have their own.
+    ledgers: Register<(Text, usize), Ledger>,
+}
+
+impl Members {
+    /// Lets a member in, who comes from this address and to whom this tree is served.
+    ///
+    /// # Errors
+    /// [`Fault`], where the member's own tree cannot be had.
+    pub(crate) fn admit(
+        &self,
+        member: &Member,
+        from: IpAddr,
+        served: &Arc<dyn Storage>,
+    ) -> Result<Admitted, Fault> {
+        let account = &member.account;
+        let ledger = (member.quota != Quota::default()).then(|| {
+            let is_served = |mount: &Mount| matches!(mount.what, Mounted::Served(_));
+            let tree = match member.mounts.iter().any(is_served) {
+                true => Arc::as_ptr(served).cast::<()>() as usize,
+                false => 0,
+            };
+            let ledger = self.ledgers.entry((account.name.clone(), tree));
+            ledger.allow(member.quota);
+            ledger
+        });
+        let brake = |way, rate: Option<u64>| match rate {
+            Some(rate) => {
+                let bucket = self.buckets.entry((account.name.clone(), way));
+                bucket.allow(rate);
+                Brake::on(bucket)
+            }
+            None => Brake::default(),
+        };
+        Ok(Admitted {
+            holder: Holder::new(account.name.as_bytes(), account.anonymous.then_some(from)),
+            rights: account.rights,
+            foreign: account.foreign.clone(),
+            any_tls_session: member.any_tls_session,
+            tree: View::of(member, served, ledger.clone())?,
+            up: brake(Way::Up, member.rates.up),
+            down: brake(Way::Down, member.rates.down),
+            ledger,
+        })
+    }
+}
+
+/// Things by key that are there as long as somebody has them.
+struct Register<K, T>(Mutex<Entries<K, T>>);
+
+struct Entries<K, T> {
+    all: HashMap<K, Weak<T>>,
+    /// When there are so many, those that nobody has any more are swept out.
+    sweep_at: usize,
+}
+
+impl<K, T> Default for Register<K, T> {
+    fn default() -> Self {
+        Self(Mutex::new(Entries { all: HashMap::new(), sweep_at: 64 }))
+    }
+}
+
+impl<K: Eq + Hash, T: Default> Register<K, T> {
+    /// What is registered for this key, or a new thing.
+    fn entry(&self, key: K) -> Arc<T> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = entries.all.get(&key).and_then(Weak::upgrade) {
+            return found;
+        }
+        if entries.all.len() >= entries.sweep_at {
+            entries.all.retain(|_, thing| thing.strong_count() > 0);
+            entries.sweep_at = (2 * entries.all.len()).max(64);
+        }
+        let new = Arc::new(T::default());
+        entries.all.insert(key, Arc::downgrade(&new));
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thing_is_shared_as_long_as_somebody_has_it_and_swept_out_afterwards() {
+        let register = Register::<u32, Mutex<u32>>::default();
+        let first = register.entry(1);
+        assert!(Arc::ptr_eq(&first, &register.entry(1)));
+        for key in 2..10_000 {
+            register.entry(key);
+        }
+        assert!(register.0.lock().unwrap().all.len() <= 65);
+        assert!(Arc::ptr_eq(&first, &register.entry(1)));
+        *first.lock().unwrap() = 7;
+        drop(first);
+        assert_eq!(*register.entry(1).lock().unwrap(), 0);
+    }
+}
