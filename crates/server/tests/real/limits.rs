@@ -79,7 +79,6 @@ fn odd_bytes_get_a_clear_reply_and_leave_the_session_intact() {
         &b"\r\n"[..],
         b"\0\r\n",
         b"\x80\xfe\xc0\r\n",
-        b"GET / HTTP/1.1\r\n",
         b"NO\rOP\r\n",
         b" \t \r\n",
         b"RETRX y\r\n",
