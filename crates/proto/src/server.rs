@@ -18,6 +18,7 @@ mod parameters;
 mod state;
 mod transfer;
 
+pub use access::Unwelcome;
 pub use effect::{
     Account, Cannot, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Remark,
     Rights, Route, StoreAt, TransferPlan, TreeAction,

@@ -8,6 +8,7 @@ use crate::config::{Config, Host};
 use crate::data::ports::{Passive, Ports};
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
+use crate::guard::Guard;
 use crate::limits::Place;
 use crate::storage::{Holder, Storage};
 use crate::tap::Teller;
@@ -26,12 +27,13 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
-use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
-    Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan, TreeAction,
+    Account, Effect, EffectId, Fault, Outcome, Output, Policy, Rights, Session, TransferPlan,
+    TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
+use wharf_proto::{Secret, Text};
 
 /// How many bytes are read from a control connection at a time.
 const READ: usize = 4096;
@@ -55,14 +57,16 @@ pub(crate) struct Shared {
     turns: Turns,
     policy: Arc<Policy>,
     ports: Arc<Ports>,
+    pub(crate) guard: Guard,
     config: Config,
 }
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
-        let ports = Ports::new(config.passive_ports.clone());
+        let ports = Ports::new(config.passive_ports.clone(), config.listeners_per_address);
         let policy = Arc::new(config.policy.clone());
-        Self { turns: Turns::new(SLOW_ACTIONS), policy, ports, config }
+        let guard = Guard::new(config.guard.clone(), config.trusted.clone());
+        Self { turns: Turns::new(SLOW_ACTIONS), policy, ports, guard, config }
     }
 }
 
@@ -98,7 +102,7 @@ struct Transfer {
     moved: Arc<AtomicU64>,
 }
 
-/// A slow action under way beside this task.
+/// A slow action, or the check of a password, under way beside what else the session does.
 type Away = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What woke the session.
@@ -180,6 +184,9 @@ impl Control {
                 }
                 Wake::Errand(id, outcome) => {
                     self.errand = None;
+                    if let Outcome::LoggedIn(account) = &outcome {
+                        self.welcome(account);
+                    }
                     self.session.handle_outcome(now, id, outcome);
                 }
                 Wake::Deadline => {
@@ -273,13 +280,8 @@ impl Control {
     fn start(&mut self, id: EffectId, effect: Effect) -> Option<Outcome> {
         match effect {
             Effect::Authenticate { user, password } => {
-                let account = self.shared.config.accounts.verify(&user, &password);
-                let Some(account) = account else { return Some(Outcome::LoginRefused) };
-                let address = account.anonymous.then_some(self.client.ip());
-                let holder = Holder::new(account.name.as_bytes(), address);
-                self.who = Some((holder, account.rights));
-                self.place.is_known();
-                Some(Outcome::LoggedIn(Box::new(account)))
+                self.errand = Some((id, self.check(user, password)));
+                None
             }
             Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
             Effect::Host(name) => Some(self.choose_host(name.as_ref())),
@@ -301,6 +303,24 @@ impl Control {
             }
             Effect::Transfer(plan) => self.begin(id, *plan),
         }
+    }
+
+    /// Checks a password; a refusal comes when the guard lets it.
+    fn check(&self, user: Text, password: Secret) -> Away {
+        let (shared, teller) = (Arc::clone(&self.shared), self.teller.clone());
+        let from = self.client.ip();
+        Box::pin(async move {
+            let checked = async { shared.config.accounts.verify(&user, &password) };
+            let account = shared.guard.after(|| teller.now(), from, &user, checked).await;
+            account.map_or(Outcome::LoginRefused, |account| Outcome::LoggedIn(Box::new(account)))
+        })
+    }
+
+    /// Somebody has logged in.
+    fn welcome(&mut self, account: &Account) {
+        let address = account.anonymous.then_some(self.client.ip());
+        self.who = Some((Holder::new(account.name.as_bytes(), address), account.rights));
+        self.place.is_known();
     }
 
     fn choose_host(&mut self, name: Option<&Text>) -> Outcome {

@@ -4,9 +4,27 @@ use super::effect::{Effect, Outcome, TreeAction};
 use super::state::{Awaiting, Login};
 use super::{Session, VirtualPath};
 use crate::foreign::Foreign;
-use crate::texts::Say;
+use crate::texts::{Say, Voice};
 use crate::{Secret, Text, Verb};
 use std::sync::Arc;
+
+/// Why a client gets no session at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwelcome {
+    /// There are as many as there may be.
+    ServerFull,
+    /// There are as many from its address as there may be.
+    AddressFull,
+    /// Its address is banned for a while.
+    Banned,
+}
+
+impl Unwelcome {
+    /// What is said in place of a greeting.
+    pub fn farewell(self) -> Vec<u8> {
+        Say::Unwelcome(self).reply(Voice::default()).encode()
+    }
+}
 
 impl Session {
     /// Whether the first bytes of all are TLS, whose sender waits for an answer and not for the end of a line.

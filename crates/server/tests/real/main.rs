@@ -9,6 +9,8 @@ mod abort;
 mod active;
 mod confinement;
 mod extended;
+mod flood;
+mod guessing;
 mod limits;
 mod listing;
 mod login;

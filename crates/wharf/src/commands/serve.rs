@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use wharf_server::storage::local::LocalFolder;
-use wharf_server::{Host, Log, Server, Tap};
+use wharf_server::{Host, Log, Server, Tap, descriptors};
 
 use crate::args::{LogFormat, ServeArgs};
 use crate::config::Settings;
@@ -21,6 +21,9 @@ use crate::exit::Exit;
 pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
     start_log(&settings);
+    if let Err(error) = descriptors::raise_limit() {
+        tracing::warn!(%error, "the limit of descriptors stays what it was");
+    }
     let mut config = settings.server(open(&settings.folder)?);
     for (name, folder, greeting) in settings.hosts() {
         config.hosts.push(Host { name: name.to_owned(), greeting, storage: open(folder)? });
