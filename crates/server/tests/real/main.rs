@@ -8,9 +8,11 @@
 mod abort;
 mod active;
 mod confinement;
+mod edges;
 mod extended;
 mod flood;
 mod guessing;
+mod injection;
 mod limits;
 mod listing;
 mod login;
@@ -20,3 +22,4 @@ mod passive;
 mod raw;
 mod text_type;
 mod upload;
+mod walks;

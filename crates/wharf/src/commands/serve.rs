@@ -3,7 +3,8 @@
 //! What a server does is in `wharf-server`; what the options and the file mean for it in
 //! `config.rs`.
 
-use std::io::{self, Write as _};
+use std::env;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,7 +64,10 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
 
 fn start_log(settings: &Settings) {
     let level = if settings.quiet { LevelFilter::WARN } else { LevelFilter::INFO };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    // In a journal or a file colours are noise, and a reader could not tell them from what somebody has smuggled in.
+    let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_max_level(level).with_ansi(colours);
+    let log = log.with_writer(io::stderr);
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -4,5 +4,8 @@
 
 mod config;
 mod demo;
+mod injection;
+mod reserve;
 mod serve;
 mod serving;
+mod supply;
