@@ -31,6 +31,8 @@ fn s19_s21_the_log_shows_what_users_write_and_obeys_none_of_it() {
             line.clear();
             assert_ne!(lines.read_until(b'\n', &mut line).unwrap(), 0);
         }
+        // A client that has read the good-bye and stays would be waited for.
+        drop((control, lines));
         let (code, log) = serving.end();
         assert_eq!(code, Some(0));
         assert!(log.contains("530") && log.contains("550"), "{log}");
