@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_cost_no_more_than_the_name_times_the_pattern() {
+    fn s09_many_stars_cost_no_more_than_the_name_times_the_pattern() {
         let mut pattern = b"*a".repeat(126);
         pattern.push(b'b');
         let name = vec![b'a'; 4096];

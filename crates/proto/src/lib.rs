@@ -12,6 +12,7 @@ pub mod charset;
 pub mod client;
 pub mod codec;
 pub mod command;
+pub mod foreign;
 pub mod glob;
 mod lang;
 pub mod line;

@@ -157,6 +157,12 @@ impl LineReader {
         self.line.len() + usize::from(self.after_cr) + telnet + self.unread().len()
     }
 
+    /// The line that has begun and not ended, without a CR that may belong to its end.
+    #[must_use]
+    pub fn begun(&self) -> &[u8] {
+        &self.line
+    }
+
     fn unread(&self) -> &[u8] {
         self.input.get(self.taken..).unwrap_or_default()
     }

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_alone_are_a_number_if_it_fits() {
+    fn s12_digits_alone_are_a_number_if_it_fits() {
         assert_eq!((decimal(b"0"), decimal(b"0255")), (Some(0_u8), Some(255_u8)));
         assert_eq!((octal(b"0644"), octal(b"7")), (Some(0o644), Some(7)));
         for bad in [&b""[..], b"+1", b"-1", b" 1", b"1 ", b"1a", b"\xff", b"256"] {

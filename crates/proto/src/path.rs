@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn dot_dot_at_the_root_stays_at_the_root() {
+    fn s04_dot_dot_at_the_root_stays_at_the_root() {
         assert_eq!(path(b"../../../etc/passwd").as_bytes(), b"/etc/passwd");
         assert_eq!(path(b"a/../../..").as_bytes(), b"/");
         assert_eq!(VirtualPath::root().parent(), VirtualPath::root());

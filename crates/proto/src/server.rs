@@ -19,6 +19,7 @@ mod security;
 mod state;
 mod transfer;
 
+pub use access::Unwelcome;
 pub use effect::{
     Account, Cannot, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Remark,
     Rights, Route, StoreAt, TlsRole, TransferPlan, TreeAction, Turned,
@@ -28,6 +29,7 @@ pub use state::{Policy, TlsPolicy};
 use crate::charset::Charset;
 use crate::codec::Settings;
 use crate::command::{Algorithm, CommandError, redacted};
+use crate::foreign::Foreign;
 use crate::line::{Arrival, LineReader};
 use crate::listing::{FactSet, Format};
 use crate::params::Representation;
@@ -232,6 +234,10 @@ impl Session {
             if self.closing == Closing::Closed {
                 return;
             }
+        }
+        if self.is_greeted_with_tls() {
+            self.tap(What::Command { verb: None, line: "(a record of TLS)".into() });
+            return self.part_with(Foreign::Tls);
         }
         if self.too_many_before_login(bytes.len()) {
             self.say(&Say::TooManyBeforeLogin);
@@ -440,6 +446,9 @@ impl Session {
     }
 
     fn carry_out(&mut self, line: &[u8]) {
+        if let Some(other) = Foreign::of_line(line) {
+            return self.part_with(other);
+        }
         let parsed = Command::parse(line);
         let keeps = parsed.as_ref().is_ok_and(|command| command.verb().row().keeps_restart);
         let sequence = match self.sequence {

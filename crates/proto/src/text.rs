@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_bidi_marks_and_broken_utf8_are_escaped_and_letters_kept() {
+    fn s19_control_characters_bidi_marks_and_broken_utf8_are_escaped_and_letters_kept() {
         let text = Text::from("é\r\n\u{9b}日本\u{202e}x");
         assert_eq!(text.to_string(), "é\\x0d\\x0a\\u{9b}日本\\u{202e}x");
         assert_eq!(Text::from(&[0xe3, 0x81][..]).to_string(), "\\xe3\\x81");

@@ -8,10 +8,11 @@ use crate::Lang;
 use crate::charset::Charset;
 use crate::codec::Marker;
 use crate::command::Range;
+use crate::foreign::Foreign;
 use crate::params::{Mode, Structure, Type};
 use crate::path::VirtualPath;
 use crate::reply::{Code, Reply};
-use crate::server::{Cannot, Fault, Remark, TlsRole, Turned};
+use crate::server::{Cannot, Fault, Remark, TlsRole, Turned, Unwelcome};
 use crate::tap::Timer;
 use crate::time::Timestamp;
 use crate::{Text, Verb, address};
@@ -38,6 +39,8 @@ pub(crate) enum Say<'a> {
     Goodbye,
     TimedOut(Timer),
     ShuttingDown,
+    NotFtp(Foreign),
+    Unwelcome(Unwelcome),
 
     UnknownVerb,
     LineTooLong,
@@ -220,6 +223,11 @@ impl Say<'_> {
             Self::TimedOut(Timer::Login) => (421, tr!(l, "Closing: no login in time.", "時間内にログインがなかったため、切断します。")),
             Self::TimedOut(_) => (421, tr!(l, "Closing: no command in time.", "時間内にコマンドがなかったため、切断します。")),
             Self::ShuttingDown => (421, tr!(l, "The server is shutting down; please come back later.", "サーバーを停止します。後でもう一度お越しください。")),
+            Self::Unwelcome(Unwelcome::ServerFull) => (421, tr!(l, "Too many sessions; please come back later.", "セッションが多すぎます。後でもう一度お越しください。")),
+            Self::Unwelcome(Unwelcome::AddressFull) => (421, tr!(l, "Too many sessions from your address; please end one of them first.", "お使いのアドレスからのセッションが多すぎます。先にどれかを終えてください。")),
+            Self::Unwelcome(Unwelcome::Banned) => (421, tr!(l, "Too many wrong passwords from your address; please come back later.", "お使いのアドレスからのパスワードの誤りが多すぎます。後でもう一度お越しください。")),
+            Self::NotFtp(Foreign::Tls) => (421, tr!(l, "This port speaks FTP in clear at first: ask for TLS with AUTH TLS, or use the port for implicit TLS; closing.", "このポートの FTP は平文で始まります。AUTH TLS を使うか、暗黙の TLS のポートに接続してください。切断します。")),
+            Self::NotFtp(other) => (421, tr!(l, "This is an FTP server, and that was {other}; closing.", "ここは FTP サーバーですが、{other} が届いたため、切断します。")),
             Self::NoSuchMount => (550, tr!(l, "There is one tree here, and it is mounted at \"/\".", "ここにある木は一つだけで、\"/\" にあります。")),
             _ => return None,
         })

@@ -1,6 +1,8 @@
 //! What a server is told before it starts.
 
 use crate::accounts::Accounts;
+use crate::guard::Guarding;
+use crate::origin::Trusted;
 use crate::storage::Storage;
 use crate::tls::Tls;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -38,8 +40,18 @@ pub struct Config {
     pub public_address: Option<Ipv4Addr>,
     /// The most sessions at once.
     pub sessions: u32,
-    /// The most sessions at once from one address that have not logged in.
+    /// So many more for trusted networks.
+    pub reserve: u32,
+    /// The most sessions at once from one address, or from the /64 of an IPv6 address.
+    pub sessions_per_address: u32,
+    /// The most of them that have not logged in.
     pub strangers_per_address: u32,
+    /// The most passive ports at once for one address, where there is no range of them.
+    pub listeners_per_address: u32,
+    /// Whose clients are neither delayed nor banned, and may use the reserve.
+    pub trusted: Trusted,
+    /// How guessing passwords is slowed down and ended, if it is.
+    pub guard: Option<Guarding>,
     /// How long a data connection may stand still.
     pub data_idle_time: Duration,
     /// How long to wait, after the last byte of a download, for the client to close its end.
@@ -81,7 +93,12 @@ impl Config {
             passive_ports: None,
             public_address: None,
             sessions: 20_000,
+            reserve: 16,
+            sessions_per_address: 2000,
             strangers_per_address: 256,
+            listeners_per_address: 1000,
+            trusted: Trusted::default(),
+            guard: Some(Guarding::default()),
             data_idle_time: Duration::from_secs(300),
             linger_time: Duration::from_secs(2),
             doubt_time: Duration::from_millis(5),

@@ -12,6 +12,7 @@ use crate::config::{Config, Host};
 use crate::data::ports::{Passive, Ports};
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
+use crate::guard::Guard;
 use crate::limits::Place;
 use crate::members::{Admitted, Members};
 use crate::storage::Storage;
@@ -66,19 +67,22 @@ pub(crate) struct Shared {
     policy: Arc<Policy>,
     members: Members,
     ports: Arc<Ports>,
+    pub(crate) guard: Guard,
     config: Config,
 }
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
-        let ports = Ports::new(config.passive_ports.clone());
+        let ports = Ports::new(config.passive_ports.clone(), config.listeners_per_address);
         let mut policy = config.policy.clone();
         // What is wanted of TLS counts where there is TLS, and is strict where nothing was said.
         policy.tls = config.tls.as_ref().map(|_| policy.tls.unwrap_or_default());
         let policy = Arc::new(policy);
+        let guard = Guard::new(config.guard.clone(), config.trusted.clone());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (login_turns, turns) = (Turns::new(cores), Turns::new(SLOW_ACTIONS));
-        Self { login_turns, turns, policy, members: Members::default(), ports, config }
+        let members = Members::default();
+        Self { login_turns, turns, policy, members, ports, guard, config }
     }
 }
 

@@ -5,7 +5,9 @@
 
 use crate::config::Config;
 use crate::control::{Control, Shared};
-use crate::limits::Limits;
+use crate::descriptors::{self, Held};
+use crate::limits::{Bounds, Full, Limits};
+use crate::seldom::Seldom;
 use crate::tap::{Tap, Teller};
 use socket2::{Domain, Socket, Type};
 use std::io;
@@ -16,7 +18,9 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use wharf_proto::address::canonical;
+use tokio::time::timeout;
+use wharf_proto::Moment;
+use wharf_proto::server::Unwelcome;
 use wharf_proto::tap::SessionId;
 
 /// How many connections may wait to be accepted.
@@ -33,6 +37,7 @@ pub struct Server {
     listeners: Vec<(Unregistered, Scheme)>,
     shared: Arc<Shared>,
     limits: Arc<Limits>,
+    held: Arc<Held>,
     taps: Arc<[Arc<dyn Tap>]>,
 }
 
@@ -54,9 +59,15 @@ impl Server {
             })
         });
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
-        let limits = Limits::new(config.sessions, config.strangers_per_address);
-        let shared = Arc::new(Shared::new(config));
-        Ok(Self { listeners, shared, limits, taps: taps.into() })
+        let bounds = Bounds {
+            sessions: descriptors::sessions_for(&config),
+            reserve: config.reserve,
+            per_address: config.sessions_per_address,
+            strangers_per_address: config.strangers_per_address,
+        };
+        let limits = Limits::new(bounds, config.trusted.clone());
+        let (shared, held) = (Arc::new(Shared::new(config)), Arc::new(Held::new()));
+        Ok(Self { listeners, shared, limits, held, taps: taps.into() })
     }
 
     /// Where it listens, in the order of the configuration, ports filled in: first in clear, then under TLS from
@@ -81,6 +92,7 @@ impl Server {
         let (stopping, stopped) = watch::channel(false);
         let origin = Instant::now();
         let number = Arc::new(AtomicU64::new(0));
+        let refusals = Arc::new(Seldom::default());
         let mut accepting = JoinSet::new();
         for (listener, scheme) in listeners {
             let acceptor = Acceptor {
@@ -88,6 +100,8 @@ impl Server {
                 scheme,
                 shared: Arc::clone(&self.shared),
                 limits: Arc::clone(&self.limits),
+                held: Arc::clone(&self.held),
+                refusals: Arc::clone(&refusals),
                 taps: Arc::clone(&self.taps),
                 number: Arc::clone(&number),
                 origin,
@@ -99,7 +113,7 @@ impl Server {
         stop.await;
         // There is always a receiver here: the acceptors hold one each until they have seen this.
         let _ = stopping.send(true);
-        let _ = tokio::time::timeout(FAREWELL, stopping.closed()).await;
+        let _ = timeout(FAREWELL, stopping.closed()).await;
         accepting.shutdown().await;
         Ok(())
     }
@@ -142,6 +156,8 @@ struct Acceptor {
     scheme: Scheme,
     shared: Arc<Shared>,
     limits: Arc<Limits>,
+    held: Arc<Held>,
+    refusals: Arc<Seldom>,
     taps: Arc<[Arc<dyn Tap>]>,
     number: Arc<AtomicU64>,
     origin: Instant,
@@ -156,25 +172,42 @@ impl Acceptor {
                 _ = self.stopped.changed() => return,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => {
+                    self.held.refill();
+                    self.admit(stream, peer);
+                }
                 // The client has gone before its turn came.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(RECOVER).await;
-                }
+                Err(error) => self.recover(&error).await,
             }
         }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let Some(place) = self.limits.enter(canonical(peer.ip())) else {
-            if self.scheme == Scheme::Ftp {
-                // One short write into an empty buffer; if even that fails, the close says enough.
-                let _ = stream.try_write(b"421 Too many sessions; please come back later.\r\n");
+    /// The system has refused. Where it has no descriptors left, one that was held back lets the next connection in
+    /// the queue be answered: somebody who is trusted gets in, with the rest of what was held.
+    async fn recover(&self, error: &io::Error) {
+        if self.held.helps_with(error)
+            && let Ok(Ok((stream, peer))) = timeout(RECOVER, self.listener.accept()).await
+        {
+            if self.limits.trusts(peer.ip()) {
+                self.held.release();
+                return self.admit(stream, peer);
             }
-            tracing::warn!(%peer, "too many sessions");
-            return;
+            self.turn_away(stream, peer, Unwelcome::ServerFull);
+            return self.held.refill();
+        }
+        tracing::warn!(%error, "cannot accept a connection");
+        tokio::time::sleep(RECOVER).await;
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        if !self.shared.guard.admits(self.now(), peer.ip()) {
+            return self.turn_away(stream, peer, Unwelcome::Banned);
+        }
+        let place = match self.limits.enter(peer.ip()) {
+            Ok(place) => place,
+            Err(Full::Server) => return self.turn_away(stream, peer, Unwelcome::ServerFull),
+            Err(Full::Address) => return self.turn_away(stream, peer, Unwelcome::AddressFull),
         };
         let session = SessionId(self.number.fetch_add(1, Ordering::Relaxed) + 1);
         let teller = Teller { session, origin: self.origin, taps: Arc::clone(&self.taps) };
@@ -184,5 +217,20 @@ impl Acceptor {
                 tracing::debug!(%peer, %error, "the connection broke before the greeting")
             }
         }
+    }
+
+    /// Says why, and closes. Nothing is waited for: there may be many of them.
+    fn turn_away(&self, stream: TcpStream, peer: SocketAddr, why: Unwelcome) {
+        if self.scheme == Scheme::Ftp {
+            // One short write into an empty buffer; if even that fails, the close says enough.
+            let _ = stream.try_write(&why.farewell());
+        }
+        if let Some(connections) = self.refusals.count(self.now()) {
+            tracing::warn!(connections, last = %peer, ?why, "turned away");
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::after(self.origin.elapsed())
     }
 }

@@ -83,3 +83,63 @@ impl Tap for Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+    use wharf_proto::Text;
+
+    /// Where the log goes in a test.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a user may write: line breaks, escapes, NUL, signs that turn the writing, bytes that are no text.
+    const HOSTILE: &[u8] = b"x\r\nforged line\x1b[2J\x00\xff\xe2\x80\xae\x7f\xc2\x9b%n{}$(id)\"";
+
+    fn log(json: bool) -> String {
+        let paper = Paper::default();
+        let sheet = paper.clone();
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        let log = log.with_writer(move || sheet.clone());
+        let (line, why) = (Text::from(HOSTILE), Text::from(HOSTILE));
+        let tell = || {
+            for what in [
+                What::Command { verb: None, line: line.clone() },
+                What::Reply { code: 550, lines: vec![line.clone()] },
+                What::Reply { code: 200, lines: vec![line] },
+                What::DataRefused { why },
+            ] {
+                let (session, at) = (SessionId(7), Moment::START);
+                Log.event(&Event { session, at, teller: Party::Server, what });
+            }
+        };
+        match json {
+            true => tracing::subscriber::with_default(log.json().finish(), tell),
+            false => tracing::subscriber::with_default(log.finish(), tell),
+        }
+        String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn s19_what_a_user_writes_is_one_line_of_the_log_and_steers_no_terminal() {
+        for json in [false, true] {
+            let log = log(json);
+            assert_eq!(log.lines().count(), 4, "{log}");
+            let steers = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+            assert!(!log.contains(steers), "{log:?}");
+            assert!(log.contains("%n{}$(id)") && log.contains("forged line"), "{log}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! A new key is a field in `config/file.rs`, a line here, and a line in `examples/serve.toml`.
 
 mod file;
+mod guard;
 mod place;
 mod process;
 mod tls;
@@ -131,6 +132,8 @@ impl Settings {
         config.listen_implicit.clone_from(&self.implicit);
         config.archives = said.archives;
         limit(&mut config, &said.limits);
+        set(&mut config.trusted, said.guard.trusted());
+        config.guard = said.guard.rules();
         config
     }
 
@@ -203,6 +206,9 @@ impl Settings {
 
 fn limit(config: &mut Config, limits: &Limits) {
     set(&mut config.sessions, limits.sessions.map(Into::into));
+    set(&mut config.reserve, limits.reserve);
+    set(&mut config.sessions_per_address, limits.sessions_per_address.map(Into::into));
+    set(&mut config.listeners_per_address, limits.listeners_per_address.map(Into::into));
     set(&mut config.strangers_per_address, limits.strangers_per_address.map(Into::into));
     let time = |seconds: Option<Seconds>| seconds.map(Duration::from);
     set(&mut config.policy.login_time, time(limits.login_seconds));

@@ -1,13 +1,45 @@
-//! Who the user is and where: USER PASS ACCT CWD CDUP PWD QUIT (RFC 959 section 4.1.1).
+//! Who the user is and where: USER PASS ACCT CWD CDUP PWD QUIT (RFC 959 section 4.1.1), and who is none at all.
 
 use super::effect::{Account, Effect, Outcome, TreeAction};
 use super::state::{Awaiting, Claim, Login};
 use super::{Session, VirtualPath};
-use crate::texts::Say;
+use crate::foreign::Foreign;
+use crate::texts::{Say, Voice};
 use crate::{Secret, Text, Verb};
 use std::sync::Arc;
 
+/// Why a client gets no session at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwelcome {
+    /// There are as many as there may be.
+    ServerFull,
+    /// There are as many from its address as there may be.
+    AddressFull,
+    /// Its address is banned for a while.
+    Banned,
+}
+
+impl Unwelcome {
+    /// What is said in place of a greeting.
+    pub fn farewell(self) -> Vec<u8> {
+        Say::Unwelcome(self).reply(Voice::default()).encode()
+    }
+}
+
 impl Session {
+    /// Whether the first bytes of all are TLS, whose sender waits for an answer and not for the end of a line.
+    pub(super) fn is_greeted_with_tls(&self) -> bool {
+        self.commands_before_login == 0
+            && matches!(self.login, Login::Nobody)
+            && Foreign::of_start(self.lines.begun()).is_some()
+    }
+
+    /// Another protocol is answered once; whatever follows is its own and no command of ours.
+    pub(super) fn part_with(&mut self, other: Foreign) {
+        self.say(&Say::NotFtp(other));
+        self.close();
+    }
+
     /// USER: every name is asked for a password, so that names cannot be tried out (RFC 2577 section 5).
     /// It ends the login that there was; the new one has as much time as the first.
     pub(super) fn user(&mut self, name: Text) {

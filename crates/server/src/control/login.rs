@@ -3,6 +3,8 @@
 
 use super::{Control, Shared};
 use crate::accounts::{Attempt, Fingerprint, Member, Verdict, Why};
+use crate::guard::Checked;
+use crate::tap::Teller;
 use std::sync::Arc;
 use wharf_proto::server::{EffectId, Outcome, Turned};
 use wharf_proto::{Secret, Text};
@@ -13,8 +15,6 @@ pub(super) enum Back {
     Outcome(Outcome),
     /// Who the client is; it has to be let in.
     Verdict(Verdict),
-    /// The same, on a certificate alone.
-    Recognition(Verdict),
 }
 
 impl Control {
@@ -28,16 +28,18 @@ impl Control {
     /// Verifies a login; what comes of it, if that takes no time.
     pub(super) fn authenticate(&mut self, id: EffectId, attempt: Attempt) -> Option<Outcome> {
         self.log_out();
-        if let Some(verdict) = self.shared.config.accounts.verify_at_once(&attempt) {
-            if let Verdict::In(member) = &verdict
-                && let Some(email) = attempt.email().filter(|_| member.account.anonymous)
-            {
+        let at_once = self.shared.config.accounts.verify_at_once(&attempt);
+        // There is nothing to guess about anonymous access.
+        if let Some(Verdict::In(member)) = &at_once
+            && member.account.anonymous
+        {
+            if let Some(email) = attempt.email() {
                 tracing::info!(session = %self.teller.session, %email, "anonymous");
             }
-            return self.judge(id, verdict);
+            return self.admit(id, Member::clone(member));
         }
-        let verdict = verify_beside(Arc::clone(&self.shared), attempt);
-        self.errand = Some((id, Box::pin(async { Back::Verdict(verdict.await) })));
+        let (shared, teller) = (Arc::clone(&self.shared), self.teller.clone());
+        self.errand = Some((id, Box::pin(guarded(shared, teller, attempt, at_once))));
         None
     }
 
@@ -47,7 +49,7 @@ impl Control {
         self.log_out();
         let attempt = self.attempt(user, Secret::new(Vec::new()));
         let verdict = verify_beside(Arc::clone(&self.shared), attempt);
-        self.errand = Some((id, Box::pin(async { Back::Recognition(verdict.await) })));
+        self.errand = Some((id, Box::pin(async { Back::Verdict(verdict.await) })));
         None
     }
 
@@ -61,22 +63,10 @@ impl Control {
     pub(super) fn take_back(&mut self, id: EffectId, back: Back) -> Option<Outcome> {
         match back {
             Back::Outcome(outcome) => Some(outcome),
-            Back::Recognition(Verdict::Refused(_)) => Some(Outcome::LoginRefused),
-            Back::Verdict(verdict) | Back::Recognition(verdict) => self.judge(id, verdict),
+            Back::Verdict(Verdict::In(member)) => self.admit(id, *member),
+            Back::Verdict(Verdict::WantsCode) => Some(Outcome::AccountWanted),
+            Back::Verdict(Verdict::Refused(_)) => Some(Outcome::LoginRefused),
         }
-    }
-
-    fn judge(&mut self, id: EffectId, verdict: Verdict) -> Option<Outcome> {
-        let session = self.teller.session;
-        match verdict {
-            Verdict::In(member) => return self.admit(id, *member),
-            Verdict::WantsCode => return Some(Outcome::AccountWanted),
-            Verdict::Refused(why @ Why::Broken(_)) => {
-                tracing::warn!(%session, %why, "login refused");
-            }
-            Verdict::Refused(why) => tracing::info!(%session, %why, "login refused"),
-        }
-        Some(Outcome::LoginRefused)
     }
 
     /// Lets a member in, if there is a place; what comes of it, unless that takes a while.
@@ -103,6 +93,36 @@ impl Control {
         self.errand = Some((id, Box::pin(count)));
         None
     }
+}
+
+/// Verifies a login, unless that is done, and counts it: a refusal comes when the guard lets it.
+async fn guarded(
+    shared: Arc<Shared>,
+    teller: Teller,
+    attempt: Attempt,
+    at_once: Option<Verdict>,
+) -> Back {
+    let (from, user, session) = (attempt.from, attempt.name.clone(), teller.session);
+    let checked = async {
+        let verdict = match at_once {
+            Some(verdict) => verdict,
+            None => verify_beside(Arc::clone(&shared), attempt).await,
+        };
+        match verdict {
+            Verdict::In(_) => Checked::Right(verdict),
+            Verdict::WantsCode => Checked::SoFar(verdict),
+            Verdict::Refused(why @ Why::Broken(_)) => {
+                tracing::warn!(%session, %why, "login refused");
+                Checked::Wrong
+            }
+            Verdict::Refused(why) => {
+                tracing::info!(%session, %why, "login refused");
+                Checked::Wrong
+            }
+        }
+    };
+    let verdict = shared.guard.after(|| teller.now(), from, &user, checked).await;
+    Back::Verdict(verdict.unwrap_or(Verdict::Refused(Why::Password)))
 }
 
 /// Verifies a login beside the session's task, when its turn has come.

@@ -9,6 +9,8 @@ mod port;
 
 use super::Setting;
 use super::open::{DataConnection, Ends};
+use crate::limits::Counter;
+use crate::origin::Origin;
 use ipnet::IpNet;
 use port::Port;
 use std::collections::HashMap;
@@ -30,6 +32,10 @@ const MOMENT: Duration = Duration::from_millis(50);
 /// The passive ports of a server.
 pub(crate) struct Ports {
     range: Option<RangeInclusive<u16>>,
+    /// Without a range, how many of them one address may have.
+    most: u32,
+    /// How many it has.
+    own: Mutex<Counter<Origin>>,
     /// The ports of the range on which somebody waits. Locked before any of them is.
     open: Mutex<HashMap<SocketAddr, Arc<Port>>>,
 }
@@ -44,8 +50,9 @@ pub(crate) struct Passive {
 }
 
 impl Ports {
-    pub(crate) fn new(range: Option<RangeInclusive<u16>>) -> Arc<Self> {
-        Arc::new(Self { range, open: Mutex::default() })
+    /// The ports of this range; without one, any, and `most` of them for one address.
+    pub(crate) fn new(range: Option<RangeInclusive<u16>>, most: u32) -> Arc<Self> {
+        Arc::new(Self { range, most, own: Mutex::default(), open: Mutex::default() })
     }
 
     /// A place at the host of `here` (zone included, whatever the port) for a connection from this client,
@@ -61,9 +68,30 @@ impl Ports {
     ) -> io::Result<Passive> {
         let (port, call) = match &self.range {
             Some(range) => self.place_in(range, here, client, foreign)?,
-            None => Port::open(at_port(here, 0), client, foreign)?,
+            None => self.own_port(here, client, foreign)?,
         };
         Ok(Passive { ports: Arc::clone(self), port, client, call })
+    }
+
+    fn own_port(
+        &self,
+        here: SocketAddr,
+        client: IpAddr,
+        foreign: &[IpNet],
+    ) -> io::Result<(Arc<Port>, Arc<Notify>)> {
+        if !self.own().add(Origin::of(client), self.most) {
+            let why = format!(
+                "{} passive ports are waiting for connections from your address",
+                self.most
+            );
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+        }
+        Port::open(at_port(here, 0), client, foreign)
+            .inspect_err(|_| self.own().remove(&Origin::of(client)))
+    }
+
+    fn own(&self) -> MutexGuard<'_, Counter<Origin>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place_in(
@@ -182,6 +210,9 @@ impl Passive {
 
 impl Drop for Passive {
     fn drop(&mut self) {
+        if self.is_own() {
+            self.ports.own().remove(&Origin::of(self.client));
+        }
         let mut open = self.ports.lock();
         if self.port.leave(self.client) {
             // Only ports of a range are in the pool.
@@ -204,6 +235,7 @@ mod tests {
     use wharf_proto::server::Rights;
     use wharf_proto::tap::{Event, SessionId};
 
+    const MOST: u32 = 9;
     const ADA: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     const BOB: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
     const EVE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4));
@@ -280,7 +312,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_range_every_session_has_a_port_of_its_own() {
-        let ports = Ports::new(None);
+        let ports = Ports::new(None, MOST);
         let ip = own_address();
         let [one, other] =
             [ports.open(local(ip), ADA, &[]).unwrap(), ports.open(local(ip), BOB, &[]).unwrap()];
@@ -291,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn free_ports_come_first_and_then_one_is_shared_by_different_addresses() {
-        let ports = Ports::new(Some(2001..=2003));
+        let ports = Ports::new(Some(2001..=2003), MOST);
         let ip = own_address();
         let ada = [(); 3].map(|()| ports.open(local(ip), ADA, &[]).unwrap());
         let mut used = ada.each_ref().map(|passive| passive.address().port());
@@ -311,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_port_of_a_range_is_not_always_the_same() {
-        let ports = Ports::new(Some(2001..=2100));
+        let ports = Ports::new(Some(2001..=2100), MOST);
         let ip = own_address();
         let mut seen =
             [(); 20].map(|()| ports.open(local(ip), ADA, &[]).unwrap().address().port()).to_vec();
@@ -322,7 +354,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_local_address_has_the_range_to_itself() {
-        let ports = Ports::new(Some(2001..=2001));
+        let ports = Ports::new(Some(2001..=2001), MOST);
         let [one, other] = [own_address(), own_address()];
         let first = ports.open(local(one), ADA, &[]).unwrap();
         let second = ports.open(local(other), ADA, &[]).unwrap();
@@ -337,7 +369,7 @@ mod tests {
     async fn ports_of_other_programs_are_passed_over_and_named_when_nothing_is_left() {
         let ip = own_address();
         let other = std::net::TcpListener::bind((ip, 2001)).unwrap();
-        let ports = Ports::new(Some(2001..=2002));
+        let ports = Ports::new(Some(2001..=2002), MOST);
         let passive = ports.open(local(ip), ADA, &[]).unwrap();
         assert_eq!(passive.address().port(), 2002);
         assert!(
@@ -345,7 +377,7 @@ mod tests {
                 .starts_with("1 of 2 passive ports are waiting")
         );
         drop(passive);
-        let one = Ports::new(Some(2001..=2001));
+        let one = Ports::new(Some(2001..=2001), MOST);
         assert_eq!(refusal(one.open(local(ip), ADA, &[])), "no passive port is free");
         drop(other);
         assert!(one.open(local(ip), ADA, &[]).is_ok());
@@ -354,13 +386,13 @@ mod tests {
     #[tokio::test]
     async fn an_empty_range_is_an_error_and_no_panic() {
         let (start, end) = (2, 1);
-        let ports = Ports::new(Some(start..=end));
+        let ports = Ports::new(Some(start..=end), MOST);
         assert_eq!(refusal(ports.open(local(own_address()), ADA, &[])), "no passive port is free");
     }
 
     #[tokio::test]
     async fn clients_of_a_shared_port_get_their_own_connections_in_whatever_order_they_come() {
-        let ports = Ports::new(Some(2001..=2001));
+        let ports = Ports::new(Some(2001..=2001), MOST);
         let ip = own_address();
         let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client, &[]).unwrap());
         let (of_ada, of_bob) = (session(ADA), session(BOB));
@@ -379,7 +411,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_is_seen_at_once_when_it_came_before_it_was_asked_for() {
-        let ports = Ports::new(Some(2001..=2001));
+        let ports = Ports::new(Some(2001..=2001), MOST);
         let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
         let of_ada = session(ADA);
         assert!(passive.accept_waiting(&of_ada.0).is_none());
@@ -393,7 +425,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stranger_is_closed_and_told_to_all_who_wait_and_the_wait_goes_on() {
-        let ports = Ports::new(Some(2001..=2001));
+        let ports = Ports::new(Some(2001..=2001), MOST);
         let ip = own_address();
         let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client, &[]).unwrap());
         let (of_ada, of_bob) = (session(ADA), session(BOB));
@@ -411,24 +443,40 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_do_not_fill_the_queue_while_nobody_asks() {
-        let ports = Ports::new(None);
+        let ports = Ports::new(None, MOST);
         let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
-        let of_ada = session(ADA);
-        for _ in 0..200 {
-            let stranger = connect(EVE, passive.address());
-            tokio::select! {
-                never = passive.take_in() => match never {},
-                reset = tokio::task::spawn_blocking(move || is_reset(&stranger)) => assert!(reset.unwrap()),
-            }
+        let (of_ada, at) = (session(ADA), passive.address());
+        let flood =
+            tokio::task::spawn_blocking(move || (0..200).all(|_| is_reset(&connect(EVE, at))));
+        tokio::select! {
+            never = passive.take_in() => match never {},
+            all = flood => assert!(all.unwrap()),
         }
-        let _data = connect(ADA, passive.address());
+        let _data = connect(ADA, at);
         assert!(passive.accept_waiting(&of_ada.0).is_some());
         assert!(of_ada.1.lock().unwrap().len() < 20, "a flood is not told in full");
     }
 
     #[tokio::test]
+    async fn without_a_range_an_address_has_so_many_ports_and_each_comes_back() {
+        let ports = Ports::new(None, 2);
+        let ip = own_address();
+        let both = [(); 2].map(|()| ports.open(local(ip), ADA, &[]).unwrap());
+        assert_eq!(
+            refusal(ports.open(local(ip), ADA, &[])),
+            "2 passive ports are waiting for connections from your address"
+        );
+        drop(ports.open(local(ip), BOB, &[]).unwrap());
+        drop(both);
+        assert!(ports.own().is_empty());
+        // An address that is not ours: what could not be opened is not counted.
+        assert!(ports.open(local(Ipv4Addr::new(192, 0, 2, 1).into()), ADA, &[]).is_err());
+        assert!(ports.own().is_empty());
+    }
+
+    #[tokio::test]
     async fn what_is_kept_for_a_session_is_bounded() {
-        let ports = Ports::new(None);
+        let ports = Ports::new(None, MOST);
         let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
         let of_ada = session(ADA);
         let sockets = [(); 5].map(|()| connect(ADA, passive.address()));
@@ -446,7 +494,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_for_a_session_that_has_gone_is_not_given_to_the_next() {
-        let ports = Ports::new(Some(2001..=2001));
+        let ports = Ports::new(Some(2001..=2001), MOST);
         let ip = own_address();
         let _bob = ports.open(local(ip), BOB, &[]).unwrap();
         let gone = ports.open(local(ip), ADA, &[]).unwrap();
@@ -459,7 +507,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_port_is_free_for_others_as_soon_as_nobody_waits() {
-        let ports = Ports::new(Some(2001..=2001));
+        let ports = Ports::new(Some(2001..=2001), MOST);
         let ip = own_address();
         for _ in 0..200 {
             let [ada, bob] = [ADA, BOB].map(|client| ports.open(local(ip), client, &[]).unwrap());
@@ -472,7 +520,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_is_used_again_without_what_came_for_it_meanwhile() {
-        let ports = Ports::new(None);
+        let ports = Ports::new(None, MOST);
         let passive = ports.open(local(own_address()), ADA, &[]).unwrap();
         let at = passive.address();
         let late = connect(ADA, at);
@@ -485,7 +533,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn many_clients_on_one_port_all_get_their_own() {
-        let ports = Ports::new(Some(2001..=2001));
+        let ports = Ports::new(Some(2001..=2001), MOST);
         let ip = own_address();
         let clients = (1..=50).map(|n| IpAddr::V4(Ipv4Addr::new(127, 1, 1, n)));
         let mut waits = Vec::new();

@@ -42,7 +42,7 @@ fn a_refused_connection_is_told_at_once_and_the_session_goes_on() {
 }
 
 #[test]
-fn a_foreign_address_or_a_service_port_is_refused_before_any_connection() {
+fn s01_a_foreign_address_or_a_service_port_is_refused_before_any_connection() {
     let server = Running::new();
     let mut raw = server.bob();
     let (listener, _) = active_listener();
@@ -57,7 +57,10 @@ fn a_foreign_address_or_a_service_port_is_refused_before_any_connection() {
         "PORT 8,8,8,8,200,0",
         "PORT 255,255,255,255,200,0",
         "PORT 0,0,0,0,200,0",
+        "PORT 127,0,0,1,0,25",
+        "PORT 127,0,0,1,3,255",
         "EPRT |1|127.0.0.2|51200|",
+        "EPRT |1|127.0.0.1|25|",
     ] {
         texts.push(raw.command(command, 501));
     }

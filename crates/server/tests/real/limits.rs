@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 #[test]
-fn strangers_are_bounded_by_address_and_get_a_421() {
+fn s07_strangers_are_bounded_by_address_and_get_a_421() {
     let server = Running::with(|config| config.strangers_per_address = 2);
     let (first, _second) = (server.connect(), server.connect());
     let mut third = Raw::connect(server.at);
@@ -19,11 +19,29 @@ fn strangers_are_bounded_by_address_and_get_a_421() {
 }
 
 #[test]
-fn a_session_without_a_login_is_closed_in_time() {
+fn s07_a_session_without_a_login_is_closed_in_time() {
     let server = Running::with(|config| config.policy.login_time = Duration::from_millis(50));
     let mut raw = server.connect();
     raw.expect(421);
     assert!(raw.is_closed());
+}
+
+#[test]
+fn s14_a_form_that_a_browser_posts_is_answered_once_and_its_body_is_not_carried_out() {
+    let server = Running::new();
+    server.write("precious", "x");
+    let form = b"POST / HTTP/1.1\r\nHost: ftp.example.org\r\n\r\nUSER bob\r\nPASS secret\r\nDELE precious\r\n";
+    for mut raw in [server.connect(), server.bob()] {
+        raw.bytes(form);
+        let text = raw.expect(421);
+        assert!(text.contains("HTTP"), "{text}");
+        assert!(raw.is_closed());
+    }
+    let mut tls = server.connect();
+    tls.bytes(b"\x16\x03\x01\x02\x00\x01\x00");
+    assert!(tls.expect(421).contains("AUTH TLS"));
+    assert!(tls.is_closed());
+    assert_eq!(server.names(), ["precious"]);
 }
 
 #[test]
@@ -35,7 +53,7 @@ fn an_idle_session_is_closed_in_time() {
 }
 
 #[test]
-fn a_megabyte_without_a_line_end_costs_one_reply_and_no_memory() {
+fn s07_a_megabyte_without_a_line_end_costs_one_reply_and_no_memory() {
     let server = Running::new();
     let mut raw = server.bob();
     raw.bytes(&vec![b'a'; 1 << 20]);
@@ -58,7 +76,7 @@ fn farewell_to_endless_bytes(mut raw: Raw) -> u16 {
 }
 
 #[test]
-fn endless_bytes_that_are_no_line_end_a_session_before_login_at_the_limit_for_bytes() {
+fn s07_endless_bytes_that_are_no_line_end_a_session_before_login_at_the_limit_for_bytes() {
     let server = Running::new();
     let code = farewell_to_endless_bytes(server.connect());
     assert!([0, 421].contains(&code), "{code}");
@@ -72,14 +90,13 @@ fn endless_bytes_that_are_no_line_do_not_keep_an_idle_session_open() {
 }
 
 #[test]
-fn odd_bytes_get_a_clear_reply_and_leave_the_session_intact() {
+fn s07_odd_bytes_get_a_clear_reply_and_leave_the_session_intact() {
     let server = Running::new();
     let mut raw = server.bob();
     for line in [
         &b"\r\n"[..],
         b"\0\r\n",
         b"\x80\xfe\xc0\r\n",
-        b"GET / HTTP/1.1\r\n",
         b"NO\rOP\r\n",
         b" \t \r\n",
         b"RETRX y\r\n",
@@ -106,7 +123,7 @@ fn odd_bytes_get_a_clear_reply_and_leave_the_session_intact() {
 }
 
 #[test]
-fn too_many_commands_before_a_login_end_the_session() {
+fn s07_too_many_commands_before_a_login_end_the_session() {
     let server = Running::new();
     let mut raw = server.connect();
     let limit = 50;

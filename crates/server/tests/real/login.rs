@@ -20,7 +20,7 @@ fn anonymous_reads_and_may_not_write() {
 }
 
 #[test]
-fn a_wrong_password_is_refused_like_an_unknown_name_and_the_third_ends_the_session() {
+fn s17_a_wrong_password_is_refused_like_an_unknown_name_and_the_third_ends_the_session() {
     let server = Running::new();
     let mut raw = server.connect();
     let mut texts = Vec::new();

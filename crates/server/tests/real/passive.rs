@@ -44,7 +44,7 @@ fn a_waiting_connection_is_said_to_be_open_and_a_missing_one_to_be_opening() {
 }
 
 #[test]
-fn a_stranger_cannot_use_the_port_up() {
+fn s02_a_stranger_cannot_use_the_port_up() {
     let server = Running::new();
     server.write("f", "for bob");
     let mut raw = server.bob();
@@ -206,7 +206,7 @@ fn a_session_without_a_port_hears_why_at_once_and_abor_of_another_frees_one() {
 }
 
 #[test]
-fn a_session_that_listens_again_and_again_does_not_use_the_range_up() {
+fn s03_a_session_that_listens_again_and_again_does_not_use_the_range_up() {
     let server = with_ports(2001..=2003);
     server.write("f", "x");
     let mut bob = server.bob_at(ADA);

@@ -151,7 +151,7 @@ impl Raw {
         Self::over(TcpStream::connect(at).unwrap())
     }
 
-    fn over(control: TcpStream) -> Self {
+    pub(crate) fn over(control: TcpStream) -> Self {
         control.set_nodelay(true).unwrap();
         control.set_read_timeout(Some(PATIENCE)).unwrap();
         let lines = BufReader::new(control.try_clone().unwrap());

@@ -8,7 +8,8 @@
 mod certificates;
 mod exposure;
 
-use std::io::{self, Write as _};
+use std::env;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 use wharf_proto::path::VirtualPath;
 use wharf_server::storage::local::LocalFolder;
-use wharf_server::{Config, Host, Log, Server, Tap};
+use wharf_server::{Config, Host, Log, Server, Tap, descriptors};
 
 use crate::args::{LogFormat, ServeArgs};
 use crate::config::Settings;
@@ -34,6 +35,9 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         return check(&settings, &config);
     }
     start_log(&settings);
+    if let Err(error) = descriptors::raise_limit() {
+        tracing::warn!(%error, "the limit of descriptors stays what it was");
+    }
     // Who wants no log is spared the work of putting its events together.
     let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
     let server = Server::bind(config.clone(), taps)?;
@@ -146,7 +150,10 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
 
 fn start_log(settings: &Settings) {
     let level = if settings.quiet { LevelFilter::WARN } else { LevelFilter::INFO };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    // In a journal or a file colours are noise, and a reader could not tell them from what somebody has smuggled in.
+    let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_max_level(level).with_ansi(colours);
+    let log = log.with_writer(io::stderr);
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

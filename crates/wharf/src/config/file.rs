@@ -18,6 +18,7 @@ use toml::Spanned;
 use wharf_proto::charset::Charset;
 use wharf_proto::codec::CodePage;
 
+use super::guard::Guard;
 use super::place::Mistake;
 use crate::args::{self, LogFormat};
 use crate::confine::Identity;
@@ -50,6 +51,7 @@ pub(super) struct File {
     pub(super) limits: Table<Limits>,
     pub(super) tls: Option<Spanned<Table<Tls>>>,
     pub(super) process: Table<Process>,
+    pub(super) guard: Table<Guard>,
 }
 
 /// `[[user]]`: somebody who may read and write.
@@ -189,7 +191,10 @@ pub(super) struct Clients {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Limits {
     pub(super) sessions: Option<Count>,
+    pub(super) reserve: Option<u32>,
+    pub(super) sessions_per_address: Option<Count>,
     pub(super) strangers_per_address: Option<Count>,
+    pub(super) listeners_per_address: Option<Count>,
     pub(super) login_seconds: Option<Seconds>,
     pub(super) idle_seconds: Option<Seconds>,
     pub(super) data_idle_seconds: Option<Seconds>,
@@ -402,6 +407,12 @@ impl TryFrom<i64> for Count {
     fn try_from(number: i64) -> Result<Self, String> {
         let count = u32::try_from(number).ok().and_then(NonZeroU32::new);
         count.map(Self).ok_or_else(|| format!("a whole number from 1 to {} is wanted", u32::MAX))
+    }
+}
+
+impl From<Count> for NonZeroU32 {
+    fn from(count: Count) -> Self {
+        count.0
     }
 }
 

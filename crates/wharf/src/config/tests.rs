@@ -8,6 +8,7 @@ use wharf_proto::server::TlsPolicy;
 use wharf_proto::{Secret, Text};
 use wharf_server::accounts::{Attempt, Member, Mounted, Verdict};
 use wharf_server::storage::local::LocalFolder;
+use wharf_server::{Guarding, Trusted};
 
 use super::*;
 use crate::args::{Arguments, Command};
@@ -88,6 +89,18 @@ fn every_key_of_the_example_arrives() {
     assert_eq!(config.policy.login_time, Duration::from_secs(30));
     assert_eq!(config.policy.idle_time, Duration::from_secs(600));
     assert_eq!(config.data_idle_time, Duration::from_secs(120));
+    assert_eq!((config.reserve, config.sessions_per_address), (4, 100));
+    assert_eq!(config.listeners_per_address, 50);
+    let networks = ["10.0.0.0/8", "2001:db8::/32", "127.0.0.1/32"];
+    assert_eq!(config.trusted, Trusted::new(networks.map(|net| net.parse().unwrap()).to_vec()));
+    let rules = Guarding {
+        free_refusals: 3,
+        longest_delay: Duration::from_secs(5),
+        ban_after: 20.try_into().unwrap(),
+        ban_time: Duration::from_secs(3600),
+        half_life: Duration::from_secs(1200),
+    };
+    assert_eq!(config.guard, Some(rules));
     let Wanted { privileges, no_new_privileges, landlock, seccomp } = settings.confinement;
     assert_eq!(privileges, Privileges::Drop(Some("nobody".parse().unwrap())));
     assert_eq!(no_new_privileges, Switch::On);
@@ -133,6 +146,14 @@ fn what_is_served_is_in_reach_and_is_written_to_where_somebody_may() {
     assert_eq!(reach("", &["here", "--user", "ann:x"]), [("here".into(), true)]);
     let host = "writable = true\n[[host]]\nname = \"h\"\nfolder = \"/h\"\n";
     assert_eq!(reach(host, &["here"]), [("here".into(), true), ("/h".into(), true)]);
+}
+
+#[test]
+fn passwords_are_guarded_unless_it_is_said_that_they_are_not() {
+    let rules = |file| config(&read(file, &[]).unwrap()).guard;
+    assert_eq!(rules(""), Some(Guarding::default()));
+    assert_eq!(rules("[guard]\ntrusted = []"), Some(Guarding::default()));
+    assert_eq!(rules("[guard]\nenabled = false"), None);
 }
 
 /// The keys of a table, as the parser knows them: it names them when it refuses another.
@@ -231,6 +252,10 @@ fn a_mistake_is_told_with_its_line_column_and_reason() {
         ("log-format = \"xml\"", "1:14", "unknown variant `xml`", "= \"xml\""),
         ("[limits]\nsessions = 0", "2:12", whole, "sessions = 0"),
         ("[limits]\nidle-seconds = -1", "2:16", whole, "idle-seconds = -1"),
+        ("[guard]\nban-after = 0", "2:13", whole, "ban-after = 0"),
+        ("[guard]\nban-seconds = 0", "2:15", whole, "ban-seconds = 0"),
+        ("[guard]\ntrusted = [\"10.0.0.0/33\"]", "2:11", "a network is wanted", "10.0.0.0/33\"]"),
+        ("[limits]\nreserve = -1", "2:11", "invalid value", "reserve = -1"),
         ("quiet = true\r\nanonymous = false\r\n", "2:13", "nobody could log in", "= false"),
         ("\u{feff}quiet = 1", "1:9", "invalid type, expected a boolean", "1 | quiet = 1"),
         ("limits = [1]", "1:10", "invalid type, expected a table", "limits = [1]"),

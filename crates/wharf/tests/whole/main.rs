@@ -5,7 +5,10 @@
 mod config;
 mod confine;
 mod demo;
+mod injection;
+mod reserve;
 mod serve;
 mod serving;
+mod supply;
 #[cfg(feature = "sqlite")]
 mod user;

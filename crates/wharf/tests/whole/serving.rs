@@ -28,7 +28,18 @@ impl Serving {
 
     /// With these arguments alone.
     pub(crate) fn started(tree: TempDir, arguments: &[&str]) -> Self {
-        let mut child = wharf()
+        Self::spawn(tree, wharf(), arguments)
+    }
+
+    /// By a shell that does this first, and then what `"$0" "$@"` stands for.
+    pub(crate) fn limited(tree: TempDir, script: &str, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_wharf")]).stdin(Stdio::null());
+        Self::spawn(tree, shell, arguments)
+    }
+
+    fn spawn(tree: TempDir, mut command: Command, arguments: &[&str]) -> Self {
+        let mut child = command
             .arg("serve")
             .args(arguments)
             .stdout(Stdio::piped())

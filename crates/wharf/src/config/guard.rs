@@ -1,0 +1,62 @@
+//! `[guard]`: how guessing passwords is slowed down and ended, and whom that does not concern.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use wharf_server::{Guarding, Trusted};
+
+use super::file::{Count, Seconds};
+use super::set;
+
+/// The table. What it does not say is as the server has it.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Guard {
+    enabled: Option<bool>,
+    trusted: Option<Vec<Network>>,
+    free_refusals: Option<u32>,
+    longest_delay_seconds: Option<u32>,
+    ban_after: Option<Count>,
+    ban_seconds: Option<Seconds>,
+    half_life_seconds: Option<Seconds>,
+}
+
+/// A network, or an address that is one by itself.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Network(IpNet);
+
+impl TryFrom<String> for Network {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| "a network is wanted: \"10.0.0.0/8\", \"2001:db8::/32\"")
+    }
+}
+
+impl Guard {
+    /// Who is trusted, if it is said.
+    pub(super) fn trusted(&self) -> Option<Trusted> {
+        let networks = self.trusted.as_ref()?;
+        Some(Trusted::new(networks.iter().map(|network| network.0).collect()))
+    }
+
+    /// The rules, if there are to be any.
+    pub(super) fn rules(&self) -> Option<Guarding> {
+        if self.enabled == Some(false) {
+            return None;
+        }
+        let mut rules = Guarding::default();
+        set(&mut rules.free_refusals, self.free_refusals);
+        let longest = self.longest_delay_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        set(&mut rules.longest_delay, longest);
+        set(&mut rules.ban_after, self.ban_after.map(NonZeroU32::from));
+        set(&mut rules.ban_time, self.ban_seconds.map(Duration::from));
+        set(&mut rules.half_life, self.half_life_seconds.map(Duration::from));
+        Some(rules)
+    }
+}
