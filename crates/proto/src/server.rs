@@ -13,6 +13,7 @@ mod access;
 mod effect;
 mod extended;
 mod files;
+mod gate;
 mod info;
 mod parameters;
 mod security;
@@ -37,7 +38,7 @@ use crate::path::VirtualPath;
 use crate::reply::Reply;
 use crate::tap::{Timer, What};
 use crate::texts::{Say, Voice};
-use crate::verb::{Gate, Row, Status};
+
 use crate::{Command, Lang, Moment, Text, Verb, address};
 use state::{Awaiting, Closing, DataPlan, Login, Security, Sequence, Transfer};
 use std::collections::VecDeque;
@@ -426,25 +427,6 @@ impl Session {
         self.waiting.remove(index?)
     }
 
-    /// Counts a line before login: whether it is one too many.
-    fn count_before_login(&mut self) -> bool {
-        if matches!(self.login, Login::In(_)) {
-            return false;
-        }
-        self.commands_before_login += 1;
-        self.commands_before_login > self.policy.commands_before_login
-    }
-
-    /// Counts bytes before login: whether they are more than the commands allowed there could have.
-    fn too_many_before_login(&mut self, bytes: usize) -> bool {
-        if matches!(self.login, Login::In(_)) {
-            return false;
-        }
-        self.bytes_before_login = self.bytes_before_login.saturating_add(bytes);
-        let commands = usize::try_from(self.policy.commands_before_login).unwrap_or(usize::MAX);
-        self.bytes_before_login > commands.saturating_mul(self.policy.line_cap)
-    }
-
     fn carry_out(&mut self, line: &[u8]) {
         if let Some(other) = Foreign::of_line(line) {
             return self.part_with(other);
@@ -473,30 +455,6 @@ impl Session {
     fn refuse_argument(&mut self, verb: Verb) {
         let refusal = self.refusal(verb.row()).unwrap_or(Say::BadArgument(verb));
         self.say(&refusal);
-    }
-
-    /// The one gate: whether the session may have this verb carried out.
-    fn refusal(&self, row: &Row) -> Option<Say<'static>> {
-        match row.status {
-            _ if row.gate != Gate::Open && !self.may(Gate::Login) => Some(Say::LoginFirst),
-            Status::Refused => Some(Say::NotDone(row.verb)),
-            Status::Done => (!self.may(row.gate)).then_some(Say::NotAllowed(row.verb)),
-        }
-    }
-
-    fn is_anonymous(&self) -> bool {
-        match &self.login {
-            Login::In(account) => account.anonymous,
-            Login::Nobody | Login::Named(_) => true,
-        }
-    }
-
-    fn may(&self, gate: Gate) -> bool {
-        match (gate, &self.login) {
-            (Gate::Open, _) | (Gate::Login, Login::In(_)) => true,
-            (Gate::Right(right), Login::In(account)) => account.rights.has(right),
-            (Gate::Login | Gate::Right(_), Login::Nobody | Login::Named(_)) => false,
-        }
     }
 
     #[expect(clippy::too_many_lines, reason = "a table, a line a verb")]

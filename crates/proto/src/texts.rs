@@ -298,7 +298,7 @@ impl Say<'_> {
             Self::Securing => (234, tr!(l, "Ready for TLS.", "TLS を始めてください。")),
             Self::SecuredAlready => (503, tr!(l, "TLS has begun already.", "TLS は既に始まっています。")),
             Self::NoSuchMechanism => (504, tr!(l, "AUTH TLS is what there is.", "AUTH TLS だけがあります。")),
-            Self::SomethingBehind => (503, tr!(l, "Nothing may be sent behind that command before its reply; closing.", "そのコマンドの応答より先に続きを送ることはできません。切断します。")),
+            Self::SomethingBehind => (421, tr!(l, "Nothing may be sent behind that command before its reply; closing.", "そのコマンドの応答より先に続きを送ることはできません。切断します。")),
             Self::SecureFirst(verb) => (503, tr!(l, "{verb} has its place under TLS; AUTH TLS comes first.", "{verb} は TLS の下で使います。先に AUTH TLS を送ってください。")),
             Self::TlsFirst => (530, tr!(l, "Passwords do not go in clear here; AUTH TLS comes first.", "ここでは、パスワードを平文で送れません。先に AUTH TLS を送ってください。")),
             Self::LoggedInByCertificate(name) => (232, l.naming(("Logged in by certificate as ", "."), ("", " として証明書でログインしました。"), name.as_bytes())),

@@ -5,6 +5,7 @@ use crate::guard::Guarding;
 use crate::origin::Trusted;
 use crate::storage::Storage;
 use crate::tls::Tls;
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -34,6 +35,9 @@ pub struct Config {
     pub any_tls_session: bool,
     /// How long a TLS handshake may take.
     pub handshake_time: Duration,
+    /// The networks of other servers with which users may have data connections (server-to-server transfer), where
+    /// nothing else is said of a user. Anonymous users never may.
+    pub foreign: Vec<IpNet>,
     /// The ports for passive data connections; any, where none are given.
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// The IPv4 address that 227 names, where clients reach the server by another than its own.
@@ -90,6 +94,7 @@ impl Config {
             listen_implicit: Vec::new(),
             any_tls_session: false,
             handshake_time: Duration::from_secs(20),
+            foreign: Vec::new(),
             passive_ports: None,
             public_address: None,
             sessions: 20_000,

@@ -33,7 +33,7 @@
 //!
 //! `Given:` says what is the case before the first row: `logged in`, `logged in as anonymous`,
 //! `over IPv6`, and any of `line_cap`, `waiting_cap`, `commands_before_login`, `wrong_passwords` with its
-//! number, and `complete_with_250`.
+//! number, and `complete_with_250`, `tls` and `tls with ccc`.
 //!
 //! The right column is never read. A file is played, written down anew, and compared as a whole; with
 //! `UPDATE_LADDERS=1` in the environment it is written back instead, for `git diff` to show.

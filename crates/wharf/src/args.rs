@@ -105,6 +105,10 @@ pub(crate) struct ServeArgs {
     /// Tell clients to connect to this address for data, as a NAT before us demands
     #[arg(long, value_name = "IP")]
     pub(crate) public_address: Option<Ipv4Addr>,
+    /// Let users who have an account transfer files between this server and another one; `fxp` in the file
+    /// says which servers, and without it they may be anywhere
+    #[arg(long)]
+    pub(crate) allow_fxp: bool,
     /// How the log on standard error is written, `text` if nothing is said
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,

@@ -29,7 +29,7 @@ use wharf_server::{Accounts, Config};
 use crate::args::{LogFormat, ServeArgs};
 use crate::confine::{Access, Wanted};
 use crate::exit::Usage;
-use file::{CharsetName, File, Limits, ProgramCommand, Seconds};
+use file::{CharsetName, File, Limits, Network, ProgramCommand, Seconds};
 use place::{Mistake, Source};
 
 /// How long the program of `[accounts.program]` may take, if nothing is said.
@@ -94,6 +94,9 @@ impl Settings {
             file.passive_ports = Some(ports.clone().into());
         }
         file.public_address = arguments.public_address.or(file.public_address);
+        if arguments.allow_fxp && file.fxp.is_empty() {
+            file.fxp = Network::everywhere();
+        }
         file.complete_with_250 |= arguments.complete_with_250;
         let folder = arguments.folder.clone().or_else(|| file.folder.take());
         Ok(Self {
@@ -119,6 +122,7 @@ impl Settings {
         set(&mut config.listen, self.listen.clone());
         config.passive_ports = self.passive_ports();
         config.public_address = said.public_address;
+        config.foreign = said.fxp.iter().map(|network| network.0).collect();
         config.policy.complete_with_250 = said.complete_with_250;
         set(&mut config.policy.greeting, said.greeting.clone());
         set(&mut config.policy.charset, said.charset.map(|charset| charset.0));

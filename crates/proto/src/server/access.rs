@@ -1,7 +1,7 @@
 //! Who the user is and where: USER PASS ACCT CWD CDUP PWD QUIT (RFC 959 section 4.1.1), and who is none at all.
 
 use super::effect::{Account, Effect, Outcome, TreeAction};
-use super::state::{Awaiting, Claim, Login};
+use super::state::{Awaiting, Claim, Login, Security};
 use super::{Session, VirtualPath};
 use crate::foreign::Foreign;
 use crate::texts::{Say, Voice};
@@ -203,6 +203,10 @@ impl Session {
             return;
         }
         let hosted = self.start_over();
+        if !clears {
+            // What CCC had left of TLS is gone as well.
+            self.security = Security::Plain;
+        }
         if hosted {
             self.awaiting = Awaiting::Host { clears };
             self.start(Effect::Host(None));

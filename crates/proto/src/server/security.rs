@@ -213,7 +213,7 @@ impl Session {
         match (self.policy.tls, verb) {
             (Some(policy), Verb::Ccc) => policy.ccc,
             (Some(_), _) => true,
-            (None, verb) => verb.row().theme != Theme::Security && verb != Verb::Cpsv,
+            (None, verb) => verb.row().theme != Theme::Security,
         }
     }
 }

@@ -148,6 +148,6 @@ pub static VERBS: [Row; 71] = [
     row(Csid, "CSID", Text, OPEN, &[200, 502], Extended, "draft peterson", "name the client and the server"),
     row(Clnt, "CLNT", Text, OPEN, &[200, 502], Extended, "usage", "name the client"),
     row(Pret, "PRET", Text, LOGIN, &[200, 502], Parameters, "usage", "announce the next transfer before PASV").refused(),
-    row(Cpsv, "CPSV", Nothing, LOGIN, &[227, 425, 502, 503, 522, 534], Parameters, "usage", "PASV with the TLS client role").keeps(),
+    row(Cpsv, "CPSV", Nothing, LOGIN, &[227, 425, 502, 503, 522, 534], Security, "usage", "PASV with the TLS client role").keeps(),
     row(Sscn, "SSCN", Code(" [ON|OFF]"), LOGIN, &[200, 502, 503, 534], Security, "usage", "choose the TLS role on data connections").keeps(),
 ];

@@ -1,6 +1,6 @@
 //! Password hashes: argon2id for new ones, and the kept forms of others for those that are imported.
 //!
-//! A [`Hash`] is of a known form, whole, and of a cost that is bounded; anything else has no value of this
+//! A [`struct@Hash`] is of a known form, whole, and of a cost that is bounded; anything else has no value of this
 //! type, so what cannot be verified lets nobody in. Where hashes are kept it does not know. Whoever verifies
 //! one takes a slow turn for it: this is never called on a task of the runtime.
 

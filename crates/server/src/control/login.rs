@@ -70,7 +70,10 @@ impl Control {
     }
 
     /// Lets a member in, if there is a place; what comes of it, unless that takes a while.
-    fn admit(&mut self, id: EffectId, member: Member) -> Option<Outcome> {
+    fn admit(&mut self, id: EffectId, mut member: Member) -> Option<Outcome> {
+        if member.account.foreign.is_empty() && !member.account.anonymous {
+            member.account.foreign.clone_from(&self.shared.config.foreign);
+        }
         if !self.place.take_for(&member.account.name, member.sessions) {
             return Some(Outcome::TurnedAway(Turned::TooManySessions));
         }

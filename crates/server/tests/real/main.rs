@@ -14,6 +14,7 @@ mod covered;
 mod edges;
 mod extended;
 mod flood;
+mod fxp;
 mod guessing;
 mod injection;
 mod limits;

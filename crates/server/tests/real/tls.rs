@@ -253,7 +253,7 @@ fn s13_what_is_sent_in_clear_behind_auth_is_never_carried_out() {
         let mut stranger = socket(server.at);
         plain_line(&mut stranger);
         stranger.write_all(format!("AUTH TLS\r\n{behind}").as_bytes()).unwrap();
-        assert!(plain_line(&mut stranger).starts_with("503 "), "{behind:?}");
+        assert!(plain_line(&mut stranger).starts_with("421 "), "{behind:?}");
         assert_eq!(stranger.read(&mut [0]).unwrap_or(0), 0, "{behind:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf_proto::server::Policy;
+use wharf_proto::server::{Policy, TlsPolicy};
 
 use super::words;
 use crate::escape::unescape;
@@ -175,6 +175,8 @@ impl Given {
             "logged in as anonymous" => self.login = Some("anonymous"),
             "over IPv6" => self.ipv6 = true,
             "complete_with_250" => policy.complete_with_250 = true,
+            "tls" => policy.tls = Some(TlsPolicy::default()),
+            "tls with ccc" => policy.tls = Some(TlsPolicy { ccc: true, ..TlsPolicy::default() }),
             _ => {
                 let (name, value) = item.split_once(' ')?;
                 let number: u32 = value.parse().ok()?;

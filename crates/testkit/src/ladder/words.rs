@@ -5,6 +5,9 @@
 //! | `[login NAME SECRET]`, `[login NAME SECRET CODE]` | `logged in`, `logged in as anonymous`, `account wanted`, `login refused`, `too many sessions`, `no tree` |
 //! | `[host NAME]`, `[first host]` | `host: GREETING`, `not found` |
 //! | `[listen]`, `[listen on IPv4]` | `listening on ADDRESS:PORT`, `not listening: WHY` |
+//! | `[begin TLS]` | `secured`, `secured with a certificate` |
+//! | `[end TLS]` | `done` |
+//! | `[recognise NAME]` | `logged in`, `account wanted`, `login refused` |
 //! | `[close data]` | |
 //! | `[enter PATH]`, `[find PATH]`, `[make folder PATH]`, `[remove folder PATH]`, `[delete PATH]`, `[rename PATH to PATH]` | `done`, a fault |
 //! | `[make folder PATH with its parents]`, `[remove folder PATH with all in it]`, `[copy PATH to PATH]`, `[join PATH PATH to PATH]`, `[link PATH to PATH]`, `[set time of PATH to 20260102030405]`, `[set mode of PATH to 644]` | `done`, a fault |
@@ -26,7 +29,7 @@ use wharf_proto::params::{Mode, Structure};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{
     Account, Cannot, Effect, Ended, Fault, News, Outcome, Part, Payload, Rights, Route, StoreAt,
-    TransferPlan, TreeAction, Turned,
+    TlsRole, TransferPlan, TreeAction, Turned,
 };
 use wharf_proto::time::parse_mdtm;
 
@@ -153,7 +156,12 @@ fn transfer(plan: &TransferPlan) -> String {
         Mode::Stream => String::new(),
         other => format!(", MODE {other}"),
     };
-    format!("{what}, {route}, TYPE {}{structure}{mode}", how.kind)
+    let tls = match plan.tls {
+        None => "",
+        Some(TlsRole::Server) => ", under TLS",
+        Some(TlsRole::Client) => ", under TLS as its client",
+    };
+    format!("{what}, {route}{tls}, TYPE {}{structure}{mode}", how.kind)
 }
 
 /// Whether an outcome is one of a transfer.
@@ -169,6 +177,8 @@ pub(super) fn outcome(words: &str) -> Option<Outcome> {
     match words {
         "logged in" => return Some(logged_in("bob")),
         "logged in as anonymous" => return Some(logged_in("anonymous")),
+        "secured" => return Some(Outcome::Secured { certified: false }),
+        "secured with a certificate" => return Some(Outcome::Secured { certified: true }),
         "account wanted" => return Some(Outcome::AccountWanted),
         "login refused" => return Some(Outcome::LoginRefused),
         "too many sessions" => return Some(Outcome::TurnedAway(Turned::TooManySessions)),

@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -36,6 +37,7 @@ pub(super) struct File {
     pub(super) accounts: Table<AccountSources>,
     pub(super) passive_ports: Option<Ports>,
     pub(super) public_address: Option<Ipv4Addr>,
+    pub(super) fxp: Vec<Network>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) quiet: bool,
     // The rule for names would write `complete-with250`.
@@ -319,6 +321,27 @@ impl TryFrom<String> for CodePageName {
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         CodePage::parse(&name).map(Self).ok_or("the code pages are \"1047\", \"037\" and \"500\"")
+    }
+}
+
+/// A network, or an address that is one by itself.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Network(pub(super) IpNet);
+
+impl Network {
+    /// All there are.
+    pub(super) fn everywhere() -> Vec<Self> {
+        vec![Self(Ipv4Net::default().into()), Self(Ipv6Net::default().into())]
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| "a network is wanted: \"10.0.0.0/8\", \"2001:db8::/32\"")
     }
 }
 

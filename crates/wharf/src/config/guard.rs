@@ -1,14 +1,12 @@
 //! `[guard]`: how guessing passwords is slowed down and ended, and whom that does not concern.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 use wharf_server::{Guarding, Trusted};
 
-use super::file::{Count, Seconds};
+use super::file::{Count, Network, Seconds};
 use super::set;
 
 /// The table. What it does not say is as the server has it.
@@ -22,20 +20,6 @@ pub(super) struct Guard {
     ban_after: Option<Count>,
     ban_seconds: Option<Seconds>,
     half_life_seconds: Option<Seconds>,
-}
-
-/// A network, or an address that is one by itself.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-struct Network(IpNet);
-
-impl TryFrom<String> for Network {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map(Self).map_err(|_| "a network is wanted: \"10.0.0.0/8\", \"2001:db8::/32\"")
-    }
 }
 
 impl Guard {
