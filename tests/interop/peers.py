@@ -100,8 +100,8 @@ def peer(command, port):
 
 
 @contextlib.contextmanager
-def vsftpd(tree, folder):
-    """vsftpd for anonymous users, who may write below up/."""
+def vsftpd(tree, folder, **more):
+    """vsftpd for anonymous users, who may write below up/, with more settings."""
     if shutil.which("vsftpd") is None:
         raise Failure("vsftpd is not installed")
     port = free_port()
@@ -120,7 +120,7 @@ def vsftpd(tree, folder):
         "anonymous_enable": "YES", "no_anon_password": "YES", "anon_root": tree, "write_enable": "YES",
         "anon_upload_enable": "YES", "anon_mkdir_write_enable": "YES", "anon_other_write_enable": "YES",
         "anon_umask": "022", "ftp_username": user, "nopriv_user": "nobody", "secure_chroot_dir": empty,
-        "seccomp_sandbox": "NO", "connect_from_port_20": "NO", "xferlog_enable": "NO",
+        "seccomp_sandbox": "NO", "connect_from_port_20": "NO", "xferlog_enable": "NO", **more,
     }
     config = folder / "vsftpd.conf"
     config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
@@ -312,6 +312,33 @@ def our_client_against(server, wharf, folder):
 @case
 def our_client_lists_fetches_and_uploads_with_vsftpd(wharf, folder):
     our_client_against(vsftpd, wharf, folder)
+
+
+@case
+def our_client_resumes_one_tls_session_throughout_with_vsftpd(wharf, folder):
+    tree = fill(folder / "tree")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    settings = {
+        "ssl_enable": "YES", "allow_anon_ssl": "YES", "require_ssl_reuse": "YES", "force_anon_data_ssl": "YES",
+        "strict_ssl_read_eof": "YES", "strict_ssl_write_shutdown": "YES", "ssl_ciphers": "HIGH",
+        "rsa_cert_file": certificate, "rsa_private_key_file": key,
+    }
+    with vsftpd(tree, folder, **settings) as port:
+        url = f"ftpes://127.0.0.1:{port}"
+        run(wharf, "ls", f"{url}/", status=4)
+        for version in ["1.2", "1.3"]:
+            lines = [f"get big.bin {folder}/got\nput {folder}/got up/{version}-{n}\n" for n in range(10)]
+            ladder = folder / "ladder"
+            options = ["-e", "--ca", certificate, "--tls-max", version, f"--trace={ladder}"]
+            run(wharf, "shell", *options, f"{url}/", input="".join(lines).encode())
+            same((tree / "up" / f"{version}-9").read_bytes(), (tree / "big.bin").read_bytes(), f"put {version}")
+            resumed = ladder.read_bytes().count(b", resumed")
+            if resumed != 20:
+                raise Failure(f"TLS {version}: {resumed} of 20 data connections resumed the session")
+        run(wharf, "put", "--ca", certificate, tree / "empty", f"{url}/up/empty")
+        same((tree / "up" / "empty").read_bytes(), b"", "put an empty file")
 
 
 @case

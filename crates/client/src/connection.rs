@@ -5,11 +5,15 @@
 //!
 //! House rule of this file: whatever waits can be dropped at any await and the connection is as it was.
 //! Bytes to send stay in `outgoing` until the socket has taken them, replies in `answers` until somebody
-//! asks for them.
+//! asks for them. Under TLS what the socket has not taken stays inside the stream, which is flushed before each
+//! wait for a reply.
+
+mod secure;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -24,7 +28,8 @@ use wharf_proto::tap::{HalfEnd, Party, Timer, What};
 use wharf_proto::{Command, Reply};
 
 use crate::teller::Teller;
-use crate::{Error, Exchange, Options, dial};
+use crate::tls::{Security, Stream};
+use crate::{Error, Exchange, Options, TlsFault, TlsMode, dial};
 
 /// How long the server may take to close its side after we closed ours.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -47,9 +52,13 @@ const TRANSFER_CODES: [u16; 6] = [125, 150, 225, 226, 425, 426];
 /// # Ok(()) }
 /// ```
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     machine: Client,
-    teller: Teller,
+    life: Life,
+    /// Where TLS covers the connection.
+    security: Option<Arc<Security>>,
+    /// Whether it is to cover data connections as well.
+    covers_data: bool,
     patience: Duration,
     host: String,
     client: SocketAddr,
@@ -59,23 +68,52 @@ pub struct Connection {
     greeting: Option<Reply>,
     last: Exchange,
     broken: Option<ReplyError>,
-    closed: bool,
     quick_acks: bool,
 }
 
+/// Knows whether the connection has ended, and tells it once; at the latest when it is dropped.
+struct Life {
+    teller: Teller,
+    closed: bool,
+}
+
+impl Life {
+    fn ended(&mut self, by: Party, how: HalfEnd) {
+        if !self.closed {
+            self.closed = true;
+            self.teller.tell(What::ControlClosed { by, how });
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.ended(Party::Client, HalfEnd::Fin);
+    }
+}
+
 impl Connection {
-    /// Connects to `host` and awaits the greeting.
+    /// Connects to `host`, awaits the greeting, and begins TLS where the options want it.
     ///
     /// # Errors
-    /// `Resolve`, `Connect`, `Unwelcome`, and those of [`command`](Self::command).
+    /// `Resolve`, `Connect`, `Unwelcome`, `Local` for a file that TLS needs, `NotProtected`, `Injected`,
+    /// and those of [`command`](Self::command).
     pub async fn open(host: &str, port: u16, options: &Options) -> Result<Self, Error> {
+        let tls = &options.tls;
+        // What is wrong with the settings shall be said before anybody is bothered.
+        let security = match tls.mode {
+            TlsMode::Off => None,
+            TlsMode::Explicit | TlsMode::Implicit => Some(Security::new(host, tls)?),
+        };
         let stream = dial::dial(host, port, options.timeout).await?;
-        let mut connection = Self::over(stream, host, options)?;
-        let greeting = connection.greeting().await?;
-        if greeting.code.class() != Class::Completion {
-            return Err(Error::Unwelcome { reply: greeting });
-        }
-        connection.greeting = Some(greeting);
+        let connection = Self::over(stream, host, options)?;
+        let Some(security) = security else { return connection.greeted().await };
+        let mut connection = if tls.mode == TlsMode::Implicit {
+            connection.cover(security).await?.greeted().await?
+        } else {
+            connection.greeted().await?.ask_for_tls(security).await?
+        };
+        connection.protect_data(tls.clear_data).await?;
         Ok(connection)
     }
 
@@ -90,9 +128,11 @@ impl Connection {
         let teller = Teller::new(options);
         teller.tell(What::ControlOpened { client, server });
         Ok(Self {
-            stream,
+            stream: Stream::Plain(stream),
             machine: Client::new(teller.is_heard()),
-            teller,
+            life: Life { teller, closed: false },
+            security: None,
+            covers_data: false,
             patience: options.timeout,
             host: host.to_owned(),
             client,
@@ -102,28 +142,31 @@ impl Connection {
             greeting: None,
             last: Exchange::default(),
             broken: None,
-            closed: false,
             quick_acks: options.quick_acks,
         })
     }
 
-    async fn greeting(&mut self) -> Result<Reply, Error> {
-        self.patiently(async |connection| {
-            loop {
-                let answer = connection.answer().await?;
-                if !answer.more {
-                    return Ok(answer.reply);
-                }
+    /// Awaits the greeting, which must be a welcome.
+    async fn greeted(mut self) -> Result<Self, Error> {
+        let hearing = async |connection: &mut Self| loop {
+            let answer = connection.answer().await?;
+            if !answer.more {
+                return Ok(answer.reply);
             }
-        })
-        .await
+        };
+        let greeting = self.patiently(hearing).await?;
+        if greeting.code.class() != Class::Completion {
+            return Err(Error::Unwelcome { reply: greeting });
+        }
+        self.greeting = Some(greeting);
+        Ok(self)
     }
 
     /// Sends a command and awaits its last reply (or the 3yz that asks for the next command). A reply
     /// that refuses the command is a reply, not an error; only 421 is.
     ///
     /// # Errors
-    /// `Unsendable`, `ControlLost`, `NoReply`, `NotFtp`, `Closing`, `OutOfStep`.
+    /// `Unsendable`, `ControlLost`, `NoReply`, `NotFtp`, `Closing`, `OutOfStep`, and `Tls` where it breaks.
     pub async fn command(&mut self, command: &Command) -> Result<Reply, Error> {
         self.send(command)?;
         let verb = command.verb();
@@ -142,14 +185,12 @@ impl Connection {
     /// QUIT is a command like any other and is not sent here.
     pub async fn close(mut self) {
         self.hear_what_came();
-        if self.closed {
+        if self.life.closed {
             return;
         }
-        let how = match self.stream.shutdown().await {
-            Ok(()) => HalfEnd::Fin,
-            Err(_) => HalfEnd::Reset,
-        };
-        self.ended(Party::Client, how);
+        let shut = timeout(FAREWELL, self.stream.shutdown()).await;
+        let how = if matches!(shut, Ok(Ok(()))) { HalfEnd::Fin } else { HalfEnd::Reset };
+        self.life.ended(Party::Client, how);
         let mut rest = [0; 512];
         let end = async { while matches!(self.stream.read(&mut rest).await, Ok(1..)) {} };
         // Whether the server closes in time changes nothing for us.
@@ -178,7 +219,12 @@ impl Connection {
 
     /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
-        self.closed
+        self.life.closed
+    }
+
+    /// Whether TLS covers it.
+    pub fn is_covered(&self) -> bool {
+        self.stream.is_covered()
     }
 
     /// The last command and reply.
@@ -217,17 +263,17 @@ impl Connection {
             if let Some(source) = self.broken.clone() {
                 return Err(Error::NotFtp { last: self.last_boxed(), source });
             }
-            if self.closed {
+            if self.life.closed {
                 return Err(self.lost(None));
             }
             self.flush().await?;
-            self.acknowledge_quickly(&self.stream);
+            self.acknowledge_quickly(self.stream.socket());
             let mut buffer = [0; 4096];
             match self.stream.read(&mut buffer).await {
-                Ok(0) => self.ended(Party::Server, HalfEnd::Fin),
+                Ok(0) => self.life.ended(Party::Server, HalfEnd::Fin),
                 Ok(count) => self.hear(&buffer[..count]),
                 Err(error) => {
-                    self.ended(Party::Server, HalfEnd::Reset);
+                    self.life.ended(Party::Server, HalfEnd::Reset);
                     return Err(self.lost(Some(error)));
                 }
             }
@@ -243,7 +289,7 @@ impl Connection {
         match timeout(waited, work(self)).await {
             Ok(result) => result,
             Err(_) => {
-                self.teller.tell(What::TimerRanOut { timer: Timer::Reply });
+                self.life.teller.tell(What::TimerRanOut { timer: Timer::Reply });
                 Err(Error::NoReply { last: self.last_boxed(), waited })
             }
         }
@@ -268,7 +314,7 @@ impl Connection {
     }
 
     pub(crate) fn teller(&self) -> &Teller {
-        &self.teller
+        &self.life.teller
     }
 
     pub(crate) fn patience(&self) -> Duration {
@@ -280,23 +326,31 @@ impl Connection {
     }
 
     fn lost(&self, source: Option<io::Error>) -> Error {
-        Error::ControlLost { last: self.last_boxed(), source }
+        let last = self.last_boxed();
+        match source.map(|error| TlsFault::of(error, None)) {
+            Some(TlsFault::Broken(error)) => Error::ControlLost { last, source: Some(error) },
+            Some(fault) => Error::Tls { fault, last },
+            None => Error::ControlLost { last, source: None },
+        }
     }
 
     async fn flush(&mut self) -> Result<(), Error> {
-        while !self.outgoing.is_empty() {
+        let sent = loop {
+            if self.outgoing.is_empty() {
+                break self.stream.flush().await;
+            }
             match self.stream.write(&self.outgoing).await {
                 Ok(count) => drop(self.outgoing.drain(..count)),
-                Err(error) => {
-                    // Why the server went away may be in what it sent before: a 421, say.
-                    self.hear_what_came();
-                    self.outgoing.clear();
-                    if self.answers.is_empty() {
-                        self.ended(Party::Server, HalfEnd::Reset);
-                        return Err(self.lost(Some(error)));
-                    }
-                }
+                Err(error) => break Err(error),
             }
+        };
+        let Err(error) = sent else { return Ok(()) };
+        // Why the server went away may be in what it sent before: a 421, say.
+        self.hear_what_came();
+        self.outgoing.clear();
+        if self.answers.is_empty() {
+            self.life.ended(Party::Server, HalfEnd::Reset);
+            return Err(self.lost(Some(error)));
         }
         Ok(())
     }
@@ -305,14 +359,14 @@ impl Connection {
     fn hear_what_came(&mut self) {
         let mut buffer = [0; 4096];
         for _ in 0..16 {
-            if self.closed {
+            if self.life.closed {
                 return;
             }
             match self.stream.try_read(&mut buffer) {
-                Ok(0) => self.ended(Party::Server, HalfEnd::Fin),
+                Ok(0) => self.life.ended(Party::Server, HalfEnd::Fin),
                 Ok(count) => self.hear(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => self.ended(Party::Server, HalfEnd::Reset),
+                Err(_) => self.life.ended(Party::Server, HalfEnd::Reset),
             }
         }
     }
@@ -327,7 +381,7 @@ impl Connection {
             match output {
                 Output::Send(bytes) => self.outgoing.extend_from_slice(&bytes),
                 Output::Reply(answer) => self.answers.push_back(answer),
-                Output::Tap(what) => self.teller.tell(what),
+                Output::Tap(what) => self.life.teller.tell(what),
                 Output::Broken(error) => self.broken = Some(error),
             }
         }
@@ -349,19 +403,6 @@ impl Connection {
         }
         Ok(answer)
     }
-
-    fn ended(&mut self, by: Party, how: HalfEnd) {
-        if !self.closed {
-            self.closed = true;
-            self.teller.tell(What::ControlClosed { by, how });
-        }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.ended(Party::Client, HalfEnd::Fin);
-    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -370,7 +411,7 @@ impl std::fmt::Debug for Connection {
             .field("client", &self.client)
             .field("server", &self.server)
             .field("last", &self.last)
-            .field("closed", &self.closed)
+            .field("closed", &self.life.closed)
             .finish_non_exhaustive()
     }
 }

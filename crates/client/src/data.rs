@@ -18,12 +18,16 @@ use wharf_proto::tap::{HalfEnd, Party, What};
 use wharf_proto::{Command, Reply, Text};
 
 use crate::teller::Teller;
-use crate::{Connection, Error};
+use crate::tls::{Security, Stream};
+use crate::{Connection, Error, TlsFault};
 
 const NOT_LOGGED_IN: u16 = 530;
 /// How long the first port that EPSV gives may take: there are firewalls that know PASV only, and drop
 /// without a word what they do not know.
 const TRIAL: Duration = Duration::from_secs(10);
+
+/// How much is received at a time under TLS.
+const TLS_BUFFER: usize = 128 * 1024;
 
 /// Who opens the data connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,7 +174,8 @@ impl DataPlane {
         if let (Ok(client), Ok(server)) = (stream.local_addr(), stream.peer_addr()) {
             teller.tell(What::DataOpened { conn: self.opened, opener, client, server });
         }
-        DataConnection { stream, conn: self.opened, teller, sent: 0, received: 0, over: [false; 2] }
+        let books = Books { conn: self.opened, teller, sent: 0, received: 0, over: [false; 2] };
+        DataConnection { stream: Stream::Plain(stream), books, resumed: None }
     }
 }
 
@@ -242,10 +247,16 @@ impl Plan {
     }
 }
 
-/// An open data connection. It tells the tap how each of its halves ended; dropped before its time it
-/// is broken off.
+/// An open data connection; dropped before its time it is broken off.
 pub(crate) struct DataConnection {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
+    pub(crate) books: Books,
+    /// Under TLS: whether it has resumed an earlier TLS session of this control connection.
+    pub(crate) resumed: Option<bool>,
+}
+
+/// What the tap is told of a data connection: how each of its halves ended.
+pub(crate) struct Books {
     conn: u32,
     teller: Teller,
     pub(crate) sent: u64,
@@ -255,6 +266,26 @@ pub(crate) struct DataConnection {
 }
 
 impl DataConnection {
+    /// Begins TLS on it.
+    pub(crate) async fn cover(self, security: &Security) -> Result<Self, TlsFault> {
+        let Self { stream, books, resumed } = self;
+        let Stream::Plain(stream) = stream else { return Ok(Self { stream, books, resumed }) };
+        let (conn, teller) = (Some(books.conn), books.teller.clone());
+        match security.begin(stream, TLS_BUFFER).await {
+            Ok((stream, facts)) => {
+                let resumed = Some(facts.resumed);
+                teller.tell(What::Secured { conn, facts });
+                Ok(Self { stream, books, resumed })
+            }
+            Err(fault) => {
+                teller.tell(What::NotSecured { conn, why: fault.to_string().into() });
+                Err(fault)
+            }
+        }
+    }
+}
+
+impl Books {
     /// The server's half has ended.
     pub(crate) fn theirs_ended(&mut self, how: HalfEnd) {
         self.half_ended(Party::Server, how);
@@ -276,7 +307,7 @@ impl DataConnection {
     }
 }
 
-impl Drop for DataConnection {
+impl Drop for Books {
     fn drop(&mut self) {
         // The socket closes after this; what the server still sends then is answered with RST.
         let how = if self.over[1] { HalfEnd::Fin } else { HalfEnd::Reset };

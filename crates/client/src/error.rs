@@ -13,6 +13,8 @@ use wharf_proto::command::Unsendable;
 use wharf_proto::reply::ReplyError;
 use wharf_proto::{Reply, Text, Verb};
 
+use crate::TlsFault;
+
 /// The last command and reply of a session, secrets redacted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exchange {
@@ -69,6 +71,9 @@ impl fmt::Display for Answered<'_> {
 pub enum Proof {
     /// The data connection ended by a reset, not by FIN: its last bytes may be missing.
     DataEnd,
+    /// Under TLS: the data connection ended without the close_notify that says so. Anybody in between could
+    /// have ended it.
+    CloseNotify,
     /// The server never said that the transfer is complete.
     FinalReply,
     /// The bytes that came are not as many as the file has.
@@ -84,6 +89,9 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DataEnd => f.write_str("the data connection was reset instead of closed"),
+            Self::CloseNotify => {
+                f.write_str("the data connection ended without the close_notify of TLS")
+            }
             Self::FinalReply => f.write_str("the server did not confirm it"),
             Self::Size { expected, found } => {
                 write!(f, "the file has {expected} bytes, {found} arrived")
@@ -184,6 +192,33 @@ pub enum Error {
         /// The command and the refusal.
         last: Box<Exchange>,
     },
+    /// The server refused to protect the session, or its data. Nothing secret has been said.
+    #[error("no TLS: {} was refused: {}", last.command, Answered(last))]
+    NotProtected {
+        /// The command and the refusal.
+        last: Box<Exchange>,
+    },
+    /// Behind the yes to AUTH TLS something came in clear, which would have passed for an answer under TLS.
+    #[error("something in clear came behind the beginning of TLS, {last}")]
+    Injected {
+        /// What was said last.
+        last: Box<Exchange>,
+    },
+    /// TLS could not be begun, or broke.
+    #[error("no TLS: {fault}, {last}")]
+    Tls {
+        /// Why.
+        fault: TlsFault,
+        /// What was said last.
+        last: Box<Exchange>,
+    },
+    /// The server turned a data connection away that had a TLS session of its own.
+    #[error("{} was refused, and its data connection did not resume the TLS session: {}",
+            last.command, Answered(last))]
+    NotResumed {
+        /// The command and the refusal.
+        last: Box<Exchange>,
+    },
     /// A name cannot be sent over FTP.
     #[error(transparent)]
     Unsendable(#[from] Unsendable),
@@ -272,6 +307,10 @@ impl Error {
             | Self::Malformed { last, .. }
             | Self::Login { last, .. }
             | Self::Refused { last }
+            | Self::NotProtected { last }
+            | Self::Injected { last }
+            | Self::Tls { last, .. }
+            | Self::NotResumed { last }
             | Self::DataConnect { last, .. }
             | Self::DataAccept { last, .. }
             | Self::Stalled { last, .. }
@@ -292,9 +331,11 @@ impl Error {
     pub fn code(&self) -> Option<u16> {
         let reply = match self {
             Self::Unwelcome { reply } => Some(reply),
-            Self::Closing { last } | Self::Login { last, .. } | Self::Refused { last } => {
-                last.reply.as_ref()
-            }
+            Self::Closing { last }
+            | Self::Login { last, .. }
+            | Self::Refused { last }
+            | Self::NotProtected { last }
+            | Self::NotResumed { last } => last.reply.as_ref(),
             _ => None,
         };
         reply.map(|reply| reply.code.value())
@@ -371,6 +412,13 @@ impl Error {
             }
             Self::Login { last, .. } => login_advice(last),
             Self::Refused { last } => refusal_advice(last),
+            Self::NotProtected { last } => Some(protection_advice(last)),
+            Self::Injected { .. } => Some("somebody may sit in between: do not log in from here"),
+            Self::Tls { fault, .. } => fault.advice(),
+            Self::NotResumed { .. } => Some(
+                "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
+                 number of times",
+            ),
             Self::DataConnect { .. } => Some(
                 "a firewall may block the server's data ports, or its NAT tells a wrong port: \
                  try --active, or ask the server's keeper to open its passive ports",
@@ -410,7 +458,7 @@ fn login_advice(last: &Exchange) -> Option<&'static str> {
     let reply = last.reply.as_ref()?;
     let text = String::from_utf8_lossy(reply.text()).to_lowercase();
     if text.contains("tls") || text.contains("ssl") || text.contains("encrypt") {
-        Some("the server wants TLS, which is not built yet")
+        Some("the server wants TLS: write ftpes:// in place of ftp://")
     } else if reply.code.value() == 332 {
         Some("the server wants an account besides user and password")
     } else {
@@ -419,7 +467,17 @@ fn login_advice(last: &Exchange) -> Option<&'static str> {
 }
 
 fn refusal_advice(last: &Exchange) -> Option<&'static str> {
-    match last.reply.as_ref()?.code.value() {
+    let reply = last.reply.as_ref()?;
+    let text = String::from_utf8_lossy(reply.text()).to_lowercase();
+    let of_tls = ["tls", "ssl", "prot p", "protect"].iter().any(|word| text.contains(word));
+    match reply.code.value() {
+        521 | 522 | 534 if last.verb.is_some_and(Verb::opens_transfer) => {
+            Some("the server wants data connections under TLS: ftpes://, without --clear-data")
+        }
+        425 | 530 if of_tls => Some(
+            "the server wants TLS on this connection: write ftpes:// in place of ftp://, and leave out \
+             --clear-data",
+        ),
         425 => Some("the server could not open the data connection: try --active or --passive"),
         426 => Some("the data connection broke: running again goes on where it stopped"),
         450 => Some("the file is in use: try again later"),
@@ -430,10 +488,23 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
     }
 }
 
+fn protection_advice(last: &Exchange) -> &'static str {
+    if last.verb == Some(Verb::Prot) {
+        "the server does not protect data connections; --clear-data leaves them in clear, where files and \
+         listings can be read and changed on their way"
+    } else {
+        "the server has no TLS here: it may have it at a port of its own (ftps://, most often 990); with \
+         ftp:// passwords and files go in clear"
+    }
+}
+
 fn proof_advice(missing: Proof) -> &'static str {
     match missing {
         Proof::Size { expected, found } if found > expected => {
             "the file grew or changed while it was moved: try again"
+        }
+        Proof::CloseNotify => {
+            "the end may be cut off: run again; where the server never ends TLS in order, its keeper can mend it"
         }
         Proof::DataEnd | Proof::Size { .. } => "the end may be cut off: run again",
         Proof::FinalReply => "the bytes may be all there: running again finds out",

@@ -2,8 +2,10 @@
 //!
 //! What this crate is: a [`Connection`] that sends commands and awaits their replies, a [`Session`] with
 //! a typed method for each thing one does over FTP, data connections in both modes, transfers that are
-//! done only when their end is proven, and files fetched and stored so that they can be resumed. What it
-//! is not: it prints nothing, reads no environment and asks nobody; the program that uses it does.
+//! done only when their end is proven, TLS on both connections, and files fetched and stored so that they can
+//! be resumed. What it is not: it prints nothing and asks nobody, and reads nothing from the environment but what
+//! says where the system keeps the certificates that it trusts, and SSLKEYLOGFILE if that is wanted; the program
+//! that uses it does.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), wharf_client::Error> {
@@ -21,7 +23,7 @@
 //!      |  commands, replies            |  bytes
 //!   Connection         control.rs      transfer.rs  <->  data.rs
 //!      |  lines                        |
-//!   proto::client      TcpStream       TcpStream
+//!   proto::client      tls::Stream     tls::Stream
 //! ```
 
 #![forbid(unsafe_code)]
@@ -35,6 +37,7 @@ mod listing;
 mod options;
 mod session;
 mod teller;
+mod tls;
 mod transfer;
 mod url;
 
@@ -45,5 +48,9 @@ pub use files::{Fetched, Get, Put, Stored};
 pub use listing::Listing;
 pub use options::{Options, Tap};
 pub use session::{Features, Login, Session, Wanted};
-pub use transfer::{Progress, Transfer, Watch, quiet};
-pub use url::{Address, AddressError, UrlType};
+pub use tls::{
+    CertificateFault, Fingerprint, Identity, NotAFingerprint, Tls, TlsFault, TlsMode, Trust,
+    Versions,
+};
+pub use transfer::{End, Progress, Transfer, Watch, quiet};
+pub use url::{Address, AddressError, Scheme, UrlType};

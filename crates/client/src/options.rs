@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use wharf_proto::tap::{Event, SessionId};
 
-use crate::Way;
+use crate::{Tls, Way};
 
 /// Hears every event of a session as it happens. It is called in between the bytes, so it must be quick.
 pub type Tap = Arc<dyn Fn(Event) + Send + Sync>;
@@ -30,6 +30,8 @@ pub struct Options {
     pub plain: bool,
     /// How long one reply, one connection or one standstill of a data connection may take.
     pub timeout: Duration,
+    /// How the session is protected.
+    pub tls: Tls,
     /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs
     /// packets and is for demonstrations.
     pub quick_acks: bool,
@@ -47,6 +49,7 @@ impl Default for Options {
             way: Way::Passive,
             plain: false,
             timeout: Duration::from_secs(60),
+            tls: Tls::default(),
             quick_acks: false,
             tap: None,
             session: SessionId::default(),
@@ -61,6 +64,7 @@ impl fmt::Debug for Options {
             .field("way", &self.way)
             .field("plain", &self.plain)
             .field("timeout", &self.timeout)
+            .field("tls", &self.tls)
             .field("tapped", &self.tap.is_some())
             .field("session", &self.session)
             .finish_non_exhaustive()

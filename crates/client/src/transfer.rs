@@ -4,10 +4,12 @@
 //! at all times, because they may come before, between and after the bytes: a refusal must end the wait
 //! for data, and a 226 must not. RFC 959 sections 3.4 and 5.4.
 //!
-//! House rule of this file: a transfer is done when the data connection ended by FIN *and* the last
-//! reply says so *and* the size agrees where it is known. Everything else is an error that names what is
-//! missing.
+//! House rule of this file: a transfer is done when the data connection ended by FIN (under TLS behind
+//! close_notify) *and* the last reply says so *and* the size agrees where it is known. Everything else is an
+//! error that names what is missing. One thing can stand in for a close_notify, which some old servers never
+//! send: the very size that the server has told under TLS; and then it is told ([`End`]).
 
+mod cover;
 mod pump;
 
 use std::future::Future;
@@ -15,7 +17,6 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::client::{Answer, Asked};
 use wharf_proto::codec::Marker;
@@ -26,6 +27,7 @@ use wharf_proto::{Command, Reply};
 
 use self::pump::{Codec, Fault, Network, Pump};
 use crate::data::{DataConnection, Plan};
+use crate::tls::Stream;
 use crate::{Connection, Error, Exchange, Proof, Session};
 
 /// How long data may still come after the server said that the transfer failed: what was under way then
@@ -67,6 +69,18 @@ pub struct Transfer {
     pub moved: u64,
     /// The server's last word on it.
     pub reply: Reply,
+    /// What its end is proven by.
+    pub end: End,
+}
+
+/// What proves that the end of a transfer is its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The data connection was ended in order.
+    Said,
+    /// Under TLS the server ended it without saying so, which anybody could have done in its name; but the
+    /// bytes are as many as the server has told under TLS.
+    Counted,
 }
 
 /// A transfer to be done.
@@ -107,12 +121,16 @@ impl Session {
             over.then_some(if replies.begun { AFTERGLOW } else { Duration::ZERO })
         };
         let ended = alongside(&mut self.control, &mut replies, late, work).await;
-        data.received = moved;
+        data.books.received = moved;
         match ended {
-            Some(Ok(())) => data.theirs_ended(HalfEnd::Fin),
-            Some(Err(Fault::Network(_))) => data.theirs_ended(HalfEnd::Reset),
+            Some(Ok(())) => {
+                data.books.theirs_ended(HalfEnd::Fin);
+                cover::return_close(&mut data).await;
+            }
+            Some(Err(Fault::Network(_))) => data.books.theirs_ended(HalfEnd::Reset),
             Some(Err(Fault::Here(_) | Fault::Still)) | None => {}
         }
+        let resumed = data.resumed;
         // The server waits for our FIN before it calls the transfer done.
         drop(data);
         // Of a broken transfer too, what came is kept.
@@ -121,7 +139,7 @@ impl Session {
             (Some(Ok(())), Err(error)) => Some(Err(Fault::Here(error))),
             (ended, _) => ended,
         };
-        self.conclude(order, ended, moved, replies).await
+        self.conclude(order, ended, moved, replies, resumed).await
     }
 
     /// Sends what the server shall store on this command.
@@ -132,7 +150,10 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
         let (mut data, mut replies) = self.begin(order).await?;
-        self.await_go_ahead(&mut replies).await?;
+        let resumed = data.resumed;
+        if let Err(error) = self.await_go_ahead(&mut replies).await {
+            return Err(cover::explained(error, resumed));
+        }
         let mut moved = 0;
         let mut pump = Pump {
             codec: Codec::sending(order.kind),
@@ -141,16 +162,17 @@ impl Session {
             offset: order.offset,
             watch,
         };
-        let work = pump.run(from, &mut data.stream, &mut moved);
+        let mut uploading = data.stream.uploading();
+        let work = pump.run(from, &mut uploading, &mut moved);
         let late = |replies: &Replies| replies.refused().then_some(Duration::ZERO);
         let ended = alongside(&mut self.control, &mut replies, late, work).await;
-        data.sent = moved;
+        data.books.sent = moved;
         let ended = match ended {
             Some(Ok(())) => Some(self.finish_sending(&mut data, &mut replies).await),
             other => other,
         };
         drop(data);
-        self.conclude(order, ended, moved, replies).await
+        self.conclude(order, ended, moved, replies, resumed).await
     }
 
     /// Breaks off what is under way, so that the session can go on: ABOR, where a transfer runs, and
@@ -214,7 +236,10 @@ impl Session {
         };
         let opening = timeout(plan.patience(), plan.open(&teller));
         match alongside(&mut self.control, &mut replies, over, opening).await {
-            Some(Ok(Ok(stream))) => Ok((self.data.opened(stream, &self.control), replies)),
+            Some(Ok(Ok(stream))) => {
+                let data = self.data.opened(stream, &self.control);
+                self.cover(data, replies).await
+            }
             Some(Ok(Err(source))) => Err(self.unopened(plan, Some(source), replies).await),
             Some(Err(_)) => Err(self.unopened(plan, None, replies).await),
             None => Err(replies.failure(self.control.last())),
@@ -279,16 +304,20 @@ impl Session {
         data: &mut DataConnection,
         replies: &mut Replies,
     ) -> Result<(), Fault> {
-        data.stream.shutdown().await.map_err(Fault::Network)?;
-        data.ours_ended(HalfEnd::Fin);
-        let over = |replies: &Replies| (!replies.open()).then_some(Duration::ZERO);
+        let shut = timeout(self.control.patience(), data.stream.shutdown()).await;
+        shut.map_err(|_| Fault::Still)?.map_err(Fault::Network)?;
+        data.books.ours_ended(HalfEnd::Fin);
+        // Under TLS the end of the server's half is awaited even behind its last reply: there may be tickets
+        // before it, and a socket that is closed before they are read resets the connection.
+        let linger = if data.stream.is_covered() { AFTERGLOW } else { Duration::ZERO };
+        let over = |replies: &Replies| (!replies.open()).then_some(linger);
         let theirs = alongside(&mut self.control, replies, over, end_of(&mut data.stream)).await;
         let how = theirs.or_else(|| match data.stream.try_read(&mut [0]) {
             Ok(0) => Some(HalfEnd::Fin),
             Ok(_) | Err(_) => None,
         });
         if let Some(how) = how {
-            data.theirs_ended(how);
+            data.books.theirs_ended(how);
         }
         Ok(())
     }
@@ -300,12 +329,14 @@ impl Session {
         ended: Option<Result<(), Fault>>,
         moved: u64,
         mut replies: Replies,
+        resumed: Option<bool>,
     ) -> Result<Transfer, Error> {
-        let reset = match ended {
-            Some(Ok(())) | None => false,
+        let broken = match ended {
+            Some(Ok(())) | None => None,
             Some(Err(Fault::Network(error))) => {
                 tracing::debug!(%error, moved, "the data connection broke");
-                true
+                let unsaid = resumed.is_some() && error.kind() == io::ErrorKind::UnexpectedEof;
+                Some(if unsaid { Proof::CloseNotify } else { Proof::DataEnd })
             }
             Some(Err(Fault::Here(error))) => return Err(self.abort_after(error).await),
             Some(Err(Fault::Still)) => {
@@ -319,18 +350,24 @@ impl Session {
             replies.note(answer);
         }
         if replies.refused() || replies.closing() || (replies.lost.is_some() && !replies.begun) {
-            return Err(replies.failure(self.control.last()));
+            return Err(cover::explained(replies.failure(self.control.last()), resumed));
         }
         let last = self.control.last_boxed();
         let unproven = |missing, source| Error::Unproven { missing, moved, last, source };
-        match (replies.finished, order.expected) {
-            _ if reset => Err(unproven(Proof::DataEnd, replies.lost.map(Box::new))),
-            (Some(reply), expected) if reply.code.class() == Class::Completion => match expected {
+        let complete = |reply: &Reply| reply.code.class() == Class::Completion;
+        match (broken, replies.finished) {
+            (Some(Proof::CloseNotify), Some(reply))
+                if complete(&reply) && order.expected == Some(moved) =>
+            {
+                Ok(Transfer { moved, reply, end: End::Counted })
+            }
+            (Some(missing), _) => Err(unproven(missing, replies.lost.map(Box::new))),
+            (None, Some(reply)) if complete(&reply) => match order.expected {
                 Some(expected) if expected != moved => {
                     let (expected, found) = (order.offset + expected, order.offset + moved);
                     Err(unproven(Proof::Size { expected, found }, None))
                 }
-                _ => Ok(Transfer { moved, reply }),
+                _ => Ok(Transfer { moved, reply, end: End::Said }),
             },
             _ => Err(unproven(Proof::FinalReply, replies.lost.map(Box::new))),
         }
@@ -415,12 +452,14 @@ async fn alongside<T>(
 }
 
 /// How the other side ends its half; what it still says is thrown away.
-async fn end_of(stream: &mut TcpStream) -> HalfEnd {
+async fn end_of(stream: &mut Stream) -> HalfEnd {
     let mut rest = [0; 512];
     loop {
         match stream.read(&mut rest).await {
             Ok(0) => return HalfEnd::Fin,
             Ok(_) => {}
+            // Under TLS a FIN without close_notify. The server's half of an upload has nothing to lose.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return HalfEnd::Fin,
             Err(_) => return HalfEnd::Reset,
         }
     }

@@ -1,9 +1,9 @@
 //! Addresses of files: `ftp://[user[:password]@]host[:port]/path[;type=a|i|d]` (RFC 1738 section 3.2,
-//! RFC 3986).
+//! RFC 3986), and the same with `ftps` and `ftpes` for TLS, which no RFC has.
 //!
 //! The path is relative to the folder that the login leads to; a first `%2F` makes it absolute. What the
-//! percent signs stand for are bytes and need not be UTF-8. Not done here: `ftps` and `ftpes`, which need
-//! TLS, and looking for a password anywhere but in the URL.
+//! percent signs stand for are bytes and need not be UTF-8. Not done here: looking for a password anywhere but
+//! in the URL.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,9 +13,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use url::{Host, Url};
 use wharf_proto::{Secret, Text};
 
-use crate::Login;
+use crate::{Login, TlsMode};
 
-/// The port where FTP servers listen.
+/// The port of FTP, which the parser of URLs knows and leaves out.
 const FTP_PORT: u16 = 21;
 /// What stands for itself in a path.
 const PATH: &AsciiSet =
@@ -32,6 +32,46 @@ pub enum UrlType {
     Directory,
 }
 
+/// What stands before `://`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// `ftp`: in clear.
+    #[default]
+    Ftp,
+    /// `ftpes`: under TLS from AUTH TLS on, or not at all.
+    Ftpes,
+    /// `ftps`: under TLS from the first byte on.
+    Ftps,
+}
+
+impl Scheme {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ftp => "ftp",
+            Self::Ftpes => "ftpes",
+            Self::Ftps => "ftps",
+        }
+    }
+
+    /// The port where such servers listen.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Ftp | Self::Ftpes => FTP_PORT,
+            Self::Ftps => 990,
+        }
+    }
+
+    /// When TLS begins.
+    pub fn tls(self) -> TlsMode {
+        match self {
+            Self::Ftp => TlsMode::Off,
+            Self::Ftpes => TlsMode::Explicit,
+            Self::Ftps => TlsMode::Implicit,
+        }
+    }
+}
+
 /// A host, who logs in there, and a path.
 ///
 /// ```
@@ -43,6 +83,8 @@ pub enum UrlType {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
+    /// Whether there is TLS.
+    pub scheme: Scheme,
     /// A name or an address, an IPv6 address without brackets, and with its zone if it has one.
     pub host: String,
     /// The port.
@@ -64,9 +106,6 @@ pub enum AddressError {
     /// It has no `://`.
     #[error("not a URL; it should look like ftp://host/path")]
     NotAUrl,
-    /// A URL of FTP over TLS.
-    #[error("{0}:// needs TLS, which is not built yet")]
-    NeedsTls(String),
     /// A URL of another protocol.
     #[error("{0}:// is not FTP")]
     OtherScheme(String),
@@ -117,11 +156,12 @@ impl FromStr for Address {
             return Err(AddressError::LineEnd);
         }
         let (scheme, rest) = text.split_once("://").ok_or(AddressError::NotAUrl)?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "ftp" => {}
-            "ftps" | "ftpes" => return Err(AddressError::NeedsTls(scheme.to_ascii_lowercase())),
-            _ => return Err(AddressError::OtherScheme(scheme.to_owned())),
-        }
+        let known = [Scheme::Ftp, Scheme::Ftpes, Scheme::Ftps];
+        let is_named = |known: &Scheme| known.name().eq_ignore_ascii_case(scheme);
+        let scheme = known
+            .into_iter()
+            .find(is_named)
+            .ok_or_else(|| AddressError::OtherScheme(scheme.to_owned()))?;
         // The parser is that of web browsers: it would take these for a query, a fragment and a slash,
         // and a missing host for a superfluous slash.
         for (reserved, written) in [('?', "%3F"), ('#', "%23"), ('\\', "%5C")] {
@@ -132,8 +172,9 @@ impl FromStr for Address {
         if rest.starts_with('/') {
             return Err(AddressError::NoHost);
         }
-        let (text, zone) = without_zone(text);
-        let url = Url::parse(&text)?;
+        let (rest, zone) = without_zone(rest);
+        // The parser knows only this scheme, and reads those that it does not know otherwise.
+        let url = Url::parse(&format!("ftp://{rest}"))?;
         let host = match url.host().ok_or(AddressError::NoHost)? {
             Host::Domain(name) => name.to_owned(),
             Host::Ipv4(ip) => ip.to_string(),
@@ -146,15 +187,16 @@ impl FromStr for Address {
             user => Some(decode(user)?.into()),
         };
         let password = url.password().map(decode).transpose()?.map(Secret::new);
-        let port = url.port().unwrap_or(FTP_PORT);
-        Ok(Self { host, port, user, password, path: decode(path)?.into(), kind })
+        let left_out = if names_port(&rest) { FTP_PORT } else { scheme.port() };
+        let port = url.port().unwrap_or(left_out);
+        Ok(Self { scheme, host, port, user, password, path: decode(path)?.into(), kind })
     }
 }
 
 impl fmt::Display for Address {
     /// The URL without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ftp://")?;
+        write!(f, "{}://", self.scheme.name())?;
         if let Some(user) = &self.user {
             write!(f, "{}@", percent_encode(user.as_bytes(), PATH))?;
         }
@@ -163,7 +205,7 @@ impl fmt::Display for Address {
         } else {
             f.write_str(&self.host)?;
         }
-        if self.port != FTP_PORT {
+        if self.port != self.scheme.port() {
             write!(f, ":{}", self.port)?;
         }
         let path = self.path.as_bytes();
@@ -181,20 +223,27 @@ impl fmt::Display for Address {
     }
 }
 
-/// The URL without the zone of its IPv6 address, `[fe80::1%25eth0]` in RFC 6874, and the zone as the system
+/// Whether what stands behind the scheme names a port.
+fn names_port(rest: &str) -> bool {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let behind = host.rsplit(']').next().unwrap_or_default();
+    behind.split_once(':').is_some_and(|(_, port)| !port.is_empty())
+}
+
+/// What stands behind the scheme, without the zone of its IPv6 address, `[fe80::1%25eth0]` in RFC 6874, and the zone as the system
 /// writes it, `%eth0`. The parser knows none; what is no such zone is left for it to refuse.
-fn without_zone(text: &str) -> (Cow<'_, str>, String) {
+fn without_zone(rest: &str) -> (Cow<'_, str>, String) {
     let found = || {
-        let (scheme, rest) = text.split_once("://")?;
         let authority = rest.split('/').next()?;
         let (user, host) = rest.split_at_checked(authority.find('[')? + 1)?;
         let (address, behind) = host.split_once(']')?;
         let (address, zone) = address.split_once("%25")?;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
         let valid = !zone.is_empty() && zone.chars().all(plain);
-        valid.then(|| (format!("{scheme}://{user}{address}]{behind}"), format!("%{zone}")))
+        valid.then(|| (format!("{user}{address}]{behind}"), format!("%{zone}")))
     };
-    found().map_or((Cow::Borrowed(text), String::new()), |(text, zone)| (Cow::Owned(text), zone))
+    found().map_or((Cow::Borrowed(rest), String::new()), |(rest, zone)| (Cow::Owned(rest), zone))
 }
 
 /// Path and type; the last `;type=` of the path counts.
@@ -234,6 +283,23 @@ mod tests {
         assert_eq!(address("ftp://bob:x@[fe80::1%25a-1]/").host, "fe80::1%a-1");
         for bad in ["ftp://[fe80::1%25]/", "ftp://[fe80::1%25a%2Fb]/", "ftp://[fe80::1%eth0]/"] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_scheme_has_its_port_and_its_beginning_of_tls() {
+        for (url, scheme, port, mode) in [
+            ("ftp://h/x", Scheme::Ftp, 21, TlsMode::Off),
+            ("FTPES://h/x", Scheme::Ftpes, 21, TlsMode::Explicit),
+            ("ftps://h/x", Scheme::Ftps, 990, TlsMode::Implicit),
+            ("ftps://u:p@h:21/x", Scheme::Ftps, 21, TlsMode::Implicit),
+            ("ftps://u@[::1]:21/x", Scheme::Ftps, 21, TlsMode::Implicit),
+            ("ftps://u:p@[::1]/x:1", Scheme::Ftps, 990, TlsMode::Implicit),
+            ("ftpes://h:2121/x", Scheme::Ftpes, 2121, TlsMode::Explicit),
+        ] {
+            let read = address(url);
+            assert_eq!((read.scheme, read.port, read.scheme.tls()), (scheme, port, mode), "{url}");
+            assert_eq!(address(&read.to_string()).port, port, "{url}");
         }
     }
 
@@ -278,12 +344,11 @@ mod tests {
 
     #[test]
     fn what_is_no_address_says_why() {
-        use AddressError::{LineEnd, NeedsTls, NotAUrl, OtherScheme, Reserved, UnknownType};
+        use AddressError::{LineEnd, NotAUrl, OtherScheme, Reserved, UnknownType};
         for (text, error) in [
             ("example.org/x", NotAUrl),
             ("http://h/x", OtherScheme("http".to_owned())),
-            ("ftps://h/x", NeedsTls("ftps".to_owned())),
-            ("FTPES://h/x", NeedsTls("ftpes".to_owned())),
+            ("sftp://h/x", OtherScheme("sftp".to_owned())),
             ("ftp://h/a?b", Reserved('?', "%3F")),
             ("ftp://h/a#b", Reserved('#', "%23")),
             ("ftp://h/a\\b", Reserved('\\', "%5C")),

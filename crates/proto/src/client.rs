@@ -190,6 +190,11 @@ impl Client {
         self.owed.len()
     }
 
+    /// Whether nothing has come of a reply that is not there whole: the moment at which TLS may begin.
+    pub fn is_between_replies(&self) -> bool {
+        !self.broken && self.lines.buffered() == 0 && !self.replies.is_amid()
+    }
+
     /// Whether the last reply to a transfer is owed.
     pub fn owes_a_transfer(&self) -> bool {
         let opens = |asked: &Asked| matches!(asked, Asked::Verb(verb) if verb.opens_transfer());

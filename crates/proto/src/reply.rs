@@ -168,6 +168,12 @@ impl ReplyReader {
         Self::default()
     }
 
+    /// Whether it is in the midst of a reply.
+    #[must_use]
+    pub fn is_amid(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Takes the next line, without its line end, and gives the reply that it completes, if it does.
     ///
     /// ```

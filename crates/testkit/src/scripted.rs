@@ -168,6 +168,11 @@ impl Peer {
         self.reader.read_to_end(&mut rest).expect("the client closes in order");
     }
 
+    /// Awaits the end of the connection, whatever comes before it.
+    pub fn expect_any_end(&mut self) {
+        let _ = self.reader.read_to_end(&mut Vec::new());
+    }
+
     /// Greets, and lets an anonymous user in.
     pub fn login(&mut self) {
         self.say("220 ready");
@@ -215,6 +220,11 @@ impl Peer {
     pub fn listen(&self) -> TcpListener {
         let ip = self.stream.local_addr().unwrap().ip();
         TcpListener::bind((ip, 0)).expect("a free port")
+    }
+
+    /// The socket, for a script that goes on under TLS. What was read and not yet heard is lost.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     /// Closes the server's half of the control connection.

@@ -1,7 +1,9 @@
 //! The command line: each option is defined here, once.
 //!
 //! Names and meanings are a contract, because scripts use them. What an option does is in the command
-//! that takes it; nothing is defined here that does nothing.
+//! that takes it; nothing is defined here that does nothing. Those of TLS are in `args/tls.rs`.
+
+pub(crate) mod tls;
 
 #[cfg(feature = "sqlite")]
 mod user;
@@ -20,6 +22,7 @@ use crate::confine::Identity;
 #[cfg(feature = "sqlite")]
 pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
+use self::tls::TlsArgs;
 use crate::terminal;
 
 /// FTP done completely: server, client and session ladder.
@@ -32,10 +35,13 @@ pub(crate) struct Arguments {
 }
 
 const AFTERWORD: &str = "\
+URLs: ftp:// is in clear, ftpes:// under TLS from AUTH TLS on or not at all, ftps:// under TLS from the
+first byte on (port 990).
+
 A password that the URL does not hold is taken from WHARF_PASSWORD, or asked for at a terminal.
 
-Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login, 5 not found, 6 refused by the
-server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
+Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login or TLS, 5 not found, 6 refused by
+the server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
 
 const FILE_URL: &str = "ftp://[user[:password]@]host[:port]/path[;type=a|i]";
 
@@ -162,6 +168,8 @@ pub(crate) struct ConnectionArgs {
     /// Say nothing but what went wrong
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// How the bytes of files are represented.

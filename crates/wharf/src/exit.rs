@@ -6,7 +6,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use wharf_client::{AddressError, Error, Proof};
+use wharf_client::{AddressError, Error, Proof, TlsFault};
 #[cfg(feature = "sqlite")]
 use wharf_server::accounts::store::StoreError;
 
@@ -21,7 +21,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The network, or the server, is not there.
     Network = 3,
-    /// The login was refused.
+    /// The login was refused, or there is no TLS that can be trusted.
     Login = 4,
     /// The file or folder is not there.
     NotFound = 5,
@@ -74,7 +74,12 @@ impl Exit {
     /// The exit code of a client's error.
     fn of_client(error: &Error) -> Self {
         match error {
-            Error::Login { .. } => Self::Login,
+            Error::Login { .. }
+            | Error::NotProtected { .. }
+            | Error::Injected { .. }
+            | Error::NotResumed { .. } => Self::Login,
+            Error::Tls { fault: TlsFault::Broken(_) | TlsFault::Late, .. } => Self::Network,
+            Error::Tls { .. } => Self::Login,
             Error::Refused { .. } if error.is_not_found() => Self::NotFound,
             Error::Refused { .. } | Error::Unwelcome { .. } => match error.code() {
                 Some(425 | 426 | 421) => Self::Network,
@@ -127,7 +132,7 @@ mod tests {
     use super::*;
     use anyhow::Context;
     use std::time::Duration;
-    use wharf_client::Exchange;
+    use wharf_client::{CertificateFault, Exchange};
     use wharf_proto::reply::Code;
     use wharf_proto::{Reply, Verb};
 
@@ -157,6 +162,22 @@ mod tests {
         }
         let login = Error::Login { user: "ann".into(), last: said(Verb::Pass, 530, "no") };
         assert_eq!(code(login), Exit::Login);
+    }
+
+    #[test]
+    fn what_tls_cannot_vouch_for_has_the_code_of_a_login_but_for_the_networks_part() {
+        let last = || said(Verb::Auth, 502, "no");
+        let tls = |fault| code(Error::Tls { fault, last: last() });
+        assert_eq!(code(Error::NotProtected { last: last() }), Exit::Login);
+        assert_eq!(code(Error::Injected { last: last() }), Exit::Login);
+        assert_eq!(code(Error::NotResumed { last: last() }), Exit::Login);
+        assert_eq!(tls(TlsFault::NotTls), Exit::Login);
+        let why = CertificateFault::UnknownIssuer;
+        assert_eq!(tls(TlsFault::Certificate { why, shown: None }), Exit::Login);
+        assert_eq!(tls(TlsFault::Late), Exit::Network);
+        let cut =
+            Error::Unproven { missing: Proof::CloseNotify, moved: 1, last: last(), source: None };
+        assert_eq!(code(cut), Exit::Unverified);
     }
 
     #[test]

@@ -5,10 +5,11 @@
 use std::env;
 use std::time::Duration;
 
-use wharf_client::{Address, Error, Login, Options, Session, Tap, UrlType, Way};
+use wharf_client::{Address, Error, Login, Options, Scheme, Session, Tap, UrlType, Way};
 
 use wharf_proto::{Secret, Text};
 
+use crate::args::tls::warn;
 use crate::args::{ConnectionArgs, TypeArgs};
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::{unless_interrupted, with_session};
@@ -24,9 +25,10 @@ pub(crate) async fn visit<T>(
     arguments: &ConnectionArgs,
     work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
 ) -> anyhow::Result<T> {
-    let login = login(address)?;
     let trace = arguments.trace.clone().map(Trace::new);
-    let options = options(arguments, trace.as_ref().map(Trace::tap));
+    let options = options(arguments, address.scheme, trace.as_ref().map(Trace::tap))?;
+    let login = login(address)?;
+    warn(&options.tls, arguments.quiet);
     let result = logged_in(address, &login, &options, work).await;
     let drawn = trace.map_or(Ok(()), |trace| trace.draw());
     let done = result?;
@@ -70,15 +72,20 @@ fn login(address: &Address) -> anyhow::Result<Login> {
     Ok(address.login())
 }
 
-/// The options of the library.
-pub(crate) fn options(arguments: &ConnectionArgs, tap: Option<Tap>) -> Options {
-    Options {
+/// The options of the library for a server at an address of this scheme.
+pub(crate) fn options(
+    arguments: &ConnectionArgs,
+    scheme: Scheme,
+    tap: Option<Tap>,
+) -> Result<Options, Usage> {
+    Ok(Options {
         way: if arguments.active { Way::Active } else { Way::Passive },
         plain: arguments.plain,
         timeout: Duration::from_secs(arguments.timeout.get()),
+        tls: arguments.tls.wanted(scheme)?,
         tap,
         ..Options::default()
-    }
+    })
 }
 
 /// The path of a file, if the address names one.

@@ -14,7 +14,7 @@ use wharf_proto::{Text, Verb};
 
 use super::part::{Opened, Part};
 use super::{as_type, local};
-use crate::{Error, Progress, Session, Watch};
+use crate::{End, Error, Progress, Session, Transfer, Watch};
 
 /// How a file is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Fetched {
     /// The size that the server tells, which is also that of the local file; `None` where it does not
     /// tell or the file was translated.
     pub size: Option<u64>,
+    /// What the end of the transfer is proven by.
+    pub end: End,
 }
 
 /// The remote file as the server describes it.
@@ -99,20 +101,21 @@ impl Session {
             watch(Progress::StartsOver);
         }
         let mut file = File::from_std(file);
-        let moved = if at > 0 && facts.size == Some(at) {
+        let (moved, end) = if at > 0 && facts.size == Some(at) {
             watch(Progress::Begins { at, total: facts.size });
-            0
+            (0, End::Said)
         } else {
             let kind = as_type(request.text);
             let fetched = self.retrieve(remote, kind, at, facts.size, &mut file, watch).await;
-            fetched.map_err(unwritten(part.path()))?.moved
+            let Transfer { moved, end, .. } = fetched.map_err(unwritten(part.path()))?;
+            (moved, end)
         };
         if let Some(time) = facts.modified.and_then(system_time) {
             let file = file.into_std().await;
             file.set_modified(time).map_err(local("set the time of", part.path()))?;
         }
         part.finish()?;
-        Ok(Fetched { moved, resumed_at: at, size: facts.size })
+        Ok(Fetched { moved, resumed_at: at, size: facts.size, end })
     }
 
     /// A target that is no file, such as `/dev/null` or a pipe, is written as it is.
@@ -128,8 +131,8 @@ impl Session {
         let mut file = opened.map_err(local("open", target))?;
         let kind = as_type(request.text);
         let fetched = self.retrieve(remote, kind, 0, facts.size, &mut file, watch).await;
-        let moved = fetched.map_err(unwritten(target))?.moved;
-        Ok(Fetched { moved, resumed_at: 0, size: facts.size })
+        let Transfer { moved, end, .. } = fetched.map_err(unwritten(target))?;
+        Ok(Fetched { moved, resumed_at: 0, size: facts.size, end })
     }
 
     /// What the server tells of the file; nothing in plain mode, and no size of a text, because its

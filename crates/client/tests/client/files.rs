@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use wharf_client::{Error, Fetched, Get, Progress, Proof, Put, Stored};
+use wharf_client::{End, Error, Fetched, Get, Progress, Proof, Put, Stored};
 use wharf_testkit::scripted::{Host, Peer, Scripted};
 
 use crate::support::{log_in, options, plain, run};
@@ -64,7 +64,7 @@ fn a_fetched_file_has_its_bytes_its_time_and_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("local name");
     let (result, told) = get(&server, &target);
-    assert_eq!(result.unwrap(), Fetched { moved: 5, resumed_at: 0, size: Some(5) });
+    assert_eq!(result.unwrap(), Fetched { moved: 5, resumed_at: 0, size: Some(5), end: End::Said });
     assert_eq!(told, [Progress::Begins { at: 0, total: Some(5) }]);
     assert_eq!(fs::read(&target).unwrap(), b"bytes");
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_714_566_600);
@@ -93,7 +93,7 @@ fn a_broken_download_leaves_the_old_file_and_goes_on_the_next_time() {
     assert_eq!(fs::read(&target).unwrap(), b"old");
     assert_eq!(names(folder.path()), [".x.wharf-note", ".x.wharf-part", "x"]);
     let (result, told) = get(&server, &target);
-    assert_eq!(result.unwrap(), Fetched { moved: 4, resumed_at: 4, size: Some(8) });
+    assert_eq!(result.unwrap(), Fetched { moved: 4, resumed_at: 4, size: Some(8), end: End::Said });
     assert_eq!(told, [Progress::Begins { at: 4, total: Some(8) }]);
     assert_eq!(fs::read(&target).unwrap(), b"one two ");
     assert_eq!(names(folder.path()), ["x"]);
@@ -155,7 +155,7 @@ fn a_part_that_has_all_the_bytes_needs_no_transfer() {
     let target = folder.path().join("x");
     get(&server, &target).0.unwrap_err();
     let (result, _) = get(&server, &target);
-    assert_eq!(result.unwrap(), Fetched { moved: 0, resumed_at: 8, size: Some(8) });
+    assert_eq!(result.unwrap(), Fetched { moved: 0, resumed_at: 8, size: Some(8), end: End::Said });
     assert_eq!(fs::read(&target).unwrap(), b"one two ");
 }
 

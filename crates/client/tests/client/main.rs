@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod control;
+mod covered;
 mod data;
 mod files;
 mod support;
+mod tls;
 mod transfer;

@@ -125,8 +125,8 @@ impl Program {
             // Whom it starts ends with it.
             .process_group(0)
             .spawn()?;
-        let mut running = Running(child);
-        if let Some(mut stdin) = running.0.stdin.take() {
+        let mut running = Running { child, ended: false };
+        if let Some(mut stdin) = running.child.stdin.take() {
             // A pipe has room for it. A program that answers without reading has its reasons.
             let _ = stdin.write_all(question);
         }
@@ -136,13 +136,16 @@ impl Program {
     }
 }
 
-/// A program that runs; it and its whole group are killed when this is dropped.
-struct Running(Child);
+/// A program that runs. Dropped before its end, it and its whole group are killed.
+struct Running {
+    child: Child,
+    ended: bool,
+}
 
 impl Running {
     /// All that it writes.
     fn hear(&mut self, deadline: Instant) -> io::Result<Vec<u8>> {
-        let Some(mut stdout) = self.0.stdout.take() else { return Ok(Vec::new()) };
+        let Some(mut stdout) = self.child.stdout.take() else { return Ok(Vec::new()) };
         let (mut answer, mut room) = (Vec::new(), [0; 4096]);
         loop {
             wait_for(&stdout, deadline)?;
@@ -158,23 +161,27 @@ impl Running {
 
     /// Its end, which must be a good one.
     fn end(&mut self, deadline: Instant) -> io::Result<()> {
-        if let Some(pid) = Pid::from_raw(self.0.id().cast_signed()) {
+        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
             wait_for(&pidfd_open(pid, PidfdFlags::empty())?, deadline)?;
         }
-        let status = self.0.wait()?;
+        let status = self.child.wait()?;
+        self.ended = true;
         if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(None) = self.0.try_wait() {
-            if let Some(pid) = Pid::from_raw(self.0.id().cast_signed()) {
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
-            // Nothing is left to be done where that fails.
-            let _ = self.0.wait();
+        if self.ended {
+            return;
         }
+        // The program itself may have ended already, and left others behind. As long as it has not been waited
+        // for, its number is nobody else's.
+        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+        // Nothing is left to be done where that fails.
+        let _ = self.child.wait();
     }
 }
 

@@ -5,10 +5,11 @@ use std::io;
 use std::os::fd::AsFd;
 
 use anyhow::Context;
-use wharf_client::quiet;
+use wharf_client::{End, quiet};
 
 use crate::args::CatArgs;
 use crate::exit::Exit;
+use crate::terminal;
 use crate::visit::{file, is_text, visit};
 
 pub(crate) async fn run(arguments: &CatArgs) -> anyhow::Result<Exit> {
@@ -16,7 +17,7 @@ pub(crate) async fn run(arguments: &CatArgs) -> anyhow::Result<Exit> {
     let text = is_text(arguments.types, arguments.connection.plain, address.kind)?;
     let remote = file(address)?;
     let mut out = stdout().context("standard output")?;
-    visit(address, &arguments.connection, async |session| {
+    let shown = visit(address, &arguments.connection, async |session| {
         if text {
             session.fetch_text(remote, &mut out, &mut quiet()).await
         } else {
@@ -24,6 +25,9 @@ pub(crate) async fn run(arguments: &CatArgs) -> anyhow::Result<Exit> {
         }
     })
     .await?;
+    if shown.end == End::Counted && !arguments.connection.quiet {
+        terminal::say("the size agrees, but the server did not end TLS in order");
+    }
     Ok(Exit::Done)
 }
 

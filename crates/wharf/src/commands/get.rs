@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use wharf_client::{Address, Fetched, Get};
+use wharf_client::{Address, End, Fetched, Get};
 
 use crate::args::GetArgs;
 use crate::exit::{Exit, Usage};
@@ -28,9 +28,10 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
 
 /// What is known of the size of a fetched file.
 pub(crate) fn verdict(fetched: Fetched) -> &'static str {
-    match fetched.size {
-        Some(_) => "size agrees",
-        None => "size not compared",
+    match (fetched.end, fetched.size) {
+        (End::Counted, _) => "size agrees, but the server did not end TLS in order",
+        (End::Said, Some(_)) => "size agrees",
+        (End::Said, None) => "size not compared",
     }
 }
 

@@ -6,12 +6,13 @@
 use std::env;
 
 use anyhow::anyhow;
-use wharf_client::{Address, Login, Options, Session, Wanted, Way};
+use wharf_client::{Address, Login, Options, Scheme, Session, Wanted, Way};
 use wharf_proto::tap::SessionId;
 use wharf_proto::{Secret, Text};
 
 use super::input::Input;
 use super::{Call, Flow, Outcome, Shell};
+use crate::args::tls::warn;
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
 use crate::terminal;
@@ -31,13 +32,13 @@ pub(super) fn open(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         _ => return Err(Usage("open HOST [PORT]".to_owned()).into()),
     };
     let port = port.parse().map_err(|_| Usage(format!("{port}: not a port")))?;
-    connect(shell, &host, port)?;
+    connect(shell, Scheme::Ftp, &host, port)?;
     if shell.lines.is_terminal() { log_in(shell, None, None) } else { Ok(Flow::On) }
 }
 
 /// Connects as a URL says, logs in, and goes to its folder.
 pub(super) fn open_url(shell: &mut Shell, address: &Address) -> Outcome {
-    connect(shell, &address.host, address.port)?;
+    connect(shell, address.scheme, &address.host, address.port)?;
     let password = address.password.as_ref().map(|password| password.reveal().into());
     log_in(shell, Some(address.user.clone().unwrap_or_else(|| ANONYMOUS.into())), password)?;
     if !address.path.is_empty() {
@@ -85,7 +86,7 @@ pub(super) fn look_around(shell: &mut Shell) -> Outcome {
     Ok(Flow::On)
 }
 
-fn connect(shell: &mut Shell, host: &str, port: u16) -> anyhow::Result<()> {
+fn connect(shell: &mut Shell, scheme: Scheme, host: &str, port: u16) -> anyhow::Result<()> {
     if let Some(session) = &shell.session {
         let host = session.control().host();
         return Err(Usage(format!("connected to {host}; close that first")).into());
@@ -93,8 +94,9 @@ fn connect(shell: &mut Shell, host: &str, port: u16) -> anyhow::Result<()> {
     shell.opened += 1;
     let options = Options {
         session: SessionId(shell.opened),
-        ..options(&shell.connection, Some(shell.tap()))
+        ..options(&shell.connection, scheme, Some(shell.tap()))?
     };
+    warn(&options.tls, shell.connection.quiet);
     let connecting = unless_interrupted(Session::connect(host, port, &options));
     let mut session = shell.runtime.block_on(connecting).ok_or(Interrupted)??;
     session.set_way(shell.way);

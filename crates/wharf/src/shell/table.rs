@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use wharf_client::Way;
-use wharf_proto::{Command, Text};
+use wharf_proto::{Command, Text, Verb};
 
 use super::transfer::path_of;
 use super::{Call, Flow, Outcome, Shell, connect, transfer};
@@ -131,6 +131,12 @@ fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let verb = command.verb();
     if verb.opens_transfer() {
         return Err(Usage(format!("{verb} moves data; use ls, get or put")).into());
+    }
+    // The two ends would no longer agree on what is under TLS.
+    if matches!(verb, Verb::Auth | Verb::Ccc | Verb::Pbsz | Verb::Prot | Verb::Rein | Verb::Sscn) {
+        let why =
+            format!("{verb} changes how the session is protected; use close, and open ftpes://...");
+        return Err(Usage(why).into());
     }
     shell.with(async |session| session.quote(&command).await)?;
     Ok(Flow::On)

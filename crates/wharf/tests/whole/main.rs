@@ -10,5 +10,6 @@ mod reserve;
 mod serve;
 mod serving;
 mod supply;
+mod tls;
 #[cfg(feature = "sqlite")]
 mod user;

@@ -16,6 +16,8 @@ pub(crate) fn wharf() -> Command {
 pub(crate) struct Serving {
     pub(crate) tree: TempDir,
     pub(crate) port: u16,
+    /// Where TLS begins at once, if there is such a port.
+    pub(crate) implicit: Option<u16>,
     child: Child,
 }
 
@@ -46,11 +48,15 @@ impl Serving {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port =
-            line.trim_end().strip_prefix("listening on ftp://127.0.0.1:").unwrap().parse().unwrap();
-        Self { tree, port, child }
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut port = |scheme: &str| {
+            let line = lines.next().unwrap().unwrap();
+            let start = format!("listening on {scheme}://127.0.0.1:");
+            line.strip_prefix(&start).unwrap().parse().unwrap()
+        };
+        let (first, implicit) =
+            (port("ftp"), arguments.contains(&"--implicit-tls").then(|| port("ftps")));
+        Self { tree, port: first, implicit, child }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

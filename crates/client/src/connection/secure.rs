@@ -1,0 +1,87 @@
+//! TLS on the control connection: begun before anything secret is said, or not at all.
+//!
+//! Explicit: AUTH TLS behind the greeting; implicit: before it. Then PBSZ and PROT say whether the data connections
+//! are covered as well. There is no way back: CCC is not sent. RFC 4217 sections 4, 8, 9 and 12.
+//!
+//! House rule of this file: no answer to AUTH but yes lets the session go on, and nothing that was said in clear
+//! behind that yes is believed.
+
+use std::sync::Arc;
+
+use tokio::time::timeout;
+use wharf_proto::Command;
+use wharf_proto::command::{Level, Mechanism};
+use wharf_proto::reply::Class;
+use wharf_proto::tap::What;
+
+use super::Connection;
+use crate::tls::{Security, Stream};
+use crate::{Error, TlsFault};
+
+/// How much is received at a time: replies are short.
+const BUFFER: usize = 4096;
+
+impl Connection {
+    /// Asks for TLS, and begins it.
+    ///
+    /// # Errors
+    /// `NotProtected`, `Injected`, `Tls`, and those of [`command`](Self::command).
+    pub(super) async fn ask_for_tls(mut self, security: Security) -> Result<Self, Error> {
+        let reply = self.command(&Command::Auth(Mechanism::Tls)).await?;
+        if reply.code.class() != Class::Completion {
+            return Err(Error::NotProtected { last: self.last_boxed() });
+        }
+        // What came in clear behind the yes would be taken for an answer that came under TLS.
+        let nothing_more = self.outgoing.is_empty()
+            && self.answers.is_empty()
+            && self.broken.is_none()
+            && self.machine.is_between_replies();
+        if !nothing_more {
+            return Err(Error::Injected { last: self.last_boxed() });
+        }
+        self.cover(security).await
+    }
+
+    /// Begins TLS.
+    ///
+    /// # Errors
+    /// `Tls`.
+    pub(super) async fn cover(mut self, security: Security) -> Result<Self, Error> {
+        let Stream::Plain(stream) = self.stream else { return Ok(self) };
+        let begun = timeout(self.patience, security.begin(stream, BUFFER)).await;
+        match begun.unwrap_or(Err(TlsFault::Late)) {
+            Ok((stream, facts)) => {
+                self.stream = stream;
+                self.life.teller.tell(What::Secured { conn: None, facts });
+                self.security = Some(Arc::new(security));
+                Ok(self)
+            }
+            Err(fault) => {
+                let why = fault.to_string().into();
+                self.life.teller.tell(What::NotSecured { conn: None, why });
+                Err(Error::Tls { fault, last: Box::new(self.last) })
+            }
+        }
+    }
+
+    /// Says whether data connections are to be covered. A server that refuses PBSZ may still know PROT.
+    ///
+    /// # Errors
+    /// `NotProtected`, and those of [`command`](Self::command).
+    pub(super) async fn protect_data(&mut self, clear: bool) -> Result<(), Error> {
+        self.command(&Command::Pbsz(0)).await?;
+        let level = if clear { Level::Clear } else { Level::Private };
+        let reply = self.command(&Command::Prot(level)).await?;
+        // Without a word data connections are in clear (RFC 4217 section 9), so a refusal of C changes nothing.
+        if reply.code.class() != Class::Completion && !clear {
+            return Err(Error::NotProtected { last: self.last_boxed() });
+        }
+        self.covers_data = !clear;
+        Ok(())
+    }
+
+    /// The TLS of data connections, where they are to be covered.
+    pub(crate) fn data_security(&self) -> Option<Arc<Security>> {
+        self.security.clone().filter(|_| self.covers_data)
+    }
+}
