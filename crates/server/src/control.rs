@@ -9,6 +9,7 @@ mod tls;
 
 use crate::accounts::Attempt;
 use crate::config::{Config, Host};
+use crate::data::early::Early;
 use crate::data::ports::{Passive, Ports};
 use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
@@ -38,7 +39,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
-    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TransferPlan, TreeAction,
+    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TlsRole, TransferPlan, TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
 
@@ -251,6 +252,7 @@ impl Control {
             _ = self.stopped.changed() => Wake::Stopped,
             read = read_some(&self.stream, &mut self.tls), if reads => Wake::Bytes(read),
             never = take_in(&self.ready.listener), if self.ready.listener.is_some() => match never {},
+            never = Early::come(&mut self.ready.early), if self.ready.early.is_some() => match never {},
             done = step_of(&mut self.transfer), if self.transfer.is_some() => Wake::Step(done),
             (id, outcome) = outcome_of(&mut self.errand), if self.errand.is_some() => Wake::Errand(id, outcome),
             () = until(deadline), if deadline.is_some() => Wake::Deadline,
@@ -325,7 +327,7 @@ impl Control {
             Effect::Recognise(user) => self.recognise(id, user),
             // They take time, and nothing else may happen meanwhile: see `carry_out`.
             Effect::Secure | Effect::Clear => None,
-            Effect::Listen { ipv4_only } => Some(self.listen(ipv4_only)),
+            Effect::Listen { ipv4_only, tls } => Some(self.listen(ipv4_only, tls)),
             Effect::Host(name) => Some(self.choose_host(name.as_ref())),
             Effect::CloseData => {
                 (self.ready, self.spare) = (Prepared::default(), None);
@@ -364,7 +366,7 @@ impl Control {
         }
     }
 
-    fn listen(&mut self, ipv4_only: bool) -> Outcome {
+    fn listen(&mut self, ipv4_only: bool, tls: Option<TlsRole>) -> Outcome {
         // The old listener goes first: its port may be the only one.
         self.ready = Prepared::default();
         let spare = self.spare.take().and_then(|(port, _)| port.again());
@@ -373,7 +375,12 @@ impl Control {
         match spare.map_or_else(opened, Ok) {
             Ok(listener) => {
                 let mut address = listener.address();
-                self.ready.listener = Some(listener);
+                match self.setting(&Arc::default()) {
+                    Some(setting) if tls == Some(TlsRole::Server) => {
+                        self.ready.early = Some(Box::new(Early::Awaited(setting, listener)));
+                    }
+                    Some(_) | None => self.ready.listener = Some(listener),
+                }
                 if let (true, Some(public)) = (ipv4_only, self.shared.config.public_address) {
                     address.set_ip(public.into());
                 }
@@ -384,10 +391,20 @@ impl Control {
     }
 
     fn begin(&mut self, id: EffectId, plan: TransferPlan) -> Option<Outcome> {
-        let Some(who) = &self.who else { return Some(Outcome::Failed(Fault::Denied)) };
-        self.connections += 1;
         let moved = Arc::new(AtomicU64::new(0));
-        let setting = Setting {
+        let Some(setting) = self.setting(&moved) else {
+            return Some(Outcome::Failed(Fault::Denied));
+        };
+        self.connections += 1;
+        let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
+        Some(self.take(id, &moved, done))
+    }
+
+    /// What the next data connection needs to know of the session, if somebody is logged in.
+    fn setting(&self, moved: &Arc<AtomicU64>) -> Option<Setting> {
+        let who = self.who.as_ref()?;
+        let config = &self.shared.config;
+        Some(Setting {
             storage: Arc::clone(&who.tree),
             holder: who.holder.clone(),
             rights: who.rights,
@@ -395,21 +412,19 @@ impl Control {
             down: who.down.clone(),
             client: self.client,
             server: self.server,
-            conn: self.connections,
+            conn: self.connections + 1,
             teller: self.teller.clone(),
-            moved: Arc::clone(&moved),
-            idle_time: self.shared.config.data_idle_time,
-            linger_time: self.shared.config.linger_time,
-            doubt_time: self.shared.config.doubt_time,
+            moved: Arc::clone(moved),
+            idle_time: config.data_idle_time,
+            linger_time: config.linger_time,
+            doubt_time: config.doubt_time,
             turns: self.shared.turns.clone(),
-            archives: self.shared.config.archives,
-            quick_acks: self.shared.config.quick_acks,
+            archives: config.archives,
+            quick_acks: config.quick_acks,
             tls: self.session_tls.clone(),
-            any_tls_session: who.any_tls_session || self.shared.config.any_tls_session,
-            handshake_time: self.shared.config.handshake_time,
-        };
-        let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
-        Some(self.take(id, &moved, done))
+            any_tls_session: who.any_tls_session || config.any_tls_session,
+            handshake_time: config.handshake_time,
+        })
     }
 
     /// Takes what a step of a transfer has left, and gives its outcome.

@@ -7,6 +7,7 @@
 //! in `data/open.rs`; what goes out is in `data/send.rs`, what comes in in `data/receive.rs`, and both move
 //! their bytes through the one door, `data/pump.rs`.
 
+pub(crate) mod early;
 pub(crate) mod open;
 pub(crate) mod ports;
 mod pump;
@@ -21,6 +22,7 @@ use crate::storage::{Existing, Folder, Holder, Look, Storage, Wanted};
 use crate::tap::Teller;
 use crate::tls::SessionTls;
 use crate::turns::Turns;
+use early::Early;
 use open::DataConnection;
 use ports::Passive;
 use receive::Incoming;
@@ -65,6 +67,8 @@ pub(crate) struct Kept {
 #[derive(Default)]
 pub(crate) struct Prepared {
     pub(crate) listener: Option<Passive>,
+    /// The same where the connection will be under TLS, and we the server there.
+    pub(crate) early: Option<Box<Early>>,
     pub(crate) kept: Option<Kept>,
 }
 
@@ -131,7 +135,28 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Do
         Err(fault) => return Done { kept: ready.kept, ..over(Ended::Failed(fault)) },
     };
     let news = news_of(&cargo);
-    match (plan.route, ready.kept, ready.listener) {
+    let listener = match (plan.route, ready.early.map(|early| *early)) {
+        (Route::Accept, Some(Early::Shaking(handshake, port))) => {
+            let secured = async move { handshake.await.map(|data| (setting, data)) };
+            return Done {
+                port: Some(port),
+                ..prepared(true, news, secured_step(secured, cargo, how))
+            };
+        }
+        (Route::Accept, Some(Early::There(secured, port))) => {
+            return match secured {
+                Ok(data) => {
+                    let data = data.again(&setting);
+                    let next = pump_step(setting, cargo, how, data, Vec::new());
+                    Done { port: Some(port), ..prepared(true, news, next) }
+                }
+                Err(why) => Done { port: Some(port), ..over(Ended::NotOpened(why)) },
+            };
+        }
+        (Route::Accept, Some(Early::Awaited(_, port))) => Some(port),
+        (Route::Accept | Route::Dial(_) | Route::Kept, _) => ready.listener,
+    };
+    match (plan.route, ready.kept, listener) {
         (Route::Kept, Some(kept), _) => {
             let data = kept.data.again(&setting);
             prepared(true, news, pump_step(setting, cargo, how, data, kept.behind))
@@ -241,6 +266,23 @@ fn open_step(
             Ok((setting, data, port)) => {
                 let next = Some(pump_step(setting, cargo, how, data, Vec::new()));
                 Done { outcome: Outcome::Opened, next, kept: None, port }
+            }
+            Err(why) => over(Ended::NotOpened(why)),
+        }
+    })
+}
+
+/// Waits for the end of a handshake that began before its command.
+fn secured_step(
+    secured: impl Future<Output = Result<(Setting, DataConnection), Text>> + Send + 'static,
+    cargo: Cargo,
+    how: Manner,
+) -> Step {
+    Box::pin(async move {
+        match secured.await {
+            Ok((setting, data)) => {
+                let data = data.again(&setting);
+                pump_step(setting, cargo, how, data, Vec::new()).await
             }
             Err(why) => over(Ended::NotOpened(why)),
         }

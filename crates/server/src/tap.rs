@@ -64,6 +64,15 @@ impl Tap for Log {
                     _ => tracing::debug!(%session, code, text, "reply"),
                 }
             }
+            What::Secured { conn: None, facts } => {
+                let (version, cipher) = (&facts.version, &facts.cipher);
+                tracing::info!(%session, %version, %cipher, "TLS");
+            }
+            What::Secured { conn: Some(conn), facts } => {
+                tracing::debug!(%session, conn, version = %facts.version, facts.resumed, "TLS on data");
+            }
+            What::NotSecured { conn, why } => tracing::info!(%session, ?conn, %why, "no TLS"),
+            What::ControlCleared => tracing::info!(%session, "TLS ends"),
             What::DataPlanned { listener, address } => {
                 tracing::debug!(%session, ?listener, %address, "data connection planned");
             }

@@ -41,6 +41,8 @@ pub enum Effect {
     Listen {
         /// Whether the reply can say only an IPv4 address (PASV).
         ipv4_only: bool,
+        /// Our part in TLS on that connection; nothing where it will be in clear.
+        tls: Option<TlsRole>,
     },
     /// Close the listener and the data connection that was kept: the client chose another way. No outcome.
     CloseData,

@@ -1,7 +1,7 @@
 //! How data will be transferred: PORT EPRT PASV EPSV, TYPE STRU MODE (RFC 959 section 4.1.2, RFC 2428).
 
 use super::Session;
-use super::effect::{Effect, Outcome};
+use super::effect::{Effect, Outcome, TlsRole};
 use super::state::{Awaiting, DataPlan, Login};
 use crate::address::Eprt;
 use crate::command::EpsvArgument;
@@ -84,7 +84,9 @@ impl Session {
     fn listen(&mut self, verb: Verb) {
         self.plan = DataPlan::None;
         self.awaiting = Awaiting::Listener(verb);
-        self.start(Effect::Listen { ipv4_only: verb != Verb::Epsv });
+        let own = self.tls_role();
+        let tls = if verb == Verb::Cpsv { Some(TlsRole::Client) } else { own };
+        self.start(Effect::Listen { ipv4_only: verb != Verb::Epsv, tls });
     }
 
     pub(super) fn handle_listener_outcome(&mut self, verb: Verb, outcome: Outcome) {

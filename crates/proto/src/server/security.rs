@@ -80,7 +80,8 @@ impl Session {
             Level::Private => true,
         };
         let changes = std::mem::replace(&mut cover.private, private) != private;
-        if changes && self.plan == DataPlan::Kept {
+        // What there is of a data connection belongs to the protection that it was asked for under.
+        if changes && matches!(self.plan, DataPlan::Kept | DataPlan::Listening { .. }) {
             self.forget_data();
         }
         self.say(&Say::ProtectionIs(private));

@@ -96,7 +96,8 @@ impl Covered {
         write!(self.lines.get_mut(), "{line}\r\n").unwrap();
     }
 
-    pub(crate) fn expect(&mut self, code: u16) -> String {
+    /// The last line of a reply.
+    pub(crate) fn reply(&mut self) -> String {
         let mut line = String::new();
         loop {
             line.clear();
@@ -105,6 +106,11 @@ impl Covered {
                 break;
             }
         }
+        line
+    }
+
+    pub(crate) fn expect(&mut self, code: u16) -> String {
+        let line = self.reply();
         assert!(line.starts_with(&format!("{code} ")), "{code} was due: {line}");
         line
     }

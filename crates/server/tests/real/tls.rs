@@ -77,6 +77,34 @@ fn active_mode_listings_and_block_mode_are_under_tls_as_well() {
 }
 
 #[test]
+fn a_client_may_shake_hands_before_it_sends_its_command() {
+    for version in VERSIONS {
+        let server = server(|_| ());
+        server.write("f", b"hello");
+        let mut bob = Covered::bob(server.at, config(&[version]));
+        for _ in 0..3 {
+            let socket = bob.passive();
+            let mut data = begin(&bob.config, socket).unwrap();
+            bob.command("RETR f", 125);
+            let mut got = Vec::new();
+            data.read_to_end(&mut got).unwrap();
+            drop(data);
+            assert_eq!(got, b"hello");
+            bob.expect(226);
+        }
+        // A stranger who does so is told apart all the same.
+        let socket = bob.passive();
+        let data = begin(&std::sync::Arc::new(config(&[version])), socket);
+        bob.send("RETR f");
+        drop(data);
+        // With or without a reply before it: the server may not have come so far yet.
+        let first = bob.reply();
+        let last = if first.starts_with("125 ") { bob.reply() } else { first };
+        assert!(last.starts_with("425 "), "{last}");
+    }
+}
+
+#[test]
 fn a_data_connection_with_a_tls_session_of_its_own_is_turned_away_with_the_reason() {
     for version in VERSIONS {
         let server = server(|_| ());

@@ -43,8 +43,8 @@ pub(super) fn effect(effect: &Effect) -> String {
             let words = words.map(|word| format!(" {}", escape(word.reveal())));
             format!("login {}{}", escape(user.as_bytes()), words.collect::<String>())
         }
-        Effect::Listen { ipv4_only: true } => "listen on IPv4".to_owned(),
-        Effect::Listen { ipv4_only: false } => "listen".to_owned(),
+        Effect::Listen { ipv4_only: true, .. } => "listen on IPv4".to_owned(),
+        Effect::Listen { ipv4_only: false, .. } => "listen".to_owned(),
         Effect::Host(Some(name)) => format!("host {}", escape(name.as_bytes())),
         Effect::Host(None) => "first host".to_owned(),
         Effect::Recognise(user) => format!("recognise {}", escape(user.as_bytes())),
