@@ -22,9 +22,6 @@ use wharf_proto::server::{Ended, Fault, Remark};
 /// How many bytes are read or written at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
 
-/// The same under TLS: four records, which stay in the cache while they are made and sent.
-pub(super) const TLS_CHUNK: usize = 64 * 1024;
-
 /// How many bytes the kernel is asked to send at a time: a step between two looks at timers and ABOR.
 const KERNEL_CHUNK: usize = 1024 * 1024;
 

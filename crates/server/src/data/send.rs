@@ -147,8 +147,7 @@ async fn send_bytes(
         let last = end.unwrap_or(u64::MAX).min(source.size()).saturating_sub(CHUNK as u64);
         at = pump::send_file(setting, data, file, at, last).await?;
     }
-    let chunk = if data.tls.is_some() { pump::TLS_CHUNK } else { CHUNK };
-    let mut buffer = vec![0; chunk_for(source).min(chunk)];
+    let mut buffer = vec![0; chunk_for(source)];
     loop {
         let n = source.read_at(&mut buffer, at)?;
         // A file that grows is sent to its end; a range is not exceeded.
