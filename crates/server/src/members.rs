@@ -21,14 +21,12 @@ pub(crate) struct Admitted {
     pub(crate) holder: Holder,
     pub(crate) rights: Rights,
     /// The networks of other servers with which there may be data connections.
-    pub(crate) foreign: Vec<IpNet>,
+    pub(crate) foreign: Box<[IpNet]>,
     /// Whether data connections need not resume the TLS session of the control connection.
     pub(crate) any_tls_session: bool,
     pub(crate) tree: Arc<dyn Storage>,
     pub(crate) up: Brake,
     pub(crate) down: Brake,
-    /// What is to be counted before anything else, where there is a quota.
-    pub(crate) ledger: Option<Arc<Ledger>>,
 }
 
 /// What the sessions of each member share.
@@ -40,7 +38,8 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Lets a member in, who comes from this address and to whom this tree is served.
+    /// Lets a member in, who comes from this address and to whom this tree is served; and what is to be counted
+    /// before anything else, where there is a quota.
     ///
     /// # Errors
     /// [`Fault`], where the member's own tree cannot be had.
@@ -49,7 +48,7 @@ impl Members {
         member: &Member,
         from: IpAddr,
         served: &Arc<dyn Storage>,
-    ) -> Result<Admitted, Fault> {
+    ) -> Result<(Admitted, Option<Arc<Ledger>>), Fault> {
         let account = &member.account;
         let ledger = (member.quota != Quota::default()).then(|| {
             let is_served = |mount: &Mount| matches!(mount.what, Mounted::Served(_));
@@ -69,16 +68,16 @@ impl Members {
             }
             None => Brake::default(),
         };
-        Ok(Admitted {
+        let admitted = Admitted {
             holder: Holder::new(account.name.as_bytes(), account.anonymous.then_some(from)),
             rights: account.rights,
-            foreign: account.foreign.clone(),
+            foreign: account.foreign.as_slice().into(),
             any_tls_session: member.any_tls_session,
             tree: View::of(member, served, ledger.clone())?,
             up: brake(Way::Up, member.rates.up),
             down: brake(Way::Down, member.rates.down),
-            ledger,
-        })
+        };
+        Ok((admitted, ledger))
     }
 }
 

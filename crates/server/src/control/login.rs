@@ -79,13 +79,13 @@ impl Control {
         }
         let admitted = self.shared.members.admit(&member, self.client.ip(), &self.storage);
         // Why not has been logged; it is for the operator to mend.
-        let Ok(admitted) = admitted else {
+        let Ok((admitted, ledger)) = admitted else {
             self.place.leave();
             return Some(Outcome::TurnedAway(Turned::NoTree));
         };
         self.place.is_known();
         let outcome = Outcome::LoggedIn(Box::new(member.account));
-        let (ledger, tree) = (admitted.ledger.clone(), admitted.tree.clone());
+        let tree = Arc::clone(&admitted.tree);
         self.who = Some(Box::new(admitted));
         let Some(ledger) = ledger else { return Some(outcome) };
         let (turns, awaited) = (self.shared.turns.clone(), self.waiter.awaited());

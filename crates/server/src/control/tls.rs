@@ -36,16 +36,16 @@ impl Control {
         Ok(Outcome::Secured { certified })
     }
 
-    /// Ends TLS in order. What the client says in clear behind its own end is the first it says there.
-    pub(super) async fn clear(&mut self) -> io::Result<Outcome> {
-        let Some(mut tls) = self.tls.take() else { return Ok(Outcome::Done) };
+    /// Ends TLS in order; what the client has said in clear behind its own end.
+    pub(super) async fn clear(&mut self) -> io::Result<Vec<u8>> {
+        let Some(mut tls) = self.tls.take() else { return Ok(Vec::new()) };
         tls.close();
         let ended = async {
             tls.flush(&self.stream, false).await?;
             tls.closed(&self.stream).await
         };
-        self.behind_tls = Box::pin(timeout(self.shared.config.handshake_time, ended)).await??;
+        let behind = Box::pin(timeout(self.shared.config.handshake_time, ended)).await??;
         self.teller.tell(What::ControlCleared);
-        Ok(Outcome::Done)
+        Ok(behind)
     }
 }
