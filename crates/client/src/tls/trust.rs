@@ -122,6 +122,12 @@ impl ServerCertVerifier for Judge {
                         verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
                         Ok(ServerCertVerified::assertion())
                     }
+                    // Of such a one that nobody has named there is more to say than that it is no server's.
+                    Err(TlsError::InvalidCertificate(CertificateError::Other(why)))
+                        if why.to_string().contains("CaUsedAsEndEntity") =>
+                    {
+                        Err(CertificateError::UnknownIssuer.into())
+                    }
                     verdict => verdict,
                 }
             }

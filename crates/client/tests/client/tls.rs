@@ -137,6 +137,8 @@ fn a_certificate_of_the_servers_own_making_is_trusted_when_it_is_named_and_only_
     for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
         for (name, good) in [("127.0.0.1", true), ("ftp.example.org", false)] {
             let papers = Papers::self_signed(name, is_ca);
+            let unnamed = shown(&papers, Trust::default());
+            assert_eq!(unnamed, Err(CertificateFault::UnknownIssuer), "{is_ca:?}");
             let file = shelf.put("own.pem", &papers.certificate.pem());
             let result = shown(&papers, Trust::Issuers(vec![file]));
             assert_eq!(result.is_ok(), good, "{is_ca:?} {name}: {result:?}");
