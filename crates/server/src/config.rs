@@ -33,6 +33,9 @@ pub struct Config {
     /// Whether data connections need not resume the TLS session of their control connection. Then a stranger who
     /// comes to the port first, from the client's address, is not told apart from the client.
     pub any_tls_session: bool,
+    /// Where to listen for clients that know no TLS, whatever [`Policy::tls`] demands elsewhere: passwords and files may
+    /// go in clear there. Port 0 picks one.
+    pub listen_clear: Vec<SocketAddr>,
     /// How long a TLS handshake may take.
     pub handshake_time: Duration,
     /// The networks of other servers with which users may have data connections (server-to-server transfer), where
@@ -92,6 +95,7 @@ impl Config {
             policy: Policy::default(),
             tls: None,
             listen_implicit: Vec::new(),
+            listen_clear: Vec::new(),
             any_tls_session: false,
             handshake_time: Duration::from_secs(20),
             foreign: Vec::new(),

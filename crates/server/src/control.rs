@@ -15,6 +15,7 @@ use crate::data::{self, Done, Prepared, Setting, Step};
 use crate::effects::Errand;
 use crate::guard::Guard;
 use crate::limits::Place;
+use crate::listener::Scheme;
 use crate::members::{Admitted, Members};
 use crate::storage::Storage;
 use crate::tap::Teller;
@@ -39,7 +40,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
-    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TlsRole, TransferPlan, TreeAction,
+    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TlsPolicy, TlsRole, TransferPlan,
+    TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
 
@@ -66,6 +68,8 @@ pub(crate) struct Shared {
     /// So many slow actions run at a time, however many sessions ask.
     turns: Turns,
     policy: Arc<Policy>,
+    /// The same, for listeners where passwords and files may go in clear.
+    clear_policy: Arc<Policy>,
     members: Members,
     ports: Arc<Ports>,
     pub(crate) guard: Guard,
@@ -78,12 +82,14 @@ impl Shared {
         let mut policy = config.policy.clone();
         // What is wanted of TLS counts where there is TLS, and is strict where nothing was said.
         policy.tls = config.tls.as_ref().map(|_| policy.tls.unwrap_or_default());
-        let policy = Arc::new(policy);
+        let clear = |tls| TlsPolicy { clear_passwords: true, clear_data: true, ..tls };
+        let clear_policy = Policy { tls: policy.tls.map(clear), ..policy.clone() };
+        let (policy, clear_policy) = (Arc::new(policy), Arc::new(clear_policy));
         let guard = Guard::new(config.guard.clone(), config.trusted.clone());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (login_turns, turns) = (Turns::new(cores), Turns::new(SLOW_ACTIONS));
         let members = Members::default();
-        Self { login_turns, turns, policy, members, ports, guard, config }
+        Self { login_turns, turns, policy, clear_policy, members, ports, guard, config }
     }
 }
 
@@ -141,6 +147,7 @@ enum Wake {
 impl Control {
     pub(crate) fn new(
         stream: TcpStream,
+        scheme: Scheme,
         shared: Arc<Shared>,
         place: Place,
         teller: Teller,
@@ -153,7 +160,11 @@ impl Control {
         rustix::net::sockopt::set_socket_oobinline(&stream, true)?;
         rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
         let storage = Arc::clone(&shared.config.storage);
-        let session = Session::new(Arc::clone(&shared.policy), client, server, teller.is_heard());
+        let policy = match scheme {
+            Scheme::Ftp | Scheme::Ftps => &shared.policy,
+            Scheme::FtpInClear => &shared.clear_policy,
+        };
+        let session = Session::new(Arc::clone(policy), client, server, teller.is_heard());
         Ok(Self {
             session,
             stream,

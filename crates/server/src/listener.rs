@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::control::{Control, Shared};
 use crate::descriptors::{self, Held};
-use crate::limits::{Bounds, Full, Limits};
+use crate::limits::{Bounds, Full, Limits, Place};
 use crate::seldom::Seldom;
 use crate::tap::{Tap, Teller};
 use socket2::{Domain, Socket, Type};
@@ -48,12 +48,13 @@ impl Server {
     /// What the system reports, with the address that it is about.
     pub fn bind(config: Config, taps: Vec<Arc<dyn Tap>>) -> io::Result<Self> {
         let plain = config.listen.iter().map(|address| (address, Scheme::Ftp));
+        let clear = config.listen_clear.iter().map(|address| (address, Scheme::FtpInClear));
         let implicit = config.listen_implicit.iter().map(|address| (address, Scheme::Ftps));
         if config.tls.is_none() && !config.listen_implicit.is_empty() {
             let why = "to listen for TLS, a certificate is needed";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let listeners = plain.chain(implicit).map(|(address, scheme)| {
+        let listeners = plain.chain(clear).chain(implicit).map(|(address, scheme)| {
             listen(*address).map(|listener| (listener, scheme)).map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
             })
@@ -137,6 +138,8 @@ fn listen(address: SocketAddr) -> io::Result<Unregistered> {
 pub enum Scheme {
     /// In clear; TLS comes with AUTH, if it comes.
     Ftp,
+    /// The same, where passwords and files may go in clear.
+    FtpInClear,
     /// Under TLS from the first byte on.
     Ftps,
 }
@@ -144,7 +147,7 @@ pub enum Scheme {
 impl std::fmt::Display for Scheme {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Ftp => "ftp",
+            Self::Ftp | Self::FtpInClear => "ftp",
             Self::Ftps => "ftps",
         })
     }
@@ -211,7 +214,7 @@ impl Acceptor {
         };
         let session = SessionId(self.number.fetch_add(1, Ordering::Relaxed) + 1);
         let teller = Teller { session, origin: self.origin, taps: Arc::clone(&self.taps) };
-        match Control::new(stream, Arc::clone(&self.shared), place, teller, self.stopped.clone()) {
+        match self.control(stream, place, teller) {
             Ok(control) => drop(tokio::spawn(control.run(self.scheme == Scheme::Ftps))),
             Err(error) => {
                 tracing::debug!(%peer, %error, "the connection broke before the greeting")
@@ -219,9 +222,14 @@ impl Acceptor {
         }
     }
 
+    fn control(&self, stream: TcpStream, place: Place, teller: Teller) -> io::Result<Control> {
+        let (shared, stopped) = (Arc::clone(&self.shared), self.stopped.clone());
+        Control::new(stream, self.scheme, shared, place, teller, stopped)
+    }
+
     /// Says why, and closes. Nothing is waited for: there may be many of them.
     fn turn_away(&self, stream: TcpStream, peer: SocketAddr, why: Unwelcome) {
-        if self.scheme == Scheme::Ftp {
+        if self.scheme != Scheme::Ftps {
             // One short write into an empty buffer; if even that fails, the close says enough.
             let _ = stream.try_write(&why.farewell());
         }

@@ -160,6 +160,18 @@ fn passwords_in_clear_are_refused_before_they_are_sent_and_anonymous_access_is_n
 }
 
 #[test]
+fn at_a_listener_for_devices_without_tls_passwords_and_files_may_go_in_clear() {
+    let server = server(|config| config.listen_clear = std::mem::take(&mut config.listen));
+    server.write("f", b"hello");
+    assert_eq!(server.bob().fetch("RETR f"), b"hello");
+    let mut covered = Covered::connect(server.at, config(&[&TLS13]));
+    covered.command("USER bob", 331);
+    covered.command("PASS secret", 230);
+    covered.command("PBSZ 0", 200);
+    covered.command("PROT C", 200);
+}
+
+#[test]
 fn clear_control_connections_come_back_with_ccc_where_it_is_allowed_and_with_rein() {
     let server = server(|config| {
         config.policy.tls = Some(TlsPolicy { ccc: true, ..TlsPolicy::default() });

@@ -121,7 +121,7 @@ fn still_reaches(settings: &Settings, config: &Config) -> io::Result<()> {
 /// Says what the server would do. The confinement is tried on a thread that then ends, since the kernel keeps it
 /// for each thread by itself: what is printed is what happened.
 fn check(settings: &Settings, config: &Config) -> anyhow::Result<Exit> {
-    let listen = [config.listen.clone(), config.listen_implicit.clone()].concat();
+    let listen = [&config.listen[..], &config.listen_clear, &config.listen_implicit].concat();
     let confinement = prepare(settings, config, &listen)?;
     let rehearse = || -> anyhow::Result<Vec<Measure>> {
         let measures = confinement.confine_thread()?;

@@ -162,6 +162,7 @@ pub(super) struct Tls {
     pub(super) self_signed: bool,
     pub(super) certificate: Vec<Table<Certificate>>,
     pub(super) implicit: Vec<SocketAddr>,
+    pub(super) clear: Vec<SocketAddr>,
     pub(super) clear_passwords: bool,
     pub(super) clear_data: bool,
     pub(super) ccc: bool,

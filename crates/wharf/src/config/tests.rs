@@ -85,6 +85,7 @@ fn every_key_of_the_example_arrives() {
     assert!(config.policy.complete_with_250);
     assert_eq!(config.policy.greeting, "The harbour office.");
     assert_eq!(config.policy.tls, Some(TlsPolicy::default()));
+    assert_eq!(config.listen_clear, ["127.0.0.1:2121".parse().unwrap()]);
     assert_eq!(config.listen_implicit, ["[::]:990".parse().unwrap()]);
     assert_eq!((config.sessions, config.strangers_per_address), (1000, 16));
     assert_eq!(config.policy.login_time, Duration::from_secs(30));

@@ -97,5 +97,6 @@ pub(super) fn demand(tls: &file::Tls, config: &mut Config) {
         clear_data: tls.clear_data,
         ccc: tls.ccc,
     });
+    config.listen_clear.clone_from(&tls.clear);
     config.any_tls_session = tls.any_session;
 }

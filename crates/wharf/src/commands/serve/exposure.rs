@@ -70,14 +70,16 @@ fn row(what: impl Into<String>, about: impl Into<String>) -> Row {
 }
 
 fn listeners(exposure: &Exposure<'_>) -> Vec<Row> {
-    let Config { listen, listen_implicit, tls, .. } = exposure.config;
+    let Config { listen, listen_clear, listen_implicit, tls, .. } = exposure.config;
     let offered = if tls.is_some() { "TLS by AUTH TLS" } else { "no TLS" };
     let plain = listen.iter().map(|address| ("ftp", address, offered));
     let implicit = listen_implicit.iter().map(|address| ("ftps", address, "TLS from the start"));
     let told = |(scheme, address, tls): (&str, &SocketAddr, &str)| {
         row(format!("{scheme}://{address}"), format!("{}, {tls}", who_reaches(address)))
     };
-    plain.chain(implicit).map(told).collect()
+    let lax = "! passwords and files may go in clear; TLS by AUTH TLS";
+    let clear = listen_clear.iter().map(|address| ("ftp", address, lax));
+    plain.chain(clear).chain(implicit).map(told).collect()
 }
 
 fn tls(exposure: &Exposure<'_>) -> Vec<Row> {
