@@ -51,7 +51,7 @@ pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     pub(crate) next: Option<Step>,
     /// The data connection, where it stays open for the next transfer.
-    pub(crate) kept: Option<Kept>,
+    pub(crate) kept: Option<Box<Kept>>,
     /// The passive port, when its connection has come.
     pub(crate) port: Option<Passive>,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Prepared {
     pub(crate) listener: Option<Passive>,
     /// The same where the connection will be under TLS, and we the server there.
     pub(crate) early: Option<Box<Early>>,
-    pub(crate) kept: Option<Kept>,
+    pub(crate) kept: Option<Box<Kept>>,
 }
 
 /// What a transfer needs to know of its session.
@@ -158,8 +158,9 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Do
     };
     match (plan.route, ready.kept, listener) {
         (Route::Kept, Some(kept), _) => {
-            let data = kept.data.again(&setting);
-            prepared(true, news, pump_step(setting, cargo, how, data, kept.behind))
+            let Kept { data, behind } = *kept;
+            let data = data.again(&setting);
+            prepared(true, news, pump_step(setting, cargo, how, data, behind))
         }
         (Route::Kept, None, _) => over(Ended::NotOpened("the data connection is closed".into())),
         (Route::Accept, _, Some(port)) => match port.accept_waiting(&setting) {

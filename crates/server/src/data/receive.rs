@@ -249,7 +249,7 @@ impl Receiving {
         let done = super::over(Ended::Complete { bytes: self.data.moved(), remarks });
         if self.how.is_framed() {
             let behind = self.buffer[self.waiting].to_vec();
-            return Done { kept: Some(Kept { data: self.data, behind }), ..done };
+            return Done { kept: Some(Box::new(Kept { data: self.data, behind })), ..done };
         }
         // The file is whole and has its name; that our own end may not arrive changes nothing about it.
         let _ = pump::close(&self.setting, &mut self.data).await;

@@ -42,7 +42,7 @@ pub(super) async fn send(
         Ok(remarks) => {
             data.end();
             let done = super::over(Ended::Complete { bytes: data.moved(), remarks });
-            let kept = how.is_framed().then(|| Kept { data, behind: Vec::new() });
+            let kept = how.is_framed().then(|| Box::new(Kept { data, behind: Vec::new() }));
             Done { kept, ..done }
         }
         Err(stop) => super::over(stop.ended(setting)),
