@@ -20,7 +20,7 @@ mod security;
 mod state;
 mod transfer;
 
-pub use access::Unwelcome;
+pub use access::{Unwelcome, is_anonymous};
 pub use effect::{
     Account, Cannot, Effect, EffectId, Ended, Fault, News, Outcome, Part, Pattern, Payload, Remark,
     Rights, Route, StoreAt, TlsRole, TransferPlan, TreeAction, Turned,

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use wharf_proto::charset::Charset;
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::{Account, Rights};
+use wharf_proto::server::{Account, Rights, is_anonymous};
 use wharf_proto::{Secret, Text};
 
 /// The longest name that is looked up.
@@ -293,11 +293,6 @@ impl Anonymous {
         }
         member
     }
-}
-
-/// Whether this name is one of anonymous access.
-pub(crate) fn is_anonymous(name: &[u8]) -> bool {
-    [&b"anonymous"[..], b"ftp"].iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn digest(password: &[u8]) -> [u8; 32] {

@@ -45,5 +45,5 @@ pub use accounts::Accounts;
 pub use config::{Config, Host};
 pub use guard::Guarding;
 pub use listener::{Scheme, Server};
-pub use origin::Trusted;
+pub use origin::{Trusted, network};
 pub use tap::{Log, Tap};

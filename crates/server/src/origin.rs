@@ -34,6 +34,12 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A network as it is written, `192.0.2.0/24`; an address alone is the network of itself.
+pub fn network(text: &str) -> Option<IpNet> {
+    let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(alone)
+}
+
 /// Networks whose clients are never delayed or banned, and for whom places are held back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted(Vec<IpNet>);

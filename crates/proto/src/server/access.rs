@@ -26,6 +26,11 @@ impl Unwelcome {
     }
 }
 
+/// Whether this name is one of anonymous access: `anonymous` or `ftp`, in letters of either case (RFC 1635).
+pub fn is_anonymous(name: &[u8]) -> bool {
+    [&b"anonymous"[..], b"ftp"].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 impl Session {
     /// Whether the first bytes of all are TLS, whose sender waits for an answer and not for the end of a line.
     pub(super) fn is_greeted_with_tls(&self) -> bool {
@@ -46,8 +51,7 @@ impl Session {
         if matches!(self.login, Login::In(_)) {
             (self.unknown_since, self.commands_before_login) = (self.now, 0);
         }
-        let lower = name.as_bytes().to_ascii_lowercase();
-        let anonymous = matches!(lower.as_slice(), b"anonymous" | b"ftp");
+        let anonymous = is_anonymous(name.as_bytes());
         if let Login::In(_) = self.login {
             // Nothing of one account is left to the next.
             self.forget_data();

@@ -140,11 +140,6 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Whether all of these are among those.
-fn are_among(these: Rights, those: Rights) -> bool {
-    RIGHTS.iter().all(|(right, ..)| !these.has(*right) || those.has(*right))
-}
-
 /// A folder of this machine, or `served:/NAME` for one of the tree that is served to all.
 fn mounted(text: &str) -> Result<Mounted, &'static str> {
     let wanted = "a folder is named from its root on: /srv/ann, or served:/ann";

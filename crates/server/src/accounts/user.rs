@@ -1,9 +1,10 @@
 //! A user that is about to be kept: whose name, password and terms make sense.
 
 use super::hash::Hash;
-use super::{LONGEST_NAME, Said, is_anonymous, totp};
+use super::{LONGEST_NAME, Said, totp};
 use std::fmt;
 use std::str::FromStr;
+use wharf_proto::server::is_anonymous;
 
 /// A name that an account may have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -310,6 +310,19 @@ impl Storage for View {
     }
 }
 
+/// The names in this folder that are among these, or on the way to them, each once and in order.
+fn names_towards<'p>(
+    paths: impl Iterator<Item = &'p VirtualPath>,
+    folder: &VirtualPath,
+) -> Vec<Vec<u8>> {
+    let below = paths.filter_map(|path| path.beneath(folder));
+    let mut names: Vec<Vec<u8>> =
+        below.filter_map(|path| Some(path.components().next()?.to_vec())).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Whether the member has one tree, and that is what is served to all.
 fn sees_what_is_served(member: &Member) -> bool {
     let root = VirtualPath::root();

@@ -134,6 +134,9 @@ impl TlsStream {
                 return Ok(bytes);
             }
             drop(bytes);
+            if self.incoming.is_empty() {
+                self.incoming = Vec::new();
+            }
             self.go_on(stream, SMALL).await?;
         }
     }
@@ -214,7 +217,8 @@ impl TlsStream {
         }
         self.taken += length;
         if self.taken == self.incoming.len() {
-            (self.incoming, self.taken) = (Vec::new(), 0);
+            self.incoming.clear();
+            self.taken = 0;
         }
         Ok(())
     }

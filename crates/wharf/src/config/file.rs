@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::{Deref, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -341,8 +341,8 @@ impl TryFrom<String> for Network {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map(Self).map_err(|_| "a network is wanted: \"10.0.0.0/8\", \"2001:db8::/32\"")
+        let wanted = "a network is wanted: \"10.0.0.0/8\", \"2001:db8::/32\"";
+        wharf_server::network(&text).map(Self).ok_or(wanted)
     }
 }
 

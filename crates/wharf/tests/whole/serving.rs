@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The binary, away from the environment's language.
@@ -75,6 +76,19 @@ impl Serving {
     /// How many descriptors the server holds.
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// Waits until the server holds no more descriptors than these.
+    pub(crate) fn comes_back_to(&self, before: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let now = self.descriptors();
+            if now <= before {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{now} descriptors, {before} before");
+            std::thread::yield_now();
+        }
     }
 
     /// Asks the server to end, and gives its exit code and its log.

@@ -1,6 +1,6 @@
 //! Terms as they are written: by the store, by an external program in JSON, and on the command line.
 
-use super::{Terms, are_among, mounted, place};
+use super::{Terms, mounted, place};
 use crate::accounts::{Mount, Quota, Rates, Rule};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
@@ -151,9 +151,7 @@ fn each<T: FromStr<Err: Display>>(key: &'static str, all: &[String]) -> Result<V
 /// Networks; an address alone is the network of itself.
 fn networks(key: &'static str, all: &[String]) -> Result<Vec<ipnet::IpNet>, SaidError> {
     let network = |text: &String| {
-        let alone = text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
-        let network = alone.or_else(|_| text.parse::<ipnet::IpNet>());
-        network.map_err(|_| error(key, text, &"a network is wanted: 192.0.2.0/24"))
+        crate::network(text).ok_or_else(|| error(key, text, &"a network is wanted: 192.0.2.0/24"))
     };
     all.iter().map(network).collect()
 }
@@ -171,7 +169,7 @@ fn rule(text: &str, most: Rights) -> Result<Rule, SaidError> {
         beneath: place(beneath).map_err(reason)?,
         rights: parse_rights(rights).map_err(reason)?,
     };
-    match are_among(rule.rights, most) {
+    match most.covers(rule.rights) {
         true => Ok(rule),
         false => Err(reason("a rule grants no more than the rights of the account")),
     }

@@ -62,12 +62,7 @@ impl Grants {
 
     /// The names in this folder that have rules of their own, or on the way to them.
     pub(super) fn names_in(&self, folder: &VirtualPath) -> Vec<Vec<u8>> {
-        let below = self.rules.iter().filter_map(|rule| rule.beneath.beneath(folder));
-        let mut names: Vec<Vec<u8>> =
-            below.filter_map(|path| Some(path.components().next()?.to_vec())).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        super::names_towards(self.rules.iter().map(|rule| &rule.beneath), folder)
     }
 
     fn below(&self, path: &VirtualPath) -> impl Iterator<Item = &Rule> {

@@ -84,12 +84,7 @@ impl Mounts {
 
     /// The names in this folder at which there are trees, or on the way to them.
     pub(super) fn names_in(&self, folder: &VirtualPath) -> Vec<Vec<u8>> {
-        let below = self.0.iter().filter_map(|mount| mount.at.beneath(folder));
-        let mut names: Vec<Vec<u8>> =
-            below.filter_map(|path| Some(path.components().next()?.to_vec())).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        super::names_towards(self.0.iter().map(|mount| &mount.at), folder)
     }
 
     /// The trees that count for the quota.
