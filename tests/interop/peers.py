@@ -99,6 +99,14 @@ def peer(command, port):
             process.wait()
 
 
+def user_with_a_home():
+    """vsftpd enters its user's home before the tree it is told to serve; that of `ftp` may be missing."""
+    for user in pwd.getpwall():
+        if user.pw_uid != 0 and os.path.isdir(user.pw_dir):
+            return user.pw_name
+    raise Failure("no user but root has a home")
+
+
 @contextlib.contextmanager
 def vsftpd(tree, folder, **more):
     """vsftpd for anonymous users, who may write below up/, with more settings."""
@@ -111,15 +119,11 @@ def vsftpd(tree, folder, **more):
     (tree / "up").chmod(0o777)
     empty = folder / "empty-chroot"
     empty.mkdir()
-    try:
-        user = pwd.getpwnam("ftp").pw_name
-    except KeyError:
-        user = "nobody"
     settings = {
         "listen": "YES", "listen_address": "127.0.0.1", "listen_port": port, "background": "NO",
         "anonymous_enable": "YES", "no_anon_password": "YES", "anon_root": tree, "write_enable": "YES",
         "anon_upload_enable": "YES", "anon_mkdir_write_enable": "YES", "anon_other_write_enable": "YES",
-        "anon_umask": "022", "ftp_username": user, "nopriv_user": "nobody", "secure_chroot_dir": empty,
+        "anon_umask": "022", "ftp_username": user_with_a_home(), "nopriv_user": "nobody", "secure_chroot_dir": empty,
         "seccomp_sandbox": "NO", "connect_from_port_20": "NO", "xferlog_enable": "NO", **more,
     }
     config = folder / "vsftpd.conf"
