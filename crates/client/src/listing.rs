@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use tokio::io::AsyncWrite;
-use wharf_proto::listing::{Entry, Role, read_listing};
+use wharf_proto::listing::{Entry, Hints, Role, Rows, read_listing};
 use wharf_proto::params::{Format, Type};
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
@@ -31,7 +31,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Reads the bytes of a LIST or MLSD.
+    /// Reads the bytes of a LIST or MLSD, whatever family of hosts they are from.
     ///
     /// ```
     /// let rows = b"type=file;size=3; a b\r\n-rw-r--r-- 1 u g 3 Jan  1  2020 c\r\nmumble\r\n";
@@ -40,8 +40,12 @@ impl Listing {
     /// assert_eq!(listing.unread[0].to_string(), "mumble");
     /// ```
     pub fn read(bytes: &[u8]) -> Self {
+        Self::of(read_listing(bytes, now()))
+    }
+
+    fn of(rows: Rows<'_>) -> Self {
         let mut listing = Self::default();
-        for row in read_listing(bytes, now()) {
+        for row in rows {
             match row {
                 Ok(entry) if entry.role == Role::Member => listing.entries.push(entry),
                 Ok(_) => {}
@@ -67,7 +71,18 @@ impl Session {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Listing::read(&self.list_text(path).await?))
+        let bytes = self.list_text(path).await?;
+        self.read_rows(&bytes).await
+    }
+
+    /// Reads the rows of LIST. What the server is, it is asked only where the rows do not tell.
+    async fn read_rows(&mut self, bytes: &[u8]) -> Result<Listing, Error> {
+        let (now, rows) = (now(), read_listing(bytes, now()));
+        if !rows.is_in_doubt() || self.plain {
+            return Ok(Listing::of(rows));
+        }
+        let hints = Hints { now, system: self.system().await?.as_bytes() };
+        Ok(Listing::of(read_listing(bytes, hints)))
     }
 
     /// The bytes of LIST: text for people, in the form of the server's own system.

@@ -101,6 +101,8 @@ pub struct Session {
     user: Text,
     folder: Vec<u8>,
     features: Option<Features>,
+    /// What the server says to SYST; empty where it does not say.
+    system: Option<Text>,
     /// Verbs that the server does not know; they are not sent again.
     unknown: Vec<Verb>,
 }
@@ -120,6 +122,7 @@ impl Session {
             user: Text::default(),
             folder: Vec::new(),
             features: None,
+            system: None,
             unknown: Vec::new(),
         })
     }
@@ -280,6 +283,19 @@ impl Session {
             self.features = Some(found);
         }
         Ok(self.features.get_or_insert_default())
+    }
+
+    /// What the server says that its system is (SYST), empty where it does not say. Asked once.
+    ///
+    /// # Errors
+    /// Those of the control connection.
+    pub async fn system(&mut self) -> Result<&Text, Error> {
+        if self.system.is_none() {
+            let reply = self.control.command(&Command::Syst).await?;
+            let said = reply.code.class() == Class::Completion;
+            self.system = Some(if said { reply.text().into() } else { Text::default() });
+        }
+        Ok(self.system.get_or_insert_default())
     }
 
     /// Deletes a file.

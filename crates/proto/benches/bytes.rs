@@ -128,3 +128,32 @@ fn read_rows(bencher: Bencher<'_, '_>, name: &str) {
         .counter(ItemsCount::new(1000_usize))
         .bench_local(|| assert_eq!(read_listing(black_box(&rows), NOW).flatten().count(), 1000));
 }
+
+/// Listings of some other families, a thousand rows each.
+#[divan::bench(args = ["eplf", "dos", "vms", "mvs", "os400", "dls"])]
+fn read_rows_of_other_hosts(bencher: Bencher<'_, '_>, family: &str) {
+    let row: &[u8] = match family {
+        "eplf" => b"+i8388621.48594,m825718503,r,s280,up644,\tdjb.html\r\n",
+        "dos" => b"04-14-00  03:47PM                  589 read me.htm\r\n",
+        "vms" => {
+            b"CII-MANUAL.TEX;1  213/216  29-JAN-1996 03:33:12  [ANONYMOUS]   (RWED,RWED,,)\r\n"
+        }
+        "mvs" => b"WPTA01 3290   2004/03/04  1    3  FB      80  3125  PS  USER.CNTL.DS\r\n",
+        "os400" => b"PEP             4019 04/03/18 18:58:16 *STMF      einladung.zip\r\n",
+        _ => b"pub/              =  Public area\r\n",
+    };
+    let rows = row.repeat(1000);
+    bencher
+        .counter(ItemsCount::new(1000_usize))
+        .bench_local(|| assert_eq!(read_listing(black_box(&rows), NOW).flatten().count(), 1000));
+}
+
+/// A folder of few entries, where the vote is most of the work.
+#[divan::bench(args = ["unix", "facts"])]
+fn read_ten_rows(bencher: Bencher<'_, '_>, name: &str) {
+    let mut rows = Vec::new();
+    entries().iter().take(10).for_each(|entry| format(name).write(&mut rows, entry, NOW));
+    bencher
+        .counter(ItemsCount::new(10_usize))
+        .bench_local(|| assert_eq!(read_listing(black_box(&rows), NOW).flatten().count(), 10));
+}

@@ -3,20 +3,26 @@
 //!
 //! Writers append to a buffer and allocate nothing for an entry, so that a server streams a folder of
 //! any size in constant memory; readers give entries that own their parts. Choosing, sorting and
-//! globbing entries is not done here, and of the shapes that other hosts give LIST only that of Unix
-//! is read.
+//! globbing entries is not done here. We write LIST as Unix hosts do; read it is in the shapes of all the
+//! families in `families.rs`, of which the listing's rows elect one (`vote.rs`).
 //!
 //! A row is a line, and none of the three formats has an escape. The bytes CR, LF and NUL of a name
 //! are therefore written as `?`: the row stays a row and shows that something is there, but the name
 //! in it does not lead to the file, which can be reached only after it is renamed on the server. All
 //! other bytes of names go out untouched.
 
+mod columns;
 mod date;
+mod families;
 pub mod mlsx;
+mod months;
 pub mod names;
+mod numeric;
 pub mod unix;
+mod vote;
 
 pub use mlsx::{Fact, FactSet, Permissions};
+pub use vote::{Hints, Rows, read_listing};
 
 use crate::time::Timestamp;
 
@@ -277,28 +283,6 @@ impl Format {
             Self::Names => names::write(out, entry.name.as_ref()),
             Self::Facts(facts) => mlsx::write(out, entry, facts),
         }
-    }
-}
-
-/// Reads a whole listing, in the form of Unix or of MLSD, row by row. A row that is neither is given
-/// back as an error, for the user to see; empty rows and the `total` of `ls` are left out.
-///
-/// For rows that arrive in pieces, cut them at LF and use [`unix::read`] or [`mlsx::read`].
-pub fn read_listing(listing: &[u8], now: Timestamp) -> impl Iterator<Item = Result<Entry, &[u8]>> {
-    listing.split(|&byte| byte == b'\n').map(without_cr).filter(|row| !is_ornament(row)).map(
-        move |row| {
-            let facts = || if row.starts_with(b" ") { None } else { mlsx::read(row) };
-            unix::read(row, now).or_else(facts).ok_or(row)
-        },
-    )
-}
-
-/// Whether a row of LIST carries no entry: it is empty, or the `total 123` of `ls`.
-fn is_ornament(row: &[u8]) -> bool {
-    let row = row.trim_ascii();
-    match row.strip_prefix(b"total") {
-        Some(number) => number.iter().all(|byte| byte.is_ascii_digit() || *byte == b' '),
-        None => row.is_empty(),
     }
 }
 

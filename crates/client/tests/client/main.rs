@@ -6,6 +6,7 @@ mod control;
 mod covered;
 mod data;
 mod files;
+mod listing;
 mod support;
 mod tls;
 mod transfer;

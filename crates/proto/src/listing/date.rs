@@ -1,12 +1,14 @@
 //! Dates in the rows of LIST, as Unix hosts and their imitators write them.
 //!
 //! A row has been cut into columns; whether a date begins at one of them is answered here, and how many
-//! of them it takes. English month names and ISO dates only. No RFC describes any of this.
+//! of them it takes. Months have names in many languages (`months.rs`), or none, as in ISO dates. Dates of
+//! other hosts, of numbers in their own orders, are in `numeric.rs`. No RFC describes any of this.
 
 use crate::number::decimal;
-use crate::time::{Civil, Timestamp, month_by_name, nanos_of};
+use crate::time::{Civil, Timestamp, nanos_of};
 
 use super::Precision;
+use super::months::month;
 
 /// A date that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,30 +37,31 @@ impl Date {
     pub(super) fn read(columns: &[&[u8]], now: Timestamp) -> Option<Self> {
         let first = *columns.first()?;
         let second = *columns.get(1)?;
-        let date = if let Some(month) = month_by_name(first) {
-            Self::named(month, decimal(second)?, columns.get(2..)?, now)
-        } else if let Some(month) = month_by_name(second) {
-            Self::named(month, decimal(first)?, columns.get(2..)?, now)
-        } else {
-            Self::iso(first, columns.get(1..)?, now)
+        let date = match named_day(first, second) {
+            Some((month, day, columns_of_it)) => {
+                let rest = columns.get(columns_of_it..)?;
+                let date = Self::named(month, day, rest, now);
+                date.map(|date| Self { columns: columns_of_it + date.columns, ..date })
+            }
+            None => Self::iso(first, columns.get(1..)?, now),
         };
         date.filter(|date| date.columns < columns.len())
     }
 
-    /// `Nov 22` or `22 Nov`, then `13:05`, or `2026`, or `13:05:01 2026` as BSD has it.
+    /// What stands behind `Nov 22`: `13:05`, or `2026`, or `13:05:01 2026` as BSD has it.
     fn named(month: u8, day: u8, rest: &[&[u8]], now: Timestamp) -> Option<Self> {
         let column = *rest.first()?;
         let date = Civil { year: 0, month, day, hour: 0, minute: 0, second: 0 };
-        if let Some(year) = read_year(column) {
+        if let Some(year) = read_year(without_suffix(column, &["年", "년"])) {
             let moment = Timestamp::from_civil(Civil { year, ..date })?;
-            return Some(Self { moment, precision: Precision::Day, columns: 3, padded: false });
+            return Some(Self { moment, precision: Precision::Day, columns: 1, padded: false });
         }
         let time = TimeOfDay::read(column)?;
         match rest.get(1).copied().and_then(read_year) {
             Some(year) if time.precision == Precision::Second && rest.len() > 2 => {
-                time.on(Civil { year, ..date }, 4)
+                time.on(Civil { year, ..date }, 2)
             }
-            _ => time.on_last(date, now, 3),
+            _ => time.on_last(date, now, 1),
         }
     }
 
@@ -87,6 +90,47 @@ impl Date {
             _ => Some(local),
         }
     }
+}
+
+/// Month and day of `Nov 22`, `22 Nov`, `22. Nov`, `11月 22日` or `11月22日`, and how many columns they take.
+fn named_day(first: &[u8], second: &[u8]) -> Option<(u8, u8, usize)> {
+    let numbered = |text: &[u8]| {
+        let at =
+            ["月", "월"].iter().find_map(|mark| memchr::memmem::find(text, mark.as_bytes()))?;
+        let (month, rest) = text.split_at_checked(at)?;
+        Some((decimal::<u8>(month)?, rest.get("月".len()..)?.to_vec()))
+    };
+    if let Some(day) = read_day(second)
+        && let Some(month) = month(first)
+    {
+        return Some((month, day, 2));
+    }
+    if let Some(day) = read_day(first)
+        && let Some(month) = month(second)
+    {
+        return Some((month, day, 2));
+    }
+    if !first.first()?.is_ascii_digit() {
+        return None;
+    }
+    let (month, rest) = numbered(first)?;
+    match rest.as_slice() {
+        b"" => Some((month, read_day(second)?, 2)),
+        day => Some((month, read_day(day)?, 1)),
+    }
+}
+
+/// `22`, `22.`, `22,` or `22日`.
+fn read_day(text: &[u8]) -> Option<u8> {
+    if !text.first()?.is_ascii_digit() {
+        return None;
+    }
+    decimal(without_suffix(text, &[".", ",", "日", "일"]))
+}
+
+/// The text without the first of these at its end.
+fn without_suffix<'t>(text: &'t [u8], suffixes: &[&str]) -> &'t [u8] {
+    suffixes.iter().find_map(|suffix| text.strip_suffix(suffix.as_bytes())).unwrap_or(text)
 }
 
 impl TimeOfDay {
@@ -177,6 +221,12 @@ mod tests {
             ("2024-11-22 x", "20241122000000", Day),
             ("2024-11-22 13:05", "20241122000000", Day),
             ("11-22 13:05 x", "20261122130500", Minute),
+            ("22. Okt 2024 x", "20241022000000", Day),
+            ("févr. 29 13:05 x", "20240229130500", Minute),
+            ("11月 22 13:05 x", "20261122130500", Minute),
+            ("11月22日 13:05 x", "20261122130500", Minute),
+            ("11月 22日 2024年 x", "20241122000000", Day),
+            ("11월 22일 13:05 x", "20261122130500", Minute),
         ] {
             let found = read(text).map(|(moment, precision, _)| (moment, precision));
             assert_eq!(found, Some((moment.to_string(), precision)), "{text}");

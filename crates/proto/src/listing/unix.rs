@@ -1,16 +1,14 @@
 //! Rows of `ls -l`, which no RFC describes and every client reads (LIST; RFC 1123 section 4.1.2.7).
 //!
 //! We write one shape of it and read many: without group or links, with ACL signs, ISO dates, devices,
-//! numbers for owners, spaces in names. Rows of hosts that are no Unix, and months in other languages,
-//! are not read here.
+//! numbers for owners, spaces in names, months in other languages. Rows without any date are read in
+//! `families/dateless.rs`, those of hosts that are no Unix in the files beside it.
 
+use super::columns::Columns;
 use super::date::Date;
 use super::{Entry, Kind, role_of, without_cr, write_name, write_number};
 use crate::number::decimal;
 use crate::time::{Timestamp, write_ls_date};
-
-/// How many columns of a row are looked at to find the date.
-const COLUMNS: usize = 16;
 
 const TYPE_BITS: u32 = 0o170_000;
 
@@ -101,11 +99,10 @@ pub fn read(row: &[u8], now: Timestamp) -> Option<Entry> {
     let row = without_cr(row.strip_suffix(b"\n").unwrap_or(row)).trim_ascii_start();
     let columns = Columns::of(row);
     let (kind, mode) = read_mode(columns.get(0)?)?;
-    let (at, date) = (1..columns.count).find_map(|at| {
+    let (at, date) = (1..columns.count()).find_map(|at| {
         // Before the date stands a size, or nothing: an owner of the name of a month is no date.
         let sized = at == 1 || columns.get(at - 1)?.last().is_some_and(u8::is_ascii_digit);
-        let date =
-            if sized { Date::read(columns.texts.get(at..columns.count)?, now) } else { None };
+        let date = if sized { Date::read(columns.from(at), now) } else { None };
         date.map(|date| (at, date))
     })?;
     let name = row.get(columns.end(at + date.columns - 1)? + 1..)?;
@@ -122,7 +119,7 @@ pub fn read(row: &[u8], now: Timestamp) -> Option<Entry> {
 
 /// Type and permissions of the first column: ten letters, and perhaps a sign for ACLs, SELinux or
 /// extended attributes.
-fn read_mode(column: &[u8]) -> Option<(Kind, u32)> {
+pub(super) fn read_mode(column: &[u8]) -> Option<(Kind, u32)> {
     let (letters, sign) = column.split_first_chunk::<10>()?;
     if !matches!(sign, b"" | b"+" | b"." | b"@" | b"*") {
         return None;
@@ -190,45 +187,6 @@ fn split_target(entry: &mut Entry) {
     if let Some(arrow) = by_size.or_else(|| memchr::memmem::find(&entry.name, ARROW)) {
         *target = Some(entry.name.split_off(arrow + ARROW.len()));
         entry.name.truncate(arrow);
-    }
-}
-
-/// The first columns of a row.
-struct Columns<'a> {
-    texts: [&'a [u8]; COLUMNS],
-    /// Where in the row each of them ends.
-    ends: [usize; COLUMNS],
-    count: usize,
-}
-
-impl<'a> Columns<'a> {
-    fn of(row: &'a [u8]) -> Self {
-        let mut columns = Self { texts: [b""; COLUMNS], ends: [0; COLUMNS], count: 0 };
-        let mut end = 0;
-        let places = columns.texts.iter_mut().zip(&mut columns.ends);
-        for (text, place) in places {
-            let rest = row.get(end..).unwrap_or_default();
-            let Some(blank) = rest.iter().position(|&byte| byte != b' ') else { break };
-            let rest = rest.get(blank..).unwrap_or_default();
-            let length = memchr::memchr(b' ', rest).unwrap_or(rest.len());
-            *text = rest.get(..length).unwrap_or_default();
-            end += blank + length;
-            *place = end;
-            columns.count += 1;
-        }
-        columns
-    }
-
-    fn get(&self, nth: usize) -> Option<&'a [u8]> {
-        self.texts.get(nth).copied().filter(|_| nth < self.count)
-    }
-
-    fn start(&self, nth: usize) -> Option<usize> {
-        Some(self.end(nth)? - self.get(nth)?.len())
-    }
-
-    fn end(&self, nth: usize) -> Option<usize> {
-        self.ends.get(nth).copied().filter(|_| nth < self.count)
     }
 }
 

@@ -12,6 +12,7 @@ use wharf_proto::write_safe;
 
 use crate::args::LsArgs;
 use crate::exit::Exit;
+use crate::terminal;
 use crate::visit::visit;
 
 pub(crate) async fn run(arguments: &LsArgs) -> anyhow::Result<Exit> {
@@ -53,10 +54,11 @@ pub(crate) fn print(listing: &Listing, names: bool) -> io::Result<()> {
         let line = if names { escaped(&entry.name) } else { row(entry, width) };
         writeln!(out, "{line}")?;
     }
+    out.flush()?;
     for unread in &listing.unread {
-        writeln!(out, "{unread}")?;
+        terminal::say(format_args!("warning: a row of the listing cannot be read: {unread}"));
     }
-    out.flush()
+    Ok(())
 }
 
 /// `d rwxr-xr-x 1234 2024-05-01 12:30 name`.

@@ -1,0 +1,56 @@
+//! Listings of hosts that are no Unix, from a server: what is asked of it, and what is made of the rows.
+
+use wharf_testkit::scripted::{Peer, Scripted};
+
+use crate::support::{log_in, options, plain, run};
+
+fn serve_list(peer: &mut Peer, rows: &[u8]) {
+    let data = peer.epsv();
+    peer.answer("LIST", "150 opening");
+    data.give(rows);
+    peer.say("226 done");
+}
+
+#[test]
+fn a_server_is_asked_what_it_is_only_where_its_rows_do_not_tell_and_only_once() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        serve_list(peer, b"04-14-00  03:47PM         589 read me.htm\r\n");
+        serve_list(peer, b"MEMBER1\r\nMEMBER2\r\n");
+        peer.answer("SYST", "215 MVS is the operating system of this server");
+        serve_list(peer, b"MEMBER1\r\nMEMBER2\r\n");
+        serve_list(peer, b"");
+        peer.expect_end();
+    });
+    run(async {
+        let mut session = log_in(&server, &options()).await;
+        assert_eq!(session.list(None).await.unwrap().entries[0].name, b"read me.htm");
+        for _ in 0..2 {
+            let listing = session.list(None).await.unwrap();
+            let names: Vec<_> = listing.entries.iter().map(|entry| &entry.name[..]).collect();
+            assert_eq!(names, [b"MEMBER1", b"MEMBER2"]);
+        }
+        assert!(session.list(None).await.unwrap().entries.is_empty());
+        session.close().await;
+    });
+}
+
+#[test]
+fn the_plain_session_does_not_ask_and_keeps_the_rows_that_it_cannot_read() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        let data = peer.pasv();
+        peer.answer("LIST", "150 opening");
+        data.give(b"MEMBER1\r\nodd \xFF row\r\n");
+        peer.say("226 done");
+        peer.expect_end();
+    });
+    run(async {
+        let mut session = log_in(&server, &plain()).await;
+        let listing = session.list(None).await.unwrap();
+        assert!(listing.entries.is_empty());
+        assert_eq!(listing.unread[1].as_bytes(), b"odd \xFF row");
+        session.close().await;
+    });
+}
