@@ -69,6 +69,9 @@ pub struct Config {
     /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs packets
     /// and is for demonstrations.
     pub quick_acks: bool,
+    /// On how many threads sessions run, each with a runtime of its own: one a core is fastest. With 0 they run on
+    /// the runtime that [`Server::run`](crate::Server::run) is called on.
+    pub threads: usize,
     /// Whether RETR of `folder.tar` or `folder.tar.zst`, where there is no such file, packs the folder.
     pub archives: bool,
 }
@@ -112,6 +115,7 @@ impl Config {
             linger_time: Duration::from_secs(2),
             doubt_time: Duration::from_millis(5),
             quick_acks: false,
+            threads: 0,
             archives: false,
         }
     }

@@ -21,6 +21,7 @@ use crate::storage::Storage;
 use crate::tap::Teller;
 use crate::tls::{SessionTls, TlsStream};
 use crate::turns::{Turns, Waiter};
+use crate::workers::Seat;
 use login::Back;
 use rustix::net::RecvFlags;
 use std::convert::Infallible;
@@ -77,6 +78,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// How many threads sessions run on.
+    pub(crate) fn threads(&self) -> usize {
+        self.config.threads
+    }
+
     pub(crate) fn new(config: Config) -> Self {
         let ports = Ports::new(config.passive_ports.clone(), config.listeners_per_address);
         let mut policy = config.policy.clone();
@@ -93,6 +99,15 @@ impl Shared {
     }
 }
 
+/// What is held for a session as long as it lives.
+pub(crate) struct Staying {
+    /// Its place among all sessions.
+    pub(crate) place: Place,
+    /// Its place on the thread that it runs on.
+    #[expect(dead_code, reason = "dropping it gives it back")]
+    pub(crate) seat: Seat,
+}
+
 /// One session and its connections.
 pub(crate) struct Control {
     session: Session,
@@ -103,8 +118,9 @@ pub(crate) struct Control {
     session_tls: Option<Arc<SessionTls>>,
     client: SocketAddr,
     server: SocketAddr,
+    scheme: Scheme,
     shared: Arc<Shared>,
-    place: Place,
+    staying: Staying,
     teller: Teller,
     stopped: watch::Receiver<bool>,
 
@@ -149,7 +165,7 @@ impl Control {
         stream: TcpStream,
         scheme: Scheme,
         shared: Arc<Shared>,
-        place: Place,
+        staying: Staying,
         teller: Teller,
         stopped: watch::Receiver<bool>,
     ) -> io::Result<Self> {
@@ -172,8 +188,9 @@ impl Control {
             session_tls: None,
             client,
             server,
+            scheme,
             shared,
-            place,
+            staying,
             teller,
             stopped,
             storage,
@@ -190,13 +207,13 @@ impl Control {
         })
     }
 
-    /// Runs the session to its end, which is under TLS from its first byte on or not.
+    /// Runs the session to its end.
     #[expect(clippy::manual_async_fn, reason = "an async fn would keep room for the session twice")]
-    pub(crate) fn run(mut self, implicit: bool) -> impl Future<Output = ()> + Send {
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
-            match implicit {
-                true => self.session.handle_opened_for_tls(self.teller.now()),
-                false => self.session.handle_opened(self.teller.now()),
+            match self.scheme {
+                Scheme::Ftps => self.session.handle_opened_for_tls(self.teller.now()),
+                Scheme::Ftp | Scheme::FtpInClear => self.session.handle_opened(self.teller.now()),
             }
             let how = match self.serve().await {
                 Ok(()) => HalfEnd::Fin,
@@ -557,7 +574,7 @@ mod tests {
 
     #[test]
     fn the_task_of_a_session_is_small_because_there_are_many() {
-        let bytes = size_of_what(|control| control.run(false));
+        let bytes = size_of_what(|control| control.run());
         assert!(bytes <= 2048, "{bytes} bytes: what has grown, or holds a buffer while it waits?");
     }
 }

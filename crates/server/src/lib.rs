@@ -40,10 +40,11 @@ pub mod storage;
 mod tap;
 pub mod tls;
 mod turns;
+mod workers;
 
 pub use accounts::Accounts;
 pub use config::{Config, Host};
 pub use guard::Guarding;
-pub use listener::{Scheme, Server};
+pub use listener::{Scheme, Server, Serving};
 pub use origin::{Trusted, network};
 pub use tap::{Log, Tap};

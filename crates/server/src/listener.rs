@@ -4,18 +4,19 @@
 //! thread, its owner may give up what only the first step needed.
 
 use crate::config::Config;
-use crate::control::{Control, Shared};
+use crate::control::{Control, Shared, Staying};
 use crate::descriptors::{self, Held};
-use crate::limits::{Bounds, Full, Limits, Place};
+use crate::limits::{Bounds, Full, Limits};
 use crate::seldom::Seldom;
 use crate::tap::{Tap, Teller};
+use crate::workers::Workers;
 use socket2::{Domain, Socket, Type};
-use std::io;
-use std::net::{SocketAddr, TcpListener as Unregistered};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener as Unregistered, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -81,15 +82,25 @@ impl Server {
     }
 
     /// Serves until `stop` is ready; then tells every session so, and returns when they have ended, or
-    /// after a few seconds.
+    /// after a few seconds. Sessions run on [`Config::threads`].
     ///
     /// # Errors
-    /// Where the runtime cannot watch a listener. Nothing has been accepted then.
+    /// Those of [`start`](Self::start).
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        self.start()?.until(stop).await;
+        Ok(())
+    }
+
+    /// Begins to serve, on the runtime that it is called on. Everything that can fail has been done when it returns.
+    ///
+    /// # Errors
+    /// Where the runtime cannot watch a listener, or the system gives no thread. Nothing has been accepted then.
+    pub fn start(self) -> io::Result<Serving> {
         let listeners = self.listeners.into_iter().map(|(listener, scheme)| {
             TcpListener::from_std(listener).map(|listener| (listener, scheme))
         });
         let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let workers = Arc::new(Workers::start(self.shared.threads())?);
         let (stopping, stopped) = watch::channel(false);
         let origin = Instant::now();
         let number = Arc::new(AtomicU64::new(0));
@@ -99,6 +110,7 @@ impl Server {
             let acceptor = Acceptor {
                 listener,
                 scheme,
+                workers: Arc::clone(&workers),
                 shared: Arc::clone(&self.shared),
                 limits: Arc::clone(&self.limits),
                 held: Arc::clone(&self.held),
@@ -110,13 +122,26 @@ impl Server {
             };
             accepting.spawn(acceptor.run());
         }
-        drop(stopped);
+        Ok(Serving { accepting, workers, stopping })
+    }
+}
+
+/// A server that serves; dropping it ends it at once.
+pub struct Serving {
+    accepting: JoinSet<()>,
+    workers: Arc<Workers>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Serving {
+    /// Serves until `stop` is ready, as [`Server::run`] says.
+    pub async fn until(mut self, stop: impl Future<Output = ()>) {
         stop.await;
         // There is always a receiver here: the acceptors hold one each until they have seen this.
-        let _ = stopping.send(true);
-        let _ = timeout(FAREWELL, stopping.closed()).await;
-        accepting.shutdown().await;
-        Ok(())
+        let _ = self.stopping.send(true);
+        let _ = timeout(FAREWELL, self.stopping.closed()).await;
+        self.accepting.shutdown().await;
+        self.workers.end().await;
     }
 }
 
@@ -131,6 +156,12 @@ fn listen(address: SocketAddr) -> io::Result<Unregistered> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// The next connection, and where it comes from. No runtime knows it: it goes to that of its session.
+pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, from) = listener.accept().await?;
+    Ok((stream.into_std()?, from))
 }
 
 /// How a session begins at a listener.
@@ -157,6 +188,7 @@ impl std::fmt::Display for Scheme {
 struct Acceptor {
     listener: TcpListener,
     scheme: Scheme,
+    workers: Arc<Workers>,
     shared: Arc<Shared>,
     limits: Arc<Limits>,
     held: Arc<Held>,
@@ -171,7 +203,7 @@ impl Acceptor {
     async fn run(mut self) {
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = accept(&self.listener) => accepted,
                 _ = self.stopped.changed() => return,
             };
             match accepted {
@@ -190,7 +222,7 @@ impl Acceptor {
     /// the queue be answered: somebody who is trusted gets in, with the rest of what was held.
     async fn recover(&self, error: &io::Error) {
         if self.held.helps_with(error)
-            && let Ok(Ok((stream, peer))) = timeout(RECOVER, self.listener.accept()).await
+            && let Ok(Ok((stream, peer))) = timeout(RECOVER, accept(&self.listener)).await
         {
             if self.limits.trusts(peer.ip()) {
                 self.held.release();
@@ -214,24 +246,28 @@ impl Acceptor {
         };
         let session = SessionId(self.number.fetch_add(1, Ordering::Relaxed) + 1);
         let teller = Teller { session, origin: self.origin, taps: Arc::clone(&self.taps) };
-        match self.control(stream, place, teller) {
-            Ok(control) => drop(tokio::spawn(control.run(self.scheme == Scheme::Ftps))),
+        let (runtime, seat) = self.workers.seat();
+        // Its sockets and timers are those of the runtime that it runs on.
+        let _entered = runtime.enter();
+        match self.control(stream, Staying { place, seat }, teller) {
+            Ok(control) => drop(runtime.spawn(control.run())),
             Err(error) => {
                 tracing::debug!(%peer, %error, "the connection broke before the greeting")
             }
         }
     }
 
-    fn control(&self, stream: TcpStream, place: Place, teller: Teller) -> io::Result<Control> {
+    fn control(&self, stream: TcpStream, staying: Staying, teller: Teller) -> io::Result<Control> {
         let (shared, stopped) = (Arc::clone(&self.shared), self.stopped.clone());
-        Control::new(stream, self.scheme, shared, place, teller, stopped)
+        let stream = tokio::net::TcpStream::from_std(stream)?;
+        Control::new(stream, self.scheme, shared, staying, teller, stopped)
     }
 
     /// Says why, and closes. Nothing is waited for: there may be many of them.
-    fn turn_away(&self, stream: TcpStream, peer: SocketAddr, why: Unwelcome) {
+    fn turn_away(&self, mut stream: TcpStream, peer: SocketAddr, why: Unwelcome) {
         if self.scheme != Scheme::Ftps {
             // One short write into an empty buffer; if even that fails, the close says enough.
-            let _ = stream.try_write(&why.farewell());
+            let _ = stream.write(&why.farewell());
         }
         if let Some(connections) = self.refusals.count(self.now()) {
             tracing::warn!(connections, last = %peer, ?why, "turned away");

@@ -56,7 +56,7 @@ impl Control {
     /// Nothing of the one before is left, whatever comes of a new login.
     fn log_out(&mut self) {
         self.who = None;
-        self.place.leave();
+        self.staying.place.leave();
     }
 
     /// What the machine hears of work beside the session's task, if it is done.
@@ -74,16 +74,16 @@ impl Control {
         if member.account.foreign.is_empty() && !member.account.anonymous {
             member.account.foreign.clone_from(&self.shared.config.foreign);
         }
-        if !self.place.take_for(&member.account.name, member.sessions) {
+        if !self.staying.place.take_for(&member.account.name, member.sessions) {
             return Some(Outcome::TurnedAway(Turned::TooManySessions));
         }
         let admitted = self.shared.members.admit(&member, self.client.ip(), &self.storage);
         // Why not has been logged; it is for the operator to mend.
         let Ok((admitted, ledger)) = admitted else {
-            self.place.leave();
+            self.staying.place.leave();
             return Some(Outcome::TurnedAway(Turned::NoTree));
         };
-        self.place.is_known();
+        self.staying.place.is_known();
         let outcome = Outcome::LoggedIn(Box::new(member.account));
         let tree = Arc::clone(&admitted.tree);
         self.who = Some(Box::new(admitted));

@@ -22,6 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use wharf_proto::address::unmapped;
 use wharf_proto::tap::{Party, What};
@@ -182,6 +183,8 @@ impl Passive {
             setting.teller.tell(What::DataRefused { why });
         }
         let (stream, from) = arrivals.stream?;
+        // A runtime that cannot watch it can watch nothing: the client sees that its connection ends.
+        let stream = TcpStream::from_std(stream).ok()?;
         let ends = Ends { client: from, server: unmapped(self.port.address()) };
         Some(DataConnection::new(stream, ends, setting, Party::Client))
     }

@@ -39,6 +39,7 @@ impl Running {
             .with_anonymous(Rights::READER)
             .with_user("bob", "secret", Rights::WRITER)
             .with_user("eve", "secret", Rights::WRITER);
+        config.threads = 2;
         adjust(&mut config);
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
@@ -49,11 +50,8 @@ impl Running {
         let thread = std::thread::spawn(move || {
             // Listening needs no runtime.
             let server = Server::bind(config, vec![tap]).unwrap();
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             tell.send(server.addresses()[0].1).unwrap();
             runtime.block_on(server.run(async { drop(stopped.await) })).unwrap();
         });

@@ -30,7 +30,7 @@ use crate::exit::Exit;
 
 pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
-    let config = open(&settings)?;
+    let mut config = open(&settings)?;
     if arguments.check {
         return check(&settings, &config);
     }
@@ -40,16 +40,15 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     }
     // Who wants no log is spared the work of putting its events together.
     let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
-    let server = Server::bind(config.clone(), taps)?;
     // How many processors there are is written in files that will be out of reach.
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    config.threads = thread::available_parallelism().map_or(1, usize::from);
+    let server = Server::bind(config.clone(), taps)?;
     let addresses: Vec<_> = server.addresses().into_iter().map(|(_, address)| address).collect();
     let confinement = prepare(&settings, &config, &addresses)?;
     confine::report(&confinement.enter()?);
     let tls = config.tls.clone();
     still_reaches(&settings, &config)?;
-    let mut runtime = Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(threads).enable_all().build().context("cannot begin")?;
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot begin")?;
     runtime.block_on(async {
         // Whoever reads that we listen may tell us to end.
         let stop = told_to_stop()?;
@@ -57,13 +56,15 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
             tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");
             tokio::spawn(certificates::keep_up(tls, signal(SignalKind::hangup())?));
         }
+        let addresses = server.addresses();
+        let serving = server.start()?;
         let mut out = io::stdout().lock();
-        for (scheme, address) in server.addresses() {
+        for (scheme, address) in addresses {
             writeln!(out, "listening on {scheme}://{address}")?;
         }
         out.flush()?;
         drop(out);
-        server.run(stop).await?;
+        serving.until(stop).await;
         Ok(Exit::Done)
     })
 }

@@ -5,18 +5,18 @@
 //! connect right after 227 and wait for that before it sends its command, and strangers must not fill the
 //! queue until then. When the last place is given up the listener is closed at once.
 
+use crate::listener;
 use ipnet::IpNet;
 use rustix::net::{SocketFlags, acceptfrom_with};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::hash_map::{Entry, HashMap};
 use std::collections::vec_deque::VecDeque;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener as Unregistered, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
@@ -39,9 +39,10 @@ const TRIES: usize = 16;
 /// A port that listens as long as it has places.
 pub(super) struct Port {
     address: SocketAddr,
-    listener: std::net::TcpListener,
-    /// The same for the runtime, from when somebody has to be woken: most connections are there when they are
-    /// asked for, and cost neither a registration nor a call.
+    listener: Unregistered,
+    /// The same for a runtime, from when somebody has to be woken: most connections are there when they are
+    /// asked for, and cost neither a registration nor a call. It is the runtime of the first who waits; others
+    /// are woken by it.
     awaited: OnceLock<TcpListener>,
     places: Mutex<HashMap<IpAddr, Place>>,
 }
@@ -57,7 +58,7 @@ struct Place {
     call: Arc<Notify>,
 }
 
-/// A connection, and where it came from.
+/// A connection, and where it came from. No runtime knows it yet: that is for the session which it is for.
 pub(super) type Arrival = (TcpStream, SocketAddr);
 
 /// What a session is given when it asks.
@@ -146,11 +147,11 @@ impl Port {
     pub(super) async fn take_in(&self) -> Infallible {
         loop {
             let accepted = match self.awaited() {
-                Ok(listener) => listener.accept().await,
+                Ok(awaited) => listener::accept(awaited).await,
                 Err(error) => Err(error),
             };
             match accepted {
-                Ok((stream, from)) => sort(&mut self.lock(), (stream, unmapped(from))),
+                Ok(arrival) => sort(&mut self.lock(), arrival),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a data connection");
@@ -175,10 +176,6 @@ impl Port {
         places: &mut HashMap<IpAddr, Place>,
         more: impl Fn(&HashMap<IpAddr, Place>) -> bool,
     ) -> bool {
-        if Handle::try_current().is_err() {
-            // The runtime is gone, and all its sessions with it.
-            return false;
-        }
         for _ in 0..=BACKLOG {
             if !more(places) {
                 return false;
@@ -206,7 +203,7 @@ impl Place {
 /// Connections of this port that have ended may still be in TIME_WAIT; without SO_REUSEADDR a busy server would
 /// soon find no port without one. With it the system may give us a port that somebody has bound and not yet
 /// listened at, which is found out when we listen.
-fn listen(at: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn listen(at: SocketAddr) -> io::Result<Unregistered> {
     let mut tries = if at.port() == 0 { TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -222,18 +219,18 @@ fn listen(at: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 /// A connection that waits in the system.
-fn accept(listener: &std::net::TcpListener) -> io::Result<Arrival> {
+fn accept(listener: &Unregistered) -> io::Result<Arrival> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (stream, from) = acceptfrom_with(listener, flags)?;
     let from = from.and_then(|from| SocketAddr::try_from(from).ok());
     // Where even the peer is unknown the connection has ended already.
-    let from = from.ok_or(io::ErrorKind::ConnectionAborted)?;
-    Ok((TcpStream::from_std(std::net::TcpStream::from(stream))?, unmapped(from)))
+    Ok((stream.into(), from.ok_or(io::ErrorKind::ConnectionAborted)?))
 }
 
 /// Gives a connection to the session that expects one from its address. Any other is closed, and whoever
 /// may have waited for it is told (RFC 2577 section 7).
 fn sort(places: &mut HashMap<IpAddr, Place>, (stream, peer): Arrival) {
+    let peer = unmapped(peer);
     let from = peer.ip();
     let expected = |place: &Place| place.foreign.iter().any(|network| network.contains(&from));
     let client = match places.contains_key(&from) {
@@ -258,5 +255,5 @@ fn sort(places: &mut HashMap<IpAddr, Place>, (stream, peer): Arrival) {
 /// Has the connection end with a reset, so that it cannot look like an empty file.
 fn reset(stream: &TcpStream) {
     // If it fails the connection ends with a FIN, as it would have done anyway.
-    let _ = stream.set_zero_linger();
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
