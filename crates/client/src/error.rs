@@ -259,7 +259,7 @@ pub enum Error {
         last: Box<Exchange>,
     },
     /// The bytes have moved, and it is not proven that they are all.
-    #[error("not proven complete after {moved} bytes: {missing}")]
+    #[error("not proven complete after {moved} bytes: {missing}{}", Since(source))]
     Unproven {
         /// The proof that is missing.
         missing: Proof,
@@ -527,6 +527,15 @@ impl fmt::Display for Because<'_> {
             Some(error) => write!(f, ": {error}"),
             None => f.write_str(": the server closed it"),
         }
+    }
+}
+
+/// What kept a proof from coming.
+struct Since<'a>(&'a Option<Box<Error>>);
+
+impl fmt::Display for Since<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |error| write!(f, " ({error})"))
     }
 }
 

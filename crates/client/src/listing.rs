@@ -18,9 +18,6 @@ use wharf_proto::{Command, Text};
 use crate::transfer::Order;
 use crate::{Error, Session, quiet};
 
-/// The longest listing that is read: some two million entries.
-const LIMIT: usize = 256 << 20;
-
 /// What is in a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
@@ -104,7 +101,8 @@ impl Session {
     async fn collect(&mut self, command: Command) -> Result<Vec<u8>, Error> {
         let text = Type::Ascii(Format::NonPrint);
         self.set_type(text).await?;
-        let mut bytes = Bounded(Vec::new());
+        let limit = self.listing_limit;
+        let mut bytes = Bounded { bytes: Vec::new(), limit };
         // The rows are cut by whoever reads them, so their line ends need no translation.
         let order = Order {
             command: &command,
@@ -114,8 +112,8 @@ impl Session {
             kind: Type::Image,
         };
         match self.receive(&order, &mut bytes, &mut quiet()).await {
-            Ok(_) => Ok(bytes.0),
-            Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit: LIMIT }),
+            Ok(_) => Ok(bytes.bytes),
+            Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit }),
             Err(error) => Err(error),
         }
     }
@@ -126,8 +124,11 @@ fn now() -> Timestamp {
     Timestamp::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
 }
 
-/// Bytes in memory, up to [`LIMIT`].
-struct Bounded(Vec<u8>);
+/// Bytes in memory, up to a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
 
 impl AsyncWrite for Bounded {
     fn poll_write(
@@ -135,10 +136,10 @@ impl AsyncWrite for Bounded {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.0.len() + bytes.len() > LIMIT {
+        if self.bytes.len() + bytes.len() > self.limit {
             return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

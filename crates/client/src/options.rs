@@ -30,6 +30,8 @@ pub struct Options {
     pub plain: bool,
     /// How long one reply, one connection or one standstill of a data connection may take.
     pub timeout: Duration,
+    /// How many bytes of a listing are read into memory; a longer one is an error.
+    pub listing_limit: usize,
     /// How the session is protected.
     pub tls: Tls,
     /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs
@@ -49,6 +51,8 @@ impl Default for Options {
             way: Way::Passive,
             plain: false,
             timeout: Duration::from_secs(60),
+            // Some two million entries.
+            listing_limit: 256 << 20,
             tls: Tls::default(),
             quick_acks: false,
             tap: None,

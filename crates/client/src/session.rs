@@ -95,6 +95,7 @@ pub struct Session {
     pub(crate) data: DataPlane,
     /// Only what RFC 959's minimum has.
     pub(crate) plain: bool,
+    pub(crate) listing_limit: usize,
     /// The TYPE in force at the server.
     kind: Type,
     /// Who is logged in, and where that user has gone since: each CWD appended, nothing resolved.
@@ -118,6 +119,7 @@ impl Session {
             control,
             data: DataPlane::new(options.way, options.plain),
             plain: options.plain,
+            listing_limit: options.listing_limit,
             kind: Type::default(),
             user: Text::default(),
             folder: Vec::new(),

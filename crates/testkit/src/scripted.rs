@@ -279,13 +279,13 @@ pub fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-fn accept(listener: &TcpListener) -> TcpStream {
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     // The timeout of reading is that of accepting.
     SockRef::from(listener).set_read_timeout(Some(PATIENCE)).unwrap();
     patient(listener.accept().expect("the client connects").0)
 }
 
-fn patient(stream: TcpStream) -> TcpStream {
+pub(crate) fn patient(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream

@@ -1,5 +1,7 @@
 //! Listings of hosts that are no Unix, from a server: what is asked of it, and what is made of the rows.
 
+use wharf_client::{Error, Login, Options, Session};
+use wharf_testkit::faulty::{Fault, Faulty};
 use wharf_testkit::scripted::{Peer, Scripted};
 
 use crate::support::{log_in, options, plain, run};
@@ -52,5 +54,18 @@ fn the_plain_session_does_not_ask_and_keeps_the_rows_that_it_cannot_read() {
         assert!(listing.entries.is_empty());
         assert_eq!(listing.unread[1].as_bytes(), b"odd \xFF row");
         session.close().await;
+    });
+}
+
+#[test]
+fn a_listing_without_end_is_given_up_at_the_limit() {
+    let server = Faulty::new(&[], &[Fault::EndlessListing, Fault::NoFacts]);
+    run(async {
+        let options = Options { listing_limit: 1 << 20, ..options() };
+        let (host, port) = (server.address().ip().to_string(), server.address().port());
+        let mut session = Session::connect(&host, port, &options).await.unwrap();
+        session.login(&Login::anonymous()).await.unwrap();
+        let error = session.list(None).await.unwrap_err();
+        assert!(matches!(error, Error::ListingTooLong { limit: 0x10_0000 }), "{error}");
     });
 }

@@ -55,6 +55,14 @@ impl Story {
     pub(crate) fn ends_with(self, code: i32) -> Ending {
         Ending::of(self.begin(), code)
     }
+
+    /// The same in one of many cases, which is named where it ends otherwise.
+    pub(crate) fn ends_with_for(self, code: i32, case: impl std::fmt::Debug) -> Ending {
+        let Output { status, stdout, stderr } = self.begin().wait_with_output().unwrap();
+        let err = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{case:?}: {err}");
+        Ending { out: stdout, err }
+    }
 }
 
 /// What a run left.
