@@ -1,6 +1,6 @@
 //! `check-reference [--draw] FILE [PORT]`: whether a capture holds the reference session, packet by packet.
 //!
-//! Reads classic pcap, `-` from standard input, and takes the first session with a server on PORT (21). It
+//! Reads pcap and pcapng, `-` from standard input, and takes the first session with a server on PORT (21). It
 //! exits with 0 where the rows that must appear do so in their order and with their flags, else with 1 and
 //! the first that does not; then, and with `--draw`, it draws the session. It is no general viewer of
 //! captures.
@@ -11,7 +11,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::process::ExitCode;
-use wharf_ladder::pcap::Capture;
+use wharf_ladder::capture::Capture;
 use wharf_ladder::reference::{Kind, Line, REFERENCE, RefRow};
 use wharf_ladder::{Alignment, Ends, Flags, Options, Packet, Packets, Row};
 
@@ -50,8 +50,8 @@ fn main() -> ExitCode {
 
 /// The session in a file. One that breaks off is told, and checked as far as it goes.
 fn read(file: &str, port: u16) -> Result<Packets, Box<dyn Error>> {
-    let source: Box<dyn Read> = match file {
-        "-" => Box::new(io::stdin().lock()),
+    let source: Box<dyn Read + Send> = match file {
+        "-" => Box::new(io::stdin()),
         file => Box::new(BufReader::new(File::open(file)?)),
     };
     let mut packets = Packets::of_port(port);

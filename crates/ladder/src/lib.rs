@@ -2,7 +2,7 @@
 //!
 //! What this crate is: a reader of the tap and of captured packets. [`Ladder`] takes the events of one
 //! session ([`wharf_proto::tap::Event`]), [`Packets`] the segments of one out of a capture ([`packet`],
-//! [`pcap`]), and both keep them as [`Row`]s; [`reference::align`] sets a session beside the reference
+//! [`capture`]), and both keep them as [`Row`]s; [`reference::align`] sets a session beside the reference
 //! session of 49 rows; [`text`] draws rows for a terminal of any width, and [`note`] says in English or
 //! Japanese what a row means and where the RFC says so.
 //!
@@ -39,6 +39,8 @@
 #![forbid(unsafe_code)]
 
 mod acks;
+pub mod capture;
+pub mod conn;
 mod dialogue;
 mod label;
 #[cfg(target_os = "linux")]
@@ -47,11 +49,12 @@ mod model;
 pub mod note;
 pub mod packet;
 mod packets;
-pub mod pcap;
 pub mod reference;
 mod row;
+pub mod sessions;
 pub mod summary;
 pub mod text;
+pub mod tls;
 pub mod width;
 
 pub use acks::with_acks;

@@ -1,10 +1,15 @@
-//! A captured frame as a TCP segment: Ethernet (loopback has its header too), VLAN tags, IPv4 or IPv6, TCP
-//! (RFC 9293 section 3.1).
+//! A captured frame as a TCP segment: what its link type puts before the IP packet (`packet/link.rs`), IPv4 or
+//! IPv6, TCP (RFC 9293 section 3.1).
 //!
 //! A frame that was cut when it was captured is read as far as it goes, and the segment still says how long
 //! it was. Checksums are not looked at: a packet that never left its host has none yet. What is no TCP, or
 //! a fragment of an IP packet, is nothing here; nor does this file know what a connection is.
 
+mod link;
+
+pub use link::Link;
+
+use crate::capture::Frame;
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -29,10 +34,23 @@ pub struct Segment<'a> {
     pub length: u32,
     /// The bytes, as far as they were captured.
     pub payload: &'a [u8],
+    /// What else its headers tell.
+    pub header: Header,
+}
+
+/// What the headers of a segment tell beside where it belongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The identification of its IP packet; IPv6 has none.
+    pub id: Option<u16>,
+    /// How many hops its IP packet had left.
+    pub hops: u8,
+    /// How many bytes more its sender takes, before scaling (RFC 7323).
+    pub window: u16,
 }
 
 /// The flags of a segment. ECE and CWR say nothing about a session and are left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
     /// Opens a half.
     pub syn: bool,
@@ -61,9 +79,15 @@ impl<'a> Segment<'a> {
         Self::of_packet(at, &LaxSlicedPacket::from_ethernet(frame).ok()?)
     }
 
+    /// The segment in a frame of any link type, if there is one.
+    #[must_use]
+    pub fn of_frame(frame: &Frame<'a>) -> Option<Self> {
+        Self::of_packet(frame.at, &frame.link?.packet(frame.bytes)?)
+    }
+
     fn of_packet(at: Moment, packet: &LaxSlicedPacket<'a>) -> Option<Self> {
         let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return None };
-        let (from, to, cut) = addresses(packet.net.as_ref()?)?;
+        let Net { from, to, cut, id, hops } = Net::of(packet.net.as_ref()?)?;
         let payload = tcp.payload();
         let length = u32::try_from(payload.len().saturating_add(cut)).ok()?;
         Some(Self {
@@ -75,6 +99,7 @@ impl<'a> Segment<'a> {
             flags: Flags::of(tcp),
             length,
             payload,
+            header: Header { id, hops, window: tcp.window_size() },
         })
     }
 }
@@ -92,23 +117,44 @@ impl Flags {
     }
 }
 
-/// Who sent an IP packet to whom, and how many bytes were cut off its end.
-fn addresses(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr, usize)> {
-    match net {
-        LaxNetSlice::Ipv4(ip) => {
-            let header = ip.header();
-            let extension = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
-            let has = header.slice().len() + extension + ip.payload().payload.len();
-            let cut = usize::from(header.total_len()).saturating_sub(has);
-            Some((header.source_addr().into(), header.destination_addr().into(), cut))
+/// What the header of an IP packet tells.
+struct Net {
+    from: IpAddr,
+    to: IpAddr,
+    /// How many bytes were cut off its end.
+    cut: usize,
+    id: Option<u16>,
+    hops: u8,
+}
+
+impl Net {
+    fn of(net: &LaxNetSlice<'_>) -> Option<Self> {
+        match net {
+            LaxNetSlice::Ipv4(ip) => {
+                let header = ip.header();
+                let extension = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
+                let has = header.slice().len() + extension + ip.payload().payload.len();
+                Some(Self {
+                    from: header.source_addr().into(),
+                    to: header.destination_addr().into(),
+                    cut: usize::from(header.total_len()).saturating_sub(has),
+                    id: Some(header.identification()),
+                    hops: header.ttl(),
+                })
+            }
+            LaxNetSlice::Ipv6(ip) => {
+                let header = ip.header();
+                let has = ip.extensions().slice().len() + ip.payload().payload.len();
+                Some(Self {
+                    from: header.source_addr().into(),
+                    to: header.destination_addr().into(),
+                    cut: usize::from(header.payload_length()).saturating_sub(has),
+                    id: None,
+                    hops: header.hop_limit(),
+                })
+            }
+            LaxNetSlice::Arp(_) => None,
         }
-        LaxNetSlice::Ipv6(ip) => {
-            let header = ip.header();
-            let has = ip.extensions().slice().len() + ip.payload().payload.len();
-            let cut = usize::from(header.payload_length()).saturating_sub(has);
-            Some((header.source_addr().into(), header.destination_addr().into(), cut))
-        }
-        LaxNetSlice::Arp(_) => None,
     }
 }
 

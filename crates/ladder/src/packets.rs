@@ -21,6 +21,7 @@ mod half;
 mod record;
 mod speech;
 
+use crate::conn::Conn;
 use crate::dialogue::Dialogue;
 use crate::packet::Segment;
 use crate::reference::{Alignment, align};
@@ -29,6 +30,7 @@ use crate::summary::Summary;
 use crate::text::{self, Options};
 use control::Control;
 use data::DataFlows;
+pub(crate) use expected::ENOUGH;
 use expected::Expected;
 use record::Record;
 use std::net::SocketAddr;
@@ -38,6 +40,7 @@ use wharf_proto::tap::Party;
 /// One session of a capture as rows.
 ///
 /// ```
+/// use wharf_ladder::packet::Header;
 /// use wharf_ladder::{Flags, Packets, Segment};
 /// use wharf_proto::Moment;
 ///
@@ -51,6 +54,7 @@ use wharf_proto::tap::Party;
 ///     flags: Flags { syn: true, ..Flags::default() },
 ///     length: 0,
 ///     payload: b"",
+///     header: Header::default(),
 /// };
 /// assert!(packets.push(&syn));
 /// assert_eq!(packets.rows()[0].label.to_string(), "SYN");
@@ -159,6 +163,37 @@ impl Packets {
     #[must_use]
     pub fn summary(&self) -> &Summary {
         &self.state.summary
+    }
+
+    /// What is known of its connections beside their rows, the control connection first.
+    #[must_use]
+    pub fn conns(&self) -> Vec<&Conn> {
+        let control = self.control.iter().map(|control| &control.flow.conn);
+        control.chain(self.data.conns()).collect()
+    }
+
+    /// How well a connection from one place to another fits what this session has announced.
+    pub(crate) fn rate(&self, from: SocketAddr, to: SocketAddr) -> i32 {
+        let Some(control) = &self.control else { return 0 };
+        let pending = self.state.dialogue.transfer.is_some();
+        let context = expected::Context { control: control.flow.ends, pending };
+        self.state.expected.rate(from, to, context)
+    }
+
+    /// Takes the first segment of a data connection that only circumstances say is of this session.
+    pub(crate) fn adopt(&mut self, ends: Ends, segment: &Segment<'_>) {
+        self.data.open(ends, segment, &mut self.state, true);
+        self.state.summary.reached(segment.at);
+    }
+
+    /// The listeners that were named since this was last asked.
+    pub(crate) fn take_news(&mut self) -> Vec<SocketAddr> {
+        self.state.expected.take_news()
+    }
+
+    /// Whether the control connection is under TLS, so that nobody hears what it announces.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.control.as_ref().is_some_and(Control::is_sealed)
     }
 
     /// Whether the control connection has come and every connection of the session is closed on both sides:

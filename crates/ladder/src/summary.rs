@@ -79,6 +79,11 @@ impl Summary {
         };
     }
 
+    /// Whether the control connection has not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.ending == Ending::Open
+    }
+
     /// Counts the end of a transfer in.
     pub(crate) fn transfer_ended(&mut self, complete: bool) {
         let total = if complete { &mut self.transfers } else { &mut self.failed };

@@ -4,6 +4,7 @@
 //! that takes it; nothing is defined here that does nothing. Those of TLS are in `args/tls.rs`.
 
 pub(crate) mod tls;
+pub(crate) mod trace;
 
 #[cfg(feature = "sqlite")]
 mod user;
@@ -23,6 +24,7 @@ use crate::confine::Identity;
 pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
 use self::tls::TlsArgs;
+use self::trace::TraceArgs;
 use crate::terminal;
 
 /// FTP done completely: server, client and session ladder.
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Put(PutArgs),
     /// Talk to a server line by line
     Shell(ShellArgs),
+    /// Draw the FTP sessions of a capture, and say what went wrong in them
+    Trace(TraceArgs),
     /// Hold the reference session on this machine and draw it
     Demo(DemoArgs),
 }
@@ -289,14 +293,19 @@ pub(crate) enum LangArg {
     Ja,
 }
 
+/// The language asked for, or that of the environment.
+pub(crate) fn language(asked: Option<LangArg>) -> Lang {
+    match asked {
+        Some(LangArg::En) => Lang::En,
+        Some(LangArg::Ja) => Lang::Ja,
+        None => terminal::language(),
+    }
+}
+
 impl DemoArgs {
     /// The language asked for, or that of the environment.
     pub(crate) fn lang(&self) -> Lang {
-        match self.lang {
-            Some(LangArg::En) => Lang::En,
-            Some(LangArg::Ja) => Lang::Ja,
-            None => terminal::language(),
-        }
+        language(self.lang)
     }
 }
 

@@ -9,6 +9,7 @@ mod ls;
 pub(crate) mod put;
 mod serve;
 mod shell;
+mod trace;
 #[cfg(feature = "sqlite")]
 mod user;
 
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Exit {
         Command::Get(arguments) => alone(get::run(&arguments)),
         Command::Put(arguments) => alone(put::run(&arguments)),
         Command::Shell(arguments) => shell::run(arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     };
     result.unwrap_or_else(|error| report(&error))

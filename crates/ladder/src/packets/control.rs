@@ -24,13 +24,28 @@ pub(super) struct Control {
 impl Control {
     /// The control connection between these ends, of which this is the first segment.
     pub(super) fn new(ends: Ends, first: &Segment<'_>) -> Self {
-        Self { flow: Flow::new(ends, &Half::of_bytes(), first), speech: Speech::new() }
+        let flow = Flow::new(Channel::Control, ends, &Half::of_bytes(), first);
+        Self { flow, speech: Speech::new() }
+    }
+
+    /// Whether TLS covers it.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.speech.is_sealed()
     }
 
     /// The next segment.
     pub(super) fn take(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
+        let row = state.record.next_no();
+        self.rows(from, segment, state);
+        let (first, _) = self.flow.conn.rows;
+        let last = state.record.next_no().saturating_sub(1);
+        self.flow.conn.rows = (if first == 0 { row } else { first }, last);
+    }
+
+    fn rows(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
         let was_ending = self.flow.is_ending();
-        let fresh = self.flow.take(from, segment);
+        let row = state.record.next_no();
+        let fresh = self.flow.take(from, segment, row);
         let establishes = self.flow.establishes(from, segment);
         let mut pen = Pen::new(segment, Channel::Control, from, self.flow.ends);
         let ended = |state: &mut State, how| {
@@ -62,7 +77,17 @@ impl Control {
 
     /// The rows of a segment's bytes: what they complete, or that they complete nothing.
     fn bytes(&mut self, pen: &mut Pen<'_>, fresh: &Fresh, state: &mut State) {
+        let was_sealed = self.speech.is_sealed();
         let said = self.speech.hear(pen.from, &fresh.ready);
+        if was_sealed || self.speech.is_sealed() {
+            let tls = self.flow.conn.tls.get_or_insert_default();
+            for run in &fresh.ready {
+                if run.torn {
+                    tls.lose(pen.from);
+                }
+                tls.take(pen.from, &run.bytes);
+            }
+        }
         if said.is_empty() {
             let again = fresh.bytes == 0;
             let bytes = u64::from(pen.segment.length);

@@ -4,6 +4,7 @@ use super::expected::Context;
 use super::flow::Flow;
 use super::half::{Fresh, Half};
 use super::{Pen, State};
+use crate::conn::Conn;
 use crate::label::{self, half_ended};
 use crate::packet::Segment;
 use crate::row::{Channel, Ends, Packet, Row};
@@ -13,6 +14,10 @@ use wharf_proto::tap::{HalfEnd, Party};
 
 /// Data connections remembered at most.
 const MAX_FLOWS: usize = 64;
+/// What is known of connections that are forgotten, of which so many are remembered.
+const MAX_PAST: usize = 192;
+/// Bytes of each side that are looked at.
+const LOOKS_AT: u64 = 256 * 1024;
 
 /// The data connections.
 #[derive(Debug, Default)]
@@ -23,6 +28,8 @@ pub(super) struct DataFlows {
     count: u32,
     /// Bytes missing from those that were forgotten.
     missing: u64,
+    /// What is known of those.
+    past: VecDeque<Conn>,
 }
 
 #[derive(Debug)]
@@ -46,19 +53,31 @@ impl DataFlows {
             return true;
         }
         let Some(ends) = claim(segment, control, state) else { return false };
+        self.open(ends, segment, state, false);
+        true
+    }
+
+    /// A connection that is of this session, as its first segment; or only probably.
+    pub(super) fn open(
+        &mut self,
+        ends: Ends,
+        segment: &Segment<'_>,
+        state: &mut State,
+        probable: bool,
+    ) {
         self.forget();
         self.count = self.count.saturating_add(1);
         let mut data = DataFlow {
             channel: Channel::Data(self.count),
-            flow: Flow::new(ends, &Half::default(), segment),
+            flow: Flow::new(Channel::Data(self.count), ends, &Half::default(), segment),
             verb: state.dialogue.transfer.take(),
             begun: [false; 2],
         };
+        data.flow.conn.probable = probable;
         if let Some(from) = data.flow.sender(segment) {
             data.take(from, segment, state);
         }
         self.flows.push_back(data);
-        true
     }
 
     /// In passive mode the client may connect before it sends the command, and in block mode a connection
@@ -82,6 +101,11 @@ impl DataFlows {
         self.flows.iter().all(|data| data.flow.is_over())
     }
 
+    /// What is known of them.
+    pub(super) fn conns(&self) -> impl Iterator<Item = &Conn> {
+        self.past.iter().chain(self.flows.iter().map(|data| &data.flow.conn))
+    }
+
     /// How many bytes the capture missed.
     pub(super) fn missing(&self) -> u64 {
         let each = self.flows.iter().map(|data| data.flow.missing());
@@ -94,6 +118,10 @@ impl DataFlows {
             && let Some(oldest) = self.flows.pop_front()
         {
             self.missing = self.missing.saturating_add(oldest.flow.missing());
+            if self.past.len() >= MAX_PAST {
+                self.past.pop_front();
+            }
+            self.past.push_back(oldest.flow.conn);
         }
     }
 }
@@ -101,7 +129,18 @@ impl DataFlows {
 impl DataFlow {
     /// The next segment, as one row: what is in it goes together.
     fn take(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
-        let fresh = self.flow.take(from, segment);
+        let row = state.record.next_no();
+        self.rows(from, segment, state);
+        let (first, _) = self.flow.conn.rows;
+        let last = state.record.next_no().saturating_sub(1).max(first);
+        self.flow.conn.rows = (if first == 0 { row } else { first }, last);
+        self.flow.conn.verb = self.verb.or(self.flow.conn.verb);
+    }
+
+    fn rows(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
+        let fresh = self.flow.take(from, segment, state.record.next_no());
+        self.flow.follow_tls(from, segment, &fresh);
+        self.look(from, segment, &fresh);
         let establishes = self.flow.establishes(from, segment);
         let mut pen = Pen::new(segment, self.channel, from, self.flow.ends);
         state.summary.moved(from, fresh.bytes.into());
@@ -125,6 +164,18 @@ impl DataFlow {
             let row = Row { verb, ..pen.ack(establishes) };
             let bulk = row.packet == Packet::Ack && state.record.is_folding(self.channel);
             if bulk { state.record.fold(row) } else { state.record.add(row) }
+        }
+    }
+
+    /// Looks at the first of the bytes that are sent in clear.
+    fn look(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh) {
+        let bytes = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
+        if fresh.bytes == 0 || self.flow.conn.tls.is_some() {
+            return;
+        }
+        let look = &mut self.flow.conn.side_mut(from).text;
+        if look.bytes < LOOKS_AT {
+            look.at(bytes);
         }
     }
 

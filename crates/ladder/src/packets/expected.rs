@@ -7,18 +7,24 @@
 
 use crate::row::Ends;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use wharf_proto::tap::Party;
 
 /// Announcements kept at most.
 const MAX_OFFERS: usize = 32;
 /// What a connection must score to be taken as announced.
-const ENOUGH: i32 = 8;
+pub(crate) const ENOUGH: i32 = 8;
+/// Aliases of addresses kept at most.
+const MAX_ALIASES: usize = 8;
 
 /// The announcements of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expected {
     offers: VecDeque<Offer>,
+    /// Listeners that nobody has asked for yet; see [`Expected::take_news`].
+    news: Vec<SocketAddr>,
+    /// Addresses that stand for another, as a connection has shown: named, then used.
+    aliases: Vec<(IpAddr, IpAddr)>,
 }
 
 /// One announcement.
@@ -86,22 +92,41 @@ impl Expected {
         to: SocketAddr,
         context: Context,
     ) -> Option<Ends> {
-        let scored = self.offers.iter_mut().map(|offer| (offer.score(from, to, context), offer));
+        let aliases = &self.aliases;
+        let scored =
+            self.offers.iter_mut().map(|offer| (offer.score(from, to, context, aliases), offer));
         // Of equals the last one made: the same endpoint may be announced again and again.
         let best = scored.max_by_key(|(score, _)| *score).filter(|(score, _)| *score >= ENOUGH);
         if let Some((_, offer)) = best {
             offer.state = State::Used;
+            let alias = (offer.address.ip(), to.ip());
+            if alias.0 != alias.1 && !self.aliases.contains(&alias) && aliases.len() < MAX_ALIASES {
+                self.aliases.push(alias);
+            }
             return Some(match offer.listener {
                 Party::Client => Ends { client: to, server: from },
                 Party::Server => Ends { client: from, server: to },
             });
         }
-        let Ends { client, server } = context.control;
-        let is_default = to == client && from.ip() == server.ip() && is_data_port(from, server);
-        is_default.then_some(Ends { client: to, server: from })
+        is_default(from, to, context).then_some(Ends { client: to, server: from })
+    }
+
+    /// How well a connection fits what was announced; from [`ENOUGH`] on it does.
+    pub(super) fn rate(&self, from: SocketAddr, to: SocketAddr, context: Context) -> i32 {
+        let scores = self.offers.iter().map(|offer| offer.score(from, to, context, &self.aliases));
+        let default = if is_default(from, to, context) { ENOUGH } else { 0 };
+        scores.max().unwrap_or(0).max(default)
+    }
+
+    /// The listeners that were named since this was last asked.
+    pub(super) fn take_news(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.news)
     }
 
     fn add(&mut self, offer: Offer) {
+        if self.news.len() < MAX_OFFERS {
+            self.news.push(offer.address);
+        }
         if self.offers.len() >= MAX_OFFERS {
             self.offers.pop_front();
         }
@@ -110,7 +135,13 @@ impl Expected {
 }
 
 impl Offer {
-    fn score(&self, from: SocketAddr, to: SocketAddr, context: Context) -> i32 {
+    fn score(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        context: Context,
+        aliases: &[(IpAddr, IpAddr)],
+    ) -> i32 {
         let Ends { client, server } = context.control;
         let (listens, opens) = match self.listener {
             Party::Client => (client, server),
@@ -120,6 +151,10 @@ impl Offer {
             10
         } else if to.port() == self.address.port() && to.ip() == listens.ip() {
             8
+        } else if to.port() == self.address.port()
+            && aliases.contains(&(self.address.ip(), to.ip()))
+        {
+            7
         } else {
             return 0;
         };
@@ -135,6 +170,12 @@ impl Offer {
             + i32::from(by_server && is_data_port(from, server))
             + if context.pending { 2 } else { 0 }
     }
+}
+
+/// Whether a connection is the one that RFC 959 has without any announcement.
+fn is_default(from: SocketAddr, to: SocketAddr, context: Context) -> bool {
+    let Ends { client, server } = context.control;
+    to == client && from.ip() == server.ip() && is_data_port(from, server)
 }
 
 /// Whether this is the port before that of the control connection (20 beside 21).

@@ -1,16 +1,22 @@
-//! A TCP connection of the session: its two ends, its two halves, and how far it has come.
+//! A TCP connection of the session: its two ends, its two halves, how far it has come, and what of it the
+//! findings want to know.
 //!
 //! It says whose a segment is and what is new in it. It makes no rows.
 
 use super::half::{Fresh, Half};
+use crate::conn::{Conn, Side};
 use crate::packet::Segment;
-use crate::row::Ends;
-use wharf_proto::tap::Party;
+use crate::row::{Channel, Ends};
+use crate::tls::Tls;
+use std::time::Duration;
+use wharf_proto::tap::{HalfEnd, Party};
 
 /// A connection.
 #[derive(Clone, Debug)]
 pub(super) struct Flow {
     pub(super) ends: Ends,
+    /// What the findings read.
+    pub(super) conn: Conn,
     /// Who sent the SYN, where it was seen.
     opener: Option<Party>,
     client: Half,
@@ -24,11 +30,12 @@ pub(super) struct Flow {
 
 impl Flow {
     /// The connection that `first` belongs to. `half` is what its halves begin as.
-    pub(super) fn new(ends: Ends, half: &Half, first: &Segment<'_>) -> Self {
+    pub(super) fn new(channel: Channel, ends: Ends, half: &Half, first: &Segment<'_>) -> Self {
+        let conn = Conn::new(channel, Some(ends), first.at);
         let (client, server) = (half.clone(), half.clone());
         let established = !first.flags.syn;
         let (opener, reset, replaced) = (None, false, false);
-        Self { ends, opener, client, server, established, reset, replaced }
+        Self { ends, conn, opener, client, server, established, reset, replaced }
     }
 
     /// Who sent a segment; none where it belongs to another connection, a later one between the same ends
@@ -51,8 +58,8 @@ impl Flow {
         is_syn && syn != Some(segment.seq) && (self.is_over() || syn.is_some())
     }
 
-    /// The next segment, and who sent it.
-    pub(super) fn take(&mut self, from: Party, segment: &Segment<'_>) -> Fresh {
+    /// The next segment, and who sent it; `row` is the number that its first row will have.
+    pub(super) fn take(&mut self, from: Party, segment: &Segment<'_>, row: u32) -> Fresh {
         let flags = segment.flags;
         if flags.syn {
             let opener = if flags.ack { from.other() } else { from };
@@ -62,10 +69,69 @@ impl Flow {
             self.half_mut(from.other()).acknowledged(segment.ack);
         }
         if flags.rst {
+            self.conn.refused |= self.conn.granted.is_none() && self.conn.bytes() == 0;
+            let ended = &mut self.conn.side_mut(from).ended;
+            if !self.reset && ended.is_none() {
+                *ended = Some((HalfEnd::Reset, segment.at, row));
+            }
             self.reset = true;
+            note_headers(self.conn.side_mut(from), segment);
             return Fresh::default();
         }
-        self.half_mut(from).take(segment)
+        let fresh = self.half_mut(from).take(segment);
+        self.note(from, segment, &fresh, row);
+        fresh
+    }
+
+    /// Writes down what the findings read.
+    fn note(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh, row: u32) {
+        let flags = segment.flags;
+        let conn = &mut self.conn;
+        match (flags.syn, flags.ack) {
+            (true, false) => {
+                conn.opener = self.opener;
+                conn.syns = conn.syns.saturating_add(1);
+            }
+            (true, true) => {
+                conn.opener = self.opener;
+                conn.granted.get_or_insert(segment.at);
+            }
+            (false, _) => {}
+        }
+        let side = conn.side_mut(from);
+        note_headers(side, segment);
+        if fresh.bytes > 0 {
+            let bytes = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
+            side.count(segment.at, fresh.bytes, bytes);
+        } else if segment.length > 0 {
+            side.count_again(segment.at, segment.length, row);
+        }
+        if fresh.fin && side.ended.is_none() {
+            side.ended = Some((HalfEnd::Fin, segment.at, row));
+        }
+        if !flags.syn && !flags.fin {
+            note_window(side, segment);
+        }
+    }
+
+    /// Follows TLS on a connection whose bytes nobody else wants.
+    pub(super) fn follow_tls(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh) {
+        if fresh.bytes == 0 {
+            return;
+        }
+        let bytes = fresh.straight.and_then(|at| segment.payload.get(at..));
+        let is_first = self.conn.side(from).bytes == u64::from(fresh.bytes);
+        if self.conn.tls.is_none() && is_first && bytes.is_some_and(Tls::begins) {
+            self.conn.tls = Some(Box::default());
+        }
+        let Some(tls) = &mut self.conn.tls else { return };
+        match bytes {
+            Some(bytes) => tls.take(from, bytes),
+            None => tls.lose(from),
+        }
+        if usize::try_from(segment.length) != Ok(segment.payload.len()) {
+            tls.lose(from);
+        }
     }
 
     /// Whether a segment that is an ACK and nothing else, or brings one, is the third of the handshake.
@@ -76,12 +142,15 @@ impl Flow {
             && self.opener == Some(from)
             && granted == Some(segment.ack);
         self.established |= third;
+        if third {
+            self.conn.settled = Some(segment.at);
+        }
         third
     }
 
     /// Whether nothing more can come.
     pub(super) fn is_over(&self) -> bool {
-        self.reset || (self.client.is_closed() && self.server.is_closed())
+        self.reset || self.replaced || (self.client.is_closed() && self.server.is_closed())
     }
 
     /// Whether a side has ended its half.
@@ -106,5 +175,25 @@ impl Flow {
             Party::Client => &mut self.client,
             Party::Server => &mut self.server,
         }
+    }
+}
+
+fn note_headers(side: &mut Side, segment: &Segment<'_>) {
+    let hops = segment.header.hops;
+    let (first, _) = side.hops.unwrap_or((hops, hops));
+    side.hops = Some((first, hops));
+}
+
+/// Whether its sender takes nothing more.
+fn note_window(side: &mut Side, segment: &Segment<'_>) {
+    if segment.header == crate::packet::Header::default() {
+        return;
+    }
+    let since = side.full_since.map_or(Duration::ZERO, |since| segment.at.since(since));
+    side.full = side.full.max(since);
+    if segment.header.window > 0 {
+        side.full_since = None;
+    } else {
+        side.full_since.get_or_insert(segment.at);
     }
 }

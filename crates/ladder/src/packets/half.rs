@@ -59,6 +59,8 @@ pub(super) struct Fresh {
     pub(super) fin: bool,
     /// How many bytes not seen before.
     pub(super) bytes: u32,
+    /// From where on the payload goes on just where the bytes before it ended; none where it does not.
+    pub(super) straight: Option<usize>,
     /// What came into order.
     pub(super) ready: Vec<Run>,
 }
@@ -88,6 +90,9 @@ impl Half {
         };
         let old = u32::try_from(distance(start, next)).map_or(0, |old| old.min(segment.length));
         let bytes = usize::try_from(old).ok().and_then(|old| segment.payload.get(old..));
+        fresh.straight = usize::try_from(old).ok().filter(|_| {
+            old < segment.length && self.held.is_empty() && start.wrapping_add(old) == next
+        });
         let piece = Piece {
             seq: start.wrapping_add(old),
             length: segment.length - old,
@@ -210,7 +215,7 @@ fn distance(from: u32, to: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::Flags;
+    use crate::packet::{Flags, Header};
     use proptest::prelude::*;
     use wharf_proto::Moment;
 
@@ -219,7 +224,17 @@ mod tests {
     fn segment(seq: u32, flags: Flags, payload: &[u8]) -> Segment<'_> {
         let (from, to) = ("[::1]:1".parse().unwrap(), "[::1]:2".parse().unwrap());
         let length = u32::try_from(payload.len()).unwrap();
-        Segment { at: Moment::START, from, to, seq, ack: 0, flags, length, payload }
+        Segment {
+            at: Moment::START,
+            from,
+            to,
+            seq,
+            ack: 0,
+            flags,
+            length,
+            payload,
+            header: Header::default(),
+        }
     }
 
     fn opened() -> Half {

@@ -38,6 +38,11 @@ impl Record {
         &self.rows
     }
 
+    /// The number of the next row.
+    pub(super) fn next_no(&self) -> u32 {
+        self.last_no.saturating_add(1)
+    }
+
     /// Adds a row under the next number.
     pub(super) fn add(&mut self, row: Row) {
         self.open.take_if(|open| open.channel != row.channel);

@@ -16,7 +16,7 @@ use crate::wire::Owned;
 use proptest::prelude::*;
 use std::path::PathBuf;
 use std::sync::LazyLock;
-use wharf_ladder::pcap::Capture;
+use wharf_ladder::capture::Capture;
 use wharf_ladder::{Alignment, Channel, Lang, Options, Packet, Packets, Row};
 use wharf_proto::Verb;
 

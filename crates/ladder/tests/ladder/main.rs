@@ -10,6 +10,7 @@ mod golden;
 #[cfg(target_os = "linux")]
 mod live;
 mod packets;
+mod router;
 mod sessions;
 mod widths;
 mod wire;

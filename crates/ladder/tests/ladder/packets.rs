@@ -393,7 +393,8 @@ fn a_stray_end_of_an_older_connection_does_not_begin_the_session() {
     let mut packets = Packets::of_port(21);
     let (from, to) = ("10.0.0.1:9".parse().unwrap(), "10.0.0.2:21".parse().unwrap());
     let (at, flags) = (Moment::START, Flags { ack: true, ..NONE });
-    let stray = Segment { at, from, to, seq: 1, ack: 1, flags, length: 0, payload: b"" };
+    let header = wharf_ladder::packet::Header::default();
+    let stray = Segment { at, from, to, seq: 1, ack: 1, flags, length: 0, payload: b"", header };
     assert!(!packets.push(&stray));
     assert!(packets.ends().is_none());
 }

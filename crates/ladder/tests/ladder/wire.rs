@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
+use wharf_ladder::packet::Header;
 use wharf_ladder::{Flags, Packets, Segment};
 use wharf_proto::Moment;
 
@@ -34,13 +35,14 @@ pub(crate) struct Owned {
 
 impl Owned {
     pub(crate) fn of(segment: &Segment<'_>) -> Self {
-        let Segment { at, from, to, seq, ack, flags, length, payload } = *segment;
+        let Segment { at, from, to, seq, ack, flags, length, payload, .. } = *segment;
         Self { at, from, to, seq, ack, flags, length, payload: payload.to_vec() }
     }
 
     pub(crate) fn segment(&self) -> Segment<'_> {
         let Self { at, from, to, seq, ack, flags, length, ref payload } = *self;
-        Segment { at, from, to, seq, ack, flags, length, payload }
+        let header = Header::default();
+        Segment { at, from, to, seq, ack, flags, length, payload, header }
     }
 }
 
@@ -117,6 +119,11 @@ impl Wire {
         let at = self.now;
         let payload = payload.to_vec();
         self.segments.push(Owned { at, from, to, seq, ack, flags, length, payload });
+    }
+
+    /// Time passes.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.now = self.now + time;
     }
 
     /// Sends the last segment once more.

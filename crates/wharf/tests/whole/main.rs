@@ -11,5 +11,6 @@ mod serve;
 mod serving;
 mod supply;
 mod tls;
+mod trace;
 #[cfg(feature = "sqlite")]
 mod user;

@@ -1,0 +1,225 @@
+//! What is known of a TCP connection of a session beside its rows: how it was opened, what each side sent, how
+//! it ended, and what TLS showed.
+//!
+//! Packets and taps both fill it in, each as far as it can see; the findings read it.
+
+use crate::row::{Channel, Ends};
+use crate::tls::Tls;
+use std::time::Duration;
+use wharf_proto::tap::{HalfEnd, Party, TlsFacts};
+use wharf_proto::{Moment, Text, Verb};
+
+/// How many of a side's first bytes are kept.
+pub(crate) const FIRST: usize = 16;
+
+/// A connection of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conn {
+    /// Which.
+    pub channel: Channel,
+    /// Its ends.
+    pub ends: Option<Ends>,
+    /// Who asked for it.
+    pub opener: Option<Party>,
+    /// The command that a data connection serves, the last of them where there are several.
+    pub verb: Option<Verb>,
+    /// When it was first seen.
+    pub begun: Moment,
+    /// When it was granted.
+    pub granted: Option<Moment>,
+    /// When its opener acknowledged that.
+    pub settled: Option<Moment>,
+    /// How often it was asked for.
+    pub syns: u32,
+    /// Whether the answer was a RST.
+    pub refused: bool,
+    /// Nothing but its place in time says that it is of this session.
+    pub probable: bool,
+    /// Its first and last rows.
+    pub rows: (u32, u32),
+    /// The client's side.
+    pub client: Side,
+    /// The server's side.
+    pub server: Side,
+    /// The TLS that packets showed.
+    pub tls: Option<Box<Tls>>,
+    /// The TLS that an end told of.
+    pub told: Option<Box<TlsFacts>>,
+    /// Why there is none, as an end told.
+    pub not_secured: Option<Text>,
+}
+
+/// One side of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Side {
+    /// Bytes sent.
+    pub bytes: u64,
+    /// The first of them.
+    pub first: Vec<u8>,
+    /// The longest segment.
+    pub longest: u32,
+    /// When it sent its first and its last byte.
+    pub spoke: Option<(Moment, Moment)>,
+    /// How it ended, when, and in which row.
+    pub ended: Option<(HalfEnd, Moment, u32)>,
+    /// Segments sent again.
+    pub again: u32,
+    /// The longest segment among those.
+    pub again_longest: u32,
+    /// How often the last piece that was sent again was sent, when, and in which row.
+    pub stuck: Option<(u32, Moment, u32)>,
+    /// Since when it takes nothing more.
+    pub full_since: Option<Moment>,
+    /// The longest time for which it took nothing.
+    pub full: Duration,
+    /// Hops that its packets had left, the first and the last.
+    pub hops: Option<(u8, u8)>,
+    /// Line feeds in its bytes, as far as they were captured, and whether there was a NUL among them.
+    pub text: Look,
+}
+
+/// What the bytes of a side look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Line feeds.
+    pub lines: u64,
+    /// Those with a carriage return before them.
+    pub crlf: u64,
+    /// NULs.
+    pub nuls: u64,
+    /// Bytes looked at.
+    pub bytes: u64,
+}
+
+impl Conn {
+    pub(crate) fn new(channel: Channel, ends: Option<Ends>, begun: Moment) -> Self {
+        Self {
+            channel,
+            ends,
+            opener: None,
+            verb: None,
+            begun,
+            granted: None,
+            settled: None,
+            syns: 0,
+            refused: false,
+            probable: false,
+            rows: (0, 0),
+            client: Side::default(),
+            server: Side::default(),
+            tls: None,
+            told: None,
+            not_secured: None,
+        }
+    }
+
+    /// A side.
+    #[must_use]
+    pub fn side(&self, party: Party) -> &Side {
+        match party {
+            Party::Client => &self.client,
+            Party::Server => &self.server,
+        }
+    }
+
+    pub(crate) fn side_mut(&mut self, party: Party) -> &mut Side {
+        match party {
+            Party::Client => &mut self.client,
+            Party::Server => &mut self.server,
+        }
+    }
+
+    /// Bytes of both sides.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.client.bytes.saturating_add(self.server.bytes)
+    }
+
+    /// Whether it was asked for and nobody answered.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.syns > 0 && self.granted.is_none() && !self.refused && self.bytes() == 0
+    }
+
+    /// Whether it came to be open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.granted.is_some() || self.bytes() > 0
+    }
+
+    /// Whether TLS resumed an earlier session; none where that is not known.
+    #[must_use]
+    pub fn is_resumed(&self) -> Option<bool> {
+        match (&self.told, &self.tls) {
+            (Some(facts), _) => Some(facts.resumed),
+            (None, Some(tls)) => tls.is_resumed(),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether TLS came to cover it.
+    #[must_use]
+    pub fn is_secured(&self) -> bool {
+        self.told.is_some() || self.tls.as_ref().is_some_and(|tls| tls.is_secured())
+    }
+
+    /// When the last side ended, where both did.
+    #[must_use]
+    pub fn closed(&self) -> Option<Moment> {
+        let ended = |side: &Side| side.ended;
+        match (ended(&self.client), ended(&self.server)) {
+            (Some((HalfEnd::Reset, at, _)), _) | (_, Some((HalfEnd::Reset, at, _))) => Some(at),
+            (Some((_, a, _)), Some((_, b, _))) => Some(a.max(b)),
+            _ => None,
+        }
+    }
+
+    /// Who ended first, how and when.
+    #[must_use]
+    pub fn first_end(&self) -> Option<(Party, HalfEnd, Moment)> {
+        let of = |party| self.side(party).ended.map(|(how, at, _)| (party, how, at));
+        match (of(Party::Client), of(Party::Server)) {
+            (Some(client), Some(server)) if server.2 < client.2 => Some(server),
+            (client, server) => client.or(server),
+        }
+    }
+}
+
+impl Side {
+    /// Counts the bytes of a segment in.
+    pub(crate) fn count(&mut self, at: Moment, new: u32, bytes: &[u8]) {
+        self.bytes = self.bytes.saturating_add(new.into());
+        self.longest = self.longest.max(new);
+        let (first, _) = self.spoke.unwrap_or((at, at));
+        self.spoke = Some((first, at));
+        let room = FIRST.saturating_sub(self.first.len());
+        self.first.extend(bytes.iter().take(room));
+    }
+
+    /// Counts a segment that was sent before.
+    pub(crate) fn count_again(&mut self, at: Moment, length: u32, row: u32) {
+        self.again = self.again.saturating_add(1);
+        self.again_longest = self.again_longest.max(length);
+        let (times, ..) = self.stuck.unwrap_or((1, at, row));
+        self.stuck = Some((times.saturating_add(1), at, row));
+    }
+}
+
+impl Look {
+    /// Looks at bytes in order.
+    pub(crate) fn at(&mut self, bytes: &[u8]) {
+        let mut before = 0;
+        for byte in bytes {
+            match *byte {
+                b'\n' => {
+                    self.lines += 1;
+                    self.crlf += u64::from(before == b'\r');
+                }
+                0 => self.nuls += 1,
+                _ => {}
+            }
+            before = *byte;
+        }
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+    }
+}

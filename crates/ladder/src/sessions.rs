@@ -1,0 +1,595 @@
+//! Every FTP session of a capture: whose a segment is.
+//!
+//! A control connection is known by its port, or on any port by what both sides say on it; data connections by
+//! what the sessions have announced, scored, because addresses alone do not decide. Where TLS hides what was
+//! announced the time, the hosts and what TLS shows in clear must do, and the session says that it is only
+//! probable. A data connection between two servers is of both sessions, which belong together.
+//!
+//! Memory is bounded: sessions are given away when they are over ([`Sessions::take_finished`]), or before that
+//! where too many are open; the rest of such a session begins anew.
+
+mod copies;
+mod probe;
+mod visits;
+
+use crate::packet::{Flags, Segment};
+use crate::packets::{ENOUGH, Packets};
+use crate::row::Ends;
+use copies::Copies;
+use probe::{Probe, Verdict};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use wharf_proto::Moment;
+
+/// Ports on which a control connection is known by its SYN.
+pub const CONTROL_PORTS: [u16; 3] = [21, 990, 2121];
+/// How long a session that is over may get packets that came late.
+const LINGER: Duration = Duration::from_secs(1);
+/// A data connection of a session under TLS begins this soon after something went over its control connection.
+const SOON: Duration = Duration::from_secs(2);
+/// Connections remembered at most, those included that are no FTP.
+const MAX_FLOWS: usize = 1 << 16;
+/// What the open sessions may weigh, in rows.
+const MAX_WEIGHT: usize = 160_000;
+/// What a session weighs without its rows.
+const WEIGHT: usize = 24;
+/// Sessions that may have announced the same port and be remembered for it.
+const MAX_NAMERS: usize = 64;
+/// What a candidate must be ahead of the next.
+const CLEAR: i32 = 3;
+
+/// The sessions of a capture that are not over.
+#[derive(Debug)]
+pub struct Sessions {
+    ports: Vec<u16>,
+    flows: HashMap<Key, Owner>,
+    open: BTreeMap<u64, Open>,
+    /// Who has announced a listener at a port.
+    namers: HashMap<u16, VecDeque<u64>>,
+    /// Whose control connection is between two hosts.
+    pairs: HashMap<[IpAddr; 2], VecDeque<u64>>,
+    /// How often a server's control port was connected to, and since when.
+    visits: HashMap<SocketAddr, VecDeque<Visit>>,
+    next: u64,
+    weight: usize,
+    copies: Copies,
+    now: Moment,
+}
+
+/// A session of a capture.
+#[derive(Debug)]
+pub struct Session {
+    /// Counts the sessions of the capture from 1.
+    pub no: u64,
+    /// The session.
+    pub packets: Packets,
+    /// The sessions that it shares a data connection with: the other server's.
+    pub partners: Vec<u64>,
+    /// It was given away before it was over, because too many were open.
+    pub is_cut: bool,
+    /// What had come to the same server before it.
+    pub before: Before,
+}
+
+/// What came to a server before a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Sessions from the same client in the minute before.
+    pub lately: u32,
+    /// Those of them that were still open.
+    pub open: u32,
+    /// Those of them in which a login was refused.
+    pub refused: u32,
+}
+
+/// An open session.
+#[derive(Debug)]
+struct Open {
+    session: Session,
+    /// When its control connection was last heard.
+    heard: Moment,
+    /// When anything of it was.
+    last: Moment,
+    rows: usize,
+    keys: Vec<Key>,
+    /// The ports that it has announced.
+    named: Vec<u16>,
+}
+
+/// A visit of a client at a server.
+#[derive(Clone, Copy, Debug)]
+struct Visit {
+    client: IpAddr,
+    at: Moment,
+    session: u64,
+    was_refused: bool,
+    is_open: bool,
+}
+
+/// The two ends of a connection, the lesser first.
+type Key = (SocketAddr, SocketAddr);
+
+/// Whose a connection is.
+#[derive(Debug)]
+enum Owner {
+    One(u64),
+    /// Of the sessions of two servers.
+    Two(u64, u64),
+    /// Not known yet.
+    Unknown(Box<Probe>),
+    /// Nobody's.
+    None,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
+impl Sessions {
+    /// The sessions of a capture in which control connections go to these ports too.
+    #[must_use]
+    pub fn new(ports: &[u16]) -> Self {
+        let ports = CONTROL_PORTS.iter().chain(ports).copied().collect();
+        Self {
+            ports,
+            flows: HashMap::new(),
+            open: BTreeMap::new(),
+            namers: HashMap::new(),
+            pairs: HashMap::new(),
+            visits: HashMap::new(),
+            next: 1,
+            weight: 0,
+            copies: Copies::default(),
+            now: Moment::START,
+        }
+    }
+
+    /// Takes the next segment of the capture.
+    pub fn push(&mut self, segment: &Segment<'_>) {
+        self.now = self.now.max(segment.at);
+        let key = key(segment);
+        match self.flows.get_mut(&key) {
+            None => self.unknown(key, segment),
+            Some(Owner::None) if segment.flags.syn => {
+                self.flows.remove(&key);
+                self.unknown(key, segment);
+            }
+            Some(Owner::None) => {}
+            Some(Owner::One(id)) => {
+                let id = *id;
+                if !self.copies.is_copy(segment) && !self.give(id, segment) {
+                    self.flows.remove(&key);
+                    self.unknown(key, segment);
+                }
+            }
+            Some(Owner::Two(a, b)) => {
+                let (a, b) = (*a, *b);
+                if !self.copies.is_copy(segment) {
+                    self.give(a, segment);
+                    self.give(b, segment);
+                }
+            }
+            Some(Owner::Unknown(probe)) => {
+                if !self.copies.is_copy(segment) {
+                    let verdict = probe.hear(segment);
+                    self.judge(key, verdict);
+                }
+            }
+        }
+    }
+
+    /// The sessions that are over, each with those that it shares a data connection with; in the order in which
+    /// they began, as far as memory allows.
+    pub fn take_finished(&mut self) -> Vec<Vec<Session>> {
+        let mut out = Vec::new();
+        while let Some(group) = self.open.keys().next().and_then(|first| self.group_if_over(*first))
+        {
+            out.push(self.take_group(&group));
+        }
+        if self.weight > MAX_WEIGHT {
+            self.relieve(&mut out);
+        }
+        out
+    }
+
+    /// All that are left, at the end of the capture.
+    pub fn finish(&mut self) -> Vec<Vec<Session>> {
+        let mut out = Vec::new();
+        while let Some(first) = self.open.keys().next().copied() {
+            let group = self.group(first);
+            out.push(self.take_group(&group));
+        }
+        out
+    }
+
+    /// The sessions that are open, in the order in which they began.
+    pub fn open(&self) -> impl Iterator<Item = &Session> {
+        self.open.values().map(|open| &open.session)
+    }
+
+    /// The moment of the last segment.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// A segment of a connection that nobody has.
+    fn unknown(&mut self, key: Key, segment: &Segment<'_>) {
+        if self.copies.is_copy(segment) {
+            return;
+        }
+        let begins = segment.flags.syn || segment.length > 0;
+        if !begins || self.claim(key, segment, None) {
+            return;
+        }
+        match self.control_ends(segment) {
+            Some(ends) => self.begin(key, ends, segment),
+            None => {
+                let mut probe = Box::<Probe>::default();
+                let verdict = probe.hear(segment);
+                self.remember(key, Owner::Unknown(probe));
+                self.judge(key, verdict);
+            }
+        }
+    }
+
+    /// The ends of a connection to a port that control connections go to.
+    fn control_ends(&self, segment: &Segment<'_>) -> Option<Ends> {
+        let (from, to) = (segment.from, segment.to);
+        let is_control = |end: SocketAddr| self.ports.contains(&end.port());
+        match segment.flags {
+            Flags { syn: true, ack: false, .. } => {
+                is_control(to).then_some(Ends { client: from, server: to })
+            }
+            Flags { syn: true, ack: true, .. } => {
+                is_control(from).then_some(Ends { client: to, server: from })
+            }
+            _ if is_control(to) => Some(Ends { client: from, server: to }),
+            _ if is_control(from) => Some(Ends { client: to, server: from }),
+            _ => None,
+        }
+    }
+
+    /// What a probe has found.
+    fn judge(&mut self, key: Key, verdict: Verdict) {
+        match verdict {
+            Verdict::Wait => {}
+            Verdict::Nothing => {
+                if let Some(owner) = self.flows.get_mut(&key) {
+                    *owner = Owner::None;
+                }
+            }
+            Verdict::Control(ends) => {
+                let Some(Owner::Unknown(probe)) = self.flows.remove(&key) else { return };
+                let mut segments = probe.segments();
+                if let Some(first) = segments.next() {
+                    self.begin(key, ends, &first);
+                }
+                let Some(Owner::One(id)) = self.flows.get(&key) else { return };
+                let id = *id;
+                segments.for_each(|segment| {
+                    self.give(id, &segment);
+                });
+            }
+            Verdict::Data => {
+                let Some(Owner::Unknown(probe)) = self.flows.remove(&key) else { return };
+                let mut segments = probe.segments();
+                let Some(first) = segments.next() else { return };
+                if !self.claim(key, &first, Some(&probe)) {
+                    self.remember(key, Owner::None);
+                    return;
+                }
+                let Some(Owner::One(id)) = self.flows.get(&key) else { return };
+                let id = *id;
+                segments.for_each(|segment| {
+                    self.give(id, &segment);
+                });
+            }
+        }
+    }
+
+    /// A control connection begins.
+    fn begin(&mut self, key: Key, ends: Ends, segment: &Segment<'_>) {
+        let no = self.next;
+        self.next += 1;
+        let before = self.visit(ends, no, segment.at);
+        let packets = Packets::between(ends);
+        let session = Session { no, packets, partners: Vec::new(), is_cut: false, before };
+        let (heard, last) = (segment.at, segment.at);
+        let open = Open { session, heard, last, rows: 0, keys: vec![key], named: Vec::new() };
+        self.open.insert(no, open);
+        self.weight += WEIGHT;
+        let pair = self.pairs.entry(pair(ends.client, ends.server)).or_default();
+        if pair.len() >= MAX_NAMERS {
+            pair.pop_front();
+        }
+        pair.push_back(no);
+        self.remember(key, Owner::One(no));
+        self.give(no, segment);
+    }
+
+    /// Gives a segment to a session; says whether it is of it.
+    fn give(&mut self, id: u64, segment: &Segment<'_>) -> bool {
+        let Some(open) = self.open.get_mut(&id) else { return false };
+        let packets = &mut open.session.packets;
+        if !packets.push(segment) {
+            return false;
+        }
+        open.last = open.last.max(segment.at);
+        let ends = packets.ends();
+        let is_control = ends.is_some_and(|ends| key(segment) == ordered(ends.client, ends.server));
+        if is_control && segment.length > 0 {
+            open.heard = segment.at;
+            for listener in packets.take_news() {
+                let namers = self.namers.entry(listener.port()).or_default();
+                if namers.len() >= MAX_NAMERS {
+                    namers.pop_front();
+                }
+                if !namers.contains(&id) {
+                    namers.push_back(id);
+                    open.named.push(listener.port());
+                }
+            }
+        }
+        let rows = packets.rows().len();
+        self.weight = self.weight.saturating_sub(open.rows) + rows;
+        open.rows = rows;
+        true
+    }
+
+    /// Finds whose a data connection is that begins with this segment, or with those of a probe that has heard
+    /// its first bytes.
+    fn claim(&mut self, key: Key, segment: &Segment<'_>, probe: Option<&Probe>) -> bool {
+        let rated = self.rated(segment, probe);
+        let Some(&(best, id)) = rated.first().filter(|(score, _)| *score >= ENOUGH) else {
+            return false;
+        };
+        let next = rated.get(1).map_or(0, |(score, _)| *score);
+        let is_sealed =
+            |id: &u64| self.open.get(id).is_some_and(|open| open.session.packets.is_sealed());
+        if is_sealed(&id) && self.announced(segment, id) < ENOUGH {
+            if best - next < CLEAR && probe.is_none() {
+                // Its first bytes may say whose TLS session it resumes.
+                return false;
+            }
+            return self.adopt(key, id, segment);
+        }
+        let others = rated.iter().skip(1).map(|(_, id)| *id);
+        let mut others = others;
+        let partner = others.find(|other| self.are_partners(id, *other, segment));
+        match partner {
+            Some(other) => {
+                self.join(id, other);
+                self.own(key, id);
+                self.own(key, other);
+                self.remember(key, Owner::Two(id, other));
+                self.give(id, segment);
+                self.give(other, segment);
+            }
+            None => {
+                self.own(key, id);
+                self.remember(key, Owner::One(id));
+                self.give(id, segment);
+            }
+        }
+        true
+    }
+
+    /// The sessions that a connection may be of, the best first.
+    fn rated(&self, segment: &Segment<'_>, probe: Option<&Probe>) -> Vec<(i32, u64)> {
+        let (from, to) = (segment.from, segment.to);
+        let of_port = |port: u16| self.namers.get(&port).into_iter().flatten();
+        let of_pair = self.pairs.get(&pair(from, to)).into_iter().flatten();
+        let mut ids: Vec<u64> =
+            of_port(to.port()).chain(of_port(from.port())).chain(of_pair).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut rated: Vec<(i32, u64)> = ids
+            .into_iter()
+            .map(|id| (self.announced(segment, id).max(self.suspected(segment, id, probe)), id))
+            .filter(|(score, _)| *score > 0)
+            .collect();
+        // Of equals the session that was heard last.
+        let heard = |id: &u64| self.open.get(id).map(|open| open.heard);
+        rated.sort_by(|(a, x), (b, y)| b.cmp(a).then(heard(y).cmp(&heard(x))));
+        rated
+    }
+
+    /// How well a connection fits what a session has announced.
+    fn announced(&self, segment: &Segment<'_>, id: u64) -> i32 {
+        let Some(open) = self.open.get(&id) else { return 0 };
+        let (from, to) = (segment.from, segment.to);
+        let packets = &open.session.packets;
+        match segment.flags {
+            Flags { syn: true, ack: false, .. } => packets.rate(from, to),
+            Flags { syn: true, ack: true, .. } => packets.rate(to, from),
+            _ => packets.rate(from, to).max(packets.rate(to, from)),
+        }
+    }
+
+    /// How well a connection fits a session whose control connection is under TLS.
+    fn suspected(&self, segment: &Segment<'_>, id: u64, probe: Option<&Probe>) -> i32 {
+        let Some(open) = self.open.get(&id) else { return 0 };
+        let packets = &open.session.packets;
+        let Some(control) = packets.ends().filter(|_| packets.is_sealed()) else { return 0 };
+        let quiet = segment.at.since(open.heard);
+        let is_new = segment.flags.syn || probe.is_some();
+        if pair(segment.from, segment.to) != pair(control.client, control.server)
+            || quiet > SOON
+            || !is_new
+        {
+            return 0;
+        }
+        let (opener, listener) = match segment.flags {
+            Flags { ack: true, .. } => (segment.to, segment.from),
+            _ => (segment.from, segment.to),
+        };
+        let is_data_port = control.server.port().checked_sub(1) == Some(opener.port());
+        let is_known = is_data_port && opener.ip() == control.server.ip();
+        let is_high = listener.port() >= 1024;
+        if !is_high && !is_known {
+            return 0;
+        }
+        let recent = if quiet < Duration::from_millis(200) { 1 } else { 0 };
+        let resumes = probe.is_some_and(|probe| probe.resumes(packets));
+        5 + 3 + recent + i32::from(is_known) + if resumes { 12 } else { 0 }
+    }
+
+    /// Whether two sessions have announced the two ends of this connection: one as the listener's server, one as
+    /// the other server's client.
+    fn are_partners(&self, one: u64, other: u64, segment: &Segment<'_>) -> bool {
+        let server = |id| self.open.get(&id)?.session.packets.ends().map(|ends| ends.server);
+        let fits = self.announced(segment, one).min(self.announced(segment, other)) >= ENOUGH;
+        fits && server(one) != server(other)
+    }
+
+    fn join(&mut self, one: u64, other: u64) {
+        for (of, with) in [(one, other), (other, one)] {
+            if let Some(open) = self.open.get_mut(&of)
+                && !open.session.partners.contains(&with)
+            {
+                open.session.partners.push(with);
+            }
+        }
+    }
+
+    /// Takes a data connection for a session's of which only circumstances say so.
+    fn adopt(&mut self, key: Key, id: u64, segment: &Segment<'_>) -> bool {
+        let Some(open) = self.open.get_mut(&id) else { return false };
+        let Some(control) = open.session.packets.ends() else { return false };
+        let from_client = segment.from.ip() == control.client.ip()
+            && (segment.from.ip() != control.server.ip() || !segment.flags.ack);
+        let ends = match from_client {
+            true => Ends { client: segment.from, server: segment.to },
+            false => Ends { client: segment.to, server: segment.from },
+        };
+        open.session.packets.adopt(ends, segment);
+        open.last = open.last.max(segment.at);
+        self.own(key, id);
+        self.remember(key, Owner::One(id));
+        true
+    }
+
+    fn own(&mut self, key: Key, id: u64) {
+        if let Some(open) = self.open.get_mut(&id) {
+            // What a session has been over for long is forgotten with the flows that are nobody's.
+            if open.keys.len() < MAX_FLOWS / 64 {
+                open.keys.push(key);
+            }
+        }
+    }
+
+    /// Remembers whose a connection is, within bounds: first those go that are nobody's.
+    fn remember(&mut self, key: Key, owner: Owner) {
+        if self.flows.len() >= MAX_FLOWS && !self.flows.contains_key(&key) {
+            self.flows.retain(|_, owner| matches!(owner, Owner::One(_) | Owner::Two(..)));
+            if self.flows.len() >= MAX_FLOWS {
+                let open = &self.open;
+                self.flows.retain(|_, owner| match owner {
+                    Owner::One(id) | Owner::Two(id, _) => open.contains_key(id),
+                    Owner::Unknown(_) | Owner::None => false,
+                });
+            }
+            if self.flows.len() >= MAX_FLOWS {
+                return;
+            }
+        }
+        self.flows.insert(key, owner);
+    }
+
+    /// A session and those that belong to it.
+    fn group(&self, first: u64) -> Vec<u64> {
+        let mut group = vec![first];
+        let mut at = 0;
+        while let Some(id) = group.get(at) {
+            let partners = self.open.get(id).map_or(&[][..], |open| &open.session.partners);
+            let new: Vec<u64> = partners
+                .iter()
+                .filter(|id| !group.contains(id) && self.open.contains_key(id))
+                .copied()
+                .collect();
+            group.extend(new);
+            at += 1;
+        }
+        group
+    }
+
+    fn group_if_over(&self, first: u64) -> Option<Vec<u64>> {
+        let is_over = |id: &u64| {
+            self.open.get(id).is_some_and(|open| {
+                open.session.packets.is_over() && self.now.since(open.last) >= LINGER
+            })
+        };
+        is_over(&first).then(|| self.group(first)).filter(|group| group.iter().all(is_over))
+    }
+
+    fn take_group(&mut self, group: &[u64]) -> Vec<Session> {
+        let mut out = Vec::with_capacity(group.len());
+        for id in group {
+            let Some(open) = self.open.remove(id) else { continue };
+            self.weight = self.weight.saturating_sub(open.rows + WEIGHT);
+            for key in &open.keys {
+                self.flows.remove(key);
+            }
+            for port in &open.named {
+                if let Some(ids) = self.namers.get_mut(port) {
+                    ids.retain(|other| other != id);
+                    if ids.is_empty() {
+                        self.namers.remove(port);
+                    }
+                }
+            }
+            if let Some(ends) = open.session.packets.ends() {
+                self.left(ends, *id, &open.session.packets);
+                let pair = pair(ends.client, ends.server);
+                if let Some(ids) = self.pairs.get_mut(&pair) {
+                    ids.retain(|other| other != id);
+                    if ids.is_empty() {
+                        self.pairs.remove(&pair);
+                    }
+                }
+            }
+            out.push(open.session);
+        }
+        out.sort_by_key(|session| session.no);
+        out
+    }
+
+    /// Gives away sessions until there is room: first those that are over, then those that were silent longest.
+    fn relieve(&mut self, out: &mut Vec<Vec<Session>>) {
+        let mut quiet: Vec<(bool, Moment, u64)> = self
+            .open
+            .iter()
+            .map(|(id, open)| (!open.session.packets.is_over(), open.last, *id))
+            .collect();
+        quiet.sort_unstable();
+        for (_, _, id) in quiet {
+            if self.weight <= MAX_WEIGHT / 2 {
+                return;
+            }
+            if self.open.contains_key(&id) {
+                let mut group = self.take_group(&self.group(id));
+                for session in &mut group {
+                    session.is_cut = !session.packets.is_over();
+                }
+                out.push(group);
+            }
+        }
+    }
+}
+
+fn key(segment: &Segment<'_>) -> Key {
+    ordered(segment.from, segment.to)
+}
+
+fn ordered(a: SocketAddr, b: SocketAddr) -> Key {
+    if a <= b { (a, b) } else { (b, a) }
+}
+
+fn pair(a: SocketAddr, b: SocketAddr) -> [IpAddr; 2] {
+    let (a, b) = (a.ip(), b.ip());
+    if a <= b { [a, b] } else { [b, a] }
+}

@@ -1,0 +1,124 @@
+//! A connection of which it is not known yet what it is: the first of its segments, until its words tell.
+//!
+//! FTP on a port of its own is known by a reply on one side and a verb of FTP on the other. SMTP greets with 220
+//! too, and POP has USER and PASS, so one side alone proves nothing.
+
+use crate::packet::{Flags, Header, Segment};
+use crate::packets::Packets;
+use crate::row::Ends;
+use crate::tls::Tls;
+use std::net::SocketAddr;
+use wharf_proto::Moment;
+use wharf_proto::Verb;
+use wharf_proto::tap::Party;
+
+/// Segments kept at most, and bytes of each.
+const MAX_SEGMENTS: usize = 12;
+const MAX_BYTES: usize = 2048;
+
+/// A connection that is being listened to.
+#[derive(Debug, Default)]
+pub(super) struct Probe {
+    segments: Vec<Kept>,
+    /// Who has sent what looks like a reply.
+    server: Option<SocketAddr>,
+    /// Who has sent what looks like a command.
+    client: Option<SocketAddr>,
+}
+
+/// What is to be done about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Not known yet.
+    Wait,
+    /// It is no FTP.
+    Nothing,
+    /// It is a control connection.
+    Control(Ends),
+    /// It may be a data connection under TLS.
+    Data,
+}
+
+/// A segment that owns its bytes.
+#[derive(Debug)]
+struct Kept {
+    at: Moment,
+    from: SocketAddr,
+    to: SocketAddr,
+    seq: u32,
+    ack: u32,
+    flags: Flags,
+    length: u32,
+    payload: Vec<u8>,
+    header: Header,
+}
+
+impl Probe {
+    /// The next segment.
+    pub(super) fn hear(&mut self, segment: &Segment<'_>) -> Verdict {
+        let Segment { at, from, to, seq, ack, flags, length, payload, header } = *segment;
+        if self.segments.len() >= MAX_SEGMENTS || flags.rst {
+            return Verdict::Nothing;
+        }
+        let payload = payload.get(..payload.len().min(MAX_BYTES)).unwrap_or_default();
+        let kept = payload.to_vec();
+        self.segments.push(Kept { at, from, to, seq, ack, flags, length, payload: kept, header });
+        if payload.is_empty() {
+            return Verdict::Wait;
+        }
+        if Tls::begins(payload) {
+            return Verdict::Data;
+        }
+        match payload {
+            [a @ b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] if *a > b'0' => {
+                self.server = Some(from);
+            }
+            _ if is_command(payload) => self.client = Some(from),
+            _ => return Verdict::Nothing,
+        }
+        match (self.client, self.server) {
+            (Some(client), Some(server)) if client != server => {
+                Verdict::Control(Ends { client, server })
+            }
+            _ => Verdict::Wait,
+        }
+    }
+
+    /// What was kept.
+    pub(super) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+        self.segments.iter().map(|kept| Segment {
+            at: kept.at,
+            from: kept.from,
+            to: kept.to,
+            seq: kept.seq,
+            ack: kept.ack,
+            flags: kept.flags,
+            length: kept.length,
+            payload: &kept.payload,
+            header: kept.header,
+        })
+    }
+
+    /// Whether its first TLS message would resume the TLS session of this session's control connection, which
+    /// is visible up to TLS 1.2.
+    pub(super) fn resumes(&self, packets: &Packets) -> bool {
+        let conns = packets.conns();
+        let Some(control) = conns.first().and_then(|control| control.tls.as_ref()) else {
+            return false;
+        };
+        let mut tls = Tls::default();
+        for kept in &self.segments {
+            tls.take(Party::Client, &kept.payload);
+        }
+        let Some(hello) = tls.client else { return false };
+        let same = |ours: Option<&[u8]>, theirs: &[u8]| !theirs.is_empty() && ours == Some(theirs);
+        let id = control.server.as_ref().map(|server| server.session_id.as_slice());
+        same(id, &hello.session_id) || same(control.ticket.as_deref(), &hello.ticket)
+    }
+}
+
+/// Whether bytes begin with a verb of FTP that other protocols do not begin with.
+fn is_command(bytes: &[u8]) -> bool {
+    let word = bytes.split(|byte| matches!(byte, b' ' | b'\r' | b'\n')).next().unwrap_or_default();
+    word.len() >= 3 && Verb::named(word).is_some()
+}

@@ -1,0 +1,249 @@
+//! Whose a segment is: several sessions at once, ports of their own, transfers between servers, TLS, sessions
+//! whose beginning is not there, frames captured twice, and bounds.
+
+use crate::wire::{ACK, Acceptor, FIN, Opener, Owned, PSH, SYN, Wire};
+use std::time::Duration;
+use wharf_ladder::sessions::{Session, Sessions};
+use wharf_ladder::{Channel, Flags, Packet};
+use wharf_proto::{Moment, Verb};
+
+fn sessions(segments: &[Owned]) -> Vec<Vec<Session>> {
+    let mut sessions = Sessions::default();
+    for segment in segments {
+        sessions.push(&segment.segment());
+    }
+    sessions.finish()
+}
+
+/// The sessions, each on its own.
+fn each(segments: &[Owned]) -> Vec<Session> {
+    sessions(segments).into_iter().flatten().collect()
+}
+
+/// Which commands have data connections.
+fn served(session: &Session) -> Vec<Option<Verb>> {
+    let is_syn =
+        |row: &&wharf_ladder::Row| row.channel != Channel::Control && row.packet == Packet::Syn;
+    session.packets.rows().iter().filter(is_syn).map(|row| row.verb).collect()
+}
+
+/// A control connection of this client and server, greeted.
+fn control(wire: &mut Wire, client: &str, server: &str) -> usize {
+    let conn = wire.connect(client, server);
+    say(wire, conn, "220 ready");
+    conn
+}
+
+fn say(wire: &mut Wire, conn: usize, line: &str) {
+    wire.put(conn, Acceptor, PSH, format!("{line}\r\n").as_bytes());
+}
+
+fn ask(wire: &mut Wire, conn: usize, command: &str, reply: &str) {
+    wire.put(conn, Opener, PSH, format!("{command}\r\n").as_bytes());
+    say(wire, conn, reply);
+}
+
+fn end(wire: &mut Wire, conn: usize) {
+    wire.put(conn, Acceptor, FIN, b"");
+    wire.put(conn, Opener, FIN, b"");
+    wire.put(conn, Acceptor, ACK, b"");
+}
+
+#[test]
+fn two_sessions_between_the_same_hosts_have_their_own_data_connections() {
+    let mut wire = Wire::default();
+    let one = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
+    let two = control(&mut wire, "192.0.2.10:1190", "203.0.113.5:21");
+    ask(&mut wire, one, "PASV", "227 ok (203,0,113,5,195,80)");
+    ask(&mut wire, two, "PASV", "227 ok (203,0,113,5,195,81)");
+    ask(&mut wire, one, "RETR a", "150 go");
+    ask(&mut wire, two, "STOR b", "150 go");
+    wire.connect("192.0.2.10:1191", "203.0.113.5:50001");
+    wire.connect("192.0.2.10:1181", "203.0.113.5:50000");
+    let sessions = each(&wire.segments);
+    assert_eq!(served(&sessions[0]), [Some(Verb::Retr)]);
+    assert_eq!(served(&sessions[1]), [Some(Verb::Stor)]);
+}
+
+#[test]
+fn active_sessions_of_a_server_that_does_not_use_port_20_do_not_change_places() {
+    let mut wire = Wire::default();
+    let one = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
+    let two = control(&mut wire, "192.0.2.10:1190", "203.0.113.5:21");
+    ask(&mut wire, one, "PORT 192,0,2,10,4,158", "200 ok");
+    ask(&mut wire, two, "EPRT |1|192.0.2.10|1192|", "200 ok");
+    ask(&mut wire, two, "LIST", "150 go");
+    ask(&mut wire, one, "retr a", "150 go");
+    wire.connect("203.0.113.5:41000", "192.0.2.10:1192");
+    wire.connect("203.0.113.5:41001", "192.0.2.10:1182");
+    let sessions = each(&wire.segments);
+    assert_eq!(served(&sessions[0]), [Some(Verb::Retr)]);
+    assert_eq!(served(&sessions[1]), [Some(Verb::List)]);
+}
+
+#[test]
+fn a_session_on_any_port_is_known_by_what_is_said_and_mail_is_none() {
+    let mut wire = Wire::default();
+    let ftp = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:4021");
+    ask(&mut wire, ftp, "USER ann", "331 password");
+    ask(&mut wire, ftp, "PASV", "227 ok (203,0,113,5,195,80)");
+    ask(&mut wire, ftp, "LIST", "150 go");
+    wire.connect("192.0.2.10:1181", "203.0.113.5:50000");
+    let mail = control(&mut wire, "192.0.2.10:1182", "203.0.113.5:25");
+    ask(&mut wire, mail, "EHLO here", "250 hello");
+    let sessions = each(&wire.segments);
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions[0].packets.rows()[0].packet, Packet::Syn, "from its beginning");
+    assert_eq!(served(&sessions[0]), [Some(Verb::List)]);
+}
+
+#[test]
+fn a_client_that_connects_to_another_address_than_the_one_named_is_still_found() {
+    let mut wire = Wire::default();
+    let conn = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
+    ask(&mut wire, conn, "PASV", "227 ok (10,0,0,5,195,80)");
+    ask(&mut wire, conn, "LIST", "150 go");
+    wire.connect("192.0.2.10:1181", "203.0.113.5:50000");
+    assert_eq!(served(&each(&wire.segments)[0]), [Some(Verb::List)]);
+}
+
+#[test]
+fn a_transfer_between_two_servers_joins_their_sessions() {
+    let mut wire = Wire::default();
+    let one = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
+    let two = control(&mut wire, "192.0.2.10:1190", "198.51.100.7:21");
+    ask(&mut wire, one, "PASV", "227 ok (203,0,113,5,195,80)");
+    ask(&mut wire, two, "PORT 203,0,113,5,195,80", "200 ok");
+    ask(&mut wire, one, "STOR a", "150 go");
+    ask(&mut wire, two, "RETR a", "150 go");
+    wire.connect("198.51.100.7:20", "203.0.113.5:50000");
+    let groups = sessions(&wire.segments);
+    assert_eq!(groups.len(), 1);
+    let [one, two] = groups[0].as_slice() else { panic!("two sessions") };
+    assert_eq!((served(one), served(two)), (vec![Some(Verb::Stor)], vec![Some(Verb::Retr)]));
+    assert_eq!((&one.partners, &two.partners), (&vec![2], &vec![1]));
+}
+
+#[test]
+fn block_mode_credits_each_file_on_one_connection_to_its_own_command() {
+    let mut wire = Wire::default();
+    let conn = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
+    ask(&mut wire, conn, "MODE B", "200 ok");
+    ask(&mut wire, conn, "PASV", "227 ok (203,0,113,5,195,80)");
+    ask(&mut wire, conn, "RETR a", "150 go");
+    let data = wire.connect("192.0.2.10:1181", "203.0.113.5:50000");
+    wire.put(data, Acceptor, PSH, b"\x40\0\x01a");
+    say(&mut wire, conn, "250 done");
+    ask(&mut wire, conn, "LIST", "125 go");
+    wire.put(data, Acceptor, PSH, b"\x40\0\x01b");
+    let sessions = each(&wire.segments);
+    let verbs: Vec<Option<Verb>> = sessions[0]
+        .packets
+        .rows()
+        .iter()
+        .filter(|row| row.channel != Channel::Control && matches!(row.packet, Packet::Data { .. }))
+        .map(|row| row.verb)
+        .collect();
+    assert_eq!(verbs, [Some(Verb::Retr), Some(Verb::List)]);
+}
+
+/// A session whose control connection goes under TLS.
+fn sealed(wire: &mut Wire, client: &str) -> usize {
+    let conn = control(wire, client, "203.0.113.5:21");
+    ask(wire, conn, "AUTH TLS", "234 go");
+    wire.put(conn, Opener, PSH, b"\x16\x03\x01\x00\x02ab");
+    wire.put(conn, Acceptor, PSH, b"\x16\x03\x03\x00\x02cd");
+    conn
+}
+
+#[test]
+fn under_tls_a_data_connection_is_taken_for_the_sessions_that_was_just_heard() {
+    let mut wire = Wire::default();
+    let conn = sealed(&mut wire, "192.0.2.10:1180");
+    wire.wait(Duration::from_secs(5));
+    wire.connect("192.0.2.10:4000", "203.0.113.5:50000");
+    wire.put(conn, Opener, PSH, b"\x17\x03\x03\x00\x02ef");
+    let data = wire.connect("192.0.2.10:4001", "203.0.113.5:50001");
+    wire.put(data, Acceptor, PSH, b"bytes");
+    let sessions = each(&wire.segments);
+    let conns = sessions[0].packets.conns();
+    assert_eq!(conns.len(), 2, "the first one came out of nothing");
+    assert!(conns[1].probable && conns[1].server.bytes == 5);
+}
+
+#[test]
+fn a_session_whose_beginning_was_not_captured_is_read_from_where_it_is() {
+    let mut wire = Wire::default();
+    let conn = wire.connection("192.0.2.10:1180", "203.0.113.5:4021");
+    say(&mut wire, conn, "230 in");
+    ask(&mut wire, conn, "PASV", "227 ok (203,0,113,5,195,80)");
+    ask(&mut wire, conn, "LIST", "150 go");
+    wire.connect("192.0.2.10:1181", "203.0.113.5:50000");
+    let sessions = each(&wire.segments);
+    assert_eq!(served(&sessions[0]), [Some(Verb::List)]);
+    assert!(matches!(sessions[0].packets.rows()[0].packet, Packet::Reply(230)));
+}
+
+#[test]
+fn frames_that_were_captured_twice_are_read_once() {
+    let mut wire = Wire::greeted();
+    wire.asks("USER ann", "331 password");
+    let doubled: Vec<Owned> =
+        wire.segments.iter().flat_map(|one| [one.clone(), one.clone()]).collect();
+    let rows = |segments: &[Owned]| each(segments)[0].packets.rows().len();
+    assert_eq!(rows(&doubled), rows(&wire.segments));
+}
+
+#[test]
+fn a_port_that_is_used_again_begins_another_session() {
+    let mut wire = Wire::greeted();
+    end(&mut wire, 0);
+    wire.reconnect(0);
+    wire.says("220 ready");
+    assert_eq!(each(&wire.segments).len(), 2);
+}
+
+#[test]
+fn sessions_that_are_over_are_given_away_and_late_ones_wait_for_the_first() {
+    let mut wire = Wire::default();
+    let one = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
+    let two = control(&mut wire, "192.0.2.11:1190", "203.0.113.5:21");
+    end(&mut wire, two);
+    wire.wait(Duration::from_secs(5));
+    wire.put(one, Acceptor, PSH, b"421 bye\r\n");
+    let mut sessions = Sessions::default();
+    wire.segments.iter().for_each(|segment| sessions.push(&segment.segment()));
+    assert!(sessions.take_finished().is_empty(), "the second is over, the first is not");
+    let at = wire.segments.len();
+    end(&mut wire, one);
+    wire.wait(Duration::from_secs(5));
+    control(&mut wire, "192.0.2.12:1", "203.0.113.5:21");
+    wire.segments[at..].iter().for_each(|segment| sessions.push(&segment.segment()));
+    let numbers: Vec<u64> = sessions.take_finished().iter().flatten().map(|one| one.no).collect();
+    assert_eq!(numbers, [1, 2]);
+}
+
+#[test]
+fn any_number_of_open_sessions_is_held_in_bounds() {
+    let mut sessions = Sessions::default();
+    let mut given = 0;
+    for client in 0..30_000u32 {
+        let segment = wharf_ladder::Segment {
+            at: Moment::after(Duration::from_micros(client.into())),
+            from: format!("10.{}.{}.{}:1180", client >> 16, (client >> 8) & 255, client & 255)
+                .parse()
+                .unwrap(),
+            to: "203.0.113.5:21".parse().unwrap(),
+            seq: 7,
+            ack: 0,
+            flags: Flags { ack: false, ..SYN },
+            length: 0,
+            payload: b"",
+            header: wharf_ladder::packet::Header::default(),
+        };
+        sessions.push(&segment);
+        given += sessions.take_finished().len();
+        assert!(sessions.open().count() < 10_000);
+    }
+    assert_eq!(given + sessions.finish().len(), 30_000);
+}

@@ -1,0 +1,78 @@
+//! The options of `wharf trace`.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::LangArg;
+
+/// `wharf trace`.
+#[derive(Args, Debug)]
+pub(crate) struct TraceArgs {
+    /// A capture, pcap or pcapng, as it is or packed by gzip or zstd; standard input if nothing is said, or `-`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// What to make of it
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+    /// One line a session
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Only these sessions, by the numbers that --list shows: 3 or 3-7; may be given several times
+    #[arg(long = "session", value_name = "N|A-B", value_parser = numbers)]
+    pub(crate) sessions: Vec<RangeInclusive<u64>>,
+    /// Only sessions in which this address takes part
+    #[arg(long, value_name = "IP")]
+    pub(crate) host: Option<IpAddr>,
+    /// Take connections to this port for control connections, beside 21, 990 and 2121; on any other port they are
+    /// known by what is said on them. May be given several times
+    #[arg(long = "port", value_name = "PORT")]
+    pub(crate) ports: Vec<u16>,
+    #[command(flatten)]
+    pub(crate) drawing: DrawingArgs,
+}
+
+/// How ladders are drawn.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Drawing")]
+pub(crate) struct DrawingArgs {
+    /// Show every packet, those too that acknowledge and nothing else
+    #[arg(long)]
+    pub(crate) packets: bool,
+    /// Write a line about each row: beside it where there is room, else below the ladder
+    #[arg(long)]
+    pub(crate) notes: bool,
+    /// The language of all that is not the protocol's [default: that of the environment]
+    #[arg(long, value_enum, value_name = "LANG")]
+    pub(crate) lang: Option<LangArg>,
+    /// Columns [default: those of the terminal, else 80]
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
+    /// How many columns this terminal gives to characters of ambiguous width, such as lines and arrows
+    #[arg(long, value_name = "1|2", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) ambiguous: u8,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Leave out every time, so that two runs of the same session give the same text
+    #[arg(long)]
+    pub(crate) no_times: bool,
+}
+
+/// What `wharf trace` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Ladders for a terminal.
+    Text,
+}
+
+/// Reads `3` or `3-7`.
+fn numbers(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|_| "a number, or two: 3-7".to_owned());
+    match text.split_once('-') {
+        Some((first, last)) => Ok(number(first)?..=number(last)?),
+        None => number(text).map(|one| one..=one),
+    }
+}

@@ -1,0 +1,81 @@
+//! `wharf trace` on captures of real sessions.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use crate::serving::wharf;
+
+pub(crate) fn capture(name: &str) -> PathBuf {
+    let captures = concat!(env!("CARGO_MANIFEST_DIR"), "/../ladder/tests/captures");
+    PathBuf::from(captures).join(name)
+}
+
+fn trace(options: &[&str], name: &str) -> Output {
+    wharf().arg("trace").args(options).arg(capture(name)).output().unwrap()
+}
+
+pub(crate) fn text(options: &[&str], name: &str) -> String {
+    let output = trace(options, name);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_captured_reference_session_is_drawn_with_its_49_rows() {
+    let text = text(&["--packets"], "reference.cap");
+    for row in [" 21 C ", " 27 D ", " 49 C "] {
+        assert!(text.contains(row), "{row}: {text}");
+    }
+    assert!(text.starts_with("Session 1, 127.0.0.1:"), "{text}");
+    assert!(!text.contains("hunter2"));
+}
+
+#[test]
+fn a_capture_comes_from_standard_input_as_well_and_may_be_packed() {
+    let bytes = std::fs::read(capture("upload-lftp.cap")).unwrap();
+    let want = text(&[], "upload-lftp.cap");
+    let packed = zstd::encode_all(bytes.as_slice(), 1).unwrap();
+    for bytes in [bytes, packed] {
+        let mut child =
+            wharf().arg("trace").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), want);
+    }
+}
+
+#[test]
+fn a_transfer_between_two_servers_is_two_sessions_that_name_each_other() {
+    let list = text(&["--list"], "third-party.cap");
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 2, "{list}");
+    assert!(lines[0].contains("of session 2") && lines[1].contains("of session 1"), "{list}");
+}
+
+#[test]
+fn japanese_words_and_ascii_lines_are_had_for_the_asking() {
+    let japanese = text(&["--lang", "ja", "--list"], "reference.cap");
+    assert!(japanese.starts_with("セッション 1、"), "{japanese}");
+    assert!(text(&["--ascii"], "reference.cap").is_ascii());
+}
+
+#[test]
+fn what_is_no_capture_or_breaks_off_is_told_with_an_exit_code_of_its_own() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let output = wharf().args(["trace", readme]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("neither pcap nor pcapng"));
+    let bytes = std::fs::read(capture("reference.cap")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.cap");
+    std::fs::write(&cut, &bytes[..bytes.len() - 3]).unwrap();
+    let output = wharf().arg("trace").arg(&cut).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("breaks off after frame"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Session 1"));
+    let none = trace(&["--session", "7"], "reference.cap");
+    assert_eq!(none.status.code(), Some(5));
+    let missing = wharf().args(["trace", "/no/such/file"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(8));
+}
