@@ -235,6 +235,17 @@ fn a_check_prints_who_may_do_what_and_opens_no_port() {
     for wanted in ["every network", "in clear text on [::]:2121", "fill the disk", "is private"] {
         assert!(table.contains(wanted), "{wanted}\n{table}");
     }
+    let file = "listen = [\"127.0.0.1:3021\"]\nfxp = [\"192.0.2.0/24\"]\n[tls]\nself-signed = true\n\
+                clear = [\"0.0.0.0:3121\"]\n";
+    std::fs::write(here.path().join("devices.toml"), file).unwrap();
+    let table = checked(&["--config", "devices.toml", "--user", "ann:x"]);
+    for wanted in [
+        "192.0.2.0/24, for users",
+        "from port 3020, 3120",
+        "cross the network in clear text on 0.0.0.0:3121",
+    ] {
+        assert!(table.contains(wanted), "{wanted}\n{table}");
+    }
 }
 
 #[test]

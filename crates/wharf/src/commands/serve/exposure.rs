@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use wharf_proto::Text;
 use wharf_proto::server::Rights;
 use wharf_proto::verb::Right;
@@ -69,17 +70,44 @@ fn row(what: impl Into<String>, about: impl Into<String>) -> Row {
     (what.into(), about.into())
 }
 
+/// A place where it listens: the scheme, the address, and what there is of TLS.
+type Listener<'a> = (&'static str, &'a SocketAddr, Cover);
+
+/// What there is of TLS at a listener.
+#[derive(Clone, Copy, PartialEq)]
+enum Cover {
+    None,
+    Offered,
+    /// Offered, and nothing is refused to who does without.
+    Optional,
+    Always,
+}
+
+fn listeners_of(config: &Config) -> Vec<Listener<'_>> {
+    let Config { listen, listen_clear, listen_implicit, tls, .. } = config;
+    let offered = if tls.is_some() { Cover::Offered } else { Cover::None };
+    let each = [
+        (listen, "ftp", offered),
+        (listen_clear, "ftp", Cover::Optional),
+        (listen_implicit, "ftps", Cover::Always),
+    ];
+    let listeners = each.into_iter().flat_map(|(addresses, scheme, cover)| {
+        addresses.iter().map(move |address| (scheme, address, cover))
+    });
+    listeners.collect()
+}
+
 fn listeners(exposure: &Exposure<'_>) -> Vec<Row> {
-    let Config { listen, listen_clear, listen_implicit, tls, .. } = exposure.config;
-    let offered = if tls.is_some() { "TLS by AUTH TLS" } else { "no TLS" };
-    let plain = listen.iter().map(|address| ("ftp", address, offered));
-    let implicit = listen_implicit.iter().map(|address| ("ftps", address, "TLS from the start"));
-    let told = |(scheme, address, tls): (&str, &SocketAddr, &str)| {
+    let told = |(scheme, address, cover): Listener<'_>| {
+        let tls = match cover {
+            Cover::None => "no TLS",
+            Cover::Offered => "TLS by AUTH TLS",
+            Cover::Optional => "! passwords and files may go in clear; TLS by AUTH TLS",
+            Cover::Always => "TLS from the start",
+        };
         row(format!("{scheme}://{address}"), format!("{}, {tls}", who_reaches(address)))
     };
-    let lax = "! passwords and files may go in clear; TLS by AUTH TLS";
-    let clear = listen_clear.iter().map(|address| ("ftp", address, lax));
-    plain.chain(clear).chain(implicit).map(told).collect()
+    listeners_of(exposure.config).into_iter().map(told).collect()
 }
 
 fn tls(exposure: &Exposure<'_>) -> Vec<Row> {
@@ -160,11 +188,31 @@ fn in_words(rights: Rights) -> String {
     if held.is_empty() { "nothing".to_owned() } else { held.join(", ") }
 }
 
-fn peers(_: &Exposure<'_>) -> Vec<Row> {
-    vec![
+fn peers(exposure: &Exposure<'_>) -> Vec<Row> {
+    let Config { foreign, accounts, .. } = exposure.config;
+    let mut rows = vec![
         row("sessions", "every address that reaches a listener"),
-        row("data connections", "the address of the session only, from port 1024 up"),
-    ]
+        row("data connections", "the address of the session, from port 1024 up"),
+    ];
+    let networks = |networks: &[IpNet]| {
+        networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let members = accounts.members();
+    let own = members.iter().filter(|member| !member.account.foreign.is_empty());
+    if !foreign.is_empty() {
+        rows.push(row(
+            "  of other servers",
+            format!("{}, for users with an account", networks(foreign)),
+        ));
+    }
+    rows.extend(own.map(|member| {
+        let about = format!("{}, for {}", networks(&member.account.foreign), member.account.name);
+        row("  of other servers", about)
+    }));
+    if accounts.has_sources() {
+        rows.push(row("  of other servers", "what the sources of accounts say of each user"));
+    }
+    rows
 }
 
 fn data(exposure: &Exposure<'_>) -> Vec<Row> {
@@ -177,8 +225,9 @@ fn data(exposure: &Exposure<'_>) -> Vec<Row> {
         Some(address) => format!("{address}, whatever the address here"),
         None => "the address that the session came to".to_owned(),
     };
+    let listeners = listeners_of(exposure.config).into_iter();
     let mut from: Vec<u16> =
-        exposure.config.listen.iter().map(|address| address.port().saturating_sub(1)).collect();
+        listeners.map(|(_, address, _)| address.port().saturating_sub(1)).collect();
     from.sort_unstable();
     from.dedup();
     let active = match from.iter().filter(|port| **port > 0).map(u16::to_string).collect::<Vec<_>>()
@@ -216,18 +265,26 @@ fn process(exposure: &Exposure<'_>) -> Vec<Row> {
 
 fn warnings(exposure: &Exposure<'_>) -> Vec<Row> {
     let config = exposure.config;
-    let open: Vec<_> = config.listen.iter().filter(|at| !at.ip().is_loopback()).collect();
+    let listeners = listeners_of(config);
+    let open: Vec<_> = listeners.iter().filter(|(_, at, _)| !at.ip().is_loopback()).collect();
     if open.is_empty() {
         return Vec::new();
     }
-    let on = open.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let mut rows = Vec::new();
-    let clear = config.tls.is_none() || config.policy.tls.is_some_and(|tls| tls.clear_passwords);
     let named = |member: &Member| !member.account.anonymous;
-    if clear && (config.accounts.has_sources() || config.accounts.members().iter().any(named)) {
-        rows.push(row("passwords", format!("cross the network in clear text on {on}")));
+    let passwords = config.accounts.has_sources() || config.accounts.members().iter().any(named);
+    let refused = !config.policy.tls.is_some_and(|tls| tls.clear_passwords);
+    let clear = |cover: Cover| match cover {
+        Cover::None | Cover::Optional => true,
+        Cover::Offered => !refused,
+        Cover::Always => false,
+    };
+    let mut rows = Vec::new();
+    let in_clear = on(open.iter().filter(|(_, _, cover)| clear(*cover)));
+    if passwords && !in_clear.is_empty() {
+        rows.push(row("passwords", format!("cross the network in clear text on {in_clear}")));
     }
     if config.accounts.anonymous().is_some_and(|rights| !Rights::READER.covers(rights)) {
+        let on = on(open.iter());
         rows.push(row("anonymous writers", format!("anybody who reaches {on} may fill the disk")));
     }
     let private = config.public_address.filter(|address| is_private(*address));
@@ -238,6 +295,11 @@ fn warnings(exposure: &Exposure<'_>) -> Vec<Row> {
         )
     }));
     rows
+}
+
+/// The addresses of these listeners.
+fn on<'a>(listeners: impl Iterator<Item = &'a &'a Listener<'a>>) -> String {
+    listeners.map(|(_, address, _)| address.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether nobody on the Internet can reach this address.
