@@ -259,6 +259,10 @@ impl Session {
         }
         let last = self.control.last_boxed();
         if let Err(error) = self.wind_up(&mut replies).await {
+            // That the server ends the session says more than that nobody is at its port any longer.
+            if matches!(error, Error::Closing { .. }) {
+                return error;
+            }
             tracing::debug!(%error, "the transfer could not be broken off in order");
         }
         // A server that refuses the file closes its port as well, and either may be seen first.
