@@ -29,7 +29,7 @@ use wharf_proto::{Command, Reply};
 
 use crate::teller::Teller;
 use crate::tls::{Security, Stream};
-use crate::{Error, Exchange, Options, TlsFault, TlsMode, dial};
+use crate::{DataAddress, Error, Exchange, Options, Proxy, TlsFault, TlsMode, dial};
 
 /// How long the server may take to close its side after we closed ours.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -61,6 +61,9 @@ pub struct Connection {
     covers_data: bool,
     patience: Duration,
     host: String,
+    port: u16,
+    proxy: Option<Arc<Proxy>>,
+    data_address: DataAddress,
     client: SocketAddr,
     server: SocketAddr,
     outgoing: Vec<u8>,
@@ -105,8 +108,8 @@ impl Connection {
             TlsMode::Off => None,
             TlsMode::Explicit | TlsMode::Implicit => Some(Security::new(host, tls)?),
         };
-        let stream = dial::dial(host, port, options.timeout).await?;
-        let connection = Self::over(stream, host, options)?;
+        let stream = dial::reach(host, port, options, &Teller::new(options)).await?;
+        let connection = Self::over(stream, host, port, options)?;
         let Some(security) = security else { return connection.greeted().await };
         let mut connection = if tls.mode == TlsMode::Implicit {
             connection.cover(security).await?.greeted().await?
@@ -118,7 +121,7 @@ impl Connection {
     }
 
     /// A connection over a socket that is open already.
-    fn over(stream: TcpStream, host: &str, options: &Options) -> Result<Self, Error> {
+    fn over(stream: TcpStream, host: &str, port: u16, options: &Options) -> Result<Self, Error> {
         let lost = |error| Error::ControlLost { last: Box::default(), source: Some(error) };
         stream.set_nodelay(true).map_err(lost)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
@@ -135,6 +138,9 @@ impl Connection {
             covers_data: false,
             patience: options.timeout,
             host: host.to_owned(),
+            port,
+            proxy: options.proxy.clone().map(Arc::new),
+            data_address: options.data_address,
             client,
             server,
             outgoing: Vec::new(),
@@ -207,7 +213,22 @@ impl Connection {
         &self.host
     }
 
-    /// The server's end of the connection.
+    /// The port as it was named.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The proxy that all connections go through, or to.
+    pub(crate) fn proxy(&self) -> Option<&Arc<Proxy>> {
+        self.proxy.as_ref()
+    }
+
+    /// Which host a 227 is believed to name.
+    pub(crate) fn data_address(&self) -> DataAddress {
+        self.data_address
+    }
+
+    /// The server's end of the connection; that of the proxy, where there is one.
     pub fn server(&self) -> SocketAddr {
         self.server
     }

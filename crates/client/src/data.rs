@@ -5,25 +5,32 @@
 //! business. RFC 959 section 3.3, RFC 1123 section 4.1.2.6, RFC 2428.
 //!
 //! House rule of this file: a data connection has the same two hosts at its ends as the control
-//! connection. Of a 227 only the port is believed, and whoever else connects to us is turned away.
+//! connection. Of a 227 only the port is believed, unless the caller wants more ([`DataAddress`]), and whoever else
+//! connects to us is turned away.
+//!
+//! Which way is taken: EPSV, where it has no use PASV, and where the caller allows it the other way, once. Each is
+//! given up after a short time as long as it has not been seen to work. What works is remembered for the host.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use wharf_proto::address::{self, Eprt, canonical};
 use wharf_proto::command::EpsvArgument;
 use wharf_proto::tap::{HalfEnd, Party, What};
-use wharf_proto::{Command, Reply, Text};
+use wharf_proto::{Command, Reply, Text, Verb};
 
+use crate::memory::Learnt;
 use crate::teller::Teller;
 use crate::tls::{Security, Stream};
-use crate::{Connection, Error, TlsFault};
+use crate::{Connection, DataAddress, Error, Memory, Options, Proxy, TlsFault, dial};
 
 const NOT_LOGGED_IN: u16 = 530;
-/// How long the first port that EPSV gives may take: there are firewalls that know PASV only, and drop
-/// without a word what they do not know.
+/// How long a way may take that has not been seen to work: there are firewalls that drop without a word what they
+/// do not know.
 const TRIAL: Duration = Duration::from_secs(10);
 
 /// How much is received at a time under TLS.
@@ -39,15 +46,49 @@ pub enum Way {
     Active,
 }
 
+impl Way {
+    fn other(self) -> Self {
+        match self {
+            Self::Passive => Self::Active,
+            Self::Active => Self::Passive,
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Passive => "passive",
+            Self::Active => "active",
+        })
+    }
+}
+
 /// How a session makes its data connections, and what it learnt about that.
 #[derive(Debug)]
 pub(crate) struct DataPlane {
     pub(crate) way: Way,
     plain: bool,
+    /// Whether the other way may be tried.
+    switch: Switch,
     epsv: Epsv,
+    memory: Memory,
+    /// What the memory knows this server by.
+    key: String,
     /// The port for the next active data connection, bound so that nobody else takes it.
     reserved: Option<TcpSocket>,
     opened: u32,
+}
+
+/// Whether the other way may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switch {
+    /// It may, as long as the present one has not been seen to work.
+    Allowed,
+    /// It has been.
+    Done,
+    /// It may not.
+    Barred,
 }
 
 /// What is known about EPSV on this server.
@@ -61,14 +102,40 @@ enum Epsv {
 /// A data connection that is agreed on and not yet open.
 pub(crate) enum Plan {
     /// The server listens there.
-    Connect { to: SocketAddr, patience: Duration },
+    Connect { to: SocketAddr, patience: Duration, tunnel: Option<Tunnel> },
     /// We listen here, for this host only.
     Accept { listener: TcpListener, at: SocketAddr, peer: IpAddr, patience: Duration },
 }
 
+/// What a data connection goes through, and where it is to come out.
+pub(crate) struct Tunnel {
+    proxy: Arc<Proxy>,
+    host: String,
+}
+
 impl DataPlane {
-    pub(crate) fn new(way: Way, plain: bool) -> Self {
-        Self { way, plain, epsv: Epsv::Untried, reserved: None, opened: 0 }
+    pub(crate) fn new(options: &Options, control: &Connection) -> Self {
+        let key = format!("{}:{}", control.host(), control.port());
+        let learnt = if options.plain { Learnt::default() } else { options.memory.of(&key) };
+        let tunnelled = options.proxy.as_ref().is_some_and(Proxy::is_tunnel);
+        let switch = if options.fallback && !options.plain && !tunnelled {
+            Switch::Allowed
+        } else {
+            Switch::Barred
+        };
+        let way = learnt.way.filter(|_| switch == Switch::Allowed).unwrap_or(options.way);
+        if learnt != Learnt::default() {
+            let epsv = if learnt.no_epsv { ", and EPSV is of no use" } else { "" };
+            control.teller().explain(format_args!("known from earlier: {way} mode{epsv}"));
+        }
+        let epsv = if learnt.no_epsv && control.server().is_ipv4() {
+            Epsv::Refused
+        } else {
+            Epsv::Untried
+        };
+        let memory = options.memory.clone();
+        let plain = options.plain;
+        Self { way, plain, switch, epsv, memory, key, reserved: None, opened: 0 }
     }
 
     /// Agrees with the server on the next data connection.
@@ -90,16 +157,25 @@ impl DataPlane {
                 return Err(Error::Refused { last: control.last_boxed() });
             }
             // Not only 500 and 502: there are servers that answer 501, 504, 522 or 550.
+            control
+                .teller()
+                .explain(format_args!("EPSV was refused ({}): PASV from now on", reply.code));
             self.epsv = Epsv::Refused;
         }
         let reply = control.command(&Command::Pasv).await?;
         if reply.code.is_refusal() {
             return Err(Error::Refused { last: control.last_boxed() });
         }
-        planned_by(control, &reply, Duration::MAX)
+        let longest = if self.switch == Switch::Allowed { TRIAL } else { Duration::MAX };
+        planned_by(control, &reply, longest)
     }
 
     async fn agree_active(&mut self, control: &mut Connection) -> Result<Plan, Error> {
+        if control.proxy().is_some_and(|proxy| proxy.is_tunnel()) {
+            let source =
+                io::Error::new(io::ErrorKind::Unsupported, "a proxy takes in no connections");
+            return Err(Error::DataListen { source });
+        }
         let listener =
             self.listen(control.client()).map_err(|e| Error::DataListen { source: e })?;
         let at = listener.local_addr().map_err(|e| Error::DataListen { source: e })?;
@@ -113,7 +189,8 @@ impl DataPlane {
         }
         control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
         let peer = control.server().ip();
-        Ok(Plan::Accept { listener, at, peer, patience: control.patience() })
+        let longest = if self.switch == Switch::Barred { Duration::MAX } else { TRIAL };
+        Ok(Plan::Accept { listener, at, peer, patience: control.patience().min(longest) })
     }
 
     /// Listens at the host of `here`: for the first time at any port, then at one port after the other,
@@ -142,12 +219,31 @@ impl DataPlane {
 
     /// What to do when the connection could not be made: whether trying again is worth it. EPSV that
     /// was granted and whose port is dead is often a firewall that only knows PASV.
-    pub(crate) fn try_otherwise(&mut self, control: &Connection) -> bool {
-        let worth = self.on_trial(control);
-        if worth {
+    pub(crate) fn try_otherwise(&mut self, control: &Connection, error: &Error) -> bool {
+        if matches!(error, Error::DataConnect { .. }) && self.on_trial(control) {
+            control.teller().explain(format_args!("{error}: PASV in place of EPSV"));
             self.epsv = Epsv::Refused;
+            return true;
         }
-        worth
+        if self.switch != Switch::Allowed || !is_of_the_way(error) {
+            return false;
+        }
+        self.switch = Switch::Done;
+        self.way = self.way.other();
+        control.teller().explain(format_args!("{error}: {} mode instead", self.way));
+        true
+    }
+
+    /// Takes the way that the caller wants, and no other.
+    pub(crate) fn set_way(&mut self, way: Way) {
+        (self.way, self.switch) = (way, Switch::Barred);
+    }
+
+    /// Remembers for later sessions what has been seen to work.
+    fn learn(&self) {
+        let no_epsv = self.epsv == Epsv::Refused;
+        let way = (self.switch == Switch::Done).then_some(self.way);
+        self.memory.learn(&self.key, Learnt { no_epsv, way });
     }
 
     /// Whether the connection that is being made is the first one by EPSV, which may still prove to be of
@@ -165,6 +261,16 @@ impl DataPlane {
         control.acknowledge_quickly(&stream);
         if self.on_trial(control) {
             self.epsv = Epsv::Works;
+        }
+        if self.opened == 1 {
+            control.teller().explain(format_args!("{} mode works", self.way));
+            if !self.plain {
+                self.learn();
+            }
+            // From here on a failure is a failure.
+            if self.switch == Switch::Allowed {
+                self.switch = Switch::Barred;
+            }
         }
         let opener = match self.way {
             Way::Passive => Party::Client,
@@ -192,11 +298,54 @@ fn planned_by(control: &Connection, reply: &Reply, longest: Duration) -> Result<
         last: control.last_boxed(),
     })?;
     control.teller().tell(What::DataPlanned { listener: Party::Server, address: named });
-    let to = at_port(control.server(), named.port());
-    if to != named {
-        tracing::info!(%named, %to, "the reply names another address than the server's; not used");
+    let own = at_port(control.server(), named.port());
+    let tunnel = control.proxy().filter(|proxy| proxy.is_tunnel());
+    let believed = control.data_address() == DataAddress::Named
+        && (tunnel.is_some() || could_be_meant(named.ip(), own.ip()));
+    let to = if believed { named } else { own };
+    if own != named && tunnel.is_none() {
+        let verdict = if believed { "it is believed" } else { "the server's own is taken" };
+        control.teller().explain(format_args!("{} names {}: {verdict}", reply.code, named.ip()));
     }
-    Ok(Plan::Connect { to, patience: control.patience().min(longest) })
+    let tunnel = tunnel.map(|proxy| {
+        let host = if believed { named.ip().to_string() } else { control.host().to_owned() };
+        Tunnel { proxy: Arc::clone(proxy), host }
+    });
+    Ok(Plan::Connect { to, patience: control.patience().min(longest), tunnel })
+}
+
+/// Whether a server at `server` can mean `named` when it tells where its data is: not this machine, not everybody, and
+/// nothing private behind what is public.
+fn could_be_meant(named: IpAddr, server: IpAddr) -> bool {
+    let private = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            ip.is_private() || ip.is_link_local() || (a == 100 && b & 0xC0 == 64)
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    };
+    let nobody = named.is_unspecified()
+        || named.is_multicast()
+        || matches!(named, IpAddr::V4(ip) if ip.is_broadcast())
+        || (named.is_loopback() && !server.is_loopback());
+    !nobody && (!private(named) || private(server) || server.is_loopback())
+}
+
+/// Whether an error is about the way of making the data connection, and not about what is to go over it.
+fn is_of_the_way(error: &Error) -> bool {
+    match error {
+        Error::DataConnect { .. } | Error::DataAccept { .. } => true,
+        Error::Refused { last } => {
+            let asks = [Verb::Pasv, Verb::Port, Verb::Eprt, Verb::Epsv];
+            let asked = last.verb.is_some_and(|verb| asks.contains(&verb));
+            match error.code() {
+                Some(NOT_LOGGED_IN) => false,
+                Some(425) => true,
+                _ => asked,
+            }
+        }
+        _ => false,
+    }
 }
 
 /// The same host, zone included, at another port.
@@ -229,8 +378,11 @@ impl Plan {
     /// Opens the connection, however long it takes.
     pub(crate) async fn open(&self, teller: &Teller) -> io::Result<TcpStream> {
         match self {
-            Self::Connect { to, .. } => {
-                let stream = socket_for(*to)?.connect(*to).await?;
+            Self::Connect { to, tunnel, .. } => {
+                let stream = match tunnel {
+                    None => socket_for(*to)?.connect(*to).await?,
+                    Some(Tunnel { proxy, host }) => dial::tunnel(proxy, host, to.port()).await?,
+                };
                 stream.set_nodelay(true)?;
                 Ok(stream)
             }

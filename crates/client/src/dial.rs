@@ -1,8 +1,8 @@
 //! Reaching a host by its name: every address it has, both families, a quarter of a second apart
 //! (happy eyeballs, RFC 8305 sections 4 and 5).
 //!
-//! The resolver is the system's. What is not done: asking for the two families apart, remembering
-//! which family won, proxies.
+//! The resolver is the system's; behind a proxy it is the proxy's. What is not done: asking for the two families
+//! apart, and remembering which family won.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +12,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::Error;
+use crate::teller::Teller;
+use crate::{Error, Options, Proxy, ProxyFault};
 
 /// How long one attempt has the field to itself (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -20,8 +21,43 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// What came of an address that did not take the connection.
 type Failure = (SocketAddr, io::Error);
 
+/// Connects to `host`, or to the proxy before it, which then leads on to it.
+pub(crate) async fn reach(
+    host: &str,
+    port: u16,
+    options: &Options,
+    teller: &Teller,
+) -> Result<TcpStream, Error> {
+    let Some(proxy) = &options.proxy else {
+        return dial(host, port, options.timeout, teller).await;
+    };
+    let mut stream = dial(&proxy.host, proxy.port, options.timeout, teller).await?;
+    let leading = timeout(options.timeout, proxy.lead_on(&mut stream, host, port)).await;
+    let late = |_| Err(ProxyFault::Broken(io::ErrorKind::TimedOut.into()));
+    leading
+        .unwrap_or_else(late)
+        .map_err(|fault| Error::Proxy { proxy: proxy.to_string(), fault })?;
+    teller.explain(format_args!("{host} port {port} is reached through {proxy}"));
+    Ok(stream)
+}
+
+/// A connection through a proxy, for data.
+pub(crate) async fn tunnel(proxy: &Proxy, host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect((proxy.host.as_str(), proxy.port)).await?;
+    match proxy.lead_on(&mut stream, host, port).await {
+        Ok(()) => Ok(stream),
+        Err(ProxyFault::Broken(error)) => Err(error),
+        Err(fault) => Err(io::Error::other(format!("{proxy}: {fault}"))),
+    }
+}
+
 /// Connects to the first address of `host` that takes the connection; `patience` is for all of it.
-pub(crate) async fn dial(host: &str, port: u16, patience: Duration) -> Result<TcpStream, Error> {
+async fn dial(
+    host: &str,
+    port: u16,
+    patience: Duration,
+    teller: &Teller,
+) -> Result<TcpStream, Error> {
     let late = || io::Error::from(io::ErrorKind::TimedOut);
     let addresses = match timeout(patience, lookup_host((host, port))).await {
         Ok(Ok(found)) => by_turns(found.collect()),
@@ -30,7 +66,10 @@ pub(crate) async fn dial(host: &str, port: u16, patience: Duration) -> Result<Tc
     };
     let mut attempts = Vec::new();
     match timeout(patience, race(&addresses, &mut attempts)).await {
-        Ok(Some(stream)) => return Ok(stream),
+        Ok(Some(stream)) => {
+            explain(teller, host, &addresses, &stream, &attempts);
+            return Ok(stream);
+        }
         Ok(None) => {}
         Err(_) => {
             let tried: Vec<SocketAddr> = attempts.iter().map(|(address, _)| *address).collect();
@@ -39,6 +78,28 @@ pub(crate) async fn dial(host: &str, port: u16, patience: Duration) -> Result<Tc
         }
     }
     Err(Error::Connect { host: host.to_owned(), port, attempts })
+}
+
+/// Says which of the addresses it was.
+fn explain(
+    teller: &Teller,
+    host: &str,
+    addresses: &[SocketAddr],
+    stream: &TcpStream,
+    failed: &[Failure],
+) {
+    let Ok(chosen) = stream.peer_addr() else { return };
+    if addresses.len() > 1 || !failed.is_empty() {
+        let list: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+        teller.explain(format_args!(
+            "{host} has the addresses {}, tried in this order",
+            list.join(", ")
+        ));
+    }
+    for (address, error) in failed {
+        teller.explain(format_args!("{} did not answer: {error}", address.ip()));
+    }
+    teller.explain(format_args!("connected to {chosen}"));
 }
 
 /// The addresses with the families taking turns, the resolver's favourite first.

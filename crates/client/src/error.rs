@@ -13,7 +13,7 @@ use wharf_proto::command::Unsendable;
 use wharf_proto::reply::ReplyError;
 use wharf_proto::{Reply, Text, Verb};
 
-use crate::TlsFault;
+use crate::{ProxyFault, TlsFault};
 
 /// The last command and reply of a session, secrets redacted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,14 @@ pub enum Error {
         port: u16,
         /// What came of each address.
         attempts: Vec<(SocketAddr, io::Error)>,
+    },
+    /// The proxy did not take us to the server.
+    #[error("{proxy}: {fault}")]
+    Proxy {
+        /// The proxy, without its password.
+        proxy: String,
+        /// Why.
+        fault: ProxyFault,
     },
     /// The server greeted us with a refusal.
     #[error("the server does not want us: {}", Said(reply))]
@@ -317,6 +325,7 @@ impl Error {
             | Self::Unproven { last, .. } => Some(last),
             Self::Resolve { .. }
             | Self::Connect { .. }
+            | Self::Proxy { .. }
             | Self::Unwelcome { .. }
             | Self::Unsendable(_)
             | Self::DataListen { .. }
@@ -397,6 +406,12 @@ impl Error {
         match self {
             Self::Resolve { .. } => Some("check the spelling of the host's name and the network"),
             Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
+            Self::Proxy { fault: ProxyFault::Login, .. } => {
+                Some("check user and password of the proxy")
+            }
+            Self::Proxy { .. } => {
+                Some("check --proxy, and whether the proxy goes to that host and port")
+            }
             Self::Unwelcome { .. } | Self::Closing { .. } => {
                 Some("the server may have too many users or be going down: try again later")
             }

@@ -34,7 +34,10 @@ mod dial;
 mod error;
 mod files;
 mod listing;
+mod memory;
+mod netrc;
 mod options;
+mod proxy;
 mod session;
 mod teller;
 mod tls;
@@ -46,7 +49,10 @@ pub use data::Way;
 pub use error::{Error, Exchange, Proof};
 pub use files::{Fetched, Get, Put, Stored};
 pub use listing::Listing;
-pub use options::{Options, Tap};
+pub use memory::Memory;
+pub use netrc::{Netrc, NetrcEntry, NetrcError};
+pub use options::{DataAddress, Explain, Options, Tap};
+pub use proxy::{Gateway, Proxy, ProxyError, ProxyFault, ProxyKind};
 pub use session::{Features, Login, Session, Wanted};
 pub use tls::{
     CertificateFault, Fingerprint, Identity, NotAFingerprint, Tls, TlsFault, TlsMode, Trust,

@@ -8,10 +8,24 @@ use std::time::{Duration, Instant};
 
 use wharf_proto::tap::{Event, SessionId};
 
-use crate::{Tls, Way};
+use crate::{Memory, Proxy, Tls, Way};
 
 /// Hears every event of a session as it happens. It is called in between the bytes, so it must be quick.
 pub type Tap = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Hears in words what was chosen and why, as it happens.
+pub type Explain = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Which host a 227 is believed to name. A 229 names none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataAddress {
+    /// Always the server's own, whatever stands there: right behind every NAT, and nobody can be sent elsewhere.
+    #[default]
+    Server,
+    /// The one that stands there, for servers whose data comes from another host; but not one that nobody could mean:
+    /// a private address from a server that is not private itself, this machine, everybody.
+    Named,
+}
 
 /// How a session behaves.
 ///
@@ -25,6 +39,14 @@ pub type Tap = Arc<dyn Fn(Event) + Send + Sync>;
 pub struct Options {
     /// Who opens data connections.
     pub way: Way,
+    /// Where that way does not lead to the server, try the other one, once.
+    pub fallback: bool,
+    /// Which host a 227 is believed to name.
+    pub data_address: DataAddress,
+    /// What lies between us and every server.
+    pub proxy: Option<Proxy>,
+    /// What earlier sessions have learnt, and this one will.
+    pub memory: Memory,
     /// Only the verbs that every server has had since RFC 959, and nothing that the caller did not ask
     /// for: no FEAT, no EPSV, no SIZE, and TYPE only for a type other than the default.
     pub plain: bool,
@@ -37,6 +59,8 @@ pub struct Options {
     /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs
     /// packets and is for demonstrations.
     pub quick_acks: bool,
+    /// Who is told what was chosen and why.
+    pub explain: Option<Explain>,
     /// Who hears the session's events.
     pub tap: Option<Tap>,
     /// The session's name in them.
@@ -49,12 +73,17 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             way: Way::Passive,
+            fallback: true,
+            data_address: DataAddress::Server,
+            proxy: None,
+            memory: Memory::default(),
             plain: false,
             timeout: Duration::from_secs(60),
             // Some two million entries.
             listing_limit: 256 << 20,
             tls: Tls::default(),
             quick_acks: false,
+            explain: None,
             tap: None,
             session: SessionId::default(),
             origin: Instant::now(),
@@ -66,6 +95,8 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("way", &self.way)
+            .field("fallback", &self.fallback)
+            .field("proxy", &self.proxy.as_ref().map(ToString::to_string))
             .field("plain", &self.plain)
             .field("timeout", &self.timeout)
             .field("tls", &self.tls)

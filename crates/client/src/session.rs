@@ -4,6 +4,8 @@
 //! error of a refusal. How replies are paired with commands is in `connection.rs`, how bytes move in
 //! `transfer.rs`, how files on this machine are kept safe in `files.rs`.
 
+mod gateway;
+
 use tokio::io::AsyncWrite;
 use wharf_proto::params::{Format, Type};
 use wharf_proto::path::parse_quoted;
@@ -116,8 +118,8 @@ impl Session {
     pub async fn connect(host: &str, port: u16, options: &Options) -> Result<Self, Error> {
         let control = Connection::open(host, port, options).await?;
         Ok(Self {
+            data: DataPlane::new(options, &control),
             control,
-            data: DataPlane::new(options.way, options.plain),
             plain: options.plain,
             listing_limit: options.listing_limit,
             kind: Type::default(),
@@ -157,7 +159,8 @@ impl Session {
         self.kind = Type::default();
         self.folder.clear();
         self.user = user.clone();
-        self.step(&Command::User(user.clone())).await
+        let user = self.pass_gateway(user).await?;
+        self.step(&Command::User(user)).await
     }
 
     /// Proves it with a password.
@@ -165,7 +168,9 @@ impl Session {
     /// # Errors
     /// `Login` when it is refused, and those of the control connection.
     pub async fn password(&mut self, password: &Secret) -> Result<Wanted, Error> {
-        self.step(&Command::Pass(password.clone())).await
+        let password = self.password_at_gateway(password);
+        let wanted = self.step(&Command::Pass(password)).await?;
+        self.account_at_gateway(wanted).await
     }
 
     /// Names the account to charge.
@@ -398,7 +403,7 @@ impl Session {
 
     /// Chooses who opens the data connections from now on.
     pub fn set_way(&mut self, way: Way) {
-        self.data.way = way;
+        self.data.set_way(way);
     }
 
     /// Who opens the data connections.

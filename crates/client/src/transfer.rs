@@ -205,13 +205,14 @@ impl Session {
 
     /// Opens a data connection and sends the command over the control connection.
     async fn begin(&mut self, order: &Order<'_>) -> Result<(DataConnection, Replies), Error> {
-        match self.try_to_begin(order).await {
-            Err(Error::DataConnect { .. })
-                if !self.control.awaits_replies() && self.data.try_otherwise(&self.control) =>
-            {
-                self.try_to_begin(order).await
+        loop {
+            match self.try_to_begin(order).await {
+                Err(error)
+                    if !self.control.awaits_replies()
+                        && !self.control.is_closed()
+                        && self.data.try_otherwise(&self.control, &error) => {}
+                result => return result,
             }
-            result => result,
         }
     }
 

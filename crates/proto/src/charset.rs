@@ -55,6 +55,21 @@ impl Charset {
         each_name(self.0, name, to_wire)
     }
 
+    /// A name from a server that writes its names in this charset, as a person is shown it: what is UTF-8 already
+    /// stays, and so does what the charset cannot read.
+    #[must_use]
+    pub fn shown<'w>(&self, wire: &'w [u8]) -> Cow<'w, [u8]> {
+        let encoding = self.0.filter(|_| str::from_utf8(wire).is_err());
+        encoding.and_then(|it| decoded(it, wire)).unwrap_or(Cow::Borrowed(wire))
+    }
+
+    /// A name or path that a person has typed, for a server that writes its names in this charset: what the charset
+    /// cannot say stays as it is.
+    #[must_use]
+    pub fn typed<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        self.words_to_wire(name)
+    }
+
     /// Words that name nothing, as the client is shown them: in the charset, if it has them all.
     #[must_use]
     pub fn words_to_wire<'w>(&self, words: &'w [u8]) -> Cow<'w, [u8]> {
@@ -194,6 +209,18 @@ mod tests {
     #[test]
     fn utf8_of_a_modern_client_is_understood_where_it_cannot_be_mistaken() {
         assert_eq!(*charset("euc-jp").from_wire("日本語".as_bytes()), *"日本語".as_bytes());
+    }
+
+    #[test]
+    fn names_of_a_server_are_shown_and_typed_in_its_charset() {
+        let sjis = charset("shift_jis");
+        assert_eq!(*sjis.shown(b"\x93\xFA\x96\x7B"), *"日本".as_bytes());
+        assert_eq!(*sjis.typed("日本/a".as_bytes()), *b"\x93\xFA\x96\x7B/a");
+        // A server that writes UTF-8 all the same, and bytes that nobody can read.
+        assert_eq!(*sjis.shown("é".as_bytes()), *"é".as_bytes());
+        assert_eq!(*sjis.shown(b"\xFF\x80"), *b"\xFF\x80");
+        assert_eq!(*sjis.typed("😀".as_bytes()), *"😀".as_bytes());
+        assert_eq!(*Charset::default().shown(b"\xE9"), *b"\xE9");
     }
 
     #[test]

@@ -16,8 +16,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
-use wharf_client::{Address, AddressError};
+use wharf_client::{Address, AddressError, Proxy};
 use wharf_ladder::Lang;
+use wharf_proto::charset::Charset;
 
 use crate::confine::Identity;
 #[cfg(feature = "sqlite")]
@@ -25,7 +26,8 @@ pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
 use self::tls::TlsArgs;
 use self::trace::TraceArgs;
-use crate::terminal;
+use crate::exit::Usage;
+use crate::{settings, terminal};
 
 /// FTP done completely: server, client and session ladder.
 #[derive(Debug, Parser)]
@@ -37,10 +39,13 @@ pub(crate) struct Arguments {
 }
 
 const AFTERWORD: &str = "\
+@NAME and @NAME/PATH stand for bookmarks of ~/.config/wharf/client.toml, which also holds settings of hosts.
+
 URLs: ftp:// is in clear, ftpes:// under TLS from AUTH TLS on or not at all, ftps:// under TLS from the
 first byte on (port 990).
 
-A password that the URL does not hold is taken from WHARF_PASSWORD, or asked for at a terminal.
+A password that the URL does not hold is taken from WHARF_PASSWORD, the settings or ~/.netrc, or asked for
+at a terminal.
 
 Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login or TLS, 5 not found, 6 refused by
 the server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
@@ -154,18 +159,31 @@ pub(crate) enum LogFormat {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    /// Let the server open the data connections
+    /// Let the server open the data connections, and try nothing else
     #[arg(long, conflicts_with = "passive")]
     pub(crate) active: bool,
-    /// Open the data connections from here; the default
+    /// Open the data connections from here, and try nothing else; without either, this is tried first
     #[arg(long)]
     pub(crate) passive: bool,
     /// Use nothing beyond the minimum of RFC 959, and probe for nothing
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Wait this long for a reply, a connection or the next byte of data
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
-    pub(crate) timeout: NonZeroU64,
+    /// Wait this long for a reply, a connection or the next byte of data [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<NonZeroU64>,
+    /// Go through this proxy: socks5://[user:password@]host[:port], http://..., or an FTP gateway,
+    /// ftp://host[;login=user|joined|account|site|proxy-user]
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<Proxy>,
+    /// The charset of the server's names, where it is not UTF-8: shift_jis, gbk, windows-1251, ...
+    #[arg(long, value_name = "NAME", value_parser = charset)]
+    pub(crate) charset: Option<Charset>,
+    /// Connect for data to the server's own address, whatever it tells (the default), or to the one that it names
+    #[arg(long, value_enum, value_name = "HOST")]
+    pub(crate) data_address: Option<DataAddressArg>,
+    /// Say how the server is reached and the data connections are made, and why so
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Draw the session as a ladder afterwards, on standard error or into FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub(crate) trace: Option<PathBuf>,
@@ -174,6 +192,15 @@ pub(crate) struct ConnectionArgs {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+}
+
+/// Which host a data connection leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataAddressArg {
+    /// The server itself.
+    Server,
+    /// The one in its reply.
+    Named,
 }
 
 /// How the bytes of files are represented.
@@ -314,10 +341,47 @@ impl DemoArgs {
 pub(crate) struct Url(pub(crate) Address);
 
 impl std::str::FromStr for Url {
-    type Err = AddressError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        text.parse().map(Self)
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix('@') {
+            Some(bookmark) => {
+                settings::bookmark(bookmark).map(Self).map_err(|error| error.to_string())
+            }
+            None => text.parse().map(Self).map_err(|error: AddressError| error.to_string()),
+        }
+    }
+}
+
+/// A charset by its name.
+fn charset(name: &str) -> Result<Charset, &'static str> {
+    Charset::named(name).ok_or("no such charset: utf-8, shift_jis, euc-jp, gbk, windows-1252, ...")
+}
+
+impl Command {
+    /// The address that a command of the client speaks with, and how; `None` for other commands, and for a shell
+    /// that is to connect later.
+    fn place_mut(&mut self) -> Option<(&mut Address, &mut ConnectionArgs)> {
+        match self {
+            Self::Ls(args) => Some((&mut args.url.0, &mut args.connection)),
+            Self::Cat(args) => Some((&mut args.url.0, &mut args.connection)),
+            Self::Get(args) => Some((&mut args.url.0, &mut args.connection)),
+            Self::Put(args) => Some((&mut args.url.0, &mut args.connection)),
+            // It settles what holds for a host whenever it opens one.
+            Self::Shell(_) => None,
+            Self::Serve(_) | Self::Demo(_) | Self::Trace(_) => None,
+            #[cfg(feature = "sqlite")]
+            Self::User(_) => None,
+        }
+    }
+
+    /// Fills in what the settings say of the host.
+    ///
+    /// # Errors
+    /// Settings that make no sense.
+    pub(crate) fn settle(&mut self) -> Result<(), Usage> {
+        self.place_mut()
+            .map_or(Ok(()), |(address, connection)| settings::settle(address, connection))
     }
 }
 

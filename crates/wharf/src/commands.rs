@@ -23,10 +23,19 @@ pub(crate) use ls::print;
 
 use crate::args::{Arguments, Command};
 use crate::exit::Exit;
-use crate::terminal;
+use crate::{settings, terminal};
 
 /// Does what the command line asks for.
-pub(crate) fn run(arguments: Arguments) -> Exit {
+pub(crate) fn run(mut arguments: Arguments) -> Exit {
+    if let Err(error) = arguments.command.settle() {
+        return report(&error.into());
+    }
+    let exit = carry_out(arguments);
+    settings::keep_memory();
+    exit
+}
+
+fn carry_out(arguments: Arguments) -> Exit {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         #[cfg(feature = "sqlite")]

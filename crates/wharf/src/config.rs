@@ -4,9 +4,9 @@
 //! mistakes know their place (`config/place.rs`). Then [`Settings`] joins it with the arguments, which win.
 //! A new key is a field in `config/file.rs`, a line here, and a line in `examples/serve.toml`.
 
-mod file;
+pub(crate) mod file;
 mod guard;
-mod place;
+pub(crate) mod place;
 mod process;
 mod tls;
 

@@ -6,7 +6,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use wharf_client::{AddressError, Error, Proof, TlsFault};
+use wharf_client::{AddressError, Error, Proof, ProxyFault, TlsFault};
 #[cfg(feature = "sqlite")]
 use wharf_server::accounts::store::StoreError;
 
@@ -77,6 +77,7 @@ impl Exit {
             Error::Login { .. }
             | Error::NotProtected { .. }
             | Error::Injected { .. }
+            | Error::Proxy { fault: ProxyFault::Login, .. }
             | Error::NotResumed { .. } => Self::Login,
             Error::Tls { fault: TlsFault::Broken(_) | TlsFault::Late, .. } => Self::Network,
             Error::Tls { .. } => Self::Login,

@@ -25,6 +25,7 @@ use crate::commands::{client_runtime, report};
 use crate::exit::{Exit, Usage};
 use crate::interrupt::with_session;
 use crate::progress::Screen;
+use crate::settings;
 use crate::trace::Trace;
 use crate::visit::is_text;
 
@@ -53,8 +54,12 @@ pub(crate) struct Shell {
     runtime: Runtime,
     lines: Lines,
     screen: Screen,
+    /// As the command line has them.
+    arguments: ConnectionArgs,
+    /// With what the settings say of the host.
     connection: ConnectionArgs,
-    way: Way,
+    /// Who opens the data connections, where that was said.
+    way: Option<Way>,
     text: bool,
     url: Option<Url>,
     exit_on_error: bool,
@@ -68,6 +73,16 @@ pub(crate) struct Shell {
     hushed: Arc<AtomicBool>,
 }
 
+/// The line with the command that its first word is an alias of. An alias may begin with the name that it replaces, so
+/// it is looked up once.
+fn expanded(line: &str) -> Result<String, Usage> {
+    let name = line.split(char::is_whitespace).next().unwrap_or_default();
+    Ok(match settings::alias(name)? {
+        Some(command) => format!("{command}{}", &line[name.len()..]),
+        None => line.to_owned(),
+    })
+}
+
 impl Shell {
     pub(crate) fn new(arguments: ShellArgs) -> anyhow::Result<Self> {
         let connection = arguments.connection;
@@ -75,7 +90,8 @@ impl Shell {
             runtime: client_runtime()?,
             lines: Lines::open()?,
             screen: Screen::new(connection.quiet),
-            way: if connection.active { Way::Active } else { Way::Passive },
+            way: None,
+            arguments: connection.clone(),
             text: is_text(arguments.types, connection.plain, None)?,
             url: arguments.url,
             exit_on_error: arguments.exit_on_error,
@@ -125,6 +141,7 @@ impl Shell {
         if line.is_empty() || line.starts_with('#') {
             return Ok(Flow::On);
         }
+        let line = &expanded(line)?;
         let words = words::split(line).map_err(|error| Usage(error.to_string()))?;
         let Some((name, words)) = words.split_first() else { return Ok(Flow::On) };
         let command = table::named(&name.to_string())

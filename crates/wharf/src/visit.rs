@@ -3,18 +3,24 @@
 //! Where passwords come from is decided here: the URL, the environment, the terminal, in this order.
 
 use std::env;
+use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_client::{Address, Error, Login, Options, Scheme, Session, Tap, UrlType, Way};
+use wharf_client::{
+    Address, DataAddress, Error, Explain, Login, Options, Scheme, Session, Tap, UrlType, Way,
+};
 
 use wharf_proto::{Secret, Text};
 
 use crate::args::tls::warn;
-use crate::args::{ConnectionArgs, TypeArgs};
+use crate::args::{ConnectionArgs, DataAddressArg, TypeArgs};
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::{unless_interrupted, with_session};
-use crate::terminal;
 use crate::trace::Trace;
+use crate::{settings, terminal};
+
+/// How long anything may take, if nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The environment variable that holds the password, where the URL does not.
 pub(crate) const PASSWORD_VARIABLE: &str = "WHARF_PASSWORD";
@@ -80,12 +86,25 @@ pub(crate) fn options(
 ) -> Result<Options, Usage> {
     Ok(Options {
         way: if arguments.active { Way::Active } else { Way::Passive },
+        fallback: !arguments.active && !arguments.passive,
+        data_address: match arguments.data_address {
+            Some(DataAddressArg::Named) => DataAddress::Named,
+            Some(DataAddressArg::Server) | None => DataAddress::Server,
+        },
+        proxy: arguments.proxy.clone(),
+        memory: settings::memory().clone(),
+        explain: arguments.explain.then(explain),
         plain: arguments.plain,
-        timeout: Duration::from_secs(arguments.timeout.get()),
+        timeout: arguments.timeout.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get())),
         tls: arguments.tls.wanted(scheme)?,
         tap,
         ..Options::default()
     })
+}
+
+/// Tells people what was chosen.
+fn explain() -> Explain {
+    Arc::new(|what| terminal::say(format_args!("explain: {}", Text::from(what))))
 }
 
 /// The path of a file, if the address names one.

@@ -10,3 +10,4 @@ mod listing;
 mod support;
 mod tls;
 mod transfer;
+mod ways;

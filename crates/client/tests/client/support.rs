@@ -16,12 +16,12 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
 
 /// Options with the patience of a test.
 pub(crate) fn options() -> Options {
-    Options { timeout: Duration::from_secs(10), ..Options::default() }
+    Options { timeout: Duration::from_secs(10), fallback: false, ..Options::default() }
 }
 
 /// Options for what must time out.
 pub(crate) fn impatient() -> Options {
-    Options { timeout: Duration::from_millis(500), ..Options::default() }
+    Options { timeout: Duration::from_millis(500), ..options() }
 }
 
 /// Plain options.

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use wharf_client::{Fingerprint, Identity, Scheme, Tls, TlsMode, Trust, Versions};
 
 use crate::exit::Usage;
+use crate::settings::HostSettings;
 use crate::terminal;
 
 /// TLS for a client.
@@ -55,6 +56,21 @@ enum Version {
 }
 
 impl TlsArgs {
+    /// Fills in what the settings say of a host, as far as a session of this scheme has TLS.
+    pub(crate) fn settle(&mut self, scheme: Scheme, settings: &HostSettings) {
+        self.tls |= settings.tls.unwrap_or(false);
+        if scheme.tls() == TlsMode::Off && !self.tls {
+            return;
+        }
+        if self.ca.is_empty() && self.pin.is_empty() && !self.insecure {
+            self.pin = settings.pin.iter().map(|pin| pin.0).collect();
+            if self.pin.is_empty() {
+                self.ca.clone_from(&settings.ca);
+            }
+        }
+        self.clear_data |= settings.clear_data.unwrap_or(false);
+    }
+
     /// What the options come to for an address of this scheme.
     ///
     /// # Errors

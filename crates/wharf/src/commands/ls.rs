@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 
 use wharf_client::{Address, Error, Listing, Session, UrlType};
+use wharf_proto::charset::Charset;
 use wharf_proto::listing::{Entry, Kind, Precision};
 use wharf_proto::time::Timestamp;
 use wharf_proto::write_safe;
@@ -21,7 +22,8 @@ pub(crate) async fn run(arguments: &LsArgs) -> anyhow::Result<Exit> {
         list(session, address, arguments.connection.plain).await
     })
     .await?;
-    print(&listing, arguments.names || address.kind == Some(UrlType::Directory))?;
+    let names = arguments.names || address.kind == Some(UrlType::Directory);
+    print(&listing, names, arguments.connection.charset.unwrap_or_default())?;
     Ok(Exit::Done)
 }
 
@@ -45,13 +47,14 @@ async fn list(session: &mut Session, address: &Address, plain: bool) -> Result<L
 }
 
 /// Prints a listing on standard output, sorted by name.
-pub(crate) fn print(listing: &Listing, names: bool) -> io::Result<()> {
+pub(crate) fn print(listing: &Listing, names: bool, charset: Charset) -> io::Result<()> {
     let mut entries: Vec<&Entry> = listing.entries.iter().collect();
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let width = entries.iter().map(|entry| size(entry).len()).max().unwrap_or(0);
     let mut out = io::BufWriter::new(io::stdout().lock());
     for entry in entries {
-        let line = if names { escaped(&entry.name) } else { row(entry, width) };
+        let name = escaped(&charset.shown(&entry.name));
+        let line = if names { name } else { row(entry, &name, width) };
         writeln!(out, "{line}")?;
     }
     out.flush()?;
@@ -62,7 +65,7 @@ pub(crate) fn print(listing: &Listing, names: bool) -> io::Result<()> {
 }
 
 /// `d rwxr-xr-x 1234 2024-05-01 12:30 name`.
-fn row(entry: &Entry, width: usize) -> String {
+fn row(entry: &Entry, name: &str, width: usize) -> String {
     let (kind, suffix) = match &entry.kind {
         Kind::File => ('-', String::new()),
         Kind::Folder => ('d', "/".to_owned()),
@@ -71,7 +74,7 @@ fn row(entry: &Entry, width: usize) -> String {
         Kind::Other => ('?', String::new()),
     };
     let time = time(entry);
-    format!("{kind} {:>width$}  {time}  {}{suffix}", size(entry), escaped(&entry.name))
+    format!("{kind} {:>width$}  {time}  {name}{suffix}", size(entry))
 }
 
 fn size(entry: &Entry) -> String {
@@ -114,7 +117,8 @@ mod tests {
               type=OS.unix=slink:/etc;modify=20240501123000; link\r\n\
               -rw-r--r-- 1 u g 7 Jan  2  2020 old\r\n",
         );
-        let rows: Vec<String> = listing.entries.iter().map(|entry| row(entry, 5)).collect();
+        let rows: Vec<String> =
+            listing.entries.iter().map(|entry| row(entry, &escaped(&entry.name), 5)).collect();
         assert_eq!(rows[0], "d     -  2024-05-01 12:30  sub/");
         assert_eq!(rows[1], "- 12345  2024-05-01 12:30  a b\\x1b[2J");
         assert!(rows[2].starts_with("l     -  2024-05-01 12:30  link"), "{}", rows[2]);

@@ -299,7 +299,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
 /// A charset by its name.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct CharsetName(pub(super) Charset);
+pub(crate) struct CharsetName(pub(crate) Charset);
 
 impl TryFrom<String> for CharsetName {
     type Error = &'static str;

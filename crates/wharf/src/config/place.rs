@@ -13,21 +13,21 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What is wrong.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
+pub(crate) struct Mistake {
     /// Where in the file; `None` when it is the command line that is to blame.
     at: Option<usize>,
     /// Why.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 impl Mistake {
     /// A mistake at this place of the file.
-    pub(super) fn at(place: Range<usize>, reason: impl Into<String>) -> Self {
+    pub(crate) fn at(place: Range<usize>, reason: impl Into<String>) -> Self {
         Self { at: Some(place.start), reason: reason.into() }
     }
 
     /// A mistake on the command line.
-    pub(super) fn typed(reason: &str) -> Self {
+    pub(crate) fn typed(reason: &str) -> Self {
         Self { at: None, reason: reason.to_owned() }
     }
 }
@@ -45,14 +45,14 @@ impl From<toml::de::Error> for Mistake {
 }
 
 /// A file, and where it came from.
-pub(super) struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     text: String,
 }
 
 impl Source {
     /// Reads the file.
-    pub(super) fn read(path: &Path) -> Result<Self, Usage> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Usage> {
         let name = path.display();
         let bytes =
             fs::read(path).map_err(|error| Usage(format!("{name}: cannot read: {error}")))?;
@@ -66,12 +66,12 @@ impl Source {
     }
 
     /// The text.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// The message about a mistake.
-    pub(super) fn point_at(&self, mistake: &Mistake) -> Usage {
+    pub(crate) fn point_at(&self, mistake: &Mistake) -> Usage {
         let Mistake { at: Some(at), reason } = mistake else {
             return Usage(mistake.reason.clone());
         };
@@ -97,7 +97,7 @@ impl Source {
 
 /// Whether a line, or those below this heading, may hold a password.
 fn names_secrets(line: &str) -> bool {
-    line.contains("user") || line.contains("password")
+    line.contains("user") || line.contains("password") || line.contains("://")
 }
 
 /// A line without its value, which is all that is behind the first sign that no key and no heading has.

@@ -12,19 +12,20 @@ use wharf_proto::{Secret, Text};
 
 use super::input::Input;
 use super::{Call, Flow, Outcome, Shell};
+use crate::args::Url;
 use crate::args::tls::warn;
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
-use crate::terminal;
 use crate::visit::{PASSWORD_VARIABLE, options};
+use crate::{settings, terminal};
 
 const ANONYMOUS: &str = "anonymous";
 
 /// `open HOST [PORT]` or `open URL`.
 pub(super) fn open(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let (host, port) = match call.words {
-        [url] if url.to_string().contains("://") => {
-            let address: Address = url.to_string().parse()?;
+        [url] if url.to_string().contains("://") || url.as_bytes().starts_with(b"@") => {
+            let Url(address) = url.to_string().parse().map_err(Usage)?;
             return open_url(shell, &address);
         }
         [host] => (host.to_string(), "21".to_owned()),
@@ -32,17 +33,22 @@ pub(super) fn open(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         _ => return Err(Usage("open HOST [PORT]".to_owned()).into()),
     };
     let port = port.parse().map_err(|_| Usage(format!("{port}: not a port")))?;
-    connect(shell, Scheme::Ftp, &host, port)?;
+    let address = settled(shell, &address_of(host, port))?;
+    connect(shell, &address)?;
+    if let Some(user) = address.user {
+        return log_in(shell, Some(user), address.password);
+    }
     if shell.lines.is_terminal() { log_in(shell, None, None) } else { Ok(Flow::On) }
 }
 
 /// Connects as a URL says, logs in, and goes to its folder.
 pub(super) fn open_url(shell: &mut Shell, address: &Address) -> Outcome {
-    connect(shell, address.scheme, &address.host, address.port)?;
-    let password = address.password.as_ref().map(|password| password.reveal().into());
-    log_in(shell, Some(address.user.clone().unwrap_or_else(|| ANONYMOUS.into())), password)?;
+    let address = settled(shell, address)?;
+    connect(shell, &address)?;
+    let user = address.user.unwrap_or_else(|| ANONYMOUS.into());
+    log_in(shell, Some(user), address.password)?;
     if !address.path.is_empty() {
-        let path = address.path.clone();
+        let path = address.path;
         shell.with(async |session| session.cwd(&path).await)?;
         look_around(shell)?;
     }
@@ -54,7 +60,10 @@ pub(super) fn user(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     match call.words {
         [] => log_in(shell, None, None),
         [name] => log_in(shell, Some(name.clone()), None),
-        [name, password] => log_in(shell, Some(name.clone()), Some(password.clone())),
+        [name, password] => {
+            let password = Secret::new(password.as_bytes().to_vec());
+            log_in(shell, Some(name.clone()), Some(password))
+        }
         _ => Err(Usage("user [NAME [PASSWORD]]".to_owned()).into()),
     }
 }
@@ -86,7 +95,21 @@ pub(super) fn look_around(shell: &mut Shell) -> Outcome {
     Ok(Flow::On)
 }
 
-fn connect(shell: &mut Shell, scheme: Scheme, host: &str, port: u16) -> anyhow::Result<()> {
+/// The address of a host that no URL names.
+fn address_of(host: String, port: u16) -> Address {
+    let (scheme, path) = (Scheme::Ftp, Text::default());
+    Address { scheme, host, port, user: None, password: None, path, kind: None }
+}
+
+/// The address with what the settings say of its host; what they say of the connection holds until the next one.
+fn settled(shell: &mut Shell, address: &Address) -> Result<Address, Usage> {
+    let mut address = address.clone();
+    shell.connection = shell.arguments.clone();
+    settings::settle(&mut address, &mut shell.connection)?;
+    Ok(address)
+}
+
+fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
     if let Some(session) = &shell.session {
         let host = session.control().host();
         return Err(Usage(format!("connected to {host}; close that first")).into());
@@ -94,18 +117,20 @@ fn connect(shell: &mut Shell, scheme: Scheme, host: &str, port: u16) -> anyhow::
     shell.opened += 1;
     let options = Options {
         session: SessionId(shell.opened),
-        ..options(&shell.connection, scheme, Some(shell.tap()))?
+        ..options(&shell.connection, address.scheme, Some(shell.tap()))?
     };
     warn(&options.tls, shell.connection.quiet);
-    let connecting = unless_interrupted(Session::connect(host, port, &options));
+    let connecting = unless_interrupted(Session::connect(&address.host, address.port, &options));
     let mut session = shell.runtime.block_on(connecting).ok_or(Interrupted)??;
-    session.set_way(shell.way);
+    if let Some(way) = shell.way {
+        session.set_way(way);
+    }
     shell.session = Some(session);
     Ok(())
 }
 
 /// Logs in, and asks for what is not told.
-fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Text>) -> Outcome {
+fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Outcome {
     let name = match name {
         Some(name) => name,
         None if shell.lines.is_terminal() => match shell.lines.next("Name (anonymous): ")? {
@@ -118,7 +143,7 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Text>) -> Outc
     let mut wanted = shell.with(async |session| session.user(&name).await)?;
     if wanted == Wanted::Password {
         let password = match password {
-            Some(password) => Secret::new(password.into_bytes()),
+            Some(password) => password,
             None if name == ANONYMOUS.into() => Login::anonymous().password,
             None => password_for(shell)?,
         };
@@ -148,7 +173,7 @@ fn password_for(shell: &mut Shell) -> anyhow::Result<Secret> {
 
 /// `active` and `passive`.
 pub(super) fn set_way(shell: &mut Shell, way: Way) -> Outcome {
-    shell.way = way;
+    shell.way = Some(way);
     if let Some(session) = &mut shell.session {
         session.set_way(way);
     }

@@ -1,6 +1,5 @@
 //! Where the shell's lines come from: a terminal with line editing and history, or a pipe.
 
-use std::env;
 use std::fs;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
@@ -9,6 +8,7 @@ use anyhow::Context;
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor};
 
+use crate::settings::state_file;
 use crate::terminal;
 
 /// A line, or why there is none.
@@ -43,7 +43,7 @@ impl Lines {
         }
         let config = Config::builder().auto_add_history(false).build();
         let mut editor = DefaultEditor::with_config(config).context("cannot use the terminal")?;
-        let history = history_file();
+        let history = state_file("history");
         if let Some(file) = &history {
             // There is none the first time.
             let _ = editor.load_history(file);
@@ -95,13 +95,4 @@ impl Lines {
             let _ = editor.append_history(file);
         }
     }
-}
-
-/// `$XDG_STATE_HOME/wharf/history`, as the XDG base directory specification has it.
-fn history_file() -> Option<PathBuf> {
-    let named = |variable| env::var_os(variable).map(PathBuf::from);
-    let state = named("XDG_STATE_HOME")
-        .filter(|path| path.is_absolute())
-        .or_else(|| Some(named("HOME")?.join(".local/state")))?;
-    Some(state.join("wharf/history"))
 }

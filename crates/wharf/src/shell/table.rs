@@ -12,6 +12,7 @@ use wharf_proto::{Command, Text, Verb};
 use super::transfer::path_of;
 use super::{Call, Flow, Outcome, Shell, connect, transfer};
 use crate::exit::Usage;
+use crate::settings;
 
 /// A command of the shell.
 pub(crate) struct Row {
@@ -28,7 +29,8 @@ pub(crate) struct Row {
 /// The table. The order is that of HELP: as one needs them.
 #[rustfmt::skip]
 static ROWS: &[Row] = &[
-    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL", help: "connect to a server", run: connect::open },
+    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", help: "connect to a server", run: connect::open },
+    Row { names: &["bookmarks"], usage: "", help: "list the bookmarks, which open takes as @NAME", run: bookmarks },
     Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", help: "log in", run: connect::user },
     Row { names: &["ls"], usage: "[PATH]", help: "list a folder", run: transfer::ls },
     Row { names: &["dir"], usage: "[PATH]", help: "list a folder as the server words it", run: transfer::dir },
@@ -57,6 +59,14 @@ static ROWS: &[Row] = &[
 /// The row of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.names.contains(&name))
+}
+
+fn bookmarks(_: &mut Shell, _: &Call<'_>) -> Outcome {
+    let mut out = io::stdout().lock();
+    for (name, address) in settings::bookmarks()? {
+        writeln!(out, "@{name} {address}")?;
+    }
+    Ok(Flow::On)
 }
 
 fn cd(shell: &mut Shell, call: &Call<'_>) -> Outcome {

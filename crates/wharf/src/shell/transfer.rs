@@ -18,7 +18,7 @@ use crate::exit::Usage;
 pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let path = at_most_one(call, "ls [PATH]")?;
     let listing = shell.with(async |session| session.list(path).await)?;
-    print(&listing, false)?;
+    print(&listing, false, shell.connection.charset.unwrap_or_default())?;
     Ok(Flow::On)
 }
 

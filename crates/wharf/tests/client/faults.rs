@@ -63,6 +63,7 @@ fn what_is_odd_and_harmless_is_understood() {
         (&[ExtendedReplyToPasv], 0, "", true),
         (&[DeadEpsvPort], 0, "", true),
         (&[Few("EPSV", "425 not now", 1)], 0, "", true),
+        (&[Reply("EPSV", "500 no"), Reply("PASV", "500 no")], 0, "", true),
         (&[LateFinalReply(Duration::from_millis(300))], 0, "", true),
         (&[Delay("RETR", Duration::from_millis(300))], 0, "", true),
         (&[Reply("welcome", "220-a\n 220 not yet\n220 b")], 0, "", true),
@@ -99,7 +100,12 @@ fn a_data_connection_that_does_not_come_is_the_networks_fault_and_takes_no_longe
         (&[NoData("150 here it comes\n421 bye")], 3, "421", false),
         (&[NoData("")], 3, "", false),
         (&[Reply("EPSV", "500 no"), Reply("PASV", "421 bye")], 3, "421 bye", false),
-        (&[Reply("EPSV", "500 no"), Reply("PASV", "500 no")], 6, "PASV was refused", false),
+        (
+            &[Reply("EPSV", "500 no"), Reply("PASV", "500 no"), Reply("PORT", "500 no")],
+            6,
+            "was refused: 500 no",
+            false,
+        ),
         (&[Reply("EPSV", "229 no port (|||x|)")], 3, "an address for the data connection", false),
     ]);
 }

@@ -5,5 +5,6 @@
 mod faults;
 mod files;
 mod listings;
+mod settings;
 mod shell;
 mod story;
