@@ -113,6 +113,21 @@ impl Conn {
         }
     }
 
+    /// The same with its rows under other numbers.
+    pub(crate) fn renumbered(&self, number: impl Fn(u32) -> u32) -> Self {
+        let mut conn = self.clone();
+        conn.rows = (number(self.rows.0), number(self.rows.1));
+        for side in [&mut conn.client, &mut conn.server] {
+            if let Some((.., row)) = &mut side.ended {
+                *row = number(*row);
+            }
+            if let Some((.., row)) = &mut side.stuck {
+                *row = number(*row);
+            }
+        }
+        conn
+    }
+
     /// A side.
     #[must_use]
     pub fn side(&self, party: Party) -> &Side {

@@ -40,8 +40,10 @@
 
 mod acks;
 pub mod capture;
+mod case;
 pub mod conn;
 mod dialogue;
+pub mod findings;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod live;
@@ -58,6 +60,7 @@ pub mod tls;
 pub mod width;
 
 pub use acks::with_acks;
+pub use case::{Case, Setting, Vantage};
 pub use model::Ladder;
 pub use packet::{Flags, Segment};
 pub use packets::Packets;

@@ -6,13 +6,17 @@
 //! does, once the rows around them are known). Its memory is bounded, whatever the session does.
 
 use crate::acks::with_acks;
+use crate::case::{Case, Setting};
+use crate::conn::Conn;
 use crate::dialogue::{Dialogue, names_listener};
+use crate::findings::{Finding, findings};
 use crate::label::{self, bounded, half_ended};
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
+use crate::sessions::Before;
 use crate::summary::Summary;
 use crate::text::{self, Options};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, TlsFacts, What};
 use wharf_proto::{Moment, Text, Verb};
@@ -21,6 +25,8 @@ use wharf_proto::{Moment, Text, Verb};
 const MAX_ROWS: usize = 4096;
 /// Rows of the session's beginning that always stay.
 const HEAD: usize = 512;
+/// Connections that the findings hear of at most.
+const MAX_CONNS: usize = 256;
 /// Data connections that may be open before the oldest is forgotten.
 const MAX_OPEN: usize = 64;
 /// How far back a row is looked for that a later event belongs to.
@@ -36,13 +42,16 @@ pub struct Ladder {
     dialogue: Dialogue,
     /// A listener, until the command or reply that names it comes.
     planned: Option<(Party, SocketAddr)>,
-    open: VecDeque<Conn>,
+    open: VecDeque<Open>,
+    conns: Vec<Conn>,
+    last: Moment,
+    teller: Option<Party>,
     summary: Summary,
 }
 
 /// A data connection that is open, at least by half.
 #[derive(Clone, Debug)]
-struct Conn {
+struct Open {
     no: u32,
     ports: Ports,
     verb: Option<Verb>,
@@ -85,6 +94,8 @@ impl Ladder {
         }
         self.summary.count(event);
         let at = event.at;
+        self.last = self.last.max(at);
+        self.teller.get_or_insert(event.teller);
         match &event.what {
             What::ControlOpened { client, server } => {
                 self.control_opened(at, Ends { client: *client, server: *server });
@@ -102,10 +113,18 @@ impl Ladder {
             What::Secured { conn, facts } => {
                 let label = secured(*conn, facts);
                 self.remark(at, event.teller, Remark::Secured, label);
+                self.of_data(*conn);
+                if let Some(of) = self.conn_mut(*conn) {
+                    of.told = Some(Box::new(facts.clone()));
+                }
             }
-            What::NotSecured { why, .. } => {
+            What::NotSecured { conn, why } => {
                 let label = Text::from(format!("no TLS: {why}"));
                 self.remark(at, event.teller, Remark::NotSecured, label);
+                self.of_data(*conn);
+                if let Some(of) = self.conn_mut(*conn) {
+                    of.not_secured = Some(why.clone());
+                }
             }
             What::ControlCleared => {
                 self.remark(at, event.teller, Remark::Cleared, "TLS ends".into());
@@ -118,6 +137,11 @@ impl Ladder {
             What::ControlClosed { by, how } => {
                 let (packet, label) = half_ended(*how);
                 self.control_row(at, *by, packet, None, label);
+                let row = self.last_no;
+                if let Some(conn) = self.conn_mut(None) {
+                    conn.side_mut(*by).ended.get_or_insert((*how, at, row));
+                    conn.rows.1 = row;
+                }
             }
             _ => {}
         }
@@ -147,6 +171,31 @@ impl Ladder {
         align(&self.rows)
     }
 
+    /// What went wrong in the session, as far as its teller can know; with the numbers of
+    /// [`Ladder::numbered`].
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        let rows = self.numbered();
+        let numbers: HashMap<u32, u32> = self
+            .rows
+            .iter()
+            .zip(rows.iter().filter(|row| !row.is_bare_ack()))
+            .map(|(told, row)| (told.no, row.no))
+            .collect();
+        let number = |no: u32| numbers.get(&no).copied().unwrap_or(0);
+        let conns: Vec<Conn> = self.conns.iter().map(|conn| conn.renumbered(number)).collect();
+        let setting = Setting {
+            captured: false,
+            teller: self.teller,
+            missing: 0,
+            end: self.last,
+            is_amid_reply: false,
+            before: Before::default(),
+            has_partner: false,
+        };
+        findings(&Case::new(&rows, conns.iter().collect(), self.ends, setting))
+    }
+
     /// The ends of the control connection, once told.
     #[must_use]
     pub fn ends(&self) -> Option<Ends> {
@@ -165,8 +214,34 @@ impl Ladder {
         text::render(&self.numbered(), self.ends, options)
     }
 
+    /// A connection, none being the control connection.
+    fn conn_mut(&mut self, no: Option<u32>) -> Option<&mut Conn> {
+        let channel = no.map_or(Channel::Control, Channel::Data);
+        self.conns.iter_mut().rfind(|conn| conn.channel == channel)
+    }
+
+    /// A connection is open: what is known of it.
+    fn connected(&mut self, channel: Channel, ends: Ends, opener: Party, at: Moment, row: u32) {
+        let mut conn = Conn::new(channel, Some(ends), at);
+        conn.opener = Some(opener);
+        conn.granted = Some(at);
+        conn.rows = (row, self.last_no);
+        if self.conns.len() >= MAX_CONNS {
+            self.conns.remove(1);
+        }
+        self.conns.push(conn);
+    }
+
+    /// The remark just made is on a data connection.
+    fn of_data(&mut self, conn: Option<u32>) {
+        if let (Some(no), Some(row)) = (conn, self.rows.last_mut()) {
+            row.channel = Channel::Data(no);
+        }
+    }
+
     fn control_opened(&mut self, at: Moment, ends: Ends) {
         self.ends = Some(ends);
+        let first = self.last_no.saturating_add(1);
         let steps = [
             (Party::Client, Packet::Syn, "SYN"),
             (Party::Server, Packet::SynAck, "SYN, ACK"),
@@ -179,6 +254,7 @@ impl Ladder {
             let ports = ends.into();
             self.add(Draft { at, channel, from, ports, packet, verb: None, label, provenance });
         }
+        self.connected(Channel::Control, ends, Party::Client, at, first);
     }
 
     fn command(&mut self, at: Moment, verb: Option<Verb>, line: &Text) {
@@ -246,7 +322,7 @@ impl Ladder {
             self.open.pop_front();
         }
         let ports = Ports::from(ends);
-        self.open.push_back(Conn { no, ports, verb, halves: 2 });
+        self.open.push_back(Open { no, ports, verb, halves: 2 });
         // A 125 says that the connection was open when it was sent, even where the teller (a client that
         // reads the reply before it accepts) noticed it later.
         let before_125 = self.rows.pop_if(|row| {
@@ -258,11 +334,16 @@ impl Ladder {
         }
         let channel = Channel::Data(no);
         let provenance = Provenance::Inferred;
+        let first = self.last_no.saturating_add(1);
         for (from, packet, label) in
             [(opener, Packet::Syn, "SYN"), (opener.other(), Packet::SynAck, "SYN, ACK")]
         {
             let label = Text::from(label);
             self.add(Draft { at, channel, from, ports, packet, verb, label, provenance });
+        }
+        self.connected(channel, ends, opener, at, first);
+        if let Some(conn) = self.conn_mut(Some(no)) {
+            conn.verb = verb;
         }
         if let Some(row) = before_125 {
             self.append(row);
@@ -283,6 +364,17 @@ impl Ladder {
         let channel = Channel::Data(no);
         let provenance = Provenance::Seen;
         self.add(Draft { at, channel, from: by, ports, packet, verb, label, provenance });
+        let row = self.last_no;
+        let Some(conn) = self.conn_mut(Some(no)) else { return };
+        conn.rows.1 = row;
+        conn.verb = verb.or(conn.verb);
+        let begun = conn.begun;
+        let side = conn.side_mut(by);
+        side.bytes = side.bytes.saturating_add(bytes);
+        side.spoke = (bytes > 0).then_some((begun, at)).or(side.spoke);
+        if how != HalfEnd::Eof {
+            side.ended = Some((how, at, row));
+        }
     }
 
     fn remark(&mut self, at: Moment, teller: Party, remark: Remark, label: Text) {

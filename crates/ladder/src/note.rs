@@ -47,6 +47,7 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
         Packet::Note(Remark::DataRefused) => (remark(false), ""),
         // They say of themselves what there is to say.
         Packet::Note(Remark::Secured | Remark::NotSecured | Remark::Cleared)
+        | Packet::Absent
         | Packet::Omitted(_) => return None,
         Packet::Syn
         | Packet::SynAck

@@ -21,11 +21,13 @@ mod half;
 mod record;
 mod speech;
 
+use crate::case::{Case, Setting};
 use crate::conn::Conn;
 use crate::dialogue::Dialogue;
 use crate::packet::Segment;
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Provenance, Row, Wire};
+use crate::sessions::Before;
 use crate::summary::Summary;
 use crate::text::{self, Options};
 use control::Control;
@@ -34,8 +36,8 @@ pub(crate) use expected::ENOUGH;
 use expected::Expected;
 use record::Record;
 use std::net::SocketAddr;
-use wharf_proto::Text;
 use wharf_proto::tap::Party;
+use wharf_proto::{Moment, Text};
 
 /// One session of a capture as rows.
 ///
@@ -159,6 +161,11 @@ impl Packets {
         self.control.as_ref().map(|control| control.flow.ends)
     }
 
+    /// The moment of its last segment.
+    pub(crate) fn last_seen(&self) -> Moment {
+        self.rows().iter().filter_map(|row| row.at).max().unwrap_or_default()
+    }
+
     /// What the session came to so far.
     #[must_use]
     pub fn summary(&self) -> &Summary {
@@ -170,6 +177,26 @@ impl Packets {
     pub fn conns(&self) -> Vec<&Conn> {
         let control = self.control.iter().map(|control| &control.flow.conn);
         control.chain(self.data.conns()).collect()
+    }
+
+    /// The session as the findings read it, known up to a moment.
+    #[must_use]
+    pub fn case(&self, end: Moment, before: Before, has_partner: bool) -> Case<'_> {
+        let setting = Setting {
+            captured: true,
+            teller: None,
+            missing: self.missing(),
+            end,
+            is_amid_reply: self.control.as_ref().is_some_and(Control::is_amid_reply),
+            before,
+            has_partner,
+        };
+        Case::new(self.rows(), self.conns(), self.ends(), setting)
+    }
+
+    /// Whether this session has announced a listener at this address.
+    pub(crate) fn announces(&self, address: SocketAddr) -> bool {
+        self.state.expected.announces(address)
     }
 
     /// How well a connection from one place to another fits what this session has announced.

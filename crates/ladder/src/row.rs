@@ -65,6 +65,7 @@ impl Row {
             | Packet::Data { .. }
             | Packet::Fin
             | Packet::Rst
+            | Packet::Absent
             | Packet::Note(_)
             | Packet::Omitted(_) => false,
         }
@@ -90,6 +91,7 @@ impl Row {
             | Packet::Established
             | Packet::Ack
             | Packet::Rst
+            | Packet::Absent
             | Packet::Note(_)
             | Packet::Omitted(_) => false,
         }
@@ -160,6 +162,8 @@ pub enum Packet {
     Fin,
     /// A half broke off.
     Rst,
+    /// What should have come and did not; see [`crate::findings`].
+    Absent,
     /// Not a packet but a remark.
     Note(Remark),
     /// This many rows were dropped to bound the memory of a long session.
@@ -190,4 +194,6 @@ pub enum Provenance {
     Inferred,
     /// It is drawn for completeness; that it stood in this place is not proven.
     Synthesised,
+    /// It did not happen, and should have.
+    Absent,
 }

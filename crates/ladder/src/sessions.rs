@@ -12,6 +12,7 @@ mod copies;
 mod probe;
 mod visits;
 
+use crate::findings::{Finding, findings};
 use crate::packet::{Flags, Segment};
 use crate::packets::{ENOUGH, Packets};
 use crate::row::Ends;
@@ -70,6 +71,17 @@ pub struct Session {
     pub is_cut: bool,
     /// What had come to the same server before it.
     pub before: Before,
+    /// The moment up to which the capture was read when it was given away.
+    pub until: Moment,
+}
+
+impl Session {
+    /// What went wrong in it.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        let end = self.until.max(self.packets.last_seen());
+        findings(&self.packets.case(end, self.before, !self.partners.is_empty()))
+    }
 }
 
 /// What came to a server before a session.
@@ -297,7 +309,8 @@ impl Sessions {
         self.next += 1;
         let before = self.visit(ends, no, segment.at);
         let packets = Packets::between(ends);
-        let session = Session { no, packets, partners: Vec::new(), is_cut: false, before };
+        let (partners, until) = (Vec::new(), segment.at);
+        let session = Session { no, packets, partners, is_cut: false, before, until };
         let (heard, last) = (segment.at, segment.at);
         let open = Open { session, heard, last, rows: 0, keys: vec![key], named: Vec::new() };
         self.open.insert(no, open);
@@ -319,11 +332,13 @@ impl Sessions {
             return false;
         }
         open.last = open.last.max(segment.at);
+        let mut news = Vec::new();
         let ends = packets.ends();
         let is_control = ends.is_some_and(|ends| key(segment) == ordered(ends.client, ends.server));
         if is_control && segment.length > 0 {
             open.heard = segment.at;
-            for listener in packets.take_news() {
+            news = packets.take_news();
+            for listener in &news {
                 let namers = self.namers.entry(listener.port()).or_default();
                 if namers.len() >= MAX_NAMERS {
                     namers.pop_front();
@@ -337,7 +352,27 @@ impl Sessions {
         let rows = packets.rows().len();
         self.weight = self.weight.saturating_sub(open.rows) + rows;
         open.rows = rows;
+        for listener in news {
+            self.meet(id, listener);
+        }
         true
+    }
+
+    /// Joins a session that has announced a listener with one that has announced the same to another server: a
+    /// transfer between the two is meant, whether it comes about or not.
+    fn meet(&mut self, id: u64, listener: SocketAddr) {
+        let server = |id: u64| self.open.get(&id)?.session.packets.ends().map(|ends| ends.server);
+        let ours = server(id);
+        let announces = |other: &u64| {
+            self.open.get(other).is_some_and(|open| open.session.packets.announces(listener))
+        };
+        let others = self.namers.get(&listener.port()).into_iter().flatten().copied();
+        let other = others
+            .filter(|other| *other != id && server(*other) != ours)
+            .find(|other| announces(other));
+        if let Some(other) = other {
+            self.join(id, other);
+        }
     }
 
     /// Finds whose a data connection is that begins with this segment, or with those of a probe that has heard
@@ -552,7 +587,9 @@ impl Sessions {
                     }
                 }
             }
-            out.push(open.session);
+            let mut session = open.session;
+            session.until = self.now;
+            out.push(session);
         }
         out.sort_by_key(|session| session.no);
         out

@@ -10,6 +10,9 @@
 
 mod lane;
 mod list;
+mod verdict;
+
+pub use verdict::verdicts;
 
 use crate::note::note;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
@@ -156,6 +159,8 @@ fn mark(row: &Row) -> &'static str {
     match (row.packet, row.channel) {
         (Packet::Note(_), _) => " !",
         (Packet::Omitted(_), _) => "  ",
+        (Packet::Absent, Channel::Control) => "C?",
+        (Packet::Absent, Channel::Data(_)) => "D?",
         (_, Channel::Control) if seen => "C ",
         (_, Channel::Control) => "C~",
         (_, Channel::Data(_)) if seen => "D ",
@@ -171,7 +176,16 @@ fn label(row: &Row, options: &Options) -> String {
             Lang::Ja => format!("{rows} 行は保持していない"),
         };
     }
-    spell_out(&row.label.to_string(), options.ascii)
+    let label = spell_out(&row.label.to_string(), options.ascii);
+    match row.packet {
+        Packet::Absent => format!("{label}{}", options.lang().of(" did not come", " は来なかった")),
+        _ => label,
+    }
+}
+
+/// The number of a row; nothing for one that did not come.
+fn number(row: &Row, width: usize) -> String {
+    if row.no == 0 { " ".repeat(width) } else { format!("{:>width$}", row.no) }
 }
 
 /// A silence in words: `⋯ 61.2 s ⋯`.
@@ -185,16 +199,22 @@ fn silence(length: Duration, options: &Options) -> String {
 /// What the marks mean and what was folded, under the ladder.
 fn legend(out: &mut impl fmt::Write, rows: &[Row], shown: usize, options: &Options) -> fmt::Result {
     let lang = options.lang();
-    let folded = rows.len() - shown;
+    let folded = rows.len().saturating_sub(shown);
     let acks = |lang| match lang {
         Lang::En if folded == 1 => "1 bare ACK folded".to_owned(),
         Lang::En => format!("{folded} bare ACKs folded"),
         Lang::Ja => format!("ACK のみの {folded} 行は省略"),
     };
     let mut parts = Vec::new();
-    if rows.iter().any(|row| row.provenance != Provenance::Seen) {
+    let is_guessed =
+        |row: &Row| matches!(row.provenance, Provenance::Inferred | Provenance::Synthesised);
+    if rows.iter().any(is_guessed) {
         let en = "~ not seen: inferred, or drawn for completeness";
         parts.push(lang.of(en, "~ は実測でなく推定または補完").to_owned());
+    }
+    if rows.iter().any(|row| row.packet == Packet::Absent) {
+        let en = "? should have come and did not";
+        parts.push(lang.of(en, "? は来るはずで来なかったもの").to_owned());
     }
     parts.extend((folded > 0).then(|| acks(lang)));
     if parts.is_empty() {

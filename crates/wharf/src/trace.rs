@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use wharf_client::Tap;
-use wharf_ladder::{Ladder, Options};
+use wharf_ladder::findings::with_ghosts;
+use wharf_ladder::{Ladder, Options, text};
 use wharf_proto::tap::{Event, SessionId};
 
 use crate::terminal;
@@ -46,7 +47,10 @@ impl Trace {
         let options = options(to_terminal);
         let draw = |session: &SessionId| {
             let events = events.iter().filter(|event| event.session == *session);
-            Ladder::from_events(events).render_text(&options)
+            let ladder = Ladder::from_events(events);
+            let findings = ladder.findings();
+            let rows = with_ghosts(&ladder.numbered(), &findings);
+            text::render(&rows, ladder.ends(), &options) + &text::verdicts(&findings, &options)
         };
         let text = sessions.iter().map(draw).collect::<Vec<_>>().join("\n");
         if to_terminal {

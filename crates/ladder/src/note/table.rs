@@ -280,9 +280,14 @@ pub(super) fn packet(row: &Row) -> Option<Sentence> {
         (Packet::Fin, false) => DATA_FIN_S,
         (Packet::Data { end: None, .. }, _) => DATA,
         (Packet::Established, false) | (Packet::Ack, _) => BARE_ACK,
-        (Packet::Command | Packet::Reply(_) | Packet::Note(_) | Packet::Omitted(_), _) => {
-            return None;
-        }
+        (
+            Packet::Command
+            | Packet::Reply(_)
+            | Packet::Absent
+            | Packet::Note(_)
+            | Packet::Omitted(_),
+            _,
+        ) => return None,
     })
 }
 

@@ -33,6 +33,11 @@ impl Control {
         self.speech.is_sealed()
     }
 
+    /// Whether a reply has begun and not ended.
+    pub(super) fn is_amid_reply(&self) -> bool {
+        self.speech.is_amid_reply()
+    }
+
     /// The next segment.
     pub(super) fn take(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
         let row = state.record.next_no();
@@ -78,6 +83,10 @@ impl Control {
     /// The rows of a segment's bytes: what they complete, or that they complete nothing.
     fn bytes(&mut self, pen: &mut Pen<'_>, fresh: &Fresh, state: &mut State) {
         let was_sealed = self.speech.is_sealed();
+        if !was_sealed {
+            let text = &mut self.flow.conn.side_mut(pen.from).text;
+            fresh.ready.iter().for_each(|run| text.at(&run.bytes));
+        }
         let said = self.speech.hear(pen.from, &fresh.ready);
         if was_sealed || self.speech.is_sealed() {
             let tls = self.flow.conn.tls.get_or_insert_default();

@@ -118,6 +118,11 @@ impl Expected {
         scores.max().unwrap_or(0).max(default)
     }
 
+    /// Whether a listener at this address was announced.
+    pub(super) fn announces(&self, address: SocketAddr) -> bool {
+        self.offers.iter().any(|offer| offer.address == address)
+    }
+
     /// The listeners that were named since this was last asked.
     pub(super) fn take_news(&mut self) -> Vec<SocketAddr> {
         std::mem::take(&mut self.news)

@@ -76,6 +76,11 @@ impl Speech {
         self.sealed = true;
     }
 
+    /// Whether a reply has begun and not ended.
+    pub(super) fn is_amid_reply(&self) -> bool {
+        !self.sealed && self.reply.is_amid()
+    }
+
     /// Whether TLS has begun.
     pub(super) fn is_sealed(&self) -> bool {
         self.sealed

@@ -3,7 +3,7 @@
 //! All sums are in display columns, so a glyph of two columns (see [`Ambiguous`]) is drawn half as often
 //! and an odd column left over stays blank beside the label.
 
-use super::{ABSOLUTE, Options, Shown, label, mark, silence};
+use super::{ABSOLUTE, Options, Shown, label, mark, number, silence};
 use crate::note::note;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
 use crate::width::{Ambiguous, columns, ellipsize, pad, spell_out, wrap};
@@ -29,6 +29,8 @@ struct Glyphs {
     ellipsis: &'static str,
     /// Lines: control, data; each seen, then not seen.
     lines: [[&'static [&'static str]; 2]; 2],
+    /// What did not come.
+    dots: &'static [&'static str],
 }
 
 const UNICODE: Glyphs = Glyphs {
@@ -37,6 +39,7 @@ const UNICODE: Glyphs = Glyphs {
     left: "◀",
     ellipsis: "…",
     lines: [[&["─"], &["╌"]], [&["═"], &["═", " "]]],
+    dots: &["·", " "],
 };
 
 /// Arrowheads that are narrow whatever the terminal makes of ambiguous characters.
@@ -48,6 +51,7 @@ const ASCII: Glyphs = Glyphs {
     left: "<",
     ellipsis: "...",
     lines: [[&["-"], &["-", " "]], [&["="], &["=", " "]]],
+    dots: &[".", " "],
 };
 
 /// The columns of a ladder, measured once.
@@ -70,7 +74,7 @@ impl<'a> Lane<'a> {
             (false, Ambiguous::Two) => &UNICODE_TWO,
         };
         let times = !options.no_times;
-        let no = rows.last().map_or(1, |row| row.no).to_string().len().max(3);
+        let no = rows.iter().map(|row| row.no).max().unwrap_or(1).to_string().len().max(3);
         let delta = if times { DELTA } else { 0 };
         let start = if times && options.width() >= ABSOLUTE { START } else { 0 };
         let lifelines = 2 * columns(glyphs.lifeline, options.ambiguous);
@@ -126,13 +130,12 @@ impl<'a> Lane<'a> {
         let port = |port: Option<u16>| port.map_or_else(String::new, |port| port.to_string());
         let ports = if row.is_packet() { row.ports } else { crate::Ports::default() };
         let prefix = format!(
-            "{:>no$} {}{}{} {:>PORT$}",
-            row.no,
+            "{} {}{}{} {:>PORT$}",
+            number(row, self.no),
             mark(row),
             self.start(shown),
             self.delta(shown),
             port(ports.client),
-            no = self.no
         );
         let mut notes = self.notes(row).into_iter();
         let first = notes.next().unwrap_or_default();
@@ -192,7 +195,11 @@ impl<'a> Lane<'a> {
         let seen = row.provenance == Provenance::Seen;
         let [control, data] = self.glyphs.lines;
         let [solid, dashed] = if row.channel == Channel::Control { control } else { data };
-        let line = if seen { solid } else { dashed };
+        let line = match row.packet {
+            Packet::Absent => self.glyphs.dots,
+            _ if seen => solid,
+            _ => dashed,
+        };
         let (head, glyph) = (self.cells(self.glyphs.right), self.cells(line.concat().trim_end()));
         let text = self.cut(label, self.lane.saturating_sub(head + glyph + 2));
         let rest = self.lane.saturating_sub(head + 2 + self.cells(&text));
@@ -251,6 +258,7 @@ impl<'a> Lane<'a> {
             | Packet::Established
             | Packet::Ack
             | Packet::Fin
+            | Packet::Absent
             | Packet::Omitted(_) => "",
         };
         let dim = if row.provenance == Provenance::Seen { "" } else { "2" };

@@ -1,7 +1,7 @@
 //! The ladder where there is no room for lifelines: a list, `C>` before what the client sends and `S<`
 //! before what the server sends.
 
-use super::{Options, Shown, label, mark, silence};
+use super::{Options, Shown, label, mark, number, silence};
 use crate::width::ellipsize;
 use std::fmt;
 use wharf_proto::tap::Party;
@@ -26,7 +26,7 @@ pub(super) fn write(
             Party::Server => "S<",
         };
         let label = ellipsize(&label(row, options), room, ellipsis, options.ambiguous);
-        writeln!(out, "{:>no$} {} {way} {label}", row.no, mark(row))?;
+        writeln!(out, "{} {} {way} {label}", number(row, no), mark(row))?;
     }
     Ok(())
 }

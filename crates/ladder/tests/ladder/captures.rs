@@ -35,7 +35,7 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name)
 }
 
-fn segments(name: &str) -> Vec<Owned> {
+pub(crate) fn segments(name: &str) -> Vec<Owned> {
     let bytes = std::fs::read(file(&format!("{name}.cap"))).expect("the capture is there");
     let mut capture = Capture::open(bytes.as_slice()).expect("a capture");
     let mut segments = Vec::new();

@@ -12,5 +12,6 @@ mod live;
 mod packets;
 mod router;
 mod sessions;
+mod verdicts;
 mod widths;
 mod wire;

@@ -363,7 +363,17 @@ fn any_segment() -> impl Strategy<Value = Owned> {
         |(from, to, seq, ack, flags, payload, cut)| {
             let length = u32::try_from(payload.len()).expect("short") + cut;
             let [from, to] = [from, to].map(|(host, port)| ([10, 0, 0, host], port).into());
-            Owned { at: Moment::START, from, to, seq, ack, flags, length, payload }
+            Owned {
+                at: Moment::START,
+                from,
+                to,
+                seq,
+                ack,
+                flags,
+                length,
+                payload,
+                header: Default::default(),
+            }
         },
     )
 }

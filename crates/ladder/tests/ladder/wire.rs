@@ -31,17 +31,17 @@ pub(crate) struct Owned {
     pub(crate) flags: Flags,
     pub(crate) length: u32,
     pub(crate) payload: Vec<u8>,
+    pub(crate) header: Header,
 }
 
 impl Owned {
     pub(crate) fn of(segment: &Segment<'_>) -> Self {
-        let Segment { at, from, to, seq, ack, flags, length, payload, .. } = *segment;
-        Self { at, from, to, seq, ack, flags, length, payload: payload.to_vec() }
+        let Segment { at, from, to, seq, ack, flags, length, payload, header } = *segment;
+        Self { at, from, to, seq, ack, flags, length, payload: payload.to_vec(), header }
     }
 
     pub(crate) fn segment(&self) -> Segment<'_> {
-        let Self { at, from, to, seq, ack, flags, length, ref payload } = *self;
-        let header = Header::default();
+        let Self { at, from, to, seq, ack, flags, length, ref payload, header } = *self;
         Segment { at, from, to, seq, ack, flags, length, payload, header }
     }
 }
@@ -118,7 +118,24 @@ impl Wire {
         self.now = self.now + Duration::from_micros(100);
         let at = self.now;
         let payload = payload.to_vec();
-        self.segments.push(Owned { at, from, to, seq, ack, flags, length, payload });
+        let header = Header { id: None, hops: 64, window: 1000 };
+        self.segments.push(Owned { at, from, to, seq, ack, flags, length, payload, header });
+    }
+
+    /// The moment of what was sent last, or to which time has passed since.
+    pub(crate) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// The last segment had so many hops left.
+    pub(crate) fn hops(&mut self, hops: u8) {
+        self.segments.last_mut().expect("a segment").header.hops = hops;
+    }
+
+    /// An end says that it takes nothing more.
+    pub(crate) fn full(&mut self, conn: usize, end: End) {
+        self.put(conn, end, ACK, b"");
+        self.segments.last_mut().expect("a segment").header.window = 0;
     }
 
     /// Time passes.
@@ -129,7 +146,7 @@ impl Wire {
     /// Sends the last segment once more.
     pub(crate) fn again(&mut self) {
         let last = self.segments.last().cloned().expect("a segment");
-        self.segments.push(last);
+        self.segments.push(Owned { at: self.now, ..last });
     }
 
     /// Sends what the capture does not see.

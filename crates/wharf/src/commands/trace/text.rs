@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use wharf_ladder::findings::with_ghosts;
 use wharf_ladder::sessions::Session;
-use wharf_ladder::{Lang, Options};
+use wharf_ladder::{Lang, Options, text};
 
 use super::Renderer;
 
@@ -27,8 +28,16 @@ impl Renderer for Ladders {
             }
             let lang = self.options.lang;
             writeln!(out, "{}", title(session, lang))?;
-            write!(out, "{}", session.packets.render_text(&self.options))?;
+            let findings = session.findings();
+            let packets = &session.packets;
+            let rows = with_ghosts(packets.rows(), &findings);
+            let drawn = match findings.is_empty() {
+                true => packets.render_text(&self.options),
+                false => text::render(&rows, packets.ends(), &self.options),
+            };
+            write!(out, "{drawn}")?;
             writeln!(out, "{}", ending(session, &self.options))?;
+            write!(out, "{}", text::verdicts(&findings, &self.options))?;
         }
         Ok(())
     }
@@ -49,7 +58,10 @@ impl Renderer for List {
     fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
         for session in group {
             let lang = self.options.lang;
-            writeln!(out, "{}: {}", title(session, lang), ending(session, &self.options))?;
+            let found: Vec<&str> = session.findings().iter().map(|found| found.rule.id).collect();
+            let found =
+                if found.is_empty() { String::new() } else { format!(" [{}]", found.join(" ")) };
+            writeln!(out, "{}: {}{found}", title(session, lang), ending(session, &self.options))?;
         }
         Ok(())
     }

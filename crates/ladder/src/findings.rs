@@ -1,0 +1,350 @@
+//! What went wrong in a session: a table of rules, each with its cause, whose fault it is, how sure that is, the
+//! rows that prove it, and what to do.
+//!
+//! The rules stand in `findings/`, a file a chapter. A rule looks at a [`Case`] and at nothing else, so a tap and
+//! a capture of the same session are judged alike. A rule that misses something (a reply that did not come) waits
+//! until its time is over: the end of what is known is not the end of the session. A symptom is hidden where its
+//! cause was found.
+
+mod active;
+mod control;
+mod cover;
+mod login;
+mod network;
+mod passive;
+mod transfer;
+
+use crate::case::{Case, Vantage};
+use crate::row::{Channel, Packet, Provenance, Row};
+use std::borrow::Cow;
+use std::fmt;
+use wharf_proto::tap::Party;
+use wharf_proto::{Lang, Text};
+
+/// Every rule, in the order of the life of a session.
+pub static RULES: [&[Rule]; 7] = [
+    control::RULES,
+    login::RULES,
+    active::RULES,
+    passive::RULES,
+    cover::RULES,
+    transfer::RULES,
+    network::RULES,
+];
+
+/// Rows that are named as proof at most.
+const MAX_ROWS: usize = 8;
+
+/// A way in which sessions fail.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name, a letter and a number.
+    pub id: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How sure it is, where everything could be seen.
+    pub confidence: Confidence,
+    /// Whose it is to mend.
+    pub side: Blame,
+    /// Whether it can be seen where TLS covers the control connection.
+    pub visible: Visible,
+    /// The rules whose finding explains this one away.
+    pub hidden_by: &'static [&'static str],
+    /// What happened and why. `{}` is what the proof says.
+    pub cause: Words,
+    /// What to do.
+    pub advice: Words,
+    find: fn(&Case<'_>) -> Option<Proof>,
+}
+
+/// Words in both languages.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// English.
+    pub en: &'static str,
+    /// Japanese.
+    pub ja: &'static str,
+}
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; nothing failed.
+    Info,
+    /// It worked, and will not always.
+    Warning,
+    /// Something failed.
+    Failure,
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// One explanation of several.
+    Possible,
+    /// The most likely one.
+    Likely,
+    /// There is no other.
+    Certain,
+}
+
+/// Whose a fault is to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The client's.
+    Client,
+    /// The server's.
+    Server,
+    /// A firewall's, a NAT's, or a line's between them.
+    Network,
+    /// Not to be told from here.
+    Either,
+}
+
+/// What a rule must see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// The words on the control connection.
+    Words,
+    /// Connections and their ends, which TLS does not hide.
+    Shape,
+}
+
+/// What a rule has found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proof {
+    rows: Vec<u32>,
+    what: String,
+    severity: Option<Severity>,
+    doubts: u8,
+    ghost: Option<Ghost>,
+}
+
+/// A row that should have come and did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ghost {
+    /// The row behind which it should have come.
+    pub after: u32,
+    /// Who should have sent it.
+    pub from: Party,
+    /// On which connection.
+    pub channel: Channel,
+    /// What it would have been.
+    pub label: &'static str,
+}
+
+/// A verdict.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: &'static Rule,
+    /// How bad it is here.
+    pub severity: Severity,
+    /// How sure it is here.
+    pub confidence: Confidence,
+    /// The numbers of the rows that prove it.
+    pub rows: Vec<u32>,
+    /// What did not come.
+    pub ghost: Option<Ghost>,
+    what: String,
+}
+
+/// The findings on a session, the worst first; of equals in the order of the session's life.
+#[must_use]
+pub fn findings(case: &Case<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = rules()
+        .filter(|rule| rule.visible == Visible::Shape || case.has_words())
+        .filter_map(|rule| Some(Finding::new(rule, (rule.find)(case)?, case)))
+        .collect();
+    let ids: Vec<&str> = found.iter().map(|finding| finding.rule.id).collect();
+    found.retain(|finding| !finding.rule.hidden_by.iter().any(|id| ids.contains(id)));
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    found
+}
+
+/// Every rule.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().copied().flatten()
+}
+
+/// The rows with those between them that should have come, which have no number.
+#[must_use]
+pub fn with_ghosts(rows: &[Row], findings: &[Finding]) -> Vec<Row> {
+    let mut out = Vec::with_capacity(rows.len() + findings.len());
+    for row in rows {
+        out.push(row.clone());
+        for ghost in findings.iter().filter_map(|finding| finding.ghost.as_ref()) {
+            if ghost.after == row.no {
+                out.push(ghost.row(row, rows));
+            }
+        }
+    }
+    out
+}
+
+impl Ghost {
+    fn row(&self, before: &Row, rows: &[Row]) -> Row {
+        let of_channel = rows.iter().find(|row| row.channel == self.channel).unwrap_or(before);
+        Row {
+            no: 0,
+            at: None,
+            channel: self.channel,
+            from: self.from,
+            ports: of_channel.ports,
+            packet: Packet::Absent,
+            verb: before.verb,
+            names: None,
+            label: Text::from(self.label),
+            provenance: Provenance::Absent,
+            wire: None,
+        }
+    }
+}
+
+impl Finding {
+    fn new(rule: &'static Rule, proof: Proof, case: &Case<'_>) -> Self {
+        let Proof { mut rows, what, severity, mut doubts, ghost } = proof;
+        doubts += u8::from(case.setting.missing > 0) + u8::from(!case.has_beginning());
+        let confidence = (0..doubts).fold(rule.confidence, |sure, _| sure.less());
+        rows.retain(|row| *row > 0);
+        rows.dedup();
+        rows.truncate(MAX_ROWS);
+        let severity = severity.unwrap_or(rule.severity);
+        Self { rule, severity, confidence, rows, ghost, what }
+    }
+
+    /// What happened and why.
+    #[must_use]
+    pub fn cause(&self, lang: Lang) -> String {
+        self.rule.cause.of(lang).replace("{}", &self.what)
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn advice(&self, lang: Lang) -> Cow<'static, str> {
+        Cow::Borrowed(self.rule.advice.of(lang))
+    }
+}
+
+impl Words {
+    /// In one language.
+    #[must_use]
+    pub fn of(&self, lang: Lang) -> &'static str {
+        lang.of(self.en, self.ja)
+    }
+}
+
+impl Confidence {
+    fn less(self) -> Self {
+        match self {
+            Self::Certain => Self::Likely,
+            Self::Likely | Self::Possible => Self::Possible,
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Certain => lang.of("certain", "確実"),
+            Self::Likely => lang.of("likely", "おそらく"),
+            Self::Possible => lang.of("possible", "可能性あり"),
+        }
+    }
+}
+
+impl Severity {
+    /// In words.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Failure => lang.of("failure", "障害"),
+            Self::Warning => lang.of("warning", "警告"),
+            Self::Info => lang.of("note", "参考"),
+        }
+    }
+}
+
+impl Blame {
+    /// In words.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Client => lang.of("client", "クライアント側"),
+            Self::Server => lang.of("server", "サーバー側"),
+            Self::Network => lang.of("network", "経路"),
+            Self::Either => lang.of("either side", "いずれか"),
+        }
+    }
+}
+
+impl Proof {
+    /// Proven by these rows.
+    fn of(rows: impl IntoIterator<Item = u32>) -> Self {
+        Self { rows: rows.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Proven by these rows, where there are any.
+    fn of_any(rows: Vec<u32>) -> Option<Self> {
+        (!rows.is_empty()).then(|| Self::of(rows))
+    }
+
+    /// What stands in the words of the cause.
+    fn saying(self, what: impl fmt::Display) -> Self {
+        Self { what: what.to_string(), ..self }
+    }
+
+    fn weighing(self, severity: Severity) -> Self {
+        Self { severity: Some(severity), ..self }
+    }
+
+    /// Less sure than the rule is at its best.
+    fn doubted(self) -> Self {
+        Self { doubts: self.doubts + 1, ..self }
+    }
+
+    fn doubted_if(self, doubt: bool) -> Self {
+        if doubt { self.doubted() } else { self }
+    }
+
+    /// With the row that should have come behind `after`.
+    fn missing(self, after: u32, from: Party, channel: Channel, label: &'static str) -> Self {
+        Self { ghost: Some(Ghost { after, from, channel, label }), ..self }
+    }
+}
+
+impl Case<'_> {
+    /// Whether the words on the control connection are known, in part at least.
+    fn has_words(&self) -> bool {
+        !self.exchanges.is_empty()
+    }
+
+    /// Whether it was looked from this end.
+    fn is_at(&self, party: Party) -> bool {
+        self.vantage == Vantage::At(party)
+    }
+}
+
+const fn say(en: &'static str, ja: &'static str) -> Words {
+    Words { en, ja }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own_and_words_in_both_languages() {
+        let ids: BTreeSet<&str> = rules().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), rules().count());
+        for rule in rules() {
+            for words in [rule.cause, rule.advice] {
+                assert!(words.en.len() >= 8 && !words.ja.is_ascii(), "{}", rule.id);
+                assert_eq!(words.en.contains("{}"), words.ja.contains("{}"), "{}", rule.id);
+            }
+            assert!(rule.hidden_by.iter().all(|id| ids.contains(id)), "{}", rule.id);
+            assert!(!rule.hidden_by.contains(&rule.id), "{}", rule.id);
+        }
+    }
+}

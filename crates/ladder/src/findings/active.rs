@@ -1,0 +1,303 @@
+//! Data connections that the server opens.
+
+use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
+use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
+use crate::conn::Conn;
+use crate::row::{Channel, Row};
+use std::net::SocketAddr;
+use std::time::Duration;
+use wharf_proto::Verb;
+use wharf_proto::tap::{Party, Timer};
+
+/// A connection that was asked for once and not answered within this time is not answered.
+const UNANSWERED: Duration = Duration::from_secs(3);
+const BUSY: &[&str] =
+    &["address already in use", "already in use", "bind", "can't assign", "cannot assign"];
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "D1",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Network,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the client is behind a NAT and names its inside address {}, where the server cannot connect to",
+            "クライアントは NAT の内側にあり、サーバーから届かない内部アドレス {} を伝えている",
+        ),
+        advice: say(
+            "use passive mode, or tell the client its outside address and let the NAT pass the port",
+            "パッシブモードを使うか、クライアントに外部アドレスを設定して NAT でポートを通す",
+        ),
+        find: |case| {
+            let server = case.ends?.server.ip();
+            let client = case.ends?.client.ip();
+            let bad = |setup: &&Setup<'_>| {
+                let Some(address) = setup.address else { return false };
+                let inside = is_private(address.ip())
+                    && (!is_private(server) || address.ip().is_loopback() != server.is_loopback());
+                let failed = !setup.granted || !setup.conns.iter().any(|conn| conn.is_open());
+                let other = address.ip() != client || !is_private(server);
+                setup.listener == Party::Client && inside && other && failed
+            };
+            let setup = case.setups.iter().find(bad).filter(|setup| has_failed(case, setup))?;
+            let asked = case.exchanges.get(setup.asked)?;
+            Some(Proof::of(asked.numbers()).saying(setup.address?.ip()))
+        },
+    },
+    Rule {
+        id: "D2",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Network,
+        visible: Visible::Shape,
+        hidden_by: &["D1", "D5", "D8", "D22", "F2"],
+        cause: say(
+            "active mode: the server's connection to the client{} gets no answer, a firewall or NAT before the client \
+             drops it",
+            "アクティブモード：サーバーからクライアント{}への接続に応答がない。クライアント側のファイアウォールか NAT が破棄している",
+        ),
+        advice: say(
+            "use passive mode (EPSV, PASV), in which the client opens the data connection",
+            "クライアントからデータコネクションを開くパッシブモード（EPSV、PASV）を使う",
+        ),
+        find: |case| {
+            let unanswered = |conn: &&&Conn| {
+                conn.opener == Some(Party::Server)
+                    && conn.is_unanswered()
+                    && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
+            };
+            if let Some(conn) = case.data.iter().find(unanswered) {
+                let (first, last) = conn.rows;
+                return Some(
+                    Proof::of([first, last])
+                        .saying(port(conn.ends.map(|ends| ends.client)))
+                        .missing(last, Party::Client, conn.channel, "SYN, ACK"),
+                );
+            }
+            let setup = came_to_nothing(case, Party::Client)?;
+            let transfer = case.exchanges.get(setup.transfer?)?;
+            let told = transfer.refused().filter(|row| code(row) == 425);
+            let row = told.or_else(|| case.timer(Timer::DataOpen))?;
+            let seen_nothing = case.is_at(Party::Client) || case.is_at(Party::Server);
+            let busy = says(row, BUSY) || says(row, REFUSED);
+            (!busy).then(|| {
+                let asked = case.exchanges.get(setup.asked).and_then(|one| one.command);
+                Proof::of([asked.map_or(0, |row| row.no), row.no])
+                    .saying(port(setup.address))
+                    .doubted_if(!seen_nothing)
+                    .missing(
+                        transfer.command.map_or(row.no, |row| row.no),
+                        Party::Server,
+                        Channel::Data(0),
+                        "SYN",
+                    )
+            })
+        },
+    },
+    Rule {
+        id: "D3",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Shape,
+        hidden_by: &["D1", "D8", "F2"],
+        cause: say(
+            "active mode: the client{} refuses the server's connection, nothing listens there any more",
+            "アクティブモード：クライアント{}が接続を拒否した。待ち受けがもうない",
+        ),
+        advice: say(
+            "the client closed its listener too early or named another port; in a container publish the port, or use \
+             passive mode",
+            "待ち受けを早く閉じたか、違うポートを伝えた。コンテナならポートを公開するか、パッシブモードを使う",
+        ),
+        find: |case| {
+            let refused = |conn: &&&Conn| conn.opener == Some(Party::Server) && conn.refused;
+            if let Some(conn) = case.data.iter().find(refused) {
+                let proof = Proof::of([conn.rows.0, conn.rows.1]);
+                return Some(proof.saying(port(conn.ends.map(|ends| ends.client))));
+            }
+            let setup = came_to_nothing(case, Party::Client)?;
+            let transfer = case.exchanges.get(setup.transfer?)?;
+            let row = transfer.refused().filter(|row| code(row) == 425 && says(row, REFUSED))?;
+            Some(Proof::of([row.no]).saying(port(setup.address)).doubted())
+        },
+    },
+    Rule {
+        id: "D4",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &["D2", "D3"],
+        cause: say(
+            "the server cannot use its own data port: {}",
+            "サーバーが自分のデータポートを使えない：{}",
+        ),
+        advice: say(
+            "two sessions share port 20 or one passive port: let the server reuse addresses, or use more ports",
+            "ポート 20 やパッシブポートが重なっている。SO_REUSEADDR を使うか、ポートを増やす",
+        ),
+        find: |case| {
+            let busy = |row: &Row| code(row) == 425 && says(row, BUSY);
+            let row = refusal(case.transfers(), busy)?;
+            Some(Proof::of([row.no]).saying(&row.label))
+        },
+    },
+    Rule {
+        id: "D5",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &["D1"],
+        cause: say(
+            "active mode: seen from the server, it never tries to connect to the client{}: a rule of its own host keeps \
+             the SYN back",
+            "アクティブモード：サーバー側で見ても、クライアント{}への SYN が出ていない。サーバー自身の送信規則が止めている",
+        ),
+        advice: say(
+            "let connections out at the server, from port 20 or any port",
+            "サーバーからの外向き接続（ポート 20 または任意）を許可する",
+        ),
+        find: |case| {
+            let here = case.setting.captured && case.is_at(Party::Server);
+            let setup = came_to_nothing(case, Party::Client).filter(|_| here)?;
+            let transfer = case.exchanges.get(setup.transfer?)?;
+            let asked = transfer.command?;
+            let waited = transfer.last().and_then(|row| row.at).unwrap_or(case.setting.end);
+            let promised = transfer.preliminary().is_some() || transfer.refused().is_some();
+            let long = waited.since(asked.at?) >= Duration::from_secs(10);
+            let refused = transfer.refused().is_some_and(|row| says(row, REFUSED));
+            (promised && long && !refused).then(|| {
+                Proof::of(transfer.numbers()).saying(port(setup.address)).missing(
+                    asked.no,
+                    Party::Server,
+                    Channel::Data(0),
+                    "SYN",
+                )
+            })
+        },
+    },
+    Rule {
+        id: "D6",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &["D1", "D8", "D18", "D19", "F1"],
+        cause: say(
+            "the server does not do active mode: {}",
+            "サーバーがアクティブモードに対応していない：{}",
+        ),
+        advice: say("use passive mode (EPSV, PASV)", "パッシブモード（EPSV、PASV）を使う"),
+        find: |case| {
+            let codes = [500, 501, 502, 504, 520, 522];
+            let asked = case.of([Verb::Port, Verb::Eprt]);
+            let row = refusal(asked, |row| codes.contains(&code(row)))?;
+            let later = |setup: &Setup<'_>| {
+                setup.listener == Party::Client
+                    && setup.granted
+                    && case
+                        .exchanges
+                        .get(setup.asked)
+                        .and_then(|one| one.command)
+                        .is_some_and(|it| it.no > row.no)
+            };
+            let mended = case.setups.iter().any(later);
+            (!mended).then(|| Proof::of([row.no]).saying(&row.label))
+        },
+    },
+    Rule {
+        id: "D7",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Words,
+        hidden_by: &["D1", "D6", "D8", "D15", "D17", "D18", "D20", "F1", "T4"],
+        cause: say(
+            "a transfer was asked for without a data connection being agreed on first: {} needs PORT or PASV before \
+             each transfer",
+            "データコネクションの取り決め（PORT や PASV）なしに {} が送られた。転送のたびに必要",
+        ),
+        advice: say(
+            "send PORT, EPRT, PASV or EPSV anew before each transfer, and look at its reply",
+            "転送のたびに PORT、EPRT、PASV、EPSV のいずれかを送り、その応答を確かめる",
+        ),
+        find: |case| {
+            let names =
+                |row: &Row| says(row, &["port or pasv", "pasv or port", "use port", "use pasv"]);
+            let lacks = |one: &&Exchange<'_>| {
+                let prepared = case.setups.iter().any(|setup| {
+                    let transfer = setup.transfer.and_then(|at| case.exchanges.get(at));
+                    let its = transfer.and_then(|of| of.command).map(|row| row.no);
+                    setup.granted && its.is_some() && its == one.command.map(|row| row.no)
+                });
+                one.refused().is_some_and(|row| {
+                    names(row) || (code(row) == 503 && !prepared) || (code(row) == 425 && !prepared)
+                })
+            };
+            let one = case.transfers().find(lacks).filter(|_| case.has_beginning())?;
+            Some(Proof::of(one.numbers()).saying(one.verb?))
+        },
+    },
+    Rule {
+        id: "D8",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Client,
+        visible: Visible::Words,
+        hidden_by: &["D1", "F1"],
+        cause: say(
+            "the server refuses to connect to {}: another host than the client's, or a privileged port (RFC 2577)",
+            "サーバーが {} への接続を拒否した。クライアントと違うホストか、特権ポート（RFC 2577）",
+        ),
+        advice: say(
+            "this protects others and is meant so; for transfers between servers the server must allow FXP",
+            "他者を守るための正しい動作。サーバー間転送にはサーバーで FXP を許可する",
+        ),
+        find: |case| {
+            let client = case.ends?.client.ip();
+            let foreign = |setup: &&Setup<'_>| {
+                let bad = |address: SocketAddr| address.port() < 1024 || address.ip() != client;
+                setup.listener == Party::Client && !setup.granted && setup.address.is_some_and(bad)
+            };
+            let setup = case.setups.iter().find(foreign)?;
+            let asked = case.exchanges.get(setup.asked)?;
+            asked.refused()?;
+            Some(Proof::of(asked.numbers()).saying(setup.address?))
+        },
+    },
+];
+
+pub(super) const REFUSED: &[&str] = &["connection refused", "refused"];
+
+/// A setup that was granted, for which a transfer was asked, and to which nobody connected.
+pub(super) fn came_to_nothing<'a, 'b>(
+    case: &'b Case<'a>,
+    listener: Party,
+) -> Option<&'b Setup<'a>> {
+    let nothing = |setup: &&Setup<'_>| {
+        let sealed = setup.address.is_none();
+        setup.listener == listener
+            && setup.granted
+            && !sealed
+            && setup.transfer.is_some()
+            && setup.conns.is_empty()
+    };
+    case.setups.iter().find(nothing)
+}
+
+/// Whether what a setup was for did not come about, or it was refused itself.
+fn has_failed(case: &Case<'_>, setup: &Setup<'_>) -> bool {
+    let transfer = setup.transfer.and_then(|at| case.exchanges.get(at));
+    !setup.granted
+        || transfer.is_some_and(|one| one.refused().is_some() || one.last().is_none())
+        || setup.conns.iter().any(|conn| conn.is_unanswered() || conn.refused)
+}
+
+/// ` at port 1182`, without words of a language.
+pub(super) fn port(address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| format!(" ({address})"))
+}

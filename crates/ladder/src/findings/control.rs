@@ -1,0 +1,352 @@
+//! The control connection: whether it opens, what answers, and how it ends.
+
+use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
+use crate::case::{Case, Exchange, code, refusal, says};
+use crate::row::{Channel, Row};
+use crate::tls::Tls;
+use std::time::Duration;
+use wharf_proto::Verb;
+use wharf_proto::tap::{HalfEnd, Party, Timer};
+
+/// A greeting later than this is late.
+const LATE: Duration = Duration::from_secs(3);
+/// A silence of both sides from here on is no pause.
+const SILENT: Duration = Duration::from_secs(10);
+/// A server does not time a client out before.
+const IDLE: Duration = Duration::from_secs(25);
+/// So many sessions in a minute are a burst.
+const BURST: u32 = 5;
+/// So many refused logins in a minute make others suspicious.
+const GUESSES: u32 = 3;
+pub(super) const CROWD: &[&str] = &[
+    "too many",
+    "maximum number",
+    "max clients",
+    "connection limit",
+    "limit reached",
+    "sessions from",
+];
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "C1",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Network,
+        visible: Visible::Shape,
+        hidden_by: &["C9"],
+        cause: say(
+            "nobody answers at port {}: the host is down, or a firewall drops what goes there",
+            "ポート {} から応答がない。ホストが停止しているか、ファイアウォールが破棄している",
+        ),
+        advice: say(
+            "check address and port, and whether the firewalls of both sides let the port through",
+            "アドレスとポートを確かめ、両側のファイアウォールがそのポートを通すか調べる",
+        ),
+        find: |case| {
+            let control = case.control.filter(|control| control.is_unanswered())?;
+            let (first, last) = control.rows;
+            (control.syns >= 2).then(|| {
+                Proof::of([first, last]).saying(server_port(case)).missing(
+                    last,
+                    Party::Server,
+                    Channel::Control,
+                    "SYN, ACK",
+                )
+            })
+        },
+    },
+    Rule {
+        id: "C2",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "nothing listens at port {}: the host refuses the connection",
+            "ポート {} で待ち受けがなく、接続が拒否された",
+        ),
+        advice: say(
+            "start the server, or use the port it listens on; often 21, 2121, or 990 for implicit TLS",
+            "サーバーを起動するか、正しいポート（21、2121、暗黙の TLS なら 990 など）を使う",
+        ),
+        find: |case| {
+            let control = case.control.filter(|control| control.refused && control.syns > 0)?;
+            Some(Proof::of([control.rows.0, control.rows.1]).saying(server_port(case)))
+        },
+    },
+    Rule {
+        id: "C3",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "the server accepts the connection and closes it without a word: it turns this client away, has \
+             reached a limit, or crashes",
+            "サーバーが接続を受けた直後に何も送らず閉じた。このクライアントの拒否、接続数の上限、異常終了など",
+        ),
+        advice: say(
+            "look into the server's log; check its access lists (TCP wrappers) and connection limits",
+            "サーバーのログを見て、アクセス制限（TCP wrappers など）と接続数の上限を確かめる",
+        ),
+        find: |case| {
+            let control =
+                case.control.filter(|control| control.is_open() && control.bytes() == 0)?;
+            let (who, ..) = control.first_end()?;
+            let row = control.server.ended?.2;
+            (who == Party::Server && case.replies().next().is_none()).then(|| Proof::of([row]))
+        },
+    },
+    Rule {
+        id: "C4",
+        severity: Severity::Warning,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "the greeting came only after {} s: the server looks up the client's name or user (reverse DNS, ident) \
+             first",
+            "最初の応答まで {} 秒かかった。サーバーが逆引き DNS や ident を待っている",
+        ),
+        advice: say(
+            "turn off reverse lookups and ident at the server (UseReverseDNS, IdentLookups), or mend the DNS",
+            "サーバーの逆引きと ident（UseReverseDNS、IdentLookups など）を止めるか、DNS を直す",
+        ),
+        find: |case| {
+            let control = case.control?;
+            let greeting = greeting(case)?.replies.first().copied()?;
+            let waited = greeting.at?.since(control.granted?);
+            (waited > LATE).then(|| {
+                Proof::of([greeting.no]).saying(format_args!("{:.1}", waited.as_secs_f64()))
+            })
+        },
+    },
+    Rule {
+        id: "C5",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Client,
+        visible: Visible::Shape,
+        hidden_by: &["C3"],
+        cause: say(
+            "the connection to port {} is open and both sides are silent: the server waits for TLS to begin \
+             (implicit TLS), the client for a greeting",
+            "ポート {} で双方が沈黙している。サーバーは TLS の開始（暗黙の TLS）を、クライアントは挨拶を待っている",
+        ),
+        advice: say(
+            "use ftps:// (implicit TLS) at this port, or port 21 with AUTH TLS (ftpes://)",
+            "このポートでは ftps://（暗黙の TLS）を使うか、21 番ポートで AUTH TLS（ftpes://）を使う",
+        ),
+        find: |case| {
+            let control =
+                case.control.filter(|control| control.is_open() && control.bytes() == 0)?;
+            let until = control.closed().unwrap_or(case.setting.end);
+            let silent =
+                until.since(control.granted?) >= SILENT || case.timer(Timer::Reply).is_some();
+            let nothing = case.exchanges.is_empty();
+            (silent && nothing).then(|| {
+                Proof::of([control.rows.1]).saying(server_port(case)).missing(
+                    control.rows.0 + 2,
+                    Party::Server,
+                    Channel::Control,
+                    "220",
+                )
+            })
+        },
+    },
+    Rule {
+        id: "C6",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "the client begins with TLS and the server answers in clear: it does not speak implicit TLS here",
+            "クライアントが最初から TLS で話し、サーバーが平文で答えた。このポートは暗黙の TLS ではない",
+        ),
+        advice: say(
+            "use explicit TLS at this port: ftpes://, which begins in clear and asks with AUTH TLS",
+            "このポートでは明示的な TLS（ftpes://、平文で始めて AUTH TLS で求める）を使う",
+        ),
+        find: |case| {
+            let control = case.control?;
+            let digits = control.server.first.iter().take(3).all(u8::is_ascii_digit);
+            let clear = digits && control.server.first.len() >= 3;
+            (Tls::begins(&control.client.first) && clear).then(|| Proof::of([control.rows.1]))
+        },
+    },
+    Rule {
+        id: "C7",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "this is no FTP server: it speaks {}",
+            "FTP サーバーではなく、{} が応答している",
+        ),
+        advice: say(
+            "use a client for that protocol (SFTP is not FTP), or the port of the FTP server",
+            "そのプロトコルのクライアントを使う（SFTP は FTP ではない）か、FTP のポートを使う",
+        ),
+        find: |case| {
+            let first = &case.control?.server.first;
+            let known: [(&[u8], &str); 6] = [
+                (b"SSH-", "SSH"),
+                (b"HTTP/", "HTTP"),
+                (b"* OK", "IMAP"),
+                (b"+OK", "POP3"),
+                (b"RFB ", "VNC"),
+                (b"<!DO", "HTTP"),
+            ];
+            let (_, name) = known.into_iter().find(|(begin, _)| first.starts_with(begin))?;
+            let row = case.rows.iter().find(|row| {
+                row.from == Party::Server
+                    && !row.is_bare_ack()
+                    && row.wire.is_some_and(|wire| !wire.flags.syn)
+            });
+            Some(Proof::of(row.map(|row| row.no)).saying(name))
+        },
+    },
+    Rule {
+        id: "C8",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the server has as many sessions as it allows, of this address, of this user or at all",
+            "このアドレス、このユーザー、または全体のセッション数がサーバーの上限に達している",
+        ),
+        advice: say(
+            "use fewer connections at a time, close those left over, wait; or raise the server's limit",
+            "同時接続を減らし、残った接続を閉じて待つ。またはサーバーの上限を上げる",
+        ),
+        find: |case| {
+            let early = |one: &&Exchange<'_>| {
+                matches!(one.verb, None | Some(Verb::User | Verb::Pass | Verb::Auth))
+            };
+            let full = |row: &Row| matches!(code(row), 421 | 530) && says(row, CROWD);
+            let row = refusal(case.exchanges.iter().filter(early), full)?;
+            Some(Proof::of([row.no]))
+        },
+    },
+    Rule {
+        id: "C9",
+        severity: Severity::Failure,
+        confidence: Confidence::Possible,
+        side: Blame::Network,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "after {} sessions within a minute the server does not answer any more: a firewall or a guard (fail2ban) \
+             has banned this client",
+            "1 分間に {} 回接続した後、応答がなくなった。ファイアウォールや fail2ban が遮断したと思われる",
+        ),
+        advice: say(
+            "wait, ask for the address to be allowed, and use one session for many transfers",
+            "しばらく待ち、アドレスの許可を求め、一つのセッションで多くの転送を行う",
+        ),
+        find: |case| {
+            let before = case.setting.before;
+            let control = case.control.filter(|control| control.is_unanswered())?;
+            let banned = before.lately >= BURST || before.refused >= GUESSES;
+            (banned && control.syns >= 2).then(|| {
+                let (first, last) = control.rows;
+                Proof::of([first, last]).saying(before.lately).missing(
+                    last,
+                    Party::Server,
+                    Channel::Control,
+                    "SYN, ACK",
+                )
+            })
+        },
+    },
+    Rule {
+        id: "C10",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "vsftpd gives up over a setting of its own: {}",
+            "vsftpd が自身の設定の問題で中断した：{}",
+        ),
+        advice: say(
+            "mend what the text names: a writable root inside chroot, a missing home, pasv_address, seccomp",
+            "文面が示す設定（chroot 内の書き込み可能なルート、ホームの欠落、pasv_address、seccomp）を直す",
+        ),
+        find: |case| {
+            let row = case.replies().find(|row| code(row) == 500 && says(row, &["oops"]))?;
+            let said = row.label.to_string();
+            Some(Proof::of([row.no]).saying(said.get(4..).unwrap_or_default()))
+        },
+    },
+    Rule {
+        id: "C11",
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Words,
+        hidden_by: &["X4", "X17"],
+        cause: say(
+            "the server ends the session because no command came for {} s",
+            "{} 秒間コマンドがなかったため、サーバーがセッションを終えた",
+        ),
+        advice: say(
+            "send NOOP before that time is over, or connect anew when there is something to do",
+            "その時間より前に NOOP を送るか、必要になってから接続し直す",
+        ),
+        find: |case| {
+            let row = case.replies().find(|row| {
+                code(row) == 421
+                    && says(row, &["timeout", "timed out", "idle", "inactiv", "too long"])
+            });
+            let row = row.or_else(|| case.timer(Timer::Idle))?;
+            let asked =
+                case.rows.iter().filter(|other| other.no < row.no && other.from == Party::Client);
+            let quiet = row.at?.since(asked.filter_map(|row| row.at).max()?);
+            (quiet >= IDLE).then(|| Proof::of([row.no]).saying(quiet.as_secs()))
+        },
+    },
+    Rule {
+        id: "C12",
+        severity: Severity::Info,
+        confidence: Confidence::Likely,
+        side: Blame::Either,
+        visible: Visible::Words,
+        hidden_by: &["X8", "N1"],
+        cause: say(
+            "QUIT was not answered with 221 before the connection was broken off; nothing was lost by it",
+            "QUIT への 221 がないまま接続が切れた。失われたものはない",
+        ),
+        advice: say("nothing needs to be done", "対処の必要はない"),
+        find: |case| {
+            let quit = case.of([Verb::Quit]).last().filter(|quit| quit.replies.is_empty())?;
+            let control = case.control?;
+            let (party, how, _) = control.first_end()?;
+            let broken = how == HalfEnd::Reset || party == Party::Server;
+            let asked = quit.command?.no;
+            let after = control.side(party).ended?.2 > asked;
+            (broken && after)
+                .then(|| Proof::of([asked]).missing(asked, Party::Server, Channel::Control, "221"))
+        },
+    },
+];
+
+/// The greeting.
+pub(super) fn greeting<'a, 'b>(case: &'b Case<'a>) -> Option<&'b Exchange<'a>> {
+    case.exchanges.first().filter(|first| first.command.is_none())
+}
+
+fn server_port(case: &Case<'_>) -> u16 {
+    case.ends.map_or(0, |ends| ends.server.port())
+}

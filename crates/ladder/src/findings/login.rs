@@ -1,0 +1,230 @@
+//! Login, and TLS on the control connection.
+
+use super::control::CROWD;
+use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
+use crate::case::{Case, Exchange, code, refusal, says};
+use crate::row::{Packet, Remark, Row};
+use wharf_proto::Verb;
+use wharf_proto::tap::{HalfEnd, Party};
+
+/// Words of a server that wants TLS.
+const TLS: &[&str] = &["tls", "ssl", "encrypt", "secure connection"];
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "A1",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Either,
+        visible: Visible::Words,
+        hidden_by: &["A2", "C8", "C10"],
+        cause: say(
+            "the server refuses this user or password",
+            "サーバーがこのユーザー名またはパスワードを拒否した",
+        ),
+        advice: say(
+            "check name and password; where they are right, at the server: the login shell (/etc/shells), PAM, the \
+             user list, the lowest uid",
+            "名前とパスワードを確かめる。正しければサーバーのログインシェル（/etc/shells）、PAM、ユーザーリスト、uid の下限を調べる",
+        ),
+        find: |case| {
+            let rows: Vec<u32> = case
+                .of([Verb::Pass, Verb::Acct, Verb::User])
+                .filter_map(Exchange::refused)
+                .filter(|row| matches!(code(row), 530 | 430))
+                .map(|row| row.no)
+                .collect();
+            Proof::of_any(rows)
+        },
+    },
+    Rule {
+        id: "A2",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the server demands TLS before a login",
+            "サーバーはログイン前の TLS を要求している",
+        ),
+        advice: say(
+            "use ftpes://, which sends AUTH TLS first",
+            "AUTH TLS を先に送る ftpes:// を使う",
+        ),
+        find: |case| {
+            let verbs = [Verb::User, Verb::Pass, Verb::Acct, Verb::Feat, Verb::Syst, Verb::Pwd];
+            let codes = [421, 503, 521, 522, 530, 534, 550];
+            let wants = |row: &Row| codes.contains(&code(row)) && says(row, TLS);
+            let row = refusal(case.of(verbs), wants).filter(|row| !case.is_covered(row))?;
+            Some(Proof::of([row.no]))
+        },
+    },
+    Rule {
+        id: "A3",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the server refuses AUTH ({}): TLS is off or has no certificate there, or a device between masks the command",
+            "サーバーが AUTH を拒否した（{}）。TLS が無効、証明書がない、または途中の装置が遮っている",
+        ),
+        advice: say(
+            "set up TLS and a certificate at the server; where it has both, try from another network",
+            "サーバーに TLS と証明書を設定する。設定済みなら別のネットワークから試す",
+        ),
+        find: |case| {
+            let tries: Vec<&Exchange<'_>> = case.of([Verb::Auth]).collect();
+            let refused = tries.iter().filter_map(|one| one.refused()).next_back()?;
+            let all = tries.iter().all(|one| one.granted().is_none());
+            all.then(|| Proof::of([refused.no]).saying(code(refused)))
+        },
+    },
+    Rule {
+        id: "A4",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Either,
+        visible: Visible::Shape,
+        hidden_by: &["A5", "C6"],
+        cause: say(
+            "TLS could not be begun on the control connection: {}",
+            "制御コネクションで TLS を開始できなかった：{}",
+        ),
+        advice: say(
+            "both sides must share a TLS version and a cipher, and the name asked for must have a certificate",
+            "双方が共通の TLS バージョンと暗号を持ち、求めた名前の証明書があるか確かめる",
+        ),
+        find: |case| {
+            if let Some(note) = not_secured(case, &[]) {
+                let said = note.label.to_string();
+                return Some(Proof::of([note.no]).saying(said));
+            }
+            let control = case.control?;
+            let tls =
+                control.tls.as_ref().filter(|tls| tls.client.is_some() && !tls.is_secured())?;
+            let alert =
+                [Party::Server, Party::Client].into_iter().find_map(|party| tls.alert(party));
+            let (party, ..) = control.first_end()?;
+            let row = control.side(party).ended?.2;
+            let what = alert.map_or_else(|| "closed".to_owned(), |alert| alert.to_string());
+            Some(Proof::of([row]).saying(what).doubted_if(alert.is_none()))
+        },
+    },
+    Rule {
+        id: "A5",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "the client does not trust the server's certificate: {}",
+            "クライアントがサーバー証明書を信頼しない：{}",
+        ),
+        advice: say(
+            "give the server a certificate for its name, in date, with its chain; or trust this one: --ca, --pin",
+            "名前が合い、期限内で、中間証明書の揃った証明書にするか、この証明書を信頼する（--ca、--pin）",
+        ),
+        find: |case| {
+            let words = ["certificate", "issuer", "expired", "not valid for"];
+            if let Some(note) = not_secured(case, &words) {
+                return Some(Proof::of([note.no]).saying(&note.label));
+            }
+            let conns = case.control.iter().chain(&case.data);
+            let distrusts = |conn: &&&crate::conn::Conn| {
+                let alert = conn.tls.as_ref().and_then(|tls| tls.alert(Party::Client));
+                alert.is_some_and(|alert| alert.is_about_trust())
+            };
+            let conn = conns.copied().find(|conn| distrusts(&conn))?;
+            let alert = conn.tls.as_ref()?.alert(Party::Client)?;
+            Some(Proof::of([conn.rows.1]).saying(alert))
+        },
+    },
+    Rule {
+        id: "A6",
+        severity: Severity::Failure,
+        confidence: Confidence::Possible,
+        side: Blame::Network,
+        visible: Visible::Shape,
+        hidden_by: &[],
+        cause: say(
+            "the encrypted control connection was reset by somebody else than the {}: its packets come over another \
+             number of hops",
+            "暗号化された制御コネクションが第三者にリセットされた。{} を名乗るパケットのホップ数が違う",
+        ),
+        advice: say(
+            "turn off FTP inspection (an FTP helper, StatefulFTP on Windows) in the firewalls between",
+            "途中のファイアウォールの FTP 検査（FTP ヘルパー、Windows の StatefulFTP）を止める",
+        ),
+        find: |case| {
+            let control = case.control.filter(|control| control.tls.is_some())?;
+            let reset = |party| matches!(control.side(party).ended, Some((HalfEnd::Reset, ..)));
+            let foreign =
+                |party| control.side(party).hops.is_some_and(|(first, last)| first != last);
+            let party =
+                [Party::Server, Party::Client].into_iter().find(|p| reset(*p) && foreign(*p))?;
+            let name = if party == Party::Server { "server" } else { "client" };
+            Some(Proof::of([control.side(party).ended?.2]).saying(name))
+        },
+    },
+    Rule {
+        id: "A7",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the user's home is not there or lies outside of the server's root: PWD answers an empty path",
+            "ユーザーのホームがないか、サーバーのルートの外にある。PWD の応答が空",
+        ),
+        advice: say(
+            "make the home folder, mount it, or correct it in the account",
+            "ホームを作るかマウントするか、アカウントの設定を直す",
+        ),
+        find: |case| {
+            let mut asked = case.of([Verb::Pwd]).filter_map(Exchange::granted);
+            let pwd = asked.find(|row| says(row, &["257 \"\""]))?;
+            let looks = case.of([Verb::List, Verb::Nlst, Verb::Mlsd, Verb::Cwd]);
+            let refused = looks.filter_map(Exchange::refused).next()?;
+            Some(Proof::of([pwd.no, refused.no]))
+        },
+    },
+    Rule {
+        id: "A8",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Either,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "after CCC one side goes on with TLS and the other in clear, so neither understands the other",
+            "CCC の後、片方は TLS のまま、もう片方は平文になり、互いに理解できない",
+        ),
+        advice: say("do not use CCC", "CCC を使わない"),
+        find: |case| {
+            let ccc = case.of([Verb::Ccc]).find_map(Exchange::granted)?;
+            let after = |row: &&Row| row.no > ccc.no && row.packet == Packet::Command;
+            let asked = case.rows.iter().filter(after).count();
+            let answered = case.replies().any(|row| row.no > ccc.no);
+            let torn = case.is_ended() && !answered;
+            (torn && asked > 0).then(|| Proof::of([ccc.no]))
+        },
+    },
+];
+
+/// The remark that TLS could not be begun on the control connection, if its words are among these; without any,
+/// whatever they are.
+fn not_secured<'a>(case: &Case<'a>, words: &[&str]) -> Option<&'a Row> {
+    let notes = case.remarks(|remark| remark == Remark::NotSecured);
+    let note = notes.into_iter().find(|note| note.channel == crate::row::Channel::Control)?;
+    (words.is_empty() || says(note, words)).then_some(note)
+}
+
+/// Whether a refusal speaks of something that another rule is for.
+pub(super) fn is_about_other_things(row: &Row) -> bool {
+    says(row, TLS) || says(row, CROWD)
+}

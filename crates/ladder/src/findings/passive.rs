@@ -1,0 +1,415 @@
+//! Data connections that the client opens.
+
+use super::active::{REFUSED, came_to_nothing, port};
+use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
+use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
+use crate::conn::Conn;
+use crate::row::{Channel, Packet, Row};
+use std::net::IpAddr;
+use std::time::Duration;
+use wharf_proto::Verb;
+use wharf_proto::address::{parse_227, parse_229};
+use wharf_proto::tap::{Party, Timer};
+
+const UNANSWERED: Duration = Duration::from_secs(3);
+/// An open data connection on which nobody says anything for this long.
+const SILENT: Duration = Duration::from_secs(10);
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "D10",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the server is behind a NAT and names its inside address {} in 227",
+            "サーバーは NAT の内側にあり、227 で内部アドレス {} を伝えている",
+        ),
+        advice: say(
+            "tell the server its outside address (--public-address; pasv_address, MasqueradeAddress); as a client use \
+             EPSV, or pass over the address",
+            "サーバーに外部アドレスを設定する（--public-address、pasv_address、MasqueradeAddress）。クライアントは EPSV を使うか、そのアドレスを無視する",
+        ),
+        find: |case| {
+            let server = case.ends?.server.ip();
+            let setup = named_elsewhere(case, |named| is_private(named) && !is_private(server))?;
+            let row = case.exchanges.get(setup.asked)?.last()?;
+            let works = setup.conns.iter().any(|conn| conn.is_open());
+            let worst = if works { Severity::Warning } else { Severity::Failure };
+            Some(Proof::of([row.no]).saying(setup.address?.ip()).weighing(worst))
+        },
+    },
+    Rule {
+        id: "D11",
+        severity: Severity::Failure,
+        confidence: Confidence::Possible,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &["D10"],
+        cause: say(
+            "227 names {}, not the address that the client is connected to: a server with several addresses, or \
+             one that names its outside address on the inside",
+            "227 が接続先と違うアドレス {} を示している。複数アドレスのサーバーか、内側にも外部アドレスを伝えている",
+        ),
+        advice: say(
+            "set the address for each listener apart; as a client use EPSV",
+            "待ち受けごとにアドレスを設定する。クライアントは EPSV を使う",
+        ),
+        find: |case| {
+            let server = case.ends?.server.ip();
+            let same = |named| is_private(named) == is_private(server);
+            let setup = named_elsewhere(case, same).filter(|_| !case.setting.has_partner)?;
+            let row = case.exchanges.get(setup.asked)?.last()?;
+            let works = setup.conns.iter().any(|conn| conn.is_open());
+            let worst = if works { Severity::Info } else { Severity::Failure };
+            Some(Proof::of([row.no]).saying(setup.address?.ip()).weighing(worst))
+        },
+    },
+    Rule {
+        id: "D12",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Network,
+        visible: Visible::Shape,
+        hidden_by: &["D10", "D11", "D17", "D22", "F2"],
+        cause: say(
+            "passive mode: the client's connection to the server's data port{} gets no answer, a firewall drops it",
+            "パッシブモード：サーバーのデータポート{}への接続に応答がない。ファイアウォールが破棄している",
+        ),
+        advice: say(
+            "give the server a range of passive ports and open it in every firewall, NAT and container before it",
+            "サーバーのパッシブポート範囲を決め、その手前のファイアウォール、NAT、コンテナすべてで開ける",
+        ),
+        find: |case| {
+            if let Some(conn) = case.data.iter().find(|conn| is_unanswered(case, conn)) {
+                let (first, last) = conn.rows;
+                return Some(
+                    Proof::of([first, last])
+                        .saying(port(conn.ends.map(|ends| ends.server)))
+                        .missing(last, Party::Server, conn.channel, "SYN, ACK"),
+                );
+            }
+            let row = case.timer(Timer::DataOpen).filter(|_| !case.setting.captured)?;
+            let before = |setup: &&Setup<'_>| {
+                let asked = case.exchanges.get(setup.asked).and_then(|one| one.command);
+                asked.is_some_and(|asked| asked.no < row.no)
+            };
+            let setup = case.setups.iter().rfind(before)?;
+            let passive = setup.listener == Party::Server && setup.conns.is_empty();
+            passive.then(|| Proof::of([row.no]).saying(port(setup.address)))
+        },
+    },
+    Rule {
+        id: "D13",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Shape,
+        hidden_by: &["D10", "D11", "D17", "F2"],
+        cause: say(
+            "passive mode: the connection to the server's data port{} is refused: another host answers for it, the port \
+             is not published, or the listener is closed already",
+            "パッシブモード：サーバーのデータポート{}への接続が拒否された。別のホストに届いた、ポートが公開されていない、または待ち受けが閉じている",
+        ),
+        advice: say(
+            "send control and data to the same host behind a balancer; publish the passive range of a container",
+            "負荷分散の背後では制御とデータを同じホストへ送る。コンテナではパッシブポート範囲を公開する",
+        ),
+        find: |case| {
+            let refused = |conn: &&&Conn| conn.opener == Some(Party::Client) && conn.refused;
+            if let Some(conn) = case.data.iter().find(refused) {
+                let proof = Proof::of([conn.rows.0, conn.rows.1]);
+                return Some(proof.saying(port(conn.ends.map(|ends| ends.server))));
+            }
+            let setup = came_to_nothing(case, Party::Server)?;
+            let transfer = case.exchanges.get(setup.transfer?)?;
+            let row = transfer.refused().filter(|row| code(row) == 425 && says(row, REFUSED))?;
+            Some(Proof::of([row.no]).saying(port(setup.address)).doubted())
+        },
+    },
+    Rule {
+        id: "D15",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &["D18", "D19", "T4"],
+        cause: say(
+            "the server has no port left to listen at, or may not listen: {}",
+            "サーバーに待ち受けるポートが残っていないか、待ち受けできない：{}",
+        ),
+        advice: say(
+            "widen the range of passive ports, and look for data connections that were never closed",
+            "パッシブポートの範囲を広げ、閉じられていないデータコネクションを探す",
+        ),
+        find: |case| {
+            let row = refusal(case.of([Verb::Pasv, Verb::Epsv]), |row| code(row) < 500)?;
+            Some(Proof::of([row.no]).saying(&row.label))
+        },
+    },
+    Rule {
+        id: "D16",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Network,
+        visible: Visible::Words,
+        hidden_by: &["T1", "T4"],
+        cause: say(
+            "the server turns the data connection away because it comes from another address than the session: {}",
+            "データコネクションがセッションと違うアドレスから来たため、サーバーが拒否した：{}",
+        ),
+        advice: say(
+            "let control and data take the same way (proxy, balancer, gateway); relax the server's check knowingly",
+            "制御とデータを同じ経路（プロキシ、負荷分散、ゲートウェイ）に通す。検査を緩めるなら承知の上で",
+        ),
+        find: |case| {
+            let words = &["security", "bad ip", "ip address", "foreign", "not match", "mismatch"];
+            let turned = |one: &&Exchange<'_>| {
+                one.refused().is_some_and(|row| matches!(code(row), 425 | 421) && says(row, words))
+            };
+            let note = case.remarks(|remark| remark == crate::row::Remark::DataRefused);
+            let one = case.transfers().find(turned);
+            let row = one.and_then(|one| one.refused()).or_else(|| note.first().copied())?;
+            Some(Proof::of([row.no]).saying(&row.label))
+        },
+    },
+    Rule {
+        id: "D17",
+        severity: Severity::Warning,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "EPSV does not work here and PASV does: an old server, or a firewall that does not know EPSV",
+            "EPSV は使えず PASV は使える。古いサーバーか、EPSV を知らないファイアウォール",
+        ),
+        advice: say("use PASV with this server", "このサーバーでは PASV を使う"),
+        find: |case| {
+            let dead = |setup: &&Setup<'_>| {
+                let is_epsv = verb_of(case, setup) == Some(Verb::Epsv);
+                let failed = setup.conns.iter().any(|conn| conn.is_unanswered() || conn.refused);
+                is_epsv && (refused_by(case, setup, &[500, 501, 502, 504, 522]) || failed)
+            };
+            let dead = case.setups.iter().find(dead)?;
+            let works = |setup: &&Setup<'_>| {
+                let is_pasv = verb_of(case, setup) == Some(Verb::Pasv);
+                let comes = setup.conns.iter().any(|conn| conn.is_open());
+                is_pasv
+                    && setup.asked > dead.asked
+                    && setup.granted
+                    && (comes || !case.setting.captured)
+            };
+            let works = case.setups.iter().find(works)?;
+            let rows = [dead, works].map(|setup| command_no(case, setup));
+            Some(Proof::of(rows))
+        },
+    },
+    Rule {
+        id: "D18",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "{} cannot carry an IPv6 address, and this session is over IPv6",
+            "{} は IPv6 アドレスを運べないが、このセッションは IPv6 である",
+        ),
+        advice: say("use EPSV or EPRT", "EPSV または EPRT を使う"),
+        find: |case| {
+            let six = matches!(case.ends?.server.ip().to_canonical(), IpAddr::V6(_));
+            let refused = |one: &&Exchange<'_>| one.refused().is_some();
+            let one = case.of([Verb::Pasv, Verb::Port]).find(refused).filter(|_| six)?;
+            Some(Proof::of(one.numbers()).saying(one.verb?))
+        },
+    },
+    Rule {
+        id: "D19",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Client,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "after EPSV ALL the server takes no {} any more (RFC 2428 section 4)",
+            "EPSV ALL の後、サーバーは {} を受け付けない（RFC 2428 4 節）",
+        ),
+        advice: say(
+            "use EPSV for the rest of the session, or begin a new one",
+            "セッションの残りは EPSV を使うか、新しいセッションを始める",
+        ),
+        find: |case| {
+            let all = |one: &&Exchange<'_>| {
+                one.argument().eq_ignore_ascii_case(b"all") && one.granted().is_some()
+            };
+            let all = case.of([Verb::Epsv]).find(all)?.command?;
+            let late = |one: &&Exchange<'_>| {
+                one.refused().is_some() && one.command.is_some_and(|row| row.no > all.no)
+            };
+            let one = case.of([Verb::Pasv, Verb::Port, Verb::Eprt]).find(late)?;
+            Some(Proof::of([&[all.no][..], &one.numbers()].concat()).saying(one.verb?))
+        },
+    },
+    Rule {
+        id: "D20",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the server's reply names no address that can be read: {}",
+            "サーバーの応答からアドレスが読み取れない：{}",
+        ),
+        advice: say(
+            "try the other of PASV and EPSV, or active mode, and report it to the maker of the server",
+            "PASV と EPSV のもう一方かアクティブモードを試し、サーバーの作者に報告する",
+        ),
+        find: |case| {
+            let unread = |row: &&Row| {
+                let text = row.label.as_bytes().get(4..).unwrap_or_default();
+                match row.packet {
+                    Packet::Reply(227) => parse_227(text).is_err() && row.names.is_none(),
+                    Packet::Reply(229) => parse_229(text).is_err() && row.names.is_none(),
+                    _ => false,
+                }
+            };
+            let row = case.replies().find(|row| unread(row))?;
+            Some(Proof::of([row.no]).saying(&row.label))
+        },
+    },
+    Rule {
+        id: "D21",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Client,
+        visible: Visible::Words,
+        hidden_by: &["F3", "T7"],
+        cause: say(
+            "the data connection is open and nobody says anything: the client waits for bytes before it has sent the \
+             command for the transfer",
+            "データコネクションは開いたが双方が沈黙している。クライアントが転送コマンドを送る前にデータを待っている",
+        ),
+        advice: say(
+            "send the transfer command first, begin TLS on the data connection after it",
+            "先に転送コマンドを送り、その後でデータコネクションの TLS を始める",
+        ),
+        find: |case| {
+            let silent = |conn: &&&Conn| {
+                let until = conn.closed().unwrap_or(case.setting.end);
+                let waited = conn.granted.is_some_and(|granted| until.since(granted) >= SILENT);
+                let first = conn.client.spoke.or(conn.server.spoke);
+                let late = first.is_some_and(|(first, _)| first.since(conn.begun) >= SILENT);
+                let asked = case.exchanges.iter().any(|one| {
+                    one.verb.is_some_and(Verb::opens_transfer)
+                        && one
+                            .asked()
+                            .is_some_and(|at| at.since(conn.begun) < SILENT && at >= conn.begun)
+                        || case.transfer_of(conn).is_some()
+                });
+                (waited && conn.bytes() == 0 || late) && !asked && conn.verb.is_none()
+            };
+            let conn = case.data.iter().find(silent)?;
+            Some(Proof::of([conn.rows.0, conn.rows.1]))
+        },
+    },
+    Rule {
+        id: "D22",
+        severity: Severity::Failure,
+        confidence: Confidence::Possible,
+        side: Blame::Network,
+        visible: Visible::Shape,
+        hidden_by: &["D1", "D10", "D11"],
+        cause: say(
+            "the data connection{} gets no answer in a session under TLS: a firewall that opens data ports by reading the \
+             control connection can read nothing there",
+            "TLS のセッションでデータコネクション{}に応答がない。制御コネクションを読んでデータポートを開けるファイアウォールには何も読めない",
+        ),
+        advice: say(
+            "open a fixed range of passive ports in the firewall; do not count on its FTP helper",
+            "ファイアウォールで固定のパッシブポート範囲を開け、FTP ヘルパーに頼らない",
+        ),
+        find: |case| {
+            let tls = case.has_tls();
+            let unanswered = |conn: &&&Conn| {
+                conn.is_unanswered()
+                    && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
+            };
+            if let Some(conn) = case.data.iter().find(unanswered).filter(|_| tls) {
+                let to = conn.ends.map(|ends| match conn.opener {
+                    Some(Party::Server) => ends.client,
+                    _ => ends.server,
+                });
+                let (first, last) = conn.rows;
+                let from = conn.opener.map_or(Party::Server, Party::other);
+                let proof = Proof::of([first, last]).saying(port(to));
+                return Some(proof.missing(last, from, conn.channel, "SYN, ACK"));
+            }
+            let row = case.timer(Timer::DataOpen).filter(|_| tls && !case.setting.captured)?;
+            let address = case.setups.last().and_then(|setup| setup.address);
+            Some(Proof::of([row.no]).saying(port(address)))
+        },
+    },
+    Rule {
+        id: "D23",
+        severity: Severity::Failure,
+        confidence: Confidence::Possible,
+        side: Blame::Network,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "a part of a command is sent again and again and never arrives: a firewall's FTP helper drops commands that \
+             are split over segments",
+            "コマンドの一部が何度も再送され、届かない。分割されたコマンドをファイアウォールの FTP ヘルパーが破棄している",
+        ),
+        advice: say(
+            "the client should write each command in one piece; or turn off the helper",
+            "クライアントは各コマンドを一度に書き込む。またはヘルパーを止める",
+        ),
+        find: |case| {
+            let (times, _, row) = case.control?.client.stuck?;
+            let part =
+                |row: &&Row| says(row, &["part of a command"]) && row.channel == Channel::Control;
+            let part = case.rows.iter().rfind(part)?;
+            let command = case.next_command(part).is_some();
+            (times >= 3 && !command).then(|| Proof::of([part.no, row]))
+        },
+    },
+];
+
+/// A 227 whose address is another than the control connection's, of a kind.
+fn named_elsewhere<'a, 'b>(
+    case: &'b Case<'a>,
+    is_it: impl Fn(IpAddr) -> bool,
+) -> Option<&'b Setup<'a>> {
+    let server = case.ends?.server.ip().to_canonical();
+    case.setups.iter().find(|setup| {
+        let named = setup.address.map(|address| address.ip().to_canonical());
+        let is_227 = verb_of(case, setup) == Some(Verb::Pasv);
+        is_227
+            && setup.listener == Party::Server
+            && named.is_some_and(|named| named != server && is_it(named))
+    })
+}
+
+fn is_unanswered(case: &Case<'_>, conn: &Conn) -> bool {
+    conn.opener == Some(Party::Client)
+        && conn.is_unanswered()
+        && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
+}
+
+fn verb_of(case: &Case<'_>, setup: &Setup<'_>) -> Option<Verb> {
+    case.exchanges.get(setup.asked)?.verb
+}
+
+fn command_no(case: &Case<'_>, setup: &Setup<'_>) -> u32 {
+    case.exchanges.get(setup.asked).and_then(|one| one.command).map_or(0, |row| row.no)
+}
+
+fn refused_by(case: &Case<'_>, setup: &Setup<'_>, codes: &[u16]) -> bool {
+    let refused = case.exchanges.get(setup.asked).and_then(Exchange::refused);
+    refused.is_some_and(|row| codes.contains(&code(row)))
+}

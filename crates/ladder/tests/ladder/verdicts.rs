@@ -1,0 +1,149 @@
+//! The findings: for each rule a session that shows it, and one that comes near and does not.
+//!
+//! The sessions are in `tests/findings/*.case`, in the small language of `verdicts/script.rs`: as packets, and where
+//! a case says `tap`, as the events that this end would have told, which must give the same verdict.
+
+mod script;
+
+use crate::captures::segments;
+use script::{Case, cases};
+use std::collections::{BTreeMap, BTreeSet};
+use wharf_ladder::findings::{Finding, findings, rules, with_ghosts};
+use wharf_ladder::sessions::{Session, Sessions};
+use wharf_ladder::{Lang, Options, Packet, text};
+
+fn sessions(case: &Case) -> Vec<Session> {
+    let mut sessions = Sessions::default();
+    for segment in &case.wire.segments {
+        sessions.push(&segment.segment());
+    }
+    let mut all: Vec<Session> = sessions.finish().into_iter().flatten().collect();
+    for session in &mut all {
+        session.until = case.wire.now();
+    }
+    all
+}
+
+fn ids(findings: &[Finding]) -> BTreeSet<&'static str> {
+    findings.iter().map(|finding| finding.rule.id).collect()
+}
+
+/// What is found in all sessions of a case.
+fn found(case: &Case) -> BTreeSet<&'static str> {
+    sessions(case).iter().flat_map(|session| ids(&session.findings())).collect()
+}
+
+#[test]
+fn each_rule_finds_what_it_is_for_and_not_what_comes_near() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let found = found(&case);
+        for id in &case.finds {
+            if !found.contains(id.as_str()) {
+                wrong.push(format!("{}: {id} was not found, but {found:?}", case.name));
+            }
+        }
+        for id in &case.spares {
+            if found.contains(id.as_str()) {
+                wrong.push(format!("{}: {id} was found, among {found:?}", case.name));
+            }
+        }
+        if case.finds.is_empty() && case.spares.is_empty() && !found.is_empty() {
+            wrong.push(format!("{}: {found:?} in a clean session", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_a_case_for_it_and_one_near_it() {
+    let mut has: BTreeMap<String, [bool; 2]> = BTreeMap::new();
+    for case in cases() {
+        for id in case.finds {
+            has.entry(id).or_default()[0] = true;
+        }
+        for id in case.spares {
+            has.entry(id).or_default()[1] = true;
+        }
+    }
+    let lacking: Vec<&str> =
+        rules().map(|rule| rule.id).filter(|id| has.get(*id) != Some(&[true; 2])).collect();
+    assert!(lacking.is_empty(), "without a case for and near it: {lacking:?}");
+}
+
+#[test]
+fn a_tap_gives_the_verdict_of_the_capture_where_it_can_see_it() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for case in cases() {
+        let Some(ladder) = case.told() else { continue };
+        count += 1;
+        let found = ids(&ladder.findings());
+        for id in &case.finds {
+            if !found.contains(id.as_str()) {
+                wrong.push(format!("{}: {id} was not found by the tap, but {found:?}", case.name));
+            }
+        }
+        if let Some(id) = case.spares.iter().find(|id| found.contains(id.as_str())) {
+            wrong.push(format!("{}: {id} was found by the tap", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 20, "{count} cases were told as well");
+}
+
+#[test]
+fn the_captures_of_good_sessions_have_no_finding() {
+    for name in [
+        "reference",
+        "active-vsftpd-ftplib",
+        "passive-pyftpdlib-curl",
+        "eprt-ipv6-curl",
+        "upload-lftp",
+        "default-port",
+        "third-party",
+        "bulk-cut",
+    ] {
+        let mut sessions = Sessions::default();
+        segments(name).iter().for_each(|segment| sessions.push(&segment.segment()));
+        for session in sessions.finish().into_iter().flatten() {
+            assert_eq!(ids(&session.findings()), BTreeSet::new(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_did_not_come_is_drawn_where_it_should_have_been_and_verdicts_fit_their_width() {
+    let case = cases().into_iter().find(|case| case.name.starts_with("D12")).expect("a case");
+    let session = sessions(&case).remove(0);
+    let found = session.findings();
+    let rows = with_ghosts(session.packets.rows(), &found);
+    let at = rows.iter().position(|row| row.packet == Packet::Absent).expect("a ghost");
+    assert!(rows[..at].iter().any(|row| row.packet == Packet::Syn));
+    for width in [60, 80, 120] {
+        for lang in [Lang::En, Lang::Ja] {
+            let options = Options { width, lang, ..Options::default() };
+            let drawn = text::render(&rows, session.packets.ends(), &options);
+            assert!(drawn.contains("did not come") || drawn.contains("来なかった"), "{drawn}");
+            let said = text::verdicts(&found, &options);
+            for line in drawn.lines().chain(said.lines()) {
+                let columns = wharf_ladder::width::columns(line, options.ambiguous);
+                assert!(columns <= width, "{columns}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn findings_are_the_same_whatever_the_language_and_hold_no_control_character() {
+    for case in cases() {
+        for session in sessions(&case) {
+            let end = session.until;
+            let of = session.packets.case(end, session.before, !session.partners.is_empty());
+            for finding in findings(&of) {
+                let said = text::verdicts(&[finding], &Options::default());
+                assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+            }
+        }
+    }
+}
