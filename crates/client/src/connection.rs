@@ -29,7 +29,7 @@ use wharf_proto::{Command, Reply};
 
 use crate::teller::Teller;
 use crate::tls::{Security, Stream};
-use crate::{DataAddress, Error, Exchange, Options, Proxy, TlsFault, TlsMode, dial};
+use crate::{DataAddress, Error, Exchange, Options, Proxy, Throttle, TlsFault, TlsMode, dial};
 
 /// How long the server may take to close its side after we closed ours.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -60,6 +60,7 @@ pub struct Connection {
     /// Whether it is to cover data connections as well.
     covers_data: bool,
     patience: Duration,
+    throttle: Option<Throttle>,
     host: String,
     port: u16,
     proxy: Option<Arc<Proxy>>,
@@ -137,6 +138,7 @@ impl Connection {
             security: None,
             covers_data: false,
             patience: options.timeout,
+            throttle: options.throttle.clone(),
             host: host.to_owned(),
             port,
             proxy: options.proxy.clone().map(Arc::new),
@@ -275,6 +277,29 @@ impl Connection {
         Ok(())
     }
 
+    /// Queues a command behind others whose replies are owed, for a server that takes commands so.
+    pub(crate) fn send_behind(&mut self, command: &Command) -> Result<(), Error> {
+        match self.machine.send_behind(command) {
+            Ok(()) => {}
+            Err(SendError::Unsendable(unsendable)) => return Err(unsendable.into()),
+            Err(_) => return Err(Error::ReplyOwed { last: self.last_boxed() }),
+        }
+        self.drain_machine();
+        Ok(())
+    }
+
+    /// From now on replies are to this command, of several in a row.
+    pub(crate) fn speaks_of(&mut self, command: &Command) {
+        self.last = *Self::exchange(command, None);
+    }
+
+    /// What is to be said of a command of several in a row, and of its reply.
+    pub(crate) fn exchange(command: &Command, reply: Option<Reply>) -> Box<Exchange> {
+        let line = command.encode().unwrap_or_default();
+        let (_, shown) = redacted(line.strip_suffix(b"\r\n").unwrap_or(&line));
+        Box::new(Exchange { verb: Some(command.verb()), command: shown, reply })
+    }
+
     /// The next reply, with what it answers. Waits as long as it takes, and can be dropped.
     pub(crate) async fn answer(&mut self) -> Result<Answer, Error> {
         loop {
@@ -316,6 +341,12 @@ impl Connection {
         }
     }
 
+    /// From now on each segment is acknowledged at once: a server that waits for that before it sends its next reply
+    /// (Nagle's algorithm) would keep a session waiting that has many short dialogues.
+    pub(crate) fn hurry(&mut self) {
+        self.quick_acks = true;
+    }
+
     /// Asks the kernel to acknowledge at once what comes next, where that is wanted. It forgets it with
     /// each write, and the session is the same without it.
     pub(crate) fn acknowledge_quickly(&self, stream: &TcpStream) {
@@ -336,6 +367,11 @@ impl Connection {
 
     pub(crate) fn teller(&self) -> &Teller {
         &self.life.teller
+    }
+
+    /// How fast files may move.
+    pub(crate) fn throttle(&self) -> Option<Throttle> {
+        self.throttle.clone()
     }
 
     pub(crate) fn patience(&self) -> Duration {

@@ -146,6 +146,24 @@ impl DataPlane {
         }
     }
 
+    /// The command that asks for the next passive data connection, where it is known to be granted: then the command
+    /// that uses it need not wait for the answer.
+    pub(crate) fn sure_question(&self) -> Option<Command> {
+        match (self.way, self.epsv) {
+            _ if self.opened == 0 => None,
+            (Way::Passive, Epsv::Works | Epsv::Untried) if !self.plain => {
+                Some(Command::Epsv(EpsvArgument::Same))
+            }
+            (Way::Passive, _) => Some(Command::Pasv),
+            (Way::Active, _) => None,
+        }
+    }
+
+    /// The plan that the answer to it makes.
+    pub(crate) fn planned(control: &Connection, reply: &Reply) -> Result<Plan, Error> {
+        planned_by(control, reply, Duration::MAX)
+    }
+
     async fn agree_passive(&mut self, control: &mut Connection) -> Result<Plan, Error> {
         if !self.plain && self.epsv != Epsv::Refused {
             let reply = control.command(&Command::Epsv(EpsvArgument::Same)).await?;

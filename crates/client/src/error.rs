@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use wharf_proto::command::Unsendable;
+use wharf_proto::command::{Algorithm, Unsendable};
 use wharf_proto::reply::ReplyError;
 use wharf_proto::{Reply, Text, Verb};
 
@@ -76,6 +76,11 @@ pub enum Proof {
     CloseNotify,
     /// The server never said that the transfer is complete.
     FinalReply,
+    /// The digests of the two sides differ.
+    Digest {
+        /// Of which kind they are.
+        algorithm: Algorithm,
+    },
     /// The bytes that came are not as many as the file has.
     Size {
         /// How many the file has.
@@ -93,6 +98,9 @@ impl fmt::Display for Proof {
                 f.write_str("the data connection ended without the close_notify of TLS")
             }
             Self::FinalReply => f.write_str("the server did not confirm it"),
+            Self::Digest { algorithm } => {
+                write!(f, "its {} is not the one that the server tells", algorithm.name())
+            }
             Self::Size { expected, found } => {
                 write!(f, "the file has {expected} bytes, {found} arrived")
             }
@@ -336,6 +344,42 @@ impl Error {
         }
     }
 
+    /// Whether the same may go well a little later, or over another connection.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Resolve { source, .. } => source.kind() == io::ErrorKind::TimedOut,
+            Self::Connect { .. }
+            | Self::ControlLost { .. }
+            | Self::NoReply { .. }
+            | Self::Closing { .. }
+            | Self::OutOfStep { .. }
+            | Self::DataConnect { .. }
+            | Self::DataAccept { .. }
+            | Self::Stalled { .. } => true,
+            Self::Unwelcome { reply } => reply.code.value() < 500,
+            Self::Tls { fault, .. } => matches!(fault, TlsFault::Broken(_) | TlsFault::Late),
+            Self::Unproven { missing, .. } => {
+                !matches!(missing, Proof::Size { .. } | Proof::Digest { .. })
+            }
+            Self::Refused { .. } => matches!(self.code(), Some(421 | 425 | 426 | 450)),
+            _ => false,
+        }
+    }
+
+    /// Whether the session is of no further use.
+    pub(crate) fn ends_the_session(&self) -> bool {
+        match self {
+            Self::ControlLost { .. }
+            | Self::NoReply { .. }
+            | Self::NotFtp { .. }
+            | Self::Closing { .. }
+            | Self::OutOfStep { .. }
+            | Self::ReplyOwed { .. } => true,
+            Self::Unproven { source, .. } => source.is_some(),
+            _ => false,
+        }
+    }
+
     /// The code of the refusal, where this is one.
     pub fn code(&self) -> Option<u16> {
         let reply = match self {
@@ -522,6 +566,7 @@ fn proof_advice(missing: Proof) -> &'static str {
             "the end may be cut off: run again; where the server never ends TLS in order, its keeper can mend it"
         }
         Proof::DataEnd | Proof::Size { .. } => "the end may be cut off: run again",
+        Proof::Digest { .. } => "it was changed on its way, or while it was moved: try again",
         Proof::FinalReply => "the bytes may be all there: running again finds out",
     }
 }

@@ -2,14 +2,20 @@
 //!
 //! A download goes to a hidden part beside its target and is renamed when it is proven complete; what a
 //! broken one leaves behind is gone on with the next time (`part.rs`, `download.rs`). An upload can be
-//! gone on with where the server kept what it got (`upload.rs`). Whole trees are not done here.
+//! gone on with where the server kept what it got (`upload.rs`). How well the bytes of either are proven is in
+//! `proof.rs`. Whole trees are not done here (`tree.rs`).
 
 mod download;
 mod part;
+mod proof;
 mod upload;
 
 pub use download::{Fetched, Get};
+pub use proof::Verdict;
 pub use upload::{Put, Stored};
+
+pub(crate) use download::system_time;
+pub(crate) use part::{Part, beside};
 
 use std::io;
 use std::path::Path;
@@ -24,6 +30,6 @@ fn as_type(text: bool) -> Type {
 }
 
 /// Makes an error of a file of this machine out of what the system said.
-fn local(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn local(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Local { doing, path: path.to_owned(), source }
 }

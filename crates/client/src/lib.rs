@@ -31,32 +31,40 @@
 mod connection;
 mod data;
 mod dial;
+mod digest;
 mod error;
 mod files;
 mod listing;
 mod memory;
 mod netrc;
 mod options;
+mod pool;
 mod proxy;
 mod session;
 mod teller;
+mod throttle;
 mod tls;
 mod transfer;
+mod tree;
 mod url;
 
 pub use connection::Connection;
 pub use data::Way;
+pub use digest::Digest;
 pub use error::{Error, Exchange, Proof};
-pub use files::{Fetched, Get, Put, Stored};
+pub use files::{Fetched, Get, Put, Stored, Verdict};
 pub use listing::Listing;
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};
 pub use options::{DataAddress, Explain, Options, Tap};
+pub use pool::{Backoff, Pool, Site};
 pub use proxy::{Gateway, Proxy, ProxyError, ProxyFault, ProxyKind};
 pub use session::{Features, Login, Session, Wanted};
+pub use throttle::Throttle;
 pub use tls::{
     CertificateFault, Fingerprint, Identity, NotAFingerprint, Tls, TlsFault, TlsMode, Trust,
     Versions,
 };
 pub use transfer::{End, Progress, Transfer, Watch, quiet};
+pub use tree::{BadPattern, Deed, Filter, Happened, Tally, TreeRequest, TreeWatch};
 pub use url::{Address, AddressError, Scheme, UrlType};

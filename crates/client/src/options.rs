@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use wharf_proto::tap::{Event, SessionId};
 
-use crate::{Memory, Proxy, Tls, Way};
+use crate::{Memory, Proxy, Throttle, Tls, Way};
 
 /// Hears every event of a session as it happens. It is called in between the bytes, so it must be quick.
 pub type Tap = Arc<dyn Fn(Event) + Send + Sync>;
@@ -56,6 +56,8 @@ pub struct Options {
     pub listing_limit: usize,
     /// How the session is protected.
     pub tls: Tls,
+    /// How fast files may move, together with all others that have the same limit.
+    pub throttle: Option<Throttle>,
     /// Acknowledge each segment by itself, so that a capture of the session shows every ACK. It costs
     /// packets and is for demonstrations.
     pub quick_acks: bool,
@@ -82,6 +84,7 @@ impl Default for Options {
             // Some two million entries.
             listing_limit: 256 << 20,
             tls: Tls::default(),
+            throttle: None,
             quick_acks: false,
             explain: None,
             tap: None,

@@ -7,6 +7,7 @@
 mod gateway;
 
 use tokio::io::AsyncWrite;
+use wharf_proto::command::Algorithm;
 use wharf_proto::params::{Format, Type};
 use wharf_proto::path::parse_quoted;
 use wharf_proto::reply::Class;
@@ -70,6 +71,12 @@ impl Features {
         self.0.iter().map(String::as_str)
     }
 
+    /// The features of these lines.
+    #[cfg(test)]
+    pub(crate) fn of(lines: &[&str]) -> Self {
+        Self(lines.iter().map(|line| (*line).to_owned()).collect())
+    }
+
     fn parse(reply: &Reply) -> Self {
         let inner = reply.lines.len().saturating_sub(2);
         let lines = reply.lines.iter().skip(1).take(inner);
@@ -108,6 +115,10 @@ pub struct Session {
     system: Option<Text>,
     /// Verbs that the server does not know; they are not sent again.
     unknown: Vec<Verb>,
+    /// The algorithm that was chosen for HASH.
+    pub(crate) chosen_digest: Option<Algorithm>,
+    /// Whether the server was seen to take several commands in one segment.
+    pub(crate) at_once: bool,
 }
 
 impl Session {
@@ -128,6 +139,8 @@ impl Session {
             features: None,
             system: None,
             unknown: Vec::new(),
+            chosen_digest: None,
+            at_once: false,
         })
     }
 
@@ -256,6 +269,22 @@ impl Session {
     pub async fn mdtm(&mut self, path: &Text) -> Result<Option<Timestamp>, Error> {
         let text = self.fact(&Command::Mdtm(path.clone())).await?;
         Ok(text.and_then(|text| parse_mdtm(&text)))
+    }
+
+    /// Gives a file of the server the time of its last modification, by MFMT. Whether it has it is told; servers
+    /// without MFMT leave the time of the upload.
+    ///
+    /// # Errors
+    /// Those of the control connection; a refusal is `false`.
+    pub async fn keep_time(&mut self, path: &Text, time: Timestamp) -> Result<bool, Error> {
+        if self.plain || self.unknown.contains(&Verb::Mfmt) || !self.features().await?.has("MFMT") {
+            return Ok(false);
+        }
+        let reply = self.control.command(&Command::Mfmt(time, path.clone())).await?;
+        if matches!(reply.code.value(), 500 | 502) {
+            self.unknown.push(Verb::Mfmt);
+        }
+        Ok(reply.code.class() == Class::Completion)
     }
 
     /// What a 213 says; `None` for any other reply.
@@ -435,7 +464,7 @@ impl Session {
     }
 
     /// Remembers what a command has changed at the server.
-    fn went(&mut self, command: &Command) {
+    pub(crate) fn went(&mut self, command: &Command) {
         match command {
             Command::Type(kind) => self.kind = *kind,
             Command::Cdup => self.folder.extend_from_slice(b"/.."),
@@ -451,7 +480,7 @@ impl Session {
         }
     }
 
-    async fn completed(&mut self, command: &Command) -> Result<Reply, Error> {
+    pub(crate) async fn completed(&mut self, command: &Command) -> Result<Reply, Error> {
         let reply = self.quote(command).await?;
         match reply.code.class() {
             Class::Completion => Ok(reply),
@@ -459,7 +488,7 @@ impl Session {
         }
     }
 
-    fn refused(&self) -> Error {
+    pub(crate) fn refused(&self) -> Error {
         Error::Refused { last: self.control.last_boxed() }
     }
 

@@ -26,7 +26,7 @@ use wharf_proto::tap::{HalfEnd, Timer, What};
 use wharf_proto::{Command, Reply};
 
 use self::pump::{Codec, Fault, Network, Pump};
-use crate::data::{DataConnection, Plan};
+use crate::data::{DataConnection, DataPlane, Plan};
 use crate::tls::Stream;
 use crate::{Connection, Error, Exchange, Proof, Session};
 
@@ -111,6 +111,8 @@ impl Session {
             network: Network::Source,
             patience: self.control.patience(),
             offset: order.offset,
+            expected: order.expected,
+            throttle: self.control.throttle(),
             watch,
         };
         let work = pump.run(&mut data.stream, to, &mut moved);
@@ -160,6 +162,8 @@ impl Session {
             network: Network::Sink,
             patience: self.control.patience(),
             offset: order.offset,
+            expected: order.expected,
+            throttle: self.control.throttle(),
             watch,
         };
         let mut uploading = data.stream.uploading();
@@ -220,6 +224,11 @@ impl Session {
         &mut self,
         order: &Order<'_>,
     ) -> Result<(DataConnection, Replies), Error> {
+        if let Some(question) =
+            self.data.sure_question().filter(|_| self.at_once && order.offset == 0)
+        {
+            return self.begin_at_once(order, &question).await;
+        }
         let plan = self.data.agree(&mut self.control).await?;
         if order.restart && order.offset > 0 {
             let reply = self.control.command(&Command::Rest(Marker::at(order.offset))).await?;
@@ -230,6 +239,36 @@ impl Session {
         // The command goes out before the connection is there: a server that opens its port only
         // then works as well, and the two round trips become one.
         self.control.send(order.command)?;
+        self.open_up(plan).await
+    }
+
+    /// Asks for a data connection and sends the command behind the question, in one write.
+    async fn begin_at_once(
+        &mut self,
+        order: &Order<'_>,
+        question: &Command,
+    ) -> Result<(DataConnection, Replies), Error> {
+        self.control.send(question)?;
+        self.control.send_behind(order.command)?;
+        let answer = self.control.patiently(async |control| control.answer().await).await?;
+        let agreed = match answer.reply.code.is_refusal() {
+            true => Err(self.refused()),
+            false => DataPlane::planned(&self.control, &answer.reply),
+        };
+        self.control.speaks_of(order.command);
+        match agreed {
+            Ok(plan) => self.open_up(plan).await,
+            Err(error) => {
+                // The command is answered as well, most likely by a refusal.
+                self.at_once = false;
+                self.wind_up(&mut Replies::default()).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens the data connection for a command that is on its way.
+    async fn open_up(&mut self, plan: Plan) -> Result<(DataConnection, Replies), Error> {
         let mut replies = Replies::default();
         let teller = self.control.teller().clone();
         let over = |replies: &Replies| {

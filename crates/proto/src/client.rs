@@ -2,8 +2,9 @@
 //!
 //! It counts the replies that the server owes and gives each reply to the command it answers. A new command
 //! is refused while a reply is owed, unless the verb is urgent (ABOR, STAT, NOOP, QUIT during a transfer):
-//! so a late reply can never be taken for the answer to the next command. It knows nothing of sockets,
-//! timers or what the commands are for; `wharf-client` drives it. RFC 959 sections 5.4 and 6.
+//! so a late reply can never be taken for the answer to the next command. A driver that pipelines says so with each
+//! command ([`Client::send_behind`]); from then on replies answer the commands strictly in their order. It knows
+//! nothing of sockets, timers or what the commands are for; `wharf-client` drives it. RFC 959 sections 5.4 and 6.
 
 use crate::command::{Unsendable, redacted};
 use crate::line::{Arrival, LineReader};
@@ -110,6 +111,8 @@ pub struct Client {
     owed: VecDeque<Asked>,
     /// Whether the oldest of them has had its preliminary reply.
     begun: bool,
+    /// Whether commands were sent one behind the other, so that nothing but their order tells whose a reply is.
+    in_order: bool,
     /// What came was not FTP; nothing more is read.
     broken: bool,
     tapped: bool,
@@ -125,6 +128,7 @@ impl Client {
             replies: ReplyReader::new(),
             owed: VecDeque::from([Asked::Greeting]),
             begun: false,
+            in_order: false,
             broken: false,
             tapped,
             out: VecDeque::new(),
@@ -142,6 +146,23 @@ impl Client {
         {
             return Err(SendError::ReplyOwed { sent: verb, owed: *owed });
         }
+        self.in_order &= !self.owed.is_empty();
+        self.put(command)
+    }
+
+    /// Sends a command although replies are owed: the server is known to take commands one behind the other. The
+    /// greeting must have come, and nothing that changes who speaks or how (AUTH, CCC, REIN, USER) is to be sent so.
+    ///
+    /// # Errors
+    /// `Unsendable`; the machine is unchanged then.
+    pub fn send_behind(&mut self, command: &Command) -> Result<(), SendError> {
+        self.put(command)?;
+        self.in_order = true;
+        Ok(())
+    }
+
+    fn put(&mut self, command: &Command) -> Result<(), SendError> {
+        let verb = command.verb();
         let bytes = command.encode()?;
         if self.tapped {
             let line = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes);
@@ -211,7 +232,8 @@ impl Client {
             0 if self.begun => asked.allows_at_last(code),
             _ => asked.allows(code),
         };
-        let fitting = self.owed.iter().enumerate().position(fits);
+        let within = if self.in_order { 1 } else { self.owed.len() };
+        let fitting = self.owed.iter().enumerate().take(within).position(fits);
         // A 421 closes the connection whatever was asked; only a waiting verb makes it an answer.
         let index = fitting.or_else(|| (!self.owed.is_empty()).then_some(0));
         let more = reply.code.is_preliminary();
@@ -309,6 +331,24 @@ mod tests {
         assert_eq!(answers(&mut client, b"421 bye\r\n"), [(Asked::Nothing, 421, false)]);
         client.send(&Command::Pwd).unwrap();
         assert_eq!(answers(&mut client, b"213 96\r\n"), [(Asked::Verb(Verb::Pwd), 213, false)]);
+    }
+
+    #[test]
+    fn replies_to_commands_in_a_row_answer_them_in_their_order_whatever_they_say() {
+        let mut client = logged_in();
+        let (retr, mlsd) = (Verb::Retr, Verb::Mlsd);
+        client.send_behind(&Command::Retr("x".into())).unwrap();
+        client.send_behind(&Command::Mlsd(None)).unwrap();
+        client.send_behind(&Command::Retr("y".into())).unwrap();
+        let got = answers(&mut client, b"501 odd\r\n150 go\r\n250 done\r\n200 what?\r\n");
+        let expected = [
+            (Asked::Verb(retr), 501, true),
+            (Asked::Verb(mlsd), 150, true),
+            (Asked::Verb(mlsd), 250, true),
+            (Asked::Verb(retr), 200, false),
+        ];
+        assert_eq!(got, expected);
+        assert_eq!(client.owed(), 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub(crate) mod tls;
 pub(crate) mod trace;
+pub(crate) mod tree;
 
 #[cfg(feature = "sqlite")]
 mod user;
@@ -26,6 +27,7 @@ pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
 use self::tls::TlsArgs;
 use self::trace::TraceArgs;
+use self::tree::{MoveArgs, TreeArgs};
 use crate::exit::Usage;
 use crate::{settings, terminal};
 
@@ -63,9 +65,9 @@ pub(crate) enum Command {
     Ls(LsArgs),
     /// Write a file to standard output
     Cat(CatArgs),
-    /// Fetch a file; goes on with what a broken transfer left
+    /// Fetch a file or a tree; goes on with what a broken transfer left
     Get(GetArgs),
-    /// Store a file
+    /// Store a file or a tree
     Put(PutArgs),
     /// Talk to a server line by line
     Shell(ShellArgs),
@@ -250,6 +252,13 @@ pub(crate) struct GetArgs {
     /// Begin anew, whatever an earlier try left
     #[arg(long)]
     pub(crate) restart: bool,
+    /// Fetch the folder with all that is below it; what is here already, of the same size and time, is not fetched again
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) moving: MoveArgs,
+    #[command(flatten)]
+    pub(crate) tree: TreeArgs,
     #[command(flatten)]
     pub(crate) types: TypeArgs,
     #[command(flatten)]
@@ -259,7 +268,7 @@ pub(crate) struct GetArgs {
 /// `wharf put`.
 #[derive(Args, Debug)]
 pub(crate) struct PutArgs {
-    /// The file to send
+    /// The file to send, or the folder with -r
     pub(crate) local: PathBuf,
     /// The file on the server, or its folder.
     #[arg(help = format!("{FILE_URL}; with a slash at the end, the folder to put it in"))]
@@ -267,6 +276,17 @@ pub(crate) struct PutArgs {
     /// Go on where the server's copy ends; it must be the beginning of this file
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Store the folder with all that is below it; what the server has already, of the same size and time, is not
+    /// sent again
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// With -r, send every file, whatever the server has
+    #[arg(long, requires = "recursive", conflicts_with = "resume")]
+    pub(crate) restart: bool,
+    #[command(flatten)]
+    pub(crate) moving: MoveArgs,
+    #[command(flatten)]
+    pub(crate) tree: TreeArgs,
     #[command(flatten)]
     pub(crate) types: TypeArgs,
     #[command(flatten)]

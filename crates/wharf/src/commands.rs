@@ -10,6 +10,7 @@ pub(crate) mod put;
 mod serve;
 mod shell;
 mod trace;
+pub(crate) mod tree;
 #[cfg(feature = "sqlite")]
 mod user;
 

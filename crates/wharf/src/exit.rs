@@ -72,7 +72,7 @@ impl Exit {
     }
 
     /// The exit code of a client's error.
-    fn of_client(error: &Error) -> Self {
+    pub(crate) fn of_client(error: &Error) -> Self {
         match error {
             Error::Login { .. }
             | Error::NotProtected { .. }

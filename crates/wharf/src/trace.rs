@@ -42,6 +42,7 @@ impl Trace {
     pub(crate) fn draw(&self) -> anyhow::Result<()> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let mut sessions: Vec<SessionId> = events.iter().map(|event| event.session).collect();
+        sessions.sort_unstable();
         sessions.dedup();
         let to_terminal = self.to == Path::new("-");
         let options = options(to_terminal);

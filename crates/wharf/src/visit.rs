@@ -3,11 +3,13 @@
 //! Where passwords come from is decided here: the URL, the environment, the terminal, in this order.
 
 use std::env;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_client::{
-    Address, DataAddress, Error, Explain, Login, Options, Scheme, Session, Tap, UrlType, Way,
+    Address, DataAddress, Error, Explain, Login, Options, Scheme, Session, Tap, Throttle, UrlType,
+    Way,
 };
 
 use wharf_proto::{Secret, Text};
@@ -31,8 +33,19 @@ pub(crate) async fn visit<T>(
     arguments: &ConnectionArgs,
     work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
 ) -> anyhow::Result<T> {
+    visit_at(None, address, arguments, work).await
+}
+
+/// The same, with a limit on the rate at which files move.
+pub(crate) async fn visit_at<T>(
+    rate: Option<NonZeroU64>,
+    address: &Address,
+    arguments: &ConnectionArgs,
+    work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+) -> anyhow::Result<T> {
     let trace = arguments.trace.clone().map(Trace::new);
-    let options = options(arguments, address.scheme, trace.as_ref().map(Trace::tap))?;
+    let mut options = options(arguments, address.scheme, trace.as_ref().map(Trace::tap))?;
+    options.throttle = rate.map(Throttle::new);
     let login = login(address)?;
     warn(&options.tls, arguments.quiet);
     let result = logged_in(address, &login, &options, work).await;
@@ -62,7 +75,7 @@ async fn logged_in<T>(
 }
 
 /// Who logs in.
-fn login(address: &Address) -> anyhow::Result<Login> {
+pub(crate) fn login(address: &Address) -> anyhow::Result<Login> {
     let mut address = address.clone();
     if let (Some(user), None) = (&address.user, &address.password) {
         let password = match env::var_os(PASSWORD_VARIABLE) {

@@ -175,7 +175,8 @@ fn is_special(target: &Path) -> bool {
     fs::metadata(target).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-fn system_time(time: Timestamp) -> Option<SystemTime> {
+/// A time of the server as this system has it.
+pub(crate) fn system_time(time: Timestamp) -> Option<SystemTime> {
     let nanos = Duration::from_nanos(u64::from(time.nanos()));
     let whole = Duration::from_secs(time.seconds().unsigned_abs());
     let second = if time.seconds() < 0 {

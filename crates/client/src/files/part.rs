@@ -123,7 +123,7 @@ pub(crate) struct Opened {
 }
 
 /// `.NAME.suffix` in the folder of `NAME`, cut where that would be too long.
-fn beside(target: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(target: &Path, suffix: &str) -> PathBuf {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let name = target.file_name().unwrap_or_default().as_bytes();

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use wharf_proto::ascii::{Decoder, Encoder};
 use wharf_proto::params::Type;
 
-use crate::{Error, Progress, Watch};
+use crate::{Error, Progress, Throttle, Watch};
 
 /// How much is moved at a time.
 const CHUNK: usize = 256 * 1024;
@@ -68,6 +68,10 @@ pub(super) struct Pump<'a, 'w> {
     pub(super) network: Network,
     pub(super) patience: Duration,
     pub(super) offset: u64,
+    /// How many bytes are to come, where that is known: a small file needs no large buffer.
+    pub(super) expected: Option<u64>,
+    /// How fast the bytes may move.
+    pub(super) throttle: Option<Throttle>,
     pub(super) watch: &'a mut Watch<'w>,
 }
 
@@ -84,7 +88,10 @@ impl Pump<'_, '_> {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let mut chunk = vec![0; CHUNK];
+        let expected = self.expected.and_then(|expected| usize::try_from(expected).ok());
+        let most = self.throttle.as_ref().map_or(CHUNK, |throttle| throttle.portion(CHUNK));
+        let mut chunk =
+            vec![0; expected.map_or(most, |expected| expected.clamp(4096.min(most), most))];
         let mut space = Vec::new();
         loop {
             let count = match self.network {
@@ -102,6 +109,9 @@ impl Pump<'_, '_> {
             let bytes = self.codec.turn(&chunk[..count], &mut space);
             write(self.network, self.patience, to, bytes, moved).await?;
             (self.watch)(Progress::At(self.offset + *moved));
+            if let Some(throttle) = &self.throttle {
+                throttle.pay(count as u64).await;
+            }
         }
     }
 

@@ -10,4 +10,5 @@ mod listing;
 mod support;
 mod tls;
 mod transfer;
+mod tree;
 mod ways;

@@ -1,29 +1,64 @@
-//! `wharf get`: a file of the server as a file here, complete or not at all.
+//! `wharf get`: a file of the server as a file here, complete or not at all; with `-r` a whole tree.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use wharf_client::{Address, End, Fetched, Get};
+use wharf_client::{Address, End, Fetched, Get, Verdict};
 
+use super::tree::{Report, Visit};
 use crate::args::GetArgs;
+use crate::args::tree::folder_for;
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
-use crate::visit::{file, is_text, visit};
+use crate::visit::{file, is_text, visit_at};
 
 pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
     let text = is_text(arguments.types, arguments.connection.plain, address.kind)?;
+    if arguments.recursive {
+        return tree(arguments, text).await;
+    }
     let remote = file(address)?;
     let target = target(arguments.local.as_deref(), address)?;
-    let mut meter = Screen::new(arguments.connection.quiet).meter(remote);
+    let moving = &arguments.moving;
+    let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
+    let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(remote);
     let request = Get { text, resume: !arguments.restart };
-    let fetched = visit(address, &arguments.connection, async |session| {
-        session.get(remote, &target, request, &mut |progress| meter.hear(progress)).await
+    let fetched = visit_at(moving.limit_rate, address, &arguments.connection, async |session| {
+        let fetched = session.get(remote, &target, request, &mut |p| meter.hear(p)).await?;
+        let verified = moving.verify && !text && session.agrees(remote, &target).await?;
+        Ok((fetched, if verified { Verdict::Verified } else { fetched.verdict() }))
     })
-    .await?;
-    meter.done(fetched.moved, verdict(fetched));
+    .await;
+    let (fetched, verdict) =
+        report.one("fetch", remote, fetched, |(fetched, verdict)| (fetched.moved, *verdict))?;
+    meter.done(
+        fetched.moved,
+        if verdict == Verdict::Verified { "digest agrees" } else { self::verdict(fetched) },
+    );
     Ok(Exit::Done)
+}
+
+/// Fetches a tree.
+async fn tree(arguments: &GetArgs, text: bool) -> anyhow::Result<Exit> {
+    if text {
+        return Err(Usage(
+            "a tree is moved byte by byte: -r goes with neither --ascii nor --plain".to_owned(),
+        )
+        .into());
+    }
+    let address = &arguments.url.0;
+    let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
+    let target = folder_for(arguments.local.as_deref(), address.file_name());
+    let request = tree.request(moving, !arguments.restart)?;
+    let mut report = Report::new(connection.quiet, moving.json, tree)?;
+    let visit = Visit::new(address, connection, moving, tree.jobs.get())?;
+    let mut hear = |happened| report.hear(happened);
+    let tally = visit
+        .during(async |pool| pool.get_tree(&address.path, &target, &request, &mut hear).await)
+        .await?;
+    report.end(tally)
 }
 
 /// What is known of the size of a fetched file.

@@ -1,28 +1,62 @@
-//! `wharf put`: a file of this machine on the server.
+//! `wharf put`: a file of this machine on the server; with `-r` a whole tree.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use wharf_client::{Address, Put, Stored};
+use anyhow::Context;
+use wharf_client::{Address, Put, Stored, Verdict};
 use wharf_proto::Text;
 
+use super::tree::{Report, Visit};
 use crate::args::PutArgs;
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
-use crate::visit::{is_text, visit};
+use crate::visit::{is_text, visit_at};
 
 pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
     let text = is_text(arguments.types, arguments.connection.plain, address.kind)?;
     let remote = remote(&arguments.local, address)?;
-    let mut meter = Screen::new(arguments.connection.quiet).meter(&remote);
+    if arguments.recursive {
+        return tree(arguments, &remote, text).await;
+    }
+    let moving = &arguments.moving;
+    let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
+    let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(&remote);
     let request = Put { text, resume: arguments.resume };
-    let stored = visit(address, &arguments.connection, async |session| {
-        session.put(&arguments.local, &remote, request, &mut |p| meter.hear(p)).await
+    let stored = visit_at(moving.limit_rate, address, &arguments.connection, async |session| {
+        let stored =
+            session.put(&arguments.local, &remote, request, &mut |p| meter.hear(p)).await?;
+        let verified = moving.verify && !text && session.agrees(&remote, &arguments.local).await?;
+        Ok((stored, if verified { Verdict::Verified } else { stored.verdict() }))
     })
-    .await?;
-    meter.done(stored.moved, verdict(stored));
+    .await;
+    let (stored, proven) =
+        report.one("store", &remote, stored, |(stored, verdict)| (stored.moved, *verdict))?;
+    meter.done(
+        stored.moved,
+        if proven == Verdict::Verified { "digest agrees" } else { verdict(stored) },
+    );
     Ok(Exit::Done)
+}
+
+/// Stores a tree.
+async fn tree(arguments: &PutArgs, remote: &Text, text: bool) -> anyhow::Result<Exit> {
+    if text {
+        let why = "a tree is moved byte by byte: -r goes with neither --ascii nor --plain";
+        return Err(Usage(why.to_owned()).into());
+    }
+    let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
+    std::fs::read_dir(&arguments.local)
+        .with_context(|| format!("{}", arguments.local.display()))?;
+    let request = tree.request(moving, !arguments.restart)?;
+    let mut report = Report::new(connection.quiet, moving.json, tree)?;
+    let visit = Visit::new(&arguments.url.0, connection, moving, tree.jobs.get())?;
+    let mut hear = |happened| report.hear(happened);
+    let tally = visit
+        .during(async |pool| pool.put_tree(&arguments.local, remote, &request, &mut hear).await)
+        .await?;
+    report.end(tally)
 }
 
 /// What is known of the size of a stored file.

@@ -12,5 +12,6 @@ mod serving;
 mod supply;
 mod tls;
 mod trace;
+mod tree;
 #[cfg(feature = "sqlite")]
 mod user;

@@ -1,0 +1,303 @@
+//! Digests of files: asking a server for one, and making the same here.
+//!
+//! HASH (draft-bryan-ftpext-hash) where FEAT has it, else one of the older verbs, XSHA256, XSHA512, XSHA1, XMD5 and
+//! XCRC, the best first. Servers word their answers to the older ones as they like; what has the right number of
+//! hexadecimal digits is the digest.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha512};
+use wharf_proto::command::{Algorithm, Digested, Range};
+use wharf_proto::reply::Class;
+use wharf_proto::{Command, Reply, Text};
+
+use crate::files::local;
+use crate::{Error, Features, Session};
+
+/// How much of a file is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// The digest of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Of which kind.
+    pub algorithm: Algorithm,
+    /// Its bytes.
+    pub value: Vec<u8>,
+}
+
+impl Digest {
+    /// The digest of these bytes.
+    ///
+    /// ```
+    /// use wharf_client::Digest;
+    /// use wharf_proto::command::Algorithm;
+    /// assert_eq!(Digest::of(Algorithm::Crc32, b"123456789").to_string(), "cbf43926");
+    /// ```
+    pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// The digest of the first `length` bytes of a file here, or of all of it.
+    ///
+    /// # Errors
+    /// `Local`.
+    pub fn of_file(algorithm: Algorithm, path: &Path, length: Option<u64>) -> Result<Self, Error> {
+        let file = File::open(path).map_err(local("open", path))?;
+        let mut hasher = Hasher::new(algorithm);
+        let mut rest = file.take(length.unwrap_or(u64::MAX));
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match rest.read(&mut chunk) {
+                Ok(0) => return Ok(hasher.finish()),
+                Ok(count) => hasher.update(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(local("read", path)(error)),
+            }
+        }
+    }
+
+    /// Whether it is the digest of these bytes.
+    pub fn is_of(&self, bytes: &[u8]) -> bool {
+        Self::of(self.algorithm, bytes) == *self
+    }
+}
+
+impl fmt::Display for Digest {
+    /// In hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+enum Hasher {
+    Crc32(crc32fast::Hasher),
+    Md5(Md5),
+    Sha1(Sha1),
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
+            Algorithm::Md5 => Self::Md5(Md5::new()),
+            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
+            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Crc32(hasher) => hasher.update(bytes),
+            Self::Md5(hasher) => hasher.update(bytes),
+            Self::Sha1(hasher) => hasher.update(bytes),
+            Self::Sha256(hasher) => hasher.update(bytes),
+            Self::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Digest {
+        let (algorithm, value) = match self {
+            Self::Crc32(hasher) => (Algorithm::Crc32, hasher.finalize().to_be_bytes().to_vec()),
+            Self::Md5(hasher) => (Algorithm::Md5, hasher.finalize().to_vec()),
+            Self::Sha1(hasher) => (Algorithm::Sha1, hasher.finalize().to_vec()),
+            Self::Sha256(hasher) => (Algorithm::Sha256, hasher.finalize().to_vec()),
+            Self::Sha512(hasher) => (Algorithm::Sha512, hasher.finalize().to_vec()),
+        };
+        Digest { algorithm, value }
+    }
+}
+
+/// How many bytes a digest has.
+fn length(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::Crc32 => 4,
+        Algorithm::Md5 => 16,
+        Algorithm::Sha1 => 20,
+        Algorithm::Sha256 => 32,
+        Algorithm::Sha512 => 64,
+    }
+}
+
+/// How a server is asked for digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asking {
+    algorithm: Algorithm,
+    /// By HASH, or by a verb of the algorithm's own.
+    by_hash: bool,
+    /// Whether HASH must be told the algorithm first.
+    choose: bool,
+}
+
+impl Asking {
+    /// The best way that the server has, if it has one.
+    pub(crate) fn best(features: &Features) -> Option<Self> {
+        const ORDER: [(Algorithm, &str); 5] = [
+            (Algorithm::Sha256, "XSHA256"),
+            (Algorithm::Sha512, "XSHA512"),
+            (Algorithm::Sha1, "XSHA1"),
+            (Algorithm::Md5, "XMD5"),
+            (Algorithm::Crc32, "XCRC"),
+        ];
+        let offered = features.iter().find_map(|line| {
+            line.split_at_checked(5)
+                .filter(|(word, _)| word.eq_ignore_ascii_case("HASH "))
+                .map(|(_, list)| list)
+        });
+        let named = |algorithm: Algorithm| {
+            let name = |word: &str| {
+                word.trim().trim_end_matches('*').eq_ignore_ascii_case(algorithm.name())
+            };
+            offered?.split(';').find(|word| name(word)).map(|word| !word.trim().ends_with('*'))
+        };
+        let by_hash = ORDER.iter().find_map(|(algorithm, _)| {
+            named(*algorithm).map(|choose| Self { algorithm: *algorithm, by_hash: true, choose })
+        });
+        by_hash.or_else(|| {
+            let found = ORDER.iter().find(|(_, verb)| features.has(verb));
+            found.map(|(algorithm, _)| Self {
+                algorithm: *algorithm,
+                by_hash: false,
+                choose: false,
+            })
+        })
+    }
+
+    /// What must be said once before, if something must.
+    pub(crate) fn choosing(self) -> Option<Command> {
+        self.choose.then(|| Command::Opts(format!("HASH {}", self.algorithm.name()).into()))
+    }
+
+    /// The question for the whole of a file.
+    pub(crate) fn question(self, path: &Text) -> Command {
+        if self.by_hash {
+            return Command::Hash(path.clone());
+        }
+        Command::Digest(self.algorithm, Digested { path: path.clone(), range: Range::default() })
+    }
+
+    /// What the answer says; nothing for a refusal, or where no digest is in it.
+    pub(crate) fn answer(self, reply: &Reply) -> Option<Digest> {
+        if reply.code.class() != Class::Completion {
+            return None;
+        }
+        let text = reply.text();
+        let algorithm = self.algorithm;
+        // The name of the file stands behind it, and may look like a digest as well.
+        let mut words = text.split(|byte| byte.is_ascii_whitespace());
+        words
+            .find_map(|word| from_hex(word).filter(|value| value.len() == length(algorithm)))
+            .map(|value| Digest { algorithm, value })
+    }
+}
+
+fn from_hex(word: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    if word.is_empty() || !word.len().is_multiple_of(2) {
+        return None;
+    }
+    word.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+impl Session {
+    /// The server's digest of a file; `None` where it makes none, or not of this file.
+    ///
+    /// ```no_run
+    /// # async fn example(mut session: wharf_client::Session) -> Result<(), wharf_client::Error> {
+    /// if let Some(digest) = session.digest(&"pub/image.iso".into()).await? {
+    ///     println!("{} {digest}", digest.algorithm.name());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the control connection.
+    pub async fn digest(&mut self, path: &Text) -> Result<Option<Digest>, Error> {
+        let Some(asking) = self.asking().await? else { return Ok(None) };
+        let reply = self.quote(&asking.question(path)).await?;
+        Ok(asking.answer(&reply))
+    }
+
+    /// How this server is asked for digests, once it knows by which algorithm.
+    pub(crate) async fn asking(&mut self) -> Result<Option<Asking>, Error> {
+        if self.plain {
+            return Ok(None);
+        }
+        let Some(asking) = Asking::best(self.features().await?) else { return Ok(None) };
+        if let Some(command) = asking.choosing()
+            && self.chosen_digest != Some(asking.algorithm)
+        {
+            let reply = self.quote(&command).await?;
+            if reply.code.class() != Class::Completion {
+                return Ok(None);
+            }
+            self.chosen_digest = Some(asking.algorithm);
+        }
+        Ok(Some(asking))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf_proto::Verb;
+    use wharf_proto::reply::Code;
+
+    fn features(lines: &[&str]) -> Features {
+        Features::of(lines)
+    }
+
+    #[test]
+    fn the_best_way_to_ask_is_hash_by_sha_256_whether_it_is_in_use_or_must_be_chosen() {
+        let hash = Asking::best(&features(&["HASH SHA-1*;SHA-256;MD5"])).unwrap();
+        assert_eq!(hash.choosing(), Some(Command::Opts("HASH SHA-256".into())));
+        assert_eq!(hash.question(&"a b".into()), Command::Hash("a b".into()));
+        assert_eq!(Asking::best(&features(&["hash sha-256*"])).unwrap().choosing(), None);
+        let old = Asking::best(&features(&["XCRC", "XMD5 filename;start;end"])).unwrap();
+        assert_eq!((old.algorithm, old.question(&"x".into()).verb()), (Algorithm::Md5, Verb::Xmd5));
+        assert_eq!(Asking::best(&features(&["SIZE", "HASHES"])), None);
+    }
+
+    #[test]
+    fn the_digest_is_found_in_answers_of_all_kinds() {
+        let asking = |line| Asking::best(&features(&[line])).unwrap();
+        let reply = |code, text: &str| Reply::line(Code::new(code).unwrap(), text);
+        let crc =
+            |code, text| asking("XCRC").answer(&reply(code, text)).map(|digest| digest.to_string());
+        for text in
+            ["CBF43926", "XCRC successful, cbf43926", " cbf43926 deadbeef", "0-9 CBF43926 x"]
+        {
+            assert_eq!(crc(250, text).as_deref(), Some("cbf43926"), "{text}");
+        }
+        assert_eq!(crc(213, "CRC32 0-9 cbf43926 x y").as_deref(), Some("cbf43926"));
+        assert_eq!(crc(250, "done"), None);
+        assert_eq!(crc(550, "cbf43926"), None);
+        let of = Digest::of(Algorithm::Sha256, b"abc");
+        let hash = format!("SHA-256 0-3 {of} abc.txt");
+        assert_eq!(asking("HASH SHA-256*").answer(&reply(213, &hash)), Some(of.clone()));
+        assert!(of.is_of(b"abc") && !of.is_of(b"abd"));
+    }
+
+    #[test]
+    fn a_file_has_the_digest_of_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, b"123456789and more").unwrap();
+        for algorithm in Algorithm::ALL {
+            let head = Digest::of_file(algorithm, &path, Some(9)).unwrap();
+            assert_eq!(head, Digest::of(algorithm, b"123456789"));
+            assert_eq!(head.value.len(), length(algorithm));
+            assert_ne!(Digest::of_file(algorithm, &path, None).unwrap(), head);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! How well it is proven that the bytes of a file are those of the other side.
+
+use std::fmt;
+use std::path::Path;
+
+use wharf_proto::Text;
+
+use super::{Fetched, Stored};
+use crate::digest::Digest;
+use crate::{Error, Proof, Session};
+
+/// What is known of the bytes of a file that was moved. Each of these is behind an end that was told and a last reply
+/// that says that it is complete; what lacks those is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Nothing more: the size is not known.
+    Unproven,
+    /// The sizes agree.
+    SizeOnly,
+    /// The digests agree.
+    Verified,
+}
+
+impl Verdict {
+    /// The verdict on a file whose size, if it is known, was found to be right.
+    pub(crate) fn of(size: Option<u64>) -> Self {
+        if size.is_some() { Self::SizeOnly } else { Self::Unproven }
+    }
+
+    /// Its name, as scripts see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::SizeOnly => "size-only",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Fetched {
+    /// What is known of its bytes.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of(self.size)
+    }
+}
+
+impl Stored {
+    /// What is known of its bytes.
+    pub fn verdict(&self) -> Verdict {
+        if self.verified { Verdict::SizeOnly } else { Verdict::Unproven }
+    }
+}
+
+impl Session {
+    /// Whether the server says by a digest that its `remote` is the file `local`; `false` where it makes none.
+    ///
+    /// # Errors
+    /// `Unproven` where the digests differ, `Local` for trouble with the file, and those of the control connection.
+    pub async fn agrees(&mut self, remote: &Text, local: &Path) -> Result<bool, Error> {
+        let Some(theirs) = self.digest(remote).await? else { return Ok(false) };
+        let (algorithm, path) = (theirs.algorithm, local.to_owned());
+        let reading = move || Digest::of_file(algorithm, &path, None);
+        let ours = tokio::task::spawn_blocking(reading).await;
+        let ours = ours.unwrap_or_else(|panic| Err(Error::Source(std::io::Error::other(panic))))?;
+        if ours == theirs {
+            return Ok(true);
+        }
+        let moved = std::fs::metadata(local).map_or(0, |found| found.len());
+        let last = self.control.last_boxed();
+        Err(Error::Unproven { missing: Proof::Digest { algorithm }, moved, last, source: None })
+    }
+}

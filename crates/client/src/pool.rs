@@ -1,0 +1,264 @@
+//! A pool: as many sessions with one server as there is work for, and as the server lets in.
+//!
+//! Servers tell their limits only by turning sessions away, with 421 or 530 and words of their own. A session that is
+//! turned away while another one of the same login is in can have no other reason, whatever the words: from then on the
+//! pool asks for no more than were in. What the sessions do is not known here (`tree/`), and nobody is asked for a
+//! password.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::{Address, Error, Login, Options, Session};
+
+/// A server and who logs in there.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), wharf_client::Error> {
+/// use wharf_client::{Login, Options, Site};
+/// let site = Site::new("ftp.example.org", 21, Login::anonymous(), Options::default());
+/// let session = site.enter().await?;
+/// session.quit().await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// A name or an address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Who logs in.
+    pub login: Login,
+    /// How each session behaves.
+    pub options: Options,
+}
+
+impl Site {
+    /// A server and who logs in there.
+    pub fn new(host: impl Into<String>, port: u16, login: Login, options: Options) -> Self {
+        Self { host: host.into(), port, login, options }
+    }
+
+    /// The server of an address, for whom the address names.
+    pub fn of(address: &Address, options: Options) -> Self {
+        Self::new(address.host.clone(), address.port, address.login(), options)
+    }
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// Those of [`Session::connect`] and [`Session::login`].
+    pub async fn enter(&self) -> Result<Session, Error> {
+        let mut session = Session::connect(&self.host, self.port, &self.options).await?;
+        session.login(&self.login).await?;
+        Ok(session)
+    }
+}
+
+/// Sessions with one server, up to a limit that is learnt. Clones share them.
+///
+/// ```no_run
+/// # async fn example(site: wharf_client::Site) -> Result<(), wharf_client::Error> {
+/// use wharf_client::Pool;
+/// let pool = Pool::new(site, 8);
+/// if let Some(session) = pool.take().await? {
+///     // ... and when the work is done, for the next one to use:
+///     pool.give(session);
+/// }
+/// pool.close().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pool {
+    site: Arc<Site>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// How many sessions are in use or being opened.
+    taken: usize,
+    /// How many of them are logged in.
+    inside: usize,
+    limit: usize,
+    /// How many sessions were begun: each has a name of its own in what the tap hears.
+    begun: u64,
+    idle: Vec<Session>,
+}
+
+impl Pool {
+    /// A pool of up to `limit` sessions, but at least one. None is opened yet.
+    pub fn new(site: Site, limit: usize) -> Self {
+        let state = State { taken: 0, inside: 0, limit: limit.max(1), begun: 0, idle: Vec::new() };
+        Self { site: Arc::new(site), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The server.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// How many sessions the pool would have at most, as far as it knows the server.
+    pub fn limit(&self) -> usize {
+        self.state().limit
+    }
+
+    /// A session that is logged in; `None` when as many are in use as may be.
+    ///
+    /// # Errors
+    /// Those of [`Site::enter`], unless the server only has enough of us.
+    pub async fn take(&self) -> Result<Option<Session>, Error> {
+        let site = {
+            let mut state = self.state();
+            if let Some(session) = state.idle.pop() {
+                state.taken += 1;
+                return Ok(Some(session));
+            }
+            if state.taken >= state.limit {
+                return Ok(None);
+            }
+            state.taken += 1;
+            let mut site = Site::clone(&self.site);
+            site.options.session.0 += state.begun;
+            state.begun += 1;
+            site
+        };
+        // Whoever waits for it may stop waiting.
+        let mut place = Place { pool: self, entered: false };
+        let entered = site.enter().await;
+        let mut state = self.state();
+        match entered {
+            Ok(session) => {
+                state.inside += 1;
+                place.entered = true;
+                Ok(Some(session))
+            }
+            Err(error) if state.inside > 0 && is_turned_away(&error) => {
+                state.limit = state.inside;
+                tracing::info!(limit = state.limit, %error, "the server has enough of us");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a session back, for others to use.
+    pub fn give(&self, session: Session) {
+        let mut state = self.state();
+        state.taken = state.taken.saturating_sub(1);
+        state.idle.push(session);
+    }
+
+    /// Says that a session that was taken is no more.
+    pub fn lose(&self, session: Session) {
+        drop(session);
+        let mut state = self.state();
+        state.taken = state.taken.saturating_sub(1);
+        state.inside = state.inside.saturating_sub(1);
+    }
+
+    /// Ends the sessions that nobody uses, with QUIT and all at once.
+    pub async fn close(&self) {
+        let idle = {
+            let mut state = self.state();
+            state.inside = state.inside.saturating_sub(state.idle.len());
+            std::mem::take(&mut state.idle)
+        };
+        let mut leaving = tokio::task::JoinSet::new();
+        for session in idle {
+            // What was done is proven already.
+            leaving.spawn(async move { drop(session.quit().await) });
+        }
+        leaving.join_all().await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the pool that is free again if nobody came in.
+struct Place<'a> {
+    pool: &'a Pool,
+    entered: bool,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.entered
+            && let Ok(mut state) = self.pool.state.try_lock()
+        {
+            state.taken = state.taken.saturating_sub(1);
+        }
+    }
+}
+
+/// Whether the server let us in no further than to the login.
+fn is_turned_away(error: &Error) -> bool {
+    match error {
+        Error::Unwelcome { .. } | Error::Closing { .. } | Error::Login { .. } => true,
+        // Some close the connection without a word.
+        Error::ControlLost { last, .. } => last.verb.is_none(),
+        _ => false,
+    }
+}
+
+/// Waiting between tries: each time twice as long, and by a share of chance, so that those whom one fault has
+/// stopped do not all come back at once.
+///
+/// ```
+/// use std::time::Duration;
+/// let mut waits = wharf_client::Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+/// let (first, second) = (waits.next(), waits.next());
+/// assert!(first <= Duration::from_millis(1500) && second >= Duration::from_secs(1));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    next: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    /// Waits from `first` on, of `longest` at most; each half as long again or half as short, by chance.
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, next: first, longest }
+    }
+
+    /// How long to wait before the next try.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it has no end, and nobody wants to iterate over it"
+    )]
+    pub fn next(&mut self) -> Duration {
+        let wait = self.next.min(self.longest);
+        self.next = wait.saturating_mul(2);
+        // Each has other keys, which is chance enough.
+        let chance = RandomState::new().hash_one(0_u8) % 1000;
+        let share = 0.5 + f64::from(u32::try_from(chance).unwrap_or(500)) / 1000.0;
+        wait.mul_f64(share)
+    }
+
+    /// Begins anew, after something went well.
+    pub fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_the_longest_and_begin_anew_after_a_success() {
+        let second = Duration::from_secs(1);
+        let mut waits = Backoff::new(second, 8 * second);
+        for whole in [1, 2, 4, 8, 8] {
+            let wait = waits.next();
+            assert!(wait >= whole * second / 2 && wait <= whole * second * 3 / 2, "{wait:?}");
+        }
+        waits.reset();
+        assert!(waits.next() <= second * 3 / 2);
+    }
+}

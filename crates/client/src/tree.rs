@@ -1,0 +1,303 @@
+//! Trees: many files at a time, in the way that the server does fastest.
+//!
+//! ```text
+//!   agenda (walk.rs, ...)  what there is to do, piece by piece
+//!      │
+//!   board (board.rs)       hands out, takes back, counts
+//!      │
+//!   lanes (lane.rs)        a session each: block mode (blocks.rs) or a file a connection (streams.rs)
+//!      │
+//!   desk (desk.rs)         writes small files beside; ground.rs says where, and that it is within the tree
+//! ```
+//!
+//! Every file is proven as a single one is, and told one by one ([`Happened`]); one that fails does not end the rest.
+
+mod board;
+mod desk;
+mod filter;
+mod ground;
+mod lane;
+mod spool;
+mod store;
+mod storing;
+mod walk;
+mod work;
+
+pub use filter::{BadPattern, Filter};
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use wharf_proto::Text;
+
+use self::board::Board;
+use self::desk::Desk;
+use self::ground::Ground;
+use self::lane::{Crew, Known};
+use self::storing::Storing;
+use self::walk::Fetching;
+use self::work::{Agenda, Folder, Work};
+use crate::{Error, Pool, Verdict};
+
+/// How often whoever watches hears how far it is.
+const TICK: Duration = Duration::from_millis(100);
+/// The most sessions that are used at a time, however many the pool may have.
+const WIDEST: usize = 64;
+
+/// How a tree is moved.
+#[derive(Clone, Debug)]
+pub struct TreeRequest {
+    /// Pass over what is on the other side already, of the same size and time, and go on with large files that were
+    /// broken off.
+    pub resume: bool,
+    /// Compare digests, where the server makes them.
+    pub verify: bool,
+    /// Use block mode where the server has it.
+    pub blocks: bool,
+    /// Keep the permission bits.
+    pub modes: bool,
+    /// Which files are meant.
+    pub filter: Filter,
+    /// Only these files, and what is below these folders, which have a slash at their end: paths below the top.
+    pub only: Option<Vec<Text>>,
+}
+
+impl Default for TreeRequest {
+    fn default() -> Self {
+        Self {
+            resume: true,
+            verify: false,
+            blocks: true,
+            modes: false,
+            filter: Filter::default(),
+            only: None,
+        }
+    }
+}
+
+/// What is done to a piece of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deed {
+    /// A folder is listed.
+    List,
+    /// A folder is made.
+    Make,
+    /// A file is fetched.
+    Fetch,
+    /// A file is stored.
+    Store,
+}
+
+impl From<&Work> for Deed {
+    fn from(work: &Work) -> Self {
+        match work {
+            Work::List(_) => Self::List,
+            Work::Make(_) => Self::Make,
+            Work::Fetch(_) => Self::Fetch,
+            Work::Store(_) => Self::Store,
+        }
+    }
+}
+
+/// What happens while a tree is moved. Paths are those below its top.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Happened {
+    /// A piece is done.
+    Done {
+        /// Where.
+        path: Text,
+        /// What was done.
+        kind: Deed,
+        /// How many bytes went over the data connection for it.
+        moved: u64,
+        /// What is known of the bytes.
+        verdict: Verdict,
+    },
+    /// A piece could not be done.
+    Failed {
+        /// Where.
+        path: Text,
+        /// What was to be done.
+        kind: Deed,
+        /// Why not.
+        error: Error,
+    },
+    /// Something in the tree is left out.
+    LeftOut {
+        /// Where.
+        path: Text,
+        /// Why.
+        why: String,
+        /// Whether something is wrong with it; else it is of a kind that is not moved.
+        is_fault: bool,
+    },
+    /// Something that is worth knowing.
+    Note(String),
+    /// How far it is, now and then.
+    Tick(Tally),
+}
+
+/// How far a tree is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Files that are moved and proven.
+    pub done: u64,
+    /// Files that were passed over, because they are the same on both sides.
+    pub same: u64,
+    /// What could not be done.
+    pub failed: u64,
+    /// Bytes that went over data connections.
+    pub moved: u64,
+}
+
+/// Hears what happens.
+pub type TreeWatch<'a> = dyn FnMut(Happened) + Send + 'a;
+
+impl Pool {
+    /// Fetches the tree below the folder `remote` to the folder `local`, with as many sessions as the pool has and the
+    /// server lets in, or with one in block mode.
+    ///
+    /// ```no_run
+    /// # async fn example(site: wharf_client::Site) -> Result<(), wharf_client::Error> {
+    /// use wharf_client::{Happened, Pool, TreeRequest};
+    /// let pool = Pool::new(site, 8);
+    /// let mut watch = |happened| {
+    ///     if let Happened::Failed { path, error, .. } = happened {
+    ///         eprintln!("{path}: {error}");
+    ///     }
+    /// };
+    /// let local = std::path::Path::new("pub");
+    /// let tally = pool.get_tree(&"pub".into(), local, &TreeRequest::default(), &mut watch).await?;
+    /// println!("{} files, {} the same already", tally.done, tally.same);
+    /// pool.close().await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// What ends all of it: no session could be had, or the disk is full. What is wrong with one file is told to
+    /// `watch`, and counted.
+    pub async fn get_tree(
+        &self,
+        remote: &Text,
+        local: &Path,
+        request: &TreeRequest,
+        watch: &mut TreeWatch<'_>,
+    ) -> Result<Tally, Error> {
+        let ground = Arc::new(Ground::new(local));
+        let top = Folder::top(remote);
+        let mut agenda =
+            Fetching::new(top, Arc::clone(&ground), request.filter.clone(), request.resume);
+        if let Some(only) = &request.only {
+            agenda = agenda.only(only);
+        }
+        run(self, Box::new(agenda), ground, request, true, watch).await
+    }
+
+    /// Stores the tree below the folder `local` as the folder `remote`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// What ends all of it: no session could be had. What is wrong with one file is told to `watch`, and counted.
+    pub async fn put_tree(
+        &self,
+        local: &Path,
+        remote: &Text,
+        request: &TreeRequest,
+        watch: &mut TreeWatch<'_>,
+    ) -> Result<Tally, Error> {
+        let ground = Arc::new(Ground::new(local));
+        let top = Folder::top(remote);
+        let mut agenda =
+            Storing::new(top, Arc::clone(&ground), request.filter.clone(), request.resume);
+        if let Some(only) = &request.only {
+            agenda = agenda.only(only);
+        }
+        let request = TreeRequest { blocks: false, ..request.clone() };
+        run(self, Box::new(agenda), ground, &request, false, watch).await
+    }
+}
+
+/// Does what is on the agenda. `fetches`: whether files are to be written here.
+async fn run(
+    pool: &Pool,
+    agenda: Box<dyn Agenda>,
+    ground: Arc<Ground>,
+    request: &TreeRequest,
+    fetches: bool,
+    watch: &mut TreeWatch<'_>,
+) -> Result<Tally, Error> {
+    let (board, mut happened) = Board::new(agenda);
+    let board = Arc::new(board);
+    let desk = match fetches {
+        true => Some(Desk::new(Arc::clone(&ground), Arc::clone(&board), request.modes)?),
+        false => None,
+    };
+    let crew = Arc::new(Crew {
+        pool: pool.clone(),
+        board: Arc::clone(&board),
+        ground,
+        parcels: desk.as_ref().map(Desk::parcels),
+        verify: request.verify,
+        resume: request.resume,
+        may_block: request.blocks,
+        known: Mutex::new(Known::default()),
+    });
+    let result = work(&crew, &board, &mut happened, watch).await;
+    drop(crew);
+    if let Some(desk) = desk {
+        desk.close().await;
+    }
+    while let Ok(happened) = happened.try_recv() {
+        watch(happened);
+    }
+    let end = match (board.end(), result) {
+        (Ok(()), _) => Ok(()),
+        (Err(Some(error)), _) | (Err(None), Err(error)) => Err(error),
+        // The desk gave back what it had no room for; there is nobody left to do it.
+        (Err(None), Ok(())) => {
+            Err(Error::Sink(std::io::Error::other("not everything was written")))
+        }
+    };
+    end.map(|()| board.tally())
+}
+
+/// Runs lanes until none has anything to do.
+async fn work(
+    crew: &Arc<Crew>,
+    board: &Board,
+    happened: &mut tokio::sync::mpsc::UnboundedReceiver<Happened>,
+    watch: &mut TreeWatch<'_>,
+) -> Result<(), Error> {
+    let mut lanes = JoinSet::new();
+    lanes.spawn(lane::run(Arc::clone(crew), true));
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failed = None;
+    loop {
+        // One more lane each time something is done, as long as there is something to do for it.
+        let more = match crew.known().one_is_enough() {
+            None => false,
+            Some(true) => board.has_heavy(),
+            Some(false) => board.has_work(),
+        };
+        if more && !lanes.is_empty() && lanes.len() < crew.pool.limit().min(WIDEST) {
+            lanes.spawn(lane::run(Arc::clone(crew), false));
+        }
+        tokio::select! {
+            biased;
+            Some(event) = happened.recv() => watch(event),
+            ended = lanes.join_next() => match ended {
+                None => break,
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => failed = Some(error),
+                Some(Err(panic)) => failed = Some(Error::Sink(std::io::Error::other(panic))),
+            },
+            _ = ticks.tick() => watch(Happened::Tick(board.tally())),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}

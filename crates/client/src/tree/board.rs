@@ -1,0 +1,202 @@
+//! The board: who does what of a tree. Sessions take work from it and give back what came of it; what failed for a
+//! reason that passes is handed out again.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use super::work::{Agenda, Complaint, Found, Next, Work};
+use super::{Happened, Tally};
+use crate::{Error, Verdict};
+
+/// How often a piece of work is tried.
+const TRIES: u8 = 4;
+
+/// Shared by all sessions at work on one tree.
+pub(crate) struct Board {
+    state: Mutex<State>,
+    /// Counts what might end somebody's wait.
+    changed: watch::Sender<u64>,
+    events: mpsc::UnboundedSender<Happened>,
+    counts: Counts,
+}
+
+struct State {
+    agenda: Box<dyn Agenda>,
+    again: VecDeque<Work>,
+    /// What was answered last to whoever asked for work.
+    latest: Latest,
+    /// Why nothing more is handed out.
+    stopped: Option<Error>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Latest {
+    Work,
+    Heavy,
+    Other,
+}
+
+#[derive(Default)]
+struct Counts {
+    done: AtomicU64,
+    same: AtomicU64,
+    failed: AtomicU64,
+    moved: AtomicU64,
+}
+
+impl Board {
+    /// A board for this agenda, and what happens.
+    pub(crate) fn new(agenda: Box<dyn Agenda>) -> (Self, mpsc::UnboundedReceiver<Happened>) {
+        let (events, happened) = mpsc::unbounded_channel();
+        let state = State { agenda, again: VecDeque::new(), latest: Latest::Other, stopped: None };
+        let (changed, _) = watch::channel(0);
+        let counts = Counts::default();
+        (Self { state: Mutex::new(state), changed, events, counts }, happened)
+    }
+
+    /// The next piece of work for somebody who takes `heavy` work, or does not.
+    pub(crate) fn next(&self, heavy: bool) -> Next {
+        let mut state = self.state();
+        if state.stopped.is_some() {
+            return Next::Over;
+        }
+        let at = state.again.iter().position(|work| heavy || !work.is_heavy());
+        if let Some(work) = at.and_then(|at| state.again.remove(at)) {
+            return Next::Work(work);
+        }
+        let next = match state.agenda.next(heavy) {
+            Next::Over if !state.again.is_empty() => Next::Heavy,
+            next => next,
+        };
+        state.latest = match &next {
+            Next::Work(_) => Latest::Work,
+            Next::Heavy => Latest::Heavy,
+            Next::Wait | Next::Over => Latest::Other,
+        };
+        let (same, complaints) = (state.agenda.same(), state.agenda.complaints());
+        drop(state);
+        self.counts.same.fetch_add(same, Ordering::Relaxed);
+        for Complaint { below: path, why, is_fault } in complaints {
+            if is_fault {
+                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+            }
+            self.tell(Happened::LeftOut { path, why, is_fault });
+        }
+        next
+    }
+
+    /// Tells the agenda whether the server can be told the times of files.
+    pub(crate) fn learn_keeps_times(&self, keeps_times: bool) {
+        self.state().agenda.learn_keeps_times(keeps_times);
+    }
+
+    /// Hears of changes from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Whether heavy work waits for somebody who takes it.
+    pub(crate) fn has_heavy(&self) -> bool {
+        self.state().latest == Latest::Heavy
+    }
+
+    /// Whether there was something to do when somebody last asked.
+    pub(crate) fn has_work(&self) -> bool {
+        self.state().latest == Latest::Work
+    }
+
+    /// Takes what came of a piece of work that others wait for.
+    pub(crate) fn found(&self, work: &Work, found: Found) {
+        self.state().agenda.found(work, found);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// A piece of work is done; so many bytes of it are proven, and how.
+    pub(crate) fn done(&self, work: &Work, moved: u64, verdict: Verdict) {
+        if matches!(work, Work::Fetch(_) | Work::Store(_)) {
+            self.counts.done.fetch_add(1, Ordering::Relaxed);
+        }
+        self.tell(Happened::Done { path: work.below().clone(), kind: work.into(), moved, verdict });
+        self.found(work, Found::Done);
+    }
+
+    /// A piece of work could not be done: it is handed out again, if that may help.
+    pub(crate) fn failed(&self, mut work: Work, error: Error) {
+        let again = match &mut work {
+            Work::Fetch(item) | Work::Store(item) => {
+                let sized =
+                    matches!(error, Error::Unproven { missing: crate::Proof::Size { .. }, .. });
+                if sized {
+                    // The listing may be older than the file.
+                    item.size = None;
+                }
+                item.tries += 1;
+                (error.is_passing() || sized) && item.tries < TRIES
+            }
+            // It may be there already; the listing will tell.
+            Work::Make(_) if matches!(error, Error::Refused { .. }) => {
+                return self.found(&work, Found::Nothing);
+            }
+            Work::List(_) | Work::Make(_) => false,
+        };
+        if again {
+            tracing::debug!(%error, below = %work.below(), "to be tried again");
+            self.return_unbegun(work);
+            return;
+        }
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        self.tell(Happened::Failed { path: work.below().clone(), kind: (&work).into(), error });
+        self.found(&work, Found::Nothing);
+    }
+
+    /// Gives a piece of work back for others: nothing is wrong with it.
+    pub(crate) fn return_unbegun(&self, work: Work) {
+        self.state().again.push_back(work);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Hands out nothing any more, because of this.
+    pub(crate) fn stop(&self, error: Error) {
+        self.state().stopped.get_or_insert(error);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Why it was stopped, or what is left that nobody has done.
+    pub(crate) fn end(&self) -> Result<(), Option<Error>> {
+        let mut state = self.state();
+        if let Some(error) = state.stopped.take() {
+            return Err(Some(error));
+        }
+        let over = state.again.is_empty() && matches!(state.agenda.next(true), Next::Over);
+        if over { Ok(()) } else { Err(None) }
+    }
+
+    /// So many bytes have gone over a data connection.
+    pub(crate) fn moved(&self, bytes: u64) {
+        self.counts.moved.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Says something that is worth knowing.
+    pub(crate) fn note(&self, note: impl Into<String>) {
+        self.tell(Happened::Note(note.into()));
+    }
+
+    /// How far all of it is.
+    pub(crate) fn tally(&self) -> Tally {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { done, same, failed, moved } = &self.counts;
+        Tally { done: count(done), same: count(same), failed: count(failed), moved: count(moved) }
+    }
+
+    fn tell(&self, happened: Happened) {
+        // Nobody listens any more when everything is over.
+        let _ = self.events.send(happened);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,188 @@
+//! A lane: one session at work on a tree, from its login to the end of the work.
+//!
+//! What the server can do is found out by the first session and known to the others: whether it takes commands one
+//! behind the other in one segment, and whether it has block mode. A session that breaks is replaced after a while;
+//! what it had in hand goes back to the board.
+
+mod blocks;
+mod streams;
+
+use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use wharf_proto::Command;
+use wharf_proto::params::{Mode, Type};
+use wharf_proto::reply::Class;
+
+use super::board::Board;
+use super::desk::Parcel;
+use super::ground::Ground;
+use super::work::{Next, Work};
+use crate::{Backoff, Error, Pool, Session};
+
+use blocks::Pause;
+
+/// How often in a row a session may break, or not come about, without anything being done.
+const TRIES: u32 = 5;
+/// How long two commands in one segment may take to be answered, before it is thought that the second is lost.
+const PROBE: Duration = Duration::from_secs(8);
+
+/// What all sessions at work on a tree share.
+pub(crate) struct Crew {
+    pub(crate) pool: Pool,
+    pub(crate) board: Arc<Board>,
+    /// Where the tree is on this machine.
+    pub(crate) ground: Arc<Ground>,
+    /// Where small files are put that have come; none for work that fetches nothing.
+    pub(crate) parcels: Option<mpsc::Sender<Parcel>>,
+    /// Whether files are proven by digests.
+    pub(crate) verify: bool,
+    /// Whether unfinished large files are gone on with.
+    pub(crate) resume: bool,
+    /// Whether block mode may be used.
+    pub(crate) may_block: bool,
+    pub(crate) known: Mutex<Known>,
+}
+
+/// What is known of the server; nothing where it was not tried yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Whether it takes several commands in one segment.
+    in_a_row: Option<bool>,
+    /// Whether it has block mode.
+    blocks: Option<bool>,
+}
+
+impl Known {
+    /// Whether one session is enough, because it does the work of many.
+    pub(crate) fn one_is_enough(self) -> Option<bool> {
+        self.blocks
+    }
+}
+
+impl Crew {
+    /// What is known of the server.
+    pub(crate) fn known(&self) -> Known {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, learnt: impl FnOnce(&mut Known)) {
+        learnt(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Hands over a file that has come.
+    async fn deliver(&self, parcel: Parcel) {
+        let Some(parcels) = &self.parcels else { return };
+        if let Err(unsent) = parcels.send(parcel).await {
+            self.board.return_unbegun(Work::Fetch(unsent.0.item));
+        }
+    }
+}
+
+/// Works with one session after the other until nothing is left to do. A `first` lane insists on a session; others
+/// end where the server has none for them.
+pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
+    let mut waits = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+    let mut tries = 0;
+    loop {
+        let before = crew.board.tally();
+        let error = match crew.pool.take().await {
+            Ok(Some(mut session)) => match work(&crew, &mut session).await {
+                Ok(()) => {
+                    crew.pool.give(session);
+                    return Ok(());
+                }
+                Err(error) => {
+                    crew.pool.lose(session);
+                    error
+                }
+            },
+            Ok(None) => return Ok(()),
+            Err(_) if !first && !matches!(crew.board.next(false), Next::Wait) => return Ok(()),
+            Err(error) => error,
+        };
+        let after = crew.board.tally();
+        if after.done > before.done || after.moved > before.moved {
+            tries = 0;
+            waits.reset();
+        }
+        tries += 1;
+        if !error.is_passing() || tries >= TRIES {
+            return Err(error);
+        }
+        let wait = waits.next();
+        crew.board.note(format!("{error}; trying again in {:.1} s", wait.as_secs_f32()));
+        sleep(wait).await;
+    }
+}
+
+/// Works with one session until nothing is left to do.
+async fn work(crew: &Crew, session: &mut Session) -> Result<(), Error> {
+    find_out(crew, session).await?;
+    let known = crew.known();
+    session.at_once = known.in_a_row == Some(true);
+    session.control.hurry();
+    if known.blocks != Some(true) {
+        return streams::run(crew, session, false).await;
+    }
+    loop {
+        session.completed(&Command::Mode(Mode::Block)).await?;
+        let pause = blocks::run(crew, session).await?;
+        if let Pause::Odd(why) = pause {
+            crew.learn(|known| known.blocks = Some(false));
+            crew.board.note(format!("no block mode from here on: {why}"));
+            // Who has lost count of replies is not to be talked to.
+            return Err(Error::OutOfStep { last: session.control.last_boxed() });
+        }
+        session.completed(&Command::Mode(Mode::Stream)).await?;
+        if matches!(pause, Pause::Over) {
+            return Ok(());
+        }
+        streams::run(crew, session, true).await?;
+    }
+}
+
+/// Finds out what the server can do, or sets this session up as it is known.
+async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
+    let known = crew.known();
+    if session.plain {
+        crew.learn(|known| *known = Known { in_a_row: Some(false), blocks: Some(false) });
+        return session.set_type(Type::Image).await;
+    }
+    let features = session.features().await?;
+    let offered = features.has("MODE B");
+    crew.board.learn_keeps_times(features.has("MFMT"));
+    if known.in_a_row.is_some() {
+        return session.set_type(Type::Image).await;
+    }
+    // A server that reads its commands one segment each loses the second one of these, which does no harm.
+    crew.learn(|known| *known = Known { in_a_row: Some(false), blocks: Some(false) });
+    let wants_blocks = offered && crew.may_block;
+    let second = if wants_blocks { Command::Mode(Mode::Block) } else { Command::Noop };
+    session.control.send(&Command::Type(Type::Image))?;
+    session.control.send_behind(&second)?;
+    let patience = PROBE.min(session.control.patience());
+    let mut fine = [false; 2];
+    for fine in &mut fine {
+        let Ok(answer) = timeout(patience, session.control.answer()).await else {
+            return Err(Error::NoReply { last: session.control.last_boxed(), waited: patience });
+        };
+        let answer = answer?;
+        *fine = !answer.more && answer.reply.code.class() == Class::Completion;
+    }
+    session.went(&Command::Type(Type::Image));
+    let [kind, second] = fine;
+    if !kind {
+        return Err(session.refused());
+    }
+    crew.learn(|known| {
+        *known = Known { in_a_row: Some(true), blocks: Some(second && wants_blocks) }
+    });
+    if wants_blocks && second {
+        crew.board.note("block mode: all small files over one data connection");
+    }
+    Ok(())
+}

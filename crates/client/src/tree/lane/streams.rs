@@ -1,0 +1,146 @@
+//! A file a data connection: what every server can do.
+//!
+//! EPSV and the command go out in one write where the server was seen to take that, so a file costs three round trips:
+//! one to the port, one to the connection, one to the bytes.
+
+use std::sync::Arc;
+
+use wharf_proto::Command;
+use wharf_proto::params::{Format, Type};
+
+use super::super::desk::{Parcel, give_up_or_go_on};
+use super::super::spool::Spool;
+use super::super::work::{Folder, Found, Item, LIGHT, Next, Work};
+use super::Crew;
+use crate::transfer::Order;
+use crate::{Error, Get, Progress, Session, Verdict, quiet};
+
+/// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work.
+pub(super) async fn run(
+    crew: &Crew,
+    session: &mut Session,
+    heavy_alone: bool,
+) -> Result<(), Error> {
+    let mut changes = crew.board.changes();
+    loop {
+        changes.borrow_and_update();
+        let work = match crew.board.next(true) {
+            Next::Work(work) if heavy_alone && !work.is_heavy() => {
+                crew.board.return_unbegun(work);
+                return Ok(());
+            }
+            Next::Work(work) => work,
+            Next::Wait | Next::Heavy if heavy_alone => return Ok(()),
+            Next::Wait | Next::Heavy => {
+                // It never closes while the board is there.
+                let _ = changes.changed().await;
+                continue;
+            }
+            Next::Over => return Ok(()),
+        };
+        one(crew, session, work).await?;
+    }
+}
+
+/// Does one piece of work. An error is the session's; that of the work goes to the board.
+async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error> {
+    let result = match &work {
+        Work::List(folder) => {
+            list(session, folder).await.map(|spool| crew.board.found(&work, Found::Listing(spool)))
+        }
+        Work::Fetch(item) if item.is_light() => fetch_light(crew, session, item).await,
+        Work::Fetch(item) => fetch_heavy(crew, session, item).await,
+        Work::Make(folder) => said(crew, session, &work, Command::Mkd(folder.remote.clone())).await,
+        Work::Store(item) => super::super::store::store(crew, session, item).await,
+    };
+    let Err(error) = result else { return Ok(()) };
+    let ends =
+        error.ends_the_session() || session.control.is_closed() || session.control.awaits_replies();
+    let again = matches!(&work, Work::List(_) | Work::Make(_)) && ends && error.is_passing();
+    let why = again_as(&error, session);
+    if again {
+        crew.board.return_unbegun(work);
+        return Err(error);
+    }
+    give_up_or_go_on(&crew.board, work, error);
+    if ends { Err(why) } else { Ok(()) }
+}
+
+/// The same for the lane: why its session ended.
+fn again_as(error: &Error, session: &Session) -> Error {
+    let last = error.last().cloned().map_or_else(|| session.control.last_boxed(), Box::new);
+    Error::ControlLost { last, source: None }
+}
+
+async fn said(
+    crew: &Crew,
+    session: &mut Session,
+    work: &Work,
+    command: Command,
+) -> Result<(), Error> {
+    session.completed(&command).await?;
+    crew.board.done(work, 0, Verdict::Unproven);
+    Ok(())
+}
+
+/// Lists a folder: by MLSD where the server has it, which needs no other TYPE, else by LIST.
+async fn list(session: &mut Session, folder: &Arc<Folder>) -> Result<Spool, Error> {
+    let path = (!folder.remote.is_empty()).then(|| folder.remote.clone());
+    let facts = !session.plain && session.features().await?.has("MLST");
+    let text = Type::Ascii(Format::NonPrint);
+    let (command, kind) =
+        if facts { (Command::Mlsd(path), Type::Image) } else { (Command::List(path), text) };
+    session.set_type(kind).await?;
+    let mut spool = Spool::new(facts);
+    let order =
+        Order { command: &command, offset: 0, restart: false, expected: None, kind: Type::Image };
+    let received = session.receive(&order, &mut spool, &mut quiet()).await;
+    if !facts {
+        session.set_type(Type::Image).await?;
+    }
+    match received {
+        Ok(_) => Ok(spool),
+        Err(Error::Sink(_)) if spool.is_full() => Err(Spool::too_long()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Fetches a small file through memory.
+async fn fetch_light(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
+    let size = item.size.filter(|_| item.tries == 0);
+    let size = match size {
+        Some(size) => Some(size),
+        // What the listing said may have been wrong.
+        None => session.size(&item.remote).await?,
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(size.unwrap_or(0).min(LIGHT)).unwrap_or(0));
+    let transfer =
+        session.retrieve(&item.remote, Type::Image, 0, size, &mut bytes, &mut quiet()).await?;
+    crew.board.moved(transfer.moved);
+    let digest = if crew.verify { session.digest(&item.remote).await? } else { None };
+    let item = Item { size, ..item.clone() };
+    crew.deliver(Parcel { item, bytes, digest }).await;
+    Ok(())
+}
+
+/// Fetches a large file into its place; what an earlier try left is gone on with.
+async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
+    let target = crew.ground.place(&item.below)?;
+    let mut before = 0;
+    let mut watch = |progress| match progress {
+        Progress::Begins { at, .. } => before = at,
+        Progress::At(at) => {
+            crew.board.moved(at.saturating_sub(before));
+            before = at;
+        }
+        Progress::StartsOver => {}
+    };
+    let request = Get { text: false, resume: crew.resume };
+    let fetched = session.get(&item.remote, &target, request, &mut watch).await?;
+    let mut verdict = fetched.verdict();
+    if crew.verify && session.agrees(&item.remote, &target).await? {
+        verdict = Verdict::Verified;
+    }
+    crew.board.done(&Work::Fetch(item.clone()), fetched.moved, verdict);
+    Ok(())
+}

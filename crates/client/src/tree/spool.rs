@@ -1,0 +1,161 @@
+//! A spool: the bytes of a listing until its rows are wanted. Short ones stay in memory, long ones go to a file that
+//! has no name, so that a folder of a million entries costs no more memory than one of a thousand.
+
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tempfile::SpooledTempFile;
+use tokio::io::AsyncWrite;
+use wharf_proto::listing::{Entry, mlsx};
+
+use crate::{Error, Listing};
+
+/// How much of a listing is kept in memory.
+const IN_MEMORY: usize = 128 * 1024;
+/// The longest listing, on the disk: some twenty million entries.
+const LIMIT: u64 = 2 << 30;
+/// The longest row.
+const ROW: u64 = 16 * 1024;
+
+/// A listing on its way.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    file: SpooledTempFile,
+    length: u64,
+    /// Whether it was asked for by MLSD.
+    facts: bool,
+}
+
+impl Spool {
+    /// An empty one. `facts`: the rows are those of MLSD.
+    pub(crate) fn new(facts: bool) -> Self {
+        Self { file: SpooledTempFile::new(IN_MEMORY), length: 0, facts }
+    }
+
+    /// Takes more bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.length += bytes.len() as u64;
+        if self.is_full() {
+            return Err(Self::too_long());
+        }
+        self.file.write_all(bytes).map_err(Error::Sink)
+    }
+
+    /// Whether more has come than is kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.length > LIMIT
+    }
+
+    /// The error of a listing that is.
+    pub(crate) fn too_long() -> Error {
+        Error::ListingTooLong { limit: usize::try_from(LIMIT).unwrap_or(usize::MAX) }
+    }
+
+    /// Its rows, from the first on.
+    pub(crate) fn rows(mut self) -> Result<Rows, Error> {
+        self.file.rewind().map_err(Error::Sink)?;
+        if self.facts {
+            return Ok(Rows::Facts(BufReader::new(self.file)));
+        }
+        // What the rows of LIST mean may be seen from all of them only.
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes).map_err(Error::Sink)?;
+        Ok(Rows::Read(Listing::read(&bytes).entries.into_iter()))
+    }
+}
+
+/// The disk behind it is as quick as memory for what a listing is.
+impl AsyncWrite for Spool {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let pushed = self.push(bytes).map_err(io::Error::other);
+        Poll::Ready(pushed.map(|()| bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The rows of a listing, one after the other.
+#[derive(Debug)]
+pub(crate) enum Rows {
+    Facts(BufReader<SpooledTempFile>),
+    Read(std::vec::IntoIter<Entry>),
+}
+
+impl Iterator for Rows {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Read(entries) => entries.next().map(Ok),
+            Self::Facts(file) => loop {
+                let mut row = Vec::new();
+                match file.by_ref().take(ROW).read_until(b'\n', &mut row) {
+                    Ok(0) => return None,
+                    Ok(_) => {}
+                    Err(error) => return Some(Err(error)),
+                }
+                if row.last() != Some(&b'\n') && row.len() as u64 == ROW {
+                    if let Err(error) = file.skip_until(b'\n') {
+                        return Some(Err(error));
+                    }
+                    continue;
+                }
+                let end = row.strip_suffix(b"\n").unwrap_or(&row);
+                let end = end.strip_suffix(b"\r").unwrap_or(end);
+                if let Some(entry) = mlsx::read(end) {
+                    return Some(Ok(entry));
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(spool: Spool) -> Vec<Vec<u8>> {
+        spool.rows().unwrap().map(|entry| entry.unwrap().name).collect()
+    }
+
+    #[test]
+    fn rows_of_either_kind_come_back_and_what_is_none_is_passed_over() {
+        let mut spool = Spool::new(true);
+        spool.push(b"type=file;size=3; a b\r\nty").unwrap();
+        spool.push(b"pe=dir; c\nmumble\r\ntype=file; d").unwrap();
+        assert_eq!(names(spool), [&b"a b"[..], b"c", b"d"]);
+        let mut spool = Spool::new(false);
+        spool.push(b"-rw-r--r-- 1 u g 3 Jan  1  2020 e\r\n").unwrap();
+        assert_eq!(names(spool), [b"e"]);
+    }
+
+    #[test]
+    fn a_row_that_never_ends_is_passed_over() {
+        let mut spool = Spool::new(true);
+        let long = vec![b'x'; 3 * usize::try_from(ROW).unwrap()];
+        spool.push(b"type=file; ").unwrap();
+        spool.push(&long).unwrap();
+        spool.push(b"\r\ntype=file; a\r\n").unwrap();
+        assert_eq!(names(spool), [b"a"]);
+    }
+
+    #[test]
+    fn a_long_listing_comes_back_from_the_disk() {
+        let mut spool = Spool::new(true);
+        for number in 0..20_000 {
+            spool.push(format!("type=file;size=1; {number}\r\n").as_bytes()).unwrap();
+        }
+        assert_eq!(names(spool).len(), 20_000);
+    }
+}

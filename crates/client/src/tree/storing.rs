@@ -1,0 +1,255 @@
+//! A tree that is stored: the folders of this machine are made on the server ahead of the files in them.
+//!
+//! A folder that could be made is empty, and needs no listing. One that could not is there already, or cannot be had;
+//! its listing says which, and what is in it.
+
+use std::collections::HashMap;
+use std::fs::{self, ReadDir};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+
+use wharf_proto::Text;
+use wharf_proto::listing::{Entry, Kind};
+use wharf_proto::time::Timestamp;
+
+use super::filter::Filter;
+use super::ground::{Ground, is_same_time};
+use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, local_path};
+
+/// How many folders are made ahead.
+const AHEAD: usize = 8;
+/// How many folders may wait before no more of them are looked for.
+const FOLDERS: usize = 10_000;
+/// How many folders are open at a time.
+const FRAMES: usize = 32;
+
+/// A folder of this machine that is being read.
+struct Frame {
+    folder: Arc<Folder>,
+    entries: ReadDir,
+    /// What the server has in it.
+    there: HashMap<Vec<u8>, Entry>,
+}
+
+/// A tree that is stored.
+pub(crate) struct Storing {
+    ground: Arc<Ground>,
+    filter: Filter,
+    /// Folders to be made.
+    folders: Vec<Arc<Folder>>,
+    /// Folders that are there, and must be listed.
+    listings: Vec<Arc<Folder>>,
+    frames: Vec<Frame>,
+    /// How many folders are being made or listed.
+    ahead: usize,
+    /// Files that are to be stored whatever is there.
+    named: Vec<Item>,
+    skip_same: bool,
+    /// Whether the server can be told the times of files.
+    keeps_times: bool,
+    same: u64,
+    complaints: Vec<Complaint>,
+}
+
+impl Storing {
+    /// The tree at `ground`, to be stored below `top`.
+    pub(crate) fn new(top: Folder, ground: Arc<Ground>, filter: Filter, skip_same: bool) -> Self {
+        Self {
+            ground,
+            filter,
+            folders: vec![Arc::new(top)],
+            listings: Vec::new(),
+            frames: Vec::new(),
+            ahead: 0,
+            named: Vec::new(),
+            skip_same,
+            keeps_times: false,
+            same: 0,
+            complaints: Vec::new(),
+        }
+    }
+
+    /// Only these files of the tree, and what is below these folders, which have a slash at their end.
+    pub(crate) fn only(self, below: &[Text]) -> Self {
+        let Some(top) = self.folders.first().cloned() else { return self };
+        let (mut folders, mut named) = (Vec::new(), Vec::new());
+        for path in below.iter().rev() {
+            let path = path.as_bytes();
+            match path.strip_suffix(b"/") {
+                Some(b"") => folders.push(Arc::clone(&top)),
+                Some(folder) => folders.push(Arc::new(top.folder(folder))),
+                None => named.push(self.sized(top.file(path))),
+            }
+        }
+        Self { folders, named, ..self }
+    }
+
+    /// The file with the size that it has here.
+    fn sized(&self, item: Item) -> Item {
+        let size =
+            fs::metadata(local_path(self.ground.root(), &item.below)).ok().map(|found| found.len());
+        Item { size, ..item }
+    }
+
+    fn open(&mut self, folder: &Arc<Folder>, there: HashMap<Vec<u8>, Entry>) {
+        match fs::read_dir(local_path(self.ground.root(), &folder.below)) {
+            Ok(entries) => self.frames.push(Frame { folder: Arc::clone(folder), entries, there }),
+            Err(error) => self.complaints.push(Complaint::fault(&folder.below, error)),
+        }
+    }
+
+    /// The next file that is to be stored.
+    fn next_file(&mut self) -> Option<Item> {
+        while self.folders.len() < FOLDERS {
+            let frame = self.frames.last_mut()?;
+            let folder = Arc::clone(&frame.folder);
+            match frame.entries.next() {
+                None => drop(self.frames.pop()),
+                Some(Err(error)) => {
+                    self.complaints.push(Complaint::fault(&folder.below, error));
+                    self.frames.pop();
+                }
+                Some(Ok(entry)) => {
+                    if let Some(item) = self.look_at(&folder, &entry) {
+                        return Some(item);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn look_at(&mut self, folder: &Folder, entry: &fs::DirEntry) -> Option<Item> {
+        let name = entry.file_name();
+        let name = name.as_bytes();
+        let item = folder.file(name);
+        let found = match entry.metadata() {
+            Ok(found) => found,
+            Err(error) => {
+                self.complaints.push(Complaint::fault(&item.below, error));
+                return None;
+            }
+        };
+        if !self.filter.takes(item.below.as_bytes(), found.is_dir()) || is_ours(name) {
+            return None;
+        }
+        if found.is_dir() {
+            if folder.depth + 1 >= DEEPEST {
+                self.complaints.push(Complaint::fault(&item.below, "the tree is too deep"));
+            } else {
+                self.folders.push(Arc::new(folder.folder(name)));
+            }
+            return None;
+        }
+        if !found.is_file() {
+            let why = if found.is_symlink() {
+                "a symbolic link, not followed"
+            } else {
+                "neither file nor folder"
+            };
+            self.complaints.push(Complaint::remark(&item.below, why));
+            return None;
+        }
+        let modified = Timestamp::new(found.mtime(), 0);
+        let item = Item {
+            size: Some(found.len()),
+            modified: Some(modified),
+            mode: Some(found.mode() & 0o7777),
+            ..item
+        };
+        let there = self.frames.last().and_then(|frame| frame.there.get(name));
+        if self.skip_same && there.is_some_and(|there| is_same(&item, there, self.keeps_times)) {
+            self.same += 1;
+            return None;
+        }
+        Some(item)
+    }
+}
+
+/// Whether what the server has is the file `item` of this machine, by size and time. Where the server cannot be told
+/// times, its file is as old as its upload.
+pub(crate) fn is_same(item: &Item, there: &Entry, keeps_times: bool) -> bool {
+    let (Some(ours), Some(theirs)) = (item.modified, there.modified) else { return false };
+    let time = is_same_time(ours, theirs, there.precision) || (!keeps_times && theirs > ours);
+    there.kind == Kind::File && there.size.is_some() && there.size == item.size && time
+}
+
+/// Whether it is a file that a download of ours has left unfinished.
+fn is_ours(name: &[u8]) -> bool {
+    name.starts_with(b".") && (name.ends_with(b".wharf-part") || name.ends_with(b".wharf-note"))
+}
+
+impl Agenda for Storing {
+    fn next(&mut self, heavy: bool) -> Next {
+        if heavy && let Some(item) = self.named.pop() {
+            return Next::Work(Work::Store(item));
+        }
+        loop {
+            if self.ahead < AHEAD && (self.frames.len() < FRAMES || self.folders.len() >= FOLDERS) {
+                let work = match self.listings.pop() {
+                    Some(folder) => Some(Work::List(folder)),
+                    None => self.folders.pop().map(Work::Make),
+                };
+                if let Some(work) = work {
+                    self.ahead += 1;
+                    return Next::Work(work);
+                }
+            }
+            if !heavy && !self.frames.is_empty() {
+                // No file is for block mode: see `lane/blocks.rs`.
+                return Next::Heavy;
+            }
+            if let Some(item) = self.next_file() {
+                return Next::Work(Work::Store(item));
+            }
+            let more = !(self.folders.is_empty() && self.listings.is_empty());
+            if !more || self.ahead >= AHEAD {
+                break;
+            }
+        }
+        match (self.named.is_empty(), self.ahead) {
+            (false, _) => Next::Heavy,
+            (true, 0) => Next::Over,
+            (true, _) => Next::Wait,
+        }
+    }
+
+    fn found(&mut self, work: &Work, found: Found) {
+        match (work, found) {
+            (Work::Make(folder), Found::Done) => {
+                self.ahead = self.ahead.saturating_sub(1);
+                self.open(folder, HashMap::new());
+            }
+            (Work::Make(folder), _) => {
+                self.ahead = self.ahead.saturating_sub(1);
+                self.listings.push(Arc::clone(folder));
+            }
+            (Work::List(folder), Found::Listing(spool)) => {
+                self.ahead = self.ahead.saturating_sub(1);
+                match spool.rows() {
+                    Ok(rows) => {
+                        let there =
+                            rows.flatten().map(|entry| (entry.name.clone(), entry)).collect();
+                        self.open(folder, there);
+                    }
+                    Err(error) => self.complaints.push(Complaint::fault(&folder.below, error)),
+                }
+            }
+            (Work::List(_), _) => self.ahead = self.ahead.saturating_sub(1),
+            (Work::Fetch(_) | Work::Store(_), _) => {}
+        }
+    }
+
+    fn complaints(&mut self) -> Vec<Complaint> {
+        std::mem::take(&mut self.complaints)
+    }
+
+    fn same(&mut self) -> u64 {
+        std::mem::take(&mut self.same)
+    }
+
+    fn learn_keeps_times(&mut self, keeps_times: bool) {
+        self.keeps_times = keeps_times;
+    }
+}

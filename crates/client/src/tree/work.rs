@@ -1,0 +1,208 @@
+//! What there is to do in a tree, piece by piece: folders to be listed or made, files to be moved, names to go.
+//!
+//! Every piece can be done by any session, and done again by another one when the first breaks.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wharf_proto::Text;
+use wharf_proto::listing::Precision;
+use wharf_proto::time::Timestamp;
+
+use super::spool::Spool;
+
+/// Files of more bytes are moved one at a time, by a session of their own where there is one, so that they can be gone
+/// on with.
+pub(crate) const LIGHT: u64 = 1 << 20;
+/// How deep a tree is followed.
+pub(crate) const DEEPEST: usize = 100;
+
+/// A folder of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folder {
+    /// Its path on the server, empty for the one that the login leads to.
+    pub(crate) remote: Text,
+    /// Its path below the top of the tree, empty for the top.
+    pub(crate) below: Text,
+    /// How many folders are above it in the tree.
+    pub(crate) depth: usize,
+}
+
+impl Folder {
+    /// The top of a tree.
+    pub(crate) fn top(remote: &Text) -> Self {
+        let path = remote.as_bytes();
+        let kept = path.strip_suffix(b"/").filter(|kept| !kept.is_empty()).unwrap_or(path);
+        Self { remote: kept.into(), below: Text::default(), depth: 0 }
+    }
+
+    /// A folder in it.
+    pub(crate) fn folder(&self, name: &[u8]) -> Self {
+        let (remote, below) = (join(&self.remote, name), join(&self.below, name));
+        Self { remote, below, depth: self.depth + 1 }
+    }
+
+    /// A file in it, of which nothing is known yet.
+    pub(crate) fn file(&self, name: &[u8]) -> Item {
+        Item {
+            remote: join(&self.remote, name),
+            below: join(&self.below, name),
+            size: None,
+            modified: None,
+            precision: Precision::Second,
+            mode: None,
+            tries: 0,
+        }
+    }
+}
+
+/// A file of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// Its path on the server.
+    pub(crate) remote: Text,
+    /// Its path below the top of the tree.
+    pub(crate) below: Text,
+    /// Its size, as far as somebody has said.
+    pub(crate) size: Option<u64>,
+    /// When it was modified.
+    pub(crate) modified: Option<Timestamp>,
+    /// How exactly that is known.
+    pub(crate) precision: Precision,
+    /// Its permission bits.
+    pub(crate) mode: Option<u32>,
+    /// How often it was tried in vain.
+    pub(crate) tries: u8,
+}
+
+impl Item {
+    /// Whether it is moved through memory.
+    pub(crate) fn is_light(&self) -> bool {
+        self.size.is_some_and(|size| size <= LIGHT)
+    }
+}
+
+/// A piece of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// List a folder of the server.
+    List(Arc<Folder>),
+    /// Make a folder on the server.
+    Make(Arc<Folder>),
+    /// Fetch a file.
+    Fetch(Item),
+    /// Store a file.
+    Store(Item),
+}
+
+impl Work {
+    /// Where it is, below the top.
+    pub(crate) fn below(&self) -> &Text {
+        match self {
+            Self::List(folder) | Self::Make(folder) => &folder.below,
+            Self::Fetch(item) | Self::Store(item) => &item.below,
+        }
+    }
+
+    /// Whether it wants a session to itself.
+    pub(crate) fn is_heavy(&self) -> bool {
+        match self {
+            Self::Fetch(item) => !item.is_light(),
+            // Each upload has a data connection of its own: see `lane/blocks.rs`.
+            Self::Store(_) => true,
+            Self::List(_) | Self::Make(_) => false,
+        }
+    }
+}
+
+/// What came of a piece of work that others wait for.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The listing of a folder.
+    Listing(Spool),
+    /// It is done.
+    Done,
+    /// It could not be done.
+    Nothing,
+}
+
+/// What a session may do next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This.
+    Work(Work),
+    /// Nothing now; what others do may bring more.
+    Wait,
+    /// Only heavy work, which was not asked for.
+    Heavy,
+    /// Nothing any more.
+    Over,
+}
+
+/// What there is to do, in its order. It is asked for one piece after the other, so a tree of any size costs little
+/// memory.
+pub(crate) trait Agenda: Send {
+    /// The next piece of work; `heavy`: whether it may be heavy.
+    fn next(&mut self, heavy: bool) -> Next;
+    /// Takes what came of a piece.
+    fn found(&mut self, work: &Work, found: Found);
+    /// What was left out since it was last asked.
+    fn complaints(&mut self) -> Vec<Complaint>;
+    /// How many files were passed over since it was last asked, because they are the same on both sides.
+    fn same(&mut self) -> u64;
+    /// Hears whether the server can be told the times of files.
+    fn learn_keeps_times(&mut self, keeps_times: bool);
+}
+
+/// Something that is left out, though it is in the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    /// Where, below the top.
+    pub(crate) below: Text,
+    /// Why.
+    pub(crate) why: String,
+    /// Whether something is wrong with it; else it is of a kind that is not moved.
+    pub(crate) is_fault: bool,
+}
+
+impl Complaint {
+    /// Something is wrong.
+    pub(crate) fn fault(below: &Text, why: impl ToString) -> Self {
+        Self { below: below.clone(), why: why.to_string(), is_fault: true }
+    }
+
+    /// It is of a kind that is not moved.
+    pub(crate) fn remark(below: &Text, why: impl ToString) -> Self {
+        Self { below: below.clone(), why: why.to_string(), is_fault: false }
+    }
+}
+
+/// A path and a name in it.
+pub(crate) fn join(folder: &Text, name: &[u8]) -> Text {
+    let folder = folder.as_bytes();
+    let slash: &[u8] = if folder.is_empty() || folder.ends_with(b"/") { b"" } else { b"/" };
+    [folder, slash, name].concat().into()
+}
+
+/// The path on this machine of what is at `below` of the tree whose top is `root`.
+pub(crate) fn local_path(root: &Path, below: &Text) -> PathBuf {
+    if below.is_empty() { root.to_owned() } else { root.join(OsStr::from_bytes(below.as_bytes())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_below_a_top_are_joined_with_one_slash_each() {
+        for (top, file) in
+            [("", "a"), ("pub", "pub/a"), ("pub/", "pub/a"), ("/", "/a"), ("/x", "/x/a")]
+        {
+            let folder = Folder::top(&top.into());
+            assert_eq!(folder.file(b"a").remote.to_string(), file, "{top}");
+            assert_eq!(folder.folder(b"b").file(b"c").below.to_string(), "b/c");
+        }
+    }
+}

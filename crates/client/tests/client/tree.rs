@@ -1,0 +1,264 @@
+//! Trees fetched from servers with block mode, without it, and with odd ideas of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::Path;
+
+use wharf_client::{
+    Deed, Error, Happened, Login, Options, Pool, Site, Tally, TreeRequest, Verdict,
+};
+use wharf_testkit::scripted::{Host, Peer, Scripted};
+
+use crate::support::{options, run};
+
+/// What came of fetching a tree.
+struct Told {
+    result: Result<Tally, Error>,
+    done: BTreeMap<String, Verdict>,
+    failed: BTreeMap<String, String>,
+    notes: Vec<String>,
+}
+
+fn fetch(
+    server: &Scripted,
+    target: &Path,
+    jobs: usize,
+    request: &TreeRequest,
+    options: Options,
+) -> Told {
+    let (mut done, mut failed, mut notes) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let mut watch = |happened| match happened {
+        Happened::Done { path, kind: Deed::Fetch, verdict, .. } => {
+            assert_eq!(done.insert(path.to_string(), verdict), None, "told twice");
+        }
+        Happened::Failed { path, error, .. } => {
+            drop(failed.insert(path.to_string(), error.to_string()))
+        }
+        Happened::LeftOut { path, why, .. } => drop(failed.insert(path.to_string(), why)),
+        Happened::Note(note) => notes.push(note),
+        _ => {}
+    };
+    let address = server.address();
+    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options);
+    let result = run(async {
+        let pool = Pool::new(site, jobs);
+        let tally = pool.get_tree(&"pub".into(), target, request, &mut watch).await;
+        pool.close().await;
+        tally
+    });
+    Told { result, done, failed, notes }
+}
+
+fn block(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&[0x40, length[0], length[1]], bytes].concat()
+}
+
+/// Lets a session in that works in block mode, and gives its data connection.
+fn begin_blocks(peer: &mut Peer) -> TcpStream {
+    peer.login();
+    peer.features(&["MLST size*;modify*;", "MODE B"]);
+    peer.answer("TYPE I", "200 ok");
+    peer.answer("MODE B", "200 ok");
+    peer.answer("MODE B", "200 ok");
+    let data = peer.epsv();
+    data.open()
+}
+
+/// Lets a session in that moves a file a connection.
+fn begin_streams(peer: &mut Peer, host_is_new: bool) {
+    peer.login();
+    peer.features(&["MLST size*;modify*;"]);
+    peer.answer("TYPE I", "200 ok");
+    if host_is_new {
+        peer.answer("NOOP", "200 ok");
+    }
+}
+
+fn give(peer: &mut Peer, command: &str, bytes: &[u8]) {
+    let data = peer.epsv();
+    peer.answer(command, "150 opening");
+    data.give(bytes);
+    peer.say("226 done");
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+const LISTING: &[u8] = b"type=cdir; .\r\ntype=file;size=3;modify=20240501123000; a\r\n\
+    type=file;size=4; b\r\ntype=file;size=0; empty\r\ntype=file;size=1; ../evil\r\n";
+
+#[test]
+fn in_block_mode_all_files_come_over_one_connection_and_a_refused_one_hurts_no_other() {
+    let server = Scripted::session(|peer| {
+        let mut data = begin_blocks(peer);
+        peer.answer("MLSD pub", "125 listing");
+        data.write_all(&block(LISTING)).unwrap();
+        peer.say("250 listed");
+        peer.expect("RETR pub/a");
+        peer.expect("RETR pub/b");
+        peer.expect("RETR pub/empty");
+        // The bytes are ahead of the replies, and of a refusal in between.
+        data.write_all(&[block(b"one"), block(b"")].concat()).unwrap();
+        peer.say("125 a\n250 a\n550 b: no such file\n125 empty\n250 empty");
+        peer.answer("MODE S", "200 ok");
+        peer.answer("QUIT", "221 bye");
+        assert_eq!(data.read(&mut [0]).unwrap(), 0);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let told = fetch(&server, &folder.path().join("t"), 4, &TreeRequest::default(), options());
+    let tally = told.result.unwrap();
+    assert_eq!((tally.done, tally.failed), (2, 2));
+    assert_eq!(told.done.len(), 2);
+    assert!(
+        told.failed["b"].contains("no such file") && told.failed.contains_key("../evil"),
+        "{:?}",
+        told.failed
+    );
+    assert_eq!(names(folder.path()), ["t"]);
+    assert_eq!(names(&folder.path().join("t")), ["a", "empty"]);
+    assert_eq!(fs::read(folder.path().join("t/a")).unwrap(), b"one");
+}
+
+#[test]
+fn a_server_that_says_blocks_and_sends_a_stream_is_asked_again_without_them() {
+    let server = Scripted::sessions(|host: &Host| {
+        let mut peer = host.accept();
+        let mut data = begin_blocks(&mut peer);
+        peer.answer("MLSD pub", "125 listing");
+        data.write_all(b"type=file;size=3; a\r\n").unwrap();
+        data.shutdown(Shutdown::Write).unwrap();
+        peer.expect_any_end();
+        let mut peer = host.accept();
+        begin_streams(&mut peer, false);
+        give(&mut peer, "MLSD pub", b"type=file;size=3; a\r\n");
+        give(&mut peer, "RETR pub/a", b"one");
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let told = fetch(&server, folder.path(), 1, &TreeRequest::default(), options());
+    assert_eq!(told.result.unwrap().done, 1);
+    assert!(told.notes.iter().any(|note| note.starts_with("no block mode")), "{:?}", told.notes);
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"one");
+}
+
+#[test]
+fn what_is_in_flight_when_the_session_breaks_is_fetched_by_the_next_one() {
+    let server = Scripted::sessions(|host: &Host| {
+        let mut peer = host.accept();
+        let mut data = begin_blocks(&mut peer);
+        peer.answer("MLSD pub", "125 listing");
+        data.write_all(&block(b"type=file;size=3; a\r\ntype=file;size=3; b\r\n")).unwrap();
+        peer.say("250 listed");
+        peer.expect("RETR pub/a");
+        peer.expect("RETR pub/b");
+        data.write_all(&block(b"one")[..4]).unwrap();
+        peer.say("125 a");
+        peer.shut();
+        peer.expect_any_end();
+        let mut peer = host.accept();
+        peer.login();
+        peer.features(&["MLST size*;modify*;", "MODE B"]);
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("MODE B", "200 ok");
+        let mut data = peer.epsv().open();
+        peer.expect("RETR pub/a");
+        peer.answer("RETR pub/b", "125 a\n250 a\n125 b\n250 b");
+        data.write_all(&[block(b"one"), block(b"two")].concat()).unwrap();
+        peer.answer("MODE S", "200 ok");
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let told = fetch(&server, folder.path(), 1, &TreeRequest::default(), options());
+    assert_eq!(told.result.unwrap().done, 2);
+    assert_eq!(told.failed, BTreeMap::new());
+    assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"two");
+}
+
+#[test]
+fn without_block_mode_the_question_for_the_port_and_the_command_go_in_one_write() {
+    let server = Scripted::session(|peer| {
+        begin_streams(peer, true);
+        give(peer, "MLSD pub", b"type=file;size=3; a\r\ntype=file;size=3; b\r\n");
+        for (name, bytes) in [("a", b"one"), ("b", b"two")] {
+            // Both must be here before the first is answered.
+            peer.expect("EPSV");
+            peer.expect(&format!("RETR pub/{name}"));
+            let listener = peer.listen();
+            let port = listener.local_addr().unwrap().port();
+            peer.say(&format!("229 here (|||{port}|)\n150 opening"));
+            wharf_testkit::scripted::Data::Accept(listener).give(bytes);
+            peer.say("226 done");
+        }
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let told = fetch(&server, folder.path(), 1, &TreeRequest::default(), options());
+    assert_eq!(told.result.unwrap().done, 2);
+    assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"two");
+}
+
+#[test]
+fn a_server_that_has_enough_of_us_is_asked_for_no_more_sessions() {
+    let server = Scripted::sessions(|host: &Host| {
+        let mut first = host.accept();
+        begin_streams(&mut first, true);
+        let rows: String = (0..6).map(|n| format!("type=file;size=1; {n}\r\n")).collect();
+        give(&mut first, "MLSD pub", rows.as_bytes());
+        let serve = |peer: &mut Peer, number: usize| {
+            peer.expect("EPSV");
+            peer.expect(&format!("RETR pub/{number}"));
+            let listener = peer.listen();
+            let port = listener.local_addr().unwrap().port();
+            peer.say(&format!("229 here (|||{port}|)\n150 opening"));
+            wharf_testkit::scripted::Data::Accept(listener).give(b"x");
+            peer.say("226 done");
+        };
+        serve(&mut first, 0);
+        let mut second = host.accept();
+        second.say("421 too many connections from you");
+        second.expect_any_end();
+        (1..6).for_each(|number| serve(&mut first, number));
+        first.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let told = fetch(&server, folder.path(), 8, &TreeRequest::default(), options());
+    assert_eq!(told.result.unwrap().done, 6);
+    assert_eq!(names(folder.path()).len(), 6);
+}
+
+#[test]
+fn a_digest_that_differs_is_a_failure_and_leaves_no_file() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&["MLST size*;", "MODE B", "XCRC"]);
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("MODE B", "200 ok");
+        peer.answer("MODE B", "200 ok");
+        let mut data = peer.epsv().open();
+        peer.answer("MLSD pub", "125 listing");
+        data.write_all(&block(b"type=file;size=9; a\r\ntype=file;size=9; b\r\n")).unwrap();
+        peer.say("250 listed");
+        for (name, digest) in [("a", "CBF43926"), ("b", "00000000")] {
+            peer.expect(&format!("RETR pub/{name}"));
+            peer.expect(&format!("XCRC pub/{name}"));
+            peer.say(&format!("125 {name}\n250 {name}\n250 {digest}"));
+            data.write_all(&block(b"123456789")).unwrap();
+        }
+        peer.answer("MODE S", "200 ok");
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let request = TreeRequest { verify: true, ..TreeRequest::default() };
+    let told = fetch(&server, folder.path(), 1, &request, options());
+    assert_eq!(told.done.get("a"), Some(&Verdict::Verified));
+    assert!(told.failed["b"].contains("CRC32"), "{:?}", told.failed);
+    assert_eq!(names(folder.path()), ["a"]);
+}
