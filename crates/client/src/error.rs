@@ -302,6 +302,18 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A server lists a name that leads out of its folder, or that no path can have.
+    #[error("{name}: this name leads out of its folder, and is left alone")]
+    UnsafeName {
+        /// The name.
+        name: Text,
+    },
+    /// Folders lie within each other deeper than anybody means it.
+    #[error("more than {depth} folders within each other")]
+    TooDeep {
+        /// How many are gone into.
+        depth: usize,
+    },
     /// The listing is longer than is read into memory.
     #[error("the listing is longer than {limit} bytes")]
     ListingTooLong {
@@ -340,6 +352,8 @@ impl Error {
             | Self::Sink(_)
             | Self::Source(_)
             | Self::Local { .. }
+            | Self::UnsafeName { .. }
+            | Self::TooDeep { .. }
             | Self::ListingTooLong { .. } => None,
         }
     }
@@ -409,7 +423,7 @@ impl Error {
     /// assert!(!refused("x: Permission denied").is_not_found());
     /// ```
     pub fn is_not_found(&self) -> bool {
-        const DENIALS: [&str; 8] = [
+        const DENIALS: [&str; 12] = [
             "permission",
             "denied",
             "privilege",
@@ -418,6 +432,11 @@ impl Error {
             "prohibited",
             "read-only",
             "not permitted",
+            // It is there, and something else.
+            "not a plain file",
+            "not a regular file",
+            "is a directory",
+            "not empty",
         ];
         let Self::Refused { last } = self else { return false };
         let Some(reply) = last.reply.as_ref().filter(|reply| reply.code.value() == 550) else {
@@ -497,6 +516,8 @@ impl Error {
             | Self::Sink(_)
             | Self::Source(_)
             | Self::Local { .. }
+            | Self::UnsafeName { .. }
+            | Self::TooDeep { .. }
             | Self::ListingTooLong { .. } => None,
         }
     }

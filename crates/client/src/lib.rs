@@ -40,6 +40,7 @@ mod netrc;
 mod options;
 mod pool;
 mod proxy;
+mod remove;
 mod session;
 mod teller;
 mod throttle;
@@ -59,6 +60,7 @@ pub use netrc::{Netrc, NetrcEntry, NetrcError};
 pub use options::{DataAddress, Explain, Options, Tap};
 pub use pool::{Backoff, Pool, Site};
 pub use proxy::{Gateway, Proxy, ProxyError, ProxyFault, ProxyKind};
+pub use remove::Told;
 pub use session::{Features, Login, Session, Wanted};
 pub use throttle::Throttle;
 pub use tls::{

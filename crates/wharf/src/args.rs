@@ -3,6 +3,7 @@
 //! Names and meanings are a contract, because scripts use them. What an option does is in the command
 //! that takes it; nothing is defined here that does nothing. Those of TLS are in `args/tls.rs`.
 
+pub(crate) mod remote;
 pub(crate) mod tls;
 pub(crate) mod trace;
 pub(crate) mod tree;
@@ -25,6 +26,7 @@ use crate::confine::Identity;
 #[cfg(feature = "sqlite")]
 pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
+use self::remote::{MkdirArgs, MvArgs, RmArgs, StatArgs};
 use self::tls::TlsArgs;
 use self::trace::TraceArgs;
 use self::tree::{MoveArgs, TreeArgs};
@@ -69,6 +71,14 @@ pub(crate) enum Command {
     Get(GetArgs),
     /// Store a file or a tree
     Put(PutArgs),
+    /// Remove files, and with -r folders
+    Rm(RmArgs),
+    /// Make folders
+    Mkdir(MkdirArgs),
+    /// Rename or move a file or folder on a server
+    Mv(MvArgs),
+    /// Tell what a name on a server is
+    Stat(StatArgs),
     /// Talk to a server line by line
     Shell(ShellArgs),
     /// Draw the FTP sessions of a capture, and say what went wrong in them
@@ -223,8 +233,14 @@ pub(crate) struct LsArgs {
     #[arg(help = "ftp://[user[:password]@]host[:port]/path")]
     pub(crate) url: Url,
     /// Names only, one a line
-    #[arg(short = '1', long)]
+    #[arg(short = '1', long, conflicts_with_all = ["long", "json"])]
     pub(crate) names: bool,
+    /// With permissions, owner and group
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) long: bool,
+    /// A JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -379,14 +395,19 @@ fn charset(name: &str) -> Result<Charset, &'static str> {
 }
 
 impl Command {
-    /// The address that a command of the client speaks with, and how; `None` for other commands, and for a shell
+    /// The addresses that a command of the client speaks with, and how; `None` for other commands, and for a shell
     /// that is to connect later.
-    fn place_mut(&mut self) -> Option<(&mut Address, &mut ConnectionArgs)> {
+    fn places_mut(&mut self) -> Option<(Vec<&mut Address>, &mut ConnectionArgs)> {
+        let all = |urls| Vec::from_iter(<[Url]>::iter_mut(urls).map(|url| &mut url.0));
         match self {
-            Self::Ls(args) => Some((&mut args.url.0, &mut args.connection)),
-            Self::Cat(args) => Some((&mut args.url.0, &mut args.connection)),
-            Self::Get(args) => Some((&mut args.url.0, &mut args.connection)),
-            Self::Put(args) => Some((&mut args.url.0, &mut args.connection)),
+            Self::Ls(args) => Some((vec![&mut args.url.0], &mut args.connection)),
+            Self::Cat(args) => Some((vec![&mut args.url.0], &mut args.connection)),
+            Self::Get(args) => Some((vec![&mut args.url.0], &mut args.connection)),
+            Self::Put(args) => Some((vec![&mut args.url.0], &mut args.connection)),
+            Self::Rm(args) => Some((all(&mut args.url), &mut args.connection)),
+            Self::Mkdir(args) => Some((all(&mut args.url), &mut args.connection)),
+            Self::Mv(args) => Some((vec![&mut args.from.0, &mut args.to.0], &mut args.connection)),
+            Self::Stat(args) => Some((all(&mut args.url), &mut args.connection)),
             // It settles what holds for a host whenever it opens one.
             Self::Shell(_) => None,
             Self::Serve(_) | Self::Demo(_) | Self::Trace(_) => None,
@@ -400,8 +421,8 @@ impl Command {
     /// # Errors
     /// Settings that make no sense.
     pub(crate) fn settle(&mut self) -> Result<(), Usage> {
-        self.place_mut()
-            .map_or(Ok(()), |(address, connection)| settings::settle(address, connection))
+        let Some((addresses, connection)) = self.places_mut() else { return Ok(()) };
+        addresses.into_iter().try_for_each(|address| settings::settle(address, connection))
     }
 }
 

@@ -6,9 +6,13 @@ pub(crate) mod cat;
 mod demo;
 pub(crate) mod get;
 mod ls;
+mod mkdir;
+mod mv;
 pub(crate) mod put;
+mod rm;
 mod serve;
 mod shell;
+mod stat;
 mod trace;
 pub(crate) mod tree;
 #[cfg(feature = "sqlite")]
@@ -20,7 +24,7 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 use wharf_client::{AddressError, Error};
 
-pub(crate) use ls::print;
+pub(crate) use ls::{Form, print};
 
 use crate::args::{Arguments, Command};
 use crate::exit::Exit;
@@ -45,6 +49,10 @@ fn carry_out(arguments: Arguments) -> Exit {
         Command::Cat(arguments) => alone(cat::run(&arguments)),
         Command::Get(arguments) => alone(get::run(&arguments)),
         Command::Put(arguments) => alone(put::run(&arguments)),
+        Command::Rm(arguments) => alone(rm::run(&arguments)),
+        Command::Mkdir(arguments) => alone(mkdir::run(&arguments)),
+        Command::Mv(arguments) => alone(mv::run(&arguments)),
+        Command::Stat(arguments) => alone(stat::run(&arguments)),
         Command::Shell(arguments) => shell::run(arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
@@ -63,6 +71,15 @@ fn alone(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<
 
 pub(crate) fn client_runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread().enable_all().build().context("cannot begin")
+}
+
+/// How a command ends of whose parts some failed, the first with this code: with that if nothing was done.
+pub(crate) fn ended(done: usize, first: Option<Exit>) -> Exit {
+    match first {
+        None => Exit::Done,
+        Some(exit) if done == 0 => exit,
+        Some(_) => Exit::Failed,
+    }
 }
 
 /// Says what went wrong, why, and what could help; gives the exit code for it.

@@ -95,7 +95,9 @@ impl Exit {
                 Self::of_local(error)
             }
             Error::Unsendable(_) => Self::Usage,
-            Error::ListingTooLong { .. } => Self::Failed,
+            Error::ListingTooLong { .. } | Error::UnsafeName { .. } | Error::TooDeep { .. } => {
+                Self::Failed
+            }
             // What is left is the network's, and so is what later versions may add.
             _ => Self::Network,
         }

@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use serde_json::{Value, json};
 use wharf_client::{Address, Error, Listing, Session, UrlType};
 use wharf_proto::charset::Charset;
 use wharf_proto::listing::{Entry, Kind, Precision};
@@ -22,8 +23,13 @@ pub(crate) async fn run(arguments: &LsArgs) -> anyhow::Result<Exit> {
         list(session, address, arguments.connection.plain).await
     })
     .await?;
-    let names = arguments.names || address.kind == Some(UrlType::Directory);
-    print(&listing, names, arguments.connection.charset.unwrap_or_default())?;
+    let form = match (arguments.json, arguments.long) {
+        (true, _) => Form::Json,
+        (_, true) => Form::Long,
+        _ if arguments.names || address.kind == Some(UrlType::Directory) => Form::Names,
+        _ => Form::Short,
+    };
+    print(&listing, form, arguments.connection.charset.unwrap_or_default())?;
     Ok(Exit::Done)
 }
 
@@ -46,16 +52,40 @@ async fn list(session: &mut Session, address: &Address, plain: bool) -> Result<L
     }
 }
 
+/// How entries are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Names alone.
+    Names,
+    /// Kind, size, time and name.
+    Short,
+    /// With permissions, owner and group.
+    Long,
+    /// A JSON object a line.
+    Json,
+}
+
 /// Prints a listing on standard output, sorted by name.
-pub(crate) fn print(listing: &Listing, names: bool, charset: Charset) -> io::Result<()> {
+pub(crate) fn print(listing: &Listing, form: Form, charset: Charset) -> io::Result<()> {
     let mut entries: Vec<&Entry> = listing.entries.iter().collect();
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let width = entries.iter().map(|entry| size(entry).len()).max().unwrap_or(0);
+    let widest = |text: fn(&Entry) -> String| {
+        entries.iter().map(|entry| text(entry).chars().count()).max().unwrap_or(0)
+    };
+    let widths = [widest(size), widest(|e| holder(&e.owner)), widest(|e| holder(&e.group))];
     let mut out = io::BufWriter::new(io::stdout().lock());
-    for entry in entries {
+    for entry in &entries {
         let name = escaped(&charset.shown(&entry.name));
-        let line = if names { name } else { row(entry, &name, width) };
-        writeln!(out, "{line}")?;
+        match form {
+            Form::Names => writeln!(out, "{name}")?,
+            Form::Short => writeln!(out, "{}", row(entry, &name, widths[0]))?,
+            Form::Long => {
+                let [_, owner, group] = widths;
+                write!(out, "{} {:<owner$} ", mode_of(entry), holder(&entry.owner))?;
+                writeln!(out, "{:<group$} {}", holder(&entry.group), row(entry, &name, widths[0]))?;
+            }
+            Form::Json => writeln!(out, "{}", json(entry))?,
+        }
     }
     out.flush()?;
     for unread in &listing.unread {
@@ -64,7 +94,65 @@ pub(crate) fn print(listing: &Listing, names: bool, charset: Charset) -> io::Res
     Ok(())
 }
 
-/// `d rwxr-xr-x 1234 2024-05-01 12:30 name`.
+/// An entry as an object. A name that is not UTF-8 has its bytes besides, in hexadecimal.
+pub(crate) fn json(entry: &Entry) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (kind, target) = match &entry.kind {
+        Kind::File => ("file", None),
+        Kind::Folder => ("folder", None),
+        Kind::Link { target } => ("link", target.as_deref()),
+        Kind::Other => ("other", None),
+    };
+    let modified = entry.modified.map(Timestamp::civil).map(|at| {
+        let (y, m, d) = (at.year, at.month, at.day);
+        let time = format!("T{:02}:{:02}:{:02}Z", at.hour, at.minute, at.second);
+        format!(
+            "{y:04}-{m:02}-{d:02}{}",
+            if entry.precision == Precision::Day { "" } else { &time }
+        )
+    });
+    let mut object = json!({ "name": text(&entry.name), "type": kind });
+    let mut add = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            object[key] = value;
+        }
+    };
+    let raw = std::str::from_utf8(&entry.name).is_err();
+    let hex = || entry.name.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    add("name_hex", raw.then(|| hex().into()));
+    add("target", target.map(|target| text(target).into()));
+    add("size", entry.size.map(Value::from));
+    add("modified", modified.map(Value::from));
+    add("mode", entry.mode.map(|mode| format!("{:04o}", mode & 0o7777).into()));
+    add("owner", entry.owner.as_deref().map(|owner| text(owner).into()));
+    add("group", entry.group.as_deref().map(|group| text(group).into()));
+    object
+}
+
+/// `rwxr-xr-x`, or as many dashes as are not known.
+pub(crate) fn mode_of(entry: &Entry) -> String {
+    let Some(mode) = entry.mode else { return "?????????".to_owned() };
+    let letter = |nth: u32| {
+        let set = mode >> (8 - nth) & 1 == 1;
+        let special = nth % 3 == 2 && mode >> (11 - nth / 3) & 1 == 1;
+        match (special, set, nth) {
+            (false, true, _) => ['r', 'w', 'x'][nth as usize % 3],
+            (false, false, _) => '-',
+            (true, true, 8) => 't',
+            (true, false, 8) => 'T',
+            (true, true, _) => 's',
+            (true, false, _) => 'S',
+        }
+    };
+    (0..9).map(letter).collect()
+}
+
+/// The name of an owner or a group.
+fn holder(name: &Option<Vec<u8>>) -> String {
+    name.as_deref().map_or_else(|| "?".to_owned(), escaped)
+}
+
+/// `d 1234  2024-05-01 12:30  name`.
 fn row(entry: &Entry, name: &str, width: usize) -> String {
     let (kind, suffix) = match &entry.kind {
         Kind::File => ('-', String::new()),
@@ -85,7 +173,7 @@ fn size(entry: &Entry) -> String {
 }
 
 /// The time of modification, as exact as it is known.
-fn time(entry: &Entry) -> String {
+pub(crate) fn time(entry: &Entry) -> String {
     let Some(civil) = entry.modified.map(Timestamp::civil) else {
         return format!("{:16}", "-");
     };

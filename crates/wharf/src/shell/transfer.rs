@@ -11,14 +11,14 @@ use wharf_proto::Text;
 use wharf_proto::listing::names::is_plain;
 
 use super::{Call, Flow, Outcome, Shell};
-use crate::commands::{cat, get, print, put};
+use crate::commands::{Form, cat, get, print, put};
 use crate::exit::Usage;
 
 /// `ls [PATH]`.
 pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let path = at_most_one(call, "ls [PATH]")?;
     let listing = shell.with(async |session| session.list(path).await)?;
-    print(&listing, false, shell.connection.charset.unwrap_or_default())?;
+    print(&listing, Form::Short, shell.connection.charset.unwrap_or_default())?;
     Ok(Flow::On)
 }
 

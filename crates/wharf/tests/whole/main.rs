@@ -6,6 +6,7 @@ mod config;
 mod confine;
 mod demo;
 mod injection;
+mod remote;
 mod reserve;
 mod serve;
 mod serving;

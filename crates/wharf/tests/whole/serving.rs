@@ -10,6 +10,10 @@ use tempfile::TempDir;
 pub(crate) fn wharf() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
     command.env("LC_ALL", "C.UTF-8").env_remove("WHARF_PASSWORD").stdin(Stdio::null());
+    // Nobody's settings have a part in the tests, and nothing is remembered.
+    for variable in ["HOME", "NETRC", "WHARF_SETTINGS", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        command.env_remove(variable);
+    }
     command
 }
 

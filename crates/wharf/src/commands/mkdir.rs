@@ -1,0 +1,55 @@
+//! `wharf mkdir`: folders on the server.
+
+use wharf_client::{Error, Session};
+use wharf_proto::Text;
+
+use crate::args::remote::{MkdirArgs, on_one_server};
+use crate::commands::{ended, report};
+use crate::exit::Exit;
+use crate::visit::visit;
+
+pub(crate) async fn run(arguments: &MkdirArgs) -> anyhow::Result<Exit> {
+    let addresses = on_one_server(&arguments.url)?;
+    let Some(server) = addresses.first() else { return Ok(Exit::Done) };
+    let (mut done, mut first) = (0, None);
+    visit(server, &arguments.connection, async |session| {
+        for address in &addresses {
+            let made = if arguments.parents {
+                make_with_parents(session, &address.path).await
+            } else {
+                session.mkdir(&address.path).await.map(drop)
+            };
+            match made {
+                Ok(()) => done += 1,
+                Err(error @ Error::Refused { .. }) => {
+                    let exit = report(&error.into());
+                    first.get_or_insert(exit);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(ended(done, first))
+}
+
+/// Makes a folder and those above it. Servers refuse to make what is there, and say so in many words: that it can be
+/// entered tells more.
+async fn make_with_parents(session: &mut Session, path: &Text) -> Result<(), Error> {
+    let here = session.pwd().await?;
+    let bytes = path.as_bytes().strip_suffix(b"/").unwrap_or(path.as_bytes());
+    let ends = bytes.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0);
+    for end in ends.map(|(at, _)| at).chain([bytes.len()]) {
+        let folder = Text::from(&bytes[..end]);
+        let Err(refusal) = session.mkdir(&folder).await else { continue };
+        if !matches!(refusal, Error::Refused { .. }) {
+            return Err(refusal);
+        }
+        if session.cwd(&folder).await.is_err() {
+            return Err(refusal);
+        }
+        session.cwd(&here).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! `wharf stat`: what a name on the server is, a line a fact, or as JSON.
+
+use std::io::{self, Write};
+
+use wharf_client::{Address, Error};
+use wharf_proto::listing::{Entry, Kind};
+use wharf_proto::{Text, write_safe};
+
+use super::ls::{json, mode_of, time};
+use crate::args::remote::{StatArgs, on_one_server};
+use crate::commands::{ended, report};
+use crate::exit::Exit;
+use crate::visit::visit;
+
+pub(crate) async fn run(arguments: &StatArgs) -> anyhow::Result<Exit> {
+    let addresses = on_one_server(&arguments.url)?;
+    let Some(server) = addresses.first() else { return Ok(Exit::Done) };
+    let mut found: Vec<(&Address, Entry)> = Vec::new();
+    let mut first = None;
+    visit(server, &arguments.connection, async |session| {
+        for address in &addresses {
+            match session.stat(&address.path).await {
+                Ok(entry) => found.push((address, entry)),
+                Err(error @ Error::Refused { .. }) => {
+                    let exit = report(&error.into());
+                    first.get_or_insert(exit);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    let mut out = io::stdout().lock();
+    for (nth, (address, entry)) in found.iter().enumerate() {
+        if arguments.json {
+            let mut object = json(entry);
+            object["url"] = address.to_string().into();
+            writeln!(out, "{object}")?;
+            continue;
+        }
+        if nth > 0 {
+            writeln!(out)?;
+        }
+        write!(out, "{}", described(address, entry))?;
+    }
+    out.flush()?;
+    Ok(ended(found.len(), first))
+}
+
+/// A line for each thing that is known.
+fn described(address: &Address, entry: &Entry) -> String {
+    let kind = match &entry.kind {
+        Kind::File => "file".to_owned(),
+        Kind::Folder => "folder".to_owned(),
+        Kind::Link { target: Some(target) } => format!("link to {}", Text::from(target.as_slice())),
+        Kind::Link { target: None } => "link".to_owned(),
+        Kind::Other => "neither file nor folder".to_owned(),
+    };
+    let safe = |bytes: &Vec<u8>| {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = write_safe(&mut text, bytes);
+        text
+    };
+    let facts = [
+        ("name", Some(safe(&entry.name))),
+        ("url", Some(address.to_string())),
+        ("kind", Some(kind)),
+        ("size", entry.size.map(|size| size.to_string())),
+        ("modified", entry.modified.map(|_| format!("{} UTC", time(entry).trim_end()))),
+        ("mode", entry.mode.map(|_| mode_of(entry))),
+        ("owner", entry.owner.as_ref().map(safe)),
+        ("group", entry.group.as_ref().map(safe)),
+    ];
+    let known = facts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    known.map(|(name, value)| format!("{name:<9} {value}\n")).collect()
+}
