@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -54,12 +55,14 @@ pub(super) struct Load {
     times: usize,
     /// Whether only block mode can bear it, which no peer has.
     pub(super) ours_alone: bool,
+    /// Whether it goes over TLS.
+    covered: bool,
     /// By the number of the connection and how often.
     work: fn(&mut Client, usize, usize) -> io::Result<()>,
 }
 
 /// All loads. The idle sessions come first: memory that a server has had once is not counted again.
-pub(super) const LOADS: [Load; 10] = [
+pub(super) const LOADS: [Load; 11] = [
     Load {
         name: "idle",
         title: "an idle session",
@@ -67,6 +70,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 1000,
         times: 0,
         ours_alone: false,
+        covered: false,
         work: |_, _, _| Ok(()),
     },
     Load {
@@ -76,6 +80,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 4,
         times: 200,
         ours_alone: false,
+        covered: false,
         work: log_in_again,
     },
     Load {
@@ -85,6 +90,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 1,
         times: 1,
         ours_alone: false,
+        covered: false,
         work: fetch_big,
     },
     Load {
@@ -94,6 +100,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 4,
         times: 1,
         ours_alone: false,
+        covered: false,
         work: fetch_big,
     },
     Load {
@@ -103,7 +110,18 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 1,
         times: 1,
         ours_alone: false,
+        covered: false,
         work: store_big,
+    },
+    Load {
+        name: "tls",
+        title: "RETR 1 GiB over TLS 1.3, AES-128-GCM",
+        unit: Unit::SecondsPerGib,
+        connections: 1,
+        times: 2,
+        ours_alone: false,
+        covered: true,
+        work: fetch_covered,
     },
     Load {
         name: "small",
@@ -112,6 +130,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 4,
         times: 250,
         ours_alone: false,
+        covered: false,
         work: fetch_small,
     },
     Load {
@@ -121,6 +140,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 4,
         times: 250,
         ours_alone: false,
+        covered: false,
         work: store_small,
     },
     Load {
@@ -130,6 +150,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 1,
         times: 5000,
         ours_alone: true,
+        covered: false,
         work: fetch_in_blocks,
     },
     Load {
@@ -139,6 +160,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 1,
         times: 2,
         ours_alone: false,
+        covered: false,
         work: list,
     },
     Load {
@@ -148,6 +170,7 @@ pub(super) const LOADS: [Load; 10] = [
         connections: 1,
         times: 2,
         ours_alone: false,
+        covered: false,
         work: mlsd,
     },
 ];
@@ -199,10 +222,16 @@ impl Load {
     /// # Errors
     /// What went wrong in the session; the figure would be of something else.
     pub(super) fn run(&self, server: &Server) -> io::Result<Figure> {
+        let server = match (self.covered, &server.covered) {
+            (true, Some(covered)) => covered,
+            (true, None) => return Err(io::Error::other("it has no TLS")),
+            (false, _) => server,
+        };
         let memory = server.memory();
-        let at = server.at;
-        let clients =
-            (0..self.connections).map(|_| Client::log_in(at)).collect::<io::Result<Vec<_>>>()?;
+        // Under TLS the work brings a client of its own.
+        let client = if self.covered { Client::greeted } else { Client::log_in };
+        let clients = (0..self.connections).map(|_| client(server.at));
+        let clients = clients.collect::<io::Result<Vec<_>>>()?;
         if self.unit == Unit::KibPerSession {
             thread::sleep(SETTLE);
             let each = (server.memory() - memory) / self.connections as f64;
@@ -234,15 +263,32 @@ impl Load {
 struct Client {
     at: SocketAddr,
     control: BufReader<TcpStream>,
+    /// What holds a session under TLS.
+    curl: Option<Child>,
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(mut curl) = self.curl.take() {
+            // Its standard input ends, and so does its last upload. Whether it ends well is of no interest.
+            drop(curl.stdin.take());
+            let _ = curl.wait();
+        }
+    }
 }
 
 impl Client {
-    fn log_in(at: SocketAddr) -> io::Result<Self> {
+    fn greeted(at: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(at)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut client = Self { at, control: BufReader::new(stream) };
+        let mut client = Self { at, control: BufReader::new(stream), curl: None };
         client.expect(&[220])?;
+        Ok(client)
+    }
+
+    fn log_in(at: SocketAddr) -> io::Result<Self> {
+        let mut client = Self::greeted(at)?;
         client.command("USER anonymous", &[230, 331])?;
         client.command("PASS a@b", &[230, 202])?;
         client.command("TYPE I", &[200])?;
@@ -326,6 +372,37 @@ fn fetch_big(client: &mut Client, _: usize, times: usize) -> io::Result<()> {
     let whole = (0..times)
         .try_fold(true, |whole, _| Ok::<_, io::Error>(client.fetch("RETR big")? == GIB && whole))?;
     whole.then_some(()).ok_or_else(|| io::Error::other("a file was cut"))
+}
+
+/// How curl is told what TLS to use.
+const COVER: [&str; 5] =
+    ["--ssl-reqd", "-k", "--tlsv1.3", "--tls13-ciphers", "TLS_AES_128_GCM_SHA256"];
+
+/// By curl, all in one session, which then waits with an upload that has no end until the time has been read.
+fn fetch_covered(client: &mut Client, _: usize, times: usize) -> io::Result<()> {
+    let at = format!("ftp://{}", client.at);
+    let file = ["-o".to_owned(), "/dev/null".to_owned(), format!("{at}/big")];
+    let mut curl = Command::new("curl")
+        .arg("-sS")
+        .args(COVER)
+        .args(["-w", "%{stderr}%{size_download}\n"])
+        .args((0..times).flat_map(|_| file.clone()))
+        .arg("--next")
+        .args(COVER)
+        .args(["-T", "-", &format!("{at}/up/held")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let said = curl.stderr.take().ok_or_else(|| io::Error::other("curl says nothing"))?;
+    client.curl = Some(curl);
+    for line in BufReader::new(said).lines().take(times) {
+        let line = line?;
+        if line.parse() != Ok(GIB) {
+            return Err(io::Error::other(line));
+        }
+    }
+    Ok(())
 }
 
 fn store_big(client: &mut Client, number: usize, times: usize) -> io::Result<()> {

@@ -4,11 +4,11 @@
 //! ended with the group. A peer that is not there, or that wants to be root where we are not, is left out and
 //! named.
 
-use super::usage;
+use super::{peers, usage};
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -19,32 +19,56 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) at: SocketAddr,
+    /// The same server with TLS, where it can have that.
+    pub(super) covered: Option<Box<Self>>,
     child: Child,
     /// Holds its configuration.
     _folder: TempDir,
 }
 
 /// How a server is started, in a folder for its configuration.
-struct Recipe {
-    name: &'static str,
-    program: OsString,
-    arguments: fn(root: &Path, folder: &Path, port: u16) -> io::Result<Vec<OsString>>,
+pub(super) struct Recipe {
+    pub(super) name: &'static str,
+    pub(super) program: OsString,
+    pub(super) arguments: fn(&Place<'_>) -> io::Result<Vec<OsString>>,
     /// What to ask for its version.
-    version: &'static [&'static str],
-    needs_root: bool,
+    pub(super) version: &'static [&'static str],
+    pub(super) needs_root: bool,
+}
+
+/// Where a server runs, and with what.
+pub(super) struct Place<'a> {
+    /// What it serves.
+    pub(super) root: &'a Path,
+    /// For its configuration.
+    pub(super) folder: &'a Path,
+    pub(super) port: u16,
+    /// A file with a certificate and its key, if it is to offer TLS.
+    pub(super) certificate: Option<&'a Path>,
 }
 
 /// Ours first, then the peers.
 pub(super) fn all(workspace: &Path, root: &Path) -> io::Result<Vec<Server>> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(Into::into);
     let target = target.unwrap_or_else(|| workspace.join("target"));
-    let mut servers = vec![start(&ours(target.join("release/wharf").into()), root)?];
-    for recipe in peers() {
+    let folder = tempfile::tempdir()?;
+    let certificate = certificate(folder.path())?;
+    let start = |recipe: &Recipe| -> io::Result<Server> {
+        let covered = start(recipe, root, Some(&certificate));
+        let covered = covered
+            .map_err(|error| println!("{} is left out under TLS ({error})", recipe.name))
+            .ok();
+        let mut server = start(recipe, root, None)?;
+        server.covered = covered.map(Box::new);
+        Ok(server)
+    };
+    let mut servers = vec![start(&ours(target.join("release/wharf").into()))?];
+    for recipe in peers::peers() {
         if recipe.needs_root && !rustix::process::geteuid().is_root() {
             println!("left out, since it wants to be root: {}", recipe.name);
             continue;
         }
-        match start(&recipe, root) {
+        match start(&recipe) {
             Ok(server) => servers.push(server),
             Err(error) => println!("left out: {} ({error})", recipe.name),
         }
@@ -56,83 +80,49 @@ fn ours(program: OsString) -> Recipe {
     Recipe {
         name: "wharf",
         program,
-        arguments: |root, _, port| {
-            let listen = format!("127.0.0.1:{port}");
+        arguments: |place| {
+            let listen = format!("127.0.0.1:{}", place.port);
             let words = ["serve", "--writable", "--quiet", "--listen"].map(OsString::from);
-            Ok(words.into_iter().chain([listen.into(), root.into()]).collect())
+            let tls = place.certificate.map(|_| "--tls-self-signed".into());
+            Ok(words.into_iter().chain([listen.into(), place.root.into()]).chain(tls).collect())
         },
         version: &["--version"],
         needs_root: false,
     }
 }
 
-fn peers() -> [Recipe; 3] {
-    [
-        Recipe {
-            name: "vsftpd",
-            program: "vsftpd".into(),
-            arguments: |root, folder, port| {
-                let empty = folder.join("empty");
-                fs::create_dir(&empty)?;
-                let settings = format!(
-                    "listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n\
-                     anonymous_enable=YES\nno_anon_password=YES\nanon_root={}\nwrite_enable=YES\n\
-                     anon_upload_enable=YES\nanon_other_write_enable=YES\nanon_umask=022\n\
-                     secure_chroot_dir={}\npasv_min_port=10000\npasv_max_port=30000\nmax_clients=0\nmax_per_ip=0\nxferlog_enable=NO\n\
-                     seccomp_sandbox=NO\n",
-                    root.display(),
-                    empty.display()
-                );
-                let file = folder.join("vsftpd.conf");
-                fs::write(&file, settings)?;
-                Ok(vec![file.into()])
-            },
-            version: &["-v"],
-            needs_root: true,
-        },
-        Recipe {
-            name: "pure-ftpd",
-            // It serves the home of the user `ftp` and nothing else: in a mount namespace, that is our tree.
-            program: "unshare".into(),
-            arguments: |root, _, port| {
-                let serve = format!(
-                    "command -v pure-ftpd >/dev/null && home=$(getent passwd ftp | cut -d: -f6) && \
-                     test -d \"$home\" && mount --bind \"$0\" \"$home\" && exec pure-ftpd -S 127.0.0.1,{port} \
-                     -e -M -c 20000 -C 20000 -H -p 10000:30000 -L 200000:20"
-                );
-                let words = ["--mount", "sh", "-c"].map(OsString::from);
-                Ok(words.into_iter().chain([serve.into(), root.into()]).collect())
-            },
-            version: &["sh", "-c", "pure-ftpd --help"],
-            needs_root: true,
-        },
-        Recipe {
-            name: "pyftpdlib",
-            program: "python3".into(),
-            arguments: |root, _, port| {
-                let program = format!(
-                    "from pyftpdlib.authorizers import DummyAuthorizer as A\n\
-                     from pyftpdlib.handlers import FTPHandler as H\n\
-                     from pyftpdlib.servers import FTPServer as S\n\
-                     import logging\n\
-                     logging.basicConfig(level=logging.CRITICAL)\n\
-                     a = A(); a.add_anonymous({:?}, perm='elradfmwMT', msg_login='in'); H.authorizer = a\n\
-                     s = S(('127.0.0.1', {port}), H); s.max_cons = 30000; s.serve_forever()\n",
-                    root.display().to_string()
-                );
-                Ok(vec!["-c".into(), program.into()])
-            },
-            version: &["-c", "import pyftpdlib; print('pyftpdlib', pyftpdlib.__ver__)"],
-            needs_root: false,
-        },
-    ]
+/// A file of this content, in this folder.
+pub(super) fn written(folder: &Path, name: &str, content: &str) -> io::Result<PathBuf> {
+    let file = folder.join(name);
+    fs::write(&file, content)?;
+    Ok(file)
 }
 
-fn start(recipe: &Recipe, root: &Path) -> io::Result<Server> {
+/// A certificate that signs itself, with its key in the same file.
+fn certificate(folder: &Path) -> io::Result<PathBuf> {
+    let (key, file) = (folder.join("key.pem"), folder.join("certificate.pem"));
+    let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost";
+    let made = Command::new("openssl")
+        .args(words.split(' '))
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&file)
+        .stdin(Stdio::null())
+        .output()?;
+    if !made.status.success() {
+        return Err(io::Error::other("openssl made no certificate"));
+    }
+    let both = [fs::read(&file)?, fs::read(&key)?].concat();
+    fs::write(&file, both)?;
+    Ok(file)
+}
+
+fn start(recipe: &Recipe, root: &Path, certificate: Option<&Path>) -> io::Result<Server> {
     let folder = tempfile::tempdir()?;
     // The port is free now; whoever takes it before the server does is found out below.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let arguments = (recipe.arguments)(root, folder.path(), port)?;
+    let arguments = (recipe.arguments)(&Place { root, folder: folder.path(), port, certificate })?;
     let mut child = Command::new(&recipe.program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -149,7 +139,7 @@ fn start(recipe: &Recipe, root: &Path) -> io::Result<Server> {
         std::thread::sleep(Duration::from_millis(20));
     }
     let version = version(recipe).unwrap_or_else(|| recipe.name.to_owned());
-    Ok(Server { name: recipe.name.to_owned(), version, at, child, _folder: folder })
+    Ok(Server { name: recipe.name.to_owned(), version, at, covered: None, child, _folder: folder })
 }
 
 /// The first line that it says of itself.
