@@ -68,5 +68,8 @@ pub use tls::{
     Versions,
 };
 pub use transfer::{End, Progress, Transfer, Watch, quiet};
-pub use tree::{BadPattern, Deed, Filter, Happened, Tally, TreeRequest, TreeWatch};
+pub use tree::{
+    BadPattern, Compare, Deed, Direction, Filter, Happened, Plan, Reason, Step, StepKind, Steps,
+    SyncRequest, Tally, TreeRequest, TreeWatch,
+};
 pub use url::{Address, AddressError, Scheme, UrlType};

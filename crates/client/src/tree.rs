@@ -20,10 +20,12 @@ mod lane;
 mod spool;
 mod store;
 mod storing;
+mod sync;
 mod walk;
 mod work;
 
 pub use filter::{BadPattern, Filter};
+pub use sync::{Compare, Direction, Plan, Reason, Step, StepKind, Steps, SyncRequest};
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -59,6 +61,8 @@ pub struct TreeRequest {
     pub blocks: bool,
     /// Keep the permission bits.
     pub modes: bool,
+    /// Store each file under a temporary name first, which becomes its own when all of it is there.
+    pub atomic: bool,
     /// Which files are meant.
     pub filter: Filter,
     /// Only these files, and what is below these folders, which have a slash at their end: paths below the top.
@@ -72,6 +76,7 @@ impl Default for TreeRequest {
             verify: false,
             blocks: true,
             modes: false,
+            atomic: false,
             filter: Filter::default(),
             only: None,
         }
@@ -90,6 +95,12 @@ pub enum Deed {
     Fetch,
     /// A file is stored.
     Store,
+    /// A file is compared by digests.
+    Check,
+    /// A file is deleted.
+    Delete,
+    /// A folder is removed.
+    Remove,
 }
 
 impl From<&Work> for Deed {
@@ -99,6 +110,9 @@ impl From<&Work> for Deed {
             Work::Make(_) => Self::Make,
             Work::Fetch(_) => Self::Fetch,
             Work::Store(_) => Self::Store,
+            Work::Check(_) => Self::Check,
+            Work::Delete(_) => Self::Delete,
+            Work::Remove(_) => Self::Remove,
         }
     }
 }
@@ -244,6 +258,8 @@ async fn run(
         verify: request.verify,
         resume: request.resume,
         may_block: request.blocks,
+        modes: request.modes,
+        atomic: request.atomic,
         known: Mutex::new(Known::default()),
     });
     let result = work(&crew, &board, &mut happened, watch).await;

@@ -4,6 +4,7 @@
 //! that takes it; nothing is defined here that does nothing. Those of TLS are in `args/tls.rs`.
 
 pub(crate) mod remote;
+pub(crate) mod sync;
 pub(crate) mod tls;
 pub(crate) mod trace;
 pub(crate) mod tree;
@@ -27,6 +28,7 @@ use crate::confine::Identity;
 pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
 use self::remote::{MkdirArgs, MvArgs, RmArgs, StatArgs};
+use self::sync::SyncArgs;
 use self::tls::TlsArgs;
 use self::trace::TraceArgs;
 use self::tree::{MoveArgs, TreeArgs};
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Mv(MvArgs),
     /// Tell what a name on a server is
     Stat(StatArgs),
+    /// Make one tree like another, either way
+    Sync(Box<SyncArgs>),
     /// Talk to a server line by line
     Shell(ShellArgs),
     /// Draw the FTP sessions of a capture, and say what went wrong in them
@@ -408,6 +412,7 @@ impl Command {
             Self::Mkdir(args) => Some((all(&mut args.url), &mut args.connection)),
             Self::Mv(args) => Some((vec![&mut args.from.0, &mut args.to.0], &mut args.connection)),
             Self::Stat(args) => Some((all(&mut args.url), &mut args.connection)),
+            Self::Sync(args) => args.places_mut(),
             // It settles what holds for a host whenever it opens one.
             Self::Shell(_) => None,
             Self::Serve(_) | Self::Demo(_) | Self::Trace(_) => None,

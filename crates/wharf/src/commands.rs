@@ -13,6 +13,7 @@ mod rm;
 mod serve;
 mod shell;
 mod stat;
+mod sync;
 mod trace;
 pub(crate) mod tree;
 #[cfg(feature = "sqlite")]
@@ -53,6 +54,7 @@ fn carry_out(arguments: Arguments) -> Exit {
         Command::Mkdir(arguments) => alone(mkdir::run(&arguments)),
         Command::Mv(arguments) => alone(mv::run(&arguments)),
         Command::Stat(arguments) => alone(stat::run(&arguments)),
+        Command::Sync(arguments) => alone(sync::run(&arguments)),
         Command::Shell(arguments) => shell::run(arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

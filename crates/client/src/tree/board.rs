@@ -125,8 +125,12 @@ impl Board {
 
     /// A piece of work could not be done: it is handed out again, if that may help.
     pub(crate) fn failed(&self, mut work: Work, error: Error) {
+        let refused = matches!(work, Work::List(_)) && matches!(error, Error::Refused { .. });
+        if refused && self.state().agenda.is_absent(&work) {
+            return self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        }
         let again = match &mut work {
-            Work::Fetch(item) | Work::Store(item) => {
+            Work::Fetch(item) | Work::Store(item) | Work::Check(item) | Work::Delete(item) => {
                 let sized =
                     matches!(error, Error::Unproven { missing: crate::Proof::Size { .. }, .. });
                 if sized {
@@ -140,7 +144,7 @@ impl Board {
             Work::Make(_) if matches!(error, Error::Refused { .. }) => {
                 return self.found(&work, Found::Nothing);
             }
-            Work::List(_) | Work::Make(_) => false,
+            Work::List(_) | Work::Make(_) | Work::Remove(_) => false,
         };
         if again {
             tracing::debug!(%error, below = %work.below(), "to be tried again");

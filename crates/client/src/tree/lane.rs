@@ -44,6 +44,10 @@ pub(crate) struct Crew {
     pub(crate) resume: bool,
     /// Whether block mode may be used.
     pub(crate) may_block: bool,
+    /// Whether permission bits are kept.
+    pub(crate) modes: bool,
+    /// Whether a file is stored under a temporary name first.
+    pub(crate) atomic: bool,
     pub(crate) known: Mutex<Known>,
 }
 

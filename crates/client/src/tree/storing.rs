@@ -176,7 +176,7 @@ pub(crate) fn is_same(item: &Item, there: &Entry, keeps_times: bool) -> bool {
 }
 
 /// Whether it is a file that a download of ours has left unfinished.
-fn is_ours(name: &[u8]) -> bool {
+pub(crate) fn is_ours(name: &[u8]) -> bool {
     name.starts_with(b".") && (name.ends_with(b".wharf-part") || name.ends_with(b".wharf-note"))
 }
 
@@ -237,7 +237,14 @@ impl Agenda for Storing {
                 }
             }
             (Work::List(_), _) => self.ahead = self.ahead.saturating_sub(1),
-            (Work::Fetch(_) | Work::Store(_), _) => {}
+            (
+                Work::Fetch(_)
+                | Work::Store(_)
+                | Work::Check(_)
+                | Work::Delete(_)
+                | Work::Remove(_),
+                _,
+            ) => {}
         }
     }
 

@@ -95,14 +95,22 @@ pub(crate) enum Work {
     Fetch(Item),
     /// Store a file.
     Store(Item),
+    /// Find out by digests whether a file is the same on both sides.
+    Check(Item),
+    /// Delete a file on the server.
+    Delete(Item),
+    /// Remove an empty folder on the server.
+    Remove(Arc<Folder>),
 }
 
 impl Work {
     /// Where it is, below the top.
     pub(crate) fn below(&self) -> &Text {
         match self {
-            Self::List(folder) | Self::Make(folder) => &folder.below,
-            Self::Fetch(item) | Self::Store(item) => &item.below,
+            Self::List(folder) | Self::Make(folder) | Self::Remove(folder) => &folder.below,
+            Self::Fetch(item) | Self::Store(item) | Self::Check(item) | Self::Delete(item) => {
+                &item.below
+            }
         }
     }
 
@@ -112,7 +120,9 @@ impl Work {
             Self::Fetch(item) => !item.is_light(),
             // Each upload has a data connection of its own: see `lane/blocks.rs`.
             Self::Store(_) => true,
-            Self::List(_) | Self::Make(_) => false,
+            // Its digest is made here meanwhile.
+            Self::Check(_) => true,
+            Self::List(_) | Self::Make(_) | Self::Delete(_) | Self::Remove(_) => false,
         }
     }
 }
@@ -122,6 +132,8 @@ impl Work {
 pub(crate) enum Found {
     /// The listing of a folder.
     Listing(Spool),
+    /// Whether a file is the same on both sides; nothing where the server does not say.
+    Same(Option<bool>),
     /// It is done.
     Done,
     /// It could not be done.
@@ -154,6 +166,10 @@ pub(crate) trait Agenda: Send {
     fn same(&mut self) -> u64;
     /// Hears whether the server can be told the times of files.
     fn learn_keeps_times(&mut self, keeps_times: bool);
+    /// Hears that the server refused to list a folder; whether that is as it may be, and dealt with.
+    fn is_absent(&mut self, _: &Work) -> bool {
+        false
+    }
 }
 
 /// Something that is left out, though it is in the tree.

@@ -7,7 +7,8 @@ use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
 use wharf_client::{
-    Deed, Error, Happened, Login, Options, Pool, Site, Tally, TreeRequest, Verdict,
+    Deed, Direction, Error, Happened, Login, Options, Pool, Site, SyncRequest, Tally, TreeRequest,
+    Verdict,
 };
 use wharf_testkit::scripted::{Host, Peer, Scripted};
 
@@ -261,4 +262,29 @@ fn a_digest_that_differs_is_a_failure_and_leaves_no_file() {
     assert_eq!(told.done.get("a"), Some(&Verdict::Verified));
     assert!(told.failed["b"].contains("CRC32"), "{:?}", told.failed);
     assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn a_link_of_the_server_is_made_when_it_stays_within_the_tree() {
+    let server = Scripted::session(|peer| {
+        begin_streams(peer, true);
+        let rows = b"type=OS.unix=slink:a/b; in\r\ntype=OS.unix=slink:../x; out\r\ntype=OS.unix=slink:/etc; abs\r\n";
+        give(peer, "MLSD pub", rows);
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("NOOP", "200 ok");
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let address = server.address();
+    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
+    let request = SyncRequest::new(Direction::Down);
+    run(async {
+        let pool = Pool::new(site, 1);
+        let remote = "pub".into();
+        let plan = pool.plan_sync(folder.path(), &remote, &request, &mut |_| ()).await.unwrap();
+        pool.apply_sync(&plan, folder.path(), &remote, &request, &mut |_| ()).await.unwrap();
+        pool.close().await;
+    });
+    assert_eq!(names(folder.path()), ["in"]);
+    assert_eq!(fs::read_link(folder.path().join("in")).unwrap(), Path::new("a/b"));
 }

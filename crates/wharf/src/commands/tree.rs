@@ -131,7 +131,7 @@ impl Report {
                     json!({"action": name(kind), "path": path.to_string(), "error": error.to_string(),
                            "reply": error.code(), "exit": exit})
                 });
-                let folder = matches!(kind, Deed::List | Deed::Make);
+                let folder = matches!(kind, Deed::List | Deed::Make | Deed::Remove);
                 self.write_failed(&path, folder);
                 self.failure(format_args!("{path}: {error}"));
                 self.only_error = (self.failures == 1).then_some(error);
@@ -262,6 +262,14 @@ impl Report {
         }
     }
 
+    /// A line of data, on standard output.
+    pub(crate) fn data(&self, line: impl std::fmt::Display) {
+        if !self.json {
+            // Whoever has heard enough need not be told that.
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        }
+    }
+
     fn failure(&mut self, line: std::fmt::Arguments<'_>) {
         self.failures += 1;
         if self.json || self.failures > TOLD + 1 {
@@ -307,6 +315,9 @@ fn name(deed: Deed) -> &'static str {
         Deed::Make => "make",
         Deed::Fetch => "fetch",
         Deed::Store => "store",
+        Deed::Check => "check",
+        Deed::Delete => "delete",
+        Deed::Remove => "remove",
         _ => "other",
     }
 }

@@ -11,6 +11,7 @@ mod reserve;
 mod serve;
 mod serving;
 mod supply;
+mod sync;
 mod tls;
 mod trace;
 mod tree;

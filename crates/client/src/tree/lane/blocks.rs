@@ -322,8 +322,10 @@ impl Lane<'_> {
                 (Command::Retr(item.remote.clone()), Body::File(bytes))
             }
             Work::Make(folder) => (Command::Mkd(folder.remote.clone()), Body::None),
+            Work::Remove(folder) => (Command::Rmd(folder.remote.clone()), Body::None),
+            Work::Delete(item) => (Command::Dele(item.remote.clone()), Body::None),
             // Nobody knows whose the bytes are of an upload that is refused on a connection that is kept.
-            Work::Store(_) => {
+            Work::Store(_) | Work::Check(_) => {
                 self.crew.board.return_unbegun(work);
                 return Ok(());
             }

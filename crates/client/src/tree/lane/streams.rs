@@ -3,6 +3,7 @@
 //! EPSV and the command go out in one write where the server was seen to take that, so a file costs three round trips:
 //! one to the port, one to the connection, one to the bytes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use wharf_proto::Command;
@@ -10,10 +11,11 @@ use wharf_proto::params::{Format, Type};
 
 use super::super::desk::{Parcel, give_up_or_go_on};
 use super::super::spool::Spool;
-use super::super::work::{Folder, Found, Item, LIGHT, Next, Work};
+use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
 use super::Crew;
+use crate::files::local;
 use crate::transfer::Order;
-use crate::{Error, Get, Progress, Session, Verdict, quiet};
+use crate::{Error, Get, Progress, Proof, Session, Verdict, quiet};
 
 /// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work.
 pub(super) async fn run(
@@ -51,12 +53,19 @@ async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error
         Work::Fetch(item) if item.is_light() => fetch_light(crew, session, item).await,
         Work::Fetch(item) => fetch_heavy(crew, session, item).await,
         Work::Make(folder) => said(crew, session, &work, Command::Mkd(folder.remote.clone())).await,
+        Work::Remove(folder) => {
+            said(crew, session, &work, Command::Rmd(folder.remote.clone())).await
+        }
+        Work::Delete(item) => said(crew, session, &work, Command::Dele(item.remote.clone())).await,
+        Work::Check(item) => check(crew, session, item).await,
         Work::Store(item) => super::super::store::store(crew, session, item).await,
     };
     let Err(error) = result else { return Ok(()) };
     let ends =
         error.ends_the_session() || session.control.is_closed() || session.control.awaits_replies();
-    let again = matches!(&work, Work::List(_) | Work::Make(_)) && ends && error.is_passing();
+    let again = matches!(&work, Work::List(_) | Work::Make(_) | Work::Remove(_))
+        && ends
+        && error.is_passing();
     let why = again_as(&error, session);
     if again {
         crew.board.return_unbegun(work);
@@ -80,6 +89,19 @@ async fn said(
 ) -> Result<(), Error> {
     session.completed(&command).await?;
     crew.board.done(work, 0, Verdict::Unproven);
+    Ok(())
+}
+
+/// Finds out by digests whether a file is the same on both sides.
+async fn check(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
+    let path = local_path(crew.ground.root(), &item.below);
+    let same = match session.agrees(&item.remote, &path).await {
+        Ok(true) => Some(true),
+        Ok(false) => None,
+        Err(Error::Unproven { missing: Proof::Digest { .. }, .. }) => Some(false),
+        Err(error) => return Err(error),
+    };
+    crew.board.found(&Work::Check(item.clone()), Found::Same(same));
     Ok(())
 }
 
@@ -140,6 +162,10 @@ async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<
     let mut verdict = fetched.verdict();
     if crew.verify && session.agrees(&item.remote, &target).await? {
         verdict = Verdict::Verified;
+    }
+    if let Some(mode) = item.mode.filter(|_| crew.modes) {
+        let bits = std::fs::Permissions::from_mode(mode & 0o777);
+        std::fs::set_permissions(&target, bits).map_err(local("set the mode of", &target))?;
     }
     crew.board.done(&Work::Fetch(item.clone()), fetched.moved, verdict);
     Ok(())

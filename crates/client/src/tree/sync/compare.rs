@@ -1,0 +1,507 @@
+//! Comparing two trees, folder by folder: what the server lists with what is here.
+
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wharf_proto::Text;
+use wharf_proto::listing::{Entry, Kind, Role, names};
+use wharf_proto::time::Timestamp;
+
+use super::super::ground::{Ground, is_same_time};
+use super::super::spool::Rows;
+use super::super::storing::is_ours;
+use super::super::walk::described;
+use super::super::work::{
+    Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path,
+};
+use super::plan::{Draft, Reason, Step, StepKind};
+use super::{Compare, Direction, SyncRequest};
+
+/// How many folders are listed ahead, and how many digests asked for.
+const AHEAD: usize = 16;
+
+/// What is to become of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is in both trees.
+    Compared,
+    /// It goes, with all that is in it; known for folders of the server, which must be listed for that.
+    Doomed,
+}
+
+/// Two trees that are compared.
+pub(super) struct Comparing {
+    request: SyncRequest,
+    ground: Arc<Ground>,
+    folders: Vec<(Arc<Folder>, Fate)>,
+    fates: HashMap<Text, Fate>,
+    /// Files of the same size whose digests are to be compared.
+    checks: Vec<Item>,
+    ahead: usize,
+    keeps_times: bool,
+    draft: Arc<Mutex<Draft>>,
+    same: u64,
+    complaints: Vec<Complaint>,
+}
+
+impl Comparing {
+    /// The trees at `top` and `ground`, and the plan that is made of them.
+    pub(super) fn new(
+        top: Folder,
+        ground: Arc<Ground>,
+        request: &SyncRequest,
+    ) -> (Self, Arc<Mutex<Draft>>) {
+        let draft = Arc::new(Mutex::new(Draft::default()));
+        let agenda = Self {
+            request: request.clone(),
+            ground,
+            folders: vec![(Arc::new(top), Fate::Compared)],
+            fates: HashMap::new(),
+            checks: Vec::new(),
+            ahead: 0,
+            keeps_times: false,
+            draft: Arc::clone(&draft),
+            same: 0,
+            complaints: Vec::new(),
+        };
+        (agenda, draft)
+    }
+
+    fn is_up(&self) -> bool {
+        self.request.direction == Direction::Up
+    }
+
+    fn plan(&self, step: &Step) {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner).add(step);
+    }
+
+    fn count_target(&self) {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner).target_files += 1;
+    }
+
+    /// Something in the tree that is left out, because it could not be looked at.
+    fn complain(&mut self, below: &Text, why: impl ToString) {
+        self.complaints.push(Complaint::fault(below, why));
+    }
+
+    /// Compares a folder of the server with the one here.
+    fn compare(&mut self, folder: &Arc<Folder>, rows: Rows) {
+        let mut here = self.local_entries(folder);
+        for row in rows {
+            match row {
+                Ok(entry) if entry.role != Role::Member || is_ours(&entry.name) => {}
+                Ok(entry) if !names::is_plain(&entry.name) => {
+                    let why = "the name is none that a file in a folder can have";
+                    self.complain(&join(&folder.below, &entry.name), why);
+                }
+                Ok(entry) => {
+                    let found = here.remove(&entry.name);
+                    self.compare_entry(folder, &entry, found.as_ref());
+                }
+                Err(error) => return self.complain(&folder.below, error),
+            }
+        }
+        // What is left is here alone.
+        let mut left: Vec<_> = here.into_iter().collect();
+        left.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        for (name, found) in left {
+            if self.is_up() {
+                self.send_new(folder, &name, &found);
+            } else {
+                self.drop_local(folder, &name, &found);
+            }
+        }
+    }
+
+    /// What is in the folder here; nothing where it is not there.
+    fn local_entries(&mut self, folder: &Folder) -> HashMap<Vec<u8>, Metadata> {
+        let mut here = HashMap::new();
+        let path = local_path(self.ground.root(), &folder.below);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !self.is_up() => {
+                return here;
+            }
+            Err(error) => {
+                self.complain(&folder.below, error);
+                return here;
+            }
+        };
+        for entry in entries {
+            let read =
+                entry.and_then(|entry| entry.metadata().map(|found| (entry.file_name(), found)));
+            match read {
+                Ok((name, found)) => {
+                    let name = name.into_vec();
+                    let below = join(&folder.below, &name);
+                    let meant = self.request.tree.filter.takes(below.as_bytes(), found.is_dir());
+                    if meant && !is_ours(&name) {
+                        here.insert(name, found);
+                    }
+                }
+                Err(error) => self.complain(&folder.below, error),
+            }
+        }
+        here
+    }
+
+    /// Compares what both sides may have under a name.
+    fn compare_entry(&mut self, folder: &Arc<Folder>, entry: &Entry, here: Option<&Metadata>) {
+        let item = described(folder, entry);
+        let is_folder = entry.kind == Kind::Folder;
+        if !self.request.tree.filter.takes(item.below.as_bytes(), is_folder) {
+            return;
+        }
+        if is_folder && folder.depth + 1 >= DEEPEST {
+            return self.complain(&item.below, "the tree is too deep");
+        }
+        match (self.is_up(), here) {
+            (false, _) => self.bring(folder, entry, item, here),
+            (true, Some(found)) => self.send(folder, entry, &item, found),
+            (true, None) => {
+                self.count_target_if_file(entry);
+                if !self.request.delete {
+                    return;
+                }
+                match entry.kind {
+                    Kind::Folder => {
+                        self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Doomed))
+                    }
+                    Kind::File | Kind::Link { .. } | Kind::Other => {
+                        self.plan(&Step::moving(&item, StepKind::Delete, Reason::Gone));
+                    }
+                }
+            }
+        }
+    }
+
+    fn count_target_if_file(&self, entry: &Entry) {
+        if entry.kind == Kind::File {
+            self.count_target();
+        }
+    }
+
+    /// Down: what the server has, and what is here.
+    fn bring(&mut self, folder: &Arc<Folder>, entry: &Entry, item: Item, here: Option<&Metadata>) {
+        if here.is_some_and(Metadata::is_file) {
+            self.count_target();
+        }
+        match &entry.kind {
+            Kind::Folder => {
+                if here.is_some_and(|found| !found.is_dir()) {
+                    return self.complain(&item.below, "it is a folder there, and none here");
+                }
+                if here.is_none() {
+                    self.plan(&Step::new(StepKind::Make, Reason::Missing, &item.below));
+                }
+                self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Compared));
+            }
+            Kind::File => match here {
+                None => self.plan(&Step::moving(&item, StepKind::Add, Reason::Missing)),
+                Some(found) if found.is_dir() => {
+                    self.complain(&item.below, "it is a file there, and a folder here");
+                }
+                Some(found) if !found.is_file() => {
+                    self.plan(&Step::moving(&item, StepKind::Update, Reason::Kind));
+                }
+                Some(found) => {
+                    let here = Timestamp::new(found.mtime(), 0);
+                    let theirs = (item.size, item.modified);
+                    self.judge(item.clone(), theirs, (Some(found.len()), Some(here)), true);
+                }
+            },
+            Kind::Link { target } => self.bring_link(&item, target.as_deref(), here),
+            Kind::Other => {
+                self.complaints.push(Complaint::remark(&item.below, "neither file nor folder"));
+            }
+        }
+    }
+
+    fn bring_link(&mut self, item: &Item, target: Option<&[u8]>, here: Option<&Metadata>) {
+        let Some(target) = target.filter(|_| self.request.links) else {
+            self.complaints.push(Complaint::remark(&item.below, "a symbolic link, not followed"));
+            return;
+        };
+        if !stays_within(&item.below, target) {
+            self.complaints
+                .push(Complaint::remark(&item.below, "a symbolic link that leads out of the tree"));
+            return;
+        }
+        let path = local_path(self.ground.root(), &item.below);
+        let same =
+            fs::read_link(path).is_ok_and(|found| found.into_os_string().into_vec() == target);
+        let (kind, reason) =
+            (StepKind::Link, if here.is_some() { Reason::Kind } else { Reason::Missing });
+        match here {
+            _ if same => self.same += 1,
+            Some(found) if !found.is_symlink() => {
+                self.complain(&item.below, "it is a symbolic link there, and none here");
+            }
+            _ => self.plan(&Step { target: target.into(), ..Step::new(kind, reason, &item.below) }),
+        }
+    }
+
+    /// Up: what is here, and what the server has.
+    fn send(&mut self, folder: &Arc<Folder>, entry: &Entry, item: &Item, here: &Metadata) {
+        self.count_target_if_file(entry);
+        let is_folder = entry.kind == Kind::Folder;
+        if here.is_dir() && is_folder {
+            self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Compared));
+        } else if here.is_dir() != is_folder {
+            self.complain(&item.below, "it is a folder on one side and none on the other");
+        } else if here.is_file() {
+            let ours = Timestamp::new(here.mtime(), 0);
+            let mine = Item {
+                size: Some(here.len()),
+                modified: Some(ours),
+                mode: Some(here.mode() & 0o7777),
+                precision: item.precision,
+                ..item.clone()
+            };
+            if entry.kind != Kind::File {
+                return self.plan(&Step::moving(&mine, StepKind::Update, Reason::Kind));
+            }
+            let exact = self.keeps_times;
+            self.judge(mine, (Some(here.len()), Some(ours)), (item.size, item.modified), exact);
+        } else {
+            self.leave_out(&item.below, here);
+        }
+    }
+
+    /// Up: what is here alone.
+    fn send_new(&mut self, folder: &Folder, name: &[u8], here: &Metadata) {
+        let item = folder.file(name);
+        if here.is_dir() {
+            self.send_new_folder(&folder.folder(name));
+        } else if here.is_file() {
+            let item = Item {
+                size: Some(here.len()),
+                modified: Some(Timestamp::new(here.mtime(), 0)),
+                mode: Some(here.mode() & 0o7777),
+                ..item
+            };
+            self.plan(&Step::moving(&item, StepKind::Add, Reason::Missing));
+        } else {
+            self.leave_out(&item.below, here);
+        }
+    }
+
+    fn send_new_folder(&mut self, folder: &Folder) {
+        if folder.depth >= DEEPEST {
+            return self.complain(&folder.below, "the tree is too deep");
+        }
+        self.plan(&Step::new(StepKind::Make, Reason::Missing, &folder.below));
+        let mut entries: Vec<_> = self.local_entries(folder).into_iter().collect();
+        entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        for (name, found) in entries {
+            self.send_new(folder, &name, &found);
+        }
+    }
+
+    fn leave_out(&mut self, below: &Text, here: &Metadata) {
+        let why = if here.is_symlink() {
+            "a symbolic link, not followed"
+        } else {
+            "neither file nor folder"
+        };
+        self.complaints.push(Complaint::remark(below, why));
+    }
+
+    /// Down: what is here alone goes, where that is wanted; folders behind what is in them.
+    fn drop_local(&mut self, folder: &Folder, name: &[u8], here: &Metadata) {
+        let item = folder.file(name);
+        if here.is_file() {
+            self.count_target();
+        }
+        if !self.request.delete {
+            return;
+        }
+        if here.is_dir() {
+            let folder = folder.folder(name);
+            if folder.depth >= DEEPEST {
+                return self.complain(&folder.below, "the tree is too deep");
+            }
+            for (name, found) in self.local_entries(&folder) {
+                self.drop_local(&folder, &name, &found);
+            }
+            self.plan(&Step::new(StepKind::Remove, Reason::Gone, &folder.below));
+        } else {
+            self.plan(&Step::new(StepKind::Delete, Reason::Gone, &item.below));
+        }
+    }
+
+    /// Plans what to do with a file that is on both sides: `from` is the size and time of the one that may be moved,
+    /// `to` of the other one. `exact`: whether a file that was moved has the time of its original.
+    fn judge(
+        &mut self,
+        item: Item,
+        from: (Option<u64>, Option<Timestamp>),
+        to: (Option<u64>, Option<Timestamp>),
+        exact: bool,
+    ) {
+        let reason = match (from, to) {
+            ((Some(size), _), (Some(other), _)) if size != other => Some(Reason::Size),
+            _ if self.request.compare == Compare::Digest => {
+                self.checks.push(item);
+                return;
+            }
+            ((_, Some(time)), (_, Some(other))) => {
+                if is_same_time(time, other, item.precision) {
+                    None
+                } else if time > other {
+                    Some(Reason::Newer)
+                } else {
+                    exact.then_some(Reason::Older)
+                }
+            }
+            _ => Some(Reason::Unknown),
+        };
+        match reason {
+            None => self.same += 1,
+            Some(reason) => self.plan(&Step::moving(&item, StepKind::Update, reason)),
+        }
+    }
+
+    /// Up: a folder of the server that goes, with all that is in it.
+    fn doom(&mut self, folder: &Arc<Folder>, rows: Rows) {
+        // It is removed when what is in it has gone: the plan has folders of greater depth first.
+        self.plan(&Step::new(StepKind::Remove, Reason::Gone, &folder.below));
+        for row in rows {
+            match row {
+                Ok(entry) if entry.role != Role::Member => {}
+                Ok(entry) if !names::is_plain(&entry.name) => {
+                    self.complain(
+                        &join(&folder.below, &entry.name),
+                        "the name is none that can be deleted",
+                    );
+                }
+                Ok(entry) if entry.kind == Kind::Folder => {
+                    self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Doomed));
+                }
+                Ok(entry) => {
+                    self.count_target_if_file(&entry);
+                    let item = described(folder, &entry);
+                    self.plan(&Step::moving(&item, StepKind::Delete, Reason::Gone));
+                }
+                Err(error) => return self.complain(&folder.below, error),
+            }
+        }
+    }
+}
+
+/// Whether a link at `below` that points to `target` points into the tree.
+fn stays_within(below: &Text, target: &[u8]) -> bool {
+    if target.is_empty() || target.starts_with(b"/") || target.contains(&0) {
+        return false;
+    }
+    let mut depth = below.as_bytes().iter().filter(|byte| **byte == b'/').count();
+    for name in target.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return false,
+            },
+            _ => depth += 1,
+        }
+    }
+    true
+}
+
+impl Agenda for Comparing {
+    fn next(&mut self, heavy: bool) -> Next {
+        if self.ahead < AHEAD
+            && let Some((folder, fate)) = self.folders.pop()
+        {
+            self.ahead += 1;
+            self.fates.insert(folder.below.clone(), fate);
+            return Next::Work(Work::List(folder));
+        }
+        if heavy && let Some(item) = self.checks.pop() {
+            self.ahead += 1;
+            return Next::Work(Work::Check(item));
+        }
+        if !self.checks.is_empty() {
+            Next::Heavy
+        } else if self.ahead > 0 {
+            Next::Wait
+        } else {
+            Next::Over
+        }
+    }
+
+    fn found(&mut self, work: &Work, found: Found) {
+        self.ahead = self.ahead.saturating_sub(1);
+        match (work, found) {
+            (Work::List(folder), Found::Listing(spool)) => {
+                match (spool.rows(), self.fates.remove(&folder.below)) {
+                    (Ok(rows), Some(Fate::Doomed)) => self.doom(folder, rows),
+                    (Ok(rows), _) => self.compare(folder, rows),
+                    (Err(error), _) => self.complain(&folder.below, error),
+                }
+            }
+            // On the way up the top itself may not be there yet.
+            (Work::List(folder), _) => drop(self.fates.remove(&folder.below)),
+            (Work::Check(item), Found::Same(same)) => match same {
+                Some(true) => self.same += 1,
+                Some(false) => self.plan(&Step::moving(item, StepKind::Update, Reason::Digest)),
+                None => self.plan(&Step::moving(item, StepKind::Update, Reason::Unknown)),
+            },
+            _ => {}
+        }
+    }
+
+    fn complaints(&mut self) -> Vec<Complaint> {
+        std::mem::take(&mut self.complaints)
+    }
+
+    fn same(&mut self) -> u64 {
+        std::mem::take(&mut self.same)
+    }
+
+    fn learn_keeps_times(&mut self, keeps_times: bool) {
+        self.keeps_times = keeps_times;
+    }
+
+    fn is_absent(&mut self, work: &Work) -> bool {
+        // A tree that is sent to a place where there is none yet is a new tree.
+        match work {
+            Work::List(folder) if self.is_up() && folder.below.is_empty() => {
+                let folder = Arc::clone(folder);
+                self.ahead = self.ahead.saturating_sub(1);
+                self.fates.remove(&folder.below);
+                self.send_new_folder(&folder);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_stay_within_the_tree_or_are_not_made() {
+        for (below, target, within) in [
+            ("l", "x", true),
+            ("a/b/l", "../../x", true),
+            ("a/l", "../../x", false),
+            ("l", "..", false),
+            ("l", "/etc/passwd", false),
+            ("l", "a/../../x", false),
+            ("l", "", false),
+            ("a/l", "./../b", true),
+        ] {
+            assert_eq!(
+                stays_within(&below.into(), target.as_bytes()),
+                within,
+                "{below} -> {target}"
+            );
+        }
+    }
+}

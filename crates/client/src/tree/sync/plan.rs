@@ -1,0 +1,391 @@
+//! The plan: what is to be done to make one tree like the other, each step with its reason.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wharf_proto::Text;
+use wharf_proto::time::Timestamp;
+
+use super::super::Tally;
+use super::super::work::{Folder, Item};
+use crate::Error;
+
+/// What is done in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// A folder is made.
+    Make,
+    /// A file is moved that is not there.
+    Add,
+    /// A file is moved in place of another one.
+    Update,
+    /// A symbolic link is made.
+    Link,
+    /// A file is deleted.
+    Delete,
+    /// A folder is removed.
+    Remove,
+}
+
+impl StepKind {
+    const ALL: [Self; 6] =
+        [Self::Make, Self::Add, Self::Update, Self::Link, Self::Delete, Self::Remove];
+
+    /// The sign that stands for it in a list.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Make | Self::Add | Self::Link => '+',
+            Self::Update => '~',
+            Self::Delete | Self::Remove => '-',
+        }
+    }
+
+    /// Its name, as scripts see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Make => "make",
+            Self::Add => "add",
+            Self::Update => "update",
+            Self::Link => "link",
+            Self::Delete => "delete",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// Why it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not there.
+    Missing,
+    /// The sizes differ.
+    Size,
+    /// The one to be copied is newer.
+    Newer,
+    /// The one to be copied is older, and not the one that is there.
+    Older,
+    /// The digests differ.
+    Digest,
+    /// The other side cannot say whether it is the same.
+    Unknown,
+    /// It is something else than a file there.
+    Kind,
+    /// The other tree does not have it.
+    Gone,
+}
+
+impl Reason {
+    const ALL: [Self; 8] = [
+        Self::Missing,
+        Self::Size,
+        Self::Newer,
+        Self::Older,
+        Self::Digest,
+        Self::Unknown,
+        Self::Kind,
+        Self::Gone,
+    ];
+
+    /// In a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Size => "other size",
+            Self::Newer => "newer",
+            Self::Older => "older",
+            Self::Digest => "other digest",
+            Self::Unknown => "cannot be compared",
+            Self::Kind => "another kind of thing",
+            Self::Gone => "not at the source",
+        }
+    }
+}
+
+/// A step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub kind: StepKind,
+    /// Why.
+    pub reason: Reason,
+    /// With what, below the top.
+    pub path: Text,
+    /// How large it is, where that is known.
+    pub size: Option<u64>,
+    /// When it was modified, where that is known.
+    pub modified: Option<Timestamp>,
+    /// Its permission bits, where they are known.
+    pub mode: Option<u32>,
+    /// What a symbolic link points to.
+    pub target: Text,
+}
+
+impl Step {
+    /// A step of which no more is known.
+    pub(crate) fn new(kind: StepKind, reason: Reason, path: &Text) -> Self {
+        let target = Text::default();
+        Self { kind, reason, path: path.clone(), size: None, modified: None, mode: None, target }
+    }
+
+    /// A step that moves this file.
+    pub(crate) fn moving(item: &Item, kind: StepKind, reason: Reason) -> Self {
+        let Item { size, modified, mode, .. } = *item;
+        Self { size, modified, mode, ..Self::new(kind, reason, &item.below) }
+    }
+
+    /// The file that it moves.
+    pub(crate) fn item(&self, top: &Folder) -> Item {
+        let Self { size, modified, mode, .. } = *self;
+        Item { size, modified, mode, ..top.file(self.path.as_bytes()) }
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let place = |at: Option<usize>| u8::try_from(at.unwrap_or(0)).unwrap_or(0);
+        let kind = StepKind::ALL.iter().position(|kind| *kind == self.kind);
+        let reason = Reason::ALL.iter().position(|reason| *reason == self.reason);
+        out.write_all(&[place(kind), place(reason)])?;
+        out.write_all(&self.size.map_or(u64::MAX, |size| size).to_le_bytes())?;
+        let time = self.modified.map_or(i64::MIN, Timestamp::seconds);
+        out.write_all(&time.to_le_bytes())?;
+        out.write_all(&self.mode.unwrap_or(u32::MAX).to_le_bytes())?;
+        for text in [&self.path, &self.target] {
+            let length = u32::try_from(text.as_bytes().len()).map_err(io::Error::other)?;
+            out.write_all(&length.to_le_bytes())?;
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        let mut head = [0; 2];
+        from.read_exact(&mut head)?;
+        let [kind, reason] = head.map(usize::from);
+        let damaged = || io::Error::other("the plan is damaged");
+        let kind = *StepKind::ALL.get(kind).ok_or_else(damaged)?;
+        let reason = *Reason::ALL.get(reason).ok_or_else(damaged)?;
+        let size = u64::from_le_bytes(array(from)?);
+        let time = i64::from_le_bytes(array(from)?);
+        let mode = u32::from_le_bytes(array(from)?);
+        let mut text = || {
+            let mut bytes = vec![0; usize::try_from(u32::from_le_bytes(array(from)?)).unwrap_or(0)];
+            from.read_exact(&mut bytes)?;
+            Ok::<_, io::Error>(Text::from(bytes))
+        };
+        Ok(Self {
+            kind,
+            reason,
+            path: text()?,
+            target: text()?,
+            size: (size != u64::MAX).then_some(size),
+            modified: (time != i64::MIN).then(|| Timestamp::new(time, 0)),
+            mode: (mode != u32::MAX).then_some(mode),
+        })
+    }
+}
+
+fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    from.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = if matches!(self.kind, StepKind::Make | StepKind::Remove) { "/" } else { "" };
+        write!(f, "{} {}{slash}  ({})", self.kind.sign(), self.path, self.reason.words())
+    }
+}
+
+/// A plan that is being made. Steps of a kind stay in their order.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// Steps by kind.
+    spools: [Option<io::BufWriter<File>>; 6],
+    counts: [u64; 6],
+    /// How many bytes are to be moved.
+    pub(super) bytes: u64,
+    /// How many files the tree has that is to change.
+    pub(super) target_files: u64,
+    /// Whether something could not be read.
+    pub(super) blind: bool,
+    /// Why steps could not be kept.
+    fault: Option<io::Error>,
+}
+
+impl Draft {
+    pub(super) fn add(&mut self, step: &Step) {
+        let at = StepKind::ALL.iter().position(|kind| *kind == step.kind).unwrap_or(0);
+        self.counts[at] += 1;
+        if matches!(step.kind, StepKind::Add | StepKind::Update) {
+            self.bytes += step.size.unwrap_or(0);
+        }
+        if let Err(error) = self.write(at, step) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    fn write(&mut self, at: usize, step: &Step) -> io::Result<()> {
+        let spool = match &mut self.spools[at] {
+            Some(spool) => spool,
+            empty => empty.insert(io::BufWriter::new(tempfile::tempfile()?)),
+        };
+        step.write(spool)
+    }
+}
+
+/// What is to be done to make one tree like the other.
+#[derive(Debug)]
+pub struct Plan {
+    spools: [Option<File>; 6],
+    counts: [u64; 6],
+    bytes: u64,
+    target_files: u64,
+    blind: bool,
+    same: u64,
+    failed: u64,
+}
+
+/// The plan that a draft has become.
+pub(super) fn finished(draft: Arc<Mutex<Draft>>, tally: Tally) -> Result<Plan, Error> {
+    let draft = std::mem::take(&mut *draft.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some(fault) = draft.fault {
+        return Err(Error::Sink(fault));
+    }
+    let mut spools = [const { None }; 6];
+    for (spool, written) in spools.iter_mut().zip(draft.spools) {
+        *spool = written
+            .map(|spool| spool.into_inner().map_err(|e| Error::Sink(e.into_error())))
+            .transpose()?;
+    }
+    let Draft { counts, bytes, target_files, blind, .. } = draft;
+    let blind = blind || tally.failed > 0;
+    Ok(Plan { spools, counts, bytes, target_files, blind, same: tally.same, failed: tally.failed })
+}
+
+impl Plan {
+    /// How many steps of a kind there are.
+    pub fn count(&self, kind: StepKind) -> u64 {
+        StepKind::ALL.iter().position(|other| *other == kind).map_or(0, |at| self.counts[at])
+    }
+
+    /// How many files and folders would go.
+    pub fn deletes(&self) -> u64 {
+        self.count(StepKind::Delete) + self.count(StepKind::Remove)
+    }
+
+    /// How many files the tree has that is to change.
+    pub fn target_files(&self) -> u64 {
+        self.target_files
+    }
+
+    /// How many bytes are to be moved, as far as sizes are known.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many files are the same on both sides.
+    pub fn same(&self) -> u64 {
+        self.same
+    }
+
+    /// How much could not be looked at.
+    pub fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// Whether something could not be looked at, so that nothing is deleted.
+    pub fn is_blind(&self) -> bool {
+        self.blind
+    }
+
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.counts.iter().all(|count| *count == 0)
+    }
+
+    /// The steps in the order in which they are done: folders, files, links, and at last what goes.
+    ///
+    /// # Errors
+    /// `Sink`, where the plan cannot be read back.
+    pub fn steps(&self) -> Result<Steps, Error> {
+        let mut files = Vec::new();
+        for (spool, kind) in self.spools.iter().zip(StepKind::ALL) {
+            let goes = matches!(kind, StepKind::Delete | StepKind::Remove);
+            if let Some(spool) = spool.as_ref().filter(|_| !(goes && self.blind)) {
+                let mut file = spool.try_clone().map_err(Error::Sink)?;
+                file.rewind().map_err(Error::Sink)?;
+                files.push(BufReader::new(file));
+            }
+        }
+        files.reverse();
+        Ok(Steps { files })
+    }
+}
+
+/// The steps of a plan. Only one such may be read at a time.
+#[derive(Debug)]
+pub struct Steps {
+    /// The next one last.
+    files: Vec<BufReader<File>>,
+}
+
+impl Iterator for Steps {
+    type Item = Result<Step, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match Step::read(self.files.last_mut()?) {
+                Ok(step) => return Some(Ok(step)),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    drop(self.files.pop())
+                }
+                Err(error) => {
+                    self.files.clear();
+                    return Some(Err(Error::Sink(error)));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_come_back_as_they_were_and_what_goes_comes_last() {
+        let mut draft = Draft::default();
+        let path = |text: &str| Text::from(text);
+        let steps = [
+            Step::new(StepKind::Delete, Reason::Gone, &path("old")),
+            Step {
+                size: Some(7),
+                modified: Some(Timestamp::new(-5, 0)),
+                mode: Some(0o640),
+                ..Step::new(StepKind::Update, Reason::Newer, &path("a\nb"))
+            },
+            Step { target: path("x"), ..Step::new(StepKind::Link, Reason::Missing, &path("l")) },
+            Step::new(StepKind::Make, Reason::Missing, &path("d")),
+        ];
+        steps.iter().for_each(|step| draft.add(step));
+        let plan = finished(Arc::new(Mutex::new(draft)), Tally::default()).unwrap();
+        for _ in 0..2 {
+            let read: Vec<Step> = plan.steps().unwrap().map(Result::unwrap).collect();
+            assert_eq!(read, [3, 1, 2, 0].map(|at| steps[at].clone()));
+        }
+        assert_eq!((plan.bytes(), plan.deletes(), plan.count(StepKind::Update)), (7, 1, 1));
+        assert_eq!(steps[0].to_string(), "- old  (not at the source)");
+        assert_eq!(steps[3].to_string(), "+ d/  (missing)");
+    }
+
+    #[test]
+    fn a_plan_that_has_not_seen_everything_deletes_nothing() {
+        let mut draft = Draft::default();
+        draft.add(&Step::new(StepKind::Delete, Reason::Gone, &"old".into()));
+        let tally = Tally { failed: 1, ..Tally::default() };
+        let plan = finished(Arc::new(Mutex::new(draft)), tally).unwrap();
+        assert!(plan.is_blind() && plan.steps().unwrap().next().is_none());
+    }
+}
