@@ -46,6 +46,18 @@ impl From<Exit> for ExitCode {
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
+/// Of many things some failed, each of which has been told.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} of {all} failed")]
+pub(crate) struct Failed {
+    /// How the whole is to end.
+    pub(crate) exit: Exit,
+    /// How many failed.
+    pub(crate) failed: usize,
+    /// Of how many.
+    pub(crate) all: usize,
+}
+
 /// Ctrl-C.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
@@ -64,6 +76,8 @@ impl Exit {
             Some(Self::Usage)
         } else if let Some(exit) = of_store(cause) {
             Some(exit)
+        } else if let Some(failed) = cause.downcast_ref::<Failed>() {
+            Some(failed.exit)
         } else if cause.is::<Interrupted>() {
             Some(Self::Interrupted)
         } else {

@@ -4,26 +4,32 @@
 //! prompts, questions, line editing and history; from a pipe lines are read and nothing is asked. Replies
 //! of the server are shown as they come, on standard error; listings and files go to standard output.
 
+mod complete;
 mod connect;
 mod input;
+mod link;
+mod local;
+mod many;
+mod server;
 mod table;
 mod transfer;
 mod words;
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use anyhow::anyhow;
-use tokio::runtime::Runtime;
 use wharf_client::{Error, Session, Tap, Way};
 use wharf_proto::Text;
 use wharf_proto::tap::{Event, What};
 
+use self::connect::Home;
 use self::input::{Input, Lines};
+use self::link::Link;
+use self::table::Word;
 use crate::args::{ConnectionArgs, ShellArgs, Url};
 use crate::commands::{client_runtime, report};
 use crate::exit::{Exit, Usage};
-use crate::interrupt::with_session;
 use crate::progress::Screen;
 use crate::settings;
 use crate::trace::Trace;
@@ -49,9 +55,16 @@ pub(crate) struct Call<'a> {
     rest: &'a str,
 }
 
+impl<'a> Call<'a> {
+    /// The words, of which there must be one.
+    fn words_or(&self, usage: &str) -> Result<&'a [Text], Usage> {
+        if self.words.is_empty() { Err(Usage(usage.to_owned())) } else { Ok(self.words) }
+    }
+}
+
 /// The interactive client.
 pub(crate) struct Shell {
-    runtime: Runtime,
+    link: Rc<Link>,
     lines: Lines,
     screen: Screen,
     /// As the command line has them.
@@ -63,14 +76,17 @@ pub(crate) struct Shell {
     text: bool,
     url: Option<Url>,
     exit_on_error: bool,
-    session: Option<Session>,
+    /// Where the session was opened and where it has gone, for coming back.
+    home: Option<Home>,
+    /// How deep scripts are reading each other.
+    depth: usize,
+    /// How the last command of a script failed, if one did.
+    worst: Exit,
     /// How many sessions there have been.
     opened: u64,
     trace: Option<Trace>,
     /// Where the session is at the server, as far as that is known.
     place: Option<Text>,
-    /// Whether replies are not shown, because nobody asked for them.
-    hushed: Arc<AtomicBool>,
 }
 
 /// The line with the command that its first word is an alias of. An alias may begin with the name that it replaces, so
@@ -86,20 +102,22 @@ fn expanded(line: &str) -> Result<String, Usage> {
 impl Shell {
     pub(crate) fn new(arguments: ShellArgs) -> anyhow::Result<Self> {
         let connection = arguments.connection;
+        let link = Rc::new(Link::new(client_runtime()?));
         Ok(Self {
-            runtime: client_runtime()?,
-            lines: Lines::open()?,
+            lines: Lines::open(Rc::clone(&link))?,
+            link,
             screen: Screen::new(connection.quiet),
             way: None,
             arguments: connection.clone(),
             text: is_text(arguments.types, connection.plain, None)?,
             url: arguments.url,
             exit_on_error: arguments.exit_on_error,
-            session: None,
+            home: None,
+            depth: 0,
+            worst: Exit::Done,
             opened: 0,
             trace: connection.trace.clone().map(Trace::new),
             place: None,
-            hushed: Arc::default(),
             connection,
         })
     }
@@ -120,6 +138,10 @@ impl Shell {
             self.lines.remember(&line);
             let outcome = self.carry_out(&line);
             let (end, flow) = self.judge(outcome);
+            let end = match end {
+                Exit::Done => std::mem::replace(&mut self.worst, Exit::Done),
+                end => end,
+            };
             if end != Exit::Done {
                 exit = end;
             }
@@ -131,9 +153,14 @@ impl Shell {
         if let Some(trace) = &self.trace {
             trace.draw()?;
         }
-        self.runtime.shutdown_background();
         // A person has seen what failed; a script has only this.
-        Ok(if self.lines.is_terminal() { Exit::Done } else { exit })
+        let exit = if self.lines.is_terminal() { Exit::Done } else { exit };
+        drop(self.lines);
+        // A write to a pipe that nobody reads must not keep the program from ending.
+        if let Some(link) = Rc::into_inner(self.link) {
+            link.runtime.shutdown_background();
+        }
+        Ok(exit)
     }
 
     fn carry_out(&mut self, line: &str) -> Outcome {
@@ -141,13 +168,26 @@ impl Shell {
         if line.is_empty() || line.starts_with('#') {
             return Ok(Flow::On);
         }
+        if let Some(command) = line.strip_prefix('!') {
+            return local::bang(self, &Call { words: &[], rest: command.trim() });
+        }
         let line = &expanded(line)?;
         let words = words::split(line).map_err(|error| Usage(error.to_string()))?;
         let Some((name, words)) = words.split_first() else { return Ok(Flow::On) };
         let command = table::named(&name.to_string())
             .ok_or_else(|| Usage(format!("{name}: no such command; try help")))?;
         let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
-        (command.run)(self, &Call { words, rest })
+        let charset = self.connection.charset.unwrap_or_default();
+        // What is typed goes out in the server's charset.
+        let words: Vec<Text> = words
+            .iter()
+            .enumerate()
+            .map(|(nth, word)| match command.word(nth) {
+                Word::Remote => charset.typed(word.as_bytes()).into_owned().into(),
+                Word::Nothing | Word::Local | Word::Command | Word::Bookmark => word.clone(),
+            })
+            .collect();
+        (command.run)(self, &Call { words: &words, rest })
     }
 
     /// Tells an error, and lets go of a session that is of no further use.
@@ -164,12 +204,12 @@ impl Shell {
                     | Error::ControlLost { .. },
                 ) = error.downcast_ref::<Error>()
                 {
-                    self.session = None;
+                    drop(self.link.take());
                 }
-                if self.session.as_ref().is_some_and(|session| session.control().is_closed()) {
-                    self.session = None;
+                if self.link.look(|session| session.control().is_closed()) == Some(true) {
+                    drop(self.link.take());
                 }
-                if self.session.is_none() {
+                if !self.link.is_open() {
                     self.place = None;
                 }
                 (report(&error), Flow::On)
@@ -179,39 +219,33 @@ impl Shell {
 
     /// Does something with the session, if there is one.
     fn with<T>(
-        &mut self,
+        &self,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
     ) -> anyhow::Result<T> {
-        let session = self
-            .session
-            .as_mut()
-            .ok_or_else(|| anyhow!(Usage("not connected; try open HOST".to_owned())))?;
-        self.runtime.block_on(with_session(session, work))
+        self.link.with(work)
     }
 
-    /// The same without showing the replies: for what the user did not ask for.
-    fn with_hushed<T>(
-        &mut self,
-        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
-    ) -> anyhow::Result<T> {
-        self.hushed.store(true, Ordering::Relaxed);
-        let result = self.with(work);
-        self.hushed.store(false, Ordering::Relaxed);
-        result
+    /// Notes where the session has gone.
+    fn went(&mut self, path: &Text) {
+        self.link.forget_names();
+        if let Some(home) = &mut self.home {
+            home.went(path);
+        }
     }
 
     fn prompt(&self) -> String {
-        match (&self.session, &self.place) {
+        let host = self.link.look(|session| session.control().host().to_owned());
+        match (host, &self.place) {
             (None, _) => "wharf> ".to_owned(),
-            (Some(session), None) => format!("{}> ", session.control().host()),
-            (Some(session), Some(place)) => format!("{}:{place}> ", session.control().host()),
+            (Some(host), None) => format!("{host}> "),
+            (Some(host), Some(place)) => format!("{host}:{place}> "),
         }
     }
 
     /// The tap of a session of this shell: shows replies, and feeds the trace.
     fn tap(&self) -> Tap {
         let screen = self.screen.clone();
-        let hushed = Arc::clone(&self.hushed);
+        let hushed = Arc::clone(&self.link.hushed);
         let trace = self.trace.as_ref().map(Trace::tap);
         Arc::new(move |event: Event| {
             if let What::Reply { code, lines } = &event.what

@@ -50,9 +50,55 @@ pub(super) fn open_url(shell: &mut Shell, address: &Address) -> Outcome {
     if !address.path.is_empty() {
         let path = address.path;
         shell.with(async |session| session.cwd(&path).await)?;
+        shell.went(&path);
         look_around(shell)?;
     }
     Ok(Flow::On)
+}
+
+/// Where a session was opened, who logged in, and where it went: enough to come back.
+pub(crate) struct Home {
+    address: Address,
+    login: Option<(Text, Secret)>,
+    /// The folders it was sent to, one after the other, from the last absolute one on.
+    folders: Vec<Text>,
+}
+
+impl Home {
+    /// The session has gone there.
+    pub(super) fn went(&mut self, path: &Text) {
+        if path.as_bytes().starts_with(b"/") {
+            self.folders.clear();
+        }
+        self.folders.push(path.clone());
+    }
+}
+
+/// `reconnect`: the session anew, to where it was.
+pub(super) fn reconnect(shell: &mut Shell, _: &Call<'_>) -> Outcome {
+    let home = shell.home.take();
+    let Some(Home { address, login, folders }) = home else {
+        return Err(Usage("there was no session; try open HOST".to_owned()).into());
+    };
+    drop(shell.link.take());
+    let host = address.host.clone();
+    shell.screen.note(format_args!("connecting to {host} again"));
+    let back = (|| {
+        connect(shell, &address)?;
+        if let Some((name, password)) = login.clone() {
+            log_in(shell, Some(name), Some(password))?;
+        }
+        for folder in &folders {
+            shell.with(async |session| session.cwd(folder).await)?;
+            shell.went(folder);
+        }
+        look_around(shell)
+    })();
+    // A server that is not back yet may be tried again.
+    if back.is_err() {
+        shell.home = Some(Home { address, login, folders });
+    }
+    back
 }
 
 /// `user [NAME [PASSWORD]]`.
@@ -70,7 +116,7 @@ pub(super) fn user(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// `close`.
 pub(super) fn close(shell: &mut Shell, _: &Call<'_>) -> Outcome {
-    if shell.session.is_none() {
+    if !shell.link.is_open() {
         return Err(Usage("not connected".to_owned()).into());
     }
     leave(shell);
@@ -80,9 +126,10 @@ pub(super) fn close(shell: &mut Shell, _: &Call<'_>) -> Outcome {
 /// Says good-bye, if there is anybody to say it to.
 pub(super) fn leave(shell: &mut Shell) {
     shell.place = None;
-    if let Some(session) = shell.session.take() {
+    shell.home = None;
+    if let Some(session) = shell.link.take() {
         // The connection closes whether the server answers or not.
-        let _ = shell.runtime.block_on(unless_interrupted(session.quit()));
+        let _ = shell.link.runtime.block_on(unless_interrupted(session.quit()));
     }
 }
 
@@ -90,7 +137,7 @@ pub(super) fn leave(shell: &mut Shell) {
 pub(super) fn look_around(shell: &mut Shell) -> Outcome {
     shell.place = None;
     if !shell.connection.plain && shell.lines.is_terminal() {
-        shell.place = shell.with_hushed(async |session| session.pwd().await).ok();
+        shell.place = shell.link.with_hushed(async |session| session.pwd().await).ok();
     }
     Ok(Flow::On)
 }
@@ -110,8 +157,7 @@ fn settled(shell: &mut Shell, address: &Address) -> Result<Address, Usage> {
 }
 
 fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
-    if let Some(session) = &shell.session {
-        let host = session.control().host();
+    if let Some(host) = shell.link.look(|session| session.control().host().to_owned()) {
         return Err(Usage(format!("connected to {host}; close that first")).into());
     }
     shell.opened += 1;
@@ -121,11 +167,12 @@ fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
     };
     warn(&options.tls, shell.connection.quiet);
     let connecting = unless_interrupted(Session::connect(&address.host, address.port, &options));
-    let mut session = shell.runtime.block_on(connecting).ok_or(Interrupted)??;
+    let mut session = shell.link.runtime.block_on(connecting).ok_or(Interrupted)??;
     if let Some(way) = shell.way {
         session.set_way(way);
     }
-    shell.session = Some(session);
+    shell.link.put(session);
+    shell.home = Some(Home { address: address.clone(), login: None, folders: Vec::new() });
     Ok(())
 }
 
@@ -141,19 +188,24 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Ou
         None => return Err(Usage("user NAME [PASSWORD]".to_owned()).into()),
     };
     let mut wanted = shell.with(async |session| session.user(&name).await)?;
+    let mut proof = Secret::new(Vec::new());
     if wanted == Wanted::Password {
-        let password = match password {
+        proof = match password {
             Some(password) => password,
             None if name == ANONYMOUS.into() => Login::anonymous().password,
             None => password_for(shell)?,
         };
-        wanted = shell.with(async |session| session.password(&password).await)?;
+        wanted = shell.with(async |session| session.password(&proof).await)?;
     }
     if wanted != Wanted::Nothing {
         return Err(anyhow!("the server wants an account besides, which cannot be given here"));
     }
+    if let Some(home) = &mut shell.home {
+        home.login = Some((name, proof));
+        home.folders.clear();
+    }
     // Asked now, so that it is not asked in the midst of something else.
-    shell.with_hushed(async |session| session.features().await.map(drop))?;
+    shell.link.with_hushed(async |session| session.features().await.map(drop))?;
     look_around(shell)
 }
 
@@ -174,9 +226,7 @@ fn password_for(shell: &mut Shell) -> anyhow::Result<Secret> {
 /// `active` and `passive`.
 pub(super) fn set_way(shell: &mut Shell, way: Way) -> Outcome {
     shell.way = Some(way);
-    if let Some(session) = &mut shell.session {
-        session.set_way(way);
-    }
+    shell.link.change(|session| session.set_way(way));
     shell.screen.note(match way {
         Way::Active => "the server opens the data connections",
         Way::Passive => "the data connections are opened from here",

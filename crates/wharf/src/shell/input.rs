@@ -3,11 +3,15 @@
 use std::fs;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use anyhow::Context;
 use rustyline::error::ReadlineError;
-use rustyline::{Config, DefaultEditor};
+use rustyline::history::FileHistory;
+use rustyline::{CompletionType, Config, Editor};
 
+use super::complete::Completion;
+use super::link::Link;
 use crate::settings::state_file;
 use crate::terminal;
 
@@ -27,7 +31,7 @@ pub(crate) enum Lines {
     /// A person.
     Terminal {
         /// Edits and remembers.
-        editor: Box<DefaultEditor>,
+        editor: Box<Editor<Completion, FileHistory>>,
         /// Where the history is kept between sessions.
         history: Option<PathBuf>,
     },
@@ -36,13 +40,15 @@ pub(crate) enum Lines {
 }
 
 impl Lines {
-    /// Standard input.
-    pub(crate) fn open() -> anyhow::Result<Self> {
+    /// Standard input; Tab asks over this link.
+    pub(crate) fn open(link: Rc<Link>) -> anyhow::Result<Self> {
         if !terminal::is_interactive() {
             return Ok(Self::Pipe);
         }
-        let config = Config::builder().auto_add_history(false).build();
-        let mut editor = DefaultEditor::with_config(config).context("cannot use the terminal")?;
+        let config =
+            Config::builder().auto_add_history(false).completion_type(CompletionType::List).build();
+        let mut editor = Editor::with_config(config).context("cannot use the terminal")?;
+        editor.set_helper(Some(Completion::new(link)));
         let history = state_file("history");
         if let Some(file) = &history {
             // There is none the first time.

@@ -1,18 +1,30 @@
-//! The shell's commands: a row each, with its help and its function.
+//! The shell's commands: a row each, with its help, what its words are, and its function.
 //!
-//! What connects is in `connect.rs`, what moves bytes in `transfer.rs`; the rest is small and stands here.
+//! What connects is in `connect.rs`, what moves bytes in `transfer.rs` and `many.rs`, what asks the server something in
+//! `server.rs`, what concerns this machine in `local.rs`.
 
-use std::env;
 use std::io::{self, Write};
 
-use anyhow::Context;
 use wharf_client::Way;
-use wharf_proto::{Command, Text, Verb};
 
-use super::transfer::path_of;
-use super::{Call, Flow, Outcome, Shell, connect, transfer};
+use super::{Call, Flow, Outcome, Shell, connect, local, many, server, transfer};
 use crate::exit::Usage;
 use crate::settings;
+
+/// What a word behind a command's name is, for Tab and for the charset of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Nothing that anybody knows.
+    Nothing,
+    /// A name on the server.
+    Remote,
+    /// A name here.
+    Local,
+    /// A command of the shell.
+    Command,
+    /// A bookmark.
+    Bookmark,
+}
 
 /// A command of the shell.
 pub(crate) struct Row {
@@ -20,41 +32,77 @@ pub(crate) struct Row {
     names: &'static [&'static str],
     /// What stands behind the name.
     usage: &'static str,
+    /// What the words behind it are; the last one stands for all that follow.
+    words: &'static [Word],
     /// What it does, in one line.
     help: &'static str,
     /// Does it.
     pub(crate) run: fn(&mut Shell, &Call<'_>) -> Outcome,
 }
 
+impl Row {
+    /// What the nth word behind the name is.
+    pub(crate) fn word(&self, nth: usize) -> Word {
+        let word = self.words.get(nth).or_else(|| self.words.last());
+        word.copied().unwrap_or(Word::Nothing)
+    }
+}
+
+const NO: &[Word] = &[];
+const R: &[Word] = &[Word::Remote];
+const L: &[Word] = &[Word::Local];
+
 /// The table. The order is that of HELP: as one needs them.
 #[rustfmt::skip]
 static ROWS: &[Row] = &[
-    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", help: "connect to a server", run: connect::open },
-    Row { names: &["bookmarks"], usage: "", help: "list the bookmarks, which open takes as @NAME", run: bookmarks },
-    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", help: "log in", run: connect::user },
-    Row { names: &["ls"], usage: "[PATH]", help: "list a folder", run: transfer::ls },
-    Row { names: &["dir"], usage: "[PATH]", help: "list a folder as the server words it", run: transfer::dir },
-    Row { names: &["cd"], usage: "FOLDER", help: "go to a folder of the server; .. is the one above", run: cd },
-    Row { names: &["pwd"], usage: "", help: "tell which folder that is", run: pwd },
-    Row { names: &["get"], usage: "FILE [LOCAL]", help: "fetch a file", run: transfer::get },
-    Row { names: &["put"], usage: "LOCAL [FILE]", help: "store a file", run: transfer::put },
-    Row { names: &["cat"], usage: "FILE", help: "show what is in a file", run: transfer::cat },
-    Row { names: &["size"], usage: "FILE", help: "tell how many bytes a file has", run: size },
-    Row { names: &["rename", "mv"], usage: "FROM TO", help: "rename a file or folder", run: rename },
-    Row { names: &["delete", "rm"], usage: "FILE", help: "delete a file", run: delete },
-    Row { names: &["mkdir"], usage: "FOLDER", help: "make a folder", run: mkdir },
-    Row { names: &["rmdir"], usage: "FOLDER", help: "remove an empty folder", run: rmdir },
-    Row { names: &["lcd"], usage: "FOLDER", help: "go to a folder of this machine", run: lcd },
-    Row { names: &["lpwd"], usage: "", help: "tell which folder that is", run: lpwd },
-    Row { names: &["binary"], usage: "", help: "move files byte by byte", run: |shell, _| set_text(shell, false) },
-    Row { names: &["ascii"], usage: "", help: "move files as text, with the other side's line ends", run: |shell, _| set_text(shell, true) },
-    Row { names: &["passive"], usage: "", help: "open data connections from here", run: |shell, _| connect::set_way(shell, Way::Passive) },
-    Row { names: &["active"], usage: "", help: "let the server open data connections", run: |shell, _| connect::set_way(shell, Way::Active) },
-    Row { names: &["quote"], usage: "COMMAND", help: "send a command of the protocol, such as SYST", run: quote },
-    Row { names: &["close"], usage: "", help: "end the session, stay here", run: connect::close },
-    Row { names: &["help", "?"], usage: "[COMMAND]", help: "list the commands, or explain one", run: help },
-    Row { names: &["quit", "bye", "exit"], usage: "", help: "end the session and leave", run: |_, _| Ok(Flow::Quit) },
+    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], help: "connect to a server", run: connect::open },
+    Row { names: &["bookmarks"], usage: "", words: NO, help: "list the bookmarks, which open takes as @NAME", run: bookmarks },
+    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, help: "log in", run: connect::user },
+    Row { names: &["ls", "list"], usage: "[-l | -1 | --json] [PATH]", words: R, help: "list a folder", run: transfer::ls },
+    Row { names: &["dir"], usage: "[PATH]", words: R, help: "list a folder as the server words it", run: transfer::dir },
+    Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, help: "go to a folder of the server; .. is the one above", run: server::cd },
+    Row { names: &["cdup"], usage: "", words: NO, help: "go to the folder above", run: server::cdup },
+    Row { names: &["pwd"], usage: "", words: NO, help: "tell which folder that is", run: server::pwd },
+    Row { names: &["get", "recv", "reget"], usage: "FILE [LOCAL]", words: &[Word::Remote, Word::Local], help: "fetch a file; goes on with what a broken transfer left", run: transfer::get },
+    Row { names: &["mget"], usage: "PATTERN...", words: R, help: "fetch the files that these patterns mean", run: many::mget },
+    Row { names: &["put", "send"], usage: "LOCAL [FILE]", words: &[Word::Local, Word::Remote], help: "store a file", run: transfer::put },
+    Row { names: &["mput"], usage: "PATTERN...", words: L, help: "store the files that these patterns mean", run: many::mput },
+    Row { names: &["cat"], usage: "FILE", words: R, help: "show what is in a file", run: transfer::cat },
+    Row { names: &["size"], usage: "FILE", words: R, help: "tell how many bytes a file has", run: server::size },
+    Row { names: &["modtime"], usage: "FILE", words: R, help: "tell when a file was last changed", run: server::modtime },
+    Row { names: &["rename", "mv"], usage: "FROM TO", words: R, help: "rename a file or folder", run: server::rename },
+    Row { names: &["delete", "rm"], usage: "FILE", words: R, help: "delete a file", run: server::delete },
+    Row { names: &["mdelete", "mrm"], usage: "PATTERN...", words: R, help: "delete the files that these patterns mean", run: many::mdelete },
+    Row { names: &["mkdir"], usage: "FOLDER", words: R, help: "make a folder", run: server::mkdir },
+    Row { names: &["rmdir"], usage: "FOLDER", words: R, help: "remove an empty folder", run: server::rmdir },
+    Row { names: &["chmod"], usage: "MODE PATH", words: &[Word::Nothing, Word::Remote], help: "change the permissions of a file", run: server::chmod },
+    Row { names: &["lcd"], usage: "FOLDER", words: L, help: "go to a folder of this machine", run: local::lcd },
+    Row { names: &["lpwd"], usage: "", words: NO, help: "tell which folder that is", run: local::lpwd },
+    Row { names: &["lls"], usage: "[PATH]", words: L, help: "list a folder of this machine", run: local::lls },
+    Row { names: &["!"], usage: "[COMMAND]", words: L, help: "have the system's shell do something", run: local::bang },
+    Row { names: &["source"], usage: "FILE", words: L, help: "carry out the lines of a file", run: local::source },
+    Row { names: &["set"], usage: "-e | +e", words: NO, help: "whether a script ends at the first command that fails", run: local::set },
+    Row { names: &["binary", "image"], usage: "", words: NO, help: "move files byte by byte", run: |shell, _| set_text(shell, false) },
+    Row { names: &["ascii"], usage: "", words: NO, help: "move files as text, with the other side's line ends", run: |shell, _| set_text(shell, true) },
+    Row { names: &["passive"], usage: "", words: NO, help: "open data connections from here", run: |shell, _| connect::set_way(shell, Way::Passive) },
+    Row { names: &["active"], usage: "", words: NO, help: "let the server open data connections", run: |shell, _| connect::set_way(shell, Way::Active) },
+    Row { names: &["status"], usage: "[PATH]", words: R, help: "tell how things stand, or what the server says of a name", run: server::status },
+    Row { names: &["system"], usage: "", words: NO, help: "ask what system the server is", run: server::system },
+    Row { names: &["features"], usage: "", words: NO, help: "ask what the server can do", run: server::features },
+    Row { names: &["noop"], usage: "", words: NO, help: "ask the server for a sign of life", run: server::noop },
+    Row { names: &["site"], usage: "WORDS", words: NO, help: "say something that only this server understands", run: server::site },
+    Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, help: "ask the server for help", run: server::remote_help },
+    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, help: "send a command of the protocol, such as SYST", run: server::quote },
+    Row { names: &["reconnect"], usage: "", words: NO, help: "open the last session again, where it was", run: connect::reconnect },
+    Row { names: &["close", "disconnect"], usage: "", words: NO, help: "end the session, stay here", run: connect::close },
+    Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], help: "list the commands, or explain one", run: help },
+    Row { names: &["quit", "bye", "exit"], usage: "", words: NO, help: "end the session and leave", run: |_, _| Ok(Flow::Quit) },
 ];
+
+/// The names of all commands.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().flat_map(|row| row.names.iter().copied())
+}
 
 /// The row of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Row> {
@@ -69,62 +117,6 @@ fn bookmarks(_: &mut Shell, _: &Call<'_>) -> Outcome {
     Ok(Flow::On)
 }
 
-fn cd(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("cd FOLDER".to_owned()).into()) };
-    let plain = shell.connection.plain;
-    shell.with(async |session| match path.as_bytes() {
-        b".." if !plain => session.cdup().await,
-        _ => session.cwd(path).await,
-    })?;
-    connect::look_around(shell)
-}
-
-fn pwd(shell: &mut Shell, _: &Call<'_>) -> Outcome {
-    let place = shell.with(async |session| session.pwd().await)?;
-    print(place)
-}
-
-fn size(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("size FILE".to_owned()).into()) };
-    let size = shell.with(async |session| session.size(path).await)?;
-    print(size.with_context(|| format!("{path}: the server does not tell its size"))?)
-}
-
-fn rename(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [from, to] = call.words else { return Err(Usage("rename FROM TO".to_owned()).into()) };
-    shell.with(async |session| session.rename(from, to).await)?;
-    Ok(Flow::On)
-}
-
-fn delete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("delete FILE".to_owned()).into()) };
-    shell.with(async |session| session.delete(path).await)?;
-    Ok(Flow::On)
-}
-
-fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("mkdir FOLDER".to_owned()).into()) };
-    shell.with(async |session| session.mkdir(path).await)?;
-    Ok(Flow::On)
-}
-
-fn rmdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("rmdir FOLDER".to_owned()).into()) };
-    shell.with(async |session| session.rmdir(path).await)?;
-    Ok(Flow::On)
-}
-
-fn lcd(_: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("lcd FOLDER".to_owned()).into()) };
-    env::set_current_dir(path_of(path)).with_context(|| path.to_string())?;
-    Ok(Flow::On)
-}
-
-fn lpwd(_: &mut Shell, _: &Call<'_>) -> Outcome {
-    let place = env::current_dir().context("the current folder")?;
-    print(Text::from(place.into_os_string().into_encoded_bytes()))
-}
-
 fn set_text(shell: &mut Shell, text: bool) -> Outcome {
     shell.text = text;
     shell.screen.note(if text {
@@ -135,30 +127,13 @@ fn set_text(shell: &mut Shell, text: bool) -> Outcome {
     Ok(Flow::On)
 }
 
-/// Sends a line as it is. What opens a data connection has a command of its own here.
-fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let command = Command::parse(call.rest.as_bytes()).map_err(|error| Usage(error.to_string()))?;
-    let verb = command.verb();
-    if verb.opens_transfer() {
-        return Err(Usage(format!("{verb} moves data; use ls, get or put")).into());
-    }
-    // The two ends would no longer agree on what is under TLS.
-    if matches!(verb, Verb::Auth | Verb::Ccc | Verb::Pbsz | Verb::Prot | Verb::Rein | Verb::Sscn) {
-        let why =
-            format!("{verb} changes how the session is protected; use close, and open ftpes://...");
-        return Err(Usage(why).into());
-    }
-    shell.with(async |session| session.quote(&command).await)?;
-    Ok(Flow::On)
-}
-
 fn help(_: &mut Shell, call: &Call<'_>) -> Outcome {
     let mut out = io::stdout().lock();
     match call.words {
         [] => {
             for row in ROWS {
                 let call = format!("{} {}", row.names.join(", "), row.usage);
-                writeln!(out, "  {call:<32} {}", row.help)?;
+                writeln!(out, "  {call:<38} {}", row.help)?;
             }
         }
         [name, ..] => {
@@ -172,7 +147,7 @@ fn help(_: &mut Shell, call: &Call<'_>) -> Outcome {
 }
 
 /// Prints the answer of a command.
-fn print(answer: impl std::fmt::Display) -> Outcome {
+pub(super) fn print(answer: impl std::fmt::Display) -> Outcome {
     writeln!(io::stdout().lock(), "{answer}")?;
     Ok(Flow::On)
 }

@@ -14,11 +14,20 @@ use super::{Call, Flow, Outcome, Shell};
 use crate::commands::{Form, cat, get, print, put};
 use crate::exit::Usage;
 
-/// `ls [PATH]`.
+/// `ls [-l | -1 | --json] [PATH]`.
 pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let path = at_most_one(call, "ls [PATH]")?;
+    let (form, words) = match call.words {
+        [option, rest @ ..] => match option.as_bytes() {
+            b"-l" => (Form::Long, rest),
+            b"-1" => (Form::Names, rest),
+            b"--json" => (Form::Json, rest),
+            _ => (Form::Short, call.words),
+        },
+        [] => (Form::Short, call.words),
+    };
+    let path = at_most_one(&Call { words, rest: call.rest }, "ls [-l | -1 | --json] [PATH]")?;
     let listing = shell.with(async |session| session.list(path).await)?;
-    print(&listing, Form::Short, shell.connection.charset.unwrap_or_default())?;
+    print(&listing, form, shell.connection.charset.unwrap_or_default())?;
     Ok(Flow::On)
 }
 
@@ -61,13 +70,19 @@ pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         Some(file) if !file.is_dir() => file.to_owned(),
         folder => folder.unwrap_or_else(|| Path::new("")).join(name_of(remote)?),
     };
+    get_as(shell, remote, &target)?;
+    Ok(Flow::On)
+}
+
+/// Fetches a file into this one.
+pub(super) fn get_as(shell: &Shell, remote: &Text, target: &Path) -> anyhow::Result<()> {
     let request = Get { text: shell.text, resume: true };
     let mut meter = shell.screen.meter(remote);
     let fetched = shell.with(async |session| {
-        session.get(remote, &target, request, &mut |progress| meter.hear(progress)).await
+        session.get(remote, target, request, &mut |progress| meter.hear(progress)).await
     })?;
     meter.done(fetched.moved, get::verdict(fetched));
-    Ok(Flow::On)
+    Ok(())
 }
 
 /// `put LOCAL [FILE]`.
@@ -77,13 +92,20 @@ pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         [local, remote] => (local, remote.clone()),
         _ => return Err(Usage("put LOCAL [FILE]".to_owned()).into()),
     };
+    put_as(shell, path_of(local), &remote)?;
+    Ok(Flow::On)
+}
+
+/// Stores this file.
+pub(super) fn put_as(shell: &Shell, local: &Path, remote: &Text) -> anyhow::Result<()> {
+    shell.link.forget_names();
     let request = Put { text: shell.text, resume: false };
-    let mut meter = shell.screen.meter(&remote);
+    let mut meter = shell.screen.meter(remote);
     let stored = shell.with(async |session| {
-        session.put(path_of(local), &remote, request, &mut |progress| meter.hear(progress)).await
+        session.put(local, remote, request, &mut |progress| meter.hear(progress)).await
     })?;
     meter.done(stored.moved, put::verdict(stored));
-    Ok(Flow::On)
+    Ok(())
 }
 
 pub(super) fn path_of(word: &Text) -> &Path {

@@ -32,6 +32,46 @@ pub(crate) fn split(line: &str) -> Result<Vec<Text>, WordError> {
     }
 }
 
+/// Where the last word of a line begins, which may be unfinished or empty.
+pub(crate) fn last_word(line: &str) -> usize {
+    let (mut start, mut quote, mut escaped) = (0, None, false);
+    for (at, c) in line.char_indices() {
+        match c {
+            _ if std::mem::take(&mut escaped) => {}
+            '\\' if quote != Some('\'') => escaped = true,
+            _ if quote == Some(c) => quote = None,
+            '"' | '\'' if quote.is_none() => quote = Some(c),
+            _ if quote.is_none() && c.is_whitespace() => start = at + c.len_utf8(),
+            _ => {}
+        }
+    }
+    start
+}
+
+/// What a word that may be unfinished stands for.
+pub(crate) fn unquoted(begun: &str) -> Vec<u8> {
+    let closed = ["", "\"", "'"].iter().find_map(|end| split(&format!("{begun}{end}")).ok());
+    closed.and_then(|words| words.into_iter().next()).unwrap_or_default().into_bytes()
+}
+
+/// A word that [`split`] reads as these bytes.
+pub(crate) fn quoted(bytes: &[u8]) -> String {
+    let mut word = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                ' ' | '"' | '\'' | '\\' => word.extend(['\\', c]),
+                c if c.is_control() || c.is_whitespace() => word.extend(c.escape_unicode()),
+                c => word.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            word.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    word
+}
+
 fn word(rest: &mut Peekable<Chars<'_>>) -> Result<Vec<u8>, WordError> {
     let mut word = Vec::new();
     let mut quote = None;
@@ -75,6 +115,38 @@ mod tests {
     fn words(line: &str) -> Vec<Vec<u8>> {
         let words = split(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         words.into_iter().map(Text::into_bytes).collect()
+    }
+
+    #[test]
+    fn what_is_quoted_for_a_line_is_read_as_the_same_word() {
+        for name in [
+            &b"a"[..],
+            b"a b",
+            b"it's \"so\"",
+            b"a\\b",
+            b"\xE9\xFF x",
+            b"a\tb\x1b",
+            "日本 é".as_bytes(),
+            b"#x",
+        ] {
+            let line = format!("get {} y", quoted(name));
+            assert_eq!(split(&line).unwrap()[1].as_bytes(), name, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_of_a_line_may_be_open() {
+        for (line, start, word) in [
+            ("", 0, ""),
+            ("ge", 0, "ge"),
+            ("get ", 4, ""),
+            ("get a\\ b", 4, "a b"),
+            ("get \"a b", 4, "a b"),
+            ("get 'a b' c", 10, "c"),
+        ] {
+            assert_eq!(last_word(line), start, "{line}");
+            assert_eq!(unquoted(&line[start..]), word.as_bytes(), "{line}");
+        }
     }
 
     #[test]

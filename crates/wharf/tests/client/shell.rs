@@ -176,10 +176,9 @@ fn help_lists_every_command_and_explains_one() {
     for name in ["open", "user", "ls", "cd", "get", "put", "quit"] {
         assert!(text.lines().any(|line| line.trim_start().starts_with(name)), "{name}: {text}");
     }
-    wharf(&["shell"])
-        .typing(&["help get"])
-        .ends_with(0)
-        .printing("get FILE [LOCAL]\n  fetch a file\n");
+    wharf(&["shell"]).typing(&["help get"]).ends_with(0).printing(
+        "get, recv, reget FILE [LOCAL]\n  fetch a file; goes on with what a broken transfer left\n",
+    );
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! What the shell's commands and its line editor share: the session, and the names that are known of the server.
+//!
+//! While a line is edited no command runs, and the other way round; so the session is lent to one of them at a time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::anyhow;
+use tokio::runtime::Runtime;
+use wharf_client::{Error, Listing, Session};
+use wharf_proto::Text;
+use wharf_proto::listing::Kind;
+
+use crate::exit::Usage;
+use crate::interrupt::with_session;
+
+/// How many folders' names are kept for completion.
+const FOLDERS: usize = 64;
+
+/// A name on the server, and whether it is that of a folder.
+pub(crate) type Known = (Vec<u8>, bool);
+
+/// The session of a shell, if there is one.
+pub(crate) struct Link {
+    pub(crate) runtime: Runtime,
+    session: RefCell<Option<Session>>,
+    /// Whether replies are not shown, because nobody asked for them.
+    pub(crate) hushed: Arc<AtomicBool>,
+    /// Folders whose names have been asked for since something was changed.
+    known: RefCell<BTreeMap<Vec<u8>, Vec<Known>>>,
+}
+
+impl Link {
+    pub(crate) fn new(runtime: Runtime) -> Self {
+        Self {
+            runtime,
+            session: RefCell::default(),
+            hushed: Arc::default(),
+            known: RefCell::default(),
+        }
+    }
+
+    /// Whether there is a session.
+    pub(crate) fn is_open(&self) -> bool {
+        self.session.borrow().is_some()
+    }
+
+    /// Looks at the session.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&Session) -> T) -> Option<T> {
+        self.session.borrow().as_ref().map(at)
+    }
+
+    /// Takes on a session.
+    pub(crate) fn put(&self, session: Session) {
+        *self.session.borrow_mut() = Some(session);
+        self.forget_names();
+    }
+
+    /// Gives the session away.
+    pub(crate) fn take(&self) -> Option<Session> {
+        self.forget_names();
+        self.session.borrow_mut().take()
+    }
+
+    /// Changes something about the session that asks nothing of the server.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Session)) {
+        if let Some(session) = self.session.borrow_mut().as_mut() {
+            change(session);
+        }
+    }
+
+    /// Does something with the session, if there is one.
+    pub(crate) fn with<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        let mut session = self.session.borrow_mut();
+        let session = session
+            .as_mut()
+            .ok_or_else(|| anyhow!(Usage("not connected; try open HOST".to_owned())))?;
+        self.runtime.block_on(with_session(session, work))
+    }
+
+    /// The same without showing the replies: for what the user did not ask for.
+    pub(crate) fn with_hushed<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        self.hushed.store(true, Ordering::Relaxed);
+        let result = self.with(work);
+        self.hushed.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Forgets which names there are: the session has gone elsewhere, or something was changed.
+    pub(crate) fn forget_names(&self) {
+        self.known.borrow_mut().clear();
+    }
+
+    /// The names in a folder of the server, empty for the present one. Asked for once.
+    pub(crate) fn names(&self, folder: &[u8]) -> anyhow::Result<Vec<Known>> {
+        if let Some(names) = self.known.borrow().get(folder) {
+            return Ok(names.clone());
+        }
+        let path = Text::from(folder);
+        let path = (!path.is_empty()).then_some(&path);
+        let Listing { entries, .. } = self.with_hushed(async |session| session.list(path).await)?;
+        let known = |entry: wharf_proto::listing::Entry| {
+            let folder = matches!(entry.kind, Kind::Folder);
+            (entry.name, folder)
+        };
+        let names: Vec<Known> = entries.into_iter().map(known).collect();
+        let mut all = self.known.borrow_mut();
+        if all.len() == FOLDERS {
+            all.clear();
+        }
+        all.insert(folder.to_vec(), names.clone());
+        Ok(names)
+    }
+}

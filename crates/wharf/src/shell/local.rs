@@ -1,0 +1,84 @@
+//! What concerns this machine: `lcd`, `lpwd`, `lls`, `!`, `source`, and how the shell itself behaves.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use anyhow::Context;
+use wharf_proto::Text;
+
+use super::table::print;
+use super::transfer::path_of;
+use super::{Call, Flow, Outcome, Shell};
+use crate::exit::{Exit, Failed, Usage};
+
+/// How deep scripts may read each other.
+const DEPTH: usize = 16;
+
+/// `lcd FOLDER`.
+pub(super) fn lcd(_: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("lcd FOLDER".to_owned()).into()) };
+    env::set_current_dir(path_of(path)).with_context(|| path.to_string())?;
+    Ok(Flow::On)
+}
+
+/// `lpwd`.
+pub(super) fn lpwd(_: &mut Shell, _: &Call<'_>) -> Outcome {
+    let place = env::current_dir().context("the current folder")?;
+    print(Text::from(place.into_os_string().into_encoded_bytes()))
+}
+
+/// `lls [...]`: the system's `ls`, with whatever stands behind it.
+pub(super) fn lls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    by_system(shell, &format!("ls {}", call.rest))
+}
+
+/// `!COMMAND`, or `!` alone for a shell of the system.
+pub(super) fn bang(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let usual = || env::var("SHELL").unwrap_or_else(|_| "sh".to_owned());
+    if call.rest.is_empty() { by_system(shell, &usual()) } else { by_system(shell, call.rest) }
+}
+
+fn by_system(_: &mut Shell, line: &str) -> Outcome {
+    let status = Command::new("sh").arg("-c").arg(line).status().context("cannot start sh")?;
+    if status.success() {
+        return Ok(Flow::On);
+    }
+    Err(anyhow::Error::from(Failed { exit: Exit::Failed, failed: 1, all: 1 })
+        .context(format!("{line}: {status}")))
+}
+
+/// `source FILE`: the lines of a file, as if they were typed.
+pub(super) fn source(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("source FILE".to_owned()).into()) };
+    if shell.depth == DEPTH {
+        return Err(Usage(format!("{path}: scripts read each other {DEPTH} deep")).into());
+    }
+    let text = fs::read_to_string(path_of(path)).with_context(|| path.to_string())?;
+    shell.depth += 1;
+    let mut outcome = Ok(Flow::On);
+    for line in text.lines() {
+        outcome = shell.carry_out(line);
+        match &outcome {
+            Ok(Flow::On) => {}
+            Ok(Flow::Quit) => break,
+            Err(_) if shell.exit_on_error => break,
+            Err(_) => {
+                let (exit, _) = shell.judge(std::mem::replace(&mut outcome, Ok(Flow::On)));
+                shell.worst = exit;
+            }
+        }
+    }
+    shell.depth -= 1;
+    outcome
+}
+
+/// `set -e` and `set +e`: whether a script ends at the first command that fails.
+pub(super) fn set(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    shell.exit_on_error = match call.rest {
+        "-e" => true,
+        "+e" => false,
+        _ => return Err(Usage("set -e | set +e".to_owned()).into()),
+    };
+    Ok(Flow::On)
+}

@@ -1,0 +1,172 @@
+//! Small questions and orders to the server: `size`, `modtime`, `status`, `system`, `site`, `chmod`, `quote`...
+
+use anyhow::Context;
+use wharf_proto::command::Site;
+use wharf_proto::reply::Class;
+use wharf_proto::{Command, Verb};
+
+use super::table::print;
+use super::{Call, Flow, Outcome, Shell, connect};
+use crate::exit::Usage;
+
+/// `cd FOLDER`.
+pub(super) fn cd(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("cd FOLDER".to_owned()).into()) };
+    let plain = shell.connection.plain;
+    shell.with(async |session| match path.as_bytes() {
+        b".." if !plain => session.cdup().await,
+        _ => session.cwd(path).await,
+    })?;
+    shell.went(path);
+    connect::look_around(shell)
+}
+
+/// `cdup`.
+pub(super) fn cdup(shell: &mut Shell, _: &Call<'_>) -> Outcome {
+    shell.with(async |session| session.cdup().await)?;
+    shell.went(&"..".into());
+    connect::look_around(shell)
+}
+
+/// `pwd`.
+pub(super) fn pwd(shell: &mut Shell, _: &Call<'_>) -> Outcome {
+    let place = shell.with(async |session| session.pwd().await)?;
+    print(place)
+}
+
+/// `size FILE`.
+pub(super) fn size(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("size FILE".to_owned()).into()) };
+    let size = shell.with(async |session| session.size(path).await)?;
+    print(size.with_context(|| format!("{path}: the server does not tell its size"))?)
+}
+
+/// `modtime FILE`.
+pub(super) fn modtime(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("modtime FILE".to_owned()).into()) };
+    let time = shell.with(async |session| session.mdtm(path).await)?;
+    let time = time.with_context(|| format!("{path}: the server does not tell its time"))?.civil();
+    print(format_args!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
+        time.year, time.month, time.day, time.hour, time.minute, time.second
+    ))
+}
+
+/// `rename FROM TO`.
+pub(super) fn rename(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [from, to] = call.words else { return Err(Usage("rename FROM TO".to_owned()).into()) };
+    shell.link.forget_names();
+    shell.with(async |session| session.rename(from, to).await)?;
+    Ok(Flow::On)
+}
+
+/// `delete FILE`.
+pub(super) fn delete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("delete FILE".to_owned()).into()) };
+    shell.link.forget_names();
+    shell.with(async |session| session.delete(path).await)?;
+    Ok(Flow::On)
+}
+
+/// `mkdir FOLDER`.
+pub(super) fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("mkdir FOLDER".to_owned()).into()) };
+    shell.link.forget_names();
+    shell.with(async |session| session.mkdir(path).await)?;
+    Ok(Flow::On)
+}
+
+/// `rmdir FOLDER`.
+pub(super) fn rmdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [path] = call.words else { return Err(Usage("rmdir FOLDER".to_owned()).into()) };
+    shell.link.forget_names();
+    shell.with(async |session| session.rmdir(path).await)?;
+    Ok(Flow::On)
+}
+
+/// `chmod MODE PATH`.
+pub(super) fn chmod(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let [mode, path] = call.words else { return Err(Usage("chmod MODE PATH".to_owned()).into()) };
+    let mode = u32::from_str_radix(&mode.to_string(), 8).ok().filter(|mode| *mode <= 0o7777);
+    let mode = mode.ok_or_else(|| Usage("a mode is written 644".to_owned()))?;
+    ask(shell, &Command::Site(Site::Chmod(mode, path.clone())))
+}
+
+/// `site WORDS`.
+pub(super) fn site(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    if call.rest.is_empty() {
+        return Err(Usage("site WORDS".to_owned()).into());
+    }
+    ask(shell, &Command::Site(Site::Unknown(call.rest.into())))
+}
+
+/// `status [PATH]`: how things stand, as the server has it.
+pub(super) fn status(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let path = match call.words {
+        [] => None,
+        [path] => Some(path.clone()),
+        _ => return Err(Usage("status [PATH]".to_owned()).into()),
+    };
+    shell.link.look(|session| {
+        let control = session.control();
+        let under = if control.is_covered() { "under TLS" } else { "in clear" };
+        let (host, way) = (control.host(), session.way());
+        shell.screen.note(format_args!("connected to {host}, {under}; {way} mode"));
+    });
+    ask(shell, &Command::Stat(path))
+}
+
+/// `system`.
+pub(super) fn system(shell: &mut Shell, _: &Call<'_>) -> Outcome {
+    ask(shell, &Command::Syst)
+}
+
+/// `features`.
+pub(super) fn features(shell: &mut Shell, _: &Call<'_>) -> Outcome {
+    ask(shell, &Command::Feat)
+}
+
+/// `noop`.
+pub(super) fn noop(shell: &mut Shell, _: &Call<'_>) -> Outcome {
+    ask(shell, &Command::Noop)
+}
+
+/// `remotehelp [VERB]`.
+pub(super) fn remote_help(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let verb = call.words.first().cloned();
+    ask(shell, &Command::Help(verb))
+}
+
+/// Sends a line as it is. What opens a data connection has a command of its own here.
+pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let command = Command::parse(call.rest.as_bytes()).map_err(|error| Usage(error.to_string()))?;
+    let verb = command.verb();
+    if verb.opens_transfer() {
+        return Err(Usage(format!("{verb} moves data; use ls, get or put")).into());
+    }
+    // The two ends would no longer agree on what is under TLS.
+    if matches!(verb, Verb::Auth | Verb::Ccc | Verb::Pbsz | Verb::Prot | Verb::Rein | Verb::Sscn) {
+        let why =
+            format!("{verb} changes how the session is protected; use close, and open ftpes://...");
+        return Err(Usage(why).into());
+    }
+    shell.link.forget_names();
+    if let Command::Cwd(path) = &command {
+        shell.went(path);
+    }
+    shell.with(async |session| session.quote(&command).await)?;
+    Ok(Flow::On)
+}
+
+/// Sends a command whose reply is the answer, shown as it comes; a refusal is a failure.
+fn ask(shell: &Shell, command: &Command) -> Outcome {
+    let reply = shell.with(async |session| session.quote(command).await)?;
+    match reply.code.class() {
+        Class::Completion => Ok(Flow::On),
+        _ => {
+            let last = shell.link.look(|session| session.control().last().clone());
+            let last = Box::new(last.unwrap_or_default());
+            Err(wharf_client::Error::Refused { last }.into())
+        }
+    }
+}

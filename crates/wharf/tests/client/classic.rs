@@ -1,0 +1,137 @@
+//! The shell's other half: many names at once, scripts, this machine, coming back after a session was lost.
+
+use std::fs;
+
+use wharf_testkit::faulty::{Fault, Faulty};
+
+use crate::story::wharf;
+
+const FILES: &[(&str, &[u8])] = &[("a.txt", b"one"), ("b.txt", b"two"), ("c d.bin", b"three")];
+
+#[test]
+fn patterns_mean_files_on_either_side() {
+    let server = Faulty::new(FILES, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("up 1.dat"), "up").unwrap();
+    fs::write(folder.path().join("up2.dat"), "up2").unwrap();
+    wharf(&["shell", "-q", &server.url("")])
+        .within(folder.path())
+        .typing(&["mget *.txt", "mput up*.dat", "mdelete a.* 'c d.bin'", "ls -1"])
+        .ends_with(0)
+        .printing("b.txt\nup 1.dat\nup2.dat\n");
+    assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"one");
+    assert_eq!(fs::read(folder.path().join("b.txt")).unwrap(), b"two");
+    assert_eq!(server.file("up 1.dat").as_deref(), Some(&b"up"[..]));
+}
+
+#[test]
+fn of_many_files_those_that_fail_are_told_and_the_rest_is_done() {
+    let server = Faulty::new(FILES, &[Fault::Reply("RETR a.txt", "550 Permission denied")]);
+    let folder = tempfile::tempdir().unwrap();
+    wharf(&["shell", "-q", &server.url("")])
+        .within(folder.path())
+        .typing(&["mget *.txt"])
+        .ends_with(1)
+        .saying("RETR a.txt was refused: 550 Permission denied")
+        .saying("1 of 2 failed");
+    assert!(folder.path().join("b.txt").exists() && !folder.path().join("a.txt").exists());
+    wharf(&["shell", "-q", &server.url("")])
+        .typing(&["mget *.zip"])
+        .ends_with(2)
+        .saying("*.zip: no file is called so");
+}
+
+#[test]
+fn no_name_that_a_server_lists_is_written_outside_of_the_folder() {
+    const ROWS: &[&[u8]] = &[
+        b"type=file;size=3; ../out.txt",
+        b"type=file;size=3; /tmp/out.txt",
+        b"type=file;size=3; ..",
+        b"type=dir; d.txt",
+        b"type=file;size=3; a.txt",
+    ];
+    let server = Faulty::new(FILES, &[Fault::Rows(ROWS)]);
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    wharf(&["shell", "-q", &server.url("")]).within(&inner).typing(&["mget *"]).ends_with(0);
+    let outside: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!((outside.len(), fs::read_dir(&inner).unwrap().count()), (1, 1));
+    assert!(!server.heard().iter().any(|line| line.contains("out.txt")));
+}
+
+#[test]
+fn a_script_is_read_from_a_file_and_ends_where_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Faulty::new(FILES, &[]);
+    fs::write(folder.path().join("s"), "# remark\nsize a.txt\ndelete nothing\nsize b.txt\n")
+        .unwrap();
+    let run = |lines: &[&str]| {
+        wharf(&["shell", "-q", &server.url("")]).within(folder.path()).typing(lines)
+    };
+    run(&["source s", "size 'c d.bin'"]).ends_with(5).printing("3\n3\n5\n");
+    run(&["set -e", "source s", "size 'c d.bin'"]).ends_with(5).printing("3\n");
+    run(&["set -e", "set +e", "source s"]).ends_with(5).printing("3\n3\n");
+    fs::write(folder.path().join("loop"), "source loop\n").unwrap();
+    run(&["source loop"]).ends_with(2).saying("16 deep");
+    run(&["source nothing"]).ends_with(8);
+}
+
+#[test]
+fn the_systems_shell_is_at_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("here it is"), "").unwrap();
+    wharf(&["shell"])
+        .within(folder.path())
+        .knowing("PATH", "/usr/bin:/bin")
+        .typing(&["lls", "!echo $((1 + 1))", "! printf '%s\\n' \"a  b\""])
+        .ends_with(0)
+        .printing("here it is\n2\na  b\n");
+    wharf(&["shell"]).knowing("PATH", "/usr/bin:/bin").typing(&["!exit 3"]).ends_with(1);
+}
+
+#[test]
+fn the_classic_questions_are_asked() {
+    let server =
+        Faulty::new(FILES, &[Fault::Reply("SITE", "200 done"), Fault::Reply("STAT", "211 fine")]);
+    wharf(&["shell", &server.url("")])
+        .typing(&[
+            "modtime a.txt",
+            "system",
+            "site umask 022",
+            "chmod 644 a.txt",
+            "status",
+            "noop",
+            "cdup",
+            "image",
+        ])
+        .ends_with(0)
+        .printing("2024-05-01 12:30:00 UTC\n")
+        .saying("215 UNIX")
+        .saying("in clear; passive mode")
+        .saying("211 fine");
+    let heard = server.heard();
+    for line in ["SITE umask 022", "SITE CHMOD 644 a.txt", "STAT", "NOOP", "CDUP"] {
+        assert!(heard.iter().any(|heard| heard.eq_ignore_ascii_case(line)), "{line}: {heard:?}");
+    }
+    wharf(&["shell", &server.url("")])
+        .typing(&["features", "remotehelp"])
+        .ends_with(6)
+        .saying("HELP");
+}
+
+#[test]
+fn a_session_that_was_lost_is_opened_again_where_it_was() {
+    let server = Faulty::new(FILES, &[Fault::Few("PWD", "421 going down", 1)]);
+    let url = server.url("sub").replace("ftp://", "ftp://ann:secret@");
+    wharf(&["shell", &url])
+        .typing(&["cd deeper", "pwd", "reconnect", "pwd"])
+        .ends_with(3)
+        .printing("/\n")
+        .saying("421 going down");
+    let heard = server.heard();
+    let logins = heard.iter().filter(|line| *line == "PASS secret").count();
+    let steps = heard.iter().filter(|line| *line == "CWD sub" || *line == "CWD deeper").count();
+    assert_eq!((logins, steps), (2, 4), "{heard:?}");
+    wharf(&["shell"]).typing(&["reconnect"]).ends_with(2).saying("there was no session");
+}
