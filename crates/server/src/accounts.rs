@@ -1,7 +1,7 @@
 //! Who may log in, and as what.
 //!
 //! [`Accounts`] are those of a server: users that are given when it starts, anonymous access, and sources that
-//! are asked in turn ([`Source`]: the store, an external program). What an account is held to is in
+//! are asked in turn ([`Source`]: the store, PAM, an external program). What an account is held to is in
 //! `accounts/terms.rs`, what it comes to in `accounts/member.rs`. An unknown name costs the same work as a
 //! wrong password, so that names cannot be told apart by time (RFC 2577 section 5), and all refusals look the
 //! same to the client.
@@ -9,6 +9,8 @@
 pub mod hash;
 pub mod import;
 mod member;
+#[cfg(feature = "pam")]
+pub mod pam;
 pub mod program;
 #[cfg(feature = "sqlite")]
 pub mod store;
@@ -297,6 +299,12 @@ impl Anonymous {
 
 fn digest(password: &[u8]) -> [u8; 32] {
     Sha256::digest(password).into()
+}
+
+/// What the clock of this place shows.
+fn now() -> jiff::civil::DateTime {
+    let now = jiff::Timestamp::from_second(crate::effects::today().seconds());
+    now.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::system()).datetime()
 }
 
 #[cfg(test)]

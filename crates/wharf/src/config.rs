@@ -82,10 +82,9 @@ impl Settings {
             .clone()
             .or_else(|| file.users.take())
             .or_else(|| crate::store::default_path().filter(|store| store.exists()));
+        let sources = file.accounts.is_any();
         #[cfg(feature = "sqlite")]
-        let sources = store.is_some() || file.accounts.program.is_some();
-        #[cfg(not(feature = "sqlite"))]
-        let sources = file.accounts.program.is_some();
+        let sources = sources || store.is_some();
         let accounts = accounts(&file, arguments, sources)?;
         let typed = &arguments.listen;
         let listen =
@@ -178,7 +177,7 @@ impl Settings {
         None
     }
 
-    /// All accounts, those of the store and of the program too.
+    /// All accounts, those of the store, of PAM and of the program too.
     pub(crate) fn accounts(&self) -> anyhow::Result<Accounts> {
         let mut accounts = self.accounts.clone();
         #[cfg(feature = "sqlite")]
@@ -186,6 +185,12 @@ impl Settings {
             let store = wharf_server::accounts::store::Store::open(path);
             let store = store.context("cannot open the user store")?;
             accounts = accounts.with_source(Arc::new(store));
+        }
+        #[cfg(feature = "pam")]
+        if let Some(pam) = &self.said.accounts.pam {
+            let (service, grants) = (pam.service.clone(), pam.grants.0.clone());
+            accounts = accounts
+                .with_source(Arc::new(wharf_server::accounts::pam::Pam { service, grants }));
         }
         if let Some(program) = &self.said.accounts.program {
             let time = program.seconds.map_or(PROGRAM_TIME, Duration::from);

@@ -8,8 +8,6 @@
 //! answer that is too long, too late or no such JSON, and terms that make no sense.
 
 use super::{Attempt, Said, Source, Terms, Verdict, Why, hash};
-use crate::effects::today;
-use jiff::tz::TimeZone;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use serde::{Deserialize, Serialize};
@@ -67,14 +65,10 @@ impl Source for Program {
             Verdict::Refused(Why::Broken(format!("{}: {error}", self.path.display())))
         };
         match answer {
-            Ok((Word::In, terms)) => {
-                let now = jiff::Timestamp::from_second(today().seconds());
-                let now = now.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(TimeZone::system());
-                match terms.admit(attempt, now.datetime()) {
-                    Ok(()) => Verdict::In(Box::new(terms.member(&attempt.name))),
-                    Err(why) => Verdict::Refused(why),
-                }
-            }
+            Ok((Word::In, terms)) => match terms.admit(attempt, super::now()) {
+                Ok(()) => Verdict::In(Box::new(terms.member(&attempt.name))),
+                Err(why) => Verdict::Refused(why),
+            },
             Ok((Word::Unknown, _)) => Verdict::Refused(Why::Unknown),
             Ok((Word::Refused, _)) => Verdict::Refused(Why::Password),
             // Asked for again and again it would be no factor.

@@ -18,6 +18,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 use wharf_proto::charset::Charset;
 use wharf_proto::codec::CodePage;
+#[cfg(feature = "pam")]
+use wharf_server::accounts::{Said, Terms, terms::SaidError};
 
 use super::guard::Guard;
 use super::place::Mistake;
@@ -113,7 +115,50 @@ impl<'de> Visitor<'de> for AnonymousVisitor {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct AccountSources {
+    #[cfg(feature = "pam")]
+    pub(super) pam: Option<Table<PamTable>>,
     pub(super) program: Option<Table<ProgramTable>>,
+}
+
+impl AccountSources {
+    /// Whether there are any.
+    pub(super) fn is_any(&self) -> bool {
+        self.runs_foreign_code().is_some()
+    }
+
+    /// Which of them runs what is not ours, with files and calls of its own.
+    pub(super) fn runs_foreign_code(&self) -> Option<&'static str> {
+        #[cfg(feature = "pam")]
+        if self.pam.is_some() {
+            return Some("[accounts.pam], which loads modules");
+        }
+        self.program.as_ref().map(|_| "[accounts.program], which runs a program")
+    }
+}
+
+/// `[accounts.pam]`: the accounts of the system.
+#[cfg(feature = "pam")]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct PamTable {
+    /// The file in `/etc/pam.d`.
+    pub(super) service: String,
+    pub(super) grants: Grants,
+}
+
+/// What is granted to users of a source that knows nothing of FTP; the keys are those of an account program's answer.
+#[cfg(feature = "pam")]
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "Said")]
+pub(super) struct Grants(pub(super) Terms);
+
+#[cfg(feature = "pam")]
+impl TryFrom<Said> for Grants {
+    type Error = SaidError;
+
+    fn try_from(said: Said) -> Result<Self, SaidError> {
+        Terms::try_from(&said).map(Self)
+    }
 }
 
 /// `[accounts.program]`: a program that is asked.

@@ -9,7 +9,7 @@ use crate::confine::{Privileges, Switch, Wanted};
 
 /// What is wanted; a mistake where somebody is to be become and nothing to be given up.
 pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Wanted, Mistake> {
-    let program = file.accounts.program.is_some();
+    let foreign = file.accounts.runs_foreign_code();
     let file = &*file.process;
     let keep = file.drop_privileges == Some(false);
     match &file.run_as {
@@ -28,11 +28,10 @@ pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Wanted, Mista
         None if keep => Privileges::Keep("drop-privileges in [process]"),
         run_as => Privileges::Drop(run_as.cloned()),
     };
-    let switch = |said: Option<bool>, by| match said {
-        Some(false) => Switch::Off(by),
-        // It is a process of its own, with files of its own.
-        Some(true) | None if program => Switch::Off("[accounts.program], which runs a program"),
-        Some(true) | None => Switch::On,
+    let switch = |said: Option<bool>, by| match (said, foreign) {
+        (Some(false), _) => Switch::Off(by),
+        (Some(true) | None, Some(foreign)) => Switch::Off(foreign),
+        (Some(true) | None, None) => Switch::On,
     };
     Ok(Wanted {
         privileges,
