@@ -18,6 +18,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use serde::Deserialize;
 use wharf_client::{Address, AddressError, Proxy};
 use wharf_ladder::Lang;
@@ -87,6 +88,10 @@ pub(crate) enum Command {
     Shell(ShellArgs),
     /// Draw the FTP sessions of a capture, and say what went wrong in them
     Trace(TraceArgs),
+    /// Print the script that completes wharf's command lines in a shell
+    Completions(CompletionsArgs),
+    /// Write manual pages, one for each command
+    Man(ManArgs),
     /// Hold the reference session on this machine and draw it
     Demo(DemoArgs),
 }
@@ -328,6 +333,21 @@ pub(crate) struct ShellArgs {
     pub(crate) connection: ConnectionArgs,
 }
 
+/// `wharf completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// `wharf man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// The folder to write them to, which is made if need be
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
 /// `wharf demo`.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
@@ -416,6 +436,7 @@ impl Command {
             // It settles what holds for a host whenever it opens one.
             Self::Shell(_) => None,
             Self::Serve(_) | Self::Demo(_) | Self::Trace(_) => None,
+            Self::Completions(_) | Self::Man(_) => None,
             #[cfg(feature = "sqlite")]
             Self::User(_) => None,
         }

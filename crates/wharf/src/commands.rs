@@ -3,6 +3,7 @@
 //! A command gives its exit code or an error; it prints its data itself, and its errors are printed here.
 
 pub(crate) mod cat;
+mod completions;
 mod demo;
 pub(crate) mod get;
 mod ls;
@@ -57,6 +58,8 @@ fn carry_out(arguments: Arguments) -> Exit {
         Command::Sync(arguments) => alone(sync::run(&arguments)),
         Command::Shell(arguments) => shell::run(arguments),
         Command::Trace(arguments) => trace::run(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => completions::man(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     };
     result.unwrap_or_else(|error| report(&error))

@@ -6,6 +6,7 @@ mod classic;
 mod faults;
 mod files;
 mod listings;
+mod manual;
 mod settings;
 mod shell;
 mod story;
