@@ -195,6 +195,7 @@ impl Shell {
         match outcome {
             Ok(flow) => (Exit::Done, flow),
             Err(error) => {
+                let was_open = self.link.is_open();
                 if let Some(
                     Error::NoReply { .. }
                     | Error::Closing { .. }
@@ -212,7 +213,11 @@ impl Shell {
                 if !self.link.is_open() {
                     self.place = None;
                 }
-                (report(&error), Flow::On)
+                let exit = report(&error);
+                if was_open && !self.link.is_open() && self.home.is_some() {
+                    self.screen.note("  the session is lost; reconnect goes back to where it was");
+                }
+                (exit, Flow::On)
             }
         }
     }

@@ -128,7 +128,8 @@ fn a_session_that_was_lost_is_opened_again_where_it_was() {
         .typing(&["cd deeper", "pwd", "reconnect", "pwd"])
         .ends_with(3)
         .printing("/\n")
-        .saying("421 going down");
+        .saying("421 going down")
+        .saying("reconnect goes back to where it was");
     let heard = server.heard();
     let logins = heard.iter().filter(|line| *line == "PASS secret").count();
     let steps = heard.iter().filter(|line| *line == "CWD sub" || *line == "CWD deeper").count();
