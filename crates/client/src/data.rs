@@ -64,11 +64,35 @@ impl fmt::Display for Way {
     }
 }
 
+/// The command by which a data connection is agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    /// Passive, for any address family (RFC 2428).
+    Epsv,
+    /// Passive, IPv4 only.
+    Pasv,
+    /// Active, for any address family (RFC 2428).
+    Eprt,
+    /// Active, IPv4 only.
+    Port,
+}
+
+impl Setup {
+    fn way(self) -> Way {
+        match self {
+            Self::Epsv | Self::Pasv => Way::Passive,
+            Self::Eprt | Self::Port => Way::Active,
+        }
+    }
+}
+
 /// How a session makes its data connections, and what it learnt about that.
 #[derive(Debug)]
 pub(crate) struct DataPlane {
     pub(crate) way: Way,
     plain: bool,
+    /// The one command to be used, where it shall be no other.
+    only: Option<Setup>,
     /// Whether the other way may be tried.
     switch: Switch,
     epsv: Epsv,
@@ -116,14 +140,20 @@ pub(crate) struct Tunnel {
 impl DataPlane {
     pub(crate) fn new(options: &Options, control: &Connection) -> Self {
         let key = format!("{}:{}", control.host(), control.port());
-        let learnt = if options.plain { Learnt::default() } else { options.memory.of(&key) };
+        let only = options.setup;
+        let learnt = if options.plain || only.is_some() {
+            Learnt::default()
+        } else {
+            options.memory.of(&key)
+        };
         let tunnelled = options.proxy.as_ref().is_some_and(Proxy::is_tunnel);
-        let switch = if options.fallback && !options.plain && !tunnelled {
+        let switch = if options.fallback && !options.plain && !tunnelled && only.is_none() {
             Switch::Allowed
         } else {
             Switch::Barred
         };
         let way = learnt.way.filter(|_| switch == Switch::Allowed).unwrap_or(options.way);
+        let way = only.map_or(way, Setup::way);
         if learnt != Learnt::default() {
             let epsv = if learnt.no_epsv { ", and EPSV is of no use" } else { "" };
             control.teller().explain(format_args!("known from earlier: {way} mode{epsv}"));
@@ -135,7 +165,7 @@ impl DataPlane {
         };
         let memory = options.memory.clone();
         let plain = options.plain;
-        Self { way, plain, switch, epsv, memory, key, reserved: None, opened: 0 }
+        Self { way, plain, only, switch, epsv, memory, key, reserved: None, opened: 0 }
     }
 
     /// Agrees with the server on the next data connection.
@@ -165,13 +195,17 @@ impl DataPlane {
     }
 
     async fn agree_passive(&mut self, control: &mut Connection) -> Result<Plan, Error> {
-        if !self.plain && self.epsv != Epsv::Refused {
+        let may_epsv = match self.only {
+            None => !self.plain && self.epsv != Epsv::Refused,
+            Some(only) => only == Setup::Epsv,
+        };
+        if may_epsv {
             let reply = control.command(&Command::Epsv(EpsvArgument::Same)).await?;
             if !reply.code.is_refusal() {
                 let longest = if self.on_trial(control) { TRIAL } else { Duration::MAX };
                 return planned_by(control, &reply, longest);
             }
-            if reply.code.value() == NOT_LOGGED_IN {
+            if reply.code.value() == NOT_LOGGED_IN || self.only.is_some() {
                 return Err(Error::Refused { last: control.last_boxed() });
             }
             // Not only 500 and 502: there are servers that answer 501, 504, 522 or 550.
@@ -198,8 +232,8 @@ impl DataPlane {
             self.listen(control.client()).map_err(|e| Error::DataListen { source: e })?;
         let at = listener.local_addr().map_err(|e| Error::DataListen { source: e })?;
         let command = match at {
-            SocketAddr::V4(at) => Command::Port(at),
-            SocketAddr::V6(_) => Command::Eprt(Eprt::Address(at)),
+            SocketAddr::V4(at) if self.only != Some(Setup::Eprt) => Command::Port(at),
+            _ => Command::Eprt(Eprt::Address(at)),
         };
         let reply = control.command(&command).await?;
         if reply.code.is_refusal() {
@@ -269,6 +303,7 @@ impl DataPlane {
     fn on_trial(&self, control: &Connection) -> bool {
         self.way == Way::Passive
             && !self.plain
+            && self.only.is_none()
             && self.epsv == Epsv::Untried
             && control.server().is_ipv4()
     }
@@ -282,7 +317,7 @@ impl DataPlane {
         }
         if self.opened == 1 {
             control.teller().explain(format_args!("{} mode works", self.way));
-            if !self.plain {
+            if !self.plain && self.only.is_none() {
                 self.learn();
             }
             // From here on a failure is a failure.

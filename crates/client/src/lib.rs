@@ -50,7 +50,7 @@ mod tree;
 mod url;
 
 pub use connection::Connection;
-pub use data::Way;
+pub use data::{Setup, Way};
 pub use digest::Digest;
 pub use error::{Error, Exchange, Proof};
 pub use files::{Fetched, Get, Put, Stored, Verdict};

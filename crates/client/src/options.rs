@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use wharf_proto::tap::{Event, SessionId};
 
-use crate::{Memory, Proxy, Throttle, Tls, Way};
+use crate::{Memory, Proxy, Setup, Throttle, Tls, Way};
 
 /// Hears every event of a session as it happens. It is called in between the bytes, so it must be quick.
 pub type Tap = Arc<dyn Fn(Event) + Send + Sync>;
@@ -41,6 +41,9 @@ pub struct Options {
     pub way: Way,
     /// Where that way does not lead to the server, try the other one, once.
     pub fallback: bool,
+    /// The one command by which data connections are agreed on, where it shall be no other: for finding out which
+    /// of them work. It decides about [`way`](Self::way) too.
+    pub setup: Option<Setup>,
     /// Which host a 227 is believed to name.
     pub data_address: DataAddress,
     /// What lies between us and every server.
@@ -76,6 +79,7 @@ impl Default for Options {
         Self {
             way: Way::Passive,
             fallback: true,
+            setup: None,
             data_address: DataAddress::Server,
             proxy: None,
             memory: Memory::default(),

@@ -52,6 +52,7 @@ pub mod note;
 pub mod packet;
 mod packets;
 pub mod reference;
+pub mod render;
 mod row;
 pub mod sessions;
 pub mod summary;

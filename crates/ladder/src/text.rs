@@ -9,9 +9,11 @@
 //! same rows and options give the same bytes.
 
 mod lane;
+mod lesson;
 mod list;
 mod verdict;
 
+pub use lesson::lesson;
 pub use verdict::verdicts;
 
 use crate::note::note;

@@ -3,6 +3,7 @@
 //! Names and meanings are a contract, because scripts use them. What an option does is in the command
 //! that takes it; nothing is defined here that does nothing. Those of TLS are in `args/tls.rs`.
 
+pub(crate) mod check;
 pub(crate) mod remote;
 pub(crate) mod sync;
 pub(crate) mod tls;
@@ -28,6 +29,7 @@ use crate::confine::Identity;
 #[cfg(feature = "sqlite")]
 pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
+use self::check::CheckArgs;
 use self::remote::{MkdirArgs, MvArgs, RmArgs, StatArgs};
 use self::sync::SyncArgs;
 use self::tls::TlsArgs;
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     Sync(Box<SyncArgs>),
     /// Talk to a server line by line
     Shell(ShellArgs),
+    /// Find out which ways of talking to a server work from here, and why the others do not
+    Check(CheckArgs),
     /// Draw the FTP sessions of a capture, and say what went wrong in them
     Trace(TraceArgs),
     /// Print the script that completes wharf's command lines in a shell
@@ -360,6 +364,9 @@ pub(crate) struct DemoArgs {
     /// Write a line about each row: beside it where the terminal is wide enough, else below the ladder
     #[arg(long)]
     pub(crate) notes: bool,
+    /// Go through the session row by row: what each one is, what it means, and where the RFC says so
+    #[arg(long, conflicts_with = "notes")]
+    pub(crate) explain: bool,
     /// The language of all that is not the protocol's [default: that of the environment]
     #[arg(long, value_enum, value_name = "LANG")]
     pub(crate) lang: Option<LangArg>,
@@ -435,6 +442,8 @@ impl Command {
             Self::Sync(args) => args.places_mut(),
             // It settles what holds for a host whenever it opens one.
             Self::Shell(_) => None,
+            // It tries every way there is, whatever the settings prefer.
+            Self::Check(_) => None,
             Self::Serve(_) | Self::Demo(_) | Self::Trace(_) => None,
             Self::Completions(_) | Self::Man(_) => None,
             #[cfg(feature = "sqlite")]

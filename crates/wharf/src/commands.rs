@@ -3,6 +3,7 @@
 //! A command gives its exit code or an error; it prints its data itself, and its errors are printed here.
 
 pub(crate) mod cat;
+mod check;
 mod completions;
 mod demo;
 pub(crate) mod get;
@@ -57,6 +58,7 @@ fn carry_out(arguments: Arguments) -> Exit {
         Command::Stat(arguments) => alone(stat::run(&arguments)),
         Command::Sync(arguments) => alone(sync::run(&arguments)),
         Command::Shell(arguments) => shell::run(arguments),
+        Command::Check(arguments) => alone(check::run(&arguments)),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => completions::man(&arguments),

@@ -56,6 +56,11 @@ enum Version {
 }
 
 impl TlsArgs {
+    /// Whether certificates are not looked at.
+    pub(crate) fn trusts_anybody(&self) -> bool {
+        self.insecure
+    }
+
     /// Fills in what the settings say of a host, as far as a session of this scheme has TLS.
     pub(crate) fn settle(&mut self, scheme: Scheme, settings: &HostSettings) {
         self.tls |= settings.tls.unwrap_or(false);

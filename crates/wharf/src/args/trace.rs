@@ -66,6 +66,16 @@ pub(crate) struct DrawingArgs {
 pub(crate) enum Format {
     /// Ladders for a terminal.
     Text,
+    /// A picture; one below the other where there are several.
+    Svg,
+    /// One file with the pictures, the same as tables, and the findings.
+    Html,
+    /// An object a line: sessions, rows, findings.
+    Json,
+    /// Sequence diagrams, for wikis.
+    Mermaid,
+    /// A capture again, of synthesised packets without secrets or contents, with rows and findings as comments.
+    Pcapng,
 }
 
 /// Reads `3` or `3-7`.

@@ -3,11 +3,13 @@
 //! Sessions are drawn as soon as they are over, so a capture of any size is read in the same memory. What is made
 //! of a session is in `trace/`, a file each.
 
+mod forms;
 mod text;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use wharf_ladder::capture::{Capture, Error};
@@ -26,6 +28,9 @@ const LOOK: u64 = 512;
 trait Renderer {
     /// Sessions that belong together: one, or those of a transfer between servers.
     fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()>;
+
+    /// When the capture began, since 1970; told before the first group.
+    fn begins_at(&mut self, _origin: Option<Duration>) {}
 
     /// The capture is over.
     fn end(&mut self, _out: &mut dyn Write) -> anyhow::Result<()> {
@@ -51,7 +56,10 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
     let mut renderer = renderer(arguments);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut seen = Seen { arguments, sessions: 0, shown: 0 };
-    let broken = read(&mut capture, arguments, |group| seen.give(group, &mut *renderer, &mut out))?;
+    let broken = read(&mut capture, arguments, |group, origin| {
+        renderer.begins_at(origin);
+        seen.give(group, &mut *renderer, &mut out)
+    })?;
     renderer.end(&mut out)?;
     out.flush()?;
     drop(out);
@@ -106,7 +114,7 @@ impl Seen<'_> {
 fn read(
     capture: &mut Capture<'_>,
     arguments: &TraceArgs,
-    mut give: impl FnMut(&[Session]) -> anyhow::Result<()>,
+    mut give: impl FnMut(&[Session], Option<Duration>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Error>> {
     let mut sessions = Sessions::new(&arguments.ports);
     let mut frames = 0u64;
@@ -122,10 +130,12 @@ fn read(
         }
         frames += 1;
         if frames.is_multiple_of(LOOK) {
-            sessions.take_finished().iter().try_for_each(|group| give(group))?;
+            let origin = capture.origin();
+            sessions.take_finished().iter().try_for_each(|group| give(group, origin))?;
         }
     };
-    sessions.finish().iter().try_for_each(|group| give(group))?;
+    let origin = capture.origin();
+    sessions.finish().iter().try_for_each(|group| give(group, origin))?;
     Ok(broken)
 }
 
@@ -145,6 +155,7 @@ fn renderer(arguments: &TraceArgs) -> Box<dyn Renderer> {
     match (arguments.list, arguments.format) {
         (true, _) => Box::new(text::List::new(options)),
         (false, Format::Text) => Box::new(text::Ladders::new(options)),
+        (false, form) => Box::new(forms::Forms::new(form, options)),
     }
 }
 

@@ -65,3 +65,16 @@ fn it_speaks_japanese_when_asked() {
     assert!(text.contains("届いたファイルは、サーバーのファイルと同じです。"));
     assert!(text.contains("クライアントが制御コネクションを開く"));
 }
+
+#[test]
+fn explained_each_of_the_49_rows_has_its_sentence_and_its_paragraph() {
+    for (lang, sentence) in [("en", "the client names the user"), ("ja", "ユーザー名を送る")]
+    {
+        let text = demo(&["--explain", "--lang", lang]);
+        let lesson = text.split("\n\n").last().unwrap();
+        let heads = |line: &&str| line.get(..3).is_some_and(|no| no.trim().parse::<u32>().is_ok());
+        assert!(lesson.lines().filter(heads).count() >= 49, "{text}");
+        assert!(lesson.contains("RFC 959 4.1.1"), "{text}");
+        assert!(lesson.contains(sentence), "{text}");
+    }
+}

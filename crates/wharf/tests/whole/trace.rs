@@ -79,3 +79,36 @@ fn what_is_no_capture_or_breaks_off_is_told_with_an_exit_code_of_its_own() {
     let missing = wharf().args(["trace", "/no/such/file"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(8));
 }
+
+#[test]
+fn every_form_holds_the_rows_of_the_session_and_no_password() {
+    for form in ["json", "mermaid", "svg", "html"] {
+        let text = text(&["--format", form, "--packets"], "upload-lftp.cap");
+        for words in ["PASS …", "STOR", "226"] {
+            assert!(text.contains(words), "{form}: {words}");
+        }
+        assert!(!text.contains("hunter2") && !text.contains("secret"), "{form}");
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{form}");
+    }
+    let json = text(&["--format", "json"], "reference.cap");
+    let lines: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["kind"], "session");
+    assert!(lines.iter().any(|line| line["verb"] == "RETR" && line["what"] == "command"));
+    assert!(text(&["--format", "svg"], "reference.cap").contains("<g id=\"s1r21\">"));
+}
+
+#[test]
+fn the_capture_that_is_written_is_read_again_as_the_same_session() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, form) in [("reference.cap", "a"), ("eprt-ipv6-curl.cap", "b")] {
+        let output = trace(&["--format", "pcapng", "--packets"], name);
+        assert!(output.status.success());
+        assert!(!output.stdout.windows(7).any(|part| part == b"hunter2"));
+        let file = folder.path().join(form);
+        std::fs::write(&file, &output.stdout).unwrap();
+        let again = wharf().args(["trace", "--packets", "--no-times"]).arg(&file).output().unwrap();
+        let first = text(&["--packets", "--no-times"], name);
+        assert_eq!(String::from_utf8(again.stdout).unwrap(), first, "{name}");
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wharf_ladder::live::{Live, Recording};
-use wharf_ladder::{Alignment, Ladder, Options, Packets};
+use wharf_ladder::{Alignment, Ladder, Options, Packets, Row, text};
 use wharf_proto::tap::Event;
 
 use super::house::House;
@@ -51,15 +51,23 @@ impl Record {
             if let Some(packets) = packets.first().filter(|packets| packets.missing() == 0) {
                 let summary = packets.summary().line(options.lang, true);
                 let verdict = verdict(&packets.align(), arguments);
-                return Ok(format!("{}{summary}\n{verdict}", packets.render_text(&options)));
+                let lesson = lesson(&packets.numbered(), &options, arguments);
+                let drawn = packets.render_text(&options);
+                return Ok(format!("{drawn}{summary}\n{verdict}{lesson}"));
             }
         }
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let ladder = Ladder::from_events(events.iter());
         let summary = ladder.summary().line(options.lang, true);
         let verdict = verdict(&ladder.align(), arguments);
-        Ok(format!("{}{summary}\n{verdict}", ladder.render_text(&options)))
+        let lesson = lesson(&ladder.numbered(), &options, arguments);
+        Ok(format!("{}{summary}\n{verdict}{lesson}", ladder.render_text(&options)))
     }
+}
+
+/// The session row by row, where that is wanted.
+fn lesson(rows: &[Row], options: &Options, arguments: &DemoArgs) -> String {
+    if arguments.explain { format!("\n{}", text::lesson(rows, options)) } else { String::new() }
 }
 
 /// Whether this is the reference session; only where it was meant to be.

@@ -1,0 +1,267 @@
+//! A capture made of rows: packets that could have been these, for programs that read captures.
+//!
+//! The packets are synthesised, also where the rows were captured: what is in them is what stands on the rows, in
+//! which secrets have been redacted. Bytes of transfers are not in them; such a frame is cut behind its headers and says
+//! how long it would be. Each packet has a comment with the number of its row and what was found there. Every frame is
+//! raw IP, so no hardware address is invented.
+
+use super::{Sheet, label, provenance};
+use crate::row::{Channel, Ends, Packet, Row};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use wharf_proto::tap::{HalfEnd, Party};
+use wharf_proto::{Lang, Moment};
+
+const SECTION: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+const PACKET: u32 = 6;
+const COMMENT: u16 = 1;
+const RESOLUTION: u16 = 9;
+/// The link type of frames that begin with their IP header.
+const RAW: u16 = 101;
+/// The longest payload of a synthesised segment, and how many of them a row of data has at most.
+const MAX_PAYLOAD: u64 = 60_000;
+const MAX_SEGMENTS: u64 = 16;
+
+/// The beginning of the file: a section and an interface.
+#[must_use]
+pub fn begin() -> Vec<u8> {
+    let mut section = 0x1a2b_3c4du32.to_le_bytes().to_vec();
+    section.extend([1, 0, 0, 0]);
+    section.extend([0xff; 8]);
+    let mut out = block(SECTION, &section);
+    let mut interface = RAW.to_le_bytes().to_vec();
+    interface.extend([0; 6]);
+    // Nanoseconds.
+    option(&mut interface, RESOLUTION, &[9]);
+    interface.extend([0; 4]);
+    out.extend(block(INTERFACE, &interface));
+    out
+}
+
+/// The packets of a session.
+#[must_use]
+pub fn session(sheet: &Sheet<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut wires: BTreeMap<Channel, Wire> = BTreeMap::new();
+    let mut now = Moment::START;
+    for row in sheet.shown().filter(|row| row.is_packet() && row.packet != Packet::Absent) {
+        now = row.at.unwrap_or(now).max(now);
+        let Some(ends) = ends(sheet, row) else { continue };
+        let wire = wires.entry(row.channel).or_insert_with(|| Wire::new(ends));
+        let at = sheet.origin.unwrap_or_default() + now.since(Moment::START);
+        wire.row(row, at, &comment(sheet, row), &mut out);
+    }
+    out
+}
+
+/// A connection as it is being synthesised.
+struct Wire {
+    ends: Ends,
+    /// The next number of each side.
+    next: [u32; 2],
+}
+
+impl Wire {
+    fn new(ends: Ends) -> Self {
+        Self { ends, next: [1_000, 5_000] }
+    }
+
+    fn row(&mut self, row: &Row, at: Duration, comment: &str, out: &mut Vec<u8>) {
+        const FIN: u8 = 1;
+        const SYN: u8 = 2;
+        const RST: u8 = 4;
+        const PSH: u8 = 8;
+        const ACK: u8 = 16;
+        let mut put = |flags: u8, payload: &[u8], length: u64, comment: &str| {
+            out.extend(self.packet(row.from, flags, payload, length, at, comment));
+        };
+        match row.packet {
+            Packet::Syn => put(SYN, b"", 0, comment),
+            Packet::SynAck => put(SYN | ACK, b"", 0, comment),
+            Packet::Command | Packet::Reply(_) => {
+                let mut line = row.label.as_bytes().to_vec();
+                line.extend(b"\r\n");
+                let length = line.len() as u64;
+                put(PSH | ACK, &line, length, comment);
+            }
+            Packet::Data { bytes, end } => {
+                let mut left = bytes;
+                for n in 0..MAX_SEGMENTS {
+                    let length = left.min(MAX_PAYLOAD);
+                    left -= length;
+                    let last = left == 0 || n + 1 == MAX_SEGMENTS;
+                    let flags = match end.filter(|_| last) {
+                        Some(HalfEnd::Fin) => FIN | PSH | ACK,
+                        Some(HalfEnd::Reset) => RST | ACK,
+                        Some(HalfEnd::Eof) | None => PSH | ACK,
+                    };
+                    put(flags, b"", length, if n == 0 { comment } else { "" });
+                    if last {
+                        break;
+                    }
+                }
+                // What is more than that is a gap.
+                let more = u32::try_from(left % (1 << 32)).unwrap_or(0);
+                if let Some(next) = self.next.get_mut(side(row.from)) {
+                    *next = next.wrapping_add(more);
+                }
+            }
+            Packet::Fin => put(FIN | ACK, b"", 0, comment),
+            Packet::Rst => put(RST | ACK, b"", 0, comment),
+            Packet::Established | Packet::Ack => put(ACK, b"", 0, comment),
+            Packet::Absent | Packet::Note(_) | Packet::Omitted(_) => {}
+        }
+    }
+
+    /// A segment in its block. Its payload may be shorter than it says.
+    fn packet(
+        &mut self,
+        from: Party,
+        flags: u8,
+        payload: &[u8],
+        length: u64,
+        at: Duration,
+        comment: &str,
+    ) -> Vec<u8> {
+        let (me, you) = (side(from), side(from.other()));
+        let [seq, ack] = [me, you].map(|at| self.next.get(at).copied().unwrap_or(0));
+        let counted = u32::try_from(length).unwrap_or(0) + u32::from(flags & 3 != 0);
+        if let Some(next) = self.next.get_mut(me) {
+            *next = seq.wrapping_add(counted);
+        }
+        let (source, target) = match from {
+            Party::Client => (self.ends.client, self.ends.server),
+            Party::Server => (self.ends.server, self.ends.client),
+        };
+        let ack = if flags & 16 == 0 { 0 } else { ack };
+        let mut tcp = [source.port().to_be_bytes(), target.port().to_be_bytes()].concat();
+        tcp.extend(seq.to_be_bytes());
+        tcp.extend(ack.to_be_bytes());
+        tcp.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        let length = u16::try_from(length).unwrap_or(u16::MAX);
+        let whole = payload.len() == usize::from(length);
+        tcp.extend(payload);
+        if whole {
+            let sum = tcp_sum(source.ip(), target.ip(), &tcp);
+            tcp.splice(16..18, sum.to_be_bytes());
+        }
+        let mut frame = ip(source.ip(), target.ip(), length.saturating_add(20));
+        let original = frame.len() + 20 + usize::from(length);
+        frame.extend(tcp);
+        let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+        let mut body = vec![0; 4];
+        body.extend(half(nanos >> 32).to_le_bytes());
+        body.extend(half(nanos & 0xffff_ffff).to_le_bytes());
+        for size in [frame.len(), original] {
+            body.extend(u32::try_from(size).unwrap_or(0).to_le_bytes());
+        }
+        body.extend(&frame);
+        body.resize(body.len().next_multiple_of(4), 0);
+        if !comment.is_empty() {
+            option(&mut body, COMMENT, comment.as_bytes());
+            body.extend([0; 4]);
+        }
+        block(PACKET, &body)
+    }
+}
+
+fn half(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn side(party: Party) -> usize {
+    usize::from(party == Party::Server)
+}
+
+/// The ends of a row's connection: its own ports at the hosts of the session.
+fn ends(sheet: &Sheet<'_>, row: &Row) -> Option<Ends> {
+    let control = sheet.ends?;
+    let at = |end: SocketAddr, port: Option<u16>| SocketAddr::new(end.ip(), port.unwrap_or(0));
+    Some(match row.channel {
+        Channel::Control => control,
+        Channel::Data(_) => Ends {
+            client: at(control.client, row.ports.client),
+            server: at(control.server, row.ports.server),
+        },
+    })
+}
+
+fn comment(sheet: &Sheet<'_>, row: &Row) -> String {
+    let mut out = format!("row {}, {}: {}", row.no, provenance(row), label(row, Lang::En));
+    for finding in sheet.findings.iter().filter(|finding| finding.rows.contains(&row.no)) {
+        out += &format!("\n{} {}", finding.rule.id, finding.cause(sheet.lang));
+    }
+    out
+}
+
+/// An IP header. Where the two ends are of different families the packet is IPv6.
+fn ip(source: IpAddr, target: IpAddr, payload: u16) -> Vec<u8> {
+    match (source, target) {
+        (IpAddr::V4(source), IpAddr::V4(target)) => {
+            let mut header = vec![0x45, 0];
+            header.extend(payload.saturating_add(20).to_be_bytes());
+            header.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
+            header.extend(source.octets());
+            header.extend(target.octets());
+            let sum = sum(&[&header]);
+            header.splice(10..12, sum.to_be_bytes());
+            header
+        }
+        (source, target) => {
+            let mut header = vec![0x60, 0, 0, 0];
+            header.extend(payload.to_be_bytes());
+            header.extend([6, 64]);
+            for end in [source, target] {
+                header.extend(six(end));
+            }
+            header
+        }
+    }
+}
+
+fn six(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
+    }
+}
+
+fn tcp_sum(source: IpAddr, target: IpAddr, tcp: &[u8]) -> u16 {
+    let length = u32::try_from(tcp.len()).unwrap_or(0).to_be_bytes();
+    let octets = |ip: Ipv4Addr| ip.octets().to_vec();
+    let ends: Vec<u8> = match (source, target) {
+        (IpAddr::V4(source), IpAddr::V4(target)) => [octets(source), octets(target)].concat(),
+        (source, target) => [six(source), six(target)].concat(),
+    };
+    sum(&[&ends, &length, &[0, 0, 0, 6], tcp])
+}
+
+/// The checksum of the internet (RFC 1071); every part but the last has an even length.
+fn sum(parts: &[&[u8]]) -> u16 {
+    let words = parts.iter().flat_map(|part| part.chunks(2));
+    let word = |pair: &[u8]| match pair {
+        [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
+        [high] => u32::from(*high) << 8,
+        _ => 0,
+    };
+    let mut sum = words.map(word).fold(0u32, u32::wrapping_add);
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !u16::try_from(sum).unwrap_or(0)
+}
+
+fn option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
+    let value = value.get(..value.len().min(60_000)).unwrap_or_default();
+    out.extend(code.to_le_bytes());
+    out.extend(u16::try_from(value.len()).unwrap_or(0).to_le_bytes());
+    out.extend(value);
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 12).unwrap_or(0).to_le_bytes();
+    [&kind.to_le_bytes()[..], &length, body, &length].concat()
+}

@@ -1,0 +1,251 @@
+//! One try: a session of its own, with everything that its tap told.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use wharf_client::{Address, Error, Login, Options, Put, Session, Setup, TlsMode, quiet};
+use wharf_ladder::Ladder;
+use wharf_ladder::findings::Finding;
+use wharf_proto::tap::{Event, SessionId, TlsFacts, What};
+use wharf_proto::{Command, Text};
+
+use crate::args::check::CheckArgs;
+use crate::args::tls::TlsArgs;
+
+/// What is stored by `--upload`.
+const FILE: &[u8] = b"wharf check\n";
+
+/// How a session is covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cover {
+    /// Not at all.
+    Clear,
+    /// From AUTH TLS on.
+    Explicit,
+    /// From the first byte on.
+    Implicit,
+}
+
+/// What is tried beyond listings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Extra {
+    /// A small file.
+    Upload,
+    /// A silence of this length.
+    Idle(Duration),
+}
+
+/// What came of a try.
+pub(super) type Outcome = Result<Told, Error>;
+
+/// What a try has learnt.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) features: Vec<String>,
+    pub(super) system: Option<String>,
+    pub(super) folder: Option<String>,
+    /// Bytes that came over data connections.
+    pub(super) moved: usize,
+}
+
+/// A try that is over.
+pub(super) struct Attempt {
+    pub(super) cover: Cover,
+    pub(super) setup: Option<Setup>,
+    pub(super) outcome: Outcome,
+    pub(super) took: Duration,
+    pub(super) ladder: Ladder,
+    events: Vec<Event>,
+}
+
+/// Who is examined.
+pub(super) struct Patient<'a> {
+    address: &'a Address,
+    tls: &'a TlsArgs,
+    timeout: Duration,
+    pub(super) login: Login,
+}
+
+impl<'a> Patient<'a> {
+    pub(super) fn new(arguments: &'a CheckArgs, login: Login) -> Self {
+        let timeout = Duration::from_secs(arguments.timeout.get());
+        Self { address: &arguments.url.0, tls: &arguments.tls, timeout, login }
+    }
+
+    /// Connects and hears the greeting, and says nothing but QUIT.
+    pub(super) async fn try_greeting(&self, cover: Cover) -> Attempt {
+        self.attempt(cover, None, async |session| {
+            let _ = session.quote(&Command::Noop).await;
+            Ok(Told::default())
+        })
+        .await
+    }
+
+    /// Logs in and asks what the server is.
+    pub(super) async fn try_login(&self, cover: Cover) -> Attempt {
+        self.attempt(cover, None, async |session| {
+            session.login(&self.login).await?;
+            let features = session.features().await?.iter().map(str::to_owned).collect();
+            let system = session.system().await.ok().map(Text::to_string);
+            let folder = session.pwd().await.ok().map(|folder| folder.to_string());
+            Ok(Told { features, system, folder, moved: 0 })
+        })
+        .await
+    }
+
+    /// Lists a folder, the data connection agreed on in one way.
+    pub(super) async fn try_listing(&self, cover: Cover, setup: Setup) -> Attempt {
+        self.attempt(cover, Some(setup), async |session| {
+            self.enter(session).await?;
+            let moved = session.list_text(None).await?.len();
+            Ok(Told { moved, ..Told::default() })
+        })
+        .await
+    }
+
+    /// Stores a small file, fetches and deletes it.
+    pub(super) async fn try_upload(&self, cover: Cover, setup: Setup) -> Attempt {
+        self.attempt(cover, Some(setup), async |session| {
+            self.enter(session).await?;
+            let name = format!("wharf-check-{}.txt", std::process::id());
+            let local = std::env::temp_dir().join(&name);
+            let name = Text::from(name);
+            let source = |error| Error::Source(error);
+            std::fs::write(&local, FILE).map_err(source)?;
+            let stored = session.put(&local, &name, Put::default(), &mut quiet()).await;
+            std::fs::remove_file(&local).map_err(source)?;
+            stored?;
+            let mut came = Vec::new();
+            let fetched = session.fetch(&name, 0, &mut came, &mut quiet()).await;
+            session.delete(&name).await?;
+            fetched?;
+            Ok(Told { moved: came.len(), ..Told::default() })
+        })
+        .await
+    }
+
+    /// Is silent for a time, and asks whether somebody is there.
+    pub(super) async fn try_silence(&self, cover: Cover, silence: Duration) -> Attempt {
+        self.attempt(cover, None, async |session| {
+            session.login(&self.login).await?;
+            tokio::time::sleep(silence).await;
+            session.quote(&Command::Noop).await?;
+            Ok(Told::default())
+        })
+        .await
+    }
+
+    async fn enter(&self, session: &mut Session) -> Result<(), Error> {
+        session.login(&self.login).await?;
+        if !self.address.path.is_empty() {
+            session.cwd(&self.address.path).await?;
+        }
+        Ok(())
+    }
+
+    async fn attempt(
+        &self,
+        cover: Cover,
+        setup: Option<Setup>,
+        work: impl AsyncFnOnce(&mut Session) -> Result<Told, Error>,
+    ) -> Attempt {
+        let events: Arc<Mutex<Vec<Event>>> = Arc::default();
+        let begun = Instant::now();
+        let outcome = match self.options(cover, setup, begun, &events) {
+            Ok(options) => self.session(&options, work).await,
+            Err(error) => Err(error),
+        };
+        let took = begun.elapsed();
+        let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
+        let ladder = Ladder::from_events(events.iter());
+        Attempt { cover, setup, outcome, took, ladder, events }
+    }
+
+    async fn session(
+        &self,
+        options: &Options,
+        work: impl AsyncFnOnce(&mut Session) -> Result<Told, Error>,
+    ) -> Outcome {
+        let mut session = Session::connect(&self.address.host, self.address.port, options).await?;
+        let told = work(&mut session).await;
+        match &told {
+            // How it leaves is no part of what is examined.
+            Ok(_) => drop(session.quit().await),
+            Err(_) => session.close().await,
+        }
+        told
+    }
+
+    fn options(
+        &self,
+        cover: Cover,
+        setup: Option<Setup>,
+        origin: Instant,
+        events: &Arc<Mutex<Vec<Event>>>,
+    ) -> Result<Options, Error> {
+        let scheme = match cover {
+            Cover::Clear => None,
+            Cover::Explicit => Some(wharf_client::Scheme::Ftpes),
+            Cover::Implicit => Some(wharf_client::Scheme::Ftps),
+        };
+        let tls = scheme.and_then(|scheme| self.tls.wanted(scheme).ok()).unwrap_or_default();
+        debug_assert!(cover == Cover::Clear || tls.mode != TlsMode::Off, "TLS where it is meant");
+        let sink = Arc::clone(events);
+        Ok(Options {
+            setup,
+            timeout: self.timeout,
+            tls,
+            tap: Some(Arc::new(move |event| {
+                sink.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            })),
+            session: SessionId(1),
+            origin,
+            ..Options::default()
+        })
+    }
+}
+
+impl Attempt {
+    /// What the ladder says went wrong.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        self.ladder.findings()
+    }
+
+    /// The server's address.
+    pub(super) fn server(&self) -> Option<SocketAddr> {
+        self.ladder.ends().map(|ends| ends.server)
+    }
+
+    /// The greeting's first line, and how long it took to come.
+    pub(super) fn greeting(&self) -> Option<(String, Duration)> {
+        let opened =
+            self.events.iter().find(|event| matches!(event.what, What::ControlOpened { .. }));
+        self.events.iter().find_map(|event| match &event.what {
+            What::Reply { code, lines } => {
+                let first = lines.first().map(Text::to_string).unwrap_or_default();
+                let waited = opened.map_or(Duration::ZERO, |opened| event.at.since(opened.at));
+                Some((format!("{code} {first}"), waited))
+            }
+            _ => None,
+        })
+    }
+
+    /// The TLS of the control connection, or of its data connections.
+    pub(super) fn tls(&self, of_data: bool) -> Option<&TlsFacts> {
+        self.events.iter().find_map(|event| match &event.what {
+            What::Secured { conn, facts } if conn.is_some() == of_data => Some(facts),
+            _ => None,
+        })
+    }
+
+    /// The error in words; nothing where it went well.
+    pub(super) fn why(&self) -> Option<String> {
+        self.outcome.as_ref().err().map(ToString::to_string)
+    }
+
+    /// What to do about the error, as the library says.
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        self.outcome.as_ref().err().and_then(Error::advice)
+    }
+}

@@ -1,0 +1,83 @@
+//! Sessions in the forms that other programs read, one behind the other in one file.
+
+use std::io::Write;
+use std::time::Duration;
+
+use wharf_ladder::Options;
+use wharf_ladder::findings::with_ghosts;
+use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
+use wharf_ladder::sessions::Session;
+
+use super::Renderer;
+use crate::args::trace::Format;
+
+/// A file of one form.
+pub(super) struct Forms {
+    form: Format,
+    options: Options,
+    origin: Option<Duration>,
+    is_begun: bool,
+}
+
+impl Forms {
+    pub(super) fn new(form: Format, options: Options) -> Self {
+        Self { form, options, origin: None, is_begun: false }
+    }
+
+    /// What stands before the first session.
+    fn begin(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return Ok(());
+        }
+        match self.form {
+            Format::Html => out.write_all(html::begin(self.options.lang).as_bytes())?,
+            Format::Pcapng => out.write_all(&pcapng::begin())?,
+            Format::Text | Format::Svg | Format::Json | Format::Mermaid => {}
+        }
+        Ok(())
+    }
+}
+
+impl Renderer for Forms {
+    fn begins_at(&mut self, origin: Option<Duration>) {
+        self.origin = origin;
+    }
+
+    fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
+        self.begin(out)?;
+        for session in group {
+            let findings = session.findings();
+            let rows = with_ghosts(session.packets.rows(), &findings);
+            let sheet = Sheet {
+                no: session.no,
+                rows: &rows,
+                ends: session.packets.ends(),
+                findings: &findings,
+                lang: self.options.lang,
+                packets: self.options.packets,
+                origin: self.origin,
+            };
+            let text = match self.form {
+                Format::Svg => svg::render(&sheet),
+                Format::Html => html::session(&sheet),
+                Format::Json => json::render(&sheet),
+                Format::Mermaid => mermaid::render(&sheet),
+                Format::Pcapng => {
+                    out.write_all(&pcapng::session(&sheet))?;
+                    continue;
+                }
+                Format::Text => session.packets.render_text(&self.options),
+            };
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
+        self.begin(out)?;
+        if self.form == Format::Html {
+            out.write_all(html::end().as_bytes())?;
+        }
+        Ok(())
+    }
+}

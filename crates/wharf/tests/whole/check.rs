@@ -1,0 +1,88 @@
+//! `wharf check`: what works is told, what does not is explained, and passwords stay where they belong.
+
+use crate::serving::{Serving, wharf};
+use std::process::Output;
+use wharf_testkit::faulty::{Fault, Faulty};
+
+fn check(options: &[&str]) -> Output {
+    wharf().arg("check").args(options).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn every_way_is_tried_in_clear_and_under_tls_and_the_best_is_told() {
+    let serving = Serving::new(&["--tls-self-signed", "--user", "ann:secret"]);
+    std::fs::write(serving.path("a.txt"), "hello").unwrap();
+    let url = format!("ftp://ann:secret@127.0.0.1:{}/", serving.port);
+    let output = check(&["--insecure", "--upload", &url]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for setup in ["EPSV", "PASV", "EPRT", "PORT"] {
+        let row = said.lines().find(|line| line.trim_start().starts_with(setup)).unwrap();
+        assert!(row.contains("works, TLS resumed"), "{said}");
+    }
+    assert!(said.contains("upload     works"), "{said}");
+    assert!(said.contains("is not sent in clear without --clear-password"), "{said}");
+    assert!(said.contains("Works: wharf ls ftpes://127.0.0.1:"), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    assert_eq!(std::fs::read_dir(serving.tree.path()).unwrap().count(), 1, "nothing is left");
+}
+
+#[test]
+fn a_password_goes_in_clear_only_where_it_was_asked_for() {
+    let server = Faulty::new(&[("a.txt", b"hello")], &[]);
+    let url = format!("ftp://ann:secret@{}/", server.address());
+    let cautious = check(&[&url]);
+    let heard = server.heard();
+    assert!(!heard.iter().any(|line| line.starts_with("PASS")), "{heard:?}");
+    assert_ne!(cautious.status.code(), Some(0));
+    let told = check(&["--clear-password", &url]);
+    assert!(server.heard().iter().any(|line| line.starts_with("PASS")));
+    assert_eq!(told.status.code(), Some(0), "{}", text(&told));
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_and_a_port_without_server_are_told_with_advice() {
+    let serving = Serving::new(&["--tls-self-signed"]);
+    let said = text(&check(&[&serving.url("")]));
+    assert!(said.contains("! A5 "), "{said}");
+    assert!(said.contains("--pin"), "{said}");
+    let port = serving.port;
+    drop(serving);
+    let gone = check(&[&format!("ftp://127.0.0.1:{port}/")]);
+    assert_eq!(gone.status.code(), Some(3), "{}", text(&gone));
+    assert!(text(&gone).contains("nothing listens"), "{}", text(&gone));
+}
+
+#[test]
+fn as_json_there_is_an_object_a_line_and_the_ladders_go_to_their_file() {
+    let serving = Serving::new(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let ladders = folder.path().join("ladders.txt");
+    let trace = format!("--trace={}", ladders.display());
+    let output = check(&["--json", &trace, &serving.url("")]);
+    let said = text(&output);
+    let lines: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let listed = lines.iter().filter(|line| line["step"] == "list" && line["ok"] == true).count();
+    assert_eq!(listed, 4, "{said}");
+    assert_eq!(lines.last().unwrap()["step"], "end");
+    // The server has no TLS: that is found, and is why there is nothing better than clear.
+    assert!(lines.iter().any(|line| line["id"] == "A3"), "{said}");
+    let ladders = std::fs::read_to_string(ladders).unwrap();
+    assert!(ladders.contains("EPSV in clear") && ladders.contains("│◀"), "{ladders}");
+}
+
+#[test]
+fn a_port_of_epsv_that_nobody_listens_at_is_told_and_pasv_recommended() {
+    let server = Faulty::new(&[("a.txt", b"hello")], &[Fault::DeadEpsvPort]);
+    let output = check(&["--timeout", "3", &format!("ftp://{}/", server.address())]);
+    let said = text(&output);
+    let row = |setup: &str| said.lines().find(|line| line.trim_start().starts_with(setup)).unwrap();
+    assert!(!row("EPSV").contains("works") && row("PASV").contains("works"), "{said}");
+    assert!(said.contains("(PASV)"), "{said}");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
