@@ -3,7 +3,7 @@
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
-use crate::row::{Channel, Row};
+use crate::row::{Channel, Packet, Row};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wharf_proto::Verb;
@@ -79,7 +79,8 @@ pub(super) const RULES: &[Rule] = &[
             let setup = came_to_nothing(case, Party::Client)?;
             let transfer = case.exchanges.get(setup.transfer?)?;
             let told = transfer.refused().filter(|row| code(row) == 425);
-            let row = told.or_else(|| case.timer(Timer::DataOpen))?;
+            let row =
+                told.or_else(|| case.timer(Timer::DataOpen)).or_else(|| gave_up(case, transfer))?;
             let seen_nothing = case.is_at(Party::Client) || case.is_at(Party::Server);
             let busy = says(row, BUSY) || says(row, REFUSED);
             (!busy).then(|| {
@@ -287,6 +288,19 @@ pub(super) fn came_to_nothing<'a, 'b>(
             && setup.conns.is_empty()
     };
     case.setups.iter().find(nothing)
+}
+
+/// The row in which the client gave up a transfer after it had waited for its data connection.
+fn gave_up<'a>(case: &Case<'a>, transfer: &Exchange<'a>) -> Option<&'a Row> {
+    transfer.preliminary()?;
+    let asked = transfer.command?;
+    let leaves = |row: &&Row| match row.packet {
+        Packet::Command => row.verb == Some(Verb::Abor),
+        Packet::Fin | Packet::Rst => row.channel == Channel::Control && row.from == Party::Client,
+        _ => false,
+    };
+    let row = case.rows.iter().find(|row| row.no > asked.no && leaves(row))?;
+    (row.at?.since(asked.at?) >= UNANSWERED).then_some(row)
 }
 
 /// Whether what a setup was for did not come about, or it was refused itself.

@@ -125,7 +125,15 @@ pub(super) const RULES: &[Rule] = &[
             }
             let setup = came_to_nothing(case, Party::Server)?;
             let transfer = case.exchanges.get(setup.transfer?)?;
-            let row = transfer.refused().filter(|row| code(row) == 425 && says(row, REFUSED))?;
+            // A client's tap tells when it waited in vain, and so also that it did not wait.
+            let at_once = case.setting.teller == Some(Party::Client)
+                && case.timer(Timer::DataOpen).is_none()
+                && transfer.refused().is_none_or(|row| matches!(code(row), 425 | 426));
+            let named = |row: &&Row| code(row) == 425 && says(row, REFUSED);
+            let row = transfer
+                .refused()
+                .filter(named)
+                .or_else(|| transfer.command.filter(|_| at_once))?;
             Some(Proof::of([row.no]).saying(port(setup.address)).doubted())
         },
     },
