@@ -150,18 +150,23 @@ impl Settings {
     /// What the server reaches while it runs: what it serves, and the folders of the certificates, which it reads
     /// again. Whatever else it is to open after its start (a database) has its line here.
     pub(crate) fn reach(&self, accounts: &Accounts) -> Vec<Access> {
+        let certificates = self.tls.iter().flat_map(tls::Wanted::folders);
+        let certificates = certificates.map(|path| Access { path, write: false });
+        self.shown(accounts).into_iter().chain(certificates).chain(self.reach_of_store()).collect()
+    }
+
+    /// The folders that are shown to clients.
+    pub(crate) fn shown(&self, accounts: &Accounts) -> Vec<Access> {
         let write = accounts.may_change();
         let hosts = self.said.host.iter().map(|host| &host.folder);
         let served = std::iter::once(&self.folder).chain(hosts);
         let served = served.map(|path| Access { path: path.clone(), write });
-        let certificates = self.tls.iter().flat_map(tls::Wanted::folders);
-        let certificates = certificates.map(|path| Access { path, write: false });
         let own = accounts.members().into_iter().flat_map(|member| member.mounts);
         let own = own.filter_map(|mount| match mount.what {
             Mounted::Folder(path) => Some(Access { path, write: true }),
             Mounted::Served(_) => None,
         });
-        served.chain(certificates).chain(own).chain(self.reach_of_store()).collect()
+        served.chain(own).collect()
     }
 
     /// The ports for passive data connections, if some were said.
@@ -198,6 +203,11 @@ impl Settings {
             accounts = accounts.with_source(Arc::new(Program { path, arguments, time }));
         }
         Ok(accounts)
+    }
+
+    /// Whether folders may show what the kernel tells of itself.
+    pub(crate) fn pseudo_file_systems(&self) -> bool {
+        self.said.pseudo_file_systems
     }
 
     /// The virtual hosts: name, folder, greeting.

@@ -11,6 +11,7 @@ mod confine;
 mod exit;
 mod interrupt;
 mod progress;
+mod pseudo;
 mod settings;
 mod shell;
 #[cfg(feature = "sqlite")]

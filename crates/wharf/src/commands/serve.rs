@@ -27,6 +27,7 @@ use crate::args::{LogFormat, ServeArgs};
 use crate::config::Settings;
 use crate::confine::{self, Confinement, Measure, Needs, low_ports};
 use crate::exit::Exit;
+use crate::pseudo;
 
 pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
@@ -74,6 +75,10 @@ fn open(settings: &Settings) -> anyhow::Result<Config> {
     let mut config = settings.server(folder(&settings.folder)?);
     config.tls = settings.tls()?.map(Arc::new);
     config.accounts = settings.accounts()?;
+    if !settings.pseudo_file_systems() {
+        let shown = settings.shown(&config.accounts);
+        pseudo::refuse(shown.iter().map(|access| access.path.as_path()))?;
+    }
     for (name, path, greeting) in settings.hosts() {
         config.hosts.push(Host { name: name.to_owned(), greeting, storage: folder(path)? });
     }

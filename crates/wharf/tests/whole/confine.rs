@@ -257,3 +257,15 @@ fn a_check_of_a_file_with_a_mistake_tells_its_line_and_ends_with_2() {
     let told = String::from_utf8_lossy(&ended.stderr);
     assert!(told.contains("bad.toml:2:10: there is no user `no-such-user`"), "{told}");
 }
+
+#[test]
+fn s28_a_folder_that_shows_what_the_kernel_tells_of_itself_is_not_served_unless_the_file_says_so() {
+    let here = tempfile::tempdir().unwrap();
+    let ended = run(here.path(), &["serve", "/proc", "--check"]);
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.contains("/proc") && told.contains("pseudo-file-systems = true"), "{told}");
+    std::fs::write(here.path().join("all.toml"), "pseudo-file-systems = true\n").unwrap();
+    let ended = run(here.path(), &["serve", "/proc", "--check", "--config", "all.toml"]);
+    assert!(ended.status.success(), "{ended:?}");
+}
