@@ -173,7 +173,7 @@ impl From<std::io::Error> for ProxyFault {
 
 impl Proxy {
     /// Whether connections go through it, rather than to it.
-    pub(crate) fn is_tunnel(&self) -> bool {
+    pub fn is_tunnel(&self) -> bool {
         !matches!(self.kind, ProxyKind::Gateway(_))
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_client::{
-    Address, DataAddress, Error, Explain, Login, Options, Scheme, Session, Tap, Throttle, UrlType,
-    Way,
+    Address, DataAddress, Error, Explain, Login, Options, Scheme, Session, Tap, Throttle, TlsMode,
+    UrlType, Way,
 };
 
 use wharf_proto::{Secret, Text};
@@ -97,6 +97,19 @@ pub(crate) fn options(
     scheme: Scheme,
     tap: Option<Tap>,
 ) -> Result<Options, Usage> {
+    let tls = arguments.tls.wanted(scheme)?;
+    if let Some(proxy) = &arguments.proxy {
+        let why = if proxy.is_tunnel() {
+            arguments.active.then_some("takes in no connections, so there is no --active behind it")
+        } else {
+            (tls.mode != TlsMode::Off).then_some(
+                "is a gateway, which must read what is said; for TLS go through socks5:// or http://",
+            )
+        };
+        if let Some(why) = why {
+            return Err(Usage(format!("{proxy} {why}")));
+        }
+    }
     Ok(Options {
         way: if arguments.active { Way::Active } else { Way::Passive },
         fallback: !arguments.active && !arguments.passive,
@@ -109,7 +122,7 @@ pub(crate) fn options(
         explain: arguments.explain.then(explain),
         plain: arguments.plain,
         timeout: arguments.timeout.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get())),
-        tls: arguments.tls.wanted(scheme)?,
+        tls,
         tap,
         ..Options::default()
     })

@@ -99,6 +99,17 @@ fn bad_settings_are_told_with_file_line_and_reason_and_without_passwords() {
 }
 
 #[test]
+fn a_proxy_that_cannot_do_what_is_wanted_is_told_before_anything_is_connected() {
+    for (arguments, says) in [
+        (&["--active", "--proxy", "socks5://127.0.0.1:1", "ftp://127.0.0.1:1/"][..], "no --active"),
+        (&["--proxy", "ftp://127.0.0.1:1", "ftpes://127.0.0.1:1/"], "for TLS go through socks5://"),
+        (&["--proxy", "socks4://127.0.0.1:1", "ftp://127.0.0.1:1/"], "a proxy is written"),
+    ] {
+        wharf(&[&["ls"], arguments].concat()).ends_with(2).saying(says);
+    }
+}
+
+#[test]
 fn netrc_says_who_logs_in_unless_something_nearer_does() {
     let (home, server) = (tempfile::tempdir().unwrap(), Faulty::new(FILES, &[]));
     let netrc = home.path().join(".netrc");
