@@ -465,7 +465,8 @@ impl Sessions {
         let is_data_port = control.server.port().checked_sub(1) == Some(opener.port());
         let is_known = is_data_port && opener.ip() == control.server.ip();
         let is_high = listener.port() >= 1024;
-        if !is_high && !is_known {
+        let is_control = listener == control.server || self.ports.contains(&listener.port());
+        if is_control || (!is_high && !is_known) {
             return 0;
         }
         let recent = if quiet < Duration::from_millis(200) { 1 } else { 0 };

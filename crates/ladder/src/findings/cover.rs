@@ -234,11 +234,11 @@ fn not_resumed<'a>(case: &Case<'a>) -> Option<(&'a Conn, Option<&'a Row>)> {
 /// Who ended a data connection under TLS with FIN, and without close_notify.
 fn cut_by(conn: &Conn) -> Option<Party> {
     let tls = conn.tls.as_ref().filter(|tls| tls.is_secured())?;
-    let sender = if conn.client.bytes > conn.server.bytes { Party::Client } else { Party::Server };
     let sender = match conn.verb {
         Some(Verb::Stor | Verb::Appe | Verb::Stou) => Party::Client,
         Some(_) => Party::Server,
-        None => sender,
+        // Who sends a file ends first; the bytes of a handshake say nothing about that.
+        None => conn.first_end()?.0,
     };
     let ended = matches!(conn.side(sender).ended, Some((HalfEnd::Fin, ..)));
     (ended && tls.said_goodbye(sender) == Some(false)).then_some(sender)

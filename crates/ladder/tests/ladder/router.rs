@@ -172,6 +172,19 @@ fn under_tls_a_data_connection_is_taken_for_the_sessions_that_was_just_heard() {
 }
 
 #[test]
+fn another_session_with_the_same_server_is_no_data_connection_of_one_under_tls() {
+    let mut wire = Wire::default();
+    for port in [1180, 1190] {
+        let conn = control(&mut wire, &format!("203.0.113.5:{port}"), "203.0.113.5:4021");
+        ask(&mut wire, conn, "AUTH TLS", "234 go");
+        wire.put(conn, Opener, PSH, b"\x16\x03\x01\x00\x02ab");
+    }
+    let sessions = each(&wire.segments);
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions.iter().all(|session| session.packets.conns().len() == 1));
+}
+
+#[test]
 fn a_session_whose_beginning_was_not_captured_is_read_from_where_it_is() {
     let mut wire = Wire::default();
     let conn = wire.connection("192.0.2.10:1180", "203.0.113.5:4021");
