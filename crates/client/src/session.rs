@@ -119,6 +119,10 @@ pub struct Session {
     pub(crate) chosen_digest: Option<Algorithm>,
     /// Whether the server was seen to take several commands in one segment.
     pub(crate) at_once: bool,
+    /// The command of the next transfer, which may be sent as soon as the bytes of the present one are here.
+    pub(crate) ahead: Option<Command>,
+    /// The command of the next transfer, where it has been.
+    pub(crate) asked: Option<Command>,
 }
 
 impl Session {
@@ -141,6 +145,8 @@ impl Session {
             unknown: Vec::new(),
             chosen_digest: None,
             at_once: false,
+            ahead: None,
+            asked: None,
         })
     }
 

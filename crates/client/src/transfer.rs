@@ -135,6 +135,9 @@ impl Session {
         let resumed = data.resumed;
         // The server waits for our FIN before it calls the transfer done.
         drop(data);
+        if matches!(ended, Some(Ok(()))) && replies.lost.is_none() && !replies.refused() {
+            self.ask_ahead()?;
+        }
         // Of a broken transfer too, what came is kept.
         let finished = pump.finish(to).await;
         let ended = match (ended, finished) {
@@ -248,8 +251,10 @@ impl Session {
         order: &Order<'_>,
         question: &Command,
     ) -> Result<(DataConnection, Replies), Error> {
-        self.control.send(question)?;
-        self.control.send_behind(order.command)?;
+        if self.asked.take().as_ref() != Some(order.command) {
+            self.control.send(question)?;
+            self.control.send_behind(order.command)?;
+        }
         let answer = self.control.patiently(async |control| control.answer().await).await?;
         let agreed = match answer.reply.code.is_refusal() {
             true => Err(self.refused()),
@@ -265,6 +270,19 @@ impl Session {
                 Err(error)
             }
         }
+    }
+
+    /// Asks for the next file's port, and for the file, when all bytes of the present one are here: servers that wait
+    /// for the end of our half before their last reply answer that and this at once.
+    fn ask_ahead(&mut self) -> Result<(), Error> {
+        let next = self.ahead.take().filter(|next| self.at_once && next.encode().is_ok());
+        let Some(next) = next else { return Ok(()) };
+        if let Some(question) = self.data.sure_question() {
+            self.control.send_behind(&question)?;
+            self.control.send_behind(&next)?;
+            self.asked = Some(next);
+        }
+        Ok(())
     }
 
     /// Opens the data connection for a command that is on its way.

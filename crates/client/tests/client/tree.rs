@@ -207,6 +207,31 @@ fn without_block_mode_the_question_for_the_port_and_the_command_go_in_one_write(
 }
 
 #[test]
+fn a_server_that_refuses_to_be_asked_ahead_is_asked_one_after_the_other() {
+    let server = Scripted::session(|peer| {
+        begin_streams(peer, true);
+        give(peer, "MLSD pub", b"type=file;size=3; a\r\ntype=file;size=3; b\r\n");
+        peer.expect("EPSV");
+        peer.expect("RETR pub/a");
+        let listener = peer.listen();
+        let port = listener.local_addr().unwrap().port();
+        peer.say(&format!("229 here (|||{port}|)\n150 opening"));
+        wharf_testkit::scripted::Data::Accept(listener).give(b"one");
+        // Both are here before the last reply to the first file.
+        peer.expect("EPSV");
+        peer.expect("RETR pub/b");
+        peer.say("226 done\n503 one after the other\n503 one after the other");
+        give(peer, "RETR pub/b", b"two");
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let told = fetch(&server, folder.path(), 1, &TreeRequest::default(), options());
+    assert_eq!(told.result.unwrap().done, 2);
+    assert_eq!(told.failed, BTreeMap::new());
+    assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"two");
+}
+
+#[test]
 fn a_server_that_has_enough_of_us_is_asked_for_no_more_sessions() {
     let server = Scripted::sessions(|host: &Host| {
         let mut first = host.accept();

@@ -24,9 +24,11 @@ pub(super) async fn run(
     heavy_alone: bool,
 ) -> Result<(), Error> {
     let mut changes = crew.board.changes();
+    // What was asked for while the file before it was under way.
+    let mut asked: Option<Work> = None;
     loop {
         changes.borrow_and_update();
-        let work = match crew.board.next(true) {
+        let work = match asked.take().map_or_else(|| crew.board.next(true), Next::Work) {
             Next::Work(work) if heavy_alone && !work.is_heavy() => {
                 crew.board.return_unbegun(work);
                 return Ok(());
@@ -40,12 +42,46 @@ pub(super) async fn run(
             }
             Next::Over => return Ok(()),
         };
-        one(crew, session, work).await?;
+        let follower = follower(crew, session, &work);
+        let done = one(crew, session, work).await;
+        session.ahead = None;
+        match (done, follower) {
+            (Ok(()), Some(work)) if session.asked.is_some() => asked = Some(work),
+            (done, follower) => {
+                follower.into_iter().for_each(|work| crew.board.return_unbegun(work));
+                done?;
+            }
+        }
+    }
+}
+
+/// The work behind this one, where it can be asked for before this one is done: both are small files, and nothing else
+/// is to be said in between.
+fn follower(crew: &Crew, session: &mut Session, work: &Work) -> Option<Work> {
+    let is_plain =
+        |work: &Work| matches!(work, Work::Fetch(item) if item.is_light() && item.tries == 0);
+    if crew.verify || !session.at_once || !is_plain(work) {
+        return None;
+    }
+    let next = match crew.board.next(true) {
+        Next::Work(next) => next,
+        Next::Wait | Next::Heavy | Next::Over => return None,
+    };
+    match &next {
+        Work::Fetch(item) if is_plain(&next) => {
+            session.ahead = Some(Command::Retr(item.remote.clone()));
+            Some(next)
+        }
+        _ => {
+            crew.board.return_unbegun(next);
+            None
+        }
     }
 }
 
 /// Does one piece of work. An error is the session's; that of the work goes to the board.
 async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error> {
+    let at_once = session.at_once;
     let result = match &work {
         Work::List(folder) => {
             list(session, folder).await.map(|spool| crew.board.found(&work, Found::Listing(spool)))
@@ -61,8 +97,14 @@ async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error
         Work::Store(item) => super::super::store::store(crew, session, item).await,
     };
     let Err(error) = result else { return Ok(()) };
-    let ends =
-        error.ends_the_session() || session.control.is_closed() || session.control.awaits_replies();
+    if at_once && !session.at_once {
+        // It was the way of asking that was refused.
+        crew.learn(|known| known.in_a_row = Some(false));
+        crew.board.return_unbegun(work);
+        return if session.control.awaits_replies() { Err(error) } else { Ok(()) };
+    }
+    let owes = session.control.awaits_replies() && session.asked.is_none();
+    let ends = error.ends_the_session() || session.control.is_closed() || owes;
     let again = matches!(&work, Work::List(_) | Work::Make(_) | Work::Remove(_))
         && ends
         && error.is_passing();
