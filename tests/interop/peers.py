@@ -89,6 +89,8 @@ def peer(command, port):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     try:
         wait_until_open(port, process)
+        # A peer that tells much must not wait for somebody to read it.
+        threading.Thread(target=lambda: all(process.stderr), daemon=True).start()
         yield port
     finally:
         process.terminate()
@@ -316,6 +318,57 @@ def our_client_against(server, wharf, folder):
 @case
 def our_client_lists_fetches_and_uploads_with_vsftpd(wharf, folder):
     our_client_against(vsftpd, wharf, folder)
+
+
+def contents(top):
+    """Every file below a folder, with its bytes; the hidden ones of unfinished transfers must be gone."""
+    return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+
+
+def our_client_moves_trees(server, wharf, folder):
+    tree = fill(folder / "tree")
+    for number in range(120):
+        (tree / "sub" / f"f{number}").write_bytes(b"x" * number * 17)
+    out, site = folder / "out", folder / "site"
+    with server(tree, folder) as port:
+        url = f"ftp://127.0.0.1:{port}"
+        (tree / "up").rmdir()
+        wanted = contents(tree)
+        run(wharf, "get", "-r", f"{url}/", out)
+        same(contents(out), wanted, "get -r")
+        events = run(wharf, "get", "-r", "--json", f"{url}/", out).splitlines()
+        has(events[-1], b'"done":0', "a second get -r")
+        run(wharf, "get", "-r", "--jobs", "1", "--active", f"{url}/sub/", folder / "sub")
+        same(contents(folder / "sub"), contents(tree / "sub"), "get -r --active")
+        (tree / "up").mkdir()
+        (tree / "up").chmod(0o777)
+        shutil.copytree(out, site)
+        run(wharf, "put", "-r", site, f"{url}/up/put")
+        same(contents(tree / "up" / "put"), wanted, "put -r")
+        run(wharf, "sync", site, f"{url}/up/sync")
+        same(contents(tree / "up" / "sync"), wanted, "sync up")
+        (site / "hello.txt").write_bytes(b"another")
+        (site / "empty").unlink()
+        shutil.rmtree(site / "sub")
+        (site / "new").mkdir()
+        (site / "new" / "n").write_bytes(b"new")
+        run(wharf, "sync", site, f"{url}/up/sync", "--delete", "--max-delete", "100%")
+        same(contents(tree / "up" / "sync"), contents(site), "sync up --delete")
+        if (tree / "up" / "sync" / "sub").exists():
+            raise Failure("a folder that is to go is still there")
+        same(run(wharf, "sync", site, f"{url}/up/sync", "--delete", "--dry-run"), b"", "nothing is left to do")
+        run(wharf, "sync", f"{url}/up/sync", out, "--delete", "--max-delete", "100%")
+        same(contents(out), contents(site), "sync down --delete")
+
+
+@case
+def our_client_moves_trees_with_vsftpd(wharf, folder):
+    our_client_moves_trees(vsftpd, wharf, folder)
+
+
+@case
+def our_client_moves_trees_with_pyftpdlib(wharf, folder):
+    our_client_moves_trees(pyftpdlib, wharf, folder)
 
 
 @case

@@ -20,7 +20,7 @@ use wharf_proto::reply::Class;
 use super::board::Board;
 use super::desk::Parcel;
 use super::ground::Ground;
-use super::work::{Next, Work};
+use super::work::Work;
 use crate::{Backoff, Error, Pool, Session};
 
 use blocks::Pause;
@@ -105,7 +105,11 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
                 }
             },
             Ok(None) => return Ok(()),
-            Err(_) if !first && !matches!(crew.board.next(false), Next::Wait) => return Ok(()),
+            // The others go on with the work, and so can this place in the pool when it is free.
+            Err(error) if !first => {
+                tracing::info!(%error, "one session less");
+                return Ok(());
+            }
             Err(error) => error,
         };
         let after = crew.board.tally();

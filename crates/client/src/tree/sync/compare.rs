@@ -90,6 +90,11 @@ impl Comparing {
     /// Compares a folder of the server with the one here.
     fn compare(&mut self, folder: &Arc<Folder>, rows: Rows) {
         let mut here = self.local_entries(folder);
+        let mut rows = rows.peekable();
+        if self.is_up() && folder.below.is_empty() && rows.peek().is_none() {
+            // There are servers that list what is not there, and find it empty.
+            self.plan(&Step::new(StepKind::Make, Reason::Missing, &folder.below));
+        }
         for row in rows {
             match row {
                 Ok(entry) if entry.role != Role::Member || is_ours(&entry.name) => {}
