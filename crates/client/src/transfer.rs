@@ -324,6 +324,9 @@ impl Session {
             tracing::debug!(%error, "the transfer could not be broken off in order");
         }
         // A server that refuses the file closes its port as well, and either may be seen first.
+        if replies.closing() {
+            return replies.failure(&last);
+        }
         let code = replies.finished.as_ref().map_or(0, |reply| reply.code.value());
         if replies.refused() && !OF_THE_CONNECTION.contains(&code) {
             return replies.failure(&last);

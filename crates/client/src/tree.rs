@@ -165,7 +165,7 @@ pub struct Tally {
     pub same: u64,
     /// What could not be done.
     pub failed: u64,
-    /// Bytes that went over data connections.
+    /// Bytes of files that were moved.
     pub moved: u64,
 }
 

@@ -45,6 +45,8 @@ struct Counts {
     same: AtomicU64,
     failed: AtomicU64,
     moved: AtomicU64,
+    /// Bytes that came over data connections, listings among them.
+    came: AtomicU64,
 }
 
 impl Board {
@@ -178,9 +180,20 @@ impl Board {
         if over { Ok(()) } else { Err(None) }
     }
 
-    /// So many bytes have gone over a data connection.
+    /// So many bytes of files have been moved.
     pub(crate) fn moved(&self, bytes: u64) {
         self.counts.moved.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes came over a data connection, whatever they are of.
+    pub(crate) fn came(&self, bytes: u64) {
+        self.counts.came.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What grows as long as a session is of any use.
+    pub(crate) fn progress(&self) -> u64 {
+        let Counts { done, same: _, failed: _, moved, came } = &self.counts;
+        [done, moved, came].iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// Says something that is worth knowing.
@@ -191,7 +204,7 @@ impl Board {
     /// How far all of it is.
     pub(crate) fn tally(&self) -> Tally {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { done, same, failed, moved } = &self.counts;
+        let Counts { done, same, failed, moved, came: _ } = &self.counts;
         Tally { done: count(done), same: count(same), failed: count(failed), moved: count(moved) }
     }
 

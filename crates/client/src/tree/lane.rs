@@ -92,7 +92,7 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
     let mut waits = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
     let mut tries = 0;
     loop {
-        let before = crew.board.tally();
+        let before = crew.board.progress();
         let error = match crew.pool.take().await {
             Ok(Some(mut session)) => match work(&crew, &mut session).await {
                 Ok(()) => {
@@ -112,8 +112,7 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
             }
             Err(error) => error,
         };
-        let after = crew.board.tally();
-        if after.done > before.done || after.moved > before.moved {
+        if crew.board.progress() > before {
             tries = 0;
             waits.reset();
         }

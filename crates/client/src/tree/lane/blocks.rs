@@ -445,7 +445,7 @@ impl Lane<'_> {
             }
             Came::Bytes(Ok(count)) => {
                 self.filled = 0..count;
-                self.crew.board.moved(count as u64);
+                self.crew.board.came(count as u64);
                 if let Door::Open(data) = &mut self.door {
                     data.books.received += count as u64;
                 }
@@ -472,11 +472,13 @@ impl Lane<'_> {
                 Body::Listing(_) | Body::None => &mut rows,
             };
             let bad = |_| Stop::Odd("what came is not in blocks");
+            let before = out.len();
             let progress = decoder.push(wire, out).map_err(bad)?;
             if progress.ended {
                 decoder.finish(out).map_err(bad)?;
                 item.ended = true;
             }
+            let decoded = (out.len() - before) as u64;
             self.filled.start += progress.consumed;
             match &mut item.body {
                 Body::Listing(spool) => {
@@ -485,7 +487,8 @@ impl Lane<'_> {
                 }
                 // A file that has grown far beyond what the listing said is not for memory.
                 Body::File(bytes) if bytes.len() as u64 > 8 * LIGHT => return Err(Stop::Anew),
-                Body::File(_) | Body::None => {}
+                Body::File(_) => self.crew.board.moved(decoded),
+                Body::None => {}
             }
         }
         Ok(())

@@ -1,0 +1,139 @@
+//! What an error is likely to come of, and what helps.
+
+use std::io;
+use std::net::SocketAddr;
+
+use wharf_proto::Verb;
+use wharf_proto::reply::ReplyError;
+
+use super::{Error, Exchange, Proof};
+use crate::ProxyFault;
+
+impl Error {
+    /// The likely cause and a remedy, where one can be guessed from what happened.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Resolve { .. } => Some("check the spelling of the host's name and the network"),
+            Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
+            Self::Proxy { fault: ProxyFault::Login, .. } => {
+                Some("check user and password of the proxy")
+            }
+            Self::Proxy { .. } => {
+                Some("check --proxy, and whether the proxy goes to that host and port")
+            }
+            Self::Unwelcome { .. } | Self::Closing { .. } => {
+                Some("the server may have too many users or be going down: try again later")
+            }
+            Self::ControlLost { last, .. } if last.verb.is_none() && last.reply.is_none() => {
+                Some("a firewall or an access list may be closing connections: try from elsewhere")
+            }
+            Self::ControlLost { .. } => {
+                Some("the server or something between ended the session: running again goes on")
+            }
+            Self::NoReply { .. } => Some("the server is slow or stuck: raise --timeout"),
+            Self::NotFtp { source: ReplyError::NotAReply(_), .. } => {
+                Some("something else than an FTP server answers on that port")
+            }
+            Self::Login { last, .. } => login_advice(last),
+            Self::Refused { last } => refusal_advice(last),
+            Self::NotProtected { last } => Some(protection_advice(last)),
+            Self::Injected { .. } => Some("somebody may sit in between: do not log in from here"),
+            Self::Tls { fault, .. } => fault.advice(),
+            Self::NotResumed { .. } => Some(
+                "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
+                 number of times",
+            ),
+            Self::DataConnect { .. } => Some(
+                "a firewall may block the server's data ports, or its NAT tells a wrong port: \
+                 try --active, or ask the server's keeper to open its passive ports",
+            ),
+            Self::DataAccept { .. } => Some(
+                "a firewall or NAT on this side keeps the server from connecting back: \
+                 try --passive",
+            ),
+            Self::Stalled { .. } => Some("running again goes on where it stopped"),
+            Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
+            Self::NotFtp { .. }
+            | Self::OutOfStep { .. }
+            | Self::ReplyOwed { .. }
+            | Self::Malformed { .. }
+            | Self::Unsendable(_)
+            | Self::DataListen { .. }
+            | Self::Sink(_)
+            | Self::Source(_)
+            | Self::Local { .. }
+            | Self::UnsafeName { .. }
+            | Self::TooDeep { .. }
+            | Self::ListingTooLong { .. } => None,
+        }
+    }
+}
+
+fn connect_advice(attempts: &[(SocketAddr, io::Error)]) -> &'static str {
+    let all = |kind| attempts.iter().all(|(_, error)| error.kind() == kind);
+    if all(io::ErrorKind::ConnectionRefused) {
+        "nothing listens on that port: check the port and that the server runs"
+    } else if all(io::ErrorKind::TimedOut) {
+        "the host is down or a firewall drops the packets"
+    } else {
+        "check the address and the network"
+    }
+}
+
+fn login_advice(last: &Exchange) -> Option<&'static str> {
+    let reply = last.reply.as_ref()?;
+    let text = String::from_utf8_lossy(reply.text()).to_lowercase();
+    if text.contains("tls") || text.contains("ssl") || text.contains("encrypt") {
+        Some("the server wants TLS: write ftpes:// in place of ftp://")
+    } else if reply.code.value() == 332 {
+        Some("the server wants an account besides user and password")
+    } else {
+        Some("check user and password; anonymous users may not be welcome")
+    }
+}
+
+fn refusal_advice(last: &Exchange) -> Option<&'static str> {
+    let reply = last.reply.as_ref()?;
+    let text = String::from_utf8_lossy(reply.text()).to_lowercase();
+    let of_tls = ["tls", "ssl", "prot p", "protect"].iter().any(|word| text.contains(word));
+    match reply.code.value() {
+        521 | 522 | 534 if last.verb.is_some_and(Verb::opens_transfer) => {
+            Some("the server wants data connections under TLS: ftpes://, without --clear-data")
+        }
+        425 | 530 if of_tls => Some(
+            "the server wants TLS on this connection: write ftpes:// in place of ftp://, and leave out \
+             --clear-data",
+        ),
+        425 => Some("the server could not open the data connection: try --active or --passive"),
+        426 => Some("the data connection broke: running again goes on where it stopped"),
+        450 => Some("the file is in use: try again later"),
+        452 | 552 => Some("the server has no room left for it"),
+        530 => Some("the server wants a login first"),
+        553 => Some("the server does not allow that name, or writing there"),
+        _ => None,
+    }
+}
+
+fn protection_advice(last: &Exchange) -> &'static str {
+    if last.verb == Some(Verb::Prot) {
+        "the server does not protect data connections; --clear-data leaves them in clear, where files and \
+         listings can be read and changed on their way"
+    } else {
+        "the server has no TLS here: it may have it at a port of its own (ftps://, most often 990); with \
+         ftp:// passwords and files go in clear"
+    }
+}
+
+fn proof_advice(missing: Proof) -> &'static str {
+    match missing {
+        Proof::Size { expected, found } if found > expected => {
+            "the file grew or changed while it was moved: try again"
+        }
+        Proof::CloseNotify => {
+            "the end may be cut off: run again; where the server never ends TLS in order, its keeper can mend it"
+        }
+        Proof::DataEnd | Proof::Size { .. } => "the end may be cut off: run again",
+        Proof::Digest { .. } => "it was changed on its way, or while it was moved: try again",
+        Proof::FinalReply => "the bytes may be all there: running again finds out",
+    }
+}

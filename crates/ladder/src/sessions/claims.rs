@@ -1,0 +1,167 @@
+//! Whose a data connection is: what sessions have announced, scored, and where TLS hides that, what else is seen.
+
+use super::probe::Probe;
+use super::{Key, Owner, Sessions, pair};
+use crate::packet::{Flags, Segment};
+use crate::packets::ENOUGH;
+use crate::row::Ends;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A data connection of a session under TLS begins this soon after something went over its control connection.
+const SOON: Duration = Duration::from_secs(2);
+/// What a candidate must be ahead of the next.
+const CLEAR: i32 = 3;
+
+impl Sessions {
+    /// Joins a session that has announced a listener with one that has announced the same to another server: a
+    /// transfer between the two is meant, whether it comes about or not.
+    pub(super) fn meet(&mut self, id: u64, listener: SocketAddr) {
+        let server = |id: u64| self.open.get(&id)?.session.packets.ends().map(|ends| ends.server);
+        let ours = server(id);
+        let announces = |other: &u64| {
+            self.open.get(other).is_some_and(|open| open.session.packets.announces(listener))
+        };
+        let others = self.namers.get(&listener.port()).into_iter().flatten().copied();
+        let other = others
+            .filter(|other| *other != id && server(*other) != ours)
+            .find(|other| announces(other));
+        if let Some(other) = other {
+            self.join(id, other);
+        }
+    }
+
+    /// Finds whose a data connection is that begins with this segment, or with those of a probe that has heard
+    /// its first bytes.
+    pub(super) fn claim(&mut self, key: Key, segment: &Segment<'_>, probe: Option<&Probe>) -> bool {
+        let rated = self.rated(segment, probe);
+        let Some(&(best, id)) = rated.first().filter(|(score, _)| *score >= ENOUGH) else {
+            return false;
+        };
+        let next = rated.get(1).map_or(0, |(score, _)| *score);
+        let is_sealed =
+            |id: &u64| self.open.get(id).is_some_and(|open| open.session.packets.is_sealed());
+        if is_sealed(&id) && self.announced(segment, id) < ENOUGH {
+            if best - next < CLEAR && probe.is_none() {
+                // Its first bytes may say whose TLS session it resumes.
+                return false;
+            }
+            return self.adopt(key, id, segment);
+        }
+        let others = rated.iter().skip(1).map(|(_, id)| *id);
+        let mut others = others;
+        let partner = others.find(|other| self.are_partners(id, *other, segment));
+        match partner {
+            Some(other) => {
+                self.join(id, other);
+                self.own(key, id);
+                self.own(key, other);
+                self.remember(key, Owner::Two(id, other));
+                self.give(id, segment);
+                self.give(other, segment);
+            }
+            None => {
+                self.own(key, id);
+                self.remember(key, Owner::One(id));
+                self.give(id, segment);
+            }
+        }
+        true
+    }
+
+    /// The sessions that a connection may be of, the best first.
+    fn rated(&self, segment: &Segment<'_>, probe: Option<&Probe>) -> Vec<(i32, u64)> {
+        let (from, to) = (segment.from, segment.to);
+        let of_port = |port: u16| self.namers.get(&port).into_iter().flatten();
+        let of_pair = self.pairs.get(&pair(from, to)).into_iter().flatten();
+        let mut ids: Vec<u64> =
+            of_port(to.port()).chain(of_port(from.port())).chain(of_pair).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut rated: Vec<(i32, u64)> = ids
+            .into_iter()
+            .map(|id| (self.announced(segment, id).max(self.suspected(segment, id, probe)), id))
+            .filter(|(score, _)| *score > 0)
+            .collect();
+        // Of equals the session that was heard last.
+        let heard = |id: &u64| self.open.get(id).map(|open| open.heard);
+        rated.sort_by(|(a, x), (b, y)| b.cmp(a).then(heard(y).cmp(&heard(x))));
+        rated
+    }
+
+    /// How well a connection fits what a session has announced.
+    fn announced(&self, segment: &Segment<'_>, id: u64) -> i32 {
+        let Some(open) = self.open.get(&id) else { return 0 };
+        let (from, to) = (segment.from, segment.to);
+        let packets = &open.session.packets;
+        match segment.flags {
+            Flags { syn: true, ack: false, .. } => packets.rate(from, to),
+            Flags { syn: true, ack: true, .. } => packets.rate(to, from),
+            _ => packets.rate(from, to).max(packets.rate(to, from)),
+        }
+    }
+
+    /// How well a connection fits a session whose control connection is under TLS.
+    fn suspected(&self, segment: &Segment<'_>, id: u64, probe: Option<&Probe>) -> i32 {
+        let Some(open) = self.open.get(&id) else { return 0 };
+        let packets = &open.session.packets;
+        let Some(control) = packets.ends().filter(|_| packets.is_sealed()) else { return 0 };
+        let quiet = segment.at.since(open.heard);
+        let is_new = segment.flags.syn || probe.is_some();
+        if pair(segment.from, segment.to) != pair(control.client, control.server)
+            || quiet > SOON
+            || !is_new
+        {
+            return 0;
+        }
+        let (opener, listener) = match segment.flags {
+            Flags { ack: true, .. } => (segment.to, segment.from),
+            _ => (segment.from, segment.to),
+        };
+        let is_data_port = control.server.port().checked_sub(1) == Some(opener.port());
+        let is_known = is_data_port && opener.ip() == control.server.ip();
+        let is_high = listener.port() >= 1024;
+        let is_control = listener == control.server || self.ports.contains(&listener.port());
+        if is_control || (!is_high && !is_known) {
+            return 0;
+        }
+        let recent = if quiet < Duration::from_millis(200) { 1 } else { 0 };
+        let resumes = probe.is_some_and(|probe| probe.resumes(packets));
+        5 + 3 + recent + i32::from(is_known) + if resumes { 12 } else { 0 }
+    }
+
+    /// Whether two sessions have announced the two ends of this connection: one as the listener's server, one as
+    /// the other server's client.
+    fn are_partners(&self, one: u64, other: u64, segment: &Segment<'_>) -> bool {
+        let server = |id| self.open.get(&id)?.session.packets.ends().map(|ends| ends.server);
+        let fits = self.announced(segment, one).min(self.announced(segment, other)) >= ENOUGH;
+        fits && server(one) != server(other)
+    }
+
+    fn join(&mut self, one: u64, other: u64) {
+        for (of, with) in [(one, other), (other, one)] {
+            if let Some(open) = self.open.get_mut(&of)
+                && !open.session.partners.contains(&with)
+            {
+                open.session.partners.push(with);
+            }
+        }
+    }
+
+    /// Takes a data connection for a session's of which only circumstances say so.
+    fn adopt(&mut self, key: Key, id: u64, segment: &Segment<'_>) -> bool {
+        let Some(open) = self.open.get_mut(&id) else { return false };
+        let Some(control) = open.session.packets.ends() else { return false };
+        let from_client = segment.from.ip() == control.client.ip()
+            && (segment.from.ip() != control.server.ip() || !segment.flags.ack);
+        let ends = match from_client {
+            true => Ends { client: segment.from, server: segment.to },
+            false => Ends { client: segment.to, server: segment.from },
+        };
+        open.session.packets.adopt(ends, segment);
+        open.last = open.last.max(segment.at);
+        self.own(key, id);
+        self.remember(key, Owner::One(id));
+        true
+    }
+}
