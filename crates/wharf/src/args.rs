@@ -59,6 +59,8 @@ at a terminal.
 Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login or TLS, 5 not found, 6 refused by
 the server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
 
+const PROXY_URL: &str = "Go through this proxy: socks5://[user:password@]host[:port], http://..., or an FTP \
+    gateway, ftp://host[;login=user|joined|account|site|proxy-user]";
 const FILE_URL: &str = "ftp://[user[:password]@]host[:port]/path[;type=a|i]";
 
 #[derive(Debug, Subcommand)]
@@ -196,9 +198,8 @@ pub(crate) struct ConnectionArgs {
     /// Wait this long for a reply, a connection or the next byte of data [default: 60]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<NonZeroU64>,
-    /// Go through this proxy: socks5://[user:password@]host[:port], http://..., or an FTP gateway,
-    /// ftp://host[;login=user|joined|account|site|proxy-user]
-    #[arg(long, value_name = "URL")]
+    /// Go through this proxy.
+    #[arg(long, value_name = "URL", help = PROXY_URL)]
     pub(crate) proxy: Option<Proxy>,
     /// The charset of the server's names, where it is not UTF-8: shift_jis, gbk, windows-1251, ...
     #[arg(long, value_name = "NAME", value_parser = charset)]
@@ -276,7 +277,8 @@ pub(crate) struct GetArgs {
     /// The file on the server.
     #[arg(help = FILE_URL)]
     pub(crate) url: Url,
-    /// The file to write, or the folder to put it in; the name in the URL if nothing is said
+    /// The file to write, or the folder to put it in; the name in the URL if nothing is said. With -r the folder that
+    /// becomes the tree, or, with a slash at its end, the one to put it in
     pub(crate) local: Option<PathBuf>,
     /// Begin anew, whatever an earlier try left
     #[arg(long)]

@@ -116,7 +116,7 @@ fn in_block_mode_all_files_come_over_one_connection_and_a_refused_one_hurts_no_o
     let folder = tempfile::tempdir().unwrap();
     let told = fetch(&server, &folder.path().join("t"), 4, &TreeRequest::default(), options());
     let tally = told.result.unwrap();
-    assert_eq!((tally.done, tally.failed), (2, 2));
+    assert_eq!((tally.done, tally.failed, tally.moved), (2, 2, 3));
     assert_eq!(told.done.len(), 2);
     assert!(
         told.failed["b"].contains("no such file") && told.failed.contains_key("../evil"),

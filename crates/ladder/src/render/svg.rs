@@ -17,14 +17,17 @@ const RIGHT: usize = 780;
 const ROW: usize = 26;
 const TOP: usize = 56;
 
+/// Colours stand in each rule, since many viewers know no variables; those that know no media queries show it light.
 const STYLE: &str = "\
-.l{font:13px ui-monospace,'Noto Sans Mono CJK JP','MS Gothic',monospace;--f:#1a1a1a;--d:#595959;--b:#fff;--c:#0b5cad;\
---g:#1e6b2e;--r:#b3261e;--m:#7a2e8e;--y:#7a5900;background:var(--b)}\
-@media(prefers-color-scheme:dark){.l{--f:#f2f2f2;--d:#a8a8a8;--b:#16181c;--c:#7fb8ff;--g:#7fd694;--r:#ff9a90;--m:#d9a2ec;--y:#e6c15a}}\
-.l text{fill:var(--f)}.l .d{fill:var(--d)}.l line{stroke:var(--d);stroke-width:1}.l .k{fill:var(--b)}\
-.l .cmd{stroke:var(--c)}.l .ok{stroke:var(--g)}.l .no{stroke:var(--r)}.l .dat{stroke:var(--m);stroke-width:3}\
-.l .ack{stroke-dasharray:4 2}.l .gst{stroke:var(--r);stroke-dasharray:1 3;stroke-width:2}.l .inf{stroke-dasharray:6 3}\
-.l text.no{fill:var(--r);stroke:none}.l text.note{fill:var(--y)}";
+.l{font:13px ui-monospace,'Noto Sans Mono CJK JP','MS Gothic',monospace;background:#fff;color:#595959}\
+.l text{fill:#1a1a1a}.l .d{fill:#595959}.l line{stroke:#595959;stroke-width:1}.l .k{fill:#fff}\
+.l .cmd{stroke:#0b5cad}.l .ok{stroke:#1e6b2e}.l .no{stroke:#b3261e}.l .dat{stroke:#7a2e8e;stroke-width:3}\
+.l .ack{stroke-dasharray:4 2}.l .gst{stroke:#b3261e;stroke-dasharray:1 3;stroke-width:2}.l .inf{stroke-dasharray:6 3}\
+.l text.no{fill:#b3261e;stroke:none}.l text.note{fill:#7a5900}\
+@media(prefers-color-scheme:dark){.l{background:#16181c;color:#a8a8a8}\
+.l text{fill:#f2f2f2}.l .d{fill:#a8a8a8}.l line{stroke:#a8a8a8}.l .k{fill:#16181c}\
+.l .cmd{stroke:#7fb8ff}.l .ok{stroke:#7fd694}.l .no,.l .gst{stroke:#ff9a90}.l .dat{stroke:#d9a2ec}\
+.l text.no{fill:#ff9a90;stroke:none}.l text.note{fill:#e6c15a}}";
 
 /// The pictures of a session, one below the other.
 #[must_use]

@@ -8,11 +8,15 @@ use wharf_client::Address;
 use super::tree::{MoveArgs, TreeArgs};
 use super::{ConnectionArgs, Url};
 
+/// What the first tree may be.
+const TREE: &str =
+    "The tree that is to be copied: a folder, or ftp://[user[:password]@]host[:port]/path";
+
 /// `wharf sync`.
 #[derive(Args, Debug)]
 pub(crate) struct SyncArgs {
-    /// The tree that is to be copied: a folder, or ftp://[user[:password]@]host[:port]/path
-    #[arg(value_name = "SRC")]
+    /// The tree that is to be copied.
+    #[arg(value_name = "SRC", help = TREE)]
     pub(crate) source: Place,
     /// The tree that is to become like it: the other one of the two
     #[arg(value_name = "DST")]

@@ -103,8 +103,8 @@ fn rate(text: &str) -> Result<NonZeroU64, String> {
     NonZeroU64::new(bytes).ok_or_else(wanted)
 }
 
-/// The name of a local folder for the tree of a URL: what is named, with the folder's own name in it if it is there
-/// already and the URL does not end in a slash, as `cp -r` does it.
+/// The name of a local folder for the tree of a URL: what is named, or in that by its own name where a slash ends what
+/// is named, or it is `.` or the like. What is on the disk has no say: a second run must find the tree of the first.
 pub(crate) fn folder_for(local: Option<&Path>, name: Option<&[u8]>) -> PathBuf {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
@@ -112,14 +112,36 @@ pub(crate) fn folder_for(local: Option<&Path>, name: Option<&[u8]>) -> PathBuf {
     match (local, name) {
         (None, None) => PathBuf::from("."),
         (None, Some(name)) => PathBuf::from(name),
-        (Some(local), Some(name)) if local.is_dir() => local.join(name),
+        (Some(local), Some(name)) if holds_trees(local) => local.join(name),
         (Some(local), _) => local.to_owned(),
     }
+}
+
+/// Whether a local name is that of a folder to put trees in.
+fn holds_trees(local: &Path) -> bool {
+    local.file_name().is_none() || local.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tree_goes_where_it_is_told_and_below_a_slash_by_its_own_name() {
+        let folder = |local: Option<&str>| folder_for(local.map(Path::new), Some(b"pub"));
+        for (local, wanted) in [
+            (None, "pub"),
+            (Some("out"), "out"),
+            (Some("/tmp"), "/tmp"),
+            (Some("out/"), "out/pub"),
+            (Some("."), "./pub"),
+            (Some(".."), "../pub"),
+            (Some("/"), "/pub"),
+        ] {
+            assert_eq!(folder(local), Path::new(wanted), "{local:?}");
+        }
+        assert_eq!(folder_for(None, None), Path::new("."));
+    }
 
     #[test]
     fn rates_are_read_with_their_units() {

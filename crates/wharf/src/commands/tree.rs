@@ -133,7 +133,7 @@ impl Report {
                 });
                 let folder = matches!(kind, Deed::List | Deed::Make | Deed::Remove);
                 self.write_failed(&path, folder);
-                self.failure(format_args!("{path}: {error}"));
+                self.failure(format_args!("{}: {error}", shown(&path)));
                 self.only_error = (self.failures == 1).then_some(error);
             }
             Happened::LeftOut { path, why, is_fault } => {
@@ -142,10 +142,10 @@ impl Report {
                     || json!({"path": path.to_string(), "why": why, "fault": is_fault}),
                 );
                 if is_fault {
-                    self.failure(format_args!("{path}: left out: {why}"));
+                    self.failure(format_args!("{}: left out: {why}", shown(&path)));
                     self.only_error = None;
                 } else {
-                    self.line(format_args!("{path}: left out: {why}"));
+                    self.line(format_args!("{}: left out: {why}", shown(&path)));
                 }
             }
             Happened::Note(note) => {
@@ -374,6 +374,11 @@ fn percent_decode(line: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A path below the top of a tree, and the top itself.
+fn shown(path: &Text) -> String {
+    if path.is_empty() { ".".to_owned() } else { path.to_string() }
 }
 
 #[cfg(test)]

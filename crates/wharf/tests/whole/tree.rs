@@ -83,7 +83,6 @@ fn a_tree_comes_whole_in_block_mode_and_without_it_and_the_second_time_nothing_i
             time(&serving.path("t/large.bin"))
         );
         assert!(!here.path().join(target).join("link").exists(), "a link is not followed");
-        let url = serving.url("t/");
         let again = run(here.path(), &[&["get", "-r"], options, &[&url, target]].concat());
         assert!(again.status.success(), "{}", text(&again.stderr));
         assert!(text(&again.stderr).contains("309 the same already"), "{}", text(&again.stderr));
