@@ -21,6 +21,9 @@ pub mod user;
 pub use member::{Member, Mount, Mounted, Quota, Rates, Rule};
 pub use terms::{Fingerprint, Said, Terms};
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -301,10 +304,15 @@ fn digest(password: &[u8]) -> [u8; 32] {
     Sha256::digest(password).into()
 }
 
-/// What the clock of this place shows.
-fn now() -> jiff::civil::DateTime {
-    let now = jiff::Timestamp::from_second(crate::effects::today().seconds());
-    now.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::system()).datetime()
+/// What the clock of this place shows now.
+fn now() -> DateTime {
+    local(crate::effects::today().seconds())
+}
+
+/// What the clock of this place shows so many seconds after the beginning of 1970.
+fn local(seconds: i64) -> DateTime {
+    let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    moment.to_zoned(TimeZone::system()).datetime()
 }
 
 #[cfg(test)]

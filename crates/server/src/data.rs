@@ -137,10 +137,10 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Do
     let news = news_of(&cargo);
     let listener = match (plan.route, ready.early.map(|early| *early)) {
         (Route::Accept, Some(Early::Shaking(handshake, port))) => {
-            let secured = async move { handshake.await.map(|data| (setting, data)) };
+            let secured = async move { Ok((handshake.await?.again(&setting), setting)) };
             return Done {
                 port: Some(port),
-                ..prepared(true, news, secured_step(secured, cargo, how))
+                ..prepared(true, news, secured_step(secured, cargo, how, Vec::new()))
             };
         }
         (Route::Accept, Some(Early::There(secured, port))) => {
@@ -273,18 +273,16 @@ fn open_step(
     })
 }
 
-/// Waits for the end of a handshake that began before its command.
+/// Waits for the end of a handshake, and then moves the bytes.
 fn secured_step(
-    secured: impl Future<Output = Result<(Setting, DataConnection), Text>> + Send + 'static,
+    secured: impl Future<Output = Result<(DataConnection, Setting), Text>> + Send + 'static,
     cargo: Cargo,
     how: Manner,
+    behind: Vec<u8>,
 ) -> Step {
     Box::pin(async move {
         match secured.await {
-            Ok((setting, data)) => {
-                let data = data.again(&setting);
-                pump_step(setting, cargo, how, data, Vec::new()).await
-            }
+            Ok((data, setting)) => pump_step(setting, cargo, how, data, behind).await,
             Err(why) => over(Ended::NotOpened(why)),
         }
     })
@@ -298,12 +296,8 @@ fn pump_step(
     behind: Vec<u8>,
 ) -> Step {
     if let Some(role) = how.tls.filter(|_| data.tls.is_none()) {
-        return Box::pin(async move {
-            match data.secure(&setting, role).await {
-                Ok(()) => pump_step(setting, cargo, how, data, behind).await,
-                Err(why) => over(Ended::NotOpened(why)),
-            }
-        });
+        let secured = async move { data.secure(&setting, role).await.map(|()| (data, setting)) };
+        return secured_step(secured, cargo, how, behind);
     }
     match cargo {
         Cargo::Receive { incoming, .. } => {

@@ -80,12 +80,52 @@ pub(crate) fn client_runtime() -> anyhow::Result<Runtime> {
     Builder::new_current_thread().enable_all().build().context("cannot begin")
 }
 
-/// How a command ends of whose parts some failed, the first with this code: with that if nothing was done.
-pub(crate) fn ended(done: usize, first: Option<Exit>) -> Exit {
-    match first {
-        None => Exit::Done,
-        Some(exit) if done == 0 => exit,
-        Some(_) => Exit::Failed,
+/// A command of several parts, of which some may fail.
+#[derive(Default)]
+pub(crate) struct Parts {
+    done: usize,
+    failed: usize,
+    /// How the first of them ended that failed.
+    first: Option<Exit>,
+}
+
+impl Parts {
+    /// Counts a part; what failed is told.
+    pub(crate) fn count<E: Into<anyhow::Error>>(&mut self, result: Result<(), E>) {
+        match result {
+            Ok(()) => self.done += 1,
+            Err(error) => {
+                let exit = report(&error.into());
+                self.failed += 1;
+                self.first.get_or_insert(exit);
+            }
+        }
+    }
+
+    /// Counts a part that was done or refused.
+    ///
+    /// # Errors
+    /// What went wrong otherwise, which concerns the parts behind it as well.
+    pub(crate) fn judge(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        match result {
+            Ok(()) | Err(Error::Refused { .. }) => self.count(result),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// How many failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// How the command ends: as the first part that failed, if nothing was done.
+    pub(crate) fn end(&self) -> Exit {
+        match self.first {
+            None => Exit::Done,
+            Some(exit) if self.done == 0 => exit,
+            Some(_) => Exit::Failed,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::work::{Agenda, Complaint, Found, Next, Work};
 use super::{Happened, Tally};
-use crate::{Error, Verdict};
+use crate::{Error, Progress, Verdict};
 
 /// How often a piece of work is tried.
 const TRIES: u8 = 4;
@@ -183,6 +183,19 @@ impl Board {
     /// So many bytes of files have been moved.
     pub(crate) fn moved(&self, bytes: u64) {
         self.counts.moved.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts what a transfer of a file by itself moves.
+    pub(crate) fn watch(&self) -> impl FnMut(Progress) {
+        let mut before = 0;
+        move |progress| match progress {
+            Progress::Begins { at, .. } => before = at,
+            Progress::At(at) => {
+                self.moved(at.saturating_sub(before));
+                before = at;
+            }
+            Progress::StartsOver => {}
+        }
     }
 
     /// So many bytes came over a data connection, whatever they are of.

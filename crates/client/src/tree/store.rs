@@ -9,21 +9,13 @@ use wharf_proto::{Command, Text};
 use super::lane::Crew;
 use super::work::{Item, Work, local_path};
 use crate::files::local;
-use crate::{Error, Progress, Put, Session, Verdict};
+use crate::{Error, Put, Session, Verdict};
 
 /// Stores a file of the tree, and tells the board.
 pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
     let source = local_path(crew.ground.root(), &item.below);
     let found = std::fs::metadata(&source).map_err(local("open", &source))?;
-    let mut before = 0;
-    let mut watch = |progress| match progress {
-        Progress::Begins { at, .. } => before = at,
-        Progress::At(at) => {
-            crew.board.moved(at.saturating_sub(before));
-            before = at;
-        }
-        Progress::StartsOver => {}
-    };
+    let mut watch = crew.board.watch();
     let name = if crew.atomic { temporary(&item.remote) } else { item.remote.clone() };
     let resume = crew.resume && !item.is_light() && (crew.atomic || item.tries > 0);
     let stored = session.put(&source, &name, Put { text: false, resume }, &mut watch).await?;

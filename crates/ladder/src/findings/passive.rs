@@ -35,10 +35,7 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let server = case.ends?.server.ip();
             let setup = named_elsewhere(case, |named| is_private(named) && !is_private(server))?;
-            let row = case.exchanges.get(setup.asked)?.last()?;
-            let works = setup.conns.iter().any(|conn| conn.is_open());
-            let worst = if works { Severity::Warning } else { Severity::Failure };
-            Some(Proof::of([row.no]).saying(setup.address?.ip()).weighing(worst))
+            wrongly_named(case, setup, Severity::Warning)
         },
     },
     Rule {
@@ -61,10 +58,7 @@ pub(super) const RULES: &[Rule] = &[
             let server = case.ends?.server.ip();
             let same = |named| is_private(named) == is_private(server);
             let setup = named_elsewhere(case, same).filter(|_| !case.setting.has_partner)?;
-            let row = case.exchanges.get(setup.asked)?.last()?;
-            let works = setup.conns.iter().any(|conn| conn.is_open());
-            let worst = if works { Severity::Info } else { Severity::Failure };
-            Some(Proof::of([row.no]).saying(setup.address?.ip()).weighing(worst))
+            wrongly_named(case, setup, Severity::Info)
         },
     },
     Rule {
@@ -401,6 +395,14 @@ fn named_elsewhere<'a, 'b>(
             && setup.listener == Party::Server
             && named.is_some_and(|named| named != server && is_it(named))
     })
+}
+
+/// The proof of an address that should not have been named; how bad it is where the client gets through all the same.
+fn wrongly_named(case: &Case<'_>, setup: &Setup<'_>, got_through: Severity) -> Option<Proof> {
+    let row = case.exchanges.get(setup.asked)?.last()?;
+    let works = setup.conns.iter().any(|conn| conn.is_open());
+    let worst = if works { got_through } else { Severity::Failure };
+    Some(Proof::of([row.no]).saying(setup.address?.ip()).weighing(worst))
 }
 
 fn is_unanswered(case: &Case<'_>, conn: &Conn) -> bool {

@@ -80,14 +80,13 @@ fn is_refusal(error: ErrorCode) -> bool {
     )
 }
 
-/// What the modules have asked for out of sight.
+/// What the modules have asked for so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     Nothing,
-    Password,
-    /// A code, which there is.
-    Code,
-    /// A code, which there is not.
+    /// The password, or a code as well.
+    Answered,
+    /// A code, and there was none.
     CodeInVain,
 }
 
@@ -105,8 +104,8 @@ impl ConversationAdapter for Questions<'_> {
 
     fn masked_prompt(&self, _: impl AsRef<OsStr>) -> nonstick::Result<OsString> {
         let (asked, answer) = match (self.asked.get(), &self.attempt.code) {
-            (Asked::Nothing, _) => (Asked::Password, Some(self.attempt.password.reveal())),
-            (_, Some(code)) => (Asked::Code, Some(code.reveal())),
+            (Asked::Nothing, _) => (Asked::Answered, Some(self.attempt.password.reveal())),
+            (_, Some(code)) => (Asked::Answered, Some(code.reveal())),
             (_, None) => (Asked::CodeInVain, None),
         };
         self.asked.set(asked);

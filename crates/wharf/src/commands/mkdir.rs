@@ -4,14 +4,14 @@ use wharf_client::{Error, Session};
 use wharf_proto::Text;
 
 use crate::args::remote::{MkdirArgs, on_one_server};
-use crate::commands::{ended, report};
+use crate::commands::Parts;
 use crate::exit::Exit;
 use crate::visit::visit;
 
 pub(crate) async fn run(arguments: &MkdirArgs) -> anyhow::Result<Exit> {
     let addresses = on_one_server(&arguments.url)?;
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
-    let (mut done, mut first) = (0, None);
+    let mut parts = Parts::default();
     visit(server, &arguments.connection, async |session| {
         for address in &addresses {
             let made = if arguments.parents {
@@ -19,19 +19,12 @@ pub(crate) async fn run(arguments: &MkdirArgs) -> anyhow::Result<Exit> {
             } else {
                 session.mkdir(&address.path).await.map(drop)
             };
-            match made {
-                Ok(()) => done += 1,
-                Err(error @ Error::Refused { .. }) => {
-                    let exit = report(&error.into());
-                    first.get_or_insert(exit);
-                }
-                Err(error) => return Err(error),
-            }
+            parts.judge(made)?;
         }
         Ok(())
     })
     .await?;
-    Ok(ended(done, first))
+    Ok(parts.end())
 }
 
 /// Makes a folder and those above it. Servers refuse to make what is there, and say so in many words: that it can be

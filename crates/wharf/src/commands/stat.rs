@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use wharf_client::{Address, Error};
+use wharf_client::Address;
 use wharf_proto::listing::{Entry, Kind};
 use wharf_proto::{Text, write_safe};
 
 use super::ls::{json, mode_of, time};
 use crate::args::remote::{StatArgs, on_one_server};
-use crate::commands::{ended, report};
+use crate::commands::Parts;
 use crate::exit::Exit;
 use crate::visit::visit;
 
@@ -16,17 +16,11 @@ pub(crate) async fn run(arguments: &StatArgs) -> anyhow::Result<Exit> {
     let addresses = on_one_server(&arguments.url)?;
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
     let mut found: Vec<(&Address, Entry)> = Vec::new();
-    let mut first = None;
+    let mut parts = Parts::default();
     visit(server, &arguments.connection, async |session| {
         for address in &addresses {
-            match session.stat(&address.path).await {
-                Ok(entry) => found.push((address, entry)),
-                Err(error @ Error::Refused { .. }) => {
-                    let exit = report(&error.into());
-                    first.get_or_insert(exit);
-                }
-                Err(error) => return Err(error),
-            }
+            let told = session.stat(&address.path).await;
+            parts.judge(told.map(|entry| found.push((address, entry))))?;
         }
         Ok(())
     })
@@ -45,7 +39,7 @@ pub(crate) async fn run(arguments: &StatArgs) -> anyhow::Result<Exit> {
         write!(out, "{}", described(address, entry))?;
     }
     out.flush()?;
-    Ok(ended(found.len(), first))
+    Ok(parts.end())
 }
 
 /// A line for each thing that is known.

@@ -15,7 +15,7 @@ use wharf_proto::listing::names::is_plain;
 
 use super::transfer::{get_as, path_of, put_as};
 use super::{Call, Flow, Outcome, Shell};
-use crate::commands::{ended, report};
+use crate::commands::Parts;
 use crate::exit::{Failed, Usage};
 
 /// `mget PATTERN...`.
@@ -51,22 +51,13 @@ pub(super) fn mdelete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// Does it for each; what fails is told, and the worst is the outcome of all.
 fn each(names: Vec<Text>, mut work: impl FnMut(&Text) -> anyhow::Result<()>) -> Outcome {
-    let (mut done, mut first) = (0, None);
+    let mut parts = Parts::default();
     for name in &names {
-        match work(name) {
-            Ok(()) => done += 1,
-            Err(error) => {
-                let exit = report(&error);
-                first.get_or_insert(exit);
-            }
-        }
+        parts.count(work(name));
     }
-    match first {
-        None => Ok(Flow::On),
-        Some(_) => {
-            Err(Failed { exit: ended(done, first), failed: names.len() - done, all: names.len() }
-                .into())
-        }
+    match parts.failed() {
+        0 => Ok(Flow::On),
+        failed => Err(Failed { exit: parts.end(), failed, all: names.len() }.into()),
     }
 }
 

@@ -15,7 +15,7 @@ use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
 use super::Crew;
 use crate::files::local;
 use crate::transfer::Order;
-use crate::{Error, Get, Progress, Proof, Session, Verdict, quiet};
+use crate::{Error, Get, Proof, Session, Verdict, quiet};
 
 /// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work.
 pub(super) async fn run(
@@ -190,15 +190,7 @@ async fn fetch_light(crew: &Crew, session: &mut Session, item: &Item) -> Result<
 /// Fetches a large file into its place; what an earlier try left is gone on with.
 async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
     let target = crew.ground.place(&item.below)?;
-    let mut before = 0;
-    let mut watch = |progress| match progress {
-        Progress::Begins { at, .. } => before = at,
-        Progress::At(at) => {
-            crew.board.moved(at.saturating_sub(before));
-            before = at;
-        }
-        Progress::StartsOver => {}
-    };
+    let mut watch = crew.board.watch();
     let request = Get { text: false, resume: crew.resume };
     let fetched = session.get(&item.remote, &target, request, &mut watch).await?;
     let mut verdict = fetched.verdict();

@@ -7,10 +7,9 @@
 use super::Store;
 use super::record::{self, Record};
 use crate::accounts::hash::{self, Hash};
-use crate::accounts::{Attempt, Member, Source, Terms, Verdict, Why, totp};
+use crate::accounts::{Attempt, Member, Source, Terms, Verdict, Why, local, totp};
 use crate::effects::today;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use rusqlite::params;
 use wharf_proto::Text;
 
@@ -42,9 +41,8 @@ pub(super) struct Now {
 impl Source for Store {
     fn verify(&self, attempt: &Attempt) -> Verdict {
         let now = today().seconds();
-        let local = jiff::Timestamp::from_second(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        let local = local.to_zoned(TimeZone::system()).datetime();
-        self.verify_at(attempt, Now { seconds: u64::try_from(now).unwrap_or(0), local })
+        let (seconds, local) = (u64::try_from(now).unwrap_or(0), local(now));
+        self.verify_at(attempt, Now { seconds, local })
     }
 
     /// Those who could log in, were it the right time and place.
