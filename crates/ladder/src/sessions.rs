@@ -161,31 +161,28 @@ impl Sessions {
         self.now = self.now.max(segment.at);
         let key = key(segment);
         match self.flows.get_mut(&key) {
+            Some(Owner::None) if !segment.flags.syn => {}
+            _ if self.copies.is_copy(segment) => {}
             None => self.unknown(key, segment),
-            Some(Owner::None) if segment.flags.syn => {
+            Some(Owner::None) => {
                 self.flows.remove(&key);
                 self.unknown(key, segment);
             }
-            Some(Owner::None) => {}
             Some(Owner::One(id)) => {
                 let id = *id;
-                if !self.copies.is_copy(segment) && !self.give(id, segment) {
+                if !self.give(id, segment) {
                     self.flows.remove(&key);
                     self.unknown(key, segment);
                 }
             }
             Some(Owner::Two(a, b)) => {
                 let (a, b) = (*a, *b);
-                if !self.copies.is_copy(segment) {
-                    self.give(a, segment);
-                    self.give(b, segment);
-                }
+                self.give(a, segment);
+                self.give(b, segment);
             }
             Some(Owner::Unknown(probe)) => {
-                if !self.copies.is_copy(segment) {
-                    let verdict = probe.hear(segment);
-                    self.judge(key, verdict);
-                }
+                let verdict = probe.hear(segment);
+                self.judge(key, verdict);
             }
         }
     }
@@ -227,9 +224,6 @@ impl Sessions {
 
     /// A segment of a connection that nobody has.
     fn unknown(&mut self, key: Key, segment: &Segment<'_>) {
-        if self.copies.is_copy(segment) {
-            return;
-        }
         let begins = segment.flags.syn || segment.length > 0;
         if !begins || self.claim(key, segment, None) {
             return;
@@ -277,11 +271,7 @@ impl Sessions {
                 if let Some(first) = segments.next() {
                     self.begin(key, ends, &first);
                 }
-                let Some(Owner::One(id)) = self.flows.get(&key) else { return };
-                let id = *id;
-                segments.for_each(|segment| {
-                    self.give(id, &segment);
-                });
+                self.give_rest(key, segments);
             }
             Verdict::Data => {
                 let Some(Owner::Unknown(probe)) = self.flows.remove(&key) else { return };
@@ -291,11 +281,21 @@ impl Sessions {
                     self.remember(key, Owner::None);
                     return;
                 }
-                let Some(Owner::One(id)) = self.flows.get(&key) else { return };
-                let id = *id;
-                segments.for_each(|segment| {
-                    self.give(id, &segment);
-                });
+                self.give_rest(key, segments);
+            }
+        }
+    }
+
+    /// Gives what a probe has kept behind the first segment to those whose the connection is.
+    fn give_rest<'s>(&mut self, key: Key, rest: impl Iterator<Item = Segment<'s>>) {
+        let ids = match self.flows.get(&key) {
+            Some(Owner::One(id)) => [Some(*id), None],
+            Some(Owner::Two(a, b)) => [Some(*a), Some(*b)],
+            Some(Owner::Unknown(_) | Owner::None) | None => return,
+        };
+        for segment in rest {
+            for id in ids.into_iter().flatten() {
+                self.give(id, &segment);
             }
         }
     }
@@ -414,7 +414,15 @@ impl Sessions {
             let Some(open) = self.open.remove(id) else { continue };
             self.weight = self.weight.saturating_sub(open.rows + WEIGHT);
             for key in &open.keys {
-                self.flows.remove(key);
+                // The port may have been used again, and be another session's now.
+                let is_its = match self.flows.get(key) {
+                    Some(Owner::One(of)) => of == id,
+                    Some(Owner::Two(a, b)) => a == id || b == id,
+                    Some(Owner::Unknown(_) | Owner::None) | None => false,
+                };
+                if is_its {
+                    self.flows.remove(key);
+                }
             }
             for port in &open.named {
                 if let Some(ids) = self.namers.get_mut(port) {

@@ -72,7 +72,9 @@ impl Default for Options {
 }
 
 impl Options {
-    fn lang(&self) -> Lang {
+    /// The language of what is drawn: where there is nothing but ASCII it is English.
+    #[must_use]
+    pub fn lang(&self) -> Lang {
         if self.ascii { Lang::En } else { self.lang }
     }
 

@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use wharf_client::{Address, Memory, Netrc, NetrcEntry};
 use wharf_proto::Text;
@@ -114,6 +114,8 @@ fn settle_connection(
 
 /// What `.netrc` says of who logs in there.
 fn settle_login(address: &mut Address) -> Result<(), Usage> {
+    /// A command line may have several URLs.
+    static TOLD: Once = Once::new();
     let Some((path, text)) = netrc()? else { return Ok(()) };
     let netrc = Netrc::parse(&text)
         .map_err(|error| Usage(format!("{}:{}: {}", path.display(), error.line, error.reason)))?;
@@ -123,10 +125,12 @@ fn settle_login(address: &mut Address) -> Result<(), Usage> {
         return Ok(());
     };
     if netrc.is_secret() && is_open(&path) {
-        terminal::say(format_args!(
-            "warning: others can read the passwords in {0}: chmod 600 {0}",
-            path.display()
-        ));
+        TOLD.call_once(|| {
+            terminal::say(format_args!(
+                "warning: others can read the passwords in {0}: chmod 600 {0}",
+                path.display()
+            ));
+        });
     }
     if address.user.is_none() {
         address.user = login.as_deref().map(Text::from);
@@ -153,9 +157,10 @@ fn is_open(path: &PathBuf) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
+static MEMORY: OnceLock<Memory> = OnceLock::new();
+
 /// What earlier sessions have learnt of hosts; kept between runs where there is a place for it.
 pub(crate) fn memory() -> &'static Memory {
-    static MEMORY: OnceLock<Memory> = OnceLock::new();
     MEMORY.get_or_init(|| {
         let text = state_file("hosts").and_then(|path| fs::read_to_string(path).ok());
         Memory::parse(&text.unwrap_or_default())
@@ -164,8 +169,10 @@ pub(crate) fn memory() -> &'static Memory {
 
 /// Keeps what was learnt in this run. A memory that cannot be kept is no reason to fail.
 pub(crate) fn keep_memory() {
+    // Who has asked for nothing has learnt nothing.
+    let Some(memory) = MEMORY.get() else { return };
     let Some(path) = state_file("hosts") else { return };
-    let text = memory().print();
+    let text = memory.print();
     let before = fs::read_to_string(&path).unwrap_or_default();
     if text == before {
         return;

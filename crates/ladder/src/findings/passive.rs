@@ -7,9 +7,9 @@ use crate::conn::Conn;
 use crate::row::{Channel, Packet, Row};
 use std::net::IpAddr;
 use std::time::Duration;
-use wharf_proto::Verb;
 use wharf_proto::address::{parse_227, parse_229};
 use wharf_proto::tap::{Party, Timer};
+use wharf_proto::{Moment, Verb};
 
 const UNANSWERED: Duration = Duration::from_secs(3);
 /// An open data connection on which nobody says anything for this long.
@@ -305,14 +305,13 @@ pub(super) const RULES: &[Rule] = &[
                 let waited = conn.granted.is_some_and(|granted| until.since(granted) >= SILENT);
                 let first = conn.client.spoke.or(conn.server.spoke);
                 let late = first.is_some_and(|(first, _)| first.since(conn.begun) >= SILENT);
-                let asked = case.exchanges.iter().any(|one| {
-                    one.verb.is_some_and(Verb::opens_transfer)
-                        && one
-                            .asked()
-                            .is_some_and(|at| at.since(conn.begun) < SILENT && at >= conn.begun)
-                        || case.transfer_of(conn).is_some()
-                });
-                (waited && conn.bytes() == 0 || late) && !asked && conn.verb.is_none()
+                let soon = |at: Moment| at >= conn.begun && at.since(conn.begun) < SILENT;
+                conn.verb.is_none()
+                    && (waited && conn.bytes() == 0 || late)
+                    && !case.exchanges.iter().any(|one| {
+                        one.verb.is_some_and(Verb::opens_transfer) && one.asked().is_some_and(soon)
+                    })
+                    && (case.exchanges.is_empty() || case.transfer_of(conn).is_none())
             };
             let conn = case.data.iter().find(silent)?;
             Some(Proof::of([conn.rows.0, conn.rows.1]))

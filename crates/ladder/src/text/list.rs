@@ -11,7 +11,7 @@ pub(super) fn write(
     shown: &[Shown<'_>],
     options: &Options,
 ) -> fmt::Result {
-    let no = shown.last().map_or(1, |last| last.row.no).to_string().len().max(3);
+    let no = shown.iter().map(|shown| shown.row.no).max().unwrap_or(1).to_string().len().max(3);
     let ellipsis = if options.ascii { "..." } else { "…" };
     let room = options.width().saturating_sub(no + 7);
     for shown in shown {

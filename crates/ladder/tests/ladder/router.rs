@@ -213,7 +213,26 @@ fn a_port_that_is_used_again_begins_another_session() {
     end(&mut wire, 0);
     wire.reconnect(0);
     wire.says("220 ready");
-    assert_eq!(each(&wire.segments).len(), 2);
+    let all = each(&wire.segments);
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[1].packets.rows()[0].packet, Packet::Syn, "it begins with its beginning");
+}
+
+#[test]
+fn a_session_that_is_given_away_leaves_its_port_to_the_one_that_has_it_now() {
+    let mut wire = Wire::greeted();
+    end(&mut wire, 0);
+    wire.reconnect(0);
+    wire.says("220 ready");
+    wire.wait(Duration::from_secs(5));
+    wire.says("421 bye");
+    let (mut sessions, mut numbers) = (Sessions::default(), Vec::new());
+    for segment in &wire.segments {
+        sessions.push(&segment.segment());
+        numbers.extend(sessions.take_finished().iter().flatten().map(|one| one.no));
+    }
+    numbers.extend(sessions.finish().iter().flatten().map(|one| one.no));
+    assert_eq!(numbers, [1, 2]);
 }
 
 #[test]

@@ -94,12 +94,6 @@ impl Date {
 
 /// Month and day of `Nov 22`, `22 Nov`, `22. Nov`, `11月 22日` or `11月22日`, and how many columns they take.
 fn named_day(first: &[u8], second: &[u8]) -> Option<(u8, u8, usize)> {
-    let numbered = |text: &[u8]| {
-        let at =
-            ["月", "월"].iter().find_map(|mark| memchr::memmem::find(text, mark.as_bytes()))?;
-        let (month, rest) = text.split_at_checked(at)?;
-        Some((decimal::<u8>(month)?, rest.get("月".len()..)?.to_vec()))
-    };
     if let Some(day) = read_day(second)
         && let Some(month) = month(first)
     {
@@ -113,8 +107,9 @@ fn named_day(first: &[u8], second: &[u8]) -> Option<(u8, u8, usize)> {
     if !first.first()?.is_ascii_digit() {
         return None;
     }
-    let (month, rest) = numbered(first)?;
-    match rest.as_slice() {
+    let at = ["月", "월"].iter().find_map(|mark| memchr::memmem::find(first, mark.as_bytes()))?;
+    let month = decimal::<u8>(first.get(..at)?)?;
+    match first.get(at + "月".len()..)? {
         b"" => Some((month, read_day(second)?, 2)),
         day => Some((month, read_day(day)?, 1)),
     }

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use wharf_client::{Address, Error, Login, Scheme, Setup, TlsMode};
+use wharf_client::{Address, Error, Login, Scheme, Setup, Tls, TlsMode};
 
 use crate::args::check::CheckArgs;
 use crate::args::language;
@@ -31,12 +31,14 @@ pub(crate) async fn run(arguments: &CheckArgs) -> anyhow::Result<Exit> {
 
 async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    let patient = Patient::new(arguments, visit::login(address)?);
+    // Options of TLS that make no sense are told before anybody is bothered.
+    let (tls, covers) = covers(address, arguments)?;
+    let patient = Patient::new(arguments, visit::login(address)?, tls);
     let mut report = Report::new(arguments, language(arguments.lang));
     let found = resolve(address).await;
     report.resolved(address, &found)?;
     let Ok(addresses) = found else { return Ok(Exit::Network) };
-    for cover in covers(address, arguments)? {
+    for cover in covers {
         if cover == Cover::Clear && !may_be_heard(arguments, &patient.login) {
             report.not_said(&patient.login)?;
             let attempt = patient.try_greeting(cover).await;
@@ -75,15 +77,15 @@ async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, std::io::Error> {
     Ok(addresses)
 }
 
-/// In clear and under TLS; or under TLS only where it begins at once.
-fn covers(address: &Address, arguments: &CheckArgs) -> anyhow::Result<Vec<Cover>> {
-    // Options of TLS that make no sense are told before anybody is bothered.
+/// What TLS is like where it is tried: in clear and under TLS is tried, or under TLS only where it begins at once.
+fn covers(address: &Address, arguments: &CheckArgs) -> anyhow::Result<(Tls, Vec<Cover>)> {
     let scheme = if address.scheme == Scheme::Ftp { Scheme::Ftpes } else { address.scheme };
-    arguments.tls.wanted(scheme).context("the options of TLS")?;
-    Ok(match scheme.tls() {
+    let tls = arguments.tls.wanted(scheme).context("the options of TLS")?;
+    let covers = match scheme.tls() {
         TlsMode::Implicit => vec![Cover::Implicit],
         TlsMode::Explicit | TlsMode::Off => vec![Cover::Explicit, Cover::Clear],
-    })
+    };
+    Ok((tls, covers))
 }
 
 /// Whether this login may go over the line in clear.

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use wharf_client::Address;
+use wharf_proto::Text;
 use wharf_proto::listing::{Entry, Kind};
-use wharf_proto::{Text, write_safe};
 
 use super::ls::{json, mode_of, time};
 use crate::args::remote::{StatArgs, on_one_server};
@@ -51,12 +51,7 @@ fn described(address: &Address, entry: &Entry) -> String {
         Kind::Link { target: None } => "link".to_owned(),
         Kind::Other => "neither file nor folder".to_owned(),
     };
-    let safe = |bytes: &Vec<u8>| {
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = write_safe(&mut text, bytes);
-        text
-    };
+    let safe = |bytes: &Vec<u8>| Text::from(bytes.as_slice()).to_string();
     let facts = [
         ("name", Some(safe(&entry.name))),
         ("url", Some(address.to_string())),

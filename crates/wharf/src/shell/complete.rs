@@ -13,7 +13,7 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
-use wharf_proto::write_safe;
+use wharf_proto::Text;
 
 use super::link::{Known, Link};
 use super::table::{self, Word};
@@ -92,9 +92,7 @@ fn pair(word: &[u8], name: &[u8], is_whole: bool) -> Pair {
     if is_whole {
         replacement.push(' ');
     }
-    let mut display = String::new();
-    // Writing to a string does not fail.
-    let _ = write_safe(&mut display, if name.is_empty() { word } else { name });
+    let display = Text::from(if name.is_empty() { word } else { name }).to_string();
     Pair { display, replacement }
 }
 

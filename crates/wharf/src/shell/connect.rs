@@ -84,6 +84,8 @@ pub(super) fn reconnect(shell: &mut Shell, _: &Call<'_>) -> Outcome {
     let host = address.host.clone();
     shell.screen.note(format_args!("connecting to {host} again"));
     let back = (|| {
+        // What holds for the connection may be meant for another host, whose opening has failed since.
+        settled(shell, &address)?;
         connect(shell, &address)?;
         if let Some((name, password)) = login.clone() {
             log_in(shell, Some(name), Some(password))?;
@@ -150,6 +152,9 @@ fn address_of(host: String, port: u16) -> Address {
 
 /// The address with what the settings say of its host; what they say of the connection holds until the next one.
 fn settled(shell: &mut Shell, address: &Address) -> Result<Address, Usage> {
+    if let Some(host) = shell.link.look(|session| session.control().host().to_owned()) {
+        return Err(Usage(format!("connected to {host}; close that first")));
+    }
     let mut address = address.clone();
     shell.connection = shell.arguments.clone();
     settings::settle(&mut address, &mut shell.connection)?;
@@ -157,9 +162,6 @@ fn settled(shell: &mut Shell, address: &Address) -> Result<Address, Usage> {
 }
 
 fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
-    if let Some(host) = shell.link.look(|session| session.control().host().to_owned()) {
-        return Err(Usage(format!("connected to {host}; close that first")).into());
-    }
     shell.opened += 1;
     let options = Options {
         session: SessionId(shell.opened),

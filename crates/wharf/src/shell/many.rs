@@ -63,6 +63,8 @@ fn each(names: Vec<Text>, mut work: impl FnMut(&Text) -> anyhow::Result<()>) -> 
 
 /// The files on the server that the words mean.
 fn remote_files(shell: &Shell, call: &Call<'_>, usage: &str) -> anyhow::Result<Vec<Text>> {
+    // What was listed for a completion may be old by now.
+    shell.link.forget_names();
     let mut files = Vec::new();
     for word in call.words_or(usage)? {
         let Some((folder, pattern)) = Glob::split(word.as_bytes()) else {

@@ -151,10 +151,12 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         return Err(Usage(why).into());
     }
     shell.link.forget_names();
-    if let Command::Cwd(path) = &command {
+    let reply = shell.with(async |session| session.quote(&command).await)?;
+    if let Command::Cwd(path) = &command
+        && reply.code.class() == Class::Completion
+    {
         shell.went(path);
     }
-    shell.with(async |session| session.quote(&command).await)?;
     Ok(Flow::On)
 }
 

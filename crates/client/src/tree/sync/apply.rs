@@ -17,8 +17,8 @@ use crate::Error;
 /// A plan that is carried out.
 pub(super) struct Applying {
     steps: Steps,
-    /// The step that is next, and its stage.
-    next: Option<(Step, u64)>,
+    /// The step that is next.
+    next: Option<Step>,
     stage: u64,
     /// How many pieces of the stage are being done.
     under_way: usize,
@@ -60,22 +60,19 @@ impl Applying {
     /// Reads the next step; folders that go are put in their order first.
     fn read(&mut self) -> Result<(), Error> {
         self.next = None;
+        let known = self.removes.len();
         while let Some(step) = self.steps.next().transpose()? {
-            if step.kind == StepKind::Remove {
-                self.removes.push(step);
-                continue;
+            if step.kind != StepKind::Remove {
+                self.next = Some(step);
+                return Ok(());
             }
-            let stage = stage_of(&step);
-            self.next = Some((step, stage));
-            return Ok(());
+            self.removes.push(step);
         }
-        if self.removes.len() > 1 && !self.removes.is_sorted_by_key(depth) {
+        // They are complete when nothing else is left, and are put in order once.
+        if self.removes.len() > known {
             self.removes.sort_by_key(depth);
         }
-        self.next = self.removes.pop().map(|step| {
-            let stage = stage_of(&step);
-            (step, stage)
-        });
+        self.next = self.removes.pop();
         Ok(())
     }
 
@@ -155,14 +152,15 @@ fn stage_of(step: &Step) -> u64 {
 impl Agenda for Applying {
     fn next(&mut self, heavy: bool) -> Next {
         loop {
-            let Some((step, stage)) = &self.next else {
+            let Some(step) = &self.next else {
                 return if self.under_way > 0 { Next::Wait } else { Next::Over };
             };
-            if *stage != self.stage {
+            let stage = stage_of(step);
+            if stage != self.stage {
                 if self.under_way > 0 {
                     return Next::Wait;
                 }
-                self.stage = *stage;
+                self.stage = stage;
             }
             let goes = matches!(step.kind, StepKind::Delete | StepKind::Remove);
             let light = match (step.kind, self.up) {

@@ -1,17 +1,17 @@
 //! One try: a session of its own, with everything that its tap told.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use wharf_client::{Address, Error, Login, Options, Put, Session, Setup, TlsMode, quiet};
+use wharf_client::{Address, Error, Login, Options, Put, Session, Setup, Tls, quiet};
 use wharf_ladder::Ladder;
 use wharf_ladder::findings::Finding;
 use wharf_proto::tap::{Event, SessionId, TlsFacts, What};
 use wharf_proto::{Command, Text};
 
 use crate::args::check::CheckArgs;
-use crate::args::tls::TlsArgs;
 
 /// What is stored by `--upload`.
 const FILE: &[u8] = b"wharf check\n";
@@ -62,18 +62,19 @@ pub(super) struct Attempt {
 /// Who is examined.
 pub(super) struct Patient<'a> {
     address: &'a Address,
-    tls: &'a TlsArgs,
+    /// What TLS is like where it is tried.
+    tls: Tls,
     timeout: Duration,
     pub(super) login: Login,
 }
 
 impl<'a> Patient<'a> {
-    pub(super) fn new(arguments: &'a CheckArgs, login: Login) -> Self {
+    pub(super) fn new(arguments: &'a CheckArgs, login: Login, tls: Tls) -> Self {
         let timeout = Duration::from_secs(arguments.timeout.get());
-        Self { address: &arguments.url.0, tls: &arguments.tls, timeout, login }
+        Self { address: &arguments.url.0, tls, timeout, login }
     }
 
-    /// Connects and hears the greeting, and says nothing but QUIT.
+    /// Connects and hears the greeting, and says nothing but NOOP and QUIT.
     pub(super) async fn try_greeting(&self, cover: Cover) -> Attempt {
         self.attempt(cover, None, async |session| {
             let _ = session.quote(&Command::Noop).await;
@@ -111,10 +112,11 @@ impl<'a> Patient<'a> {
             let name = format!("wharf-check-{}.txt", std::process::id());
             let local = std::env::temp_dir().join(&name);
             let name = Text::from(name);
-            let source = |error| Error::Source(error);
-            std::fs::write(&local, FILE).map_err(source)?;
+            // The folder is everybody's: what stands there under that name is nobody's to overwrite.
+            let write = || std::fs::File::create_new(&local)?.write_all(FILE);
+            write().map_err(Error::Source)?;
             let stored = session.put(&local, &name, Put::default(), &mut quiet()).await;
-            std::fs::remove_file(&local).map_err(source)?;
+            std::fs::remove_file(&local).map_err(Error::Source)?;
             stored?;
             let mut came = Vec::new();
             let fetched = session.fetch(&name, 0, &mut came, &mut quiet()).await;
@@ -152,10 +154,7 @@ impl<'a> Patient<'a> {
     ) -> Attempt {
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
         let begun = Instant::now();
-        let outcome = match self.options(cover, setup, begun, &events) {
-            Ok(options) => self.session(&options, work).await,
-            Err(error) => Err(error),
-        };
+        let outcome = self.session(&self.options(cover, setup, begun, &events), work).await;
         let took = begun.elapsed();
         let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
         let ladder = Ladder::from_events(events.iter());
@@ -183,16 +182,13 @@ impl<'a> Patient<'a> {
         setup: Option<Setup>,
         origin: Instant,
         events: &Arc<Mutex<Vec<Event>>>,
-    ) -> Result<Options, Error> {
-        let scheme = match cover {
-            Cover::Clear => None,
-            Cover::Explicit => Some(wharf_client::Scheme::Ftpes),
-            Cover::Implicit => Some(wharf_client::Scheme::Ftps),
+    ) -> Options {
+        let tls = match cover {
+            Cover::Clear => Tls::default(),
+            Cover::Explicit | Cover::Implicit => self.tls.clone(),
         };
-        let tls = scheme.and_then(|scheme| self.tls.wanted(scheme).ok()).unwrap_or_default();
-        debug_assert!(cover == Cover::Clear || tls.mode != TlsMode::Off, "TLS where it is meant");
         let sink = Arc::clone(events);
-        Ok(Options {
+        Options {
             setup,
             timeout: self.timeout,
             tls,
@@ -202,7 +198,7 @@ impl<'a> Patient<'a> {
             session: SessionId(1),
             origin,
             ..Options::default()
-        })
+        }
     }
 }
 

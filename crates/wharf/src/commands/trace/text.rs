@@ -26,14 +26,15 @@ impl Renderer for Ladders {
             if !std::mem::take(&mut self.is_first) {
                 writeln!(out)?;
             }
-            let lang = self.options.lang;
-            writeln!(out, "{}", title(session, lang))?;
+            writeln!(out, "{}", title(session, self.options.lang()))?;
             let findings = session.findings();
             let packets = &session.packets;
-            let rows = with_ghosts(packets.rows(), &findings);
             let drawn = match findings.is_empty() {
                 true => packets.render_text(&self.options),
-                false => text::render(&rows, packets.ends(), &self.options),
+                false => {
+                    let rows = with_ghosts(packets.rows(), &findings);
+                    text::render(&rows, packets.ends(), &self.options)
+                }
             };
             write!(out, "{drawn}")?;
             writeln!(out, "{}", ending(session, &self.options))?;
@@ -57,7 +58,7 @@ impl List {
 impl Renderer for List {
     fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
         for session in group {
-            let lang = self.options.lang;
+            let lang = self.options.lang();
             let found: Vec<&str> = session.findings().iter().map(|found| found.rule.id).collect();
             let found =
                 if found.is_empty() { String::new() } else { format!(" [{}]", found.join(" ")) };
@@ -90,7 +91,7 @@ fn title(session: &Session, lang: Lang) -> String {
 
 /// What it came to.
 fn ending(session: &Session, options: &Options) -> String {
-    let lang = options.lang;
+    let lang = options.lang();
     let mut line = session.packets.summary().line(lang, !options.no_times);
     let missing = session.packets.missing();
     if missing > 0 {
