@@ -136,3 +136,55 @@ fn a_session_that_was_lost_is_opened_again_where_it_was() {
     assert_eq!((logins, steps), (2, 4), "{heard:?}");
     wharf(&["shell"]).typing(&["reconnect"]).ends_with(2).saying("there was no session");
 }
+
+#[test]
+fn reconnect_settles_the_connection_anew_after_another_host_could_not_be_opened() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join(".config/wharf")).unwrap();
+    fs::write(
+        home.path().join(".config/wharf/client.toml"),
+        "[host.\"127.0.0.1\"]\nmode = \"active\"\n[host.localhost]\nmode = \"passive\"\n",
+    )
+    .unwrap();
+    let server = Faulty::new(FILES, &[Fault::Few("PWD", "421 going down", 1)]);
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    wharf(&["shell", "-q", &server.url("")])
+        .knowing("HOME", home.path().to_str().unwrap())
+        .typing(&["pwd", &format!("open localhost {gone}"), "reconnect", "cat a.txt"])
+        .ends_with(3)
+        .printing("one");
+    let heard = server.heard();
+    assert!(heard.iter().any(|line| line.starts_with("PORT ")), "{heard:?}");
+    assert!(!heard.iter().any(|line| line == "EPSV" || line == "PASV"), "{heard:?}");
+}
+
+#[test]
+fn a_folder_that_was_quoted_and_refused_is_not_gone_to_again() {
+    let faults =
+        [Fault::Reply("CWD nowhere", "550 no such folder"), Fault::Few("PWD", "421 going down", 1)];
+    let server = Faulty::new(FILES, &faults);
+    wharf(&["shell", "-q", &server.url("")])
+        .typing(&["quote CWD sub", "quote CWD nowhere", "pwd", "reconnect", "pwd"])
+        .ends_with(3)
+        .printing("/\n");
+    let heard = server.heard();
+    let times = |line: &str| heard.iter().filter(|heard| *heard == line).count();
+    assert_eq!((times("CWD sub"), times("CWD nowhere")), (2, 1), "{heard:?}");
+}
+
+#[test]
+fn a_pattern_means_what_is_there_now_whoever_put_it_there() {
+    let server = Faulty::new(FILES, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("late"), "late").unwrap();
+    let url = server.url("late.txt");
+    let by_another = format!("!{} put -q late {url}", env!("CARGO_BIN_EXE_wharf"));
+    wharf(&["shell", "-q", &server.url("")])
+        .within(folder.path())
+        .knowing("PATH", "/usr/bin:/bin")
+        .typing(&["mget *.txt", &by_another, "mget *.txt", "put late z.txt", "mdelete [bz].txt"])
+        .ends_with(0);
+    assert_eq!(fs::read(folder.path().join("late.txt")).unwrap(), b"late");
+    assert_eq!((server.file("b.txt"), server.file("z.txt")), (None, None));
+    assert!(server.file("a.txt").is_some());
+}
