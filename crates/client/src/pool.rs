@@ -186,9 +186,8 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if !self.entered
-            && let Ok(mut state) = self.pool.state.try_lock()
-        {
+        if !self.entered {
+            let mut state = self.pool.state();
             state.taken = state.taken.saturating_sub(1);
         }
     }

@@ -106,8 +106,10 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
             },
             Ok(None) => return Ok(()),
             // The others go on with the work, and so can this place in the pool when it is free.
+            // Its place is free a moment later, so that whoever fills it again does not storm the server.
             Err(error) if !first => {
                 tracing::info!(%error, "one session less");
+                sleep(waits.next()).await;
                 return Ok(());
             }
             Err(error) => error,
