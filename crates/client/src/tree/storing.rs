@@ -16,6 +16,7 @@ use wharf_proto::time::Timestamp;
 use super::filter::Filter;
 use super::ground::{Ground, is_same_time};
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, local_path};
+use crate::Error;
 
 /// How many folders are made ahead.
 const AHEAD: usize = 8;
@@ -227,12 +228,13 @@ impl Agenda for Storing {
             }
             (Work::List(folder), Found::Listing(spool)) => {
                 self.ahead = self.ahead.saturating_sub(1);
-                match spool.rows() {
-                    Ok(rows) => {
-                        let there =
-                            rows.flatten().map(|entry| (entry.name.clone(), entry)).collect();
-                        self.open(folder, there);
-                    }
+                let read = spool.rows().and_then(|rows| {
+                    rows.map(|row| row.map(|entry| (entry.name.clone(), entry)))
+                        .collect::<Result<_, _>>()
+                        .map_err(Error::Sink)
+                });
+                match read {
+                    Ok(there) => self.open(folder, there),
                     Err(error) => self.complaints.push(Complaint::fault(&folder.below, error)),
                 }
             }

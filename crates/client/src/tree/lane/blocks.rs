@@ -486,7 +486,12 @@ impl Lane<'_> {
                     spool.push(&rows).map_err(full)?;
                 }
                 // A file that has grown far beyond what the listing said is not for memory.
-                Body::File(bytes) if bytes.len() as u64 > 8 * LIGHT => return Err(Stop::Anew),
+                Body::File(bytes) if bytes.len() as u64 > 8 * LIGHT => {
+                    if let Work::Fetch(file) = &mut item.work {
+                        file.size = None;
+                    }
+                    return Err(Stop::Anew);
+                }
                 Body::File(_) => self.crew.board.moved(decoded),
                 Body::None => {}
             }
