@@ -179,13 +179,11 @@ impl DataPlane {
     /// The command that asks for the next passive data connection, where it is known to be granted: then the command
     /// that uses it need not wait for the answer.
     pub(crate) fn sure_question(&self) -> Option<Command> {
-        match (self.way, self.epsv) {
+        match self.way {
             _ if self.opened == 0 => None,
-            (Way::Passive, Epsv::Works | Epsv::Untried) if !self.plain => {
-                Some(Command::Epsv(EpsvArgument::Same))
-            }
-            (Way::Passive, _) => Some(Command::Pasv),
-            (Way::Active, _) => None,
+            Way::Passive if self.may_epsv() => Some(Command::Epsv(EpsvArgument::Same)),
+            Way::Passive => Some(Command::Pasv),
+            Way::Active => None,
         }
     }
 
@@ -194,12 +192,16 @@ impl DataPlane {
         planned_by(control, reply, Duration::MAX)
     }
 
-    async fn agree_passive(&mut self, control: &mut Connection) -> Result<Plan, Error> {
-        let may_epsv = match self.only {
+    /// Whether EPSV is the question for a passive connection, and not PASV.
+    fn may_epsv(&self) -> bool {
+        match self.only {
             None => !self.plain && self.epsv != Epsv::Refused,
             Some(only) => only == Setup::Epsv,
-        };
-        if may_epsv {
+        }
+    }
+
+    async fn agree_passive(&mut self, control: &mut Connection) -> Result<Plan, Error> {
+        if self.may_epsv() {
             let reply = control.command(&Command::Epsv(EpsvArgument::Same)).await?;
             if !reply.code.is_refusal() {
                 let longest = if self.on_trial(control) { TRIAL } else { Duration::MAX };
