@@ -173,6 +173,11 @@ impl Asking {
         })
     }
 
+    /// Whether RANG before it makes it a question for a part of a file.
+    pub(crate) fn takes_ranges(self) -> bool {
+        self.by_hash
+    }
+
     /// What must be said once before, if something must.
     pub(crate) fn choosing(self) -> Option<Command> {
         self.choose.then(|| Command::Opts(format!("HASH {}", self.algorithm.name()).into()))

@@ -83,6 +83,8 @@ pub enum Proof {
         /// Of which kind they are.
         algorithm: Algorithm,
     },
+    /// The file was changed while it was moved: what arrived may be of both versions.
+    Unchanged,
     /// The bytes that came are not as many as the file has.
     Size {
         /// How many the file has.
@@ -103,6 +105,7 @@ impl fmt::Display for Proof {
             Self::Digest { algorithm } => {
                 write!(f, "its {} is not the one that the server tells", algorithm.name())
             }
+            Self::Unchanged => f.write_str("the file was changed while it was moved"),
             Self::Size { expected, found } => {
                 write!(f, "the file has {expected} bytes, {found} arrived")
             }

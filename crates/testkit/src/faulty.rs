@@ -141,6 +141,8 @@ pub enum Fault {
     DoneBeforeData,
     /// Says in its 150 that the file has so many bytes.
     SizeIn150(u64),
+    /// Takes a file for another one as soon as it was sent: its time is another one from then on.
+    ChangesWhileSent,
     /// Answers SIZE with this number, whatever the file has.
     Size(u64),
     /// Names a host in 227 that is not itself.

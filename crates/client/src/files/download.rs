@@ -10,11 +10,13 @@ use std::time::{Duration, SystemTime};
 
 use tokio::fs::File;
 use wharf_proto::time::Timestamp;
-use wharf_proto::{Text, Verb};
+use wharf_proto::{Command, Text, Verb};
 
+use super::overlap::{self, Overlap};
 use super::part::{Opened, Part};
 use super::{as_type, local};
-use crate::{End, Error, Progress, Session, Transfer, Watch};
+use crate::transfer::Order;
+use crate::{End, Error, Progress, Proof, Session, Transfer, Watch};
 
 /// How a file is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +25,20 @@ pub struct Get {
     pub text: bool,
     /// Go on with what an earlier try left, if the file on the server is still the same.
     pub resume: bool,
+    /// Compare digests, where the server makes them, before the file gets its name.
+    pub verify: bool,
 }
 
 impl Default for Get {
     fn default() -> Self {
-        Self { text: false, resume: true }
+        Self { text: false, resume: true, verify: false }
     }
 }
 
 /// A file that was fetched and is proven complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// How many bytes came over the data connection this time.
+    /// How many bytes came over the data connection this time, those among them that were compared with what was here.
     pub moved: u64,
     /// How many were there from an earlier try.
     pub resumed_at: u64,
@@ -43,6 +47,8 @@ pub struct Fetched {
     pub size: Option<u64>,
     /// What the end of the transfer is proven by.
     pub end: End,
+    /// Whether the digests agree.
+    pub verified: bool,
 }
 
 /// The remote file as the server describes it.
@@ -77,9 +83,9 @@ impl Session {
             }
             _ => opened,
         };
+        let resumes = opened.at > 0;
         match self.get_part(remote, opened, request, facts, watch).await {
-            // A server that cannot restart says so before anything is sent.
-            Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {
+            Err(error) if resumes && is_of_the_part(&error) => {
                 let opened = Part::open_anew(target, origin.as_deref())?;
                 self.get_part(remote, opened, request, facts, watch).await
             }
@@ -87,7 +93,7 @@ impl Session {
         }
     }
 
-    /// Fetches what the part lacks, and gives the whole its name.
+    /// Fetches what the part lacks, and gives the whole its name once it is proven.
     async fn get_part(
         &mut self,
         remote: &Text,
@@ -96,26 +102,56 @@ impl Session {
         facts: Facts,
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
-        let Opened { part, file, at, discarded } = opened;
+        let Opened { part, file, at, tail, discarded } = opened;
         if discarded {
             watch(Progress::StartsOver);
         }
         let mut file = File::from_std(file);
-        let (moved, end) = if at > 0 && facts.size == Some(at) {
-            watch(Progress::Begins { at, total: facts.size });
-            (0, End::Said)
-        } else {
-            let kind = as_type(request.text);
-            let fetched = self.retrieve(remote, kind, at, facts.size, &mut file, watch).await;
-            let Transfer { moved, end, .. } = fetched.map_err(unwritten(part.path()))?;
-            (moved, end)
+        let kind = as_type(request.text);
+        self.set_type(kind).await?;
+        watch(Progress::Begins { at, total: facts.size });
+        let offset = at - tail.len() as u64;
+        let command = Command::Retr(remote.clone());
+        let expected = facts.size.map(|size| size.saturating_sub(offset));
+        let order = Order { command: &command, offset, restart: true, expected, kind };
+        let fetched = self.receive(&order, &mut Overlap::new(&tail, &mut file), watch).await;
+        let Transfer { moved, end, .. } = fetched.map_err(unwritten(part.path()))?;
+        let checked = match self.unchanged(remote, facts, moved).await {
+            Ok(()) if request.verify && !request.text => self.agrees(remote, part.path()).await,
+            unchanged => unchanged.map(|()| false),
+        };
+        let verified = match checked {
+            Err(error @ Error::Unproven { .. }) => {
+                part.discard();
+                return Err(error);
+            }
+            checked => checked?,
         };
         if let Some(time) = facts.modified.and_then(system_time) {
             let file = file.into_std().await;
             file.set_modified(time).map_err(local("set the time of", part.path()))?;
         }
         part.finish()?;
-        Ok(Fetched { moved, resumed_at: at, size: facts.size, end })
+        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
+    }
+
+    /// That the file is the one that was begun with, as far as its time tells. It is asked when all of it is here, so a
+    /// session that breaks then changes nothing.
+    async fn unchanged(&mut self, remote: &Text, facts: Facts, moved: u64) -> Result<(), Error> {
+        let Some(before) = facts.modified else { return Ok(()) };
+        match self.mdtm(remote).await {
+            Ok(Some(now)) if now != before => Err(Error::Unproven {
+                missing: Proof::Unchanged,
+                moved,
+                last: self.control.last_boxed(),
+                source: None,
+            }),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, "whether the file has changed is not known");
+                Ok(())
+            }
+        }
     }
 
     /// A target that is no file, such as `/dev/null` or a pipe, is written as it is.
@@ -132,7 +168,7 @@ impl Session {
         let kind = as_type(request.text);
         let fetched = self.retrieve(remote, kind, 0, facts.size, &mut file, watch).await;
         let Transfer { moved, end, .. } = fetched.map_err(unwritten(target))?;
-        Ok(Fetched { moved, resumed_at: 0, size: facts.size, end })
+        Ok(Fetched { moved, resumed_at: 0, size: facts.size, end, verified: false })
     }
 
     /// What the server tells of the file; nothing in plain mode, and no size of a text, because its
@@ -147,7 +183,9 @@ impl Session {
 
     /// The note that tells this remote file from every other one, and from itself after a change.
     fn origin(&self, remote: &Text, facts: Facts) -> Option<String> {
-        let (size, modified) = (facts.size?, facts.modified?);
+        let size = facts.size?;
+        let modified =
+            facts.modified.map_or_else(|| "unknown".to_owned(), |time| time.print_mdtm());
         let mut note = String::from("wharf part 1\n");
         let host = self.control.host();
         let port = self.control.server().port();
@@ -155,9 +193,8 @@ impl Session {
         // Display escapes line ends, so no name can forge a line.
         let written = write!(
             note,
-            "host {host} {port}\nuser {user}\nfolder {}\nfile {remote}\nsize {size}\nmodified {}\n",
+            "host {host} {port}\nuser {user}\nfolder {}\nfile {remote}\nsize {size}\nmodified {modified}\n",
             self.folder(),
-            modified.print_mdtm(),
         );
         written.ok().map(|()| note)
     }
@@ -166,8 +203,19 @@ impl Session {
 /// Names the file that could not be written.
 fn unwritten(path: &Path) -> impl FnOnce(Error) -> Error {
     move |error| match error {
+        error if overlap::is_difference(&error) => error,
         Error::Sink(source) => local("write", path)(source),
         error => error,
+    }
+}
+
+/// Whether what an earlier try left is to blame, so that it may go well without it: a server that cannot restart says
+/// so before anything is sent.
+fn is_of_the_part(error: &Error) -> bool {
+    match error {
+        Error::Refused { last } => last.verb == Some(Verb::Rest),
+        Error::Unproven { missing, .. } => matches!(missing, Proof::Digest { .. }),
+        error => overlap::is_difference(error),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! `.NAME.wharf-part` holds the bytes so far, `.NAME.wharf-note` says where they are from: host, user,
 //! path, size and time of the remote file. Only if all of that is still the same is the part gone on
-//! with. It is locked while it is in use. Whether the bytes are complete is not known here.
+//! with, and if the remote file still has its last bytes (`overlap.rs`). It is locked while it is in use. Whether the bytes are complete is not known here.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::local;
+use super::{local, overlap};
 use crate::Error;
 
 /// The longest name that file systems take.
@@ -48,12 +48,13 @@ impl Part {
         match found {
             Some(mut file) if wanted && same => {
                 let at = file.seek(SeekFrom::End(0)).map_err(local("open", &part.path))?;
-                Ok(Opened { part, file, at, discarded: false })
+                let tail = overlap::tail(&file, at, &part.path)?;
+                Ok(Opened { part, file, at, tail, discarded: false })
             }
             found => {
                 let discarded = wanted && found.as_ref().is_some_and(|file| !is_empty(file));
                 let file = part.begin(found, origin)?;
-                Ok(Opened { part, file, at: 0, discarded })
+                Ok(Opened { part, file, at: 0, tail: Vec::new(), discarded })
             }
         }
     }
@@ -90,6 +91,11 @@ impl Part {
         &self.path
     }
 
+    /// It is of no use: the next try begins anew.
+    pub(crate) fn discard(mut self) {
+        self.noted = false;
+    }
+
     /// Gives the complete file its name.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
         fs::rename(&self.path, &self.target).map_err(local("rename to", &self.target))?;
@@ -118,6 +124,8 @@ pub(crate) struct Opened {
     pub(crate) file: File,
     /// How many bytes are there already.
     pub(crate) at: u64,
+    /// The last of them, which the remote file must have at the same place.
+    pub(crate) tail: Vec<u8>,
     /// Whether bytes of an earlier try had to be thrown away.
     pub(crate) discarded: bool,
 }

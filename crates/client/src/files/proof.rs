@@ -46,7 +46,7 @@ impl fmt::Display for Verdict {
 impl Fetched {
     /// What is known of its bytes.
     pub fn verdict(&self) -> Verdict {
-        Verdict::of(self.size)
+        if self.verified { Verdict::Verified } else { Verdict::of(self.size) }
     }
 }
 

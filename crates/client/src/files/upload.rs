@@ -3,14 +3,16 @@
 //! Whether the server keeps a broken upload, and shows it under the file's name, is the server's choice;
 //! going on with one is therefore only done when asked for. RFC 3659 section 5.
 
+use std::fs::Metadata;
 use std::io::SeekFrom;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use tokio::fs::File;
 use tokio::io::AsyncSeekExt;
 use wharf_proto::{Command, Text, Verb};
 
-use super::{as_type, local};
+use super::{as_type, local, overlap};
 use crate::transfer::Order;
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
@@ -19,8 +21,8 @@ use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 pub struct Put {
     /// As text: TYPE A, the LF of each line becoming CR LF. Else byte by byte.
     pub text: bool,
-    /// Go on with what the server has, if that is less than the whole. It must be the beginning of this
-    /// very file; nothing but its size is looked at.
+    /// Go on with what the server has, if that is the beginning of this file: not larger, and with the same last
+    /// bytes. Where the server lets nobody look at them, its size alone decides.
     pub resume: bool,
 }
 
@@ -55,7 +57,10 @@ impl Session {
             return Err(local("send", source)(std::io::ErrorKind::IsADirectory.into()));
         }
         let total = metadata.is_file().then_some(metadata.len());
-        let at = self.resume_at(remote, total, request, watch).await?;
+        let at = match total.filter(|_| request.resume && !request.text && !self.plain) {
+            Some(total) => self.resume_at(remote, (&file, source), total, watch).await?,
+            None => 0,
+        };
         watch(Progress::Begins { at, total });
         if at > 0 && Some(at) == total {
             return Ok(Stored { moved: 0, resumed_at: at, verified: true });
@@ -68,29 +73,43 @@ impl Session {
             Err(Error::Source(error)) => return Err(local("read", source)(error)),
             result => result?,
         };
+        let after = file.metadata().await.map_err(local("read", source))?;
+        if total.is_some() && !is_same_version(&metadata, &after) {
+            return Err(Error::Unproven {
+                missing: Proof::Unchanged,
+                moved: transfer.moved,
+                last: self.control.last_boxed(),
+                source: None,
+            });
+        }
         let verified = self.verify(remote, at + transfer.moved, request).await?;
         Ok(Stored { moved: transfer.moved, resumed_at: at, verified })
     }
 
-    /// How much of the file the server has already, if that is to be gone on with.
+    /// How much of the file the server has already, as far as its size and its last bytes tell.
     async fn resume_at(
         &mut self,
         remote: &Text,
-        total: Option<u64>,
-        request: Put,
+        (file, source): (&File, &Path),
+        total: u64,
         watch: &mut Watch<'_>,
     ) -> Result<u64, Error> {
-        if !request.resume || request.text || self.plain {
+        let Some(there) = self.size(remote).await?.filter(|there| *there > 0) else {
             return Ok(0);
+        };
+        let is_beginning = if there <= total {
+            let file = file.try_clone().await.map_err(local("open", source))?;
+            let known = overlap::tail(&file.into_std().await, there, source)?;
+            // Of a file that may only be written the size must do: it was asked for.
+            self.ends_with(remote, there, &known).await?.unwrap_or(true)
+        } else {
+            false
+        };
+        if is_beginning {
+            return Ok(there);
         }
-        match (self.size(remote).await?, total) {
-            (Some(there), Some(total)) if there <= total => Ok(there),
-            (Some(_), Some(_)) => {
-                watch(Progress::StartsOver);
-                Ok(0)
-            }
-            (None, _) | (_, None) => Ok(0),
-        }
+        watch(Progress::StartsOver);
+        Ok(0)
     }
 
     /// Sends the file from where it stands, at byte `at`.
@@ -136,6 +155,12 @@ impl Session {
             found => Ok(found.is_some()),
         }
     }
+}
+
+/// Whether nobody has written into a file in between.
+fn is_same_version(before: &Metadata, after: &Metadata) -> bool {
+    let version = |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec());
+    version(before) == version(after)
 }
 
 /// A pipe cannot seek and need not at its beginning.

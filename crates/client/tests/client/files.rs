@@ -1,10 +1,12 @@
 //! Fetching into files and storing from files: what is left of a broken transfer, and how it goes on.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use wharf_client::{End, Error, Fetched, Get, Progress, Proof, Put, Stored};
+use wharf_client::{Digest, End, Error, Fetched, Get, Progress, Proof, Put, Stored, Verdict};
+use wharf_proto::command::Algorithm;
 use wharf_testkit::scripted::{Host, Peer, Scripted};
 
 use crate::support::{log_in, options, plain, run};
@@ -26,6 +28,20 @@ fn serve(peer: &mut Peer, bytes: &[u8], last: &str) {
     peer.say(last);
 }
 
+/// The same, and answers whether `x` has changed meanwhile.
+fn serve_all(peer: &mut Peer, bytes: &[u8], time: &str) {
+    serve(peer, bytes, "226 done");
+    peer.answer("MDTM x", &format!("213 {time}"));
+}
+
+/// What is compared of a file before it is gone on with.
+const OVERLAP: usize = 64 * 1024;
+
+/// A file of some size in which no two places are alike.
+fn large() -> Vec<u8> {
+    (0..50_000_u32).flat_map(u32::to_be_bytes).collect()
+}
+
 /// A session that fetches `x` and gets half of it.
 fn break_off(host: &Host, whole: &[u8]) {
     let mut peer = host.accept();
@@ -36,14 +52,28 @@ fn break_off(host: &Host, whole: &[u8]) {
 
 /// Fetches `x` in a session of its own and gives what was told on the way.
 fn get(server: &Scripted, target: &Path) -> (Result<Fetched, Error>, Vec<Progress>) {
+    get_as(server, target, Get::default())
+}
+
+fn get_as(
+    server: &Scripted,
+    target: &Path,
+    request: Get,
+) -> (Result<Fetched, Error>, Vec<Progress>) {
     let mut told = Vec::new();
     let result = run(async {
         let mut session = log_in(server, &options()).await;
         let mut watch = |progress| told.push(progress);
-        session.get(&"x".into(), target, Get::default(), &mut watch).await
+        session.get(&"x".into(), target, request, &mut watch).await
     });
     told.retain(|progress| !matches!(progress, Progress::At(_)));
     (result, told)
+}
+
+fn fetched(moved: usize, resumed_at: usize, size: usize) -> Fetched {
+    let count = |bytes: usize| u64::try_from(bytes).unwrap();
+    let (moved, resumed_at, size) = (count(moved), count(resumed_at), Some(count(size)));
+    Fetched { moved, resumed_at, size, end: End::Said, verified: false }
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -59,12 +89,12 @@ fn a_fetched_file_has_its_bytes_its_time_and_nothing_beside_it() {
     let server = Scripted::session(|peer| {
         peer.login();
         facts(peer, 5, TIME);
-        serve(peer, b"bytes", "226 done");
+        serve_all(peer, b"bytes", TIME);
     });
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("local name");
     let (result, told) = get(&server, &target);
-    assert_eq!(result.unwrap(), Fetched { moved: 5, resumed_at: 0, size: Some(5), end: End::Said });
+    assert_eq!(result.unwrap(), fetched(5, 0, 5));
     assert_eq!(told, [Progress::Begins { at: 0, total: Some(5) }]);
     assert_eq!(fs::read(&target).unwrap(), b"bytes");
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_714_566_600);
@@ -74,16 +104,20 @@ fn a_fetched_file_has_its_bytes_its_time_and_nothing_beside_it() {
 
 #[test]
 fn a_broken_download_leaves_the_old_file_and_goes_on_the_next_time() {
-    let server = Scripted::sessions(|host| {
-        break_off(host, b"one two ");
+    let whole = large();
+    let (half, size) = (whole.len() / 2, whole.len());
+    let served = whole.clone();
+    let server = Scripted::sessions(move |host| {
+        break_off(host, &served);
         let mut peer = host.accept();
         peer.login();
-        facts(&mut peer, 8, TIME);
+        facts(&mut peer, size, TIME);
         let data = peer.epsv();
-        peer.answer("REST 4", "350 from there");
+        peer.answer(&format!("REST {}", half - OVERLAP), "350 from there");
         peer.answer("RETR x", "150 opening");
-        data.give(b"two ");
+        data.give(&served[half - OVERLAP..]);
         peer.say("226 done");
+        peer.answer("MDTM x", &format!("213 {TIME}"));
     });
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("x");
@@ -93,9 +127,10 @@ fn a_broken_download_leaves_the_old_file_and_goes_on_the_next_time() {
     assert_eq!(fs::read(&target).unwrap(), b"old");
     assert_eq!(names(folder.path()), [".x.wharf-note", ".x.wharf-part", "x"]);
     let (result, told) = get(&server, &target);
-    assert_eq!(result.unwrap(), Fetched { moved: 4, resumed_at: 4, size: Some(8), end: End::Said });
-    assert_eq!(told, [Progress::Begins { at: 4, total: Some(8) }]);
-    assert_eq!(fs::read(&target).unwrap(), b"one two ");
+    assert_eq!(result.unwrap(), fetched(half + OVERLAP, half, size));
+    let (at, total) = (half as u64, Some(size as u64));
+    assert_eq!(told, [Progress::Begins { at, total }]);
+    assert!(fs::read(&target).unwrap() == whole);
     assert_eq!(names(folder.path()), ["x"]);
 }
 
@@ -107,7 +142,7 @@ fn a_file_that_changed_since_is_fetched_again_from_its_beginning_and_that_is_sai
             let mut peer = host.accept();
             peer.login();
             facts(&mut peer, size, time);
-            serve(&mut peer, &vec![b'n'; size], "226 done");
+            serve_all(&mut peer, &vec![b'n'; size], time);
         });
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("x");
@@ -120,43 +155,147 @@ fn a_file_that_changed_since_is_fetched_again_from_its_beginning_and_that_is_sai
 }
 
 #[test]
-fn a_server_that_cannot_restart_sends_it_all_again() {
-    let server = Scripted::sessions(|host| {
-        break_off(host, b"one two ");
+fn a_file_that_changed_and_kept_its_size_and_time_is_found_out_by_its_bytes() {
+    let server = Scripted::sessions(move |host| {
+        break_off(host, &large());
+        let mut changed = large();
+        changed[99_999] ^= 1;
         let mut peer = host.accept();
         peer.login();
-        facts(&mut peer, 8, TIME);
-        let _unused = peer.epsv();
-        peer.answer("REST 4", "502 no");
-        serve(&mut peer, b"one two ", "226 done");
+        facts(&mut peer, changed.len(), TIME);
+        let data = peer.epsv();
+        peer.expect(&format!("REST {}", changed.len() / 2 - OVERLAP));
+        peer.say("350 from there");
+        peer.answer("RETR x", "150 opening");
+        let mut data = data.open();
+        // The client ends it before all of it is written.
+        let _ = data.write_all(&changed[changed.len() / 2 - OVERLAP..]);
+        peer.answer("ABOR", "426 broken off\n226 so be it");
+        serve_all(&mut peer, &changed, TIME);
     });
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("x");
     get(&server, &target).0.unwrap_err();
     let (result, told) = get(&server, &target);
-    assert_eq!(result.unwrap().moved, 8);
-    assert!(told.contains(&Progress::StartsOver));
-    assert_eq!(fs::read(&target).unwrap(), b"one two ");
+    assert_eq!(result.unwrap().resumed_at, 0);
+    assert!(told.contains(&Progress::StartsOver), "{told:?}");
+    assert_eq!(fs::read(&target).unwrap()[99_999], large()[99_999] ^ 1);
 }
 
 #[test]
-fn a_part_that_has_all_the_bytes_needs_no_transfer() {
+fn a_file_that_changes_while_it_is_fetched_is_not_proven_and_leaves_nothing() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        facts(peer, 5, TIME);
+        serve_all(peer, b"bytes", "20240501123001");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let (result, _) = get(&server, &folder.path().join("x"));
+    assert!(matches!(result, Err(Error::Unproven { missing: Proof::Unchanged, .. })), "{result:?}");
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn without_times_a_part_is_gone_on_with_as_far_as_its_bytes_agree() {
     let server = Scripted::sessions(|host| {
-        let mut peer = host.accept();
-        peer.login();
-        facts(&mut peer, 8, TIME);
-        serve(&mut peer, b"one two ", "451 something odd at the end");
-        let mut peer = host.accept();
-        peer.login();
-        facts(&mut peer, 8, TIME);
-        peer.expect_end();
+        for (sent, last) in [(&b"one "[..], "426 broken off"), (b"one two ", "226 done")] {
+            let mut peer = host.accept();
+            peer.login();
+            peer.answer("TYPE I", "200 ok");
+            peer.answer("SIZE x", "213 8");
+            peer.answer("MDTM x", "550 no");
+            // All of the part is compared, since it is short.
+            serve(&mut peer, sent, last);
+        }
     });
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("x");
     get(&server, &target).0.unwrap_err();
     let (result, _) = get(&server, &target);
-    assert_eq!(result.unwrap(), Fetched { moved: 0, resumed_at: 8, size: Some(8), end: End::Said });
+    assert_eq!(result.unwrap(), fetched(8, 4, 8));
     assert_eq!(fs::read(&target).unwrap(), b"one two ");
+}
+
+#[test]
+fn a_server_that_cannot_restart_sends_it_all_again() {
+    let whole = large();
+    let served = whole.clone();
+    let server = Scripted::sessions(move |host| {
+        break_off(host, &served);
+        let mut peer = host.accept();
+        peer.login();
+        facts(&mut peer, served.len(), TIME);
+        let _unused = peer.epsv();
+        peer.answer(&format!("REST {}", served.len() / 2 - OVERLAP), "502 no");
+        serve_all(&mut peer, &served, TIME);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("x");
+    get(&server, &target).0.unwrap_err();
+    let (result, told) = get(&server, &target);
+    assert_eq!(result.unwrap().moved, whole.len() as u64);
+    assert!(told.contains(&Progress::StartsOver));
+    assert!(fs::read(&target).unwrap() == whole);
+}
+
+#[test]
+fn of_a_part_that_has_all_the_bytes_the_last_ones_are_compared() {
+    let whole = large();
+    let served = whole.clone();
+    let server = Scripted::sessions(move |host| {
+        let mut peer = host.accept();
+        peer.login();
+        facts(&mut peer, served.len(), TIME);
+        serve(&mut peer, &served, "451 something odd at the end");
+        let mut peer = host.accept();
+        peer.login();
+        facts(&mut peer, served.len(), TIME);
+        let data = peer.epsv();
+        peer.answer(&format!("REST {}", served.len() - OVERLAP), "350 from there");
+        peer.answer("RETR x", "150 opening");
+        data.give(&served[served.len() - OVERLAP..]);
+        peer.say("226 done");
+        peer.answer("MDTM x", &format!("213 {TIME}"));
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("x");
+    get(&server, &target).0.unwrap_err();
+    let (result, _) = get(&server, &target);
+    assert_eq!(result.unwrap(), fetched(OVERLAP, whole.len(), whole.len()));
+    assert!(fs::read(&target).unwrap() == whole);
+}
+
+#[test]
+fn a_digest_that_differs_is_blamed_on_the_part_first() {
+    let digest = |bytes: &[u8]| Digest::of(Algorithm::Crc32, bytes).to_string();
+    let whole = large();
+    let mut changed = whole.clone();
+    changed[0] ^= 1;
+    let (served, now) = (whole, changed.clone());
+    let server = Scripted::sessions(move |host| {
+        break_off(host, &served);
+        let mut peer = host.accept();
+        peer.login();
+        facts(&mut peer, now.len(), TIME);
+        let from = now.len() / 2 - OVERLAP;
+        let data = peer.epsv();
+        peer.answer(&format!("REST {from}"), "350 from there");
+        peer.answer("RETR x", "150 opening");
+        data.give(&now[from..]);
+        peer.say("226 done");
+        peer.answer("MDTM x", &format!("213 {TIME}"));
+        peer.features(&["XCRC"]);
+        peer.answer("XCRC x", &format!("250 {}", digest(&now)));
+        serve_all(&mut peer, &now, TIME);
+        peer.answer("XCRC x", &format!("250 {}", digest(&now)));
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("x");
+    get(&server, &target).0.unwrap_err();
+    let (result, told) = get_as(&server, &target, Get { verify: true, ..Get::default() });
+    assert_eq!(result.unwrap().verdict(), Verdict::Verified);
+    assert!(told.contains(&Progress::StartsOver));
+    assert!(fs::read(&target).unwrap() == changed);
 }
 
 #[test]
@@ -206,7 +345,7 @@ fn text_is_translated_and_never_gone_on_with() {
     let target = folder.path().join("x");
     run(async {
         let mut session = log_in(&server, &options()).await;
-        let request = Get { text: true, resume: true };
+        let request = Get { text: true, ..Get::default() };
         session.get(&"x".into(), &target, request, &mut wharf_client::quiet()).await.unwrap();
     });
     assert_eq!(fs::read(&target).unwrap(), b"one\ntwo\n");
@@ -276,14 +415,25 @@ fn an_upload_is_verified_by_size() {
     assert!(matches!(error, Error::Unproven { missing: m, .. } if m == missing), "{error}");
 }
 
+/// Gives the end of what the server has, here all of it.
+fn show_end(peer: &mut Peer, bytes: &[u8]) {
+    let data = peer.epsv();
+    peer.answer("RETR x", "150 opening");
+    data.give(bytes);
+    peer.say("226 done");
+}
+
+const RESUME: Put = Put { text: false, resume: true };
+
 #[test]
-fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_that_is_wanted() {
+fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_the_server_has_its_beginning() {
     for (feature, resume) in [("REST STREAM", "REST 3"), ("SIZE", "")] {
         let server = Scripted::session(move |peer| {
             peer.login();
             peer.answer("TYPE I", "200 ok");
             peer.answer("SIZE x", "213 3");
             peer.features(&[feature]);
+            show_end(peer, b"one");
             let data = peer.epsv();
             if resume.is_empty() {
                 peer.answer("APPE x", "150 go on");
@@ -295,32 +445,93 @@ fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_that_is_wanted() {
             peer.say("226 done");
             peer.answer("SIZE x", "213 8");
         });
-        let stored = put(&server, Put { resume: true, ..Put::default() }).unwrap();
+        let stored = put(&server, RESUME).unwrap();
         assert_eq!(stored, Stored { moved: 5, resumed_at: 3, verified: true });
     }
 }
 
 #[test]
-fn a_remote_file_that_is_larger_is_replaced_and_one_that_is_whole_is_left() {
+fn an_upload_is_gone_on_with_by_a_digest_of_the_end_or_by_the_size_where_nobody_may_look() {
+    let digest = Digest::of(Algorithm::Sha256, b"one");
+    for ranged in [true, false] {
+        let digest = digest.clone();
+        let server = Scripted::session(move |peer| {
+            peer.login();
+            peer.answer("TYPE I", "200 ok");
+            peer.answer("SIZE x", "213 3");
+            if ranged {
+                peer.features(&["REST STREAM", "RANG STREAM", "HASH SHA-256*"]);
+                peer.answer("RANG 0 2", "350 so far");
+                peer.answer("HASH x", &format!("213 SHA-256 0-2 {digest} x"));
+            } else {
+                peer.features(&["REST STREAM"]);
+                let _unused = peer.epsv();
+                peer.answer("RETR x", "550 only to be written");
+            }
+            let data = peer.epsv();
+            peer.answer("REST 3", "350 from there");
+            peer.answer("STOR x", "150 go on");
+            assert_eq!(data.take(), b" two ");
+            peer.say("226 done");
+            peer.answer("SIZE x", "213 8");
+        });
+        assert_eq!(put(&server, RESUME).unwrap().resumed_at, 3);
+    }
+}
+
+#[test]
+fn a_remote_file_that_is_larger_or_other_is_replaced_and_one_that_is_whole_is_left() {
+    for (size, there) in [(9, None), (3, Some(&b"two"[..])), (8, Some(b"ONE TWO "))] {
+        let server = Scripted::session(move |peer| {
+            peer.login();
+            peer.answer("TYPE I", "200 ok");
+            peer.answer("SIZE x", &format!("213 {size}"));
+            if let Some(there) = there {
+                peer.features(&["REST STREAM"]);
+                let data = peer.epsv();
+                peer.answer("RETR x", "150 opening");
+                data.open().write_all(there).unwrap();
+                peer.answer("ABOR", "426 broken off\n226 so be it");
+            }
+            let data = peer.epsv();
+            peer.answer("STOR x", "150 go on");
+            assert_eq!(data.take(), b"one two ");
+            peer.say("226 done");
+            peer.answer("SIZE x", "213 8");
+        });
+        assert_eq!(put(&server, RESUME).unwrap().resumed_at, 0);
+    }
     let server = Scripted::session(|peer| {
         peer.login();
         peer.answer("TYPE I", "200 ok");
-        peer.answer("SIZE x", "213 9");
+        peer.answer("SIZE x", "213 8");
+        peer.features(&["REST STREAM"]);
+        show_end(peer, b"one two ");
+        peer.expect_end();
+    });
+    assert_eq!(put(&server, RESUME).unwrap().moved, 0);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_stored_is_not_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    fs::write(&path, b"one two ").unwrap();
+    let written = path.clone();
+    let server = Scripted::session(move |peer| {
+        peer.login();
+        peer.answer("TYPE I", "200 ok");
         let data = peer.epsv();
         peer.answer("STOR x", "150 go on");
         data.take();
+        fs::write(&written, b"one too ").unwrap();
         peer.say("226 done");
-        peer.answer("SIZE x", "213 8");
     });
-    let resume = Put { resume: true, ..Put::default() };
-    assert_eq!(put(&server, resume).unwrap().resumed_at, 0);
-    let server = Scripted::session(|peer| {
-        peer.login();
-        peer.answer("TYPE I", "200 ok");
-        peer.answer("SIZE x", "213 8");
-        peer.expect_end();
+    let result = run(async {
+        let mut session = log_in(&server, &options()).await;
+        session.put(&path, &"x".into(), Put::default(), &mut wharf_client::quiet()).await
     });
-    assert_eq!(put(&server, resume).unwrap().moved, 0);
+    assert!(matches!(result, Err(Error::Unproven { missing: Proof::Unchanged, .. })), "{result:?}");
 }
 
 #[test]

@@ -43,6 +43,7 @@ impl Session<'_> {
         let begins = format!("150 opening ({size} bytes)");
         let Some(way) = self.begin(verb, line, &begins)? else { return Ok(()) };
         let mut data = way.open()?;
+        self.has_sent = true;
         if verb != "RETR" && self.shared.has(&Fault::EndlessListing) {
             while data
                 .write_all(&b"-rw-r--r-- 1 u g 5 Nov 22 2024 endless\r\n".repeat(1000))

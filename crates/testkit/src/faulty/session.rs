@@ -34,6 +34,8 @@ pub(super) struct Session<'s> {
     /// Where the next transfer begins.
     pub(super) offset: usize,
     renamed: Option<String>,
+    /// Whether a download has begun.
+    pub(super) has_sent: bool,
 }
 
 impl<'s> Session<'s> {
@@ -43,7 +45,9 @@ impl<'s> Session<'s> {
         let lines = stream.try_clone().map(|stream| BufReader::new(patient(stream)));
         if let Ok(lines) = lines {
             let control = stream;
-            let mut session = Self { shared, control, lines, way: None, offset: 0, renamed: None };
+            let (way, renamed, offset) = (None, None, 0);
+            let mut session =
+                Self { shared, control, lines, way, offset, renamed, has_sent: false };
             let _ = session.run(count);
         }
         shared.open.fetch_sub(1, Ordering::SeqCst);
@@ -88,6 +92,9 @@ impl<'s> Session<'s> {
             "MKD" => "257 \"made\"",
             "QUIT" => "221 bye",
             "ABOR" => "226 nothing to break off",
+            "MDTM" if self.shared.has(&Fault::ChangesWhileSent) && self.has_sent => {
+                "213 20240501123001"
+            }
             "MDTM" => "213 20240501123000",
             "SIZE" => return self.size(argument, line),
             "REST" => {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use wharf_client::{Address, End, Fetched, Get, Verdict};
+use wharf_client::{Address, End, Fetched, Get};
 
 use super::tree::{Report, Visit};
 use crate::args::GetArgs;
@@ -24,19 +24,14 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let moving = &arguments.moving;
     let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(remote);
-    let request = Get { text, resume: !arguments.restart };
+    let request = Get { text, resume: !arguments.restart, verify: moving.verify };
     let fetched = visit_at(moving.limit_rate, address, &arguments.connection, async |session| {
-        let fetched = session.get(remote, &target, request, &mut |p| meter.hear(p)).await?;
-        let verified = moving.verify && !text && session.agrees(remote, &target).await?;
-        Ok((fetched, if verified { Verdict::Verified } else { fetched.verdict() }))
+        session.get(remote, &target, request, &mut |p| meter.hear(p)).await
     })
     .await;
-    let (fetched, verdict) =
-        report.one("fetch", remote, fetched, |(fetched, verdict)| (fetched.moved, *verdict))?;
-    meter.done(
-        fetched.moved,
-        if verdict == Verdict::Verified { "digest agrees" } else { self::verdict(fetched) },
-    );
+    let fetched =
+        report.one("fetch", remote, fetched, |fetched| (fetched.moved, fetched.verdict()))?;
+    meter.done(fetched.moved, verdict(fetched));
     Ok(Exit::Done)
 }
 
@@ -61,9 +56,10 @@ async fn tree(arguments: &GetArgs, text: bool) -> anyhow::Result<Exit> {
     report.end(tally)
 }
 
-/// What is known of the size of a fetched file.
+/// What is known of the bytes of a fetched file.
 pub(crate) fn verdict(fetched: Fetched) -> &'static str {
     match (fetched.end, fetched.size) {
+        _ if fetched.verified => "digest agrees",
         (End::Counted, _) => "size agrees, but the server did not end TLS in order",
         (End::Said, Some(_)) => "size agrees",
         (End::Said, None) => "size not compared",

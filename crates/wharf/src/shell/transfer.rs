@@ -76,7 +76,7 @@ pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// Fetches a file into this one.
 pub(super) fn get_as(shell: &Shell, remote: &Text, target: &Path) -> anyhow::Result<()> {
-    let request = Get { text: shell.text, resume: true };
+    let request = Get { text: shell.text, ..Get::default() };
     let mut meter = shell.screen.meter(remote);
     let fetched = shell.with(async |session| {
         session.get(remote, target, request, &mut |progress| meter.hear(progress)).await
@@ -99,7 +99,7 @@ pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 /// Stores this file.
 pub(super) fn put_as(shell: &Shell, local: &Path, remote: &Text) -> anyhow::Result<()> {
     shell.link.forget_names();
-    let request = Put { text: shell.text, resume: false };
+    let request = Put { text: shell.text, ..Put::default() };
     let mut meter = shell.screen.meter(remote);
     let stored = shell.with(async |session| {
         session.put(local, remote, request, &mut |progress| meter.hear(progress)).await

@@ -86,6 +86,7 @@ fn a_file_that_is_not_proven_whole_does_not_get_its_name() {
         (&[Grows(4)], 7, "the file has 10 bytes, 14 arrived", false),
         (&[Size(3)], 7, "the file has 3 bytes, 10 arrived", false),
         (&[Size(30)], 7, "the file has 30 bytes, 10 arrived", false),
+        (&[ChangesWhileSent], 7, "the file was changed while it was moved", false),
         (&[LeavesAfter(4)], 3, "control connection was lost", false),
         (&[NoFinalReply], 3, "no reply within 1 s", false),
         (&[LateFinalReply(Duration::from_secs(3))], 3, "no reply within 1 s", false),
@@ -198,8 +199,28 @@ fn an_upload_that_goes_on_is_held_to_what_the_server_has_afterwards() {
             // The size agrees; only what is in the file could tell.
             (&[ZeroFills], 0, "size agrees", Some(b"\0\0\x003456789")),
             (&[Forgets], 7, "3 arrived", Some(b"012")),
+            (&[Reply("RETR", "550 only to be written")], 0, "going on", Some(FILE)),
         ],
     );
+}
+
+#[test]
+fn an_upload_does_not_go_on_behind_what_is_of_another_file() {
+    for (there, options, says) in [
+        (&b"abc"[..], &["--resume"][..], "starting over"),
+        (b"0123456780", &["--resume"], "starting over"),
+        (b"01234567890", &["--resume"], "starting over"),
+        (b"0123456789", &["--resume"], "0 bytes"),
+        (b"abc", &[], "10 bytes"),
+    ] {
+        let server = Faulty::new(&[("x", there)], &[]);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("f"), FILE).unwrap();
+        let url = server.url("x");
+        let arguments = [&["put"], options, &["f", &url]].concat();
+        wharf(&arguments).within(folder.path()).ends_with_for(0, there).saying(says);
+        assert_eq!(server.file("x").as_deref(), Some(FILE), "{there:?}");
+    }
 }
 
 #[test]
@@ -209,8 +230,8 @@ fn a_broken_download_goes_on_and_a_server_that_ignores_rest_is_found_out() {
     for (faults, code) in [
         (&[][..], 0),
         (&[Reply("REST", "502 no")], 0),
-        // It sends all of it where the end is missing.
-        (&[IgnoresRest], 7),
+        // It sends all of it where the end is missing, which does not fit what is here.
+        (&[IgnoresRest], 0),
     ] {
         let breaks = ResetsOnceAfter(16 << 20);
         let server = Faulty::new(&[("x", &file)], &[&[breaks], faults].concat());

@@ -25,6 +25,7 @@ fn the_basic_steps_work_line_by_line() {
         peer.answer("RETR file", "150 opening");
         data.give(b"bytes");
         peer.say("226 done");
+        peer.answer("MDTM file", "213 20240501123000");
         peer.answer("QUIT", "221 bye");
         peer.expect_end();
     });

@@ -191,16 +191,12 @@ async fn fetch_light(crew: &Crew, session: &mut Session, item: &Item) -> Result<
 async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
     let target = crew.ground.place(&item.below)?;
     let mut watch = crew.board.watch();
-    let request = Get { text: false, resume: crew.resume };
+    let request = Get { text: false, resume: crew.resume, verify: crew.verify };
     let fetched = session.get(&item.remote, &target, request, &mut watch).await?;
-    let mut verdict = fetched.verdict();
-    if crew.verify && session.agrees(&item.remote, &target).await? {
-        verdict = Verdict::Verified;
-    }
     if let Some(mode) = item.mode.filter(|_| crew.modes) {
         let bits = std::fs::Permissions::from_mode(mode & 0o777);
         std::fs::set_permissions(&target, bits).map_err(local("set the mode of", &target))?;
     }
-    crew.board.done(&Work::Fetch(item.clone()), fetched.moved, verdict);
+    crew.board.done(&Work::Fetch(item.clone()), fetched.moved, fetched.verdict());
     Ok(())
 }

@@ -1,0 +1,162 @@
+//! The overlap: the last bytes that are there already of a file that is gone on with, fetched again and compared.
+//!
+//! A size and a time do not prove that the rest of a file belongs to its beginning: the clock of a server has whole
+//! seconds, some have none, and a server may take REST and begin elsewhere. So a download goes on a little before the
+//! end of what it has, and an upload looks at the end of what the server has before it goes on. RFC 3659 section 5.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+use wharf_proto::command::Range;
+use wharf_proto::params::Type;
+use wharf_proto::reply::Class;
+use wharf_proto::{Command, Text};
+
+use super::local;
+use crate::digest::Digest;
+use crate::transfer::Order;
+use crate::{Error, Proof, Session, quiet};
+
+/// How many bytes are compared, where there are as many.
+const LENGTH: u64 = 64 * 1024;
+
+/// What came again is not what is here.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("what is there already is not of the same file")]
+struct Differs;
+
+/// Whether this is what an [`Overlap`] says where the bytes differ.
+pub(super) fn is_difference(error: &Error) -> bool {
+    matches!(error, Error::Sink(error) if error.get_ref().is_some_and(|inner| inner.is::<Differs>()))
+}
+
+/// The last bytes of the first `at` of a file.
+pub(super) fn tail(file: &File, at: u64, path: &Path) -> Result<Vec<u8>, Error> {
+    let length = at.min(LENGTH);
+    let mut tail = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.read_exact_at(&mut tail, at - length).map_err(local("read", path))?;
+    Ok(tail)
+}
+
+/// Takes the bytes of a transfer that begins with what is known, compares that, and hands on what is behind it.
+pub(super) struct Overlap<'k, W> {
+    known: &'k [u8],
+    to: W,
+}
+
+impl<'k, W> Overlap<'k, W> {
+    /// `known` is to come first; what is behind it goes to `to`.
+    pub(super) fn new(known: &'k [u8], to: W) -> Self {
+        Self { known, to }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Overlap<'_, W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.known.is_empty() {
+            return Pin::new(&mut self.to).poll_write(context, bytes);
+        }
+        let (known, behind) = self.known.split_at(self.known.len().min(bytes.len()));
+        if !bytes.starts_with(known) {
+            return Poll::Ready(Err(io::Error::other(Differs)));
+        }
+        self.known = behind;
+        Poll::Ready(Ok(known.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.to).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.to).poll_shutdown(context)
+    }
+}
+
+impl Session {
+    /// Whether the server's `remote`, of `there` bytes, ends as `known` does: by a digest of its end, where it makes
+    /// one, else by its bytes. `None` where it tells neither, as of a file that may only be written.
+    pub(super) async fn ends_with(
+        &mut self,
+        remote: &Text,
+        there: u64,
+        known: &[u8],
+    ) -> Result<Option<bool>, Error> {
+        let from = there.saturating_sub(known.len() as u64);
+        let digest = self.digest_of_range(remote, Range { start: from, end: Some(there) }).await?;
+        let agrees = digest.map(|digest| digest.is_of(known));
+        if agrees == Some(true) {
+            return Ok(agrees);
+        }
+        // A digest that differs may be one of the whole file: the bytes say more.
+        let command = Command::Retr(remote.clone());
+        let (expected, kind) = (Some(known.len() as u64), Type::Image);
+        let order = Order { command: &command, offset: from, restart: true, expected, kind };
+        let mut compared = Overlap::new(known, tokio::io::sink());
+        match self.receive(&order, &mut compared, &mut quiet()).await {
+            Ok(_) => Ok(Some(true)),
+            Err(error) if is_difference(&error) => Ok(Some(false)),
+            Err(Error::Unproven { missing: Proof::Size { .. }, .. }) => Ok(Some(false)),
+            Err(Error::Refused { .. }) => Ok(agrees),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The server's digest of a part of a file, by RANG and HASH; `None` where it does not have both, or not for this
+    /// file.
+    async fn digest_of_range(
+        &mut self,
+        remote: &Text,
+        range: Range,
+    ) -> Result<Option<Digest>, Error> {
+        if !self.features().await?.has("RANG") {
+            return Ok(None);
+        }
+        let Some(asking) = self.asking().await?.filter(|asking| asking.takes_ranges()) else {
+            return Ok(None);
+        };
+        if self.quote(&Command::Rang(range)).await?.code.class() != Class::Intermediate {
+            return Ok(None);
+        }
+        let reply = self.quote(&asking.question(remote)).await?;
+        Ok(asking.answer(&reply))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    #[test]
+    fn what_is_known_is_compared_however_it_is_cut_and_the_rest_is_handed_on() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for piece in [1, 2, 3, 9] {
+            for (sent, wanted) in
+                [("knownnew", Some("new")), ("known", Some("")), ("knowxnew", None)]
+            {
+                let mut out = Vec::new();
+                let mut overlap = Overlap::new(b"known", &mut out);
+                let written = runtime.block_on(async {
+                    for piece in sent.as_bytes().chunks(piece) {
+                        overlap.write_all(piece).await?;
+                    }
+                    io::Result::Ok(())
+                });
+                match wanted {
+                    Some(wanted) => assert_eq!(out, wanted.as_bytes()),
+                    None => assert!(is_difference(&Error::Sink(written.unwrap_err()))),
+                }
+            }
+        }
+    }
+}
