@@ -219,6 +219,16 @@ impl Finding {
         self.rule.cause.of(lang).replace("{}", &self.what)
     }
 
+    /// The same with its rows under other numbers; those that have none there are left out.
+    pub(crate) fn renumbered(&self, number: impl Fn(u32) -> u32) -> Self {
+        let mut finding = self.clone();
+        finding.rows = self.rows.iter().map(|row| number(*row)).filter(|row| *row > 0).collect();
+        if let Some(ghost) = &mut finding.ghost {
+            ghost.after = number(ghost.after);
+        }
+        finding
+    }
+
     /// What to do.
     #[must_use]
     pub fn advice(&self, lang: Lang) -> Cow<'static, str> {

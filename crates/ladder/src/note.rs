@@ -5,8 +5,10 @@
 //! fault it was, is not said here.
 
 mod table;
+mod third;
 
 use crate::row::{Packet, Remark, Row};
+use crate::scene::{Scene, Step};
 use table::{Sentence, command, packet, remark, reply};
 use wharf_proto::{Lang, Verb};
 
@@ -62,6 +64,14 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
     };
     let words = lang.of(sentence.en, sentence.ja);
     (!words.is_empty()).then(|| fill(words, row) + &cited(rfc, lang))
+}
+
+/// The note of a step: that of its row, but where a third party drives two servers other words are right.
+#[must_use]
+pub fn of_step(scene: &Scene, step: &Step, lang: Lang) -> Option<String> {
+    let Some(sentence) = third::sentence(scene, step) else { return note(&step.row, lang) };
+    let words = third::named(lang.of(sentence.en, sentence.ja), scene, step, lang);
+    Some(fill(&words, &step.row) + &cited(sentence.rfc, lang))
 }
 
 /// Puts the row's ports into the places that a sentence keeps for them, and drops the parts in brackets

@@ -10,23 +10,16 @@ pub mod mermaid;
 pub mod pcapng;
 pub mod svg;
 
-use crate::findings::Finding;
-use crate::row::{Channel, Ends, Packet, Provenance, Row};
+use crate::row::{Channel, Packet, Provenance, Row};
+use crate::scene::{Scene, Step};
 use std::time::Duration;
-use wharf_proto::tap::Party;
 use wharf_proto::{Lang, Moment};
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Sheet<'a> {
-    /// The number of the session.
-    pub no: u64,
-    /// Its rows, those too that did not come.
-    pub rows: &'a [Row],
-    /// The ends of its control connection.
-    pub ends: Option<Ends>,
-    /// What was found.
-    pub findings: &'a [Finding],
+    /// The lifelines, the steps between them, and what was found.
+    pub scene: &'a Scene,
     /// The language of words.
     pub lang: Lang,
     /// Shows the bare ACKs.
@@ -36,22 +29,34 @@ pub struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// The rows that are shown.
-    fn shown(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| self.packets || !row.is_bare_ack())
+    /// The steps that are shown.
+    fn shown(&self) -> impl Iterator<Item = &Step> {
+        self.scene.steps.iter().filter(|step| self.packets || !step.row.is_bare_ack())
     }
 
-    /// The ends as words, the client first.
-    fn names(&self) -> [String; 2] {
-        let lang = self.lang;
-        let client = lang.of("client", "クライアント");
-        let server = lang.of("server", "サーバー");
-        match self.ends {
-            Some(ends) => {
-                [format!("{client} {}", ends.client), format!("{server} {}", ends.server)]
-            }
-            None => [client.to_owned(), server.to_owned()],
-        }
+    /// The number of the first session in it.
+    fn no(&self) -> u64 {
+        self.scene.sessions.first().copied().unwrap_or_default()
+    }
+
+    /// The numbers of the sessions in it, `1 + 2`.
+    fn numbers(&self) -> String {
+        let numbers: Vec<String> = self.scene.sessions.iter().map(u64::to_string).collect();
+        numbers.join(" + ")
+    }
+
+    /// The lifelines as words, from left to right.
+    fn names(&self) -> Vec<String> {
+        let named = |lifeline: &crate::scene::Lifeline| {
+            let role = lifeline.role.map(|role| format!(" ({})", role.words(self.lang)));
+            lifeline.title(self.lang) + &role.unwrap_or_default()
+        };
+        self.scene.lifelines.iter().map(named).collect()
+    }
+
+    /// The name of the lifeline at a place, for programs.
+    fn key(&self, at: usize) -> &'static str {
+        self.scene.lifelines.get(at).map_or("", |lifeline| lifeline.who.key())
     }
 }
 
@@ -81,13 +86,6 @@ fn provenance(row: &Row) -> &'static str {
         Provenance::Inferred => "inferred",
         Provenance::Synthesised => "synthesised",
         Provenance::Absent => "absent",
-    }
-}
-
-fn party(party: Party) -> &'static str {
-    match party {
-        Party::Client => "client",
-        Party::Server => "server",
     }
 }
 

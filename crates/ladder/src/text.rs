@@ -1,6 +1,6 @@
 //! The ladder as text: one line a row, at any width, for a terminal or a file.
 //!
-//! From 60 columns on, two lifelines with an arrow a row; from 100 on also the time since the start; from
+//! From 60 columns on, two lifelines with an arrow a row, or three where two servers take part; from 100 on also the time since the start; from
 //! 120 on the notes stand at the right, below that under the ladder. Narrower than 60 it becomes a list.
 //! Control rows are single lines marked `C`, data rows double lines marked `D`; what was not seen is dashed
 //! and marked `~`, remarks are marked `!`. Colour repeats that and is never the only sign of anything.
@@ -8,20 +8,25 @@
 //! No control character leaves this file but its own colours and line feeds, whatever a label holds. The
 //! same rows and options give the same bytes.
 
+mod brush;
 mod lane;
 mod lesson;
 mod list;
+mod margin;
+mod three;
 mod verdict;
 
 pub use lesson::lesson;
 pub use verdict::verdicts;
 
-use crate::note::note;
+use crate::note;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
+use crate::scene::Scene;
 use crate::width::{Ambiguous, columns, pad, spell_out, wrap};
 use lane::Lane;
 use std::fmt;
 use std::time::Duration;
+use three::Three;
 use wharf_proto::{Lang, Moment};
 
 /// The narrowest ladder; below it the rows become a list.
@@ -83,7 +88,7 @@ impl Options {
     }
 }
 
-/// Draws rows; `ends` are the addresses for the header.
+/// Draws the rows of a session; `ends` are the addresses for the header.
 ///
 /// ```
 /// use wharf_ladder::{Options, text};
@@ -92,45 +97,55 @@ impl Options {
 /// ```
 #[must_use]
 pub fn render(rows: &[Row], ends: Option<Ends>, options: &Options) -> String {
+    scene(&Scene::of(1, rows, ends, Vec::new()), options)
+}
+
+/// Draws a scene.
+#[must_use]
+pub fn scene(scene: &Scene, options: &Options) -> String {
     let mut out = String::new();
-    let done = write(&mut out, rows, ends, options);
+    let done = write(&mut out, scene, options);
     debug_assert!(done.is_ok(), "writing to a String does not fail");
     out
 }
 
-/// Draws rows into `out`.
+/// Draws a scene into `out`.
 ///
 /// # Errors
 /// Only those of `out`.
-pub fn write(
-    out: &mut impl fmt::Write,
-    rows: &[Row],
-    ends: Option<Ends>,
-    options: &Options,
-) -> fmt::Result {
-    let shown: Vec<Shown<'_>> = shown(rows, options);
-    let beside = options.notes && options.width() >= BESIDE;
-    if options.width() < NARROW {
-        list::write(out, &shown, options)?;
-    } else {
-        let lane = Lane::new(rows, options, beside);
-        lane.header(out, ends)?;
-        for shown in &shown {
-            lane.row(out, shown)?;
+pub fn write(out: &mut impl fmt::Write, scene: &Scene, options: &Options) -> fmt::Result {
+    let shown: Vec<Shown<'_>> = shown(scene, options);
+    match scene.lifelines.as_slice() {
+        _ if options.width() < NARROW => list::write(out, &shown, &scene.lifelines, options)?,
+        [client, server] => {
+            let lane = Lane::new(&shown, options);
+            lane.header(out, client, server)?;
+            shown.iter().try_for_each(|shown| lane.row(out, shown))?;
+        }
+        lifelines => {
+            let three = Three::new(&shown, options);
+            three.header(out, lifelines)?;
+            shown.iter().try_for_each(|shown| three.row(out, shown))?;
         }
     }
-    legend(out, rows, shown.len(), options)?;
-    if options.notes && !beside { note_list(out, &shown, options) } else { Ok(()) }
+    legend(out, scene, shown.len(), options)?;
+    let below = options.notes && options.width() < BESIDE;
+    if below { note_list(out, &shown, options) } else { Ok(()) }
 }
 
 /// A row that is not folded, with its times.
 struct Shown<'a> {
     row: &'a Row,
+    /// The places of its lifelines.
+    from: usize,
+    to: usize,
     /// Since the latest of the rows before it.
     since: Option<Duration>,
     /// Since the first row that has one.
     start: Option<Duration>,
     first: bool,
+    /// What it means, where that is wanted.
+    note: Option<String>,
 }
 
 impl Shown<'_> {
@@ -138,23 +153,30 @@ impl Shown<'_> {
     fn silence(&self) -> Option<Duration> {
         self.since.filter(|since| *since > SILENCE)
     }
+
+    fn is_rightwards(&self) -> bool {
+        self.from < self.to
+    }
 }
 
-fn shown<'a>(rows: &'a [Row], options: &Options) -> Vec<Shown<'a>> {
+fn shown<'a>(scene: &'a Scene, options: &Options) -> Vec<Shown<'a>> {
     let mut origin: Option<Moment> = None;
     let mut before: Option<Moment> = None;
-    rows.iter()
-        .filter(|row| options.packets || !row.is_bare_ack())
-        .map(|row| {
-            let at = row.at.filter(|_| !options.no_times);
-            let first = at.is_some() && origin.is_none();
-            origin = origin.or(at);
-            let start = at.zip(origin).map(|(at, origin)| at.since(origin));
-            let since = at.map(|at| before.map_or(Duration::ZERO, |before| at.since(before)));
-            before = before.max(at);
-            Shown { row, since, start, first }
-        })
-        .collect()
+    let steps = scene.steps.iter().filter(|step| options.packets || !step.row.is_bare_ack());
+    let shown = steps.map(|step| {
+        let row = &step.row;
+        let at = row.at.filter(|_| !options.no_times);
+        let first = at.is_some() && origin.is_none();
+        origin = origin.or(at);
+        let start = at.zip(origin).map(|(at, origin)| at.since(origin));
+        let since = at.map(|at| before.map_or(Duration::ZERO, |before| at.since(before)));
+        before = before.max(at);
+        let words = || note::of_step(scene, step, options.lang());
+        let note = options.notes.then(words).flatten();
+        let note = note.map(|words| spell_out(&words, options.ascii));
+        Shown { row, from: step.from, to: step.to, since, start, first, note }
+    });
+    shown.collect()
 }
 
 /// `C` or `D` for the connection, then `~` for what was not seen, `!` for a remark.
@@ -201,9 +223,15 @@ fn silence(length: Duration, options: &Options) -> String {
 }
 
 /// What the marks mean and what was folded, under the ladder.
-fn legend(out: &mut impl fmt::Write, rows: &[Row], shown: usize, options: &Options) -> fmt::Result {
+fn legend(
+    out: &mut impl fmt::Write,
+    scene: &Scene,
+    shown: usize,
+    options: &Options,
+) -> fmt::Result {
     let lang = options.lang();
-    let folded = rows.len().saturating_sub(shown);
+    let mut rows = scene.steps.iter().map(|step| &step.row);
+    let folded = scene.steps.len().saturating_sub(shown);
     let acks = |lang| match lang {
         Lang::En if folded == 1 => "1 bare ACK folded".to_owned(),
         Lang::En => format!("{folded} bare ACKs folded"),
@@ -212,11 +240,11 @@ fn legend(out: &mut impl fmt::Write, rows: &[Row], shown: usize, options: &Optio
     let mut parts = Vec::new();
     let is_guessed =
         |row: &Row| matches!(row.provenance, Provenance::Inferred | Provenance::Synthesised);
-    if rows.iter().any(is_guessed) {
+    if rows.clone().any(is_guessed) {
         let en = "~ not seen: inferred, or drawn for completeness";
         parts.push(lang.of(en, "~ は実測でなく推定または補完").to_owned());
     }
-    if rows.iter().any(|row| row.packet == Packet::Absent) {
+    if rows.any(|row| row.packet == Packet::Absent) {
         let en = "? should have come and did not";
         parts.push(lang.of(en, "? は来るはずで来なかったもの").to_owned());
     }
@@ -229,9 +257,9 @@ fn legend(out: &mut impl fmt::Write, rows: &[Row], shown: usize, options: &Optio
 
 fn note_list(out: &mut impl fmt::Write, shown: &[Shown<'_>], options: &Options) -> fmt::Result {
     writeln!(out)?;
-    for Shown { row, .. } in shown {
-        if let Some(words) = note(row, options.lang()) {
-            indented(out, &format!("{:>3}", row.no), &spell_out(&words, options.ascii), options)?;
+    for Shown { row, note, .. } in shown {
+        if let Some(words) = note {
+            indented(out, &format!("{:>3}", row.no), words, options)?;
         }
     }
     Ok(())

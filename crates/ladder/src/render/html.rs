@@ -2,7 +2,7 @@
 //!
 //! It works without script and loads nothing.
 
-use super::{Sheet, escaped, label, party, provenance, seconds, svg};
+use super::{Sheet, escaped, label, provenance, seconds, svg};
 use std::fmt::Write as _;
 use wharf_proto::Lang;
 
@@ -27,15 +27,15 @@ pub fn begin(lang: Lang) -> String {
 #[must_use]
 pub fn session(sheet: &Sheet<'_>) -> String {
     let lang = sheet.lang;
-    let no = sheet.no;
-    let [client, server] = sheet.names().map(|name| escaped(&name));
+    let (no, numbers) = (sheet.no(), sheet.numbers());
+    let names = escaped(&sheet.names().join(" – "));
     let mut out = format!(
-        "<section><h2 id=\"s{no}\">{} {no}: {client} – {server}</h2>\n",
+        "<section><h2 id=\"s{no}\">{} {numbers}: {names}</h2>\n",
         lang.of("Session", "セッション")
     );
-    if !sheet.findings.is_empty() {
+    if !sheet.scene.findings.is_empty() {
         let _ = writeln!(out, "<h3>{}</h3>\n<dl>", lang.of("Findings", "所見"));
-        for finding in sheet.findings {
+        for finding in &sheet.scene.findings {
             let rows: Vec<String> = finding
                 .rows
                 .iter()
@@ -74,6 +74,7 @@ fn table(out: &mut String, sheet: &Sheet<'_>) {
         lang.of("row", "行"),
         lang.of("time", "時刻"),
         lang.of("from", "送信元"),
+        lang.of("to", "宛先"),
         lang.of("connection", "コネクション"),
         lang.of("what", "内容"),
         lang.of("known", "根拠"),
@@ -84,7 +85,9 @@ fn table(out: &mut String, sheet: &Sheet<'_>) {
         out,
         "<details><summary>{caption}</summary><table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>"
     );
-    for row in sheet.shown() {
+    let name = |at: usize| sheet.scene.lifelines.get(at).map_or("", |of| of.who.words(lang));
+    for step in sheet.shown() {
+        let row = &step.row;
         let channel = match row.channel {
             crate::row::Channel::Control => lang.of("control", "制御").to_owned(),
             crate::row::Channel::Data(no) => format!("{} {no}", lang.of("data", "データ")),
@@ -92,9 +95,10 @@ fn table(out: &mut String, sheet: &Sheet<'_>) {
         let no = if row.no > 0 { row.no.to_string() } else { String::new() };
         let _ = writeln!(
             out,
-            "<tr><th scope=\"row\">{no}</th><td>{}</td><td>{}</td><td>{channel}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{no}</th><td>{}</td><td>{}</td><td>{}</td><td>{channel}</td><td>{}</td><td>{}</td></tr>",
             row.at.map(seconds).unwrap_or_default(),
-            party(row.from),
+            name(step.from),
+            name(step.to),
             escaped(&label(row, lang)),
             provenance(row),
         );

@@ -1,10 +1,13 @@
-//! JSON lines: an object a session, an object a row, an object a finding.
+//! JSON lines: an object a session, an object a row, an object a finding. A transfer between two servers is one object
+//! with three lifelines, and its rows and findings have the number of the first of its sessions.
 //!
 //! Each has `schema`, which counts up when the meaning of a field changes; fields may be added without that.
 
-use super::{Sheet, kind, label, party, provenance};
+use super::{Sheet, kind, label, provenance};
 use crate::row::{Channel, Packet};
+use crate::scene::{Lifeline, Role};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use wharf_proto::{Lang, Moment, Verb};
 
 /// The version of the objects.
@@ -18,13 +21,21 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         out.push_str(&value.to_string());
         out.push('\n');
     };
+    let no = sheet.no();
+    let lifelines = &sheet.scene.lifelines;
+    let address = |at: usize| lifelines.get(at).and_then(address);
+    let two = !sheet.scene.is_joined();
     put(json!({
-        "schema": SCHEMA, "kind": "session", "session": sheet.no,
-        "client": sheet.ends.map(|ends| ends.client.to_string()),
-        "server": sheet.ends.map(|ends| ends.server.to_string()),
+        "schema": SCHEMA, "kind": "session", "session": no, "sessions": sheet.scene.sessions,
+        "client": address(usize::from(!two)),
+        "server": address(1).filter(|_| two),
+        "server_a": address(0).filter(|_| !two),
+        "server_b": address(2),
+        "passive": lifelines.iter().find(|of| of.role == Some(Role::Listens)).map(|of| of.who.key()),
         "origin": sheet.origin.map(|origin| origin.as_secs_f64()),
     }));
-    for row in sheet.shown() {
+    for step in sheet.shown() {
+        let row = &step.row;
         let code = if let Packet::Reply(code) = row.packet { Some(code) } else { None };
         let (bytes, end) = match row.packet {
             Packet::Data { bytes, end } => {
@@ -37,20 +48,22 @@ pub fn render(sheet: &Sheet<'_>) -> String {
             Channel::Data(no) => Some(no),
         };
         put(json!({
-            "schema": SCHEMA, "kind": "row", "session": sheet.no,
+            "schema": SCHEMA, "kind": "row", "session": no, "of": step.session,
             "no": (row.no > 0).then_some(row.no),
             "at": row.at.map(|at| at.since(Moment::START).as_secs_f64()),
-            "from": party(row.from), "data": data, "what": kind(row), "code": code,
+            "from": sheet.key(step.from), "to": sheet.key(step.to), "data": data, "what": kind(row), "code": code,
             "verb": row.verb.map(Verb::name), "label": label(row, Lang::En), "bytes": bytes, "end": end,
-            "client_port": row.ports.client, "server_port": row.ports.server,
+            "client_port": row.ports.client.filter(|_| two),
+            "server_port": row.ports.server.filter(|_| two),
+            "ends": step.ends.map(|ends| ends.map(|end| end.to_string())),
             "names": row.names.map(|address| address.to_string()),
             "again": row.is_again(), "segments": row.wire.map(|wire| wire.segments),
             "provenance": provenance(row),
         }));
     }
-    for finding in sheet.findings {
+    for finding in &sheet.scene.findings {
         put(json!({
-            "schema": SCHEMA, "kind": "finding", "session": sheet.no, "id": finding.rule.id,
+            "schema": SCHEMA, "kind": "finding", "session": no, "id": finding.rule.id,
             "severity": finding.severity.words(Lang::En),
             "confidence": finding.confidence.words(Lang::En),
             "side": finding.rule.side.words(Lang::En), "rows": finding.rows,
@@ -58,4 +71,12 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         }));
     }
     out
+}
+
+fn address(lifeline: &Lifeline) -> Option<String> {
+    let ip = lifeline.ip?;
+    Some(match lifeline.port {
+        Some(port) => SocketAddr::new(ip, port).to_string(),
+        None => ip.to_string(),
+    })
 }

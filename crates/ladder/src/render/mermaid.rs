@@ -5,7 +5,6 @@
 use super::{Sheet, label};
 use crate::row::{Packet, Provenance};
 use std::fmt::Write as _;
-use wharf_proto::tap::Party;
 
 /// Rows drawn at most.
 const MAX_ROWS: usize = 300;
@@ -14,18 +13,21 @@ const MAX_ROWS: usize = 300;
 #[must_use]
 pub fn render(sheet: &Sheet<'_>) -> String {
     let mut out = String::from("sequenceDiagram\n");
-    let [client, server] = sheet.names();
     let lang = sheet.lang;
-    let _ = writeln!(out, "    participant C as {}", safe(&client));
-    let _ = writeln!(out, "    participant S as {}", safe(&server));
+    let letter = |at: usize| sheet.scene.lifelines.get(at).map_or("", |of| of.who.letter());
+    for (at, name) in sheet.names().iter().enumerate() {
+        let _ = writeln!(out, "    participant {} as {}", letter(at), safe(name));
+    }
+    let all = format!("{},{}", letter(0), letter(sheet.scene.lifelines.len().saturating_sub(1)));
     let count = sheet.shown().count();
-    for row in sheet.shown().take(MAX_ROWS) {
+    for step in sheet.shown().take(MAX_ROWS) {
+        let row = &step.row;
         let number = if row.no == 0 { String::new() } else { format!("{} ", row.no) };
         let words = safe(&format!("{number}{}", label(row, lang)));
-        let (from, to) = if row.from == Party::Client { ("C", "S") } else { ("S", "C") };
+        let (from, to) = (letter(step.from), letter(step.to));
         let arrow = match (row.packet, row.provenance) {
             (Packet::Note(_) | Packet::Omitted(_), _) => {
-                let _ = writeln!(out, "    Note over C,S: {words}");
+                let _ = writeln!(out, "    Note over {all}: {words}");
                 continue;
             }
             (Packet::Absent, _) => "--x",
@@ -34,15 +36,15 @@ pub fn render(sheet: &Sheet<'_>) -> String {
             _ => "-->>",
         };
         let _ = writeln!(out, "    {from}{arrow}{to}: {words}");
-        for finding in sheet.findings.iter().filter(|finding| finding.rows.last() == Some(&row.no))
-        {
+        let findings = sheet.scene.findings.iter();
+        for finding in findings.filter(|finding| finding.rows.last() == Some(&row.no)) {
             let said = safe(&format!("{}: {}", finding.rule.id, finding.cause(lang)));
-            let _ = writeln!(out, "    Note over C,S: {said}");
+            let _ = writeln!(out, "    Note over {all}: {said}");
         }
     }
     if let Some(more) = count.checked_sub(MAX_ROWS).filter(|more| *more > 0) {
         let said = lang.of("more rows, not drawn", "行は省略").to_owned();
-        let _ = writeln!(out, "    Note over C,S: {more} {said}");
+        let _ = writeln!(out, "    Note over {all}: {more} {said}");
     }
     out
 }

@@ -6,9 +6,9 @@
 //! raw IP, so no hardware address is invented.
 
 use super::{Sheet, label, provenance};
-use crate::row::{Channel, Ends, Packet, Row};
+use crate::row::{Ends, Packet, Provenance, Row};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use wharf_proto::tap::{HalfEnd, Party};
 use wharf_proto::{Lang, Moment};
@@ -44,12 +44,20 @@ pub fn begin() -> Vec<u8> {
 #[must_use]
 pub fn session(sheet: &Sheet<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut wires: BTreeMap<Channel, Wire> = BTreeMap::new();
+    let mut wires: BTreeMap<usize, Wire> = BTreeMap::new();
     let mut now = Moment::START;
-    for row in sheet.shown().filter(|row| row.is_packet() && row.packet != Packet::Absent) {
+    // What is only drawn for completeness would be seen by whoever reads the file.
+    let is_drawn = |row: &Row| row.provenance == Provenance::Synthesised;
+    let is_sent = |row: &Row| row.is_packet() && row.packet != Packet::Absent && !is_drawn(row);
+    for step in sheet.shown().filter(|step| is_sent(&step.row)) {
+        let row = &step.row;
         now = row.at.unwrap_or(now).max(now);
-        let Some(ends) = ends(sheet, row) else { continue };
-        let wire = wires.entry(row.channel).or_insert_with(|| Wire::new(ends));
+        let Some([from, to]) = step.ends else { continue };
+        let ends = match row.from {
+            Party::Client => Ends { client: from, server: to },
+            Party::Server => Ends { client: to, server: from },
+        };
+        let wire = wires.entry(step.conn).or_insert_with(|| Wire::new(ends));
         let at = sheet.origin.unwrap_or_default() + now.since(Moment::START);
         wire.row(row, at, &comment(sheet, row), &mut out);
     }
@@ -175,22 +183,9 @@ fn side(party: Party) -> usize {
     usize::from(party == Party::Server)
 }
 
-/// The ends of a row's connection: its own ports at the hosts of the session.
-fn ends(sheet: &Sheet<'_>, row: &Row) -> Option<Ends> {
-    let control = sheet.ends?;
-    let at = |end: SocketAddr, port: Option<u16>| SocketAddr::new(end.ip(), port.unwrap_or(0));
-    Some(match row.channel {
-        Channel::Control => control,
-        Channel::Data(_) => Ends {
-            client: at(control.client, row.ports.client),
-            server: at(control.server, row.ports.server),
-        },
-    })
-}
-
 fn comment(sheet: &Sheet<'_>, row: &Row) -> String {
     let mut out = format!("row {}, {}: {}", row.no, provenance(row), label(row, Lang::En));
-    for finding in sheet.findings.iter().filter(|finding| finding.rows.contains(&row.no)) {
+    for finding in sheet.scene.findings.iter().filter(|finding| finding.rows.contains(&row.no)) {
         out += &format!("\n{} {}", finding.rule.id, finding.cause(sheet.lang));
     }
     out

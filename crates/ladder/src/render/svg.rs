@@ -5,15 +5,19 @@
 
 use super::{Sheet, escaped, is_control, label, seconds};
 use crate::row::{Packet, Provenance, Row};
+use crate::scene::Step;
+use crate::width::{Ambiguous, columns, ellipsize};
 use std::fmt::Write as _;
-use wharf_proto::tap::Party;
 
 /// Rows of a picture at most; what follows goes into another one.
 const ROWS: usize = 200;
-/// The width of the picture, its lifelines, and the height of a row.
-const WIDTH: usize = 860;
+/// The first lifeline, how far apart two and three of them are, what is right of the last, and the height of a row.
 const LEFT: usize = 190;
-const RIGHT: usize = 780;
+const TWO: usize = 590;
+const THREE: usize = 380;
+const BESIDE: usize = 80;
+/// The width of a column of the font, about.
+const COLUMN: usize = 8;
 const ROW: usize = 26;
 const TOP: usize = 56;
 
@@ -29,58 +33,84 @@ const STYLE: &str = "\
 .l .cmd{stroke:#7fb8ff}.l .ok{stroke:#7fd694}.l .no,.l .gst{stroke:#ff9a90}.l .dat{stroke:#d9a2ec}\
 .l text.no{fill:#ff9a90;stroke:none}.l text.note{fill:#e6c15a}}";
 
-/// The pictures of a session, one below the other.
+/// The pictures of a scene, one below the other.
 #[must_use]
 pub fn render(sheet: &Sheet<'_>) -> String {
-    let rows: Vec<&Row> = sheet.shown().collect();
+    let steps: Vec<&Step> = sheet.shown().collect();
     let mut out = String::new();
-    let parts = rows.chunks(ROWS).count().max(1);
-    for (part, rows) in rows.chunks(ROWS).enumerate() {
-        picture(&mut out, sheet, rows, part, parts);
+    let parts = steps.chunks(ROWS).count().max(1);
+    for (part, steps) in steps.chunks(ROWS).enumerate() {
+        picture(&mut out, sheet, steps, part, parts);
     }
-    if rows.is_empty() {
+    if steps.is_empty() {
         picture(&mut out, sheet, &[], 0, 1);
     }
     out
 }
 
-fn picture(out: &mut String, sheet: &Sheet<'_>, rows: &[&Row], part: usize, parts: usize) {
-    let height = TOP + rows.len() * ROW + 16;
-    let id = format!("s{}p{part}", sheet.no);
-    let [client, server] = sheet.names().map(|name| escaped(&name));
-    let lang = sheet.lang;
+/// Where a lifeline stands.
+fn place(sheet: &Sheet<'_>, at: usize) -> usize {
+    LEFT + at * if sheet.scene.is_joined() { THREE } else { TWO }
+}
+
+/// Where the last of them stands.
+fn last(sheet: &Sheet<'_>) -> usize {
+    place(sheet, sheet.scene.lifelines.len().saturating_sub(1))
+}
+
+fn picture(out: &mut String, sheet: &Sheet<'_>, steps: &[&Step], part: usize, parts: usize) {
+    let top = TOP + if sheet.scene.is_joined() { 18 } else { 0 };
+    let (width, height) = (last(sheet) + BESIDE, top + steps.len() * ROW + 16);
+    let id = format!("s{}p{part}", sheet.no());
+    let names = escaped(&sheet.names().join(" – "));
+    let (lang, no) = (sheet.lang, sheet.numbers());
     let title = match lang {
-        wharf_proto::Lang::En => format!("FTP session {}, part {} of {parts}", sheet.no, part + 1),
-        wharf_proto::Lang::Ja => format!("FTP セッション {}（{} / {parts}）", sheet.no, part + 1),
+        wharf_proto::Lang::En => format!("FTP session {no}, part {} of {parts}", part + 1),
+        wharf_proto::Lang::Ja => format!("FTP セッション {no}（{} / {parts}）", part + 1),
     };
     let code = lang.of("en", "ja");
-    let bottom = height - 10;
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"l\" viewBox=\"0 0 {WIDTH} {height}\" width=\"100%\" role=\"img\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"l\" viewBox=\"0 0 {width} {height}\" width=\"100%\" role=\"img\" \
          lang=\"{code}\" aria-labelledby=\"{id}t {id}d\"><title id=\"{id}t\">{title}</title>\
-         <desc id=\"{id}d\">{client} – {server}</desc><style>{STYLE}</style>\
-         <rect class=\"k\" width=\"{WIDTH}\" height=\"{height}\"/>\
-         <text x=\"{LEFT}\" y=\"24\" text-anchor=\"middle\">{client}</text>\
-         <text x=\"{RIGHT}\" y=\"24\" text-anchor=\"end\">{server}</text>\
-         <line x1=\"{LEFT}\" y1=\"34\" x2=\"{LEFT}\" y2=\"{bottom}\"/>\
-         <line x1=\"{RIGHT}\" y1=\"34\" x2=\"{RIGHT}\" y2=\"{bottom}\"/>"
+         <desc id=\"{id}d\">{names}</desc><style>{STYLE}</style>\
+         <rect class=\"k\" width=\"{width}\" height=\"{height}\"/>"
     );
-    for (n, row) in rows.iter().enumerate() {
-        line(out, sheet, row, TOP + n * ROW);
+    lifelines(out, sheet, top, height - 10);
+    for (n, step) in steps.iter().enumerate() {
+        line(out, sheet, step, top + n * ROW);
     }
     out.push_str("</svg>\n");
 }
 
-fn line(out: &mut String, sheet: &Sheet<'_>, row: &Row, y: usize) {
-    let id = if row.no > 0 { format!(" id=\"s{}r{}\"", sheet.no, row.no) } else { String::new() };
-    let words = escaped(&label(row, sheet.lang));
-    let middle = usize::midpoint(LEFT, RIGHT);
+/// The lifelines with their names, and below these the parts of servers between which data goes.
+fn lifelines(out: &mut String, sheet: &Sheet<'_>, top: usize, bottom: usize) {
+    for (at, lifeline) in sheet.scene.lifelines.iter().enumerate() {
+        let x = place(sheet, at);
+        let is_last = at + 1 == sheet.scene.lifelines.len();
+        let (anchor, head) = if is_last { ("end", x + BESIDE - 20) } else { ("middle", x) };
+        let (title, from) = (escaped(&lifeline.title(sheet.lang)), top - 22);
+        let _ = writeln!(
+            out,
+            "<text x=\"{head}\" y=\"24\" text-anchor=\"{anchor}\">{title}</text>\
+             <line x1=\"{x}\" y1=\"{from}\" x2=\"{x}\" y2=\"{bottom}\"/>"
+        );
+        if let Some(role) = lifeline.role {
+            let role = role.words(sheet.lang);
+            let _ = writeln!(
+                out,
+                "<text class=\"d\" x=\"{head}\" y=\"42\" text-anchor=\"{anchor}\">{role}</text>"
+            );
+        }
+    }
+}
+
+fn line(out: &mut String, sheet: &Sheet<'_>, step: &Step, y: usize) {
+    let row = &step.row;
+    let id = if row.no > 0 { format!(" id=\"s{}r{}\"", sheet.no(), row.no) } else { String::new() };
     let no = if row.no > 0 { row.no.to_string() } else { "?".to_owned() };
     let at = row.at.map(seconds).unwrap_or_default();
     let mark = if is_control(row) { "C" } else { "D" };
-    let port = |port: Option<u16>| port.map_or_else(String::new, |port| port.to_string());
-    let (client, server) = (port(row.ports.client), port(row.ports.server));
     let text = y + 4;
     let _ = write!(
         out,
@@ -89,35 +119,51 @@ fn line(out: &mut String, sheet: &Sheet<'_>, row: &Row, y: usize) {
          <text class=\"d\" x=\"134\" y=\"{text}\" text-anchor=\"end\">{at}</text>"
     );
     if !row.is_packet() {
+        let middle = usize::midpoint(LEFT, last(sheet));
+        let words = escaped(&label(row, sheet.lang));
         let _ = writeln!(
             out,
             "<text class=\"note\" x=\"{middle}\" y=\"{text}\" text-anchor=\"middle\">{words}</text></g>"
         );
         return;
     }
-    let (from, to) = match row.from {
-        Party::Client => (LEFT, RIGHT),
-        Party::Server => (RIGHT, LEFT),
-    };
-    let head = match row.from {
-        Party::Client => format!("{},{} {to},{y} {},{}", to - 8, y - 4, to - 8, y + 4),
-        Party::Server => format!("{},{} {to},{y} {},{}", to + 8, y - 4, to + 8, y + 4),
-    };
-    let class = class(row);
-    let room = words.chars().count() * 8 + 12;
-    let left = middle.saturating_sub(room / 2).max(LEFT + 10);
-    let room = room.min(RIGHT - LEFT - 20);
-    let _ = writeln!(
+    if !sheet.scene.is_joined() {
+        let port = |port: Option<u16>| port.map_or_else(String::new, |port| port.to_string());
+        let (client, server) = (port(row.ports.client), port(row.ports.server));
+        let _ = write!(
+            out,
+            "<text class=\"d\" x=\"{}\" y=\"{text}\" text-anchor=\"end\">{client}</text>\
+             <text class=\"d\" x=\"{}\" y=\"{text}\">{server}</text>",
+            LEFT - 8,
+            last(sheet) + 8,
+        );
+    }
+    arrow(out, sheet, step, y);
+    out.push_str("</g>\n");
+}
+
+fn arrow(out: &mut String, sheet: &Sheet<'_>, step: &Step, y: usize) {
+    let (from, to) = (place(sheet, step.from), place(sheet, step.to));
+    let back = if step.is_rightwards() { to - 8 } else { to + 8 };
+    let head = format!("{back},{} {to},{y} {back},{}", y - 4, y + 4);
+    let class = class(&step.row);
+    let (left, middle) = (from.min(to), usize::midpoint(from, to));
+    let most = from.abs_diff(to) - 36;
+    // What is cut is told whole to those who point at it.
+    let whole = label(&step.row, sheet.lang);
+    let words = ellipsize(&whole, most / COLUMN, "…", Ambiguous::One);
+    let room = columns(&words, Ambiguous::One) * COLUMN + 12;
+    let behind = middle.saturating_sub(room / 2).max(left + 10);
+    let title =
+        if words == whole { String::new() } else { format!("<title>{}</title>", escaped(&whole)) };
+    let words = escaped(&words);
+    let (above, text) = (y - 9, y + 4);
+    let _ = write!(
         out,
-        "<text class=\"d\" x=\"{}\" y=\"{text}\" text-anchor=\"end\">{client}</text>\
-         <text class=\"d\" x=\"{}\" y=\"{text}\">{server}</text>\
-         <line class=\"{class}\" x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{y}\"/>\
+        "<line class=\"{class}\" x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{y}\"/>\
          <polyline points=\"{head}\" fill=\"none\" stroke=\"currentColor\" class=\"{class}\"/>\
-         <rect class=\"k\" x=\"{left}\" y=\"{}\" width=\"{room}\" height=\"18\"/>\
-         <text x=\"{middle}\" y=\"{text}\" text-anchor=\"middle\">{words}</text></g>",
-        LEFT - 8,
-        RIGHT + 8,
-        y - 9,
+         <rect class=\"k\" x=\"{behind}\" y=\"{above}\" width=\"{room}\" height=\"18\"/>\
+         <text x=\"{middle}\" y=\"{text}\" text-anchor=\"middle\">{title}{words}</text>"
     );
 }
 

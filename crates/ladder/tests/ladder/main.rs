@@ -7,6 +7,7 @@ mod alignment;
 mod captures;
 mod events;
 mod golden;
+mod joined;
 #[cfg(target_os = "linux")]
 mod live;
 mod packets;

@@ -98,16 +98,9 @@ async fn third_party(arguments: &DemoArgs) -> anyhow::Result<bool> {
     to.close().await;
 
     let same = source.served()? == target.served()?;
-    let lang = arguments.lang();
-    let titles = [
-        lang.of("The server that sends:", "送る側のサーバー："),
-        lang.of("The server that receives:", "受け取る側のサーバー："),
-    ];
     source.close().await;
     target.close().await;
-    for (title, record) in titles.iter().zip([sending, receiving]) {
-        print(&format!("{title}\n{}\n", record.draw(arguments)?))?;
-    }
+    print(&record::draw_joined([sending, receiving], arguments)?)?;
     Ok(same)
 }
 

@@ -54,6 +54,16 @@ fn a_transfer_between_two_servers_is_two_sessions_that_name_each_other() {
 }
 
 #[test]
+fn a_transfer_between_two_servers_is_one_picture_of_three_lifelines() {
+    let drawn = text(&[], "third-party.cap");
+    assert!(drawn.starts_with("Sessions 1 and 2: third party 127.0.0.1, data between"), "{drawn}");
+    assert!(drawn.contains("passive: it listens") && drawn.contains("active: it connects"));
+    assert_eq!(drawn.matches("data 300 B").count(), 1, "{drawn}");
+    let summaries = ["Session 1: 1 transfer, 300 B", "Session 2: 1 transfer, 300 B"];
+    assert!(summaries.iter().all(|words| drawn.contains(words)), "{drawn}");
+}
+
+#[test]
 fn japanese_words_and_ascii_lines_are_had_for_the_asking() {
     let japanese = text(&["--lang", "ja", "--list"], "reference.cap");
     assert!(japanese.starts_with("セッション 1、"), "{japanese}");

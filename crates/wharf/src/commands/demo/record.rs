@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wharf_ladder::live::{Live, Recording};
-use wharf_ladder::{Alignment, Ladder, Options, Packets, Row, text};
+use wharf_ladder::scene::{Part, join};
+use wharf_ladder::{Alignment, Ladder, Options, Packets, Scene, text};
 use wharf_proto::tap::Event;
 
 use super::house::House;
@@ -45,29 +46,68 @@ impl Record {
 
     /// Draws the ladder of the session, which is over.
     pub(super) fn draw(self, arguments: &DemoArgs) -> anyhow::Result<String> {
-        let options = options(arguments);
-        if let Some(recording) = self.packets {
-            let packets = recording.finish(PATIENCE)?;
-            if let Some(packets) = packets.first().filter(|packets| packets.missing() == 0) {
-                let summary = packets.summary().line(options.lang, true);
-                let verdict = verdict(&packets.align(), arguments);
-                let lesson = lesson(&packets.numbered(), &options, arguments);
-                let drawn = packets.render_text(&options);
-                return Ok(format!("{drawn}{summary}\n{verdict}{lesson}"));
-            }
-        }
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let ladder = Ladder::from_events(events.iter());
-        let summary = ladder.summary().line(options.lang, true);
-        let verdict = verdict(&ladder.align(), arguments);
-        let lesson = lesson(&ladder.numbered(), &options, arguments);
-        Ok(format!("{}{summary}\n{verdict}{lesson}", ladder.render_text(&options)))
+        let Self { events, packets } = self;
+        let captured = finish(packets)?;
+        Ok(draw(captured.as_ref(), &events, arguments))
     }
 }
 
+/// The whole session as packets, where they were captured.
+fn finish(recording: Option<Recording>) -> anyhow::Result<Option<Packets>> {
+    let Some(recording) = recording else { return Ok(None) };
+    let mut sessions = recording.finish(PATIENCE)?;
+    Ok(sessions.pop().filter(|packets| packets.missing() == 0))
+}
+
+fn draw(captured: Option<&Packets>, events: &Mutex<Vec<Event>>, arguments: &DemoArgs) -> String {
+    let options = options(arguments);
+    if let Some(packets) = captured {
+        let summary = packets.summary().line(options.lang, true);
+        let verdict = verdict(&packets.align(), arguments);
+        let scene = Scene::of(1, &packets.numbered(), packets.ends(), Vec::new());
+        let lesson = lesson(&scene, &options, arguments);
+        return format!("{}{summary}\n{verdict}{lesson}", text::scene(&scene, &options));
+    }
+    let events = events.lock().unwrap_or_else(PoisonError::into_inner);
+    let ladder = Ladder::from_events(events.iter());
+    let summary = ladder.summary().line(options.lang, true);
+    let verdict = verdict(&ladder.align(), arguments);
+    let scene = Scene::of(1, &ladder.numbered(), ladder.ends(), Vec::new());
+    let lesson = lesson(&scene, &options, arguments);
+    format!("{}{summary}\n{verdict}{lesson}", text::scene(&scene, &options))
+}
+
+/// Draws the two sessions of a transfer between servers: as one picture of three lifelines where their packets were
+/// captured, else one after the other, since each server has a clock of its own.
+pub(super) fn draw_joined(records: [Record; 2], arguments: &DemoArgs) -> anyhow::Result<String> {
+    let lang = arguments.lang();
+    let [sending, receiving] = records;
+    let captured = [finish(sending.packets)?, finish(receiving.packets)?];
+    let parts: Vec<Part<'_>> =
+        captured.iter().flatten().zip(1..).filter_map(|(packets, no)| part(no, packets)).collect();
+    if let Some(scene) = join(&parts) {
+        let options = options(arguments);
+        let lesson = lesson(&scene, &options, arguments);
+        return Ok(text::scene(&scene, &options) + &lesson);
+    }
+    let titles = [
+        lang.of("The server that sends:", "送る側のサーバー："),
+        lang.of("The server that receives:", "受け取る側のサーバー："),
+    ];
+    let drawn = titles.iter().zip(&captured).zip([&sending.events, &receiving.events]);
+    Ok(drawn.fold(String::new(), |out, ((title, packets), events)| {
+        out + &format!("{title}\n{}\n", draw(packets.as_ref(), events, arguments))
+    }))
+}
+
+fn part(no: u64, packets: &Packets) -> Option<Part<'_>> {
+    let (rows, conns) = (packets.rows(), packets.conns());
+    Some(Part { no, rows, ends: packets.ends()?, conns, findings: Vec::new() })
+}
+
 /// The session row by row, where that is wanted.
-fn lesson(rows: &[Row], options: &Options, arguments: &DemoArgs) -> String {
-    if arguments.explain { format!("\n{}", text::lesson(rows, options)) } else { String::new() }
+fn lesson(scene: &Scene, options: &Options, arguments: &DemoArgs) -> String {
+    if arguments.explain { format!("\n{}", text::lesson(scene, options)) } else { String::new() }
 }
 
 /// Whether this is the reference session; only where it was meant to be.

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
-use wharf_ladder::Options;
-use wharf_ladder::findings::with_ghosts;
 use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
+use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Session;
+use wharf_ladder::{Options, text};
 
 use super::Renderer;
 use crate::args::trace::Format;
@@ -45,14 +45,9 @@ impl Renderer for Forms {
 
     fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
         self.begin(out)?;
-        for session in group {
-            let findings = session.findings();
-            let rows = with_ghosts(session.packets.rows(), &findings);
+        for scene in scenes(group) {
             let sheet = Sheet {
-                no: session.no,
-                rows: &rows,
-                ends: session.packets.ends(),
-                findings: &findings,
+                scene: &scene,
                 lang: self.options.lang,
                 packets: self.options.packets,
                 origin: self.origin,
@@ -66,7 +61,7 @@ impl Renderer for Forms {
                     out.write_all(&pcapng::session(&sheet))?;
                     continue;
                 }
-                Format::Text => session.packets.render_text(&self.options),
+                Format::Text => text::scene(&scene, &self.options),
             };
             out.write_all(text.as_bytes())?;
         }

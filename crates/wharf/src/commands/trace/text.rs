@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use wharf_ladder::findings::with_ghosts;
+use wharf_ladder::scene::{Scene, scenes};
 use wharf_ladder::sessions::Session;
 use wharf_ladder::{Lang, Options, text};
 
@@ -22,23 +22,32 @@ impl Ladders {
 
 impl Renderer for Ladders {
     fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
-        for session in group {
+        for scene in scenes(group) {
             if !std::mem::take(&mut self.is_first) {
                 writeln!(out)?;
             }
-            writeln!(out, "{}", title(session, self.options.lang()))?;
-            let findings = session.findings();
-            let packets = &session.packets;
-            let drawn = match findings.is_empty() {
-                true => packets.render_text(&self.options),
-                false => {
-                    let rows = with_ghosts(packets.rows(), &findings);
-                    text::render(&rows, packets.ends(), &self.options)
+            let drawn = text::scene(&scene, &self.options);
+            let its = || group.iter().filter(|session| scene.sessions.contains(&session.no));
+            let lang = self.options.lang();
+            match scene.is_joined() {
+                true => {
+                    writeln!(out, "{}", joint_title(&scene, lang))?;
+                    write!(out, "{drawn}")?;
+                    for session in its() {
+                        let no = session.no;
+                        let words = lang.of("Session", "セッション");
+                        writeln!(out, "{words} {no}: {}", ending(session, &self.options))?;
+                    }
                 }
-            };
-            write!(out, "{drawn}")?;
-            writeln!(out, "{}", ending(session, &self.options))?;
-            write!(out, "{}", text::verdicts(&findings, &self.options))?;
+                false => {
+                    for session in its() {
+                        writeln!(out, "{}", title(session, lang))?;
+                        write!(out, "{drawn}")?;
+                        writeln!(out, "{}", ending(session, &self.options))?;
+                    }
+                }
+            }
+            write!(out, "{}", text::verdicts(&scene.findings, &self.options))?;
         }
         Ok(())
     }
@@ -65,6 +74,18 @@ impl Renderer for List {
             writeln!(out, "{}: {}{found}", title(session, lang), ending(session, &self.options))?;
         }
         Ok(())
+    }
+}
+
+/// `Sessions 1 and 2: third party 192.0.2.1, data between server A 192.0.2.5:21 and server B 192.0.2.6:21`.
+fn joint_title(scene: &Scene, lang: Lang) -> String {
+    let numbers: Vec<String> = scene.sessions.iter().map(u64::to_string).collect();
+    let numbers = numbers.join(lang.of(" and ", "・"));
+    let title = |at: usize| scene.lifelines.get(at).map_or_else(String::new, |of| of.title(lang));
+    let (a, third, b) = (title(0), title(1), title(2));
+    match lang {
+        Lang::En => format!("Sessions {numbers}: {third}, data between {a} and {b}"),
+        Lang::Ja => format!("セッション {numbers}：{third}、データは{a}と{b}の間を流れる"),
     }
 }
 

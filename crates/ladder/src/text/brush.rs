@@ -1,0 +1,142 @@
+//! Arrows, words and colours in a space of so many columns.
+//!
+//! All sums are in display columns, so a glyph of two columns (see [`Ambiguous`]) is drawn half as often
+//! and an odd column left over stays blank beside the label.
+
+use super::Options;
+use crate::row::{Channel, Packet, Provenance, Row};
+use crate::width::{Ambiguous, columns, ellipsize, pad};
+
+/// The characters that are drawn with.
+pub(super) struct Glyphs {
+    pub(super) lifeline: &'static str,
+    right: &'static str,
+    left: &'static str,
+    ellipsis: &'static str,
+    /// Lines: control, data; each seen, then not seen.
+    lines: [[&'static [&'static str]; 2]; 2],
+    /// What did not come.
+    dots: &'static [&'static str],
+}
+
+const UNICODE: Glyphs = Glyphs {
+    lifeline: "│",
+    right: "▶",
+    left: "◀",
+    ellipsis: "…",
+    lines: [[&["─"], &["╌"]], [&["═"], &["═", " "]]],
+    dots: &["·", " "],
+};
+
+/// Arrowheads that are narrow whatever the terminal makes of ambiguous characters.
+const UNICODE_TWO: Glyphs = Glyphs { right: "►", left: "◄", ..UNICODE };
+
+const ASCII: Glyphs = Glyphs {
+    lifeline: "|",
+    right: ">",
+    left: "<",
+    ellipsis: "...",
+    lines: [[&["-"], &["-", " "]], [&["="], &["=", " "]]],
+    dots: &[".", " "],
+};
+
+/// Draws as the options say.
+pub(super) struct Brush<'a> {
+    pub(super) options: &'a Options,
+    pub(super) glyphs: &'static Glyphs,
+}
+
+impl<'a> Brush<'a> {
+    pub(super) fn new(options: &'a Options) -> Self {
+        let glyphs = match (options.ascii, options.ambiguous) {
+            (true, _) => &ASCII,
+            (false, Ambiguous::One) => &UNICODE,
+            (false, Ambiguous::Two) => &UNICODE_TWO,
+        };
+        Self { options, glyphs }
+    }
+
+    /// An arrow of so many columns, its label in the middle.
+    pub(super) fn arrow(&self, row: &Row, label: &str, room: usize, to_the_right: bool) -> String {
+        let seen = row.provenance == Provenance::Seen;
+        let [control, data] = self.glyphs.lines;
+        let [solid, dashed] = if row.channel == Channel::Control { control } else { data };
+        let line = match row.packet {
+            Packet::Absent => self.glyphs.dots,
+            _ if seen => solid,
+            _ => dashed,
+        };
+        let (head, glyph) = (self.cells(self.glyphs.right), self.cells(line.concat().trim_end()));
+        let text = self.cut(label, room.saturating_sub(head + glyph + 2));
+        let rest = room.saturating_sub(head + 2 + self.cells(&text));
+        let (before, after) = (rest / 2, rest - rest / 2);
+        if to_the_right {
+            let tail = self.fill(line, before, false);
+            format!("{tail} {text} {}{}", self.fill(line, after, true), self.glyphs.right)
+        } else {
+            let tail = self.fill(line, after, true);
+            format!("{}{} {text} {tail}", self.glyphs.left, self.fill(line, before, false))
+        }
+    }
+
+    /// A line of exactly `room` columns. What its glyphs cannot fill is blank: at the end, or with
+    /// `from_end` at the beginning, so that the blank is beside the label.
+    fn fill(&self, line: &[&str], room: usize, from_end: bool) -> String {
+        let mut glyphs: Vec<&str> = Vec::with_capacity(room);
+        let mut left = room;
+        for glyph in line.iter().copied().cycle() {
+            let Some(less) = left.checked_sub(self.cells(glyph).max(1)) else { break };
+            left = less;
+            glyphs.push(glyph);
+        }
+        let blank = " ".repeat(left);
+        if from_end {
+            glyphs.reverse();
+            blank + &glyphs.concat()
+        } else {
+            glyphs.concat() + &blank
+        }
+    }
+
+    /// Words in the middle of so many columns, without an arrow.
+    pub(super) fn centred(&self, words: &str, room: usize) -> String {
+        let text = self.cut(words, room);
+        let before = room.saturating_sub(self.cells(&text)) / 2;
+        pad(&(" ".repeat(before) + &text), room, self.options.ambiguous)
+    }
+
+    /// Colour: commands cyan, replies green or red, data magenta, remarks yellow; dim what was not seen.
+    pub(super) fn painted(&self, row: &Row, body: String) -> String {
+        if !self.options.colour {
+            return body;
+        }
+        let hue = match row.packet {
+            Packet::Command => "36",
+            Packet::Reply(code) if code < 400 => "32",
+            Packet::Reply(_) | Packet::Rst => "31",
+            Packet::Data { .. } => "35",
+            Packet::Note(_) => "33",
+            Packet::Syn
+            | Packet::SynAck
+            | Packet::Established
+            | Packet::Ack
+            | Packet::Fin
+            | Packet::Absent
+            | Packet::Omitted(_) => "",
+        };
+        let dim = if row.provenance == Provenance::Seen { "" } else { "2" };
+        match (dim, hue) {
+            ("", "") => body,
+            (one, "") | ("", one) => format!("\x1b[{one}m{body}\x1b[0m"),
+            (dim, hue) => format!("\x1b[{dim};{hue}m{body}\x1b[0m"),
+        }
+    }
+
+    pub(super) fn cells(&self, text: &str) -> usize {
+        columns(text, self.options.ambiguous)
+    }
+
+    pub(super) fn cut(&self, text: &str, max: usize) -> String {
+        ellipsize(text, max, self.glyphs.ellipsis, self.options.ambiguous)
+    }
+}

@@ -1,0 +1,129 @@
+//! What stands beside the lifelines: number, mark and times at the left, notes at the right.
+
+use super::{ABSOLUTE, BESIDE, Options, Shown, mark, number};
+use crate::width::wrap;
+use std::time::Duration;
+
+/// The least that notes beside the rows get.
+const NOTES: usize = 38;
+/// A time since the row before, and the space before it.
+const DELTA: usize = 7;
+/// A time since the start, and the space before it.
+const START: usize = 11;
+
+/// The columns beside the lifelines, measured once.
+pub(super) struct Margin<'a> {
+    options: &'a Options,
+    no: usize,
+    delta: usize,
+    start: usize,
+    /// Zero where there are no notes beside the rows.
+    notes: usize,
+}
+
+impl<'a> Margin<'a> {
+    pub(super) fn new(shown: &[Shown<'_>], options: &'a Options) -> Self {
+        let times = !options.no_times;
+        let most = shown.iter().map(|shown| shown.row.no).max().unwrap_or(1);
+        let no = most.to_string().len().max(3);
+        let delta = if times { DELTA } else { 0 };
+        let start = if times && options.width() >= ABSOLUTE { START } else { 0 };
+        Self { options, no, delta, start, notes: 0 }
+    }
+
+    /// Divides the columns between what is drawn, of which `wide` are enough and `taken` go to its edges, and the
+    /// notes; gives what is left to draw in.
+    pub(super) fn share(&mut self, taken: usize, wide: usize) -> usize {
+        let room = self.options.width().saturating_sub(self.width() + taken);
+        if !self.options.notes || self.options.width() < BESIDE {
+            return room;
+        }
+        self.notes = NOTES.max(room.saturating_sub(wide + 1));
+        room.saturating_sub(self.notes + 1)
+    }
+
+    /// Its columns at the left.
+    pub(super) fn width(&self) -> usize {
+        self.no + 3 + self.start + self.delta
+    }
+
+    /// The names of its columns.
+    pub(super) fn head(&self) -> String {
+        let cell = |name: &str, width: usize| {
+            if width == 0 { String::new() } else { format!("{name:>width$}") }
+        };
+        let (start, delta) = (cell("s", self.start), cell("d/s", self.delta));
+        format!("{:>no$}   {start}{delta}", "No", no = self.no)
+    }
+
+    /// What stands left of a row.
+    pub(super) fn of(&self, shown: &Shown<'_>) -> String {
+        let row = shown.row;
+        let times = self.start(shown) + &self.delta(shown);
+        format!("{} {}{times}", number(row, self.no), mark(row))
+    }
+
+    /// And left of a line that has none.
+    pub(super) fn blank(&self) -> String {
+        " ".repeat(self.width())
+    }
+
+    /// The lines of the note beside a row.
+    pub(super) fn notes(&self, shown: &Shown<'_>) -> Vec<String> {
+        let words = shown.note.as_deref().filter(|_| self.notes > 0);
+        words.map_or_else(Vec::new, |words| wrap(words, self.notes, self.options.ambiguous))
+    }
+
+    fn start(&self, shown: &Shown<'_>) -> String {
+        let width = self.start;
+        match shown.start.filter(|_| width > 0) {
+            None => " ".repeat(width),
+            Some(start) => {
+                let text = format!("{}.{:03}", start.as_secs(), start.subsec_millis());
+                format!("{text:>width$}")
+            }
+        }
+    }
+
+    fn delta(&self, shown: &Shown<'_>) -> String {
+        let width = self.delta;
+        match shown.since.filter(|_| width > 0) {
+            None => " ".repeat(width),
+            Some(since) => format!("{:>width$}", delta(since, shown.first)),
+        }
+    }
+}
+
+/// A time since the row before in at most six columns.
+fn delta(since: Duration, first: bool) -> String {
+    let sign = if first { "" } else { "+" };
+    let millis = since.as_millis();
+    match since.as_secs() {
+        0..10 => format!("{sign}{}.{:03}", since.as_secs(), millis % 1000),
+        10..100 => format!("{sign}{}.{:02}", since.as_secs(), millis % 1000 / 10),
+        100..1000 => format!("{sign}{}.{}", since.as_secs(), millis % 1000 / 100),
+        seconds @ 1000..100_000 => format!("{sign}{seconds}"),
+        seconds => format!("{sign}{}h", (seconds / 3600).min(9999)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_since_the_row_before_never_takes_more_than_six_columns() {
+        for (millis, text) in [
+            (0, "+0.000"),
+            (1_902, "+1.902"),
+            (61_234, "+61.23"),
+            (612_345, "+612.3"),
+            (99_999_999, "+99999"),
+            (360_000_000, "+100h"),
+            (u64::MAX, "+9999h"),
+        ] {
+            assert_eq!(delta(Duration::from_millis(millis), false), text);
+        }
+        assert_eq!(delta(Duration::ZERO, true), "0.000");
+    }
+}
