@@ -21,6 +21,7 @@ const CRATES: &[Crate] = &[
     Crate { name: "wharf-ladder", sees: &["wharf-proto"] },
     Crate { name: "wharf", sees: &["wharf-proto", "wharf-server", "wharf-client", "wharf-ladder"] },
     Crate { name: TESTKIT, sees: &["wharf-proto"] },
+    Crate { name: "wharf-counted", sees: &["wharf-proto"] },
     Crate { name: "wharf-fuzz", sees: &[TESTKIT] },
     Crate { name: "xtask", sees: &["wharf-proto"] },
 ];
