@@ -379,13 +379,14 @@ pub fn redacted(line: &[u8]) -> (Option<Verb>, Text) {
     let rest = line.get(start..).unwrap_or_default();
     let end = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
     let (word, behind) = rest.split_at(end);
-    let secret = Verb::named(word).is_some_and(|verb| verb.row().argument == Argument::Secret);
+    let named = Verb::named(word);
+    let secret = named.is_some_and(|verb| verb.row().argument == Argument::Secret);
     let first = line.trim_ascii_start().split(|b| *b == b' ').next().unwrap_or_default();
     let shown = match secret && !behind.is_empty() {
         true => Text::from([word, " …".as_bytes()].concat()),
         false => Text::from(line),
     };
-    (Verb::named(first), shown)
+    (if first == word { named } else { Verb::named(first) }, shown)
 }
 
 fn trimmed_text(trimmed: &[u8]) -> Option<Text> {

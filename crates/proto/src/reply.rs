@@ -57,6 +57,11 @@ impl Code {
         self.0 >= 400
     }
 
+    /// Its three digits.
+    fn digits(self) -> [u8; 3] {
+        [self.0 / 100, self.0 / 10 % 10, self.0 % 10].map(|digit| b"0123456789"[usize::from(digit)])
+    }
+
     fn parse(digits: &[u8]) -> Option<Self> {
         let [a, b, c] = digits else { return None };
         let digit = |byte: &u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
@@ -66,7 +71,7 @@ impl Code {
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:03}", self.0)
+        write!(f, "{}", self.0)
     }
 }
 
@@ -97,10 +102,11 @@ impl Reply {
         let mut out = Vec::with_capacity(self.lines.iter().map(|l| l.as_bytes().len() + 8).sum());
         let last = self.lines.len().saturating_sub(1);
         for (index, line) in self.lines.iter().enumerate() {
-            let opening = format!("{}{}", self.code, if index == last { ' ' } else { '-' });
-            match index {
-                _ if index == 0 || index == last => out.extend_from_slice(opening.as_bytes()),
-                _ => out.push(b' '),
+            if index == 0 || index == last {
+                out.extend_from_slice(&self.code.digits());
+                out.push(if index == last { b' ' } else { b'-' });
+            } else {
+                out.push(b' ');
             }
             put_line(&mut out, line.as_bytes());
             out.extend_from_slice(b"\r\n");
@@ -111,6 +117,9 @@ impl Reply {
 
 /// Appends `text` as it may stand in a line of the control connection.
 pub(crate) fn put_line(out: &mut Vec<u8>, text: &[u8]) {
+    if memchr::memchr3(b'\n', b'\r', 0xff, text).is_none() {
+        return out.extend_from_slice(text);
+    }
     for &byte in text {
         match byte {
             b'\n' => out.push(b' '),

@@ -198,15 +198,64 @@ impl Verb {
 
     /// The verb of this name or alias, in any case.
     pub fn named(name: &[u8]) -> Option<Self> {
-        VERBS.iter().find(|row| row.is_named(name)).map(|row| row.verb)
+        if name.len() > LONGEST {
+            return None;
+        }
+        let wanted = key(name);
+        NAMES.binary_search_by_key(&wanted, |(key, _)| *key).ok().map(|at| NAMES[at].1)
     }
 }
 
-impl Row {
-    fn is_named(&self, name: &[u8]) -> bool {
-        self.name.as_bytes().eq_ignore_ascii_case(name)
-            || self.aliases.iter().any(|alias| alias.as_bytes().eq_ignore_ascii_case(name))
+/// How long a name may be, so that its [`key`] is a number.
+const LONGEST: usize = 7;
+
+/// All names and aliases in the order of their keys: every line of every session is looked up here.
+static NAMES: [(u64, Verb); count_names()] = sorted_names();
+
+/// A number for a name of up to [`LONGEST`] bytes, the same in any case and another for each name.
+const fn key(name: &[u8]) -> u64 {
+    // In front of the bytes stands a mark, so that their number counts.
+    let mut key = 1;
+    let mut at = 0;
+    while at < name.len() {
+        key = key << 8 | name[at].to_ascii_uppercase() as u64;
+        at += 1;
     }
+    key
+}
+
+const fn count_names() -> usize {
+    let (mut count, mut row) = (0, 0);
+    while row < VERBS.len() {
+        count += 1 + VERBS[row].aliases.len();
+        row += 1;
+    }
+    count
+}
+
+const fn sorted_names() -> [(u64, Verb); count_names()] {
+    let mut names = [(0, Verb::Noop); count_names()];
+    let (mut count, mut row) = (0, 0);
+    while row < VERBS.len() {
+        let Row { verb, name, aliases, .. } = &VERBS[row];
+        let mut which = 0;
+        while which <= aliases.len() {
+            let name = if which == 0 { *name } else { aliases[which - 1] };
+            assert!(name.len() <= LONGEST, "the name of a verb has a key");
+            let key = key(name.as_bytes());
+            // It is put in its place among those that are there.
+            let mut at = count;
+            while at > 0 && names[at - 1].0 > key {
+                names[at] = names[at - 1];
+                at -= 1;
+            }
+            names[at] = (key, *verb);
+            count += 1;
+            which += 1;
+        }
+        row += 1;
+    }
+    names
 }
 
 impl std::fmt::Display for Verb {
@@ -243,6 +292,18 @@ mod tests {
         assert_eq!(Verb::named(b"XPwd"), Some(Verb::Pwd));
         assert_eq!(Verb::named(b"RETRX"), None);
         assert_eq!(Verb::named(b""), None);
+        assert_eq!(Verb::named(b"\0RETR"), None);
+        assert_eq!(Verb::named(b"RETR\0"), None);
+    }
+
+    #[test]
+    fn each_verb_is_found_by_all_of_its_names() {
+        for row in &VERBS {
+            for name in row.aliases.iter().chain([&row.name]) {
+                assert_eq!(Verb::named(name.as_bytes()), Some(row.verb), "{name}");
+                assert_eq!(Verb::named(name.to_lowercase().as_bytes()), Some(row.verb), "{name}");
+            }
+        }
     }
 
     #[test]
