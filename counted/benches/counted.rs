@@ -11,7 +11,7 @@ use gungraun::{Callgrind, EventKind};
 use wharf_proto::listing::Entry;
 use wharf_proto::server::Session;
 
-#[path = "../../crates/proto/benches/work.rs"]
+#[path = "../../crates/proto/benches/bytes/work.rs"]
 mod work;
 
 /// As many instructions as it may be.

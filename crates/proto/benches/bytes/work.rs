@@ -1,4 +1,4 @@
-//! What is measured, in time by `bytes.rs` and in instructions by the `counted` package: the input, and the work on it.
+//! What is measured, in time by `main.rs` and in instructions by the `counted` package: the input, and the work on it.
 
 use std::hint::black_box;
 
