@@ -29,17 +29,17 @@ pub(super) fn lpwd(_: &mut Shell, _: &Call<'_>) -> Outcome {
 }
 
 /// `lls [...]`: the system's `ls`, with whatever stands behind it.
-pub(super) fn lls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    by_system(shell, &format!("ls {}", call.rest))
+pub(super) fn lls(_: &mut Shell, call: &Call<'_>) -> Outcome {
+    by_system(&format!("ls {}", call.rest))
 }
 
 /// `!COMMAND`, or `!` alone for a shell of the system.
-pub(super) fn bang(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+pub(super) fn bang(_: &mut Shell, call: &Call<'_>) -> Outcome {
     let usual = || env::var("SHELL").unwrap_or_else(|_| "sh".to_owned());
-    if call.rest.is_empty() { by_system(shell, &usual()) } else { by_system(shell, call.rest) }
+    if call.rest.is_empty() { by_system(&usual()) } else { by_system(call.rest) }
 }
 
-fn by_system(_: &mut Shell, line: &str) -> Outcome {
+fn by_system(line: &str) -> Outcome {
     let status = Command::new("sh").arg("-c").arg(line).status().context("cannot start sh")?;
     if status.success() {
         return Ok(Flow::On);
