@@ -96,12 +96,6 @@ impl Meter {
         self.screen.note(format_args!("{name}: {moved} bytes in {seconds:.1} s{rate}; {verdict}"));
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "shown with three digits"
-    )]
     fn begin(&mut self, at: u64, total: Option<u64>) {
         self.total = total;
         self.begun = Instant::now();
@@ -115,16 +109,17 @@ impl Meter {
         };
         // What was there before has no part in the speed; indicatif's own estimate would take it in.
         let speed = move |state: &ProgressState| {
-            state.pos().saturating_sub(at) as f64 / state.elapsed().as_secs_f64().max(0.1)
+            a_second(state.pos().saturating_sub(at), state.elapsed().as_secs_f64().max(0.1))
         };
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .with_key("speed", move |state: &ProgressState, f: &mut dyn Write| {
-                let _ = write!(f, "{}/s", HumanBytes(speed(state) as u64));
+                let _ = write!(f, "{}/s", HumanBytes(speed(state)));
             })
             .with_key("left", move |state: &ProgressState, f: &mut dyn Write| {
-                let left = state.len().unwrap_or(0).saturating_sub(state.pos()) as f64;
-                let _ = write!(f, "{:.0} s", left / speed(state).max(1.0));
+                let left = state.len().unwrap_or(0).saturating_sub(state.pos());
+                let speed = speed(state).max(1);
+                let _ = write!(f, "{} s", (left + speed / 2) / speed);
             });
         let bar = bar.with_style(style).with_message(self.name.clone()).with_position(at);
         self.screen.set_bar(Some(bar));
@@ -155,15 +150,20 @@ impl Drop for Meter {
 }
 
 /// The speed, once there has been time enough to measure one.
+fn rate(moved: u64, seconds: f64) -> String {
+    if seconds < 0.01 {
+        return String::new();
+    }
+    format!(" ({}/s)", HumanBytes(a_second(moved, seconds)))
+}
+
+/// How many bytes a second that is.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "shown with three digits"
 )]
-fn rate(moved: u64, seconds: f64) -> String {
-    if seconds < 0.01 {
-        return String::new();
-    }
-    format!(" ({}/s)", HumanBytes((moved as f64 / seconds) as u64))
+pub(crate) fn a_second(bytes: u64, seconds: f64) -> u64 {
+    (bytes as f64 / seconds) as u64
 }

@@ -18,6 +18,7 @@ use crate::args::tls::warn;
 use crate::args::tree::{MoveArgs, TreeArgs};
 use crate::exit::{Exit, Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
+use crate::progress::a_second;
 use crate::terminal;
 use crate::trace::Trace;
 use crate::visit::{login, options};
@@ -221,13 +222,7 @@ impl Report {
     fn tick(&mut self, tally: Tally) {
         let Tally { done, same, failed, moved } = tally;
         if let Some(bar) = &self.bar {
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "shown with three digits"
-            )]
-            let rate = (moved as f64 / self.begun.elapsed().as_secs_f64().max(0.1)) as u64;
+            let rate = a_second(moved, self.begun.elapsed().as_secs_f64().max(0.1));
             let seen =
                 if same > 0 { format!(", {} the same", HumanCount(same)) } else { String::new() };
             bar.set_message(format!(
