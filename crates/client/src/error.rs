@@ -385,8 +385,19 @@ impl Error {
         }
     }
 
+    /// Whether the server let us in no further than to the login: because it does not know us, or because it has enough
+    /// of us.
+    pub fn is_turned_away(&self) -> bool {
+        match self {
+            Self::Unwelcome { .. } | Self::Closing { .. } | Self::Login { .. } => true,
+            // Some close the connection without a word.
+            Self::ControlLost { last, .. } => last.verb.is_none(),
+            _ => false,
+        }
+    }
+
     /// Whether the session is of no further use.
-    pub(crate) fn ends_the_session(&self) -> bool {
+    pub fn ends_the_session(&self) -> bool {
         match self {
             Self::ControlLost { .. }
             | Self::NoReply { .. }

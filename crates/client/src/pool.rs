@@ -10,6 +10,8 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use wharf_proto::Text;
+
 use crate::{Address, Error, Login, Options, Session};
 
 /// A server and who logs in there.
@@ -32,12 +34,14 @@ pub struct Site {
     pub login: Login,
     /// How each session behaves.
     pub options: Options,
+    /// The folders that each session goes to, one after the other, before anything else is done.
+    pub folders: Vec<Text>,
 }
 
 impl Site {
     /// A server and who logs in there.
     pub fn new(host: impl Into<String>, port: u16, login: Login, options: Options) -> Self {
-        Self { host: host.into(), port, login, options }
+        Self { host: host.into(), port, login, options, folders: Vec::new() }
     }
 
     /// The server of an address, for whom the address names.
@@ -45,13 +49,16 @@ impl Site {
         Self::new(address.host.clone(), address.port, address.login(), options)
     }
 
-    /// Connects and logs in.
+    /// Connects, logs in, and goes to the folders.
     ///
     /// # Errors
-    /// Those of [`Session::connect`] and [`Session::login`].
+    /// Those of [`Session::connect`], [`Session::login`] and [`Session::cwd`].
     pub async fn enter(&self) -> Result<Session, Error> {
         let mut session = Session::connect(&self.host, self.port, &self.options).await?;
         session.login(&self.login).await?;
+        for folder in &self.folders {
+            session.cwd(folder).await?;
+        }
         Ok(session)
     }
 }
@@ -134,7 +141,7 @@ impl Pool {
                 place.entered = true;
                 Ok(Some(session))
             }
-            Err(error) if state.inside > 0 && is_turned_away(&error) => {
+            Err(error) if state.inside > 0 && error.is_turned_away() => {
                 state.limit = state.inside;
                 tracing::info!(limit = state.limit, %error, "the server has enough of us");
                 Ok(None)
@@ -190,16 +197,6 @@ impl Drop for Place<'_> {
             let mut state = self.pool.state();
             state.taken = state.taken.saturating_sub(1);
         }
-    }
-}
-
-/// Whether the server let us in no further than to the login.
-fn is_turned_away(error: &Error) -> bool {
-    match error {
-        Error::Unwelcome { .. } | Error::Closing { .. } | Error::Login { .. } => true,
-        // Some close the connection without a word.
-        Error::ControlLost { last, .. } => last.verb.is_none(),
-        _ => false,
     }
 }
 

@@ -333,6 +333,9 @@ pub(crate) struct ShellArgs {
     /// Stop at the first command that fails, when commands come from a pipe or a file
     #[arg(short = 'e', long)]
     pub(crate) exit_on_error: bool,
+    /// Move no more bytes a second than this, all jobs together: 500k, 2M, 1.5Mi
+    #[arg(long, value_name = "RATE", value_parser = tree::rate)]
+    pub(crate) limit_rate: Option<NonZeroU64>,
     #[command(flatten)]
     pub(crate) types: TypeArgs,
     #[command(flatten)]

@@ -30,7 +30,7 @@ use wharf_client::{AddressError, Error};
 pub(crate) use ls::{Form, print};
 
 use crate::args::{Arguments, Command};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failed};
 use crate::{settings, terminal};
 
 /// Does what the command line asks for.
@@ -92,10 +92,14 @@ pub(crate) struct Parts {
 impl Parts {
     /// Counts a part; what failed is told.
     pub(crate) fn count<E: Into<anyhow::Error>>(&mut self, result: Result<(), E>) {
+        self.count_told(result.map_err(|error| report(&error.into())));
+    }
+
+    /// Counts a part of which has been told how it ended.
+    pub(crate) fn count_told(&mut self, result: Result<(), Exit>) {
         match result {
             Ok(()) => self.done += 1,
-            Err(error) => {
-                let exit = report(&error.into());
+            Err(exit) => {
                 self.failed += 1;
                 self.first.get_or_insert(exit);
             }
@@ -119,6 +123,17 @@ impl Parts {
         self.failed
     }
 
+    /// What the whole comes to, where nothing else can go wrong with it.
+    ///
+    /// # Errors
+    /// Some of it failed.
+    pub(crate) fn outcome(&self) -> Result<(), Failed> {
+        match self.failed {
+            0 => Ok(()),
+            failed => Err(Failed { exit: self.end(), failed, all: self.done + failed }),
+        }
+    }
+
     /// How the command ends: as the first part that failed, if nothing was done.
     pub(crate) fn end(&self) -> Exit {
         match self.first {
@@ -131,23 +146,30 @@ impl Parts {
 
 /// Says what went wrong, why, and what could help; gives the exit code for it.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
+    let (exit, words) = explained(error, "wharf");
+    words.into_iter().for_each(terminal::say);
+    exit
+}
+
+/// What went wrong, why, and what could help, a line each, and the exit code for it. `who` begins the first line.
+pub(crate) fn explained(error: &anyhow::Error, who: &str) -> (Exit, Option<String>) {
     let exit = Exit::of(error);
     if exit == Exit::Done {
-        return exit;
+        return (exit, None);
     }
-    let mut message = String::from("wharf");
+    let mut words = who.to_owned();
     for cause in error.chain() {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
         // The library's errors tell their causes themselves.
         if cause.is::<Error>() || cause.is::<AddressError>() {
             break;
         }
     }
-    terminal::say(message);
     let advice = error.chain().find_map(|cause| cause.downcast_ref::<Error>()?.advice());
     if let Some(advice) = advice {
-        terminal::say(format_args!("  {advice}"));
+        words.push_str("\n  ");
+        words.push_str(advice);
     }
-    exit
+    (exit, Some(words))
 }

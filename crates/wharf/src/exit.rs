@@ -47,7 +47,7 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Usage(pub(crate) String);
 
 /// Of many things some failed, each of which has been told.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("{failed} of {all} failed")]
 pub(crate) struct Failed {
     /// How the whole is to end.

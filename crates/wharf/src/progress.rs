@@ -31,11 +31,25 @@ impl Screen {
         Self { quiet, bar: Arc::default() }
     }
 
+    /// Whether nothing is shown but what must be said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether there is a bar now.
+    pub(crate) fn has_bar(&self) -> bool {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Says something unless quiet is wanted.
     pub(crate) fn note(&self, line: impl Display) {
-        if self.quiet {
-            return;
+        if !self.quiet {
+            self.say(line);
         }
+    }
+
+    /// Says something that must be said.
+    pub(crate) fn say(&self, line: impl Display) {
         match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(bar) => bar.suspend(|| terminal::say(line)),
             None => terminal::say(line),
@@ -49,11 +63,50 @@ impl Screen {
         Meter { screen, name, begun: now, told: now, total: None }
     }
 
+    /// A line that tells how something is that takes time.
+    pub(crate) fn status(&self) -> Status {
+        Status { screen: self.clone(), told: Instant::now() }
+    }
+
     fn set_bar(&self, bar: Option<ProgressBar>) {
         let mut place = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = std::mem::replace(&mut *place, bar) {
             old.finish_and_clear();
         }
+    }
+}
+
+/// A line that changes in its place, until it is dropped; where there is no terminal, now and then a new one.
+#[derive(Debug)]
+pub(crate) struct Status {
+    screen: Screen,
+    told: Instant,
+}
+
+impl Status {
+    /// Shows these words.
+    pub(crate) fn show(&mut self, words: &str) {
+        if !self.screen.quiet && io::stderr().is_terminal() {
+            if !self.screen.has_bar() {
+                let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+                let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+                self.screen.set_bar(Some(ProgressBar::new_spinner().with_style(style)));
+            }
+            let place = self.screen.bar.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(bar) = &*place {
+                bar.set_message(words.to_owned());
+                bar.tick();
+            }
+        } else if self.told.elapsed() >= BETWEEN_LINES {
+            self.told = Instant::now();
+            self.screen.note(words);
+        }
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        self.screen.set_bar(None);
     }
 }
 

@@ -6,7 +6,9 @@
 
 mod complete;
 mod connect;
+mod haul;
 mod input;
+mod jobs;
 mod link;
 mod local;
 mod many;
@@ -19,14 +21,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use wharf_client::{Error, Session, Tap, Way};
+use wharf_client::{Error, Session, Tap, Throttle, Way};
 use wharf_proto::Text;
 use wharf_proto::tap::{Event, What};
 
 use self::connect::Home;
 use self::input::{Input, Lines};
+use self::jobs::Jobs;
 use self::link::Link;
-use self::table::Word;
+use self::table::{Run, Word};
 use crate::args::{ConnectionArgs, ShellArgs, Url};
 use crate::commands::{client_runtime, report};
 use crate::exit::{Exit, Usage};
@@ -76,6 +79,9 @@ pub(crate) struct Shell {
     text: bool,
     url: Option<Url>,
     exit_on_error: bool,
+    /// How fast files may move, all together.
+    throttle: Option<Throttle>,
+    jobs: Jobs,
     /// Where the session was opened and where it has gone, for coming back.
     home: Option<Home>,
     /// How deep scripts are reading each other.
@@ -112,6 +118,8 @@ impl Shell {
             text: is_text(arguments.types, connection.plain, None)?,
             url: arguments.url,
             exit_on_error: arguments.exit_on_error,
+            throttle: arguments.limit_rate.map(Throttle::new),
+            jobs: Jobs::default(),
             home: None,
             depth: 0,
             worst: Exit::Done,
@@ -133,7 +141,8 @@ impl Shell {
             let line = match self.lines.next(&self.prompt())? {
                 Input::Line(line) => line,
                 Input::Cancelled => continue,
-                Input::End => break,
+                Input::End if jobs::may_leave(&mut self)? => break,
+                Input::End => continue,
             };
             self.lines.remember(&line);
             let outcome = self.carry_out(&line);
@@ -145,9 +154,13 @@ impl Shell {
             if end != Exit::Done {
                 exit = end;
             }
-            if flow == Flow::Quit {
+            if flow == Flow::Quit && jobs::may_leave(&mut self)? {
                 break;
             }
+        }
+        let of_jobs = jobs::settle(&mut self);
+        if of_jobs != Exit::Done {
+            exit = of_jobs;
         }
         connect::leave(&mut self);
         if let Some(trace) = &self.trace {
@@ -165,29 +178,47 @@ impl Shell {
 
     fn carry_out(&mut self, line: &str) -> Outcome {
         let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        if line.is_empty() {
+            jobs::glance(self);
+            return Ok(Flow::On);
+        }
+        if line.starts_with('#') {
             return Ok(Flow::On);
         }
         if let Some(command) = line.strip_prefix('!') {
             return local::bang(self, &Call { words: &[], rest: command.trim() });
         }
         let line = &expanded(line)?;
+        let (line, behind) = words::without_ampersand(line);
         let words = words::split(line).map_err(|error| Usage(error.to_string()))?;
         let Some((name, words)) = words.split_first() else { return Ok(Flow::On) };
         let command = table::named(&name.to_string())
             .ok_or_else(|| Usage(format!("{name}: no such command; try help")))?;
         let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
         let charset = self.connection.charset.unwrap_or_default();
-        // What is typed goes out in the server's charset.
+        // What is typed goes out in the server's charset; an option in front is no name.
+        let options = words.iter().take_while(|word| word.as_bytes().starts_with(b"-")).count();
         let words: Vec<Text> = words
             .iter()
             .enumerate()
-            .map(|(nth, word)| match command.word(nth) {
+            .map(|(nth, word)| match command.word(nth.saturating_sub(options)) {
                 Word::Remote => charset.typed(word.as_bytes()).into_owned().into(),
                 Word::Nothing | Word::Local | Word::Command | Word::Bookmark => word.clone(),
             })
             .collect();
-        (command.run)(self, &Call { words: &words, rest })
+        let call = Call { words: &words, rest };
+        match command.run {
+            Run::Now(run) if !behind => run(self, &call),
+            Run::Now(_) => {
+                let why =
+                    format!("{name} is no job: get, put, mget and mput can be, with & behind");
+                Err(Usage(why).into())
+            }
+            Run::Move(haul) => {
+                let haul = haul(self, &call)?;
+                if behind { jobs::start(self, haul, line) } else { haul.carry_out(self, line) }
+            }
+        }
     }
 
     /// Tells an error, and lets go of a session that is of no further use.
@@ -196,15 +227,7 @@ impl Shell {
             Ok(flow) => (Exit::Done, flow),
             Err(error) => {
                 let was_open = self.link.is_open();
-                if let Some(
-                    Error::NoReply { .. }
-                    | Error::Closing { .. }
-                    | Error::NotFtp { .. }
-                    | Error::OutOfStep { .. }
-                    | Error::ReplyOwed { .. }
-                    | Error::ControlLost { .. },
-                ) = error.downcast_ref::<Error>()
-                {
+                if error.downcast_ref().is_some_and(Error::ends_the_session) {
                     drop(self.link.take());
                 }
                 if self.link.look(|session| session.control().is_closed()) == Some(true) {
@@ -240,10 +263,14 @@ impl Shell {
 
     fn prompt(&self) -> String {
         let host = self.link.look(|session| session.control().host().to_owned());
-        match (host, &self.place) {
-            (None, _) => "wharf> ".to_owned(),
-            (Some(host), None) => format!("{host}> "),
-            (Some(host), Some(place)) => format!("{host}:{place}> "),
+        let place = match (host, &self.place) {
+            (None, _) => "wharf".to_owned(),
+            (Some(host), None) => host,
+            (Some(host), Some(place)) => format!("{host}:{place}"),
+        };
+        match self.jobs.running() {
+            0 => format!("{place}> "),
+            running => format!("{place} ({})> ", jobs::counted(running)),
         }
     }
 

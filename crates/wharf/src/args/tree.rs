@@ -82,7 +82,7 @@ pub(crate) struct MoveArgs {
 }
 
 /// Reads a number of bytes with a unit.
-fn rate(text: &str) -> Result<NonZeroU64, String> {
+pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
     let wanted = || "a number of bytes a second is wanted, such as 500k, 2M or 1.5Mi".to_owned();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);

@@ -15,9 +15,9 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 use wharf_proto::Text;
 
+use super::haul::path_of;
 use super::link::{Known, Link};
 use super::table::{self, Word};
-use super::transfer::path_of;
 use super::words;
 use crate::settings;
 
@@ -41,7 +41,7 @@ impl Completion {
             let names = table::names().filter(|name| name.as_bytes().starts_with(&begun));
             return (start, names.map(|name| pair(name.as_bytes(), b"", true)).collect());
         };
-        let nth = earlier.count();
+        let nth = earlier.skip_while(|word| word.starts_with('-')).count();
         let kind = table::named(name).map_or(Word::Nothing, |row| row.word(nth));
         let (folder, stem) = match begun.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => begun.split_at(slash + 1),

@@ -4,18 +4,21 @@
 //! `user` says who it is, with the password behind the name, in the environment or on the next line.
 
 use std::env;
+use std::sync::Arc;
 
 use anyhow::anyhow;
-use wharf_client::{Address, Login, Options, Scheme, Session, Wanted, Way};
+use wharf_client::{Address, Login, Options, Scheme, Session, Site, Wanted, Way};
 use wharf_proto::tap::SessionId;
 use wharf_proto::{Secret, Text};
 
 use super::input::Input;
+use super::jobs::Seats;
 use super::{Call, Flow, Outcome, Shell};
 use crate::args::Url;
 use crate::args::tls::warn;
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
+use crate::trace::Trace;
 use crate::visit::{PASSWORD_VARIABLE, options};
 use crate::{settings, terminal};
 
@@ -62,6 +65,8 @@ pub(crate) struct Home {
     login: Option<(Text, Secret)>,
     /// The folders it was sent to, one after the other, from the last absolute one on.
     folders: Vec<Text>,
+    /// How many jobs run at a time with that server.
+    seats: Arc<Seats>,
 }
 
 impl Home {
@@ -77,7 +82,7 @@ impl Home {
 /// `reconnect`: the session anew, to where it was.
 pub(super) fn reconnect(shell: &mut Shell, _: &Call<'_>) -> Outcome {
     let home = shell.home.take();
-    let Some(Home { address, login, folders }) = home else {
+    let Some(Home { address, login, folders, seats }) = home else {
         return Err(Usage("there was no session; try open HOST".to_owned()).into());
     };
     drop(shell.link.take());
@@ -98,7 +103,7 @@ pub(super) fn reconnect(shell: &mut Shell, _: &Call<'_>) -> Outcome {
     })();
     // A server that is not back yet may be tried again.
     if back.is_err() {
-        shell.home = Some(Home { address, login, folders });
+        shell.home = Some(Home { address, login, folders, seats });
     }
     back
 }
@@ -165,6 +170,7 @@ fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
     shell.opened += 1;
     let options = Options {
         session: SessionId(shell.opened),
+        throttle: shell.throttle.clone(),
         ..options(&shell.connection, address.scheme, Some(shell.tap()))?
     };
     warn(&options.tls, shell.connection.quiet);
@@ -174,8 +180,26 @@ fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
         session.set_way(way);
     }
     shell.link.put(session);
-    shell.home = Some(Home { address: address.clone(), login: None, folders: Vec::new() });
+    let (login, folders, seats) = (None, Vec::new(), Seats::new());
+    shell.home = Some(Home { address: address.clone(), login, folders, seats });
     Ok(())
+}
+
+/// Where and as whom jobs log in: as the shell did, into the folder where it is now; and how many of them at a time.
+pub(super) fn site(shell: &Shell) -> Result<(Site, Arc<Seats>), Usage> {
+    let home = shell.home.as_ref().filter(|_| shell.link.is_open());
+    let home = home.ok_or_else(|| Usage("not connected; try open HOST".to_owned()))?;
+    let login = home.login.clone();
+    let (user, password) = login.ok_or_else(|| Usage("not logged in; try user NAME".to_owned()))?;
+    let login = Login { user, password, account: None };
+    let tap = shell.trace.as_ref().map(Trace::tap);
+    let mut options = options(&shell.connection, home.address.scheme, tap)?;
+    options.throttle = shell.throttle.clone();
+    if let Some(way) = shell.way {
+        (options.way, options.fallback) = (way, false);
+    }
+    let site = Site::new(home.address.host.clone(), home.address.port, login, options);
+    Ok((Site { folders: home.folders.clone(), ..site }, Arc::clone(&home.seats)))
 }
 
 /// Logs in, and asks for what is not told.

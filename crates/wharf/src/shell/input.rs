@@ -8,7 +8,7 @@ use std::rc::Rc;
 use anyhow::Context;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor};
+use rustyline::{CompletionType, Config, Editor, ExternalPrinter};
 
 use super::complete::Completion;
 use super::link::Link;
@@ -60,6 +60,14 @@ impl Lines {
     /// Whether a person types.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Self::Terminal { .. })
+    }
+
+    /// What can write above the line that is being edited, where there is one.
+    pub(crate) fn printer(&mut self) -> Option<impl ExternalPrinter + Send + use<>> {
+        match self {
+            Self::Terminal { editor, .. } => editor.create_external_printer().ok(),
+            Self::Pipe => None,
+        }
     }
 
     /// The next line. In a pipe there is nobody to prompt.

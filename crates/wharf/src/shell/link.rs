@@ -28,6 +28,8 @@ pub(crate) struct Link {
     session: RefCell<Option<Session>>,
     /// Whether replies are not shown, because nobody asked for them.
     pub(crate) hushed: Arc<AtomicBool>,
+    /// Whether a job has stored something since the names were asked for.
+    pub(crate) outdated: Arc<AtomicBool>,
     /// Folders whose names have been asked for since something was changed.
     known: RefCell<BTreeMap<Vec<u8>, Vec<Known>>>,
 }
@@ -38,6 +40,7 @@ impl Link {
             runtime,
             session: RefCell::default(),
             hushed: Arc::default(),
+            outdated: Arc::default(),
             known: RefCell::default(),
         }
     }
@@ -101,6 +104,9 @@ impl Link {
 
     /// The names in a folder of the server, empty for the present one. Asked for once.
     pub(crate) fn names(&self, folder: &[u8]) -> anyhow::Result<Vec<Known>> {
+        if self.outdated.swap(false, Ordering::Relaxed) {
+            self.forget_names();
+        }
         if let Some(names) = self.known.borrow().get(folder) {
             return Ok(names.clone());
         }

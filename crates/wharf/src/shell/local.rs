@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::Context;
 use wharf_proto::Text;
 
+use super::haul::path_of;
 use super::table::print;
-use super::transfer::path_of;
 use super::{Call, Flow, Outcome, Shell};
 use crate::exit::{Exit, Failed, Usage};
 

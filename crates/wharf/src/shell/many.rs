@@ -1,4 +1,4 @@
-//! Many names at once: `mget`, `mput`, `mdelete`, `mls`, with patterns of `*`, `?` and `[...]`.
+//! Many names at once: `mget`, `mput`, `mdelete`, with patterns of `*`, `?` and `[...]`.
 //!
 //! A pattern may stand in the last name of a path. What a server lists is a name only if it leads nowhere else, and a
 //! file is put here under that name alone. What fails does not keep the rest from being done.
@@ -9,56 +9,49 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use wharf_client::Direction;
 use wharf_proto::Text;
 use wharf_proto::glob::Glob;
 use wharf_proto::listing::names::is_plain;
 
-use super::transfer::{get_as, path_of, put_as};
+use super::haul::{Haul, Item, name_of, path_of};
 use super::{Call, Flow, Outcome, Shell};
 use crate::commands::Parts;
-use crate::exit::{Failed, Usage};
+use crate::exit::Usage;
 
 /// `mget PATTERN...`.
-pub(super) fn mget(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let files = remote_files(shell, call, "mget PATTERN...")?;
-    each(files, |path| {
-        let name = path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let target = PathBuf::from(OsStr::from_bytes(name));
-        get_as(shell, path, &target)
-    })
+pub(super) fn mget(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
+    let mut items = Vec::new();
+    for remote in remote_files(shell, call, "mget PATTERN...")? {
+        let local = PathBuf::from(name_of(remote.as_bytes())?);
+        items.push(Item { direction: Direction::Down, remote, local });
+    }
+    Ok(Haul::Files { items, text: shell.text })
 }
 
 /// `mput PATTERN...`.
-pub(super) fn mput(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let mut files = Vec::new();
+pub(super) fn mput(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
+    let mut items = Vec::new();
     for word in call.words_or("mput PATTERN...")? {
-        files.extend(local_files(word)?);
+        for local in local_files(word)? {
+            let remote = name_of(local.as_bytes())?.as_bytes().into();
+            let local = path_of(&local).to_owned();
+            items.push(Item { direction: Direction::Up, remote, local });
+        }
     }
-    each(files, |path| {
-        let name = path_of(path).file_name().unwrap_or_default();
-        put_as(shell, path_of(path), &name.as_bytes().into())
-    })
+    Ok(Haul::Files { items, text: shell.text })
 }
 
 /// `mdelete PATTERN...`.
 pub(super) fn mdelete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let files = remote_files(shell, call, "mdelete PATTERN...")?;
-    let outcome =
-        each(files, |path| shell.with(async |session| session.delete(path).await).map(drop));
-    shell.link.forget_names();
-    outcome
-}
-
-/// Does it for each; what fails is told, and the worst is the outcome of all.
-fn each(names: Vec<Text>, mut work: impl FnMut(&Text) -> anyhow::Result<()>) -> Outcome {
     let mut parts = Parts::default();
-    for name in &names {
-        parts.count(work(name));
+    for path in &files {
+        parts.count(shell.with(async |session| session.delete(path).await).map(drop));
     }
-    match parts.failed() {
-        0 => Ok(Flow::On),
-        failed => Err(Failed { exit: parts.end(), failed, all: names.len() }.into()),
-    }
+    shell.link.forget_names();
+    parts.outcome()?;
+    Ok(Flow::On)
 }
 
 /// The files on the server that the words mean.

@@ -1,13 +1,16 @@
 //! The shell's commands: a row each, with its help, what its words are, and its function.
 //!
-//! What connects is in `connect.rs`, what moves bytes in `transfer.rs` and `many.rs`, what asks the server something in
-//! `server.rs`, what concerns this machine in `local.rs`.
+//! What connects is in `connect.rs`, what moves files in `haul.rs` and `many.rs`, what is about jobs in `jobs.rs`, what
+//! shows something of the server in `transfer.rs`, what asks it something in `server.rs`, what concerns this machine in
+//! `local.rs`.
 
 use std::io::{self, Write};
 
 use wharf_client::Way;
 
-use super::{Call, Flow, Outcome, Shell, connect, local, many, server, transfer};
+use self::Run::{Move, Now};
+use super::haul::Haul;
+use super::{Call, Flow, Outcome, Shell, connect, haul, jobs, local, many, server, transfer};
 use crate::exit::Usage;
 use crate::settings;
 
@@ -37,7 +40,16 @@ pub(crate) struct Row {
     /// What it does, in one line.
     help: &'static str,
     /// Does it.
-    pub(crate) run: fn(&mut Shell, &Call<'_>) -> Outcome,
+    pub(crate) run: Run,
+}
+
+/// How a command is done.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// By this, while the shell waits.
+    Now(fn(&mut Shell, &Call<'_>) -> Outcome),
+    /// It moves what this says: now, or with `&` at its end as a job.
+    Move(fn(&mut Shell, &Call<'_>) -> anyhow::Result<Haul>),
 }
 
 impl Row {
@@ -55,48 +67,52 @@ const L: &[Word] = &[Word::Local];
 /// The table. The order is that of HELP: as one needs them.
 #[rustfmt::skip]
 static ROWS: &[Row] = &[
-    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], help: "connect to a server", run: connect::open },
-    Row { names: &["bookmarks"], usage: "", words: NO, help: "list the bookmarks, which open takes as @NAME", run: bookmarks },
-    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, help: "log in", run: connect::user },
-    Row { names: &["ls", "list"], usage: "[-l | -1 | --json] [PATH]", words: R, help: "list a folder", run: transfer::ls },
-    Row { names: &["dir"], usage: "[PATH]", words: R, help: "list a folder as the server words it", run: transfer::dir },
-    Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, help: "go to a folder of the server; .. is the one above", run: server::cd },
-    Row { names: &["cdup"], usage: "", words: NO, help: "go to the folder above", run: server::cdup },
-    Row { names: &["pwd"], usage: "", words: NO, help: "tell which folder that is", run: server::pwd },
-    Row { names: &["get", "recv", "reget"], usage: "FILE [LOCAL]", words: &[Word::Remote, Word::Local], help: "fetch a file; goes on with what a broken transfer left", run: transfer::get },
-    Row { names: &["mget"], usage: "PATTERN...", words: R, help: "fetch the files that these patterns mean", run: many::mget },
-    Row { names: &["put", "send"], usage: "LOCAL [FILE]", words: &[Word::Local, Word::Remote], help: "store a file", run: transfer::put },
-    Row { names: &["mput"], usage: "PATTERN...", words: L, help: "store the files that these patterns mean", run: many::mput },
-    Row { names: &["cat"], usage: "FILE", words: R, help: "show what is in a file", run: transfer::cat },
-    Row { names: &["size"], usage: "FILE", words: R, help: "tell how many bytes a file has", run: server::size },
-    Row { names: &["modtime"], usage: "FILE", words: R, help: "tell when a file was last changed", run: server::modtime },
-    Row { names: &["rename", "mv"], usage: "FROM TO", words: R, help: "rename a file or folder", run: server::rename },
-    Row { names: &["delete", "rm"], usage: "FILE", words: R, help: "delete a file", run: server::delete },
-    Row { names: &["mdelete", "mrm"], usage: "PATTERN...", words: R, help: "delete the files that these patterns mean", run: many::mdelete },
-    Row { names: &["mkdir"], usage: "FOLDER", words: R, help: "make a folder", run: server::mkdir },
-    Row { names: &["rmdir"], usage: "FOLDER", words: R, help: "remove an empty folder", run: server::rmdir },
-    Row { names: &["chmod"], usage: "MODE PATH", words: &[Word::Nothing, Word::Remote], help: "change the permissions of a file", run: server::chmod },
-    Row { names: &["lcd"], usage: "FOLDER", words: L, help: "go to a folder of this machine", run: local::lcd },
-    Row { names: &["lpwd"], usage: "", words: NO, help: "tell which folder that is", run: local::lpwd },
-    Row { names: &["lls"], usage: "[PATH]", words: L, help: "list a folder of this machine", run: local::lls },
-    Row { names: &["!"], usage: "[COMMAND]", words: L, help: "have the system's shell do something", run: local::bang },
-    Row { names: &["source"], usage: "FILE", words: L, help: "carry out the lines of a file", run: local::source },
-    Row { names: &["set"], usage: "-e | +e", words: NO, help: "whether a script ends at the first command that fails", run: local::set },
-    Row { names: &["binary", "image"], usage: "", words: NO, help: "move files byte by byte", run: |shell, _| set_text(shell, false) },
-    Row { names: &["ascii"], usage: "", words: NO, help: "move files as text, with the other side's line ends", run: |shell, _| set_text(shell, true) },
-    Row { names: &["passive"], usage: "", words: NO, help: "open data connections from here", run: |shell, _| connect::set_way(shell, Way::Passive) },
-    Row { names: &["active"], usage: "", words: NO, help: "let the server open data connections", run: |shell, _| connect::set_way(shell, Way::Active) },
-    Row { names: &["status"], usage: "[PATH]", words: R, help: "tell how things stand, or what the server says of a name", run: server::status },
-    Row { names: &["system"], usage: "", words: NO, help: "ask what system the server is", run: server::system },
-    Row { names: &["features"], usage: "", words: NO, help: "ask what the server can do", run: server::features },
-    Row { names: &["noop"], usage: "", words: NO, help: "ask the server for a sign of life", run: server::noop },
-    Row { names: &["site"], usage: "WORDS", words: NO, help: "say something that only this server understands", run: server::site },
-    Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, help: "ask the server for help", run: server::remote_help },
-    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, help: "send a command of the protocol, such as SYST", run: server::quote },
-    Row { names: &["reconnect"], usage: "", words: NO, help: "open the last session again, where it was", run: connect::reconnect },
-    Row { names: &["close", "disconnect"], usage: "", words: NO, help: "end the session, stay here", run: connect::close },
-    Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], help: "list the commands, or explain one", run: help },
-    Row { names: &["quit", "bye", "exit"], usage: "", words: NO, help: "end the session and leave", run: |_, _| Ok(Flow::Quit) },
+    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], help: "connect to a server", run: Now(connect::open) },
+    Row { names: &["bookmarks"], usage: "", words: NO, help: "list the bookmarks, which open takes as @NAME", run: Now(bookmarks) },
+    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, help: "log in", run: Now(connect::user) },
+    Row { names: &["ls", "list"], usage: "[-l | -1 | --json] [PATH]", words: R, help: "list a folder", run: Now(transfer::ls) },
+    Row { names: &["dir"], usage: "[PATH]", words: R, help: "list a folder as the server words it", run: Now(transfer::dir) },
+    Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, help: "go to a folder of the server; .. is the one above", run: Now(server::cd) },
+    Row { names: &["cdup"], usage: "", words: NO, help: "go to the folder above", run: Now(server::cdup) },
+    Row { names: &["pwd"], usage: "", words: NO, help: "tell which folder that is", run: Now(server::pwd) },
+    Row { names: &["get", "recv", "reget"], usage: "[-r] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Move(haul::get) },
+    Row { names: &["mget"], usage: "PATTERN... [&]", words: R, help: "fetch the files that these patterns mean", run: Move(many::mget) },
+    Row { names: &["put", "send"], usage: "[-r] LOCAL [FILE] [&]", words: &[Word::Local, Word::Remote], help: "store a file, or a tree", run: Move(haul::put) },
+    Row { names: &["mput"], usage: "PATTERN... [&]", words: L, help: "store the files that these patterns mean", run: Move(many::mput) },
+    Row { names: &["jobs"], usage: "", words: NO, help: "list what was begun with & and is not over, or not yet asked for", run: Now(jobs::list) },
+    Row { names: &["wait"], usage: "[N...]", words: NO, help: "wait until these jobs are over, or all", run: Now(jobs::wait) },
+    Row { names: &["fg"], usage: "[N]", words: NO, help: "watch a job until it is over; Ctrl-C ends it", run: Now(jobs::foreground) },
+    Row { names: &["kill"], usage: "N... | all", words: NO, help: "break jobs off", run: Now(jobs::kill) },
+    Row { names: &["cat"], usage: "FILE", words: R, help: "show what is in a file", run: Now(transfer::cat) },
+    Row { names: &["size"], usage: "FILE", words: R, help: "tell how many bytes a file has", run: Now(server::size) },
+    Row { names: &["modtime"], usage: "FILE", words: R, help: "tell when a file was last changed", run: Now(server::modtime) },
+    Row { names: &["rename", "mv"], usage: "FROM TO", words: R, help: "rename a file or folder", run: Now(server::rename) },
+    Row { names: &["delete", "rm"], usage: "FILE", words: R, help: "delete a file", run: Now(server::delete) },
+    Row { names: &["mdelete", "mrm"], usage: "PATTERN...", words: R, help: "delete the files that these patterns mean", run: Now(many::mdelete) },
+    Row { names: &["mkdir"], usage: "FOLDER", words: R, help: "make a folder", run: Now(server::mkdir) },
+    Row { names: &["rmdir"], usage: "FOLDER", words: R, help: "remove an empty folder", run: Now(server::rmdir) },
+    Row { names: &["chmod"], usage: "MODE PATH", words: &[Word::Nothing, Word::Remote], help: "change the permissions of a file", run: Now(server::chmod) },
+    Row { names: &["lcd"], usage: "FOLDER", words: L, help: "go to a folder of this machine", run: Now(local::lcd) },
+    Row { names: &["lpwd"], usage: "", words: NO, help: "tell which folder that is", run: Now(local::lpwd) },
+    Row { names: &["lls"], usage: "[PATH]", words: L, help: "list a folder of this machine", run: Now(local::lls) },
+    Row { names: &["!"], usage: "[COMMAND]", words: L, help: "have the system's shell do something", run: Now(local::bang) },
+    Row { names: &["source"], usage: "FILE", words: L, help: "carry out the lines of a file", run: Now(local::source) },
+    Row { names: &["set"], usage: "-e | +e", words: NO, help: "whether a script ends at the first command that fails", run: Now(local::set) },
+    Row { names: &["binary", "image"], usage: "", words: NO, help: "move files byte by byte", run: Now(|shell, _| set_text(shell, false)) },
+    Row { names: &["ascii"], usage: "", words: NO, help: "move files as text, with the other side's line ends", run: Now(|shell, _| set_text(shell, true)) },
+    Row { names: &["passive"], usage: "", words: NO, help: "open data connections from here", run: Now(|shell, _| connect::set_way(shell, Way::Passive)) },
+    Row { names: &["active"], usage: "", words: NO, help: "let the server open data connections", run: Now(|shell, _| connect::set_way(shell, Way::Active)) },
+    Row { names: &["status"], usage: "[PATH]", words: R, help: "tell how things stand, or what the server says of a name", run: Now(server::status) },
+    Row { names: &["system"], usage: "", words: NO, help: "ask what system the server is", run: Now(server::system) },
+    Row { names: &["features"], usage: "", words: NO, help: "ask what the server can do", run: Now(server::features) },
+    Row { names: &["noop"], usage: "", words: NO, help: "ask the server for a sign of life", run: Now(server::noop) },
+    Row { names: &["site"], usage: "WORDS", words: NO, help: "say something that only this server understands", run: Now(server::site) },
+    Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, help: "ask the server for help", run: Now(server::remote_help) },
+    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, help: "send a command of the protocol, such as SYST", run: Now(server::quote) },
+    Row { names: &["reconnect"], usage: "", words: NO, help: "open the last session again, where it was", run: Now(connect::reconnect) },
+    Row { names: &["close", "disconnect"], usage: "", words: NO, help: "end the session, stay here", run: Now(connect::close) },
+    Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], help: "list the commands, or explain one", run: Now(help) },
+    Row { names: &["quit", "bye", "exit"], usage: "", words: NO, help: "end the session and leave", run: Now(|_, _| Ok(Flow::Quit)) },
 ];
 
 /// The names of all commands.

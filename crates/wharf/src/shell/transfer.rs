@@ -1,17 +1,13 @@
-//! What moves bytes: `ls`, `dir`, `cat`, `get`, `put`.
+//! What is shown of the server: `ls`, `dir`, `cat`. What moves files is in `haul.rs`.
 
-use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use wharf_client::{Get, Put, quiet};
+use wharf_client::quiet;
 use wharf_proto::Text;
-use wharf_proto::listing::names::is_plain;
 
 use super::{Call, Flow, Outcome, Shell};
-use crate::commands::{Form, cat, get, print, put};
+use crate::commands::{Form, cat, print};
 use crate::exit::Usage;
 
 /// `ls [-l | -1 | --json] [PATH]`.
@@ -57,68 +53,6 @@ pub(super) fn cat(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         }
     })?;
     Ok(Flow::On)
-}
-
-/// `get FILE [LOCAL]`.
-pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let (remote, local) = match call.words {
-        [remote] => (remote, None),
-        [remote, local] => (remote, Some(path_of(local))),
-        _ => return Err(Usage("get FILE [LOCAL]".to_owned()).into()),
-    };
-    let target = match local {
-        Some(file) if !file.is_dir() => file.to_owned(),
-        folder => folder.unwrap_or_else(|| Path::new("")).join(name_of(remote)?),
-    };
-    get_as(shell, remote, &target)?;
-    Ok(Flow::On)
-}
-
-/// Fetches a file into this one.
-pub(super) fn get_as(shell: &Shell, remote: &Text, target: &Path) -> anyhow::Result<()> {
-    let request = Get { text: shell.text, ..Get::default() };
-    let mut meter = shell.screen.meter(remote);
-    let fetched = shell.with(async |session| {
-        session.get(remote, target, request, &mut |progress| meter.hear(progress)).await
-    })?;
-    meter.done(fetched.moved, get::verdict(fetched));
-    Ok(())
-}
-
-/// `put LOCAL [FILE]`.
-pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let (local, remote) = match call.words {
-        [local] => (local, name_of(local)?.as_os_str().as_bytes().into()),
-        [local, remote] => (local, remote.clone()),
-        _ => return Err(Usage("put LOCAL [FILE]".to_owned()).into()),
-    };
-    put_as(shell, path_of(local), &remote)?;
-    Ok(Flow::On)
-}
-
-/// Stores this file.
-pub(super) fn put_as(shell: &Shell, local: &Path, remote: &Text) -> anyhow::Result<()> {
-    shell.link.forget_names();
-    let request = Put { text: shell.text, ..Put::default() };
-    let mut meter = shell.screen.meter(remote);
-    let stored = shell.with(async |session| {
-        session.put(local, remote, request, &mut |progress| meter.hear(progress)).await
-    })?;
-    meter.done(stored.moved, put::verdict(stored));
-    Ok(())
-}
-
-pub(super) fn path_of(word: &Text) -> &Path {
-    Path::new(OsStr::from_bytes(word.as_bytes()))
-}
-
-/// The last name of a path, for the copy on the other side.
-fn name_of(path: &Text) -> Result<PathBuf, Usage> {
-    let name = path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    if !is_plain(name) {
-        return Err(Usage(format!("{path}: not the name of a file")));
-    }
-    Ok(PathBuf::from(OsStr::from_bytes(name)))
 }
 
 fn at_most_one<'a>(call: &Call<'a>, usage: &str) -> Result<Option<&'a Text>, Usage> {

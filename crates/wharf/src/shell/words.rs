@@ -32,6 +32,16 @@ pub(crate) fn split(line: &str) -> Result<Vec<Text>, WordError> {
     }
 }
 
+/// The line without the `&` that ends it as a word of its own, and whether there was one. Whoever means a name writes
+/// `\&`.
+pub(crate) fn without_ampersand(line: &str) -> (&str, bool) {
+    let line = line.trim_end();
+    match line.get(last_word(line)..) {
+        Some("&") => (line[..line.len() - 1].trim_end(), true),
+        _ => (line, false),
+    }
+}
+
 /// Where the last word of a line begins, which may be unfinished or empty.
 pub(crate) fn last_word(line: &str) -> usize {
     let (mut start, mut quote, mut escaped) = (0, None, false);
@@ -147,6 +157,17 @@ mod tests {
             assert_eq!(last_word(line), start, "{line}");
             assert_eq!(unquoted(&line[start..]), word.as_bytes(), "{line}");
         }
+    }
+
+    #[test]
+    fn an_ampersand_at_the_end_is_no_name_unless_it_is_quoted() {
+        for line in ["get a &", "get a  & ", "&"] {
+            assert!(without_ampersand(line).1, "{line}");
+        }
+        for line in ["get a&", "get a \\&", "get a '&'", "get \"a &", "get & a", ""] {
+            assert_eq!(without_ampersand(line), (line, false));
+        }
+        assert_eq!(without_ampersand("mget *.txt &").0, "mget *.txt");
     }
 
     #[test]

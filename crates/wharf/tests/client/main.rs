@@ -5,8 +5,10 @@
 mod classic;
 mod faults;
 mod files;
+mod jobs;
 mod listings;
 mod manual;
 mod settings;
 mod shell;
 mod story;
+mod terminal;

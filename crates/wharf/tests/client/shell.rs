@@ -178,7 +178,7 @@ fn help_lists_every_command_and_explains_one() {
         assert!(text.lines().any(|line| line.trim_start().starts_with(name)), "{name}: {text}");
     }
     wharf(&["shell"]).typing(&["help get"]).ends_with(0).printing(
-        "get, recv, reget FILE [LOCAL]\n  fetch a file; goes on with what a broken transfer left\n",
+        "get, recv, reget [-r] FILE [LOCAL] [&]\n  fetch a file, or a tree; goes on with what a broken transfer left\n",
     );
 }
 

@@ -7,6 +7,7 @@ mod config;
 mod confine;
 mod demo;
 mod injection;
+mod jobs;
 mod remote;
 mod reserve;
 mod serve;

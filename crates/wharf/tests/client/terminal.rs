@@ -1,0 +1,164 @@
+//! The shell at a terminal: what is typed goes through a pseudo-terminal, and what is shown is read from it.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use wharf_testkit::faulty::{Fault, Faulty};
+use wharf_testkit::scripted::PATIENCE;
+
+const FILES: &[(&str, &[u8])] = &[("a.txt", b"one"), ("b.txt", b"two")];
+
+/// A shell at a terminal.
+struct Terminal {
+    child: Child,
+    keys: File,
+    shown: Receiver<Vec<u8>>,
+    /// What was shown and not yet looked for.
+    seen: String,
+}
+
+impl Terminal {
+    /// `wharf shell` with this URL.
+    fn open(folder: &Path, url: &str) -> Self {
+        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&keys).unwrap();
+        unlockpt(&keys).unwrap();
+        let name = ptsname(&keys, Vec::new()).unwrap().into_string().unwrap();
+        let side = || File::options().read(true).write(true).open(&name).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_wharf"))
+            .args(["shell", url])
+            .env_clear()
+            .envs([("LANG", "C.UTF-8"), ("TERM", "xterm")])
+            .current_dir(folder)
+            .stdin(side())
+            .stdout(side())
+            .stderr(side())
+            .spawn()
+            .unwrap();
+        let keys = File::from(keys);
+        let (sender, shown) = channel();
+        let mut screen = keys.try_clone().unwrap();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = screen.read(&mut bytes) {
+                if sender.send(bytes[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, keys, shown, seen: String::new() }
+    }
+
+    /// Types a line.
+    fn types(&mut self, line: &str) {
+        self.keys.write_all(format!("{line}\r").as_bytes()).unwrap();
+    }
+
+    /// Awaits that this is shown, behind what was awaited before; gives what was shown before it.
+    fn shows(&mut self, text: &str) -> String {
+        loop {
+            if let Some((before, rest)) = self.seen.split_once(text) {
+                let before = before.to_owned();
+                self.seen = rest.to_owned();
+                return before;
+            }
+            let more = self.shown.recv_timeout(PATIENCE);
+            let more = more.unwrap_or_else(|_| panic!("{text:?} is not in {:?}", self.seen));
+            self.seen += &String::from_utf8_lossy(&more);
+        }
+    }
+
+    fn interrupts(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    fn ends(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{}", self.seen);
+    }
+}
+
+#[test]
+fn the_end_of_a_job_is_told_above_the_line_that_is_being_typed() {
+    let server = Faulty::new(FILES, &[Fault::Delay("RETR", Duration::from_millis(400))]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Terminal::open(folder.path(), &server.url(""));
+    shell.shows("127.0.0.1:/> ");
+    shell.types("get a.txt &");
+    shell.shows("[1] get a.txt\r\n");
+    shell.shows("127.0.0.1:/ (1 job)> ");
+    // Half a line stands there when the job ends, and is whole again below.
+    shell.keys.write_all(b"size b.t").unwrap();
+    shell.shows("size b.t");
+    shell.shows("[1] get a.txt: 3 bytes in ");
+    shell.shows("size b.t");
+    shell.types("xt");
+    shell.shows("3\r\n");
+    shell.shows("127.0.0.1:/> ");
+    shell.types("jobs");
+    shell.shows("[1] done     get a.txt\r\n");
+    shell.types("quit");
+    shell.ends();
+    assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"one");
+}
+
+#[test]
+fn who_leaves_while_jobs_run_is_asked() {
+    let server = Faulty::new(FILES, &[Fault::NoData("150 soon")]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Terminal::open(folder.path(), &server.url(""));
+    shell.shows("127.0.0.1:/> ");
+    shell.types("get a.txt &");
+    shell.shows("(1 job)> ");
+    shell.types("quit");
+    shell.shows("1 job running: wait, stop or stay? [w/s/N] ");
+    shell.types("n");
+    shell.shows("(1 job)> ");
+    shell.types("jobs");
+    shell.shows("[1] running  get a.txt");
+    shell.shows("(1 job)> ");
+    shell.types("quit");
+    shell.shows("[w/s/N] ");
+    shell.types("s");
+    shell.shows("[1] get a.txt: stopped");
+    shell.ends();
+}
+
+#[test]
+fn ctrl_c_ends_the_waiting_and_not_the_job_and_a_job_in_the_foreground() {
+    let server = Faulty::new(FILES, &[Fault::NoData("150 soon")]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Terminal::open(folder.path(), &server.url(""));
+    shell.shows("127.0.0.1:/> ");
+    shell.types("get a.txt &");
+    shell.shows("(1 job)> ");
+    shell.types("fg");
+    // It is shown how far it is.
+    shell.shows("get a.txt: 0%");
+    shell.interrupts();
+    shell.shows("[1] get a.txt: stopped");
+    shell.shows("interrupted");
+    shell.shows("127.0.0.1:/> ");
+    shell.types("get b.txt &");
+    shell.shows("(1 job)> ");
+    shell.types("wait");
+    shell.shows("wait");
+    // The signal means the shell only when it waits for it; until then it is sent again.
+    while shell.child.try_wait().unwrap().is_none() && !shell.seen.contains("interrupted") {
+        std::thread::yield_now();
+        shell.interrupts();
+        if let Ok(more) = shell.shown.recv_timeout(Duration::from_millis(20)) {
+            shell.seen += &String::from_utf8_lossy(&more);
+        }
+    }
+    shell.shows("(1 job)> ");
+    shell.types("kill all");
+    shell.shows("[2] get b.txt: stopped");
+    shell.types("quit");
+    shell.ends();
+}
