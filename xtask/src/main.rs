@@ -1,13 +1,15 @@
 //! `cargo xtask CHORE`: the checks and chores of this repository, as rows of one table.
 //!
 //! A chore is what people would otherwise do by hand or in a shell script nobody tests. It is not
-//! part of the product: nothing depends on this crate. Of ours it sees wharf-proto, whose tables it prints.
+//! part of the product: nothing depends on this crate. Of ours it sees
+//! wharf-proto, whose tables it prints, and wharf-ladder, which draws what the documentation shows.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a chore's result is what it prints")]
 #![expect(clippy::print_stderr, reason = "what went wrong is for the person, not the pipe")]
 
 mod bench;
 mod map;
+mod session;
 mod tidy;
 
 use std::error::Error;
@@ -28,6 +30,7 @@ static CHORES: &[Chore] = &[
     Chore { name: "bench", summary: "measure our server beside its peers", run: bench::run },
     Chore { name: "help", summary: "list the chores", run: help },
     Chore { name: "map", summary: "write docs/COMMANDS.md from the verb table", run: map::run },
+    Chore { name: "session", summary: "write docs/session.md from captures", run: session::run },
     Chore { name: "tidy", summary: "check the rules the compiler does not know", run: tidy::run },
 ];
 

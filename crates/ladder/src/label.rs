@@ -9,6 +9,9 @@ use wharf_proto::{Text, Verb};
 /// Bytes of a label kept at most.
 const MAX_LABEL: usize = 1024;
 
+/// What stands behind the bytes of a segment under TLS.
+pub(crate) const ENCRYPTED: &str = ", encrypted";
+
 /// A reply: its code and first line, and how many lines follow.
 pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
     let mut label = format!("{code:03} ").into_bytes();

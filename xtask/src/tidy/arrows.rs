@@ -23,7 +23,7 @@ const CRATES: &[Crate] = &[
     Crate { name: TESTKIT, sees: &["wharf-proto"] },
     Crate { name: "wharf-counted", sees: &["wharf-proto"] },
     Crate { name: "wharf-fuzz", sees: &[TESTKIT] },
-    Crate { name: "xtask", sees: &["wharf-proto"] },
+    Crate { name: "xtask", sees: &["wharf-proto", "wharf-ladder"] },
 ];
 
 /// Tests may use it, and what has it in its row; nothing that ships may.
@@ -82,6 +82,9 @@ fn ours(name: &str) -> Option<&'static Crate> {
 mod tests {
     use super::*;
 
+    /// No line.
+    const NONE: [usize; 0] = [];
+
     /// The lines that a manifest of this package and these lines is told to change.
     fn lines(package: &str, body: &str) -> Vec<usize> {
         let text = format!("[package]\nname = \"{package}\"\n{body}");
@@ -91,11 +94,11 @@ mod tests {
     #[test]
     fn the_arrows_as_designed_pass() {
         for user in ["wharf-server", "wharf-client", "wharf-ladder", "wharf-testkit", "wharf"] {
-            assert_eq!(lines(user, "[dependencies]\nwharf-proto.workspace = true\n"), []);
+            assert_eq!(lines(user, "[dependencies]\nwharf-proto.workspace = true\n"), NONE);
         }
         let all = "[dependencies]\nwharf-server.workspace = true\nwharf-client.workspace = true\n\
                    wharf-ladder.workspace = true\n";
-        assert_eq!(lines("wharf", all), []);
+        assert_eq!(lines("wharf", all), NONE);
     }
 
     #[test]
@@ -111,21 +114,21 @@ mod tests {
     #[test]
     fn testkit_is_for_tests() {
         let line = "wharf-testkit.workspace = true\n";
-        assert_eq!(lines("wharf-proto", &format!("[dev-dependencies]\n{line}")), []);
+        assert_eq!(lines("wharf-proto", &format!("[dev-dependencies]\n{line}")), NONE);
         assert_eq!(lines("wharf-server", &format!("[dependencies]\n{line}")), [4]);
-        assert_eq!(lines("wharf-fuzz", &format!("[dependencies]\n{line}")), []);
+        assert_eq!(lines("wharf-fuzz", &format!("[dependencies]\n{line}")), NONE);
     }
 
     #[test]
     fn proto_is_built_from_a_short_list() {
-        assert_eq!(lines("wharf-proto", "[dependencies]\nmemchr.workspace = true\n"), []);
-        assert_eq!(lines("wharf-proto", "[dev-dependencies]\nproptest.workspace = true\n"), []);
+        assert_eq!(lines("wharf-proto", "[dependencies]\nmemchr.workspace = true\n"), NONE);
+        assert_eq!(lines("wharf-proto", "[dev-dependencies]\nproptest.workspace = true\n"), NONE);
         assert_eq!(lines("wharf-proto", "[dependencies]\njiff = \"0.2\"\ntokio = \"1\"\n"), [5]);
     }
 
     #[test]
     fn anyhow_stays_in_the_binary() {
-        assert_eq!(lines("wharf", "[dependencies]\nanyhow.workspace = true\n"), []);
+        assert_eq!(lines("wharf", "[dependencies]\nanyhow.workspace = true\n"), NONE);
         assert_eq!(lines("wharf-client", "[dependencies]\nanyhow.workspace = true\n"), [4]);
     }
 

@@ -178,6 +178,6 @@ mod tests {
 
     #[test]
     fn the_versions_of_the_workspace_are_nobodys_dependencies() {
-        assert_eq!(dependencies("[workspace.dependencies]\ntokio = \"1\"\n"), []);
+        assert_eq!(dependencies("[workspace.dependencies]\ntokio = \"1\"\n"), owned(&[]));
     }
 }

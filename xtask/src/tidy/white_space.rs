@@ -33,6 +33,9 @@ pub(super) fn check(file: &File) -> Vec<Finding> {
 mod tests {
     use super::*;
 
+    /// No line.
+    const NONE: [usize; 0] = [];
+
     /// The lines of a file that are found.
     fn lines(path: &str, text: &str) -> Vec<usize> {
         check(&File::new(path, text)).iter().map(|finding| finding.line).collect()
@@ -40,8 +43,8 @@ mod tests {
 
     #[test]
     fn clean_and_empty_files_pass() {
-        assert_eq!(lines("a.rs", "//! A.\n\nfn a() {}\n"), []);
-        assert_eq!(lines("a.md", ""), []);
+        assert_eq!(lines("a.rs", "//! A.\n\nfn a() {}\n"), NONE);
+        assert_eq!(lines("a.md", ""), NONE);
     }
 
     #[test]
@@ -52,7 +55,7 @@ mod tests {
     #[test]
     fn tabs_are_found_in_rust_only() {
         assert_eq!(lines("a.rs", "fn a() {\n\tb();\n}\n"), [2]);
-        assert_eq!(lines("a.tsv", "a\tb\n"), []);
+        assert_eq!(lines("a.tsv", "a\tb\n"), NONE);
     }
 
     #[test]
@@ -62,6 +65,6 @@ mod tests {
 
     #[test]
     fn bytes_of_a_peer_stay_as_they_are() {
-        assert_eq!(lines("fuzz/corpus/line/noop", "NOOP \r\n"), []);
+        assert_eq!(lines("fuzz/corpus/line/noop", "NOOP \r\n"), NONE);
     }
 }

@@ -3,6 +3,7 @@
 //! Each has an English and a Japanese form. `{client}`, `{server}` and `{named}` are ports; what stands
 //! between `[` and `]` drops out where its port is not known. A command's RFC paragraph is that of the verb table; a reply's and a packet's is here.
 
+use crate::label::ENCRYPTED;
 use crate::row::{Channel, Packet, Row};
 use wharf_proto::Verb::{self, *};
 use wharf_proto::tap::{HalfEnd, Party};
@@ -84,6 +85,13 @@ const PART: Sentence = say(
     "no whole line yet, or none that can be read",
     "まだ 1 行になっていない、または読めない",
 );
+const COVERED: Sentence = say(
+    "4217 12, 8446 5.2",
+    "a record of TLS: whose and how long it is can be seen, what it says cannot",
+    "TLS のレコード。送り手と長さは見えるが、内容は見えない",
+);
+const AGAIN: Sentence =
+    say("9293 3.8.1", "sent again, since no acknowledgment came", "確認応答が来ないため、再び送る");
 const DATA_FIN_C: Sentence = say(
     "9293 3.6",
     "the client closes its half of the data connection",
@@ -260,6 +268,9 @@ pub(super) fn packet(row: &Row) -> Option<Sentence> {
     let lists = matches!(row.verb, Some(List | Nlst | Mlsd));
     let control = row.channel == Channel::Control;
     let client = row.from == Party::Client;
+    if row.is_again() && row.packet != Packet::Ack {
+        return Some(AGAIN);
+    }
     Some(match (row.packet, control) {
         (Packet::Syn, true) => CONTROL_SYN,
         (Packet::SynAck, true) => CONTROL_SYN_ACK,
@@ -267,6 +278,9 @@ pub(super) fn packet(row: &Row) -> Option<Sentence> {
         (Packet::Fin, true) if client => CONTROL_FIN_C,
         (Packet::Fin, true) => CONTROL_FIN_S,
         (Packet::Rst, true) => CONTROL_RST,
+        (Packet::Data { .. }, true) if row.label.as_bytes().ends_with(ENCRYPTED.as_bytes()) => {
+            COVERED
+        }
         (Packet::Data { .. }, true) => PART,
         (Packet::Syn, false) if client => PASSIVE_SYN,
         (Packet::Syn, false) => ACTIVE_SYN,
@@ -309,6 +323,8 @@ pub(super) fn all() -> impl Iterator<Item = Sentence> {
         FILE_END,
         DATA,
         PART,
+        COVERED,
+        AGAIN,
         DATA_FIN_C,
         DATA_FIN_S,
         DATA_RST,

@@ -5,7 +5,7 @@ use super::flow::Flow;
 use super::half::{Fresh, Half};
 use super::speech::{Said, Speech};
 use super::{Pen, State};
-use crate::label::{self, bounded, half_ended};
+use crate::label::{self, ENCRYPTED, bounded, half_ended};
 use crate::packet::Segment;
 use crate::row::{Channel, Ends, Packet, Row};
 use std::net::SocketAddr;
@@ -120,7 +120,7 @@ impl Control {
     fn why_unread(&self, pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
         let is_cut = usize::try_from(pen.segment.length) != Ok(pen.segment.payload.len());
         match pen.from {
-            _ if self.speech.is_sealed() => ", encrypted",
+            _ if self.speech.is_sealed() => ENCRYPTED,
             _ if fresh.bytes == 0 => "",
             _ if fresh.ready.is_empty() => ", ahead of a gap",
             _ if is_cut => ", cut in the capture",
