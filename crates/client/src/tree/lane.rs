@@ -182,11 +182,12 @@ async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
         let answer = answer?;
         *fine = !answer.more && answer.reply.code.class() == Class::Completion;
     }
-    session.went(&Command::Type(Type::Image));
     let [kind, second] = fine;
     if !kind {
-        return Err(session.refused());
+        // Some servers answer what comes together in an order of their own. Asked alone there is no doubt.
+        return session.set_type(Type::Image).await;
     }
+    session.went(&Command::Type(Type::Image));
     crew.learn(|known| {
         *known = Known { in_a_row: Some(true), blocks: Some(second && wants_blocks) }
     });
