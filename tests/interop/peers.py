@@ -1,5 +1,5 @@
 """The cases: one function each, registered under its own name."""
-import contextlib, ftplib, io, os, pwd, shutil, socket, subprocess, sys, threading
+import contextlib, ftplib, io, os, pwd, shutil, socket, ssl, subprocess, sys, threading
 
 CASES = {}
 TIMEOUT = 60
@@ -73,22 +73,22 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until_open(port, process):
+def wait_until_open(port, process, host):
     for _ in range(400):
         if process.poll() is not None:
             raise Failure(f"the peer ended: {process.stderr.read().decode(errors='replace')}")
         with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection((host, port), 1).close()
             return
         threading.Event().wait(0.05)
     raise Failure("the peer did not open its port")
 
 
 @contextlib.contextmanager
-def peer(command, port):
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+def peer(command, port, host="127.0.0.1", **options):
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options)
     try:
-        wait_until_open(port, process)
+        wait_until_open(port, process, host)
         # A peer that tells much must not wait for somebody to read it.
         threading.Thread(target=lambda: all(process.stderr), daemon=True).start()
         yield port
@@ -130,7 +130,7 @@ def vsftpd(tree, folder, **more):
     }
     config = folder / "vsftpd.conf"
     config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    with peer([shutil.which("vsftpd"), str(config)], port):
+    with peer([shutil.which("vsftpd"), str(config)], port, more.get("listen_address6") or "127.0.0.1"):
         yield port
 
 
@@ -281,6 +281,74 @@ def pythons_ftplib_lists_fetches_and_uploads_active_and_passive(wharf, folder):
             assert ftp.pwd() == "/d"
             ftp.cwd("..")
             ftp.rmd("d")
+            ftp.quit()
+
+
+def under_tls(folder):
+    """A key and certificate for our server."""
+    key, cert = folder / "key.pem", folder / "certificate.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert)
+    return cert, ["--writable", "--tls-cert", str(cert), "--tls-key", str(key)]
+
+
+@case
+def curl_fetches_and_uploads_under_tls(wharf, folder):
+    tree = fill(folder / "tree")
+    big = (tree / "big.bin").read_bytes()
+    cert, options = under_tls(folder)
+    with serving(wharf, tree, *options) as port:
+        for version in ["1.2", "1.3"]:
+            curl = ["curl", "-sS", "--max-time", "30", "--ssl-reqd", "--cacert", cert, "--tls-max", version]
+            same(run(*curl, f"ftp://127.0.0.1:{port}/big.bin"), big, f"fetch {version}")
+            run(*curl, "-T", tree / "big.bin", f"ftp://127.0.0.1:{port}/up-{version}")
+            same((tree / f"up-{version}").read_bytes(), big, f"upload {version}")
+
+
+@case
+def lftp_mirrors_both_ways_under_tls(wharf, folder):
+    tree = fill(folder / "tree")
+    cert, options = under_tls(folder)
+    with serving(wharf, tree, *options) as port:
+        for passive in ("on", "off"):
+            script = f"""
+                set cmd:fail-exit yes; set net:max-retries 2; set net:timeout 10; set ftp:passive-mode {passive}
+                set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:ca-file {cert}; set ssl:check-hostname no
+                open 127.0.0.1:{port}
+                mirror / {folder}/got-{passive}
+                mirror -R {folder}/got-{passive}/sub /new-{passive}
+            """
+            run("lftp", "-c", script)
+            for name in ("hello.txt", "big.bin", "empty", "sub/港.txt"):
+                same((folder / f"got-{passive}" / name).read_bytes(), (tree / name).read_bytes(), name)
+            same((tree / f"new-{passive}" / "a b.txt").read_bytes(), b"spaces\n", "mirror up")
+            shutil.rmtree(tree / f"new-{passive}")
+
+
+class Resuming(ftplib.FTP_TLS):
+    """ftplib whose data connections resume the TLS session of the control connection, as ours must."""
+
+    def ntransfercmd(self, cmd, rest=None):
+        data, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        return self.context.wrap_socket(data, server_hostname=self.host, session=self.sock.session), size
+
+
+@case
+def pythons_ftplib_fetches_and_uploads_under_tls(wharf, folder):
+    tree = fill(folder / "tree")
+    big = (tree / "big.bin").read_bytes()
+    cert, options = under_tls(folder)
+    with serving(wharf, tree, *options, "--user", "ann:secret") as port:
+        context = ssl.create_default_context(cafile=cert)
+        with Resuming(timeout=20, context=context) as ftp:
+            ftp.connect("127.0.0.1", port)
+            ftp.login("ann", "secret")
+            ftp.prot_p()
+            got = io.BytesIO()
+            ftp.retrbinary("RETR big.bin", got.write)
+            same(got.getvalue(), big, "download")
+            ftp.storbinary("STOR up", io.BytesIO(big))
+            same((tree / "up").read_bytes(), big, "upload")
             ftp.quit()
 
 

@@ -1,0 +1,73 @@
+"""The matrix: our client against every server, in clear and under TLS, over IPv4 and IPv6, active and passive.
+
+What a server does not have is a row here, with what it lacks; nothing else is left out.
+"""
+import shutil
+
+import servers
+from peers import CASES, contents, fill, has, run, same
+
+HOSTS = {"ipv4": "127.0.0.1", "ipv6": "::1"}
+
+
+class Server:
+    """A server, and what it cannot do."""
+
+    def __init__(self, start, *, tls=True, active=True):
+        self.start, self.tls, self.active = start, tls, active
+
+
+SERVERS = {
+    "wharf": Server(servers.wharf),
+    "vsftpd": Server(servers.vsftpd),
+    "pure_ftpd": Server(servers.pure_ftpd),
+    "proftpd": Server(servers.proftpd),
+    # No TLS at all.
+    "inetutils_ftpd": Server(servers.inetutils_ftpd, tls=False),
+    "pyftpdlib": Server(servers.pyftpdlib),
+    # TLS only from the first byte on, which its command line does not offer; no PORT and no EPRT.
+    "aioftp": Server(servers.aioftp, tls=False, active=False),
+}
+
+
+def moves_files(wharf, server, folder, host, tls):
+    tree = fill(folder / "tree")
+    big = (tree / "big.bin").read_bytes()
+    with server.start(wharf, tree, folder, host, tls) as (port, login):
+        scheme = "ftpes" if tls else "ftp"
+        at = f"{scheme}://{login}{f'[{host}]' if ':' in host else host}:{port}"
+        trust = ["--ca", folder / "peer-certificate.pem"] if tls else []
+        for way in ["--passive"] + (["--active"] if server.active else []):
+            options = [way, *trust]
+            has(run(wharf, "ls", *options, f"{at}/"), b"hello.txt", f"ls {way}")
+            same(run(wharf, "cat", *options, f"{at}/sub/a%20b.txt"), b"spaces\n", f"cat {way}")
+            same(run(wharf, "cat", *options, f"{at}/empty"), b"", f"cat nothing {way}")
+            run(wharf, "get", *options, f"{at}/big.bin", folder / f"big{way}")
+            same((folder / f"big{way}").read_bytes(), big, f"get {way}")
+            run(wharf, "put", *options, tree / "big.bin", f"{at}/up/big{way}")
+            same((tree / "up" / f"big{way}").read_bytes(), big, f"put {way}")
+            run(wharf, "put", *options, tree / "empty", f"{at}/up/empty{way}")
+            same((tree / "up" / f"empty{way}").read_bytes(), b"", f"put nothing {way}")
+        run(wharf, "cat", *trust, f"{at}/missing", status=5)
+        run(wharf, "get", "-r", *trust, f"{at}/sub/", folder / "sub")
+        same(contents(folder / "sub"), contents(tree / "sub"), "get -r")
+        run(wharf, "put", "-r", *trust, folder / "sub", f"{at}/up/tree")
+        same(contents(tree / "up" / "tree"), contents(folder / "sub"), "put -r")
+        shutil.rmtree(folder / "sub")
+        run(wharf, "sync", *trust, f"{at}/up/tree", folder / "sub")
+        same(contents(folder / "sub"), contents(tree / "sub"), "sync down")
+        events = run(wharf, "sync", "--json", *trust, f"{at}/up/tree", folder / "sub").splitlines()
+        has(events[-1], b'"done":0', "a second sync")
+
+
+def register(name, server, tls, family):
+    def case(wharf, folder):
+        moves_files(wharf, server, folder, HOSTS[family], tls)
+
+    CASES[f"our_client_moves_files_with_{name}_{'under_tls' if tls else 'in_clear'}_over_{family}"] = case
+
+
+for name, server in SERVERS.items():
+    for tls in [False, True] if server.tls else [False]:
+        for family in HOSTS:
+            register(name, server, tls, family)
