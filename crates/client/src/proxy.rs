@@ -9,11 +9,12 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 use wharf_proto::{Secret, Text};
+
+use crate::url::{decode, named_port};
 
 /// The longest answer of an HTTP proxy that is read.
 const HEADERS: usize = 8 * 1024;
@@ -104,26 +105,15 @@ impl FromStr for Proxy {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(told());
         }
-        // The parser leaves out the port that it takes for the usual one.
-        let port = url.port().or_else(|| named_port(address)).unwrap_or(usual);
-        let decoded = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-        let login = (!url.username().is_empty()).then(|| {
-            let password = url.password().map(decoded).unwrap_or_default();
-            (Text::from(decoded(url.username())), Secret::new(password))
-        });
-        let unsendable = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
-        let bad = login.as_ref().is_some_and(|(user, password)| {
-            unsendable(user.as_bytes()) || unsendable(password.reveal())
-        });
-        if bad { Err(told()) } else { Ok(Self { kind, host, port, login }) }
+        let port =
+            address.split_once("://").and_then(|(_, rest)| named_port(rest)).unwrap_or(usual);
+        let decoded = |text| decode(text).map_err(|_| told());
+        let login = match (url.username(), url.password().unwrap_or_default()) {
+            ("", _) => None,
+            (user, password) => Some((Text::from(decoded(user)?), Secret::new(decoded(password)?))),
+        };
+        Ok(Self { kind, host, port, login })
     }
-}
-
-/// The port behind the last colon, if there is one behind the host.
-fn named_port(address: &str) -> Option<u16> {
-    let authority = address.split_once("://")?.1.split('/').next()?;
-    let behind = authority.rsplit(['@', ']']).next()?;
-    behind.rsplit_once(':')?.1.parse().ok()
 }
 
 /// A text that may be meant as a URL, without what may be a password.
