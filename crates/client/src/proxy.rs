@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use data_encoding::BASE64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
@@ -259,7 +260,7 @@ impl Proxy {
         let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
         if let Some((user, password)) = &self.login {
             let pair = [user.as_bytes(), b":", password.reveal()].concat();
-            request.push_str(&format!("Proxy-Authorization: Basic {}\r\n", base64(&pair)));
+            request.push_str(&format!("Proxy-Authorization: Basic {}\r\n", BASE64.encode(&pair)));
         }
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).await?;
@@ -297,21 +298,6 @@ fn socks_says(code: u8) -> &'static str {
     }
 }
 
-/// RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |nth: usize| u32::from(chunk.get(nth).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for nth in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * nth)) as usize & 63];
-            out.push(if nth > chunk.len() { '=' } else { char::from(letter) });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,15 +332,6 @@ mod tests {
         ] {
             let error = bad.parse::<Proxy>().unwrap_err().to_string();
             assert!(!error.contains("X:p"), "{error}");
-        }
-    }
-
-    #[test]
-    fn base64_is_padded() {
-        for (plain, coded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
-        {
-            assert_eq!(base64(plain.as_bytes()), coded);
         }
     }
 }
