@@ -13,6 +13,7 @@
 //! Every file is proven as a single one is, and told one by one ([`Happened`]); one that fails does not end the rest.
 
 mod board;
+mod clock;
 mod desk;
 mod filter;
 mod ground;
@@ -261,6 +262,7 @@ async fn run(
         modes: request.modes,
         atomic: request.atomic,
         known: Mutex::new(Known::default()),
+        clock: clock::Clock::default(),
     });
     let result = work(&crew, &board, &mut happened, watch).await;
     drop(crew);

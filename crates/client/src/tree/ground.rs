@@ -97,14 +97,14 @@ impl Ground {
     }
 }
 
-/// Whether two times are the same as far as the second of them is known.
-pub(crate) fn is_same_time(one: Timestamp, other: Timestamp, precision: Precision) -> bool {
+/// Whether a time can be the one that was `told`, which is the beginning of what it is known to lie in.
+pub(crate) fn is_same_time(time: Timestamp, told: Timestamp, precision: Precision) -> bool {
     let unit = match precision {
         Precision::Second => 1,
         Precision::Minute => 60,
         Precision::Day => 86_400,
     };
-    one.seconds().div_euclid(unit) == other.seconds().div_euclid(unit)
+    (told.seconds()..told.seconds() + unit).contains(&time.seconds())
 }
 
 /// Makes a folder unless it is there, and no link.

@@ -18,6 +18,7 @@ use wharf_proto::params::{Mode, Type};
 use wharf_proto::reply::Class;
 
 use super::board::Board;
+use super::clock::Clock;
 use super::desk::Parcel;
 use super::ground::Ground;
 use super::work::Work;
@@ -49,6 +50,7 @@ pub(crate) struct Crew {
     /// Whether a file is stored under a temporary name first.
     pub(crate) atomic: bool,
     pub(crate) known: Mutex<Known>,
+    pub(crate) clock: Clock,
 }
 
 /// What is known of the server; nothing where it was not tried yet.

@@ -25,12 +25,14 @@ pub(crate) struct Spool {
     length: u64,
     /// Whether it was asked for by MLSD.
     facts: bool,
+    /// By how many seconds its times are ahead of UTC.
+    pub(crate) ahead: i64,
 }
 
 impl Spool {
     /// An empty one. `facts`: the rows are those of MLSD.
     pub(crate) fn new(facts: bool) -> Self {
-        Self { file: SpooledTempFile::new(IN_MEMORY), length: 0, facts }
+        Self { file: SpooledTempFile::new(IN_MEMORY), length: 0, facts, ahead: 0 }
     }
 
     /// Takes more bytes.
@@ -54,14 +56,36 @@ impl Spool {
 
     /// Its rows, from the first on.
     pub(crate) fn rows(mut self) -> Result<Rows, Error> {
-        self.file.rewind().map_err(Error::Sink)?;
         if self.facts {
+            self.file.rewind().map_err(Error::Sink)?;
             return Ok(Rows::Facts(BufReader::new(self.file)));
         }
-        // What the rows of LIST mean may be seen from all of them only.
+        let mut entries = self.entries()?;
+        for time in entries.iter_mut().filter_map(|entry| entry.modified.as_mut()) {
+            *time = time.shifted(-self.ahead);
+        }
+        Ok(Rows::Read(entries.into_iter()))
+    }
+
+    /// Up to `count` of the entries of a listing by LIST that are `wanted`, with their times as they are told.
+    ///
+    /// # Errors
+    /// `Sink` where what was kept cannot be read again.
+    pub(crate) fn some(
+        &mut self,
+        count: usize,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, Error> {
+        let entries = self.entries()?;
+        Ok(entries.into_iter().filter(wanted).take(count).collect())
+    }
+
+    /// All entries of a listing by LIST: what its rows mean may be seen from all of them only.
+    fn entries(&mut self) -> Result<Vec<Entry>, Error> {
+        self.file.rewind().map_err(Error::Sink)?;
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes).map_err(Error::Sink)?;
-        Ok(Rows::Read(Listing::read(&bytes).entries.into_iter()))
+        Ok(Listing::read(&bytes).entries)
     }
 }
 

@@ -83,9 +83,9 @@ fn follower(crew: &Crew, session: &mut Session, work: &Work) -> Option<Work> {
 async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error> {
     let at_once = session.at_once;
     let result = match &work {
-        Work::List(folder) => {
-            list(session, folder).await.map(|spool| crew.board.found(&work, Found::Listing(spool)))
-        }
+        Work::List(folder) => list(crew, session, folder)
+            .await
+            .map(|spool| crew.board.found(&work, Found::Listing(spool))),
         Work::Fetch(item) if item.is_light() => fetch_light(crew, session, item).await,
         Work::Fetch(item) => fetch_heavy(crew, session, item).await,
         Work::Make(folder) => said(crew, session, &work, Command::Mkd(folder.remote.clone())).await,
@@ -148,7 +148,7 @@ async fn check(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Er
 }
 
 /// Lists a folder: by MLSD where the server has it, which needs no other TYPE, else by LIST.
-async fn list(session: &mut Session, folder: &Arc<Folder>) -> Result<Spool, Error> {
+async fn list(crew: &Crew, session: &mut Session, folder: &Arc<Folder>) -> Result<Spool, Error> {
     let path = (!folder.remote.is_empty()).then(|| folder.remote.clone());
     let facts = !session.plain && session.features().await?.has("MLST");
     let text = Type::Ascii(Format::NonPrint);
@@ -163,7 +163,12 @@ async fn list(session: &mut Session, folder: &Arc<Folder>) -> Result<Spool, Erro
         session.set_type(Type::Image).await?;
     }
     match received {
-        Ok(_) => Ok(spool),
+        Ok(_) => {
+            if !facts && !session.plain {
+                spool.ahead = crew.clock.ahead(session, folder, &mut spool).await?;
+            }
+            Ok(spool)
+        }
         Err(Error::Sink(_)) if spool.is_full() => Err(Spool::too_long()),
         Err(error) => Err(error),
     }

@@ -354,7 +354,8 @@ impl Comparing {
                 return;
             }
             ((_, Some(time)), (_, Some(other))) => {
-                if is_same_time(time, other, item.precision) {
+                let (here, told) = if self.is_up() { (time, other) } else { (other, time) };
+                if is_same_time(here, told, item.precision) {
                     None
                 } else if time > other {
                     Some(Reason::Newer)
