@@ -6,9 +6,11 @@
 //! RFC 4217, RFC 8446, RFC 5246.
 
 mod certificates;
+mod keys;
 mod session;
 mod stream;
 
+pub use keys::KeyLog;
 pub(crate) use session::SessionTls;
 pub(crate) use stream::TlsStream;
 
@@ -18,7 +20,7 @@ use rustls::server::danger::ClientCertVerifier;
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// A certificate with what leads up to its issuer, and its key: both in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub enum Source {
 pub struct Tls {
     source: Source,
     clients: Option<ClientCertificates>,
+    keys: OnceLock<Arc<KeyLog>>,
     state: RwLock<Arc<State>>,
 }
 
@@ -118,7 +121,14 @@ impl Tls {
             Source::SelfSigned(names) => vec![Identity::self_signed(names.clone())?],
         };
         let state = State::new(identities, clients.as_ref())?;
-        Ok(Self { source, clients, state: RwLock::new(Arc::new(state)) })
+        let state = RwLock::new(Arc::new(state));
+        Ok(Self { source, clients, keys: OnceLock::new(), state })
+    }
+
+    /// Has the keys of all sessions from now on written down, those of their data connections too. Where to is decided
+    /// once: a second call changes nothing.
+    pub fn log_keys(&self, log: KeyLog) {
+        self.keys.get_or_init(|| Arc::new(log));
     }
 
     /// Reads the files anew, for sessions from now on. Those that run keep what they have; so does the server,

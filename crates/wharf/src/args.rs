@@ -137,6 +137,10 @@ pub(crate) struct ServeArgs {
     /// Offer TLS with a certificate made on the spot, for a first try; its fingerprint is logged
     #[arg(long, conflicts_with = "tls_cert")]
     pub(crate) tls_self_signed: bool,
+    /// Add the keys of all TLS sessions to this file, for reading captures of them (`wharf trace --keys`). Whoever has
+    /// the file can read those sessions, passwords included
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key_log: Option<PathBuf>,
     /// Listen here for clients that begin with TLS at once (ftps, most often at port 990); may be given several
     /// times
     #[arg(long, value_name = "ADDR:PORT")]
@@ -192,12 +196,6 @@ pub(crate) struct ConnectionArgs {
     /// Open the data connections from here, and try nothing else; without either, this is tried first
     #[arg(long)]
     pub(crate) passive: bool,
-    /// Try only the IPv4 addresses of the server, or of the proxy before it; without -4 or -6, all
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    pub(crate) ipv4: bool,
-    /// Try only its IPv6 addresses
-    #[arg(short = '6', long)]
-    pub(crate) ipv6: bool,
     /// Use nothing beyond the minimum of RFC 959, and probe for nothing
     #[arg(long)]
     pub(crate) plain: bool,

@@ -147,6 +147,11 @@ impl Settings {
         loaded.map(Some).map_err(|error| Usage(error.to_string()))
     }
 
+    /// The file that the keys of TLS sessions are added to, if they are.
+    pub(crate) fn key_log(&self) -> Option<&Path> {
+        self.tls.as_ref()?.key_log.as_deref()
+    }
+
     /// What the server reaches while it runs: what it serves, and the folders of the certificates, which it reads
     /// again. Whatever else it is to open after its start (a database) has its line here.
     pub(crate) fn reach(&self, accounts: &Accounts) -> Vec<Access> {

@@ -71,7 +71,8 @@ impl DataConnection {
         let tls = match role {
             TlsRole::Server => TlsStream::data(session),
             TlsRole::Client => {
-                TlsStream::data_as_client(self.stream.peer_addr().map_err(|e| words(&e))?)
+                let to = self.stream.peer_addr().map_err(|e| words(&e))?;
+                TlsStream::data_as_client(session, to)
             }
         };
         let mut tls = Box::new(tls.map_err(|error| error.to_string())?);

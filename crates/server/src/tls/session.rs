@@ -14,7 +14,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert, StoresServerSessions};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, KeyLog, ServerConfig, SignatureScheme};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -48,6 +48,9 @@ impl SessionTls {
             let certificates = Arc::clone(certificates);
             control.cert_resolver = Arc::new(Hosted { certificates, host: host.to_owned() });
         }
+        if let Some(keys) = tls.keys.get() {
+            control.key_log = Arc::clone(keys) as Arc<dyn KeyLog>;
+        }
         control.alpn_protocols = vec![b"ftp".to_vec()];
         let mut data = control.clone();
         // The name for data connections is usual, and in no registry.
@@ -66,13 +69,14 @@ impl SessionTls {
     }
 
     /// For a data connection on which we are the client, the other end being another server.
-    pub(super) fn as_client() -> Result<Arc<ClientConfig>, rustls::Error> {
+    pub(super) fn as_client(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
         let verifier = Arc::new(AnyServer(provider()));
-        let config = ClientConfig::builder_with_provider(provider())
+        let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
+        config.key_log = Arc::clone(&self.control.key_log);
         Ok(Arc::new(config))
     }
 }

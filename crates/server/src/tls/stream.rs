@@ -47,9 +47,12 @@ impl TlsStream {
     }
 
     /// As the client of a data connection, to a server there.
-    pub(crate) fn data_as_client(to: SocketAddr) -> Result<Self, rustls::Error> {
+    pub(crate) fn data_as_client(
+        session: &SessionTls,
+        to: SocketAddr,
+    ) -> Result<Self, rustls::Error> {
         let name = ServerName::IpAddress(to.ip().into());
-        Ok(Self::over(ClientConnection::new(SessionTls::as_client()?, name)?.into()))
+        Ok(Self::over(ClientConnection::new(session.as_client()?, name)?.into()))
     }
 
     fn over(mut tls: Connection) -> Self {

@@ -19,8 +19,10 @@ use anyhow::Context;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
+use wharf_proto::Text;
 use wharf_proto::path::VirtualPath;
 use wharf_server::storage::local::LocalFolder;
+use wharf_server::tls::KeyLog;
 use wharf_server::{Config, Host, Log, Server, Tap, descriptors};
 
 use crate::args::{LogFormat, ServeArgs};
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     }
     // Who wants no log is spared the work of putting its events together.
     let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
+    log_keys(&settings, &config)?;
     // How many processors there are is written in files that will be out of reach.
     config.threads = thread::available_parallelism().map_or(1, usize::from);
     let server = Server::bind(config.clone(), taps)?;
@@ -83,6 +86,16 @@ fn open(settings: &Settings) -> anyhow::Result<Config> {
         config.hosts.push(Host { name: name.to_owned(), greeting, storage: folder(path)? });
     }
     Ok(config)
+}
+
+/// Opens the file for keys, where there is to be one, while it still can be.
+fn log_keys(settings: &Settings, config: &Config) -> anyhow::Result<()> {
+    let (Some(path), Some(tls)) = (settings.key_log(), &config.tls) else { return Ok(()) };
+    let log = KeyLog::open(path).with_context(|| format!("cannot write {}", path.display()))?;
+    tls.log_keys(log);
+    let file = Text::from(path.as_os_str().as_encoded_bytes());
+    tracing::warn!(%file, "the keys of all TLS sessions are written down: who has them can read every session");
+    Ok(())
 }
 
 fn folder(path: &Path) -> anyhow::Result<Arc<LocalFolder>> {

@@ -213,6 +213,7 @@ pub(super) struct Tls {
     pub(super) clear_data: bool,
     pub(super) ccc: bool,
     pub(super) any_session: bool,
+    pub(super) key_log: Option<PathBuf>,
     pub(super) clients: Option<Table<Clients>>,
 }
 
@@ -298,7 +299,7 @@ impl Tls {
         let paths = certificates.flat_map(|files| [&mut files.0.chain, &mut files.0.key]);
         let clients = self.clients.iter_mut();
         let lists = clients.flat_map(|c| [&mut c.0.issuers].into_iter().chain(&mut c.0.revoked));
-        for path in paths.chain(lists) {
+        for path in paths.chain(lists).chain(&mut self.key_log) {
             *path = base.join(&path);
         }
     }

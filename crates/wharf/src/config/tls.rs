@@ -13,6 +13,8 @@ use wharf_server::tls::{CertificateFiles, ClientCertificates, Source};
 pub(super) struct Wanted {
     pub(super) source: Source,
     pub(super) clients: Option<ClientCertificates>,
+    /// Where keys are written.
+    pub(super) key_log: Option<PathBuf>,
 }
 
 impl Wanted {
@@ -40,7 +42,14 @@ pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Option<Wanted
         (None, Some(tls)) => Some(of_file(tls.get_ref(), &tls.span())?),
         (None, None) => None,
     };
-    Ok(source.map(|source| Wanted { source, clients }))
+    let said = said.and_then(|tls| tls.get_ref().key_log.clone());
+    let key_log = arguments.tls_key_log.clone().or(said);
+    match source {
+        None if key_log.is_some() => Err(Mistake::typed(
+            "--tls-key-log needs a certificate: --tls-cert and --tls-key, or --tls-self-signed",
+        )),
+        source => Ok(source.map(|source| Wanted { source, clients, key_log })),
+    }
 }
 
 fn of_file(tls: &file::Tls, place: &std::ops::Range<usize>) -> Result<Source, Mistake> {

@@ -2,6 +2,7 @@
 
 use crate::serving::{Serving, run, wharf};
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -130,4 +131,51 @@ fn the_shell_opens_both_schemes_and_sends_nothing_that_would_change_the_protecti
     let said = said(&shell);
     assert!(said.contains("PROT changes how the session is protected"), "{said}");
     assert!(String::from_utf8_lossy(&shell.stdout).ends_with("/\n"), "{shell:?}");
+}
+
+#[test]
+fn both_sides_write_the_same_keys_for_control_and_data_when_they_are_told_to() {
+    let here = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["client", "server"].map(|side| here.path().join(side));
+    let options = ["--tls-self-signed", "--user", "ann:secret", "--tls-key-log"];
+    let serving = Serving::new(&[&options[..], &[theirs.to_str().unwrap()]].concat());
+    std::fs::write(serving.path("f"), "a ship\n").unwrap();
+    for version in ["1.2", "1.3"] {
+        let cat = wharf()
+            .args(["cat", "--insecure", "-q", "--tls-max", version, "--tls-min", version])
+            .arg(url(&serving, "f"))
+            .env("SSLKEYLOGFILE", &ours)
+            .output()
+            .unwrap();
+        assert_eq!((cat.status.code(), cat.stdout.as_slice()), (Some(0), &b"a ship\n"[..]));
+    }
+    let keys = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        // Ours offers no early data; the server has the key all the same.
+        let lines = text.lines().filter(|line| !line.starts_with("CLIENT_EARLY_TRAFFIC_SECRET "));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let of_server = keys(&theirs);
+    let ours = keys(&ours);
+    assert_eq!(ours, of_server);
+    let of = |label: &str| ours.iter().filter(|line| line.starts_with(label)).count();
+    assert_eq!(of("CLIENT_RANDOM "), 2, "control and data of TLS 1.2");
+    assert_eq!(of("SERVER_TRAFFIC_SECRET_0 "), 2, "control and data of TLS 1.3");
+    let mode = std::fs::metadata(&theirs).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let (_, log) = serving.end();
+    assert!(log.contains("WARN") && log.contains("who has them can read every session"), "{log}");
+}
+
+#[test]
+fn keys_of_a_server_without_tls_are_a_mistake_and_a_check_writes_none() {
+    let here = tempfile::tempdir().unwrap();
+    let refused = run(here.path(), &["serve", "--tls-key-log", "keys"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let check =
+        run(here.path(), &["serve", "--check", "--tls-self-signed", "--tls-key-log", "keys"]);
+    assert!(String::from_utf8_lossy(&check.stdout).contains("who has it can read"), "{check:?}");
+    assert!(!here.path().join("keys").exists());
 }

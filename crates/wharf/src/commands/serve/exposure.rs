@@ -118,13 +118,18 @@ fn tls(exposure: &Exposure<'_>) -> Vec<Row> {
         true => "! need not belong to their control connection's TLS session",
         false => "must resume the TLS session of their control connection",
     };
-    vec![
+    let keys = exposure.settings.key_log().map(|path| {
+        let file = shown(path);
+        row("keys", format!("! are added to {file}: who has it can read every session"))
+    });
+    let rows = [
         row("certificate", format!("SHA-256 {}", tls.fingerprint())),
         row("passwords in clear", allowed(wanted.clear_passwords)),
         row("data in clear", allowed(wanted.clear_data)),
         row("CCC", allowed(wanted.ccc)),
         row("data connections", bound),
-    ]
+    ];
+    rows.into_iter().chain(keys).collect()
 }
 
 fn who_reaches(address: &SocketAddr) -> &'static str {
