@@ -48,6 +48,7 @@ pub(crate) fn ack_of(row: &Row) -> Row {
         names: None,
         label: Text::from("ACK"),
         provenance: Provenance::Synthesised,
+        tls: false,
         wire: None,
     }
 }
@@ -98,6 +99,7 @@ mod tests {
             names: None,
             label: Text::default(),
             provenance: Provenance::Seen,
+            tls: false,
             wire: None,
         }
     }

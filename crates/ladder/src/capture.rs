@@ -10,6 +10,7 @@ mod ng;
 mod old;
 
 use crate::packet::{Link, Segment};
+use crate::tls::Keys;
 use input::Input;
 use std::fmt;
 use std::io::{self, Read};
@@ -18,8 +19,6 @@ use wharf_proto::Moment;
 
 /// Longest frame that is read; capture tools cut at a quarter of it.
 const MAX_FRAME: u32 = 1 << 20;
-/// Bytes of TLS secrets kept at most.
-const MAX_SECRETS: usize = 1 << 20;
 /// The largest window of a zstd file, as a power of two: more than its packer takes without being told to.
 const ZSTD_WINDOW: u32 = 25;
 /// What files begin with that are no capture but hold one.
@@ -53,7 +52,7 @@ struct Facts {
     frames: u64,
     /// Frames of a link type that is not read, and one of these link types.
     unread: Option<(u32, u64)>,
-    secrets: Vec<u8>,
+    keys: Keys,
 }
 
 /// A captured frame.
@@ -129,7 +128,7 @@ impl<'a> Capture<'a> {
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Error> {
         let found = match &mut self.format {
             Format::Old(reader) => reader.next(&mut self.input, &self.facts)?,
-            Format::Ng(reader) => reader.next(&mut self.input, &mut self.facts)?,
+            Format::Ng(reader) => reader.next(&mut self.input, &self.facts)?,
         };
         let Some(Found { at, link, length, behind }) = found else { return Ok(None) };
         self.facts.frames += 1;
@@ -175,10 +174,11 @@ impl<'a> Capture<'a> {
         self.facts.unread
     }
 
-    /// The TLS secrets that the file has brought so far, in the format of `SSLKEYLOGFILE`.
+    /// The TLS secrets that the file has brought so far, and those that were learnt otherwise: who copies this shares
+    /// what comes.
     #[must_use]
-    pub fn secrets(&self) -> &[u8] {
-        &self.facts.secrets
+    pub fn keys(&self) -> &Keys {
+        &self.facts.keys
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Packets and taps both fill it in, each as far as it can see; the findings read it.
 
+use crate::label;
 use crate::row::{Channel, Ends};
 use crate::tls::Tls;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Conn {
 pub struct Side {
     /// Bytes sent.
     pub bytes: u64,
+    /// How many those were before TLS covered them, where it could be opened.
+    pub inside: Option<u64>,
     /// The first of them.
     pub first: Vec<u8>,
     /// The longest segment.
@@ -150,6 +153,20 @@ impl Conn {
         self.client.bytes.saturating_add(self.server.bytes)
     }
 
+    /// The bytes of a transfer that a side sent: those inside TLS, where it could be opened.
+    #[must_use]
+    pub fn carried(&self, party: Party) -> u64 {
+        let side = self.side(party);
+        side.inside.unwrap_or(side.bytes)
+    }
+
+    /// Whether what it carried is known: it had no TLS, or that could be opened.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        let sides = [&self.client, &self.server];
+        self.tls.is_none() || sides.iter().any(|side| side.inside.is_some())
+    }
+
     /// Whether it was asked for and nobody answered.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
@@ -176,6 +193,19 @@ impl Conn {
     #[must_use]
     pub fn is_secured(&self) -> bool {
         self.told.is_some() || self.tls.as_ref().is_some_and(|tls| tls.is_secured())
+    }
+
+    /// Whether a side has said under TLS that nothing follows: the end of a file, whatever TCP does then.
+    #[must_use]
+    pub fn has_said_all(&self, party: Party) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.said_goodbye(party) == Some(true))
+    }
+
+    /// What TLS came to, in words, where the hellos were seen.
+    pub(crate) fn terms(&self) -> Option<Text> {
+        let tls = self.tls.as_ref()?;
+        let resumed = tls.is_resumed()?;
+        Some(label::secured(self.channel, &tls.version()?, &tls.cipher()?, resumed))
     }
 
     /// When the last side ended, where both did.

@@ -196,6 +196,7 @@ impl Ghost {
             names: None,
             label: Text::from(self.label),
             provenance: Provenance::Absent,
+            tls: false,
             wire: None,
         }
     }

@@ -2,15 +2,13 @@
 //!
 //! Bytes of a peer stay as they came; escaping them is the renderers' business, and translating nobody's.
 
-use crate::row::Packet;
+use crate::row::{Channel, Packet};
+use crate::tls::SEALED;
 use wharf_proto::tap::HalfEnd;
 use wharf_proto::{Text, Verb};
 
 /// Bytes of a label kept at most.
 const MAX_LABEL: usize = 1024;
-
-/// What stands behind the bytes of a segment under TLS.
-pub(crate) const ENCRYPTED: &str = ", encrypted";
 
 /// A reply: its code and first line, and how many lines follow.
 pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
@@ -30,6 +28,26 @@ pub(crate) fn data(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text
     let verb = verb.map(|verb| format!("{verb} ")).unwrap_or_default();
     let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
     Text::from(format!("{verb}data {bytes} B{end}"))
+}
+
+/// Bytes under TLS that are none of a transfer, and what their records hold; `opens` says whether they can be read.
+pub(crate) fn covered(bytes: u64, words: &[String], opens: bool) -> Text {
+    Text::from(match (words, opens) {
+        ([], true) => format!("{bytes} B, part of a TLS record"),
+        ([], false) => format!("{bytes} B, encrypted"),
+        ([word], _) if word == SEALED => format!("{bytes} B, encrypted"),
+        _ => format!("{bytes} B, TLS {}", words.join(", ")),
+    })
+}
+
+/// What a connection agreed on: `TLS 1.3 TLS13_AES_128_GCM_SHA256, resumed`.
+pub(crate) fn secured(channel: Channel, version: &Text, cipher: &Text, resumed: bool) -> Text {
+    let resumed = match (channel, resumed) {
+        (_, true) => ", resumed",
+        (Channel::Data(_), false) => ", a session of its own",
+        (Channel::Control, false) => "",
+    };
+    Text::from(format!("{version} {cipher}{resumed}"))
 }
 
 /// Bytes of a transfer in many segments.

@@ -46,6 +46,8 @@ pub struct Ladder {
     conns: Vec<Conn>,
     last: Moment,
     teller: Option<Party>,
+    /// The connections that are under TLS.
+    covered: Vec<Channel>,
     summary: Summary,
 }
 
@@ -110,14 +112,7 @@ impl Ladder {
                 let label = format!("data refused: {why}");
                 self.remark(at, event.teller, Remark::DataRefused, Text::from(label));
             }
-            What::Secured { conn, facts } => {
-                let label = secured(*conn, facts);
-                self.remark(at, event.teller, Remark::Secured, label);
-                self.of_data(*conn);
-                if let Some(of) = self.conn_mut(*conn) {
-                    of.told = Some(Box::new(facts.clone()));
-                }
-            }
+            What::Secured { conn, facts } => self.secured(at, event.teller, *conn, facts),
             What::NotSecured { conn, why } => {
                 let label = Text::from(format!("no TLS: {why}"));
                 self.remark(at, event.teller, Remark::NotSecured, label);
@@ -128,6 +123,7 @@ impl Ladder {
             }
             What::ControlCleared => {
                 self.remark(at, event.teller, Remark::Cleared, "TLS ends".into());
+                self.covered.retain(|channel| *channel != Channel::Control);
             }
             What::DataEnded { conn, by, bytes, how } => self.ended(at, *conn, *by, *bytes, *how),
             What::TimerRanOut { timer } => {
@@ -236,6 +232,21 @@ impl Ladder {
     fn of_data(&mut self, conn: Option<u32>) {
         if let (Some(no), Some(row)) = (conn, self.rows.last_mut()) {
             row.channel = Channel::Data(no);
+        }
+    }
+
+    fn secured(&mut self, at: Moment, teller: Party, conn: Option<u32>, facts: &TlsFacts) {
+        let channel = conn.map_or(Channel::Control, Channel::Data);
+        let TlsFacts { version, cipher, resumed, .. } = facts;
+        let label = label::secured(channel, version, cipher, *resumed);
+        self.remark(at, teller, Remark::Secured, label);
+        self.of_data(conn);
+        if self.covered.len() >= MAX_OPEN {
+            self.covered.retain(|channel| *channel == Channel::Control);
+        }
+        self.covered.push(channel);
+        if let Some(of) = self.conn_mut(conn) {
+            of.told = Some(Box::new(facts.clone()));
         }
     }
 
@@ -364,6 +375,9 @@ impl Ladder {
         let channel = Channel::Data(no);
         let provenance = Provenance::Seen;
         self.add(Draft { at, channel, from: by, ports, packet, verb, label, provenance });
+        if how != HalfEnd::Eof && !self.open.iter().any(|conn| conn.no == no) {
+            self.covered.retain(|of| *of != channel);
+        }
         let row = self.last_no;
         let Some(conn) = self.conn_mut(Some(no)) else { return };
         conn.rows.1 = row;
@@ -400,8 +414,10 @@ impl Ladder {
         let at = Some(at);
         let label = bounded(label);
         let (no, names, wire) = (0, None, None);
+        let is_bytes = matches!(packet, Packet::Command | Packet::Reply(_) | Packet::Data { .. });
+        let tls = is_bytes && self.covered.contains(&channel);
         let row =
-            Row { no, at, channel, from, ports, packet, verb, names, label, provenance, wire };
+            Row { no, at, channel, from, ports, packet, verb, names, label, provenance, tls, wire };
         self.append(row);
     }
 
@@ -432,14 +448,4 @@ impl Ladder {
     fn number_of(&self, index: usize) -> Option<u32> {
         self.numbered().iter().filter(|row| !row.is_bare_ack()).nth(index).map(|row| row.no)
     }
-}
-
-/// `TLS 1.3 TLS13_AES_128_GCM_SHA256, resumed`.
-fn secured(conn: Option<u32>, facts: &TlsFacts) -> Text {
-    let resumed = match (conn, facts.resumed) {
-        (_, true) => ", resumed",
-        (Some(_), false) => ", a session of its own",
-        (None, false) => "",
-    };
-    Text::from(format!("{} {}{resumed}", facts.version, facts.cipher))
 }

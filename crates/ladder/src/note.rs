@@ -28,6 +28,7 @@ use wharf_proto::{Lang, Verb};
 ///     names: None,
 ///     label: Text::from("USER ann"),
 ///     provenance: Provenance::Seen,
+///     tls: false,
 ///     wire: None,
 /// };
 /// assert_eq!(note(&row, Lang::En).as_deref(), Some("the client names the user (RFC 959 4.1.1)"));
@@ -128,6 +129,7 @@ mod tests {
             names: None,
             label: Text::default(),
             provenance: Provenance::Seen,
+            tls: false,
             wire: None,
         }
     }

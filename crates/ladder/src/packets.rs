@@ -10,8 +10,9 @@
 //! - an ACK and nothing else is a row; of a bulk transfer's segments only the first are (see `record.rs`).
 //!
 //! Every row was seen: nothing is inferred here. What the capture missed is counted ([`Packets::missing`]),
-//! and nothing behind a gap is guessed. Inside TLS nothing can be read, so the data connections of an
-//! encrypted session are not found. Memory is bounded, whatever is pushed.
+//! and nothing behind a gap is guessed. Inside TLS nothing can be read without its keys ([`Packets::with_keys`]), so
+//! the data connections of an encrypted session are not found; with them its rows are those of a session in clear.
+//! Memory is bounded, whatever is pushed.
 
 mod control;
 mod data;
@@ -26,14 +27,16 @@ use crate::conn::Conn;
 use crate::dialogue::Dialogue;
 use crate::packet::Segment;
 use crate::reference::{Alignment, align};
-use crate::row::{Channel, Ends, Packet, Provenance, Row, Wire};
+use crate::row::{Channel, Ends, Packet, Provenance, Remark, Row, Wire};
 use crate::sessions::Before;
 use crate::summary::Summary;
 use crate::text::{self, Options};
+use crate::tls::Keys;
 use control::Control;
 use data::DataFlows;
 pub(crate) use expected::ENOUGH;
 use expected::Expected;
+pub(crate) use half::Run;
 use record::Record;
 use std::net::SocketAddr;
 use wharf_proto::tap::Party;
@@ -88,6 +91,7 @@ struct State {
     expected: Expected,
     record: Record,
     summary: Summary,
+    keys: Keys,
 }
 
 impl Packets {
@@ -114,10 +118,18 @@ impl Packets {
         Self { which, control, data, state }
     }
 
+    /// The same with the secrets of a key log, which may still be learning.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.state.keys = keys;
+        self
+    }
+
     /// Takes the next segment of the capture; says whether it belongs to this session.
     pub fn push(&mut self, segment: &Segment<'_>) -> bool {
         if self.control.is_none() {
-            self.control = self.which.ends(segment).map(|ends| Control::new(ends, segment));
+            self.control =
+                self.which.ends(segment).map(|ends| Control::new(ends, segment, &self.state.keys));
         }
         let Some(control) = &mut self.control else { return false };
         let is_ours = match control.flow.sender(segment) {
@@ -218,8 +230,9 @@ impl Packets {
         self.state.expected.take_news()
     }
 
-    /// Whether the control connection is under TLS, so that nobody hears what it announces.
-    pub(crate) fn is_sealed(&self) -> bool {
+    /// Whether the control connection is under TLS that cannot be opened, so that nobody hears what it announces.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
         self.control.as_ref().is_some_and(Control::is_sealed)
     }
 
@@ -266,13 +279,15 @@ struct Pen<'a> {
     channel: Channel,
     from: Party,
     ends: Ends,
+    /// Its bytes are under TLS.
+    tls: bool,
     /// Rows made so far.
     made: u32,
 }
 
 impl<'a> Pen<'a> {
     fn new(segment: &'a Segment<'a>, channel: Channel, from: Party, ends: Ends) -> Self {
-        Self { segment, channel, from, ends, made: 0 }
+        Self { segment, channel, from, ends, tls: false, made: 0 }
     }
 
     /// A row of this segment.
@@ -290,8 +305,17 @@ impl<'a> Pen<'a> {
             names: None,
             label: if again { again_label(&label) } else { label },
             provenance: Provenance::Seen,
+            tls: self.tls
+                && matches!(packet, Packet::Command | Packet::Reply(_) | Packet::Data { .. }),
             wire: Some(Wire { flags: self.segment.flags, segments, again }),
         }
+    }
+
+    /// A remark on what a segment has brought about.
+    fn remark(&self, remark: Remark, label: Text) -> Row {
+        let mut beside = Self::new(self.segment, self.channel, self.from, self.ends);
+        let row = beside.row(Packet::Note(remark), label, false);
+        Row { wire: None, ..row }
     }
 
     /// The row of a SYN, if there is one.

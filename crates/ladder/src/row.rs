@@ -33,6 +33,8 @@ pub struct Row {
     pub label: Text,
     /// How we know of it.
     pub provenance: Provenance,
+    /// Its bytes went under TLS, whether they could be read or not.
+    pub tls: bool,
     /// What the capture adds, where it was captured.
     pub wire: Option<Wire>,
 }

@@ -17,6 +17,7 @@ use crate::findings::{Finding, findings};
 use crate::packet::{Flags, Segment};
 use crate::packets::Packets;
 use crate::row::Ends;
+use crate::tls::Keys;
 use copies::Copies;
 use probe::{Probe, Verdict};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -52,6 +53,7 @@ pub struct Sessions {
     next: u64,
     weight: usize,
     copies: Copies,
+    keys: Keys,
     now: Moment,
 }
 
@@ -152,8 +154,16 @@ impl Sessions {
             next: 1,
             weight: 0,
             copies: Copies::default(),
+            keys: Keys::default(),
             now: Moment::START,
         }
+    }
+
+    /// The same with the secrets of a key log, which may still be learning.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Takes the next segment of the capture.
@@ -305,7 +315,7 @@ impl Sessions {
         let no = self.next;
         self.next += 1;
         let before = self.visit(ends, no, segment.at);
-        let packets = Packets::between(ends);
+        let packets = Packets::between(ends).with_keys(self.keys.clone());
         let (partners, until) = (Vec::new(), segment.at);
         let session = Session { no, packets, partners, is_cut: false, before, until };
         let (heard, last) = (segment.at, segment.at);

@@ -179,10 +179,17 @@ fn shown<'a>(scene: &'a Scene, options: &Options) -> Vec<Shown<'a>> {
     shown.collect()
 }
 
-/// `C` or `D` for the connection, then `~` for what was not seen, `!` for a remark.
+/// `C` or `D` for the connection, then `~` for what was not seen, `T` for what went under TLS; `!` for a remark.
 fn mark(row: &Row) -> &'static str {
     let seen = row.provenance == Provenance::Seen;
     match (row.packet, row.channel) {
+        (Packet::Command | Packet::Reply(_) | Packet::Data { .. }, channel) if seen && row.tls => {
+            if channel == Channel::Control {
+                "CT"
+            } else {
+                "DT"
+            }
+        }
         (Packet::Note(_), _) => " !",
         (Packet::Omitted(_), _) => "  ",
         (Packet::Absent, Channel::Control) => "C?",
@@ -243,6 +250,9 @@ fn legend(
     if rows.clone().any(is_guessed) {
         let en = "~ not seen: inferred, or drawn for completeness";
         parts.push(lang.of(en, "~ は実測でなく推定または補完").to_owned());
+    }
+    if rows.clone().any(|row| row.tls && row.provenance == Provenance::Seen) {
+        parts.push(lang.of("T under TLS", "T は TLS の下").to_owned());
     }
     if rows.any(|row| row.packet == Packet::Absent) {
         let en = "? should have come and did not";

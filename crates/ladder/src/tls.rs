@@ -1,18 +1,26 @@
-//! What TLS shows of itself without its keys: the hellos, alerts and tickets in clear, and of what is
-//! encrypted the kind and length of each record (RFC 5246, RFC 8446).
+//! TLS on a connection: what it shows of itself without its keys, and with them what is inside (RFC 5246, RFC 8446).
 //!
-//! It reads one direction after the other as the bytes come, and keeps a handshake message at most. Where bytes
-//! are missing it stops: nothing is guessed of a record whose beginning was not seen.
+//! Without keys that is the hellos, alerts and tickets in clear, and of what is encrypted the kind and length of each
+//! record. With those of a key log ([`Keys`]) an [`Opener`] opens the records, and the bytes come out as they went in.
+//! It reads one direction after the other as the bytes come, and keeps a record and a handshake message at most. Where
+//! bytes are missing it stops: nothing is guessed of a record whose beginning was not seen.
 
 mod hello;
+mod keys;
+mod open;
 mod record;
+mod suite;
 
+use crate::packets::Run;
 use std::fmt;
 use wharf_proto::Text;
 use wharf_proto::tap::Party;
 
 pub use hello::{ClientHello, ServerHello};
-use record::Records;
+pub use keys::Keys;
+pub(crate) use open::Opener;
+use record::{Record, Records};
+use suite::Suite;
 
 /// The kinds of records.
 const CHANGE: u8 = 20;
@@ -24,10 +32,18 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const NEW_TICKET: u8 = 4;
 const CERTIFICATE: u8 = 11;
+const FINISHED: u8 = 20;
+const KEY_UPDATE: u8 = 24;
+/// From this version on records hide their kind.
+const NEW: u16 = 0x0304;
+/// What is said of the records of some bytes, at most.
+const MAX_WORDS: usize = 12;
 /// Bytes of a handshake message that are kept at most.
 const MAX_MESSAGE: usize = 64 * 1024;
 /// An alert of TLS 1.3 as a record: two bytes, its kind, and the tag.
 const SHORT: u16 = 19;
+/// What is said of records that could not be opened.
+pub(crate) const SEALED: &str = "encrypted";
 /// The alert by which a side says that it is done.
 const CLOSE_NOTIFY: u8 = 0;
 
@@ -42,6 +58,8 @@ pub struct Tls {
     pub certificate: bool,
     /// A ticket that the server has issued in clear, which TLS 1.2 does.
     pub ticket: Option<Vec<u8>>,
+    /// Which side is the client of TLS.
+    begun_by: usize,
     sides: [Side; 2],
 }
 
@@ -53,6 +71,10 @@ struct Side {
     messages: Vec<u8>,
     /// Its records are encrypted from here on.
     is_sealed: bool,
+    /// They could be opened.
+    is_opened: bool,
+    /// Its handshake is over, as far as its records could be opened.
+    is_finished: bool,
     alert: Option<Alert>,
     /// Kind and length of its last record.
     last: Option<(u8, u16)>,
@@ -62,6 +84,33 @@ struct Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert(pub u8);
 
+/// What some bytes of one side came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// What was inside, where it could be opened.
+    pub(crate) plain: Vec<u8>,
+    /// Bytes behind the end of TLS.
+    pub(crate) clear: Vec<u8>,
+    /// The handshake messages and alerts among them by name, and `encrypted` for what could not be opened.
+    pub(crate) words: Vec<String>,
+}
+
+impl Heard {
+    fn say(&mut self, word: impl Into<String>) {
+        let word = word.into();
+        if self.words.last() != Some(&word) && self.words.len() < MAX_WORDS {
+            self.words.push(word);
+        }
+    }
+
+    /// Takes in what the bytes behind came to.
+    pub(crate) fn append(&mut self, mut more: Self) {
+        self.plain.append(&mut more.plain);
+        self.clear.append(&mut more.clear);
+        more.words.drain(..).for_each(|word| self.say(word));
+    }
+}
+
 impl Tls {
     /// Whether these bytes are the beginning of a handshake.
     #[must_use]
@@ -69,31 +118,51 @@ impl Tls {
         matches!(bytes, [HANDSHAKE, 3] | [HANDSHAKE, 3, 0..=4, ..])
     }
 
+    /// Whether these bytes may be the beginning of any record.
+    #[must_use]
+    pub fn goes_on(bytes: &[u8]) -> bool {
+        matches!(bytes, [CHANGE..=DATA, 3, 0..=4, ..])
+    }
+
     /// The next bytes of one side, in order.
-    pub(crate) fn take(&mut self, from: Party, bytes: &[u8]) {
-        let at = usize::from(from == Party::Server);
-        let mut records = match self.sides.get_mut(at) {
-            Some(side) => std::mem::take(&mut side.records),
-            None => return,
-        };
-        records.read(bytes, |kind, length, body| self.record(at, kind, length, body));
-        if let Some(side) = self.sides.get_mut(at) {
-            side.records = records;
+    pub(crate) fn take(&mut self, from: Party, mut bytes: &[u8], opener: &mut Opener) -> Heard {
+        let mut heard = Heard::default();
+        while let Some(record) = self.side_mut(from).records.next(&mut bytes, opener.opens()) {
+            self.record(usize::from(from == Party::Server), &record, opener, &mut heard);
         }
+        if self.is_over(from) {
+            heard.clear = bytes.to_vec();
+        }
+        heard
+    }
+
+    /// The next run of bytes of one side, before which some may be missing.
+    pub(crate) fn run(&mut self, from: Party, run: &Run, opener: &mut Opener) -> Heard {
+        if run.torn {
+            self.lose(from, opener);
+        }
+        self.take(from, &run.bytes, opener)
     }
 
     /// Bytes of one side are missing.
-    pub(crate) fn lose(&mut self, from: Party) {
+    pub(crate) fn lose(&mut self, from: Party, opener: &mut Opener) {
         let side = self.side_mut(from);
         side.records = Records::lost();
         side.last = None;
+        opener.lose(usize::from(from == Party::Server));
+    }
+
+    /// Whether a side speaks in clear again.
+    #[must_use]
+    pub fn is_over(&self, from: Party) -> bool {
+        self.side(from).records.is_over()
     }
 
     /// Whether an earlier session was resumed; none where the hellos do not tell.
     #[must_use]
     pub fn is_resumed(&self) -> Option<bool> {
         let (client, server) = (self.client.as_ref()?, self.server.as_ref()?);
-        if server.version >= 0x0304 {
+        if server.version >= NEW {
             return Some(server.psk);
         }
         let same = !client.session_id.is_empty() && client.session_id == server.session_id;
@@ -103,30 +172,43 @@ impl Tls {
     /// Whether both sides have come to speak under their keys.
     #[must_use]
     pub fn is_secured(&self) -> bool {
-        self.sides.iter().all(|side| side.is_sealed)
+        self.sides.iter().all(|side| side.is_sealed && (side.is_finished || !side.is_opened))
     }
 
-    /// The alert that a side sent in clear.
+    /// The alert that a side sent, where it could be read.
     #[must_use]
     pub fn alert(&self, from: Party) -> Option<Alert> {
         self.side(from).alert
     }
 
-    /// Whether a side has said close_notify, as far as the length of its last record tells; none where its
-    /// records could not be followed.
+    /// Whether a side has said close_notify, as far as the length of its last record tells where that could not be
+    /// opened; none where its records could not be followed.
     #[must_use]
     pub fn said_goodbye(&self, from: Party) -> Option<bool> {
         let side = self.side(from);
         if side.alert.is_some_and(|alert| alert.0 == CLOSE_NOTIFY) {
             return Some(true);
         }
-        let is_new = self.server.as_ref().is_some_and(|server| server.version >= 0x0304);
         let (kind, length) = side.last.filter(|_| side.is_sealed && side.records.is_between())?;
         Some(match kind {
+            _ if side.is_opened => false,
             ALERT => true,
-            DATA => is_new && length == SHORT,
+            DATA => self.is_new() && length == SHORT,
             _ => false,
         })
+    }
+
+    fn is_new(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.version >= NEW)
+    }
+
+    /// The cipher suite agreed on, by the name that the tap gives it; by its number where that is none of those that
+    /// can be opened.
+    #[must_use]
+    pub fn cipher(&self) -> Option<Text> {
+        let number = self.server.as_ref()?.cipher;
+        let name = Suite::of(number).map(|suite| suite.name.to_owned());
+        Some(Text::from(name.unwrap_or_else(|| format!("cipher {number:04x}"))))
     }
 
     /// The version agreed on: `TLS 1.3`.
@@ -151,30 +233,46 @@ impl Tls {
         if from == Party::Server { server } else { client }
     }
 
-    fn record(&mut self, at: usize, kind: u8, length: u16, body: &[u8]) {
+    fn record(&mut self, at: usize, record: &Record, opener: &mut Opener, heard: &mut Heard) {
+        let is_new = self.is_new();
         let Some(side) = self.sides.get_mut(at) else { return };
-        side.last = Some((kind, length));
+        let [kind, ..] = record.head;
+        side.last = Some((kind, record.length));
+        // In TLS 1.3 a change of ciphers means nothing.
+        let seals = kind == DATA || (kind == CHANGE && !is_new);
+        if seals && !std::mem::replace(&mut side.is_sealed, true) {
+            side.messages = Vec::new();
+        }
+        if kind == CHANGE {
+            return;
+        }
+        let opened = match side.is_sealed {
+            true => opener.open(at, record.head, &record.body),
+            false => Some((kind, record.body.clone())),
+        };
+        side.is_opened = side.is_sealed && opened.is_some();
+        let Some((kind, body)) = opened else { return heard.say(SEALED) };
         match kind {
-            CHANGE | DATA => {
-                // In TLS 1.3 a change of ciphers means nothing, and what follows it is encrypted all the same.
-                side.is_sealed = true;
-                side.messages = Vec::new();
-            }
-            ALERT if !side.is_sealed => {
-                if let [_, what] = body {
-                    side.alert = Some(Alert(*what));
+            ALERT => {
+                if let [_, what] = *body {
+                    side.alert = Some(Alert(what));
+                    heard.say(Alert(what).to_string());
                 }
             }
-            HANDSHAKE if !side.is_sealed => {
-                side.messages.extend_from_slice(body);
-                self.messages(at);
+            HANDSHAKE => {
+                side.messages.extend_from_slice(&body);
+                self.messages(at, opener, heard);
+            }
+            DATA => {
+                side.is_finished = true;
+                heard.plain.extend_from_slice(&body);
             }
             _ => {}
         }
     }
 
     /// The whole handshake messages that have come.
-    fn messages(&mut self, at: usize) {
+    fn messages(&mut self, at: usize, opener: &mut Opener, heard: &mut Heard) {
         loop {
             let Some(side) = self.sides.get_mut(at) else { return };
             let [kind, a, b, c, ..] = *side.messages else { return };
@@ -190,18 +288,62 @@ impl Tls {
             let rest = side.messages.split_off(4 + length);
             let message = std::mem::replace(&mut side.messages, rest);
             let body = message.get(4..).unwrap_or_default();
-            match kind {
-                CLIENT_HELLO => {
-                    self.client = self.client.take().or_else(|| ClientHello::read(body))
-                }
-                SERVER_HELLO => {
-                    self.server = ServerHello::read(body).or_else(|| self.server.take())
-                }
-                CERTIFICATE => self.certificate = true,
-                NEW_TICKET => self.ticket = hello::ticket(body),
-                _ => {}
-            }
+            self.message(at, kind, body, opener);
+            let asks_again = self.server.as_ref().is_some_and(ServerHello::asks_again);
+            heard.say(match kind {
+                SERVER_HELLO if asks_again => "HelloRetryRequest",
+                kind => message_name(kind),
+            });
         }
+    }
+
+    fn message(&mut self, at: usize, kind: u8, body: &[u8], opener: &mut Opener) {
+        let is_new = self.is_new();
+        match kind {
+            CLIENT_HELLO => {
+                self.begun_by = at;
+                self.client = self.client.take().or_else(|| ClientHello::read(body));
+            }
+            SERVER_HELLO => {
+                self.server = ServerHello::read(body).or_else(|| self.server.take());
+                if let (Some(client), Some(server)) = (&self.client, &self.server)
+                    && !server.asks_again()
+                {
+                    opener.agree(self.begun_by, client, server);
+                }
+            }
+            CERTIFICATE => self.certificate = true,
+            NEW_TICKET if !is_new => self.ticket = hello::ticket(body),
+            FINISHED => {
+                opener.finished(at);
+                if let Some(side) = self.sides.get_mut(at) {
+                    side.is_finished = true;
+                }
+            }
+            KEY_UPDATE => opener.updated(at),
+            _ => {}
+        }
+    }
+}
+
+/// The name of a handshake message.
+fn message_name(kind: u8) -> &'static str {
+    match kind {
+        0 => "HelloRequest",
+        CLIENT_HELLO => "ClientHello",
+        SERVER_HELLO => "ServerHello",
+        NEW_TICKET => "NewSessionTicket",
+        8 => "EncryptedExtensions",
+        CERTIFICATE => "Certificate",
+        12 => "ServerKeyExchange",
+        13 => "CertificateRequest",
+        14 => "ServerHelloDone",
+        15 => "CertificateVerify",
+        16 => "ClientKeyExchange",
+        FINISHED => "Finished",
+        22 => "CertificateStatus",
+        KEY_UPDATE => "KeyUpdate",
+        _ => "handshake message",
     }
 }
 

@@ -25,7 +25,7 @@ client says just the lines that are shown ([sessions/record](sessions/record)). 
 other in this way.
 
 How to read a ladder: a row a packet, from one lifeline to the other. `C` and a single line is the control connection, `D`
-and a double line the data connection. The ports stand beside the lifelines. What is dashed and marked `~` was not in the
+and a double line the data connection; `T` marks what went under TLS, and `!` a remark. The ports stand beside the lifelines. What is dashed and marked `~` was not in the
 capture, and is drawn where it belongs; what should have come and did not is dotted and marked `?`.
 
 | mode | asked for with | who listens | who connects | RFC |
@@ -48,7 +48,7 @@ client chooses it, and says so with PORT or EPRT.
 `wharf trace` が同じように描きます。
 
 ラダーの読み方：1 行が 1 パケットで、一方の線からもう一方の線へ進みます。`C` と一重線は制御コネクション、`D` と二重線は
-データコネクションです。ポート番号は線の外側にあります。破線で `~` の付いた行は、キャプチャーにはなく、あるべき場所に補ったものです。
+データコネクションです。`T` は TLS の下を通ったもの、`!` は注記です。ポート番号は線の外側にあります。破線で `~` の付いた行は、キャプチャーにはなく、あるべき場所に補ったものです。
 来るはずで来なかったものは点線で、`?` が付きます。
 
 | モード | コマンド | 待つ側 | つなぐ側 | RFC |

@@ -2,7 +2,7 @@
 //! interface, and the secrets of TLS sessions. Other blocks are passed over.
 
 use super::input::Input;
-use super::{Error, Facts, Found, MAX_FRAME, MAX_SECRETS, Order, array, size};
+use super::{Error, Facts, Found, MAX_FRAME, Order, array, size};
 use std::io::Read;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const HEAD: usize = 8;
 /// The length again, behind it.
 const FOOT: usize = 4;
 /// Blocks other than frames that are looked into are not longer than this.
-const MAX_BLOCK: u32 = 2 << 20;
+const MAX_BLOCK: u32 = 16 << 20;
 /// Interfaces of a section that are kept.
 const MAX_INTERFACES: usize = 4096;
 
@@ -59,7 +59,7 @@ impl Reader {
     pub(super) fn next(
         &mut self,
         input: &mut Input<impl Read>,
-        facts: &mut Facts,
+        facts: &Facts,
     ) -> Result<Option<Found>, Error> {
         loop {
             if input.is_at_end()? {
@@ -149,12 +149,11 @@ impl Reader {
         self.order.long(bytes.get(low..).unwrap_or_default()).into()
     }
 
-    fn secrets(&self, body: &[u8], facts: &mut Facts) {
+    fn secrets(&self, body: &[u8], facts: &Facts) {
         let length = size(self.order.long(body.get(4..).unwrap_or_default()));
-        let room = MAX_SECRETS.saturating_sub(facts.secrets.len());
         if self.order.long(body) == TLS_KEY_LOG {
             let bytes = body.get(8..).unwrap_or_default();
-            facts.secrets.extend(bytes.iter().take(length.min(room)));
+            facts.keys.learn(bytes.get(..length).unwrap_or(bytes));
         }
     }
 

@@ -337,8 +337,9 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let empty = |one: &&Exchange<'_>| {
                 let conns = case.conns_of(one);
-                let nothing =
-                    conns.iter().all(|conn| conn.server.bytes == 0 && conn.closed().is_some());
+                let nothing = conns
+                    .iter()
+                    .all(|conn| conn.carried(Party::Server) == 0 && conn.closed().is_some());
                 one.granted().is_some() && !conns.is_empty() && nothing && is_plain(case)
             };
             let one = case.of([Verb::List, Verb::Nlst, Verb::Mlsd]).find(empty)?;
@@ -513,11 +514,11 @@ fn mode(case: &Case<'_>, one: &Exchange<'_>) -> u8 {
     mode.map_or(b'S', u8::to_ascii_uppercase)
 }
 
-/// Whether the bytes on data connections are those of the files: stream mode, and no TLS.
+/// Whether the bytes on data connections are those of the files: stream mode, and no TLS that cannot be opened.
 fn is_plain(case: &Case<'_>) -> bool {
     case.of([Verb::Mode, Verb::Stru])
         .all(|one| matches!(one.argument(), [b'S' | b's' | b'F' | b'f', ..]))
-        && case.data.iter().all(|conn| conn.tls.is_none())
+        && case.data.iter().all(|conn| conn.is_readable())
 }
 
 /// The size of the file that a transfer moves, as SIZE said.
@@ -534,7 +535,7 @@ fn announced(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
 fn moved(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
     let conns = case.conns_of(one);
     let [conn] = conns.as_slice() else { return None };
-    conn.closed().map(|_| conn.side(sender(one.verb)).bytes)
+    conn.closed().map(|_| conn.carried(sender(one.verb)))
 }
 
 /// Where REST told a transfer to begin.
@@ -562,7 +563,8 @@ fn left_early(conn: &Conn) -> bool {
     let server = conn.server.ended.map(|(_, at, row)| (at, row));
     match conn.client.ended {
         Some((HalfEnd::Fin | HalfEnd::Reset, at, row)) => {
-            conn.server.bytes > 0 && server.is_none_or(|end| end > (at, row))
+            let is_open = server.is_none_or(|end| end > (at, row));
+            conn.server.bytes > 0 && is_open && !conn.has_said_all(Party::Server)
         }
         _ => false,
     }

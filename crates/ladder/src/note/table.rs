@@ -3,7 +3,6 @@
 //! Each has an English and a Japanese form. `{client}`, `{server}` and `{named}` are ports; what stands
 //! between `[` and `]` drops out where its port is not known. A command's RFC paragraph is that of the verb table; a reply's and a packet's is here.
 
-use crate::label::ENCRYPTED;
 use crate::row::{Channel, Packet, Row};
 use wharf_proto::Verb::{self, *};
 use wharf_proto::tap::{HalfEnd, Party};
@@ -86,9 +85,9 @@ const PART: Sentence = say(
     "まだ 1 行になっていない、または読めない",
 );
 const COVERED: Sentence = say(
-    "4217 12, 8446 5.2",
-    "a record of TLS: whose and how long it is can be seen, what it says cannot",
-    "TLS のレコード。送り手と長さは見えるが、内容は見えない",
+    "4217 12, 8446 5",
+    "records of TLS: a handshake, an alert, or what cannot be read without its keys",
+    "TLS のレコード。ハンドシェイクか警告、または鍵がなければ読めないもの",
 );
 const AGAIN: Sentence =
     say("9293 3.8.1", "sent again, since no acknowledgment came", "確認応答が来ないため、再び送る");
@@ -278,9 +277,8 @@ pub(super) fn packet(row: &Row) -> Option<Sentence> {
         (Packet::Fin, true) if client => CONTROL_FIN_C,
         (Packet::Fin, true) => CONTROL_FIN_S,
         (Packet::Rst, true) => CONTROL_RST,
-        (Packet::Data { .. }, true) if row.label.as_bytes().ends_with(ENCRYPTED.as_bytes()) => {
-            COVERED
-        }
+        (Packet::Data { .. }, true) if row.tls => COVERED,
+        (Packet::Data { bytes: 0, end: None }, false) if row.tls => COVERED,
         (Packet::Data { .. }, true) => PART,
         (Packet::Syn, false) if client => PASSIVE_SYN,
         (Packet::Syn, false) => ACTIVE_SYN,

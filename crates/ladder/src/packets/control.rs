@@ -2,12 +2,14 @@
 //! data connections.
 
 use super::flow::Flow;
-use super::half::{Fresh, Half};
+use super::half::{Fresh, Half, Run};
 use super::speech::{Said, Speech};
 use super::{Pen, State};
-use crate::label::{self, ENCRYPTED, bounded, half_ended};
+use crate::label::{self, bounded, half_ended};
 use crate::packet::Segment;
-use crate::row::{Channel, Ends, Packet, Row};
+use crate::row::{Channel, Ends, Packet, Remark, Row};
+use crate::tls::{Heard, Keys, Tls};
+use std::mem;
 use std::net::SocketAddr;
 use wharf_proto::address::{Eprt, parse_227, parse_229};
 use wharf_proto::reply::Reply;
@@ -19,23 +21,41 @@ use wharf_proto::{Command, Text, Verb};
 pub(super) struct Control {
     pub(super) flow: Flow,
     speech: Speech,
+    cover: Cover,
+}
+
+/// How far TLS covers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cover {
+    /// Not.
+    Clear,
+    /// Records come, and its terms may still be agreed on.
+    Begun,
+    /// Its terms are agreed on.
+    Agreed,
+    /// A side has gone back into the clear.
+    Ended,
 }
 
 impl Control {
     /// The control connection between these ends, of which this is the first segment.
-    pub(super) fn new(ends: Ends, first: &Segment<'_>) -> Self {
-        let flow = Flow::new(Channel::Control, ends, &Half::of_bytes(), first);
-        Self { flow, speech: Speech::new() }
+    pub(super) fn new(ends: Ends, first: &Segment<'_>, keys: &Keys) -> Self {
+        let flow = Flow::new(Channel::Control, ends, &Half::of_bytes(), first, keys);
+        Self { flow, speech: Speech::new(), cover: Cover::Clear }
     }
 
-    /// Whether TLS covers it.
+    /// Whether TLS covers it that cannot be opened.
     pub(super) fn is_sealed(&self) -> bool {
-        self.speech.is_sealed()
+        self.is_covered() && !self.flow.is_opened()
+    }
+
+    fn is_covered(&self) -> bool {
+        matches!(self.cover, Cover::Begun | Cover::Agreed)
     }
 
     /// Whether a reply has begun and not ended.
     pub(super) fn is_amid_reply(&self) -> bool {
-        self.speech.is_amid_reply()
+        !self.is_sealed() && self.speech.is_amid_reply()
     }
 
     /// The next segment.
@@ -82,28 +102,61 @@ impl Control {
 
     /// The rows of a segment's bytes: what they complete, or that they complete nothing.
     fn bytes(&mut self, pen: &mut Pen<'_>, fresh: &Fresh, state: &mut State) {
-        let was_sealed = self.speech.is_sealed();
-        if !was_sealed {
-            let text = &mut self.flow.conn.side_mut(pen.from).text;
-            fresh.ready.iter().for_each(|run| text.at(&run.bytes));
+        let mut heard = Heard::default();
+        let before = state.record.next_no();
+        for run in &fresh.ready {
+            heard.append(self.run(pen, run, state));
         }
-        let said = self.speech.hear(pen.from, &fresh.ready);
-        if was_sealed || self.speech.is_sealed() {
-            let tls = self.flow.conn.tls.get_or_insert_default();
-            for run in &fresh.ready {
-                if run.torn {
-                    tls.lose(pen.from);
-                }
-                tls.take(pen.from, &run.bytes);
-            }
-        }
-        if said.is_empty() {
+        if state.record.next_no() == before {
             let again = fresh.bytes == 0;
-            let bytes = u64::from(pen.segment.length);
-            let label = Text::from(format!("{bytes} B{}", self.why_unread(pen, fresh)));
+            let bytes = pen.segment.length.into();
+            pen.tls |= fresh.ready.is_empty() && self.is_covered();
+            let label = match pen.tls {
+                true => label::covered(bytes, &heard.words, self.flow.is_opened()),
+                false => Text::from(format!("{bytes} B{}", why_unread(pen, fresh))),
+            };
             state.record.add(pen.row(Packet::Data { bytes, end: None }, label, again));
         }
-        for said in said {
+        self.remark(pen, state);
+    }
+
+    /// The rows of a run of bytes, and what it came to under TLS.
+    fn run(&mut self, pen: &mut Pen<'_>, run: &Run, state: &mut State) -> Heard {
+        let from = pen.from;
+        let is_over = |flow: &Flow| flow.conn.tls.as_ref().is_some_and(|tls| tls.is_over(from));
+        let is_clear = self.cover == Cover::Clear || is_over(&self.flow);
+        // Where a capture begins amid a session, TLS may have begun before.
+        let is_tls = Tls::begins(&run.bytes) || (run.torn && Tls::goes_on(&run.bytes));
+        if is_clear && (run.torn || self.speech.is_between(from)) && is_tls {
+            self.flow.cover();
+            self.cover = Cover::Begun;
+        }
+        if self.cover == Cover::Clear {
+            self.flow.conn.side_mut(from).text.at(&run.bytes);
+            self.lines(pen, run, state);
+            return Heard::default();
+        }
+        let mut heard = self.flow.uncover(from, run);
+        pen.tls = true;
+        let (plain, clear) = (mem::take(&mut heard.plain), mem::take(&mut heard.clear));
+        self.lines(pen, &Run { torn: false, bytes: plain }, state);
+        if !clear.is_empty() {
+            pen.tls = false;
+            if self.is_covered() {
+                self.cover = Cover::Ended;
+                state.record.add(pen.remark(Remark::Cleared, "TLS ends".into()));
+            }
+            self.lines(pen, &Run { torn: false, bytes: clear }, state);
+        }
+        heard
+    }
+
+    /// The rows of what bytes complete.
+    fn lines(&mut self, pen: &mut Pen<'_>, run: &Run, state: &mut State) {
+        if run.bytes.is_empty() && !run.torn {
+            return;
+        }
+        for said in self.speech.hear(pen.from, run) {
             let row = match said {
                 Said::Command { verb, shown, line } => command(pen, state, verb, shown, &line),
                 Said::Reply(reply) => self.reply(pen, state, &reply),
@@ -116,16 +169,13 @@ impl Control {
         }
     }
 
-    /// Why the bytes of a segment complete no line, in words behind their number.
-    fn why_unread(&self, pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
-        let is_cut = usize::try_from(pen.segment.length) != Ok(pen.segment.payload.len());
-        match pen.from {
-            _ if self.speech.is_sealed() => ENCRYPTED,
-            _ if fresh.bytes == 0 => "",
-            _ if fresh.ready.is_empty() => ", ahead of a gap",
-            _ if is_cut => ", cut in the capture",
-            Party::Client => ", part of a command",
-            Party::Server => ", part of a reply",
+    /// A remark that TLS has been agreed on.
+    fn remark(&mut self, pen: &Pen<'_>, state: &mut State) {
+        let is_secured = self.flow.conn.tls.as_ref().is_some_and(|tls| tls.is_secured());
+        if self.cover == Cover::Begun && is_secured {
+            self.cover = Cover::Agreed;
+            let row = self.flow.conn.terms().map(|label| pen.remark(Remark::Secured, label));
+            row.into_iter().for_each(|row| state.record.add(row));
         }
     }
 
@@ -140,7 +190,8 @@ impl Control {
             state.expected.answered(code < 400);
         }
         if (code, verb) == (234, Some(Verb::Auth)) {
-            self.speech.seal();
+            self.flow.cover();
+            self.cover = Cover::Begun;
         }
         let names = announced(reply, self.flow.ends.server);
         if let Some(address) = names {
@@ -169,6 +220,18 @@ fn command(
     }
     let row = pen.row(Packet::Command, bounded(shown), false);
     Row { verb, names, ..row }
+}
+
+/// Why the bytes of a segment complete no line, in words behind their number.
+fn why_unread(pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
+    let is_cut = usize::try_from(pen.segment.length) != Ok(pen.segment.payload.len());
+    match pen.from {
+        _ if fresh.bytes == 0 => "",
+        _ if fresh.ready.is_empty() => ", ahead of a gap",
+        _ if is_cut => ", cut in the capture",
+        Party::Client => ", part of a command",
+        Party::Server => ", part of a reply",
+    }
 }
 
 /// Where the server says that it listens. A 229 names a port only: the address is the server's own.

@@ -7,10 +7,11 @@ use super::{Pen, State};
 use crate::conn::Conn;
 use crate::label::{self, half_ended};
 use crate::packet::Segment;
-use crate::row::{Channel, Ends, Packet, Row};
+use crate::row::{Channel, Ends, Packet, Remark, Row};
+use crate::tls::{Heard, SEALED};
 use std::collections::VecDeque;
-use wharf_proto::Verb;
 use wharf_proto::tap::{HalfEnd, Party};
+use wharf_proto::{Text, Verb};
 
 /// Data connections remembered at most.
 const MAX_FLOWS: usize = 64;
@@ -39,6 +40,8 @@ struct DataFlow {
     verb: Option<Verb>,
     /// Bytes of either side have been seen, by sender.
     begun: [bool; 2],
+    /// The terms of its TLS were told.
+    agreed: bool,
 }
 
 impl DataFlows {
@@ -67,12 +70,12 @@ impl DataFlows {
     ) {
         self.forget();
         self.count = self.count.saturating_add(1);
-        let mut data = DataFlow {
-            channel: Channel::Data(self.count),
-            flow: Flow::new(Channel::Data(self.count), ends, &Half::default(), segment),
-            verb: state.dialogue.transfer.take(),
-            begun: [false; 2],
-        };
+        let channel = Channel::Data(self.count);
+        // With keys the bytes themselves are wanted, in their order.
+        let half = if state.keys.is_empty() { Half::default() } else { Half::of_bytes() };
+        let flow = Flow::new(channel, ends, &half, segment, &state.keys);
+        let verb = state.dialogue.transfer.take();
+        let mut data = DataFlow { channel, flow, verb, begun: [false; 2], agreed: false };
         data.flow.conn.probable = probable;
         if let Some(from) = data.flow.sender(segment) {
             data.take(from, segment, state);
@@ -139,11 +142,15 @@ impl DataFlow {
 
     fn rows(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
         let fresh = self.flow.take(from, segment, state.record.next_no());
-        self.flow.follow_tls(from, segment, &fresh);
-        self.look(from, segment, &fresh);
+        let heard = self.flow.follow_tls(from, segment, &fresh);
+        let carried = heard
+            .as_ref()
+            .and_then(|heard| self.inside(heard))
+            .unwrap_or_else(|| fresh.bytes.into());
+        self.look(from, segment, &fresh, heard.as_ref());
         let establishes = self.flow.establishes(from, segment);
         let mut pen = Pen::new(segment, self.channel, from, self.flow.ends);
-        state.summary.moved(from, fresh.bytes.into());
+        state.summary.moved(from, carried);
         let verb = self.verb;
         let end = segment.flags.fin.then_some(HalfEnd::Fin);
         if segment.flags.rst {
@@ -155,7 +162,8 @@ impl DataFlow {
             state.record.add(Row { verb, ..row });
         }
         if segment.length > 0 {
-            self.bytes(&mut pen, &fresh, end, state);
+            self.bytes(&mut pen, &fresh, heard.as_ref(), end, state);
+            self.remark(&pen, state);
         } else if let Some(how) = end {
             let (packet, label) = half_ended(how);
             state.record.add(Row { verb, ..pen.row(packet, label, !fresh.fin) });
@@ -167,21 +175,44 @@ impl DataFlow {
         }
     }
 
-    /// Looks at the first of the bytes that are sent in clear.
-    fn look(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh) {
-        let bytes = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
-        if fresh.bytes == 0 || self.flow.conn.tls.is_some() {
-            return;
-        }
-        let look = &mut self.flow.conn.side_mut(from).text;
-        if look.bytes < LOOKS_AT {
-            look.at(bytes);
+    /// Looks at the first of the bytes that can be read, and counts those inside TLS.
+    fn look(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh, heard: Option<&Heard>) {
+        let opened = self.flow.is_opened();
+        let straight = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
+        let side = self.flow.conn.side_mut(from);
+        let bytes = match heard {
+            Some(heard) if opened => {
+                let inside = side.inside.get_or_insert(0);
+                *inside = inside.saturating_add(heard.plain.len() as u64);
+                &heard.plain
+            }
+            Some(_) => return,
+            None => straight,
+        };
+        if fresh.bytes > 0 && side.text.bytes < LOOKS_AT {
+            side.text.at(bytes);
         }
     }
 
-    fn bytes(&mut self, pen: &mut Pen<'_>, fresh: &Fresh, end: Option<HalfEnd>, state: &mut State) {
+    fn bytes(
+        &mut self,
+        pen: &mut Pen<'_>,
+        fresh: &Fresh,
+        heard: Option<&Heard>,
+        end: Option<HalfEnd>,
+        state: &mut State,
+    ) {
         let again = fresh.bytes == 0 && !fresh.fin;
-        let bytes = u64::from(if again { pen.segment.length } else { fresh.bytes });
+        let wire = u64::from(if again { pen.segment.length } else { fresh.bytes });
+        pen.tls = heard.is_some();
+        let plain = end.is_none() && !again && !pen.segment.flags.urg;
+        if let Some(label) = heard.and_then(|heard| self.records(heard, wire, end)) {
+            let bytes = heard.and_then(|heard| self.inside(heard)).unwrap_or(wire);
+            let row = pen.row(Packet::Data { bytes, end }, label, again);
+            return state.record.add(Row { verb: self.verb, ..row });
+        }
+        let inside = heard.filter(|_| !again).and_then(|heard| self.inside(heard));
+        let bytes = inside.unwrap_or(wire);
         let (packet, label) = match end {
             Some(how) if bytes == 0 => half_ended(how),
             _ => (Packet::Data { bytes, end }, label::data(self.verb, bytes, end)),
@@ -189,8 +220,34 @@ impl DataFlow {
         let row = Row { verb: self.verb, ..pen.row(packet, label, again) };
         let begun = self.begun.get_mut(usize::from(pen.from == Party::Server));
         let more = begun.is_some_and(|begun| std::mem::replace(begun, true));
-        let plain = end.is_none() && !again && !pen.segment.flags.urg;
         if more && plain { state.record.fold(row) } else { state.record.add(row) }
+    }
+
+    /// How many bytes of the transfer are inside some records, where that is known.
+    fn inside(&self, heard: &Heard) -> Option<u64> {
+        let in_clear = !heard.words.is_empty() && !heard.words.iter().any(|word| word == SEALED);
+        (self.flow.is_opened() || in_clear).then_some(heard.plain.len() as u64)
+    }
+
+    /// What stands on a segment of records that carry nothing of the transfer; none where it may carry something.
+    fn records(&self, heard: &Heard, wire: u64, end: Option<HalfEnd>) -> Option<Text> {
+        let opens = self.flow.is_opened();
+        let is_known = heard.words.iter().any(|word| word != SEALED);
+        let is_first = !self.begun.contains(&true) && heard.words.is_empty() && opens;
+        if wire == 0 || !heard.plain.is_empty() || !(is_known || is_first) {
+            return None;
+        }
+        let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
+        Some(Text::from(format!("{}{end}", label::covered(wire, &heard.words, opens))))
+    }
+
+    /// A remark that TLS has been agreed on.
+    fn remark(&mut self, pen: &Pen<'_>, state: &mut State) {
+        let is_secured = self.flow.conn.tls.as_ref().is_some_and(|tls| tls.is_secured());
+        if is_secured && !std::mem::replace(&mut self.agreed, true) {
+            let row = self.flow.conn.terms().map(|label| pen.remark(Remark::Secured, label));
+            row.into_iter().for_each(|row| state.record.add(Row { verb: self.verb, ..row }));
+        }
     }
 }
 

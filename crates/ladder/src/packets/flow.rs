@@ -3,11 +3,11 @@
 //!
 //! It says whose a segment is and what is new in it. It makes no rows.
 
-use super::half::{Fresh, Half};
+use super::half::{Fresh, Half, Run};
 use crate::conn::{Conn, Side};
 use crate::packet::Segment;
 use crate::row::{Channel, Ends};
-use crate::tls::Tls;
+use crate::tls::{Heard, Keys, Opener, Tls};
 use std::time::Duration;
 use wharf_proto::tap::{HalfEnd, Party};
 
@@ -17,6 +17,8 @@ pub(super) struct Flow {
     pub(super) ends: Ends,
     /// What the findings read.
     pub(super) conn: Conn,
+    /// What opens its records under TLS.
+    records: Opener,
     /// Who sent the SYN, where it was seen.
     opener: Option<Party>,
     client: Half,
@@ -30,12 +32,19 @@ pub(super) struct Flow {
 
 impl Flow {
     /// The connection that `first` belongs to. `half` is what its halves begin as.
-    pub(super) fn new(channel: Channel, ends: Ends, half: &Half, first: &Segment<'_>) -> Self {
+    pub(super) fn new(
+        channel: Channel,
+        ends: Ends,
+        half: &Half,
+        first: &Segment<'_>,
+        keys: &Keys,
+    ) -> Self {
         let conn = Conn::new(channel, Some(ends), first.at);
         let (client, server) = (half.clone(), half.clone());
         let established = !first.flags.syn;
         let (opener, reset, replaced) = (None, false, false);
-        Self { ends, conn, opener, client, server, established, reset, replaced }
+        let records = Opener::new(keys);
+        Self { ends, conn, records, opener, client, server, established, reset, replaced }
     }
 
     /// Who sent a segment; none where it belongs to another connection, a later one between the same ends
@@ -114,24 +123,51 @@ impl Flow {
         }
     }
 
-    /// Follows TLS on a connection whose bytes nobody else wants.
-    pub(super) fn follow_tls(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh) {
-        if fresh.bytes == 0 {
-            return;
-        }
+    /// Follows TLS on a data connection; none where it has none. Where its bytes are kept they are read in their order,
+    /// else as long as they come in it.
+    pub(super) fn follow_tls(
+        &mut self,
+        from: Party,
+        segment: &Segment<'_>,
+        fresh: &Fresh,
+    ) -> Option<Heard> {
         let bytes = fresh.straight.and_then(|at| segment.payload.get(at..));
         let is_first = self.conn.side(from).bytes == u64::from(fresh.bytes);
-        if self.conn.tls.is_none() && is_first && bytes.is_some_and(Tls::begins) {
+        let begins = fresh.bytes > 0 && is_first && bytes.is_some_and(Tls::begins);
+        if self.conn.tls.is_none() && begins {
             self.conn.tls = Some(Box::default());
         }
-        let Some(tls) = &mut self.conn.tls else { return };
-        match bytes {
-            Some(bytes) => tls.take(from, bytes),
-            None => tls.lose(from),
+        let keeps = self.half(from).keeps();
+        let tls = self.conn.tls.as_mut()?;
+        let mut heard = Heard::default();
+        if keeps {
+            fresh.ready.iter().for_each(|run| heard.append(tls.run(from, run, &mut self.records)));
+        } else if fresh.bytes > 0 {
+            match bytes {
+                Some(bytes) => heard = tls.take(from, bytes, &mut self.records),
+                None => tls.lose(from, &mut self.records),
+            }
+            if usize::try_from(segment.length) != Ok(segment.payload.len()) {
+                tls.lose(from, &mut self.records);
+            }
         }
-        if usize::try_from(segment.length) != Ok(segment.payload.len()) {
-            tls.lose(from);
-        }
+        Some(heard)
+    }
+
+    /// What a run of bytes of the control connection comes to under TLS.
+    pub(super) fn uncover(&mut self, from: Party, run: &Run) -> Heard {
+        self.conn.tls.get_or_insert_default().run(from, run, &mut self.records)
+    }
+
+    /// TLS begins, for the first time or again.
+    pub(super) fn cover(&mut self) {
+        self.conn.tls = Some(Box::default());
+        self.records.forget();
+    }
+
+    /// Whether what is under TLS can be read.
+    pub(super) fn is_opened(&self) -> bool {
+        self.records.opens()
     }
 
     /// Whether a segment that is an ACK and nothing else, or brings one, is the third of the handshake.

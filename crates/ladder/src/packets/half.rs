@@ -43,11 +43,11 @@ struct Piece {
 
 /// Bytes in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// Bytes between the run before and this one were not captured.
-    pub(super) torn: bool,
+    pub(crate) torn: bool,
     /// The bytes, where they are kept.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What is new in a segment.
@@ -69,6 +69,11 @@ impl Half {
     /// A half whose bytes are wanted.
     pub(super) fn of_bytes() -> Self {
         Self { keeps: true, ..Self::default() }
+    }
+
+    /// Whether what was sent is wanted.
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
     }
 
     /// The next segment of this half.

@@ -1,9 +1,8 @@
 //! What is said on the control connection: bytes in order become commands and replies.
 //!
 //! After a gap, and where a capture begins in the middle of a session, reading goes on at the next line, or
-//! at once where the bytes look like the beginning of one: half a line could be the end of a password. After
-//! AUTH the rest is encrypted and nothing is said any more that we could hear. The words are proto's to
-//! read; rows are made elsewhere.
+//! at once where the bytes look like the beginning of one: half a line could be the end of a password. What is under
+//! TLS comes here as it was before. The words are proto's to read; rows are made elsewhere.
 
 use super::half::Run;
 use std::mem;
@@ -23,8 +22,6 @@ pub(super) struct Speech {
     commands: Lines,
     replies: Lines,
     reply: ReplyReader,
-    /// TLS has begun.
-    sealed: bool,
 }
 
 /// Something said.
@@ -51,42 +48,29 @@ impl Speech {
             commands: Lines::new(COMMAND),
             replies: Lines::new(REPLY),
             reply: ReplyReader::new(),
-            sealed: false,
         }
     }
 
     /// What these bytes complete.
-    pub(super) fn hear(&mut self, from: Party, runs: &[Run]) -> Vec<Said> {
-        let mut said = Vec::new();
-        for run in runs {
-            self.sealed |= self.lines(from).is_between() && run.bytes.starts_with(&[0x16, 0x03]);
-            if self.sealed {
-                break;
-            }
-            match from {
-                Party::Client => said.extend(self.commands.read(run, is_command).map(to_command)),
-                Party::Server => self.hear_server(run, &mut said),
-            }
+    pub(super) fn hear(&mut self, from: Party, run: &Run) -> Vec<Said> {
+        match from {
+            Party::Client => self.commands.read(run, is_command).map(to_command).collect(),
+            Party::Server => self.hear_server(run),
         }
-        said
     }
 
-    /// From here on there is TLS.
-    pub(super) fn seal(&mut self) {
-        self.sealed = true;
+    /// Whether no line of a side has begun.
+    pub(super) fn is_between(&self, from: Party) -> bool {
+        self.lines(from).is_between()
     }
 
     /// Whether a reply has begun and not ended.
     pub(super) fn is_amid_reply(&self) -> bool {
-        !self.sealed && self.reply.is_amid()
+        self.reply.is_amid()
     }
 
-    /// Whether TLS has begun.
-    pub(super) fn is_sealed(&self) -> bool {
-        self.sealed
-    }
-
-    fn hear_server(&mut self, run: &Run, said: &mut Vec<Said>) {
+    fn hear_server(&mut self, run: &Run) -> Vec<Said> {
+        let mut said = Vec::new();
         if run.torn {
             self.reply = ReplyReader::new();
         }
@@ -97,6 +81,7 @@ impl Speech {
                 Err(_) => said.push(Said::Stray(stray)),
             }
         }
+        said
     }
 
     fn lines(&self, from: Party) -> &Lines {
@@ -181,7 +166,8 @@ mod tests {
     }
 
     fn heard(from: Party, runs: &[Run]) -> Vec<String> {
-        shown(&Speech::new().hear(from, runs))
+        let mut speech = Speech::new();
+        runs.iter().flat_map(|run| shown(&speech.hear(from, run))).collect()
     }
 
     #[test]
@@ -192,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_kept_neither_in_the_shown_line_nor_in_the_line() {
-        let said = Speech::new().hear(Party::Client, &[run(false, b"PASS hunter2\r\n")]);
+        let said = Speech::new().hear(Party::Client, &run(false, b"PASS hunter2\r\n"));
         assert!(!format!("{said:?}").contains("hunter2"));
         let Some(Said::Command { line, .. }) = said.first() else { panic!("a command") };
         assert_eq!(line, b"");
@@ -217,13 +203,5 @@ mod tests {
     fn a_line_that_is_no_reply_is_a_stray() {
         let runs = [run(false, b"login:\r\n220 hello\r\n")];
         assert_eq!(heard(Party::Server, &runs), ["stray login:", "220 hello"]);
-    }
-
-    #[test]
-    fn a_tls_record_seals_the_rest() {
-        let mut speech = Speech::new();
-        assert_eq!(speech.hear(Party::Client, &[run(false, &[0x16, 0x03, 0x01, b'\n'])]), []);
-        assert!(speech.is_sealed());
-        assert_eq!(speech.hear(Party::Client, &[run(false, b"NOOP\r\n")]), []);
     }
 }

@@ -57,7 +57,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
             "server_port": row.ports.server.filter(|_| two),
             "ends": step.ends.map(|ends| ends.map(|end| end.to_string())),
             "names": row.names.map(|address| address.to_string()),
-            "again": row.is_again(), "segments": row.wire.map(|wire| wire.segments),
+            "again": row.is_again(), "tls": row.tls, "segments": row.wire.map(|wire| wire.segments),
             "provenance": provenance(row),
         }));
     }

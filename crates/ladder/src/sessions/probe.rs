@@ -6,7 +6,7 @@
 use crate::packet::{Flags, Header, Segment};
 use crate::packets::Packets;
 use crate::row::Ends;
-use crate::tls::Tls;
+use crate::tls::{Opener, Tls};
 use std::net::SocketAddr;
 use wharf_proto::Moment;
 use wharf_proto::Verb;
@@ -108,7 +108,7 @@ impl Probe {
         };
         let mut tls = Tls::default();
         for kept in &self.segments {
-            tls.take(Party::Client, &kept.payload);
+            tls.take(Party::Client, &kept.payload, &mut Opener::default());
         }
         let Some(hello) = tls.client else { return false };
         let same = |ours: Option<&[u8]>, theirs: &[u8]| !theirs.is_empty() && ours == Some(theirs);

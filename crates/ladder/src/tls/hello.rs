@@ -56,7 +56,19 @@ impl ClientHello {
     }
 }
 
+/// The random bytes of a hello that only asks for another ClientHello (RFC 8446 section 4.1.3).
+const ASKS_AGAIN: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
 impl ServerHello {
+    /// Whether it only asks for another ClientHello (HelloRetryRequest).
+    #[must_use]
+    pub fn asks_again(&self) -> bool {
+        self.random == ASKS_AGAIN
+    }
+
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let mut bytes = Bytes(body);
         let version = bytes.short()?;

@@ -1,4 +1,6 @@
-//! The records of one direction (RFC 8446 section 5.1): where each begins, and the bodies of those in clear.
+//! The records of one direction (RFC 8446 section 5.1): where each begins, and the bodies of those that are wanted.
+
+use super::DATA;
 
 /// Bytes before a record's body.
 const HEAD: usize = 5;
@@ -12,54 +14,79 @@ pub(super) struct Records {
     body: Vec<u8>,
     /// Bytes of the body that have not come.
     left: usize,
-    /// The bodies that come are encrypted, or data: only their length is wanted.
-    passes: bool,
-    is_lost: bool,
+    state: State,
+}
+
+/// Whether there are records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Reads,
+    /// It cannot be followed any more.
+    Lost,
+    /// Where a record might have begun, text did: TLS is over.
+    Over,
+}
+
+/// A whole record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) head: [u8; HEAD],
+    pub(super) length: u16,
+    /// Empty where it is not wanted.
+    pub(super) body: Vec<u8>,
 }
 
 impl Records {
     /// A direction that cannot be followed any more.
     pub(super) fn lost() -> Self {
-        Self { is_lost: true, ..Self::default() }
+        Self { state: State::Lost, ..Self::default() }
     }
 
     /// Whether the last record is whole.
     pub(super) fn is_between(&self) -> bool {
-        !self.is_lost && self.head.is_empty() && self.left == 0
+        self.state == State::Reads && self.head.is_empty()
     }
 
-    /// Reads on; gives each whole record's kind, length and, where it is in clear, body.
-    pub(super) fn read(&mut self, mut bytes: &[u8], mut give: impl FnMut(u8, u16, &[u8])) {
-        while !self.is_lost && !bytes.is_empty() {
+    /// Whether TLS is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
+    /// Reads on from the front of `bytes`, up to the end of a record. Of data the body is wanted only where
+    /// `wants_data` says so. What `bytes` still holds at the end, when this gives none, is no record's.
+    pub(super) fn next(&mut self, bytes: &mut &[u8], wants_data: bool) -> Option<Record> {
+        while self.state == State::Reads && !bytes.is_empty() {
             if self.head.len() < HEAD {
                 let count = bytes.len().min(HEAD - self.head.len());
-                let (more, rest) = bytes.split_at(count);
-                self.head.extend_from_slice(more);
-                bytes = rest;
+                if self.head.is_empty() && bytes.first().is_some_and(u8::is_ascii_alphanumeric) {
+                    self.state = State::Over;
+                    return None;
+                }
+                self.head.extend_from_slice(split(bytes, count));
                 if self.head.len() < HEAD {
-                    return;
+                    return None;
                 }
                 let length = self.length();
                 let is_record = matches!(*self.head, [20..=24, 3, 0..=4, ..]);
                 if !is_record || length > MAX_BODY {
                     *self = Self::lost();
-                    return;
+                    return None;
                 }
                 self.left = length.into();
-                self.passes |= matches!(*self.head, [20 | 23, ..]);
             }
-            let (more, rest) = bytes.split_at(bytes.len().min(self.left));
-            if !self.passes {
+            let more = split(bytes, bytes.len().min(self.left));
+            if wants_data || self.head.first() != Some(&DATA) {
                 self.body.extend_from_slice(more);
             }
             self.left -= more.len();
-            bytes = rest;
             if self.left == 0 {
-                give(self.head.first().copied().unwrap_or(0), self.length(), &self.body);
-                self.head.clear();
-                self.body.clear();
+                let length = self.length();
+                let head = std::mem::take(&mut self.head).try_into().unwrap_or_default();
+                return Some(Record { head, length, body: std::mem::take(&mut self.body) });
             }
         }
+        None
     }
 
     fn length(&self) -> u16 {
@@ -68,4 +95,11 @@ impl Records {
             _ => 0,
         }
     }
+}
+
+/// Splits the first bytes off.
+fn split<'a>(bytes: &mut &'a [u8], count: usize) -> &'a [u8] {
+    let (head, rest) = bytes.split_at_checked(count).unwrap_or((bytes, &[]));
+    *bytes = rest;
+    head
 }

@@ -5,6 +5,7 @@
 
 mod alignment;
 mod captures;
+mod covered;
 mod events;
 mod golden;
 mod joined;

@@ -30,6 +30,10 @@ pub(crate) struct TraceArgs {
     /// known by what is said on them. May be given several times
     #[arg(long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<u16>,
+    /// Read what went under TLS with the keys in this file, which SSLKEYLOGFILE has a client write and --tls-key-log
+    /// `wharf serve`; those in a pcapng file are used without being told. May be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) drawing: DrawingArgs,
 }

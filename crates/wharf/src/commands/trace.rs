@@ -7,13 +7,14 @@ mod forms;
 mod text;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use wharf_ladder::capture::{Capture, Error};
 use wharf_ladder::sessions::{Session, Sessions};
+use wharf_ladder::tls::Keys;
 use wharf_ladder::{Ambiguous, Options, Segment};
 
 use crate::args::language;
@@ -23,6 +24,9 @@ use crate::terminal;
 
 /// Frames after which it is looked whether sessions are over.
 const LOOK: u64 = 512;
+
+/// The longest line of a key log that is read as one.
+const KEY_LINE: u64 = 4096;
 
 /// What makes something of the sessions of a capture.
 trait Renderer {
@@ -53,6 +57,7 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
         Err(error) => return Err(Usage(format!("{name}: {error}")).into()),
         Ok(capture) => capture,
     };
+    learn(capture.keys(), &arguments.keys)?;
     let mut renderer = renderer(arguments);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut seen = Seen { arguments, sessions: 0, shown: 0 };
@@ -116,7 +121,7 @@ fn read(
     arguments: &TraceArgs,
     mut give: impl FnMut(&[Session], Option<Duration>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Error>> {
-    let mut sessions = Sessions::new(&arguments.ports);
+    let mut sessions = Sessions::new(&arguments.ports).with_keys(capture.keys().clone());
     let mut frames = 0u64;
     let broken = loop {
         match capture.next_frame() {
@@ -137,6 +142,25 @@ fn read(
     let origin = capture.origin();
     sessions.finish().iter().try_for_each(|group| give(group, origin))?;
     Ok(broken)
+}
+
+/// Learns the secrets of these key logs.
+fn learn(keys: &Keys, files: &[PathBuf]) -> anyhow::Result<()> {
+    for path in files {
+        let name = path.display();
+        let cannot = || format!("cannot read {name}");
+        let mut lines = BufReader::new(File::open(path).with_context(cannot)?);
+        let (mut line, mut learnt) = (Vec::new(), 0);
+        while lines.by_ref().take(KEY_LINE).read_until(b'\n', &mut line).with_context(cannot)? > 0 {
+            learnt += keys.learn(&line);
+            line.clear();
+        }
+        if learnt == 0 {
+            let why = format!("{name} holds no keys of TLS sessions as SSLKEYLOGFILE writes them");
+            return Err(Usage(why).into());
+        }
+    }
+    Ok(())
 }
 
 /// Whether a session is asked for.

@@ -122,3 +122,28 @@ fn the_capture_that_is_written_is_read_again_as_the_same_session() {
         assert_eq!(String::from_utf8(again.stdout).unwrap(), first, "{name}");
     }
 }
+
+#[test]
+fn sessions_under_tls_are_read_with_a_key_log_or_with_the_secrets_in_the_capture() {
+    let inside = text(&[], "tls13-wharf.pcapng");
+    assert!(inside.contains("RETR list.txt") && inside.contains("RETR data 1492 B"), "{inside}");
+    assert!(inside.contains("PASS …") && !inside.contains("hunter2"));
+    let sealed = text(&[], "tls13-vsftpd-curl.pcapng");
+    assert!(!sealed.contains("RETR") && sealed.contains("--keys has none of its keys"), "{sealed}");
+    let keys = capture("tls13-vsftpd-curl.keys");
+    let opened = text(&["--keys", keys.to_str().unwrap()], "tls13-vsftpd-curl.pcapng");
+    assert!(opened.contains("RETR list.txt") && opened.contains("STOR up.txt"), "{opened}");
+    for form in ["json", "mermaid", "svg", "html"] {
+        let text = text(&["--format", form], "tls13-wharf.pcapng");
+        assert!(text.contains("RETR list.txt") && !text.contains("hunter2"), "{form}");
+    }
+}
+
+#[test]
+fn a_key_log_that_is_none_is_told_before_anything_is_drawn() {
+    let output =
+        trace(&["--keys", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "reference.cap");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("holds no keys of TLS sessions"));
+    assert_eq!(trace(&["--keys", "/no/such/file"], "reference.cap").status.code(), Some(8));
+}

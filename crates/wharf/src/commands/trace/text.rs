@@ -121,6 +121,12 @@ fn ending(session: &Session, options: &Options) -> String {
             Lang::Ja => format!("、{missing} バイトは捕捉されていない"),
         };
     }
+    if session.packets.is_sealed() {
+        line += lang.of(
+            "; under TLS, and --keys has none of its keys",
+            "、TLS の下にあり、その鍵が --keys にない",
+        );
+    }
     if session.is_cut {
         line +=
             lang.of("; cut here, too many are open", "、同時に開いた数が多いため、ここで打ち切り");
