@@ -459,16 +459,19 @@ fn an_upload_is_gone_on_with_by_a_digest_of_the_end_or_by_the_size_where_nobody_
             peer.login();
             peer.answer("TYPE I", "200 ok");
             peer.answer("SIZE x", "213 3");
+            // It stays open until the refusal is heard.
+            let mut unused = None;
             if ranged {
                 peer.features(&["REST STREAM", "RANG STREAM", "HASH SHA-256*"]);
                 peer.answer("RANG 0 2", "350 so far");
                 peer.answer("HASH x", &format!("213 SHA-256 0-2 {digest} x"));
             } else {
                 peer.features(&["REST STREAM"]);
-                let _unused = peer.epsv();
+                unused = Some(peer.epsv());
                 peer.answer("RETR x", "550 only to be written");
             }
             let data = peer.epsv();
+            drop(unused);
             peer.answer("REST 3", "350 from there");
             peer.answer("STOR x", "150 go on");
             assert_eq!(data.take(), b" two ");
