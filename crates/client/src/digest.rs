@@ -191,6 +191,11 @@ impl Asking {
         Command::Digest(self.algorithm, Digested { path: path.clone(), range: Range::default() })
     }
 
+    /// The digest of these bytes, of the kind that the server makes.
+    pub(crate) fn of(self, bytes: &[u8]) -> Digest {
+        Digest::of(self.algorithm, bytes)
+    }
+
     /// What the answer says; nothing for a refusal, or where no digest is in it.
     pub(crate) fn answer(self, reply: &Reply) -> Option<Digest> {
         if reply.code.class() != Class::Completion {

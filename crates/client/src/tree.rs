@@ -231,8 +231,7 @@ impl Pool {
         if let Some(only) = &request.only {
             agenda = agenda.only(only);
         }
-        let request = TreeRequest { blocks: false, ..request.clone() };
-        run(self, Box::new(agenda), ground, &request, false, watch).await
+        run(self, Box::new(agenda), ground, request, false, watch).await
     }
 }
 

@@ -158,7 +158,7 @@ impl Session {
 }
 
 /// Whether nobody has written into a file in between.
-fn is_same_version(before: &Metadata, after: &Metadata) -> bool {
+pub(crate) fn is_same_version(before: &Metadata, after: &Metadata) -> bool {
     let version = |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec());
     version(before) == version(after)
 }

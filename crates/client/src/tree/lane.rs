@@ -137,7 +137,7 @@ async fn work(crew: &Crew, session: &mut Session) -> Result<(), Error> {
     session.at_once = known.in_a_row == Some(true);
     session.control.hurry();
     if known.blocks != Some(true) {
-        return streams::run(crew, session, false).await;
+        return streams::run(crew, session, false).await.map(drop);
     }
     loop {
         session.completed(&Command::Mode(Mode::Block)).await?;
@@ -149,10 +149,19 @@ async fn work(crew: &Crew, session: &mut Session) -> Result<(), Error> {
             return Err(Error::OutOfStep { last: session.control.last_boxed() });
         }
         session.completed(&Command::Mode(Mode::Stream)).await?;
-        if matches!(pause, Pause::Over) {
-            return Ok(());
+        match pause {
+            Pause::Over => return Ok(()),
+            Pause::Apart(why) => {
+                crew.learn(|known| known.blocks = Some(false));
+                crew.board.note(format!("no block mode from here on: {why}"));
+                return streams::run(crew, session, false).await.map(drop);
+            }
+            Pause::Heavy | Pause::Odd(_) => {
+                if streams::run(crew, session, true).await? {
+                    return Ok(());
+                }
+            }
         }
-        streams::run(crew, session, true).await?;
     }
 }
 

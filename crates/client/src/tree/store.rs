@@ -1,4 +1,4 @@
-//! Storing one file of a tree: under a temporary name where that is wanted, proven, with its time and its mode.
+//! Storing one file of a tree, with a data connection of its own: under a temporary name where that is wanted, proven, with its time and its mode.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -49,7 +49,7 @@ async fn take_name(session: &mut Session, from: &Text, to: &Text) -> Result<(), 
 }
 
 /// The name under which a file is stored until all of it is there.
-fn temporary(remote: &Text) -> Text {
+pub(super) fn temporary(remote: &Text) -> Text {
     let bytes = remote.as_bytes();
     let at = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
     let (folder, name) = bytes.split_at(at);

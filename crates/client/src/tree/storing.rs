@@ -3,7 +3,7 @@
 //! A folder that could be made is empty, and needs no listing. One that could not is there already, or cannot be had;
 //! its listing says which, and what is in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, ReadDir};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -24,6 +24,8 @@ const AHEAD: usize = 8;
 const FOLDERS: usize = 10_000;
 /// How many folders are open at a time.
 const FRAMES: usize = 32;
+/// How many large files are put aside for sessions that take them.
+const HEAVY: usize = 1000;
 
 /// A folder of this machine that is being read.
 struct Frame {
@@ -46,6 +48,8 @@ pub(crate) struct Storing {
     ahead: usize,
     /// Files that are to be stored whatever is there.
     named: Vec<Item>,
+    /// Large files, for sessions that take them.
+    heavy: VecDeque<Item>,
     skip_same: bool,
     /// Whether the server can be told the times of files.
     keeps_times: bool,
@@ -64,6 +68,7 @@ impl Storing {
             frames: Vec::new(),
             ahead: 0,
             named: Vec::new(),
+            heavy: VecDeque::new(),
             skip_same,
             keeps_times: false,
             same: 0,
@@ -183,7 +188,7 @@ pub(crate) fn is_ours(name: &[u8]) -> bool {
 
 impl Agenda for Storing {
     fn next(&mut self, heavy: bool) -> Next {
-        if heavy && let Some(item) = self.named.pop() {
+        if heavy && let Some(item) = self.heavy.pop_front() {
             return Next::Work(Work::Store(item));
         }
         loop {
@@ -197,19 +202,19 @@ impl Agenda for Storing {
                     return Next::Work(work);
                 }
             }
-            if !heavy && !self.frames.is_empty() {
-                // No file is for block mode: see `lane/blocks.rs`.
-                return Next::Heavy;
-            }
-            if let Some(item) = self.next_file() {
-                return Next::Work(Work::Store(item));
+            while self.heavy.len() < HEAVY {
+                let Some(item) = self.named.pop().or_else(|| self.next_file()) else { break };
+                if heavy || item.is_light() {
+                    return Next::Work(Work::Store(item));
+                }
+                self.heavy.push_back(item);
             }
             let more = !(self.folders.is_empty() && self.listings.is_empty());
-            if !more || self.ahead >= AHEAD {
+            if !more || self.ahead >= AHEAD || self.heavy.len() >= HEAVY {
                 break;
             }
         }
-        match (self.named.is_empty(), self.ahead) {
+        match (self.heavy.is_empty(), self.ahead) {
             (false, _) => Next::Heavy,
             (true, 0) => Next::Over,
             (true, _) => Next::Wait,

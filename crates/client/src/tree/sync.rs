@@ -113,7 +113,6 @@ impl Pool {
         let ground = Arc::new(Ground::new(local));
         let fetches = request.direction == Direction::Down;
         let agenda = Applying::new(plan, Folder::top(remote), Arc::clone(&ground), request)?;
-        let tree = TreeRequest { blocks: fetches && request.tree.blocks, ..request.tree.clone() };
-        run(self, Box::new(agenda), ground, &tree, fetches, watch).await
+        run(self, Box::new(agenda), ground, &request.tree, fetches, watch).await
     }
 }

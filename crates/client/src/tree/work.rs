@@ -54,6 +54,7 @@ impl Folder {
             precision: Precision::Second,
             mode: None,
             tries: 0,
+            alone: false,
         }
     }
 }
@@ -75,6 +76,8 @@ pub(crate) struct Item {
     pub(crate) mode: Option<u32>,
     /// How often it was tried in vain.
     pub(crate) tries: u8,
+    /// Whether it is to have a data connection of its own.
+    pub(crate) alone: bool,
 }
 
 impl Item {
@@ -117,9 +120,7 @@ impl Work {
     /// Whether it wants a session to itself.
     pub(crate) fn is_heavy(&self) -> bool {
         match self {
-            Self::Fetch(item) => !item.is_light(),
-            // Each upload has a data connection of its own: see `lane/blocks.rs`.
-            Self::Store(_) => true,
+            Self::Fetch(item) | Self::Store(item) => !item.is_light() || item.alone,
             // Its digest is made here meanwhile.
             Self::Check(_) => true,
             Self::List(_) | Self::Make(_) | Self::Delete(_) | Self::Remove(_) => false,

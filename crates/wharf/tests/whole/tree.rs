@@ -180,3 +180,32 @@ fn a_tree_is_stored_with_its_times_and_the_second_time_nothing_is_sent() {
     let put = run(here.path(), &["put", "-r", "t", &refused.url("up")]);
     assert!(matches!(put.status.code(), Some(5 | 6)), "{}", text(&put.stderr));
 }
+
+#[test]
+fn files_that_the_server_refuses_in_between_cost_no_other_file_its_bytes() {
+    for options in [&["--quiet", "--writable"][..], &["--quiet", "--writable", "--tls-self-signed"]]
+    {
+        let serving = Serving::new(options);
+        let here = tempfile::tempdir().unwrap();
+        plant(&here.path().join("t"));
+        // Where there is a folder no file can be stored.
+        let taken = ["deep/f7", "deep/f100", "deep/f250"];
+        taken.iter().for_each(|name| fs::create_dir_all(serving.path("t").join(name)).unwrap());
+        let mut url = serving.url("t");
+        let mut arguments = vec!["put", "-r"];
+        if options.len() > 2 {
+            url = url.replacen("ftp:", "ftpes:", 1);
+            arguments.push("--insecure");
+        }
+        let put = run(here.path(), &[&arguments[..], &["t", &url]].concat());
+        let err = text(&put.stderr);
+        assert_eq!(put.status.code(), Some(1), "{err}");
+        assert!(err.contains("block mode") && err.contains("3 failed"), "{err}");
+        taken.iter().for_each(|name| assert!(err.contains(name), "{err}"));
+        let without = |found: Vec<(String, Vec<u8>)>| -> Vec<(String, Vec<u8>)> {
+            let is_taken = |name: &str| taken.contains(&name.trim_end_matches('/'));
+            found.into_iter().filter(|(name, _)| !is_taken(name)).collect()
+        };
+        assert!(without(files(&serving.path("t"))) == without(files(&here.path().join("t"))));
+    }
+}

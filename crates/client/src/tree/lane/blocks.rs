@@ -6,38 +6,42 @@
 //!                                ◀─ [a] EOF [c] EOF ...         data: a file behind the other
 //! ```
 //!
+//! Uploads go the other way, a STOR and its blocks behind the other: `blocks/upload.rs`. What is in flight is in
+//! `blocks/flight.rs`, the data connection in `blocks/door.rs`.
+//!
 //! Data and replies are read at the same time, never in turn. Blocks belong to the oldest command that was answered
 //! with 125 or 150 and whose file has not ended, so data that are ahead of their 125 wait in the socket. A file is done
 //! when the block that ends it *and* its 250 are here; the first answer that does not fit ends block mode with this
 //! server for good, and what was in flight is done again otherwise.
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
+mod door;
+mod flight;
+mod upload;
+
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+use wharf_proto::Command;
 use wharf_proto::client::{Answer, Asked};
 use wharf_proto::codec::{Inbound, Settings};
 use wharf_proto::params::{Mode, Representation, Type};
 use wharf_proto::reply::Class;
 use wharf_proto::tap::HalfEnd;
-use wharf_proto::{Command, Reply};
 
+use self::door::{Came, Door, Outgoing};
+use self::flight::{Body, Flight, Item, Part};
+use self::upload::{Load, Outcome, Upload};
 use super::super::desk::Parcel;
 use super::super::spool::Spool;
 use super::super::work::{Found, LIGHT, Next, Work};
 use super::Crew;
-use crate::data::DataConnection;
-use crate::digest::{Asking, Digest};
-use crate::{Connection, Error, Proof, Session, TlsFault};
+use crate::digest::Asking;
+use crate::{Connection, Error, Proof, Session};
 
-/// How many commands may be in flight, and how many bytes of their text.
-const COMMANDS: usize = 64;
-const TEXT: usize = 8 * 1024;
+/// How many bytes of uploads may wait to go out before no more are read.
+const WAITING: usize = 1 << 20;
+/// How many uploads a server may refuse before each has a connection of its own.
+const REFUSALS: usize = 8;
 /// How much is received at a time.
 const CHUNK: usize = 256 * 1024;
 /// How often the data connection may be made anew while nothing gets done.
@@ -52,8 +56,21 @@ pub(super) enum Pause {
     Over,
     /// What is left is not for block mode.
     Heavy,
+    /// Uploads are better done with a connection each.
+    Apart(&'static str),
     /// The server does not do block mode as RFC 959 has it.
     Odd(&'static str),
+}
+
+/// What the server can do, as far as it matters here.
+#[derive(Clone, Copy)]
+struct Skills {
+    /// How it is asked for digests, if it is to be.
+    asking: Option<Asking>,
+    /// Whether it has MLSD, SIZE, and MFMT.
+    facts: bool,
+    sizes: bool,
+    times: bool,
 }
 
 /// Why one data connection was not enough.
@@ -66,25 +83,36 @@ enum Turn {
 /// Works in block mode as long as there is light work. MODE B must be in force.
 pub(super) async fn run(crew: &Crew, session: &mut Session) -> Result<Pause, Error> {
     let asking = if crew.verify { session.asking().await? } else { None };
-    let facts = session.features().await?.has("MLST");
+    let features = session.features().await?;
+    let [facts, sizes, times] = ["MLST", "SIZE", "MFMT"].map(|name| features.has(name));
+    let skills = Skills { asking, facts, sizes, times };
     let throttle = session.control.throttle();
-    let mut vain = 0;
+    let (mut vain, mut refusals) = (0, 0);
     loop {
         let door = Door::open(session).await?;
         let mut lane = Lane {
             crew,
             door,
             flight: Flight::default(),
-            asking,
-            facts,
+            out: Outgoing::default(),
+            skills,
             done: 0,
+            refusals: 0,
+            apart: None,
+            broken: false,
+            spoilt: false,
             buffer: vec![0; throttle.as_ref().map_or(CHUNK, |throttle| throttle.portion(CHUNK))],
             filled: 0..0,
         };
         match lane.work(session).await {
             Ok(Turn::Pause(pause)) => return Ok(pause),
             Ok(Turn::Anew) => {
-                vain = if lane.done == 0 { vain + 1 } else { 0 };
+                refusals += lane.refusals;
+                let apart = (refusals > REFUSALS).then_some("the server refuses files");
+                if let Some(why) = lane.apart.or(apart) {
+                    return Ok(Pause::Apart(why));
+                }
+                vain = if lane.done + lane.refusals == 0 { vain + 1 } else { 0 };
                 if vain >= VAIN {
                     return Ok(Pause::Odd(
                         "no file came through a data connection that is to be kept",
@@ -99,132 +127,24 @@ pub(super) async fn run(crew: &Crew, session: &mut Session) -> Result<Pause, Err
     }
 }
 
-/// The data connection, from its making on.
-enum Door {
-    Opening(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>),
-    Covering(Pin<Box<dyn Future<Output = Result<DataConnection, TlsFault>> + Send>>),
-    Open(Box<DataConnection>),
-}
-
-/// What came through the door.
-enum Came {
-    Opened(io::Result<TcpStream>),
-    Covered(Result<DataConnection, TlsFault>),
-    Bytes(io::Result<usize>),
-}
-
-impl Door {
-    /// Agrees on a data connection and begins to make it.
-    async fn open(session: &mut Session) -> Result<Self, Error> {
-        let plan = session.data.agree(&mut session.control).await?;
-        let teller = session.control.teller().clone();
-        Ok(Self::Opening(Box::pin(async move {
-            let late = |_| Err(io::ErrorKind::TimedOut.into());
-            timeout(plan.patience(), plan.open(&teller)).await.unwrap_or_else(late)
-        })))
-    }
-
-    /// The next step. It can be dropped.
-    async fn step(&mut self, buffer: &mut [u8]) -> Came {
-        match self {
-            Self::Opening(opening) => Came::Opened(opening.await),
-            Self::Covering(covering) => Came::Covered(covering.await),
-            Self::Open(data) => Came::Bytes(data.stream.read(buffer).await),
-        }
-    }
-}
-
-/// What a command in flight is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// It brings the bytes.
-    Bytes,
-    /// It asks for the digest.
-    Digest,
-    /// It does all there is to do.
-    Deed,
-}
-
-/// What comes of a file or listing.
-enum Body {
-    File(Vec<u8>),
-    Listing(Spool),
-    /// No bytes are to come.
-    None,
-}
-
-/// A piece of work in flight.
-struct Item {
-    work: Work,
-    command: Command,
-    body: Body,
-    decoder: Option<Inbound>,
-    /// 125 or 150 came.
-    begun: bool,
-    /// The block that ends the file came.
-    ended: bool,
-    last: Option<Reply>,
-    digest: Option<Digest>,
-    /// How many replies are owed.
-    owed: usize,
-}
-
-/// What is in flight, in its order.
-#[derive(Default)]
-struct Flight {
-    items: VecDeque<Item>,
-    /// The number of the first of them.
-    first: u64,
-    /// What the next replies answer.
-    asked: VecDeque<(u64, Part, usize)>,
-    /// How much text the server may not have read yet.
-    text: usize,
-}
-
-impl Flight {
-    fn has_room(&self) -> bool {
-        self.asked.len() < COMMANDS && self.text < TEXT
-    }
-
-    fn item(&mut self, number: u64) -> Option<&mut Item> {
-        self.items.get_mut(usize::try_from(number.checked_sub(self.first)?).ok()?)
-    }
-
-    /// The file whose blocks come next.
-    fn reading(&mut self) -> Option<&mut Item> {
-        self.items.iter_mut().find(|item| item.begun && !item.ended)
-    }
-
-    /// Gives all of it back, to be done by another session. Only the first piece may be to blame.
-    fn give_back(&mut self, crew: &Crew, why: &Error) {
-        self.asked.clear();
-        self.text = 0;
-        let mut first = true;
-        for item in self.items.drain(..) {
-            self.first += 1;
-            let passing = Error::ControlLost {
-                last: why.last().cloned().map(Box::new).unwrap_or_default(),
-                source: None,
-            };
-            if std::mem::take(&mut first) && !matches!(item.work, Work::List(_)) {
-                crew.board.failed(item.work, passing);
-            } else {
-                crew.board.return_unbegun(item.work);
-            }
-        }
-    }
-}
-
 /// One data connection's worth of work.
 struct Lane<'a> {
     crew: &'a Crew,
     door: Door,
     flight: Flight,
-    asking: Option<Asking>,
-    /// Whether the server has MLSD.
-    facts: bool,
+    /// Uploads that wait to go out.
+    out: Outgoing,
+    skills: Skills,
     /// How many pieces are done.
     done: usize,
+    /// How many uploads were refused.
+    refusals: usize,
+    /// Why uploads are better done otherwise, if they are.
+    apart: Option<&'static str>,
+    /// Whether nothing more is to be begun.
+    broken: bool,
+    /// Whether an upload was refused: whose bytes come next at the server is not known.
+    spoilt: bool,
     buffer: Vec<u8>,
     /// Where in the buffer there are bytes that nobody has looked at.
     filled: std::ops::Range<usize>,
@@ -236,9 +156,10 @@ impl Lane<'_> {
         let mut changes = self.crew.board.changes();
         loop {
             changes.borrow_and_update();
-            let next = self.fill(session)?;
+            let next = if self.broken { None } else { self.fill(session).await? };
             if self.flight.items.is_empty() {
                 match next {
+                    None if self.broken => return Ok(Turn::Anew),
                     Some(Next::Wait) => {
                         // It never closes while the board is there.
                         let _ = changes.changed().await;
@@ -250,12 +171,10 @@ impl Lane<'_> {
                 }
             }
             let waits = matches!(next, Some(Next::Wait | Next::Heavy));
-            let hungry = !matches!(self.door, Door::Open(_)) || self.is_hungry();
             let step = async {
                 tokio::select! {
                     biased;
-                    answer = session.control.answer() => Step::Answer(answer),
-                    came = self.door.step(&mut self.buffer), if hungry => Step::Came(came),
+                    step = self.step(session) => step,
                     _ = changes.changed(), if waits => Step::More,
                 }
             };
@@ -263,13 +182,13 @@ impl Lane<'_> {
                 let last = session.control.last_boxed();
                 return Err(Error::NoReply { last, waited: patience });
             };
-            if let (Step::Came(Came::Bytes(Ok(count))), Some(throttle)) =
+            if let (Step::Came(Came::Bytes(Ok(count)) | Came::Sent(Ok(count))), Some(throttle)) =
                 (&step, session.control.throttle())
             {
                 throttle.pay(*count as u64).await;
             }
             let fine = match step {
-                Step::Answer(answer) => self.hear(answer?),
+                Step::Answer(answer) => self.hear(answer?, session)?,
                 Step::Came(came) => self.take(came, session)?,
                 Step::More => Ok(()),
             };
@@ -293,28 +212,42 @@ impl Lane<'_> {
         }
     }
 
+    /// What is next: a reply, or something of the data connection. It can be dropped.
+    async fn step(&mut self, session: &mut Session) -> Step {
+        let hungry = self.is_hungry();
+        let has_a_step = self.door.has_a_step(hungry, &self.out);
+        tokio::select! {
+            biased;
+            answer = session.control.answer() => Step::Answer(answer),
+            came = self.door.step(&mut self.buffer, hungry, &mut self.out), if has_a_step => {
+                Step::Came(came)
+            }
+        }
+    }
+
     /// Whether there is a file that bytes may come for, and no bytes are here.
     fn is_hungry(&mut self) -> bool {
         self.filled.is_empty() && self.flight.reading().is_some()
     }
 
     /// Sends as many commands as may be in flight; gives why there are no more, where that is the reason.
-    fn fill(&mut self, session: &mut Session) -> Result<Option<Next>, Error> {
-        while self.flight.has_room() {
+    async fn fill(&mut self, session: &mut Session) -> Result<Option<Next>, Error> {
+        while self.flight.has_room() && self.out.len() < WAITING {
             match self.crew.board.next(false) {
-                Next::Work(work) => self.send(work, session)?,
+                Next::Work(work) => self.send(work, session).await?,
                 next => return Ok(Some(next)),
             }
         }
         Ok(None)
     }
 
-    fn send(&mut self, work: Work, session: &mut Session) -> Result<(), Error> {
+    async fn send(&mut self, work: Work, session: &mut Session) -> Result<(), Error> {
         let (command, body) = match &work {
             Work::List(folder) => {
                 let path = (!folder.remote.is_empty()).then(|| folder.remote.clone());
-                let command = if self.facts { Command::Mlsd(path) } else { Command::List(path) };
-                (command, Body::Listing(Spool::new(self.facts)))
+                let facts = self.skills.facts;
+                let command = if facts { Command::Mlsd(path) } else { Command::List(path) };
+                (command, Body::Listing(Spool::new(facts)))
             }
             Work::Fetch(item) => {
                 let size = item.size.unwrap_or(0).min(LIGHT);
@@ -324,25 +257,56 @@ impl Lane<'_> {
             Work::Make(folder) => (Command::Mkd(folder.remote.clone()), Body::None),
             Work::Remove(folder) => (Command::Rmd(folder.remote.clone()), Body::None),
             Work::Delete(item) => (Command::Dele(item.remote.clone()), Body::None),
-            // Nobody knows whose the bytes are of an upload that is refused on a connection that is kept.
-            Work::Store(_) | Work::Check(_) => {
+            Work::Store(_) => return self.send_upload(work, session).await,
+            // Its digest is made here meanwhile.
+            Work::Check(_) => {
                 self.crew.board.return_unbegun(work);
                 return Ok(());
             }
         };
+        self.launch(work, command, body, session).map(drop)
+    }
+
+    /// Reads a file and sends it with its command; what cannot be read hurts nobody else.
+    async fn send_upload(&mut self, work: Work, session: &mut Session) -> Result<(), Error> {
+        let Work::Store(item) = &work else { return Ok(()) };
+        match Upload::read(self.crew, &item.below, &item.remote, self.skills).await {
+            Ok(Load::Upload(upload, wire)) => {
+                let command = upload.command();
+                if self.launch(work, command, Body::Upload(upload), session)? {
+                    self.out.more().extend_from_slice(&wire);
+                }
+            }
+            Ok(Load::Heavy) => self.crew.board.return_unbegun(upload::alone(work)),
+            Err(error) => self.crew.board.failed(work, error),
+        }
+        Ok(())
+    }
+
+    /// Sends a command and takes its work into the flight; tells whether it could be sent.
+    fn launch(
+        &mut self,
+        work: Work,
+        command: Command,
+        body: Body,
+        session: &mut Session,
+    ) -> Result<bool, Error> {
         let how =
             Representation { kind: Type::Image, mode: Mode::Block, ..Representation::default() };
-        let has_bytes = !matches!(body, Body::None);
-        let decoder = has_bytes.then(|| Inbound::new(how, &Settings::default())).flatten();
-        let part = if has_bytes { Part::Bytes } else { Part::Deed };
+        let (receives, part) = match &body {
+            Body::File(_) | Body::Listing(_) => (true, Part::Bytes),
+            Body::Upload(_) => (false, Part::Bytes),
+            Body::None => (false, Part::Deed),
+        };
+        let decoder = receives.then(|| Inbound::new(how, &Settings::default())).flatten();
         let number = self.flight.first + self.flight.items.len() as u64;
         if let Err(error) = self.ask(session, &command, number, part) {
             // A name that cannot be sent hurts nobody else.
             self.crew.board.failed(work, error);
-            return Ok(());
+            return Ok(false);
         }
         let mut owed = 1;
-        if let (Some(asking), Work::Fetch(item)) = (self.asking, &work) {
+        if let (Some(asking), Work::Fetch(item)) = (self.skills.asking, &work) {
             self.ask(session, &asking.question(&item.remote), number, Part::Digest)?;
             owed += 1;
         }
@@ -352,13 +316,14 @@ impl Lane<'_> {
             body,
             decoder,
             begun: false,
-            ended: !has_bytes,
+            ended: !receives,
             last: None,
             digest: None,
             owed,
+            spoilt: false,
         };
         self.flight.items.push_back(item);
-        Ok(())
+        Ok(true)
     }
 
     fn ask(
@@ -375,38 +340,90 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// Takes a reply.
-    fn hear(&mut self, answer: Answer) -> Result<(), Stop> {
+    /// Takes a reply, and says what is to be said behind it.
+    fn hear(&mut self, answer: Answer, session: &mut Session) -> Result<Result<(), Stop>, Error> {
         let Answer { to, reply, more, .. } = answer;
         let Some((number, part, length)) = self.flight.asked.front().copied() else {
-            return Err(Stop::Odd("a reply came that nobody asked for"));
+            return Ok(Err(Stop::Odd("a reply came that nobody asked for")));
         };
-        let asking = self.asking;
+        let asking = self.skills.asking;
         if !more {
             self.flight.asked.pop_front();
             self.flight.text = self.flight.text.saturating_sub(length);
         }
+        let (broken, spoilt) = (self.broken, self.spoilt);
         let Some(item) = self.flight.item(number) else {
-            return Err(Stop::Odd("a reply answers nothing"));
+            return Ok(Err(Stop::Odd("a reply answers nothing")));
         };
         if !matches!(to, Asked::Verb(_)) {
-            return Err(Stop::Odd("a reply came that nobody asked for"));
+            return Ok(Err(Stop::Odd("a reply came that nobody asked for")));
         }
         match (part, more) {
             (Part::Bytes, true) if !item.begun && matches!(reply.code.value(), 125 | 150) => {
-                item.begun = true
+                item.begun = true;
             }
-            (_, true) => return Err(Stop::Odd("a preliminary reply came that does not fit")),
+            (_, true) => return Ok(Err(Stop::Odd("a preliminary reply came that does not fit"))),
             (Part::Bytes | Part::Deed, false) => {
+                // Nothing comes over a connection that is given up.
+                item.spoilt |= (spoilt && part == Part::Bytes) || (broken && item.lacks_bytes());
                 item.last = Some(reply);
-                item.owed -= 1;
             }
             (Part::Digest, false) => {
                 item.digest = asking.and_then(|asking| asking.answer(&reply));
-                item.owed -= 1;
+            }
+            (Part::Size | Part::Aside | Part::Name, false) => {
+                if let Body::Upload(upload) = &mut item.body {
+                    match part {
+                        Part::Size => upload.hear_size(&reply),
+                        Part::Name => upload.hear_name(reply),
+                        Part::Bytes | Part::Deed | Part::Digest | Part::Aside => {}
+                    }
+                }
             }
         }
+        if !more {
+            item.owed -= 1;
+            self.follow(number, part, session)?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// What is to be said or done behind a last reply to an upload.
+    fn follow(&mut self, number: u64, part: Part, session: &mut Session) -> Result<(), Error> {
+        let (crew, skills) = (self.crew, self.skills);
+        let Some(item) = self.flight.item(number) else { return Ok(()) };
+        let Body::Upload(upload) = &mut item.body else { return Ok(()) };
+        let code = item.last.as_ref().map(|reply| reply.code);
+        if code.is_none_or(|code| code.class() != Class::Completion) || item.spoilt {
+            self.give_up_the_connection(part == Part::Bytes);
+            return Ok(());
+        }
+        // 226 says that the data connection is closed: whose the bytes behind it are is not known either.
+        let closes = part == Part::Bytes && code.is_some_and(|code| code.value() != 250);
+        if item.owed == 0 {
+            let commands = upload.next(crew, skills);
+            item.owed = commands.len();
+            for (command, part) in commands {
+                self.ask(session, &command, number, part)?;
+            }
+        }
+        if closes {
+            self.apart = Some("the server closes the data connection behind each file");
+            self.give_up_the_connection(true);
+        }
         Ok(())
+    }
+
+    /// Begins nothing any more, and awaits what is owed. `spoilt`: what the server says of later uploads counts for
+    /// nothing.
+    fn give_up_the_connection(&mut self, spoilt: bool) {
+        self.broken = true;
+        self.spoilt |= spoilt;
+        self.door = Door::shut();
+        self.out = Outgoing::default();
+        for item in &mut self.flight.items {
+            item.spoilt |= item.lacks_bytes();
+        }
     }
 
     /// Takes what came through the door.
@@ -436,6 +453,18 @@ impl Lane<'_> {
             }
             Came::Covered(Err(fault)) => {
                 Err(Error::Tls { fault, last: session.control.last_boxed() })
+            }
+            Came::Sent(Ok(count)) => {
+                if let Door::Open(data) = &mut self.door {
+                    data.books.sent += count as u64;
+                }
+                Ok(Ok(()))
+            }
+            // Why, and which uploads are stored nevertheless, is in the replies that are on their way.
+            Came::Sent(Err(error)) => {
+                tracing::debug!(%error, "the data connection took no more");
+                self.give_up_the_connection(false);
+                Ok(Ok(()))
             }
             Came::Bytes(Ok(0)) => {
                 if let Door::Open(data) = &mut self.door {
@@ -469,7 +498,7 @@ impl Lane<'_> {
             let mut rows = Vec::new();
             let out = match &mut item.body {
                 Body::File(bytes) => bytes,
-                Body::Listing(_) | Body::None => &mut rows,
+                Body::Listing(_) | Body::Upload(_) | Body::None => &mut rows,
             };
             let bad = |_| Stop::Odd("what came is not in blocks");
             let before = out.len();
@@ -493,7 +522,7 @@ impl Lane<'_> {
                     return Err(Stop::Anew);
                 }
                 Body::File(_) => self.crew.board.moved(decoded),
-                Body::None => {}
+                Body::Upload(_) | Body::None => {}
             }
         }
         Ok(())
@@ -504,6 +533,18 @@ impl Lane<'_> {
         while self.flight.items.front().is_some_and(Item::is_settled) {
             let Some(item) = self.flight.items.pop_front() else { return Ok(()) };
             self.flight.first += 1;
+            if let Body::Upload(upload) = &item.body {
+                match upload.conclude(self.crew, &item) {
+                    Outcome::Done => self.done += 1,
+                    Outcome::Refused => self.refusals += 1,
+                    Outcome::Again => {}
+                }
+                continue;
+            }
+            if item.spoilt {
+                self.crew.board.return_unbegun(item.work);
+                continue;
+            }
             let code = item.last.as_ref().map_or(0, |reply| reply.code.value());
             let refused =
                 item.last.as_ref().is_none_or(|reply| reply.code.class() != Class::Completion);
@@ -537,7 +578,7 @@ impl Lane<'_> {
     async fn drain(&mut self, session: &mut Session) -> Result<Turn, Error> {
         const PATIENCE: Duration = Duration::from_secs(10);
         // Whoever still sends shall see that nobody listens.
-        self.door = Door::Opening(Box::pin(std::future::pending()));
+        self.door = Door::shut();
         let waited = PATIENCE.min(session.control.patience());
         let settled = timeout(waited, async {
             while session.control.awaits_replies() {
@@ -573,15 +614,6 @@ async fn deliver(crew: &Crew, item: Item) {
             crew.deliver(Parcel { item: file, bytes, digest: item.digest }).await;
         }
         (work, _) => board.done(&work, 0, crate::Verdict::Unproven),
-    }
-}
-
-impl Item {
-    /// Whether nothing more is to come of it.
-    fn is_settled(&self) -> bool {
-        let refused =
-            self.last.as_ref().is_some_and(|reply| reply.code.class() != Class::Completion);
-        self.owed == 0 && self.last.is_some() && (refused || self.ended || !self.begun)
     }
 }
 

@@ -17,12 +17,13 @@ use crate::files::local;
 use crate::transfer::Order;
 use crate::{Error, Get, Proof, Session, Verdict, quiet};
 
-/// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work.
+/// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work. Tells whether nothing at
+/// all is left.
 pub(super) async fn run(
     crew: &Crew,
     session: &mut Session,
     heavy_alone: bool,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut changes = crew.board.changes();
     // What was asked for while the file before it was under way.
     let mut asked: Option<Work> = None;
@@ -31,16 +32,16 @@ pub(super) async fn run(
         let work = match asked.take().map_or_else(|| crew.board.next(true), Next::Work) {
             Next::Work(work) if heavy_alone && !work.is_heavy() => {
                 crew.board.return_unbegun(work);
-                return Ok(());
+                return Ok(false);
             }
             Next::Work(work) => work,
-            Next::Wait | Next::Heavy if heavy_alone => return Ok(()),
+            Next::Wait | Next::Heavy if heavy_alone => return Ok(false),
             Next::Wait | Next::Heavy => {
                 // It never closes while the board is there.
                 let _ = changes.changed().await;
                 continue;
             }
-            Next::Over => return Ok(()),
+            Next::Over => return Ok(true),
         };
         let follower = follower(crew, session, &work);
         let done = one(crew, session, work).await;

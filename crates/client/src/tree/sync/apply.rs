@@ -163,9 +163,8 @@ impl Agenda for Applying {
                 self.stage = stage;
             }
             let goes = matches!(step.kind, StepKind::Delete | StepKind::Remove);
-            let light = match (step.kind, self.up) {
-                (StepKind::Add | StepKind::Update, true) => false,
-                (StepKind::Add | StepKind::Update, false) => step.item(&self.top).is_light(),
+            let light = match step.kind {
+                StepKind::Add | StepKind::Update => step.item(&self.top).is_light(),
                 _ => true,
             };
             if !heavy && !light {
