@@ -122,6 +122,8 @@ pub(super) const RULES: &[Rule] = &[
             // A client's tap tells when it waited in vain, and so also that it did not wait.
             let at_once = case.setting.teller == Some(Party::Client)
                 && case.timer(Timer::DataOpen).is_none()
+                // One that was completed went to somebody else: between two servers.
+                && transfer.granted().is_none()
                 && transfer.refused().is_none_or(|row| matches!(code(row), 425 | 426));
             let named = |row: &&Row| code(row) == 425 && says(row, REFUSED);
             let row = transfer

@@ -192,7 +192,10 @@ impl Joining<'_, '_> {
             Party::Client => (client, server),
             Party::Server => (server, client),
         };
-        let ends = part.conns.iter().find(|conn| conn.channel == row.channel)?.ends;
+        let ends = match row.channel {
+            Channel::Control => Some(part.ends),
+            Channel::Data(_) => part.conns.iter().find(|conn| conn.channel == row.channel)?.ends,
+        };
         let ends = ends.map(|ends| match row.from {
             Party::Client => [ends.client, ends.server],
             Party::Server => [ends.server, ends.client],
