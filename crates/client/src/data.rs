@@ -17,6 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use wharf_proto::address::{self, Eprt, canonical};
 use wharf_proto::command::EpsvArgument;
@@ -31,7 +32,7 @@ use crate::{Connection, DataAddress, Error, Memory, Options, Proxy, TlsFault, di
 const NOT_LOGGED_IN: u16 = 530;
 /// How long a way may take that has not been seen to work: there are firewalls that drop without a word what they
 /// do not know.
-const TRIAL: Duration = Duration::from_secs(10);
+pub(crate) const TRIAL: Duration = Duration::from_secs(10);
 
 /// How much is received at a time under TLS.
 const TLS_BUFFER: usize = 128 * 1024;
@@ -430,6 +431,14 @@ impl Plan {
         }
     }
 
+    /// Where somebody listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        match self {
+            Self::Connect { to, .. } => *to,
+            Self::Accept { at, .. } => *at,
+        }
+    }
+
     /// Opens the connection, however long it takes.
     pub(crate) async fn open(&self, teller: &Teller) -> io::Result<TcpStream> {
         match self {
@@ -473,6 +482,15 @@ pub(crate) struct Books {
 }
 
 impl DataConnection {
+    /// Has the connection end with a reset from now on, or again with a FIN: in stream mode a FIN says that the file is
+    /// whole.
+    pub(crate) fn reset_when_dropped(&self, reset: bool) {
+        let linger = reset.then_some(Duration::ZERO);
+        if let Err(error) = SockRef::from(self.stream.socket()).set_linger(linger) {
+            tracing::debug!(%error, "the end of a data connection cannot be chosen");
+        }
+    }
+
     /// Begins TLS on it.
     pub(crate) async fn cover(self, security: &Security) -> Result<Self, TlsFault> {
         let Self { stream, books, resumed } = self;

@@ -129,6 +129,15 @@ fn length(algorithm: Algorithm) -> usize {
     }
 }
 
+/// The algorithms with the verbs of their own, the best first.
+const ORDER: [(Algorithm, &str); 5] = [
+    (Algorithm::Sha256, "XSHA256"),
+    (Algorithm::Sha512, "XSHA512"),
+    (Algorithm::Sha1, "XSHA1"),
+    (Algorithm::Md5, "XMD5"),
+    (Algorithm::Crc32, "XCRC"),
+];
+
 /// How a server is asked for digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asking {
@@ -142,35 +151,39 @@ pub(crate) struct Asking {
 impl Asking {
     /// The best way that the server has, if it has one.
     pub(crate) fn best(features: &Features) -> Option<Self> {
-        const ORDER: [(Algorithm, &str); 5] = [
-            (Algorithm::Sha256, "XSHA256"),
-            (Algorithm::Sha512, "XSHA512"),
-            (Algorithm::Sha1, "XSHA1"),
-            (Algorithm::Md5, "XMD5"),
-            (Algorithm::Crc32, "XCRC"),
-        ];
+        let hash = ORDER.iter().find_map(|(algorithm, _)| Self::by_hash(features, *algorithm));
+        hash.or_else(|| ORDER.iter().find_map(|row| Self::by_verb(features, *row)))
+    }
+
+    /// How two servers are asked for digests of the best kind that both have, if they have one.
+    pub(crate) fn common(one: &Features, other: &Features) -> Option<(Self, Self)> {
+        let way = |features, row: (Algorithm, &str)| {
+            Self::by_hash(features, row.0).or_else(|| Self::by_verb(features, row))
+        };
+        ORDER.iter().find_map(|row| way(one, *row).zip(way(other, *row)))
+    }
+
+    /// Of which kind the digests are.
+    pub(crate) fn algorithm(self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// By HASH, where it has this algorithm.
+    fn by_hash(features: &Features, algorithm: Algorithm) -> Option<Self> {
         let offered = features.iter().find_map(|line| {
             line.split_at_checked(5)
                 .filter(|(word, _)| word.eq_ignore_ascii_case("HASH "))
                 .map(|(_, list)| list)
         });
-        let named = |algorithm: Algorithm| {
-            let name = |word: &str| {
-                word.trim().trim_end_matches('*').eq_ignore_ascii_case(algorithm.name())
-            };
-            offered?.split(';').find(|word| name(word)).map(|word| !word.trim().ends_with('*'))
-        };
-        let by_hash = ORDER.iter().find_map(|(algorithm, _)| {
-            named(*algorithm).map(|choose| Self { algorithm: *algorithm, by_hash: true, choose })
-        });
-        by_hash.or_else(|| {
-            let found = ORDER.iter().find(|(_, verb)| features.has(verb));
-            found.map(|(algorithm, _)| Self {
-                algorithm: *algorithm,
-                by_hash: false,
-                choose: false,
-            })
-        })
+        let is_named =
+            |word: &&str| word.trim().trim_end_matches('*').eq_ignore_ascii_case(algorithm.name());
+        let word = offered?.split(';').find(is_named)?;
+        Some(Self { algorithm, by_hash: true, choose: !word.trim().ends_with('*') })
+    }
+
+    /// By the algorithm's own verb.
+    fn by_verb(features: &Features, (algorithm, verb): (Algorithm, &str)) -> Option<Self> {
+        features.has(verb).then_some(Self { algorithm, by_hash: false, choose: false })
     }
 
     /// Whether RANG before it makes it a question for a part of a file.
@@ -244,16 +257,20 @@ impl Session {
             return Ok(None);
         }
         let Some(asking) = Asking::best(self.features().await?) else { return Ok(None) };
-        if let Some(command) = asking.choosing()
-            && self.chosen_digest != Some(asking.algorithm)
-        {
+        Ok(self.will_digest(asking).await?.then_some(asking))
+    }
+
+    /// Tells the server the algorithm, where it must be told; whether it takes it.
+    pub(crate) async fn will_digest(&mut self, asking: Asking) -> Result<bool, Error> {
+        let Some(command) = asking.choosing() else { return Ok(true) };
+        if self.chosen_digest != Some(asking.algorithm) {
             let reply = self.quote(&command).await?;
             if reply.code.class() != Class::Completion {
-                return Ok(None);
+                return Ok(false);
             }
             self.chosen_digest = Some(asking.algorithm);
         }
-        Ok(Some(asking))
+        Ok(true)
     }
 }
 
@@ -276,6 +293,22 @@ mod tests {
         let old = Asking::best(&features(&["XCRC", "XMD5 filename;start;end"])).unwrap();
         assert_eq!((old.algorithm, old.question(&"x".into()).verb()), (Algorithm::Md5, Verb::Xmd5));
         assert_eq!(Asking::best(&features(&["SIZE", "HASHES"])), None);
+    }
+
+    #[test]
+    fn two_servers_are_asked_for_the_best_digest_that_both_have_each_in_its_way() {
+        let common = |one: &[&str], other: &[&str]| {
+            Asking::common(&features(one), &features(other)).map(|(one, other)| {
+                (
+                    one.algorithm,
+                    one.question(&"x".into()).verb(),
+                    other.question(&"x".into()).verb(),
+                )
+            })
+        };
+        let sha_1 = Some((Algorithm::Sha1, Verb::Hash, Verb::Xsha1));
+        assert_eq!(common(&["HASH SHA-256*;SHA-1"], &["XCRC", "XSHA1"]), sha_1);
+        assert_eq!(common(&["HASH SHA-256*"], &["XCRC"]), None);
     }
 
     #[test]

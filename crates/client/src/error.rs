@@ -319,6 +319,18 @@ pub enum Error {
         /// How many are gone into.
         depth: usize,
     },
+    /// Two servers do not transfer between each other, and the data may go no other way.
+    #[error("the servers do not transfer between each other: {why}")]
+    NotDirect {
+        /// What they said.
+        why: String,
+    },
+    /// As many sessions are in use as the server lets in.
+    #[error("as many sessions are in use as the server lets in")]
+    NoSession,
+    /// It was stopped by whoever had begun it.
+    #[error("stopped")]
+    Stopped,
     /// The listing is longer than is read into memory.
     #[error("the listing is longer than {limit} bytes")]
     ListingTooLong {
@@ -359,6 +371,9 @@ impl Error {
             | Self::Local { .. }
             | Self::UnsafeName { .. }
             | Self::TooDeep { .. }
+            | Self::NotDirect { .. }
+            | Self::NoSession
+            | Self::Stopped
             | Self::ListingTooLong { .. } => None,
         }
     }

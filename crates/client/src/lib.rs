@@ -2,8 +2,8 @@
 //!
 //! What this crate is: a [`Connection`] that sends commands and awaits their replies, a [`Session`] with
 //! a typed method for each thing one does over FTP, data connections in both modes, transfers that are
-//! done only when their end is proven, TLS on both connections, and files fetched and stored so that they can
-//! be resumed. What it is not: it prints nothing and asks nobody, and reads nothing from the environment but what
+//! done only when their end is proven, TLS on both connections, files fetched and stored so that they can
+//! be resumed, and files and trees copied between two servers. What it is not: it prints nothing and asks nobody, and reads nothing from the environment but what
 //! says where the system keeps the certificates that it trusts, and SSLKEYLOGFILE if that is wanted; the program
 //! that uses it does.
 //!
@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod copy;
 mod data;
 mod dial;
 mod digest;
@@ -50,6 +51,9 @@ mod tree;
 mod url;
 
 pub use connection::Connection;
+pub use copy::{
+    Copied, Copier, CopyError, CopyEvent, CopyRequest, CopyWatch, Passage, Route, Side,
+};
 pub use data::{Setup, Way};
 pub use digest::Digest;
 pub use error::{Error, Exchange, Proof};

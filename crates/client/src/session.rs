@@ -115,6 +115,8 @@ pub struct Session {
     system: Option<Text>,
     /// Verbs that the server does not know; they are not sent again.
     unknown: Vec<Verb>,
+    /// Whether the server is to be the TLS client of data connections, as between servers.
+    tls_client: bool,
     /// The algorithm that was chosen for HASH.
     pub(crate) chosen_digest: Option<Algorithm>,
     /// Whether the server was seen to take several commands in one segment.
@@ -143,6 +145,7 @@ impl Session {
             features: None,
             system: None,
             unknown: Vec::new(),
+            tls_client: false,
             chosen_digest: None,
             at_once: false,
             ahead: None,
@@ -455,6 +458,15 @@ impl Session {
     pub(crate) async fn set_type(&mut self, kind: Type) -> Result<(), Error> {
         if self.kind != kind {
             self.completed(&Command::Type(kind)).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the server be the TLS client of data connections, or the server again, unless it is that already (SSCN).
+    pub(crate) async fn be_tls_client(&mut self, as_client: bool) -> Result<(), Error> {
+        if self.tls_client != as_client {
+            self.completed(&Command::Sscn(Some(as_client))).await?;
+            self.tls_client = as_client;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ use crate::{Connection, Error, Exchange, Proof, Session};
 
 /// How long data may still come after the server said that the transfer failed: what was under way then
 /// need not be fetched again.
-const AFTERGLOW: Duration = Duration::from_millis(500);
+pub(crate) const AFTERGLOW: Duration = Duration::from_millis(500);
 /// The refusals that speak of the data connection and not of the file.
 const OF_THE_CONNECTION: [u16; 2] = [425, 426];
 
@@ -169,6 +169,7 @@ impl Session {
             throttle: self.control.throttle(),
             watch,
         };
+        data.reset_when_dropped(true);
         let mut uploading = data.stream.uploading();
         let work = pump.run(from, &mut uploading, &mut moved);
         let late = |replies: &Replies| replies.refused().then_some(Duration::ZERO);
@@ -192,7 +193,7 @@ impl Session {
     }
 
     /// The same, and notes what the server says of the transfer that is broken off.
-    async fn wind_up(&mut self, replies: &mut Replies) -> Result<(), Error> {
+    pub(crate) async fn wind_up(&mut self, replies: &mut Replies) -> Result<(), Error> {
         const PATIENCE: Duration = Duration::from_secs(5);
         if self.control.owes_a_transfer() && !self.plain {
             self.control.send(&Command::Abor)?;
@@ -212,6 +213,8 @@ impl Session {
 
     /// Opens a data connection and sends the command over the control connection.
     async fn begin(&mut self, order: &Order<'_>) -> Result<(DataConnection, Replies), Error> {
+        // On connections with us it is we who are the TLS client.
+        self.be_tls_client(false).await?;
         loop {
             match self.try_to_begin(order).await {
                 Err(error)
@@ -369,6 +372,7 @@ impl Session {
         data: &mut DataConnection,
         replies: &mut Replies,
     ) -> Result<(), Fault> {
+        data.reset_when_dropped(false);
         let shut = timeout(self.control.patience(), data.stream.shutdown()).await;
         shut.map_err(|_| Fault::Still)?.map_err(Fault::Network)?;
         data.books.ours_ended(HalfEnd::Fin);
@@ -441,31 +445,31 @@ impl Session {
 
 /// What the server has said about a transfer so far.
 #[derive(Default)]
-struct Replies {
+pub(crate) struct Replies {
     /// 1yz came.
-    begun: bool,
+    pub(crate) begun: bool,
     /// The last reply.
-    finished: Option<Reply>,
+    pub(crate) finished: Option<Reply>,
     /// Why no further reply will come.
-    lost: Option<Error>,
+    pub(crate) lost: Option<Error>,
 }
 
 impl Replies {
     /// Whether more are to come.
-    fn open(&self) -> bool {
+    pub(crate) fn open(&self) -> bool {
         self.finished.is_none() && self.lost.is_none()
     }
 
-    fn refused(&self) -> bool {
+    pub(crate) fn refused(&self) -> bool {
         self.finished.as_ref().is_some_and(|reply| reply.code.is_refusal())
     }
 
     /// Whether the server said that it ends the session.
-    fn closing(&self) -> bool {
+    pub(crate) fn closing(&self) -> bool {
         matches!(self.lost, Some(Error::Closing { .. }))
     }
 
-    fn note(&mut self, answer: Result<Answer, Error>) {
+    pub(crate) fn note(&mut self, answer: Result<Answer, Error>) {
         match answer {
             Ok(Answer { to: Asked::Verb(verb), reply, more, .. }) if verb.opens_transfer() => {
                 if more {
@@ -480,7 +484,7 @@ impl Replies {
     }
 
     /// The error that these replies to the command of `last` are.
-    fn failure(self, last: &Exchange) -> Error {
+    pub(crate) fn failure(self, last: &Exchange) -> Error {
         match self.lost {
             Some(error) => error,
             None => {

@@ -14,6 +14,7 @@
 
 mod board;
 mod clock;
+mod copying;
 mod desk;
 mod filter;
 mod ground;
@@ -26,24 +27,28 @@ mod walk;
 mod work;
 
 pub use filter::{BadPattern, Filter};
+pub(crate) use store::{take_name, temporary};
 pub use sync::{Compare, Direction, Plan, Reason, Step, StepKind, Steps, SyncRequest};
 
+use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use wharf_proto::Text;
 
 use self::board::Board;
+use self::copying::Copying;
 use self::desk::Desk;
 use self::ground::Ground;
-use self::lane::{Crew, Known};
+use self::lane::{Crew, Known, pairs};
 use self::storing::Storing;
 use self::walk::Fetching;
 use self::work::{Agenda, Folder, Work};
-use crate::{Error, Pool, Verdict};
+use crate::{Copier, CopyRequest, Error, Pool, Side, Verdict};
 
 /// How often whoever watches hears how far it is.
 const TICK: Duration = Duration::from_millis(100);
@@ -96,6 +101,8 @@ pub enum Deed {
     Fetch,
     /// A file is stored.
     Store,
+    /// A file is copied from server to server.
+    Copy,
     /// A file is compared by digests.
     Check,
     /// A file is deleted.
@@ -107,10 +114,11 @@ pub enum Deed {
 impl From<&Work> for Deed {
     fn from(work: &Work) -> Self {
         match work {
-            Work::List(_) => Self::List,
+            Work::List(_) | Work::Look(_) => Self::List,
             Work::Make(_) => Self::Make,
             Work::Fetch(_) => Self::Fetch,
             Work::Store(_) => Self::Store,
+            Work::Copy(_) => Self::Copy,
             Work::Check(_) => Self::Check,
             Work::Delete(_) => Self::Delete,
             Work::Remove(_) => Self::Remove,
@@ -235,6 +243,46 @@ impl Pool {
     }
 }
 
+impl Copier {
+    /// Copies the tree below the folder `from` of the source to the folder `to` at the target, which is made if it is
+    /// not there: several files at a time, each as [`copy_file`](Self::copy_file) does it. Of `request` what concerns
+    /// single files is of no effect, but for `resume`, which passes over what the target has already, of the same
+    /// size and time.
+    ///
+    /// # Errors
+    /// What ends all of it: no session could be had, or the servers refuse and the data may go no other way. What is
+    /// wrong with one file is told to `watch`, and counted.
+    pub async fn copy_tree(
+        &self,
+        from: &Text,
+        to: &Text,
+        files: &CopyRequest,
+        request: &TreeRequest,
+        watch: &mut TreeWatch<'_>,
+    ) -> Result<Tally, Error> {
+        let to = Folder::top(to).remote;
+        let mut agenda =
+            Copying::new(Folder::top(from), to.clone(), request.filter.clone(), request.resume);
+        if let Some(only) = &request.only {
+            agenda = agenda.only(only);
+        }
+        let (board, mut happened) = Board::new(Box::new(agenda));
+        let board = Arc::new(board);
+        let crew = Arc::new(pairs::Crew {
+            copier: self.clone(),
+            board: Arc::clone(&board),
+            target: to,
+            files: *files,
+            clocks: Default::default(),
+        });
+        let limit = |side| self.pool(side).limit();
+        let more = |lanes| board.has_work() && lanes < limit(Side::Source).min(limit(Side::Target));
+        let lane = |first| pairs::run(Arc::clone(&crew), first);
+        let result = work(&board, &mut happened, watch, more, lane).await;
+        ended(&board, result, happened, watch)
+    }
+}
+
 /// Does what is on the agenda. `fetches`: whether files are to be written here.
 async fn run(
     pool: &Pool,
@@ -263,46 +311,43 @@ async fn run(
         known: Mutex::new(Known::default()),
         clock: clock::Clock::default(),
     });
-    let result = work(&crew, &board, &mut happened, watch).await;
+    let more = |lanes| {
+        let of_use = match crew.known().one_is_enough() {
+            None => false,
+            Some(true) => board.has_heavy(),
+            Some(false) => board.has_work(),
+        };
+        of_use && lanes < crew.pool.limit()
+    };
+    let lane = |first| lane::run(Arc::clone(&crew), first);
+    let result = work(&board, &mut happened, watch, more, lane).await;
     drop(crew);
     if let Some(desk) = desk {
         desk.close().await;
     }
-    while let Ok(happened) = happened.try_recv() {
-        watch(happened);
-    }
-    let end = match (board.end(), result) {
-        (Ok(()), _) => Ok(()),
-        (Err(Some(error)), _) | (Err(None), Err(error)) => Err(error),
-        // The desk gave back what it had no room for; there is nobody left to do it.
-        (Err(None), Ok(())) => {
-            Err(Error::Sink(std::io::Error::other("not everything was written")))
-        }
-    };
-    end.map(|()| board.tally())
+    ended(&board, result, happened, watch)
 }
 
-/// Runs lanes until none has anything to do.
-async fn work(
-    crew: &Arc<Crew>,
+/// Runs lanes until none has anything to do. `more`: whether one more would be of use beside so many.
+async fn work<L>(
     board: &Board,
-    happened: &mut tokio::sync::mpsc::UnboundedReceiver<Happened>,
+    happened: &mut UnboundedReceiver<Happened>,
     watch: &mut TreeWatch<'_>,
-) -> Result<(), Error> {
+    more: impl Fn(usize) -> bool,
+    lane: impl Fn(bool) -> L,
+) -> Result<(), Error>
+where
+    L: Future<Output = Result<(), Error>> + Send + 'static,
+{
     let mut lanes = JoinSet::new();
-    lanes.spawn(lane::run(Arc::clone(crew), true));
+    lanes.spawn(lane(true));
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failed = None;
     loop {
         // One more lane each time something is done, as long as there is something to do for it.
-        let more = match crew.known().one_is_enough() {
-            None => false,
-            Some(true) => board.has_heavy(),
-            Some(false) => board.has_work(),
-        };
-        if more && !lanes.is_empty() && lanes.len() < crew.pool.limit().min(WIDEST) {
-            lanes.spawn(lane::run(Arc::clone(crew), false));
+        if !lanes.is_empty() && lanes.len() < WIDEST && more(lanes.len()) {
+            lanes.spawn(lane(false));
         }
         tokio::select! {
             biased;
@@ -317,4 +362,25 @@ async fn work(
         }
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// Tells what has not been told yet, and how all of it ended.
+fn ended(
+    board: &Board,
+    result: Result<(), Error>,
+    mut happened: UnboundedReceiver<Happened>,
+    watch: &mut TreeWatch<'_>,
+) -> Result<Tally, Error> {
+    while let Ok(happened) = happened.try_recv() {
+        watch(happened);
+    }
+    let end = match (board.end(), result) {
+        (Ok(()), _) => Ok(()),
+        (Err(Some(error)), _) | (Err(None), Err(error)) => Err(error),
+        // The desk gave back what it had no room for; there is nobody left to do it.
+        (Err(None), Ok(())) => {
+            Err(Error::Sink(std::io::Error::other("not everything was written")))
+        }
+    };
+    end.map(|()| board.tally())
 }

@@ -153,6 +153,8 @@ pub enum Fault {
     DeadEpsvPort,
     /// Never takes or makes the data connection; what it says in place of the file, if anything.
     NoData(&'static str),
+    /// Says 200 to PORT and 150 to the transfer, and never connects.
+    NeverConnects,
     /// Ends the data in order after so many bytes, and says that it is done.
     CutAfter(usize),
     /// Resets the data connection of its first download after so many bytes.

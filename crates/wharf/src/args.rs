@@ -4,6 +4,7 @@
 //! that takes it; nothing is defined here that does nothing. Those of TLS are in `args/tls.rs`.
 
 pub(crate) mod check;
+pub(crate) mod copy;
 pub(crate) mod remote;
 pub(crate) mod sync;
 pub(crate) mod tls;
@@ -30,6 +31,7 @@ use crate::confine::Identity;
 pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 
 use self::check::CheckArgs;
+use self::copy::CopyArgs;
 use self::remote::{MkdirArgs, MvArgs, RmArgs, StatArgs};
 use self::sync::SyncArgs;
 use self::tls::TlsArgs;
@@ -54,7 +56,7 @@ URLs: ftp:// is in clear, ftpes:// under TLS from AUTH TLS on or not at all, ftp
 first byte on (port 990).
 
 A password that the URL does not hold is taken from WHARF_PASSWORD, the settings or ~/.netrc, or asked for
-at a terminal.
+at a terminal; that of the server that `copy` copies to from WHARF_TARGET_PASSWORD.
 
 Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login or TLS, 5 not found, 6 refused by
 the server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
@@ -88,6 +90,8 @@ pub(crate) enum Command {
     Stat(StatArgs),
     /// Make one tree like another, either way
     Sync(Box<SyncArgs>),
+    /// Copy a file or a tree from one server to another, the data going between the two
+    Copy(Box<CopyArgs>),
     /// Talk to a server line by line
     Shell(ShellArgs),
     /// Find out which ways of talking to a server work from here, and why the others do not
@@ -449,6 +453,8 @@ impl Command {
             Self::Mv(args) => Some((vec![&mut args.from.0, &mut args.to.0], &mut args.connection)),
             Self::Stat(args) => Some((all(&mut args.url), &mut args.connection)),
             Self::Sync(args) => args.places_mut(),
+            // What holds for its two hosts may differ: it settles each for itself.
+            Self::Copy(_) => None,
             // It settles what holds for a host whenever it opens one.
             Self::Shell(_) => None,
             // It tries every way there is, whatever the settings prefer.

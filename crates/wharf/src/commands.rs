@@ -5,6 +5,7 @@
 pub(crate) mod cat;
 mod check;
 mod completions;
+mod copy;
 mod demo;
 pub(crate) mod get;
 mod ls;
@@ -57,6 +58,7 @@ fn carry_out(arguments: Arguments) -> Exit {
         Command::Mv(arguments) => alone(mv::run(&arguments)),
         Command::Stat(arguments) => alone(stat::run(&arguments)),
         Command::Sync(arguments) => alone(sync::run(&arguments)),
+        Command::Copy(arguments) => alone(copy::run(&arguments)),
         Command::Shell(arguments) => shell::run(arguments),
         Command::Check(arguments) => alone(check::run(&arguments)),
         Command::Trace(arguments) => trace::run(&arguments),

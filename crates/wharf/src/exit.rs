@@ -109,6 +109,8 @@ impl Exit {
                 Self::of_local(error)
             }
             Error::Unsendable(_) => Self::Usage,
+            Error::NotDirect { .. } => Self::Refused,
+            Error::Stopped => Self::Interrupted,
             Error::ListingTooLong { .. } | Error::UnsafeName { .. } | Error::TooDeep { .. } => {
                 Self::Failed
             }

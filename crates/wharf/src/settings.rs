@@ -67,6 +67,15 @@ pub(crate) fn alias(name: &str) -> Result<Option<&'static str>, Usage> {
 
 /// Fills in what neither the URL nor the command line says.
 pub(crate) fn settle(address: &mut Address, connection: &mut ConnectionArgs) -> Result<(), Usage> {
+    settle_by(address, connection, PASSWORD_VARIABLE)
+}
+
+/// The same for a host whose password may be in this environment variable.
+pub(crate) fn settle_by(
+    address: &mut Address,
+    connection: &mut ConnectionArgs,
+    variable: &str,
+) -> Result<(), Usage> {
     let file = file()?;
     let of_host = file.host.get(&address.host.to_ascii_lowercase());
     for settings in of_host.into_iter().chain([&file.all]) {
@@ -76,7 +85,7 @@ pub(crate) fn settle(address: &mut Address, connection: &mut ConnectionArgs) -> 
         address.path = charset.typed(address.path.as_bytes()).into_owned().into();
     }
     let asked = address.user.is_none() || address.password.is_none();
-    if asked && env::var_os(PASSWORD_VARIABLE).is_none() {
+    if asked && env::var_os(variable).is_none() {
         settle_login(address)?;
     }
     Ok(())

@@ -76,9 +76,14 @@ async fn logged_in<T>(
 
 /// Who logs in.
 pub(crate) fn login(address: &Address) -> anyhow::Result<Login> {
+    login_by(address, PASSWORD_VARIABLE)
+}
+
+/// The same, with the password in this environment variable.
+pub(crate) fn login_by(address: &Address, variable: &str) -> anyhow::Result<Login> {
     let mut address = address.clone();
     if let (Some(user), None) = (&address.user, &address.password) {
-        let password = match env::var_os(PASSWORD_VARIABLE) {
+        let password = match env::var_os(variable) {
             Some(password) => Some(password.into_encoded_bytes()),
             None if terminal::is_interactive() => {
                 let question = format!("Password of {user} at {}: ", address.host);

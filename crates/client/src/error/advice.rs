@@ -64,6 +64,9 @@ impl Error {
             | Self::Local { .. }
             | Self::UnsafeName { .. }
             | Self::TooDeep { .. }
+            | Self::NotDirect { .. }
+            | Self::NoSession
+            | Self::Stopped
             | Self::ListingTooLong { .. } => None,
         }
     }

@@ -118,7 +118,7 @@ impl Board {
 
     /// A piece of work is done; so many bytes of it are proven, and how.
     pub(crate) fn done(&self, work: &Work, moved: u64, verdict: Verdict) {
-        if matches!(work, Work::Fetch(_) | Work::Store(_)) {
+        if matches!(work, Work::Fetch(_) | Work::Store(_) | Work::Copy(_)) {
             self.counts.done.fetch_add(1, Ordering::Relaxed);
         }
         self.tell(Happened::Done { path: work.below().clone(), kind: work.into(), moved, verdict });
@@ -132,7 +132,11 @@ impl Board {
             return self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
         let again = match &mut work {
-            Work::Fetch(item) | Work::Store(item) | Work::Check(item) | Work::Delete(item) => {
+            Work::Fetch(item)
+            | Work::Store(item)
+            | Work::Copy(item)
+            | Work::Check(item)
+            | Work::Delete(item) => {
                 let sized =
                     matches!(error, Error::Unproven { missing: crate::Proof::Size { .. }, .. });
                 if sized {
@@ -146,7 +150,7 @@ impl Board {
             Work::Make(_) if matches!(error, Error::Refused { .. }) => {
                 return self.found(&work, Found::Nothing);
             }
-            Work::List(_) | Work::Make(_) | Work::Remove(_) => false,
+            Work::List(_) | Work::Look(_) | Work::Make(_) | Work::Remove(_) => false,
         };
         if again {
             tracing::debug!(%error, below = %work.below(), "to be tried again");

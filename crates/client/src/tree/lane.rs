@@ -5,6 +5,7 @@
 //! what it had in hand goes back to the board.
 
 mod blocks;
+pub(crate) mod pairs;
 mod streams;
 
 use std::sync::Arc;
@@ -88,13 +89,53 @@ impl Crew {
     }
 }
 
+/// How a lane goes on when a session broke, or did not come about.
+struct Persistence {
+    waits: Backoff,
+    tries: u32,
+    /// How far the work was when it began with the session.
+    before: u64,
+}
+
+impl Persistence {
+    fn new() -> Self {
+        let waits = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+        Self { waits, tries: 0, before: 0 }
+    }
+
+    /// A session is being taken.
+    fn begins(&mut self, board: &Board) {
+        self.before = board.progress();
+    }
+
+    /// Waits for a moment.
+    async fn pause(&mut self) {
+        sleep(self.waits.next()).await;
+    }
+
+    /// Waits before the next session is taken, unless there is no use in that.
+    async fn after(&mut self, error: Error, board: &Board) -> Result<(), Error> {
+        if board.progress() > self.before {
+            self.tries = 0;
+            self.waits.reset();
+        }
+        self.tries += 1;
+        if !error.is_passing() || self.tries >= TRIES {
+            return Err(error);
+        }
+        let wait = self.waits.next();
+        board.note(format!("{error}; trying again in {:.1} s", wait.as_secs_f32()));
+        sleep(wait).await;
+        Ok(())
+    }
+}
+
 /// Works with one session after the other until nothing is left to do. A `first` lane insists on a session; others
 /// end where the server has none for them.
 pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
-    let mut waits = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
-    let mut tries = 0;
+    let mut persistence = Persistence::new();
     loop {
-        let before = crew.board.progress();
+        persistence.begins(&crew.board);
         let error = match crew.pool.take().await {
             Ok(Some(mut session)) => match work(&crew, &mut session).await {
                 Ok(()) => {
@@ -111,22 +152,12 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
             // Its place is free a moment later, so that whoever fills it again does not storm the server.
             Err(error) if !first => {
                 tracing::info!(%error, "one session less");
-                sleep(waits.next()).await;
+                persistence.pause().await;
                 return Ok(());
             }
             Err(error) => error,
         };
-        if crew.board.progress() > before {
-            tries = 0;
-            waits.reset();
-        }
-        tries += 1;
-        if !error.is_passing() || tries >= TRIES {
-            return Err(error);
-        }
-        let wait = waits.next();
-        crew.board.note(format!("{error}; trying again in {:.1} s", wait.as_secs_f32()));
-        sleep(wait).await;
+        persistence.after(error, &crew.board).await?;
     }
 }
 

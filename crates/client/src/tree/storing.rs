@@ -173,11 +173,12 @@ impl Storing {
     }
 }
 
-/// Whether what the server has is the file `item` of this machine, by size and time. Where the server cannot be told
+/// Whether what the server has is the file `item` of the other side, by size and time. Where the server cannot be told
 /// times, its file is as old as its upload.
 pub(crate) fn is_same(item: &Item, there: &Entry, keeps_times: bool) -> bool {
     let (Some(ours), Some(theirs)) = (item.modified, there.modified) else { return false };
-    let time = is_same_time(ours, theirs, there.precision) || (!keeps_times && theirs > ours);
+    let precision = item.precision.max(there.precision);
+    let time = is_same_time(ours, theirs, precision) || (!keeps_times && theirs > ours);
     there.kind == Kind::File && there.size.is_some() && there.size == item.size && time
 }
 
@@ -247,6 +248,8 @@ impl Agenda for Storing {
             (
                 Work::Fetch(_)
                 | Work::Store(_)
+                | Work::Look(_)
+                | Work::Copy(_)
                 | Work::Check(_)
                 | Work::Delete(_)
                 | Work::Remove(_),

@@ -112,43 +112,52 @@ impl Fetching {
 
     /// The file that a row tells of, if it is one to be fetched; a folder is put into the queue.
     fn look_at(&mut self, folder: &Folder, entry: &Entry) -> Option<Item> {
-        if entry.role != Role::Member {
-            return None;
+        match see(folder, entry, &self.filter) {
+            Seen::Folder(folder) => self.folders.push(Arc::new(folder)),
+            Seen::File(item) if self.skip_same && self.ground.has(&item) => self.same += 1,
+            Seen::File(item) => return Some(item),
+            Seen::LeftOut(complaint) => self.complaints.push(complaint),
+            Seen::Nothing => {}
         }
-        if !names::is_plain(&entry.name) {
-            let why = "the name is none that a file in a folder can have";
-            self.complaints.push(Complaint::fault(&join(&folder.below, &entry.name), why));
-            return None;
+        None
+    }
+}
+
+/// What a row of a listing tells of.
+pub(crate) enum Seen {
+    /// A folder of the tree.
+    Folder(Folder),
+    /// A file of the tree.
+    File(Item),
+    /// Something that is left out, which is to be told.
+    LeftOut(Complaint),
+    /// Nothing that is meant.
+    Nothing,
+}
+
+/// Looks at a row of the listing of a folder.
+pub(crate) fn see(folder: &Folder, entry: &Entry, filter: &Filter) -> Seen {
+    if entry.role != Role::Member {
+        return Seen::Nothing;
+    }
+    if !names::is_plain(&entry.name) {
+        let why = "the name is none that a file in a folder can have";
+        return Seen::LeftOut(Complaint::fault(&join(&folder.below, &entry.name), why));
+    }
+    let item = described(folder, entry);
+    if !filter.takes(item.below.as_bytes(), entry.kind == Kind::Folder) {
+        return Seen::Nothing;
+    }
+    match entry.kind {
+        Kind::Folder if folder.depth + 1 >= DEEPEST => {
+            Seen::LeftOut(Complaint::fault(&item.below, "the tree is too deep"))
         }
-        let is_folder = entry.kind == Kind::Folder;
-        let item = described(folder, entry);
-        if !self.filter.takes(item.below.as_bytes(), is_folder) {
-            return None;
+        Kind::Folder => Seen::Folder(folder.folder(&entry.name)),
+        Kind::File => Seen::File(item),
+        Kind::Link { .. } => {
+            Seen::LeftOut(Complaint::remark(&item.below, "a symbolic link, not followed"))
         }
-        match entry.kind {
-            Kind::Folder if folder.depth + 1 >= DEEPEST => {
-                self.complaints.push(Complaint::fault(&item.below, "the tree is too deep"));
-                None
-            }
-            Kind::Folder => {
-                self.folders.push(Arc::new(folder.folder(&entry.name)));
-                None
-            }
-            Kind::File if self.skip_same && self.ground.has(&item) => {
-                self.same += 1;
-                None
-            }
-            Kind::File => Some(item),
-            Kind::Link { .. } => {
-                self.complaints
-                    .push(Complaint::remark(&item.below, "a symbolic link, not followed"));
-                None
-            }
-            Kind::Other => {
-                self.complaints.push(Complaint::remark(&item.below, "neither file nor folder"));
-                None
-            }
-        }
+        Kind::Other => Seen::LeftOut(Complaint::remark(&item.below, "neither file nor folder")),
     }
 }
 

@@ -98,6 +98,10 @@ pub(crate) enum Work {
     Fetch(Item),
     /// Store a file.
     Store(Item),
+    /// List a folder of the server that a tree is copied to.
+    Look(Arc<Folder>),
+    /// Copy a file to that server.
+    Copy(Item),
     /// Find out by digests whether a file is the same on both sides.
     Check(Item),
     /// Delete a file on the server.
@@ -110,10 +114,14 @@ impl Work {
     /// Where it is, below the top.
     pub(crate) fn below(&self) -> &Text {
         match self {
-            Self::List(folder) | Self::Make(folder) | Self::Remove(folder) => &folder.below,
-            Self::Fetch(item) | Self::Store(item) | Self::Check(item) | Self::Delete(item) => {
-                &item.below
+            Self::List(folder) | Self::Look(folder) | Self::Make(folder) | Self::Remove(folder) => {
+                &folder.below
             }
+            Self::Fetch(item)
+            | Self::Store(item)
+            | Self::Copy(item)
+            | Self::Check(item)
+            | Self::Delete(item) => &item.below,
         }
     }
 
@@ -121,9 +129,13 @@ impl Work {
     pub(crate) fn is_heavy(&self) -> bool {
         match self {
             Self::Fetch(item) | Self::Store(item) => !item.is_light() || item.alone,
+            // It goes over a data connection of its own, between two servers.
+            Self::Copy(_) => true,
             // Its digest is made here meanwhile.
             Self::Check(_) => true,
-            Self::List(_) | Self::Make(_) | Self::Delete(_) | Self::Remove(_) => false,
+            Self::List(_) | Self::Look(_) | Self::Make(_) | Self::Delete(_) | Self::Remove(_) => {
+                false
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 mod blocks;
 mod clock;
 mod control;
+mod copy;
 mod covered;
 mod data;
 mod files;

@@ -114,6 +114,10 @@ impl Session<'_> {
             self.say("425 no way to go")?;
             return Ok(None);
         };
+        if matches!(way, Way::Active(_)) && self.shared.has(&Fault::NeverConnects) {
+            self.say(begins)?;
+            return Ok(None);
+        }
         let refusal = said!(self, NoData);
         if let Some(says) = refusal {
             // The port stays open, and nobody comes.

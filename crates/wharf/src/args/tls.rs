@@ -61,6 +61,11 @@ impl TlsArgs {
         self.insecure
     }
 
+    /// Whether a session of this scheme has TLS.
+    pub(crate) fn demands(&self, scheme: Scheme) -> bool {
+        self.tls || scheme.tls() != TlsMode::Off
+    }
+
     /// Fills in what the settings say of a host, as far as a session of this scheme has TLS.
     pub(crate) fn settle(&mut self, scheme: Scheme, settings: &HostSettings) {
         self.tls |= settings.tls.unwrap_or(false);

@@ -117,7 +117,7 @@ impl Report {
     pub(crate) fn hear(&mut self, happened: Happened) {
         match happened {
             Happened::Done { path, kind, moved, verdict } => {
-                let is_file = matches!(kind, Deed::Fetch | Deed::Store);
+                let is_file = matches!(kind, Deed::Fetch | Deed::Store | Deed::Copy);
                 if is_file {
                     *self.verdicts.entry(verdict.name()).or_default() += 1;
                 }
@@ -204,13 +204,29 @@ impl Report {
         result: anyhow::Result<T>,
         facts: impl FnOnce(&T) -> (u64, Verdict),
     ) -> anyhow::Result<T> {
+        self.one_with(action, path, result, |done| {
+            let (moved, verdict) = facts(done);
+            json!({"bytes": moved, "verdict": verdict.name()})
+        })
+    }
+
+    /// The same with whatever facts there are.
+    pub(crate) fn one_with<T>(
+        &self,
+        action: &str,
+        path: &Text,
+        result: anyhow::Result<T>,
+        facts: impl FnOnce(&T) -> Value,
+    ) -> anyhow::Result<T> {
         match &result {
-            Ok(done) => {
-                let (moved, verdict) = facts(done);
-                self.event("done", || {
-                    json!({"action": action, "path": path.to_string(), "bytes": moved, "verdict": verdict.name()})
-                });
-            }
+            Ok(done) => self.event("done", || {
+                let mut facts = facts(done);
+                if let Value::Object(object) = &mut facts {
+                    object.insert("action".to_owned(), action.into());
+                    object.insert("path".to_owned(), path.to_string().into());
+                }
+                facts
+            }),
             Err(error) => self.event("failed", || {
                 json!({"action": action, "path": path.to_string(), "error": format!("{error:#}"),
                        "exit": Exit::of(error) as u8})
@@ -310,6 +326,7 @@ fn name(deed: Deed) -> &'static str {
         Deed::Make => "make",
         Deed::Fetch => "fetch",
         Deed::Store => "store",
+        Deed::Copy => "copy",
         Deed::Check => "check",
         Deed::Delete => "delete",
         Deed::Remove => "remove",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod classic;
+mod copies;
 mod faults;
 mod files;
 mod jobs;

@@ -5,6 +5,7 @@
 mod check;
 mod config;
 mod confine;
+mod copy;
 mod demo;
 mod injection;
 mod jobs;

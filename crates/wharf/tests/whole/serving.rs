@@ -20,6 +20,7 @@ pub(crate) fn wharf() -> Command {
 /// A server that is ended when this is dropped.
 pub(crate) struct Serving {
     pub(crate) tree: TempDir,
+    host: String,
     pub(crate) port: u16,
     /// Where TLS begins at once, if there is such a port.
     pub(crate) implicit: Option<u16>,
@@ -28,9 +29,15 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn new(options: &[&str]) -> Self {
+        Self::at("127.0.0.1", options)
+    }
+
+    /// At this address of this machine.
+    pub(crate) fn at(host: &str, options: &[&str]) -> Self {
         let tree = tempfile::tempdir().unwrap();
         let folder = tree.path().to_str().unwrap().to_owned();
-        Self::started(tree, &[&[&folder, "--listen", "127.0.0.1:0"], options].concat())
+        let listen = format!("{host}:0");
+        Self::started(tree, &[&[&folder, "--listen", &listen], options].concat())
     }
 
     /// With these arguments alone.
@@ -56,12 +63,13 @@ impl Serving {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut port = |scheme: &str| {
             let line = lines.next().unwrap().unwrap();
-            let start = format!("listening on {scheme}://127.0.0.1:");
-            line.strip_prefix(&start).unwrap().parse().unwrap()
+            let start = format!("listening on {scheme}://");
+            let (host, port) = line.strip_prefix(&start).unwrap().split_once(':').unwrap();
+            (host.to_owned(), port.parse().unwrap())
         };
-        let (first, implicit) =
-            (port("ftp"), arguments.contains(&"--implicit-tls").then(|| port("ftps")));
-        Self { tree, port: first, implicit, child }
+        let (host, first) = port("ftp");
+        let implicit = arguments.contains(&"--implicit-tls").then(|| port("ftps").1);
+        Self { tree, host, port: first, implicit, child }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -69,7 +77,7 @@ impl Serving {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("ftp://127.0.0.1:{}/{path}", self.port)
+        format!("ftp://{}:{}/{path}", self.host, self.port)
     }
 
     /// The number of the process.

@@ -259,7 +259,7 @@ impl Lane<'_> {
             Work::Delete(item) => (Command::Dele(item.remote.clone()), Body::None),
             Work::Store(_) => return self.send_upload(work, session).await,
             // Its digest is made here meanwhile.
-            Work::Check(_) => {
+            Work::Check(_) | Work::Look(_) | Work::Copy(_) => {
                 self.crew.board.return_unbegun(work);
                 return Ok(());
             }

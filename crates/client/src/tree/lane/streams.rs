@@ -4,11 +4,11 @@
 //! one to the port, one to the connection, one to the bytes.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 
 use wharf_proto::Command;
 use wharf_proto::params::{Format, Type};
 
+use super::super::clock::Clock;
 use super::super::desk::{Parcel, give_up_or_go_on};
 use super::super::spool::Spool;
 use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
@@ -84,7 +84,7 @@ fn follower(crew: &Crew, session: &mut Session, work: &Work) -> Option<Work> {
 async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error> {
     let at_once = session.at_once;
     let result = match &work {
-        Work::List(folder) => list(crew, session, folder)
+        Work::List(folder) => list(&crew.clock, session, folder)
             .await
             .map(|spool| crew.board.found(&work, Found::Listing(spool))),
         Work::Fetch(item) if item.is_light() => fetch_light(crew, session, item).await,
@@ -96,6 +96,11 @@ async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error
         Work::Delete(item) => said(crew, session, &work, Command::Dele(item.remote.clone())).await,
         Work::Check(item) => check(crew, session, item).await,
         Work::Store(item) => super::super::store::store(crew, session, item).await,
+        // They are on no agenda that has one server: see `pairs.rs`.
+        Work::Look(_) | Work::Copy(_) => {
+            crew.board.found(&work, Found::Nothing);
+            Ok(())
+        }
     };
     let Err(error) = result else { return Ok(()) };
     if at_once && !session.at_once {
@@ -149,7 +154,11 @@ async fn check(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Er
 }
 
 /// Lists a folder: by MLSD where the server has it, which needs no other TYPE, else by LIST.
-async fn list(crew: &Crew, session: &mut Session, folder: &Arc<Folder>) -> Result<Spool, Error> {
+pub(super) async fn list(
+    clock: &Clock,
+    session: &mut Session,
+    folder: &Folder,
+) -> Result<Spool, Error> {
     let path = (!folder.remote.is_empty()).then(|| folder.remote.clone());
     let facts = !session.plain && session.features().await?.has("MLST");
     let text = Type::Ascii(Format::NonPrint);
@@ -166,7 +175,7 @@ async fn list(crew: &Crew, session: &mut Session, folder: &Arc<Folder>) -> Resul
     match received {
         Ok(_) => {
             if !facts && !session.plain {
-                spool.ahead = crew.clock.ahead(session, folder, &mut spool).await?;
+                spool.ahead = clock.ahead(session, folder, &mut spool).await?;
             }
             Ok(spool)
         }

@@ -1,0 +1,551 @@
+//! Files and trees from server to server, the data going between the two (RFC 959 section 2.3, figure 2): we hold a
+//! control connection to each, have one listen and the other connect there, and hear both until both are done.
+//!
+//! ```text
+//!   Copier      sessions with both servers, and what is known of the pair; trees           copy.rs, tree/copying.rs
+//!      │
+//!   crossing    who listens, and who is the TLS client                                     copy/crossing.rs
+//!   direct      one file by one crossing                                                   copy/direct.rs
+//!   relay       one file through this machine                                              copy/relay.rs
+//!   proof       sizes, digests, times, and at last the name                                copy/proof.rs
+//! ```
+//!
+//! Many servers refuse this, since it is also how one server is made to bother another (RFC 2577). Crossings are tried
+//! in their order until one works, which is remembered for the pair; where none does, the data goes through us, and
+//! the reason is told.
+//!
+//! House rule: a file is stored under a temporary name and gets its own when both servers have said that they are done
+//! and the sizes agree. We see no byte of it, so nothing less is a proof.
+
+mod crossing;
+mod direct;
+mod proof;
+mod relay;
+mod remedy;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use wharf_proto::Text;
+use wharf_proto::params::Type;
+use wharf_proto::time::Timestamp;
+
+use self::crossing::{Crossing, crossings};
+use self::direct::Fault;
+use crate::tree::{take_name, temporary};
+use crate::{Error, Pool, Progress, Proof, Session, Site, Verdict};
+
+/// One of the two servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that has the file.
+    Source,
+    /// The one that gets it.
+    Target,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Source => Self::Target,
+            Self::Target => Self::Source,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "the source",
+            Self::Target => "the target",
+        })
+    }
+}
+
+/// Which way the data may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passage {
+    /// Between the servers, and through this machine where they refuse.
+    #[default]
+    Either,
+    /// Between the servers, or not at all.
+    Direct,
+    /// Through this machine.
+    Relay,
+}
+
+/// How files are copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyRequest {
+    /// Which way the data may go.
+    pub passage: Passage,
+    /// Compare digests, where both servers make one of the same kind.
+    pub verify: bool,
+    /// Go on with what an earlier copy has left at the target, and leave there what this one does not finish. Digests
+    /// are compared then, where they can be.
+    pub resume: bool,
+    /// Store files under their own names at once. What is not finished is removed then where nothing had the name.
+    pub in_place: bool,
+}
+
+/// Which way the data went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// From server to server.
+    Direct,
+    /// Through this machine.
+    Relayed,
+}
+
+/// A file that was copied and is proven, as far as the servers tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// How many bytes were moved this time, as far as that is known.
+    pub moved: u64,
+    /// How many were there from an earlier try.
+    pub resumed_at: u64,
+    /// Which way they went.
+    pub route: Route,
+    /// What is known of them.
+    pub verdict: Verdict,
+}
+
+/// What happens while a file is copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CopyEvent {
+    /// Something that is worth knowing: that, and why, the data goes through this machine.
+    Note(String),
+    /// How far it is.
+    Moves(Progress),
+}
+
+/// Hears what happens while a file is copied.
+pub type CopyWatch<'a> = dyn FnMut(CopyEvent) + Send + 'a;
+
+/// What went wrong, and at which of the two servers.
+#[derive(Debug, thiserror::Error)]
+#[error("{side}")]
+pub struct CopyError {
+    /// Where.
+    pub side: Side,
+    /// What.
+    #[source]
+    pub error: Error,
+}
+
+/// Names the server of an error.
+fn at(side: Side) -> impl Fn(Error) -> CopyError {
+    move |error| CopyError { side, error }
+}
+
+/// Two servers, and what is known of them as a pair. Clones share it.
+///
+/// ```no_run
+/// # async fn example(source: wharf_client::Site, target: wharf_client::Site) -> Result<(), wharf_client::CopyError> {
+/// use wharf_client::{Copier, CopyEvent, CopyRequest};
+/// let copier = Copier::new(source, target, 1);
+/// let mut watch = |event| {
+///     if let CopyEvent::Note(note) = event {
+///         eprintln!("{note}");
+///     }
+/// };
+/// let request = CopyRequest::default();
+/// let copied = copier.copy_file(&"pub/image.iso".into(), &"image.iso".into(), &request, &mut watch).await?;
+/// println!("{} bytes, {}", copied.moved, copied.verdict);
+/// copier.close().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Copier {
+    source: Pool,
+    target: Pool,
+    known: Arc<Mutex<Known>>,
+    stop: Arc<watch::Sender<bool>>,
+}
+
+/// What is known of the pair.
+#[derive(Debug, Default)]
+struct Known {
+    /// The crossing that has worked.
+    works: Option<Crossing>,
+    /// Those that did not, and why.
+    failed: Vec<Failure>,
+    /// Whether there is none, so that all goes through us.
+    apart: bool,
+}
+
+/// A crossing that did not work.
+#[derive(Clone, Debug)]
+struct Failure {
+    crossing: Crossing,
+    /// Which of the servers said so, and what.
+    side: Side,
+    why: String,
+}
+
+/// A session with each server, for one file after the other.
+pub(crate) struct Ends {
+    pub(crate) source: Session,
+    pub(crate) target: Session,
+    /// What is at the target and not finished.
+    part: Option<Text>,
+}
+
+impl Ends {
+    fn of(&mut self, side: Side) -> &mut Session {
+        match side {
+            Side::Source => &mut self.source,
+            Side::Target => &mut self.target,
+        }
+    }
+
+    /// Whether both can be used further.
+    pub(crate) fn are_sound(&self) -> bool {
+        is_sound(&self.source) && is_sound(&self.target)
+    }
+
+    /// Breaks off what is under way at both, with ABOR where a transfer runs.
+    pub(crate) async fn abort(&mut self) {
+        let (source, target) = tokio::join!(self.source.abort(), self.target.abort());
+        if let Err(error) = source.and(target) {
+            tracing::debug!(%error, "a copy could not be broken off in order");
+        }
+    }
+
+    /// Removes what is not finished, as far as the target lets us.
+    async fn discard(&mut self) {
+        let Some(part) = self.part.take() else { return };
+        if is_sound(&self.target)
+            && let Err(error) = self.target.delete(&part).await
+        {
+            tracing::debug!(%error, "an unfinished copy stays");
+        }
+    }
+}
+
+fn is_sound(session: &Session) -> bool {
+    !session.control.is_closed() && !session.control.awaits_replies()
+}
+
+/// A file to be copied.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) from: Text,
+    pub(crate) to: Text,
+    /// Its size and time, where a listing has told them.
+    pub(crate) size: Option<u64>,
+    pub(crate) modified: Option<Timestamp>,
+}
+
+/// The same as it goes to the servers.
+struct Shipment<'a> {
+    from: &'a Text,
+    /// The name under which it is stored.
+    to: &'a Text,
+    /// Where to begin.
+    at: u64,
+    size: Option<u64>,
+}
+
+/// What came of a try.
+pub(crate) enum Turn {
+    Done(Copied),
+    /// A session was lost by a crossing that did not work; with others it may go on.
+    Again,
+}
+
+/// Whether the data went between the servers.
+enum Crossed {
+    Yes,
+    No,
+    /// Not yet; and a session is lost.
+    Again,
+}
+
+impl Copier {
+    /// A pair of servers, with up to `limit` sessions each. None is opened yet.
+    pub fn new(source: Site, target: Site, limit: usize) -> Self {
+        Self {
+            source: Pool::new(source, limit),
+            target: Pool::new(target, limit),
+            known: Arc::default(),
+            stop: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
+    /// The sessions with one of the servers.
+    pub fn pool(&self, side: Side) -> &Pool {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    /// Copies the file `from` of the source to `to` at the target; what is there is replaced.
+    ///
+    /// # Errors
+    /// `NotDirect` where the data must go between the servers and they refuse, `Unproven` where sizes or digests
+    /// differ, `Stopped`, `NoSession`, and every error that a transfer can have.
+    pub async fn copy_file(
+        &self,
+        from: &Text,
+        to: &Text,
+        request: &CopyRequest,
+        watch: &mut CopyWatch<'_>,
+    ) -> Result<Copied, CopyError> {
+        let job = Job { from: from.clone(), to: to.clone(), size: None, modified: None };
+        loop {
+            let Some(mut ends) = self.take().await? else {
+                return Err(at(Side::Source)(Error::NoSession));
+            };
+            let turn = self.carry(&mut ends, &job, request, watch).await;
+            self.give(ends);
+            if let Turn::Done(copied) = turn? {
+                return Ok(copied);
+            }
+        }
+    }
+
+    /// Stops whatever is under way, with ABOR at both servers. It ends with `Stopped` then.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Ends the sessions that nobody uses, with QUIT.
+    pub async fn close(&self) {
+        tokio::join!(self.source.close(), self.target.close());
+    }
+
+    /// A session with each server; `None` where one of them has no more for us.
+    pub(crate) async fn take(&self) -> Result<Option<Ends>, CopyError> {
+        let (source, target) = tokio::join!(self.source.take(), self.target.take());
+        match (source, target) {
+            (Ok(Some(source)), Ok(Some(target))) => Ok(Some(Ends { source, target, part: None })),
+            (source, target) => {
+                let source = source.map(|session| session.map(|session| self.source.give(session)));
+                let target = target.map(|session| session.map(|session| self.target.give(session)));
+                source.map_err(at(Side::Source))?;
+                target.map_err(at(Side::Target))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Gives sessions back, as far as they are of use.
+    pub(crate) fn give(&self, ends: Ends) {
+        for (pool, session) in [(&self.source, ends.source), (&self.target, ends.target)] {
+            if is_sound(&session) { pool.give(session) } else { pool.lose(session) }
+        }
+    }
+
+    /// Copies a file unless it is stopped meanwhile, and leaves nothing unfinished that is not wanted.
+    pub(crate) async fn carry(
+        &self,
+        ends: &mut Ends,
+        job: &Job,
+        request: &CopyRequest,
+        watch: &mut CopyWatch<'_>,
+    ) -> Result<Turn, CopyError> {
+        let turn = tokio::select! {
+            turn = self.copy(ends, job, request, watch) => Some(turn),
+            () = self.stopped() => None,
+        };
+        let turn = match turn {
+            Some(turn) => turn,
+            None => {
+                ends.abort().await;
+                Err(at(Side::Source)(Error::Stopped))
+            }
+        };
+        // What is not the same file is not to be gone on with.
+        let is_other = |error: &CopyError| {
+            let Error::Unproven { missing, .. } = &error.error else { return false };
+            matches!(missing, Proof::Size { .. } | Proof::Digest { .. })
+        };
+        if turn.as_ref().is_err_and(|error| !request.resume || is_other(error)) {
+            ends.discard().await;
+        }
+        ends.part = None;
+        turn
+    }
+
+    pub(crate) async fn stopped(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender is ours, and so it never goes.
+        let _ = stop.wait_for(|stop| *stop).await.is_ok();
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    async fn copy(
+        &self,
+        ends: &mut Ends,
+        job: &Job,
+        request: &CopyRequest,
+        watch: &mut CopyWatch<'_>,
+    ) -> Result<Turn, CopyError> {
+        let size = match job.size {
+            Some(size) => Some(size),
+            None if ends.source.plain => None,
+            None => ends.source.size(&job.from).await.map_err(at(Side::Source))?,
+        };
+        let in_place = request.in_place || ends.target.plain;
+        let name = if in_place { job.to.clone() } else { temporary(&job.to) };
+        let begun = self.begin(ends, &name, size, request, in_place).await;
+        let resumed_at = begun.map_err(at(Side::Target))?;
+        let shipment = Shipment { from: &job.from, to: &name, at: resumed_at, size };
+        watch(CopyEvent::Moves(Progress::Begins { at: resumed_at, total: size }));
+        let whole = resumed_at > 0 && size == Some(resumed_at);
+        let route = match self.cross(ends, &shipment, request, whole, watch).await? {
+            Crossed::Again => return Ok(Turn::Again),
+            Crossed::Yes => Route::Direct,
+            Crossed::No => {
+                ends.source.set_type(Type::Image).await.map_err(at(Side::Source))?;
+                relay::carry(ends, &shipment, watch).await?;
+                Route::Relayed
+            }
+        };
+        // Nothing else tells whether what was there is the beginning of this file.
+        let digests = request.verify || resumed_at > 0;
+        let (verdict, found) = proof::prove(ends, &shipment, digests).await?;
+        proof::keep_time(ends, job, &name).await?;
+        if !in_place {
+            let named = take_name(&mut ends.target, &name, &job.to).await;
+            named.map_err(at(Side::Target))?;
+        }
+        ends.part = None;
+        let moved = found.or(size).unwrap_or(0).saturating_sub(resumed_at);
+        Ok(Turn::Done(Copied { moved, resumed_at, route, verdict }))
+    }
+
+    /// How much of the file is at the target already, if that is to be gone on with; notes what will have to go if
+    /// the copy is not finished.
+    async fn begin(
+        &self,
+        ends: &mut Ends,
+        name: &Text,
+        size: Option<u64>,
+        request: &CopyRequest,
+        in_place: bool,
+    ) -> Result<u64, Error> {
+        let there = if request.resume || (in_place && !ends.target.plain) {
+            ends.target.size(name).await?
+        } else {
+            None
+        };
+        // What had the name before may still be there after a failure, and is not ours.
+        ends.part = (!in_place || (there.is_none() && !ends.target.plain)).then(|| name.clone());
+        Ok(match (request.resume, there, size) {
+            (true, Some(there), Some(size)) if there <= size => there,
+            _ => 0,
+        })
+    }
+
+    /// Has the data go between the servers, by the first crossing that works.
+    async fn cross(
+        &self,
+        ends: &mut Ends,
+        shipment: &Shipment<'_>,
+        request: &CopyRequest,
+        whole: bool,
+        watch: &mut CopyWatch<'_>,
+    ) -> Result<Crossed, CopyError> {
+        if whole {
+            return Ok(Crossed::Yes);
+        }
+        if request.passage == Passage::Relay || self.known().apart {
+            return Ok(Crossed::No);
+        }
+        let ways = crossings(ends).await?;
+        let ways = match ways {
+            Ok(ways) => ways,
+            Err(why) => return self.part(why.to_owned(), request.passage, watch),
+        };
+        while let Some((crossing, proven)) = self.next(&ways) {
+            let crossed = direct::cross(ends, crossing, shipment, proven, watch).await;
+            match crossed {
+                Ok(()) => {
+                    if !proven {
+                        ends.source.control.teller().explain(format_args!("{crossing}: works"));
+                        self.known().works = Some(crossing);
+                    }
+                    return Ok(Crossed::Yes);
+                }
+                Err(Fault::File(error)) => return Err(error),
+                // What has worked before is not given up for a fault that may pass.
+                Err(Fault::Way(hindrance)) if proven => return Err(hindrance.error),
+                Err(Fault::Way(hindrance)) => {
+                    let why = remedy::words(ends, crossing, &hindrance.error);
+                    ends.source.control.teller().explain(format_args!("{crossing}: {why}"));
+                    let failure = Failure { crossing, side: hindrance.error.side, why };
+                    self.rule_out(&failure, hindrance.hopeless, &ways);
+                }
+            }
+            if !ends.are_sound() {
+                return Ok(Crossed::Again);
+            }
+        }
+        let why = self.reasons();
+        self.part(why, request.passage, watch)
+    }
+
+    /// The crossing to be tried next, and whether it is known to work.
+    fn next(&self, ways: &[Crossing]) -> Option<(Crossing, bool)> {
+        let known = self.known();
+        if let Some(works) = known.works {
+            return Some((works, true));
+        }
+        let failed = |way: &Crossing| known.failed.iter().any(|failed| failed.crossing == *way);
+        ways.iter().find(|way| !failed(way)).map(|way| (*way, false))
+    }
+
+    /// Notes that a crossing does not work; where it is `hopeless`, neither do others with the same listener.
+    fn rule_out(&self, failure: &Failure, hopeless: bool, ways: &[Crossing]) {
+        let mut known = self.known();
+        let listener = failure.crossing.listener;
+        let same = ways.iter().filter(|way| hopeless && way.listener == listener);
+        for crossing in same.chain([&failure.crossing]) {
+            if known.failed.iter().all(|failed| failed.crossing != *crossing) {
+                known.failed.push(Failure { crossing: *crossing, ..failure.clone() });
+            }
+        }
+    }
+
+    /// Why no crossing works: what each server has said first.
+    fn reasons(&self) -> String {
+        let known = self.known();
+        let mut told: Vec<&Failure> = Vec::new();
+        for failure in &known.failed {
+            if told.iter().all(|other| other.side != failure.side) {
+                told.push(failure);
+            }
+        }
+        told.iter().map(|failure| failure.why.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// There is no crossing: all goes through us from here on, if it may.
+    fn part(
+        &self,
+        why: String,
+        passage: Passage,
+        watch: &mut CopyWatch<'_>,
+    ) -> Result<Crossed, CopyError> {
+        if passage == Passage::Direct {
+            return Err(at(Side::Source)(Error::NotDirect { why }));
+        }
+        if !std::mem::replace(&mut self.known().apart, true) {
+            watch(CopyEvent::Note(format!("the data goes through this machine: {why}")));
+        }
+        Ok(Crossed::No)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,194 @@
+//! A lane between two servers: a session with each, for one file after the other.
+
+use std::sync::Arc;
+
+use wharf_proto::{Command, Text};
+
+use super::super::board::Board;
+use super::super::clock::Clock;
+use super::super::work::{Folder, Found, Item, Next, Work, join};
+use super::Persistence;
+use super::streams::list;
+use crate::copy::{Ends, Job, Turn};
+use crate::{Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Verdict};
+
+/// What all lanes at work on a tree share.
+pub(crate) struct Crew {
+    pub(crate) copier: Copier,
+    pub(crate) board: Arc<Board>,
+    /// The top of the tree at the target.
+    pub(crate) target: Text,
+    pub(crate) files: CopyRequest,
+    /// The clocks of source and target.
+    pub(crate) clocks: [Clock; 2],
+}
+
+/// How the work with two sessions ended.
+enum End {
+    /// There is nothing left to do.
+    Over,
+    /// Other sessions are needed to go on.
+    Again,
+}
+
+/// Works with one pair of sessions after the other until nothing is left to do. A `first` lane insists on one.
+pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
+    let mut persistence = Persistence::new();
+    loop {
+        persistence.begins(&crew.board);
+        let error = match crew.copier.take().await {
+            Ok(Some(mut ends)) => {
+                let end = work(&crew, &mut ends).await;
+                crew.copier.give(ends);
+                match end {
+                    Ok(End::Over) => return Ok(()),
+                    Ok(End::Again) => continue,
+                    Err(error) => error,
+                }
+            }
+            Ok(None) if first => Error::NoSession,
+            Ok(None) => return Ok(()),
+            // The others go on with the work.
+            Err(CopyError { side, error }) if !first => {
+                tracing::info!(%error, %side, "one session less");
+                persistence.pause().await;
+                return Ok(());
+            }
+            Err(CopyError { error, .. }) => error,
+        };
+        persistence.after(error, &crew.board).await?;
+    }
+}
+
+/// Works with two sessions until nothing is left to do.
+async fn work(crew: &Crew, ends: &mut Ends) -> Result<End, Error> {
+    let keeps_times = !ends.target.plain && ends.target.features().await?.has("MFMT");
+    crew.board.learn_keeps_times(keeps_times);
+    ends.source.control.hurry();
+    ends.target.control.hurry();
+    let mut changes = crew.board.changes();
+    loop {
+        changes.borrow_and_update();
+        if crew.copier.is_stopped() {
+            crew.board.stop(Error::Stopped);
+            return Ok(End::Over);
+        }
+        match crew.board.next(true) {
+            Next::Work(work) => {
+                if let Some(end) = one(crew, ends, work).await? {
+                    return Ok(end);
+                }
+            }
+            Next::Wait | Next::Heavy => {
+                tokio::select! {
+                    // It never closes while the board is there.
+                    _ = changes.changed() => {}
+                    () = crew.copier.stopped() => {}
+                }
+            }
+            Next::Over => return Ok(End::Over),
+        }
+    }
+}
+
+/// Does one piece of work. An error is that of the sessions; that of the work goes to the board.
+async fn one(crew: &Crew, ends: &mut Ends, work: Work) -> Result<Option<End>, Error> {
+    let result = match &work {
+        Work::Copy(item) => match copy(crew, ends, item).await {
+            Ok(Turn::Done(_)) => Ok(()),
+            Ok(Turn::Again) => {
+                crew.board.return_unbegun(work);
+                return Ok(Some(End::Again));
+            }
+            Err(error) => Err(error),
+        },
+        _ => {
+            let done = tokio::select! {
+                done = with_one(crew, ends, &work) => Some(done),
+                () = crew.copier.stopped() => None,
+            };
+            match done {
+                Some(done) => done,
+                None => {
+                    ends.abort().await;
+                    Err(Error::Stopped)
+                }
+            }
+        }
+    };
+    let Err(error) = result else { return Ok(None) };
+    if matches!(error, Error::Stopped | Error::NotDirect { .. }) {
+        crew.board.stop(error);
+        return Ok(Some(End::Over));
+    }
+    let sound = ends.are_sound() && !error.ends_the_session();
+    if sound {
+        crew.board.failed(work, error);
+        return Ok(None);
+    }
+    if !matches!(work, Work::Copy(_)) && error.is_passing() {
+        crew.board.return_unbegun(work);
+        return Err(error);
+    }
+    let last = error.last().cloned().map(Box::new).unwrap_or_default();
+    crew.board.failed(work, error);
+    Err(Error::ControlLost { last, source: None })
+}
+
+/// Does what concerns one of the servers only.
+async fn with_one(crew: &Crew, ends: &mut Ends, work: &Work) -> Result<(), Error> {
+    let there = |folder: &Folder| join(&crew.target, folder.below.as_bytes());
+    let [clock, clock_there] = &crew.clocks;
+    match work {
+        Work::List(folder) => {
+            let rows = list(clock, &mut ends.source, folder).await?;
+            crew.board.found(work, Found::Listing(rows));
+        }
+        Work::Look(folder) => {
+            let folder = Folder { remote: there(folder), ..Folder::clone(folder) };
+            let rows = list(clock_there, &mut ends.target, &folder).await?;
+            crew.board.found(work, Found::Listing(rows));
+        }
+        Work::Make(folder) => {
+            ends.target.completed(&Command::Mkd(there(folder))).await?;
+            crew.board.done(work, 0, Verdict::Unproven);
+        }
+        // They are on no agenda that has two servers: see `streams.rs`.
+        Work::Fetch(_)
+        | Work::Store(_)
+        | Work::Copy(_)
+        | Work::Check(_)
+        | Work::Delete(_)
+        | Work::Remove(_) => crew.board.found(work, Found::Nothing),
+    }
+    Ok(())
+}
+
+/// Copies a file, and tells the board.
+async fn copy(crew: &Crew, ends: &mut Ends, item: &Item) -> Result<Turn, Error> {
+    let job = Job {
+        from: item.remote.clone(),
+        to: join(&crew.target, item.below.as_bytes()),
+        // What the listing said may have been wrong.
+        size: item.size.filter(|_| item.tries == 0),
+        modified: item.modified.filter(|_| item.precision == Default::default()),
+    };
+    let mut told = 0;
+    let mut watch = |event| match event {
+        CopyEvent::Note(note) => crew.board.note(note),
+        CopyEvent::Moves(Progress::Begins { at, .. }) => told = at,
+        CopyEvent::Moves(Progress::At(at)) => {
+            crew.board.moved(at.saturating_sub(told));
+            told = told.max(at);
+        }
+        CopyEvent::Moves(Progress::StartsOver) => {}
+    };
+    let turn = crew.copier.carry(ends, &job, &crew.files, &mut watch).await;
+    let turn = turn.map_err(|CopyError { error, .. }| error)?;
+    if let Turn::Done(copied) = turn {
+        let whole = copied.resumed_at + copied.moved;
+        crew.board.moved(whole.saturating_sub(told));
+        crew.board.done(&Work::Copy(item.clone()), copied.moved, copied.verdict);
+    }
+    Ok(turn)
+}

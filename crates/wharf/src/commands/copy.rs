@@ -1,0 +1,246 @@
+//! `wharf copy`: from server to server, the data going between the two; with `-r` a whole tree.
+
+use std::future::Future;
+use std::pin::pin;
+
+use serde_json::json;
+use wharf_client::{
+    Address, Copied, Copier, CopyError, CopyEvent, Error, Route, Side, Site, Throttle, TlsMode,
+    UrlType, Verdict,
+};
+use wharf_proto::Text;
+use wharf_proto::tap::SessionId;
+
+use super::tree::Report;
+use crate::args::ConnectionArgs;
+use crate::args::copy::CopyArgs;
+use crate::args::tls::{TlsArgs, warn};
+use crate::exit::{Exit, Interrupted, Usage};
+use crate::interrupt::unless_interrupted;
+use crate::progress::Screen;
+use crate::settings;
+use crate::trace::Trace;
+use crate::visit::{PASSWORD_VARIABLE, file, login_by, options};
+
+/// The environment variable that holds the password of the target, where the URL does not. That of the source is not
+/// told to another host.
+const TARGET_PASSWORD_VARIABLE: &str = "WHARF_TARGET_PASSWORD";
+/// The sessions with the target are counted from here on in what the tap hears, those with the source from 0.
+const TARGET_SESSIONS: u64 = 1 << 32;
+
+/// One of the two servers, and how it is spoken to.
+struct Place {
+    address: Address,
+    connection: ConnectionArgs,
+    /// Where its password may be.
+    variable: &'static str,
+}
+
+/// What is to be done.
+struct Errand<'a> {
+    arguments: &'a CopyArgs,
+    source: Place,
+    target: Place,
+    /// The path at the target.
+    remote: Text,
+}
+
+pub(crate) async fn run(arguments: &CopyArgs) -> anyhow::Result<Exit> {
+    let errand = Errand::of(arguments)?;
+    let trace = arguments.connection.trace.clone().map(Trace::between_servers);
+    let copier = errand.copier(trace.as_ref())?;
+    let result = match arguments.recursive {
+        true => errand.copy_tree(&copier).await,
+        false => errand.copy_file(&copier).await,
+    };
+    if result.is_ok() {
+        // How QUIT went changes nothing: what was done is proven already.
+        let _ = unless_interrupted(copier.close()).await;
+    }
+    let drawn = trace.map_or(Ok(()), |trace| trace.draw());
+    let exit = result?;
+    drawn.map(|()| exit)
+}
+
+impl<'a> Errand<'a> {
+    fn of(arguments: &'a CopyArgs) -> anyhow::Result<Self> {
+        let place = |address: &Address, variable| -> Result<Place, Usage> {
+            let (mut address, mut connection) = (address.clone(), arguments.connection.clone());
+            settings::settle_by(&mut address, &mut connection, variable)?;
+            Ok(Place { address, connection, variable })
+        };
+        let (from, to) = (&arguments.source.0, &arguments.target.0);
+        let of_text = |kind| matches!(kind, Some(UrlType::Ascii | UrlType::Directory));
+        if of_text(from.kind) || of_text(to.kind) {
+            return Err(Usage("a copy goes byte by byte, without ;type=".to_owned()).into());
+        }
+        let account =
+            |address: &Address| (address.host.clone(), address.port, address.user.clone());
+        let same = account(from) == account(to);
+        let mut source = place(from, PASSWORD_VARIABLE)?;
+        let mut target =
+            place(to, if same { PASSWORD_VARIABLE } else { TARGET_PASSWORD_VARIABLE })?;
+        if !arguments.recursive {
+            file(&source.address)?;
+        }
+        let remote = remote(&source.address, &target.address, arguments.recursive)?;
+        if same && source.address.path == remote {
+            return Err(Usage(format!("{from}: this is source and target at once")).into());
+        }
+        // What is said of TLS is meant for the one that has it.
+        match (source.has_tls(), target.has_tls()) {
+            (true, false) => target.connection.tls = TlsArgs::default(),
+            (false, true) => source.connection.tls = TlsArgs::default(),
+            _ => {}
+        }
+        Ok(Self { arguments, source, target, remote })
+    }
+
+    fn place(&self, side: Side) -> &Place {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    /// Sessions with both servers, of which none is open yet.
+    fn copier(&self, trace: Option<&Trace>) -> anyhow::Result<Copier> {
+        let site = |place: &Place, first| -> anyhow::Result<Site> {
+            let Place { address, connection, variable } = place;
+            let mut options = options(connection, address.scheme, trace.map(Trace::tap))?;
+            options.session = SessionId(first);
+            let login = login_by(address, variable)?;
+            Ok(Site::new(address.host.clone(), address.port, login, options))
+        };
+        let mut source = site(&self.source, 0)?;
+        let mut target = site(&self.target, TARGET_SESSIONS)?;
+        target.options.origin = source.options.origin;
+        // What goes through here is paid for once.
+        source.options.throttle = self.arguments.moving.limit_rate.map(Throttle::new);
+        let told = [&source.options.tls, &target.options.tls];
+        if let Some(tls) = told.into_iter().find(|tls| tls.mode != TlsMode::Off) {
+            warn(tls, self.arguments.connection.quiet);
+        }
+        let jobs = if self.arguments.recursive { self.arguments.tree.jobs.get() } else { 1 };
+        Ok(Copier::new(source, target, jobs))
+    }
+
+    /// Logs in at both, so that what is wrong there is told as theirs.
+    async fn enter(&self, copier: &Copier) -> anyhow::Result<()> {
+        let (source, target) = (copier.pool(Side::Source), copier.pool(Side::Target));
+        let entering = async { tokio::join!(source.take(), target.take()) };
+        let entered = unless_interrupted(entering).await.ok_or(Interrupted)?;
+        let mut result = Ok(());
+        for (side, entered) in [(Side::Source, entered.0), (Side::Target, entered.1)] {
+            match entered {
+                Ok(session) => {
+                    session.into_iter().for_each(|session| copier.pool(side).give(session))
+                }
+                Err(error) => result = result.and(Err(self.told(CopyError { side, error }))),
+            }
+        }
+        result
+    }
+
+    /// An error with the address of the server.
+    fn told(&self, CopyError { side, error }: CopyError) -> anyhow::Error {
+        if matches!(error, Error::Stopped) {
+            return Interrupted.into();
+        }
+        let place = self.place(side).address.to_string();
+        match error {
+            // It is about both.
+            Error::NotDirect { .. } => error.into(),
+            error => anyhow::Error::from(error).context(place),
+        }
+    }
+
+    async fn copy_file(&self, copier: &Copier) -> anyhow::Result<Exit> {
+        let (quiet, json) = (self.arguments.connection.quiet, self.arguments.moving.json);
+        let report = Report::new(quiet, json, &self.arguments.tree)?;
+        let screen = Screen::new(quiet || json);
+        let mut meter = screen.meter(&self.remote);
+        let request = self.arguments.request()?;
+        let mut hear = |event| match event {
+            CopyEvent::Note(note) => {
+                report.event("note", || json!({"text": note}));
+                screen.note(note);
+            }
+            CopyEvent::Moves(progress) => meter.hear(progress),
+            _ => {}
+        };
+        let copying = async {
+            self.enter(copier).await?;
+            let path = &self.source.address.path;
+            let work = copier.copy_file(path, &self.remote, &request, &mut hear);
+            until_stopped(copier, work).await?.map_err(|error| self.told(error))
+        };
+        let copied = copying.await;
+        let copied = report.one_with("copy", &self.remote, copied, |copied| {
+            let (_, route) = words(copied);
+            json!({"bytes": copied.moved, "verdict": copied.verdict.name(), "route": route})
+        })?;
+        let (verdict, _) = words(&copied);
+        meter.done(copied.moved, &verdict);
+        Ok(Exit::Done)
+    }
+
+    async fn copy_tree(&self, copier: &Copier) -> anyhow::Result<Exit> {
+        let arguments = self.arguments;
+        let files = arguments.request()?;
+        let tree = arguments.tree.request(&arguments.moving, !arguments.restart)?;
+        let (quiet, json) = (arguments.connection.quiet, arguments.moving.json);
+        let mut report = Report::new(quiet, json, &arguments.tree)?;
+        self.enter(copier).await?;
+        let mut hear = |happened| report.hear(happened);
+        let path = &self.source.address.path;
+        let work = copier.copy_tree(path, &self.remote, &files, &tree, &mut hear);
+        let tally = until_stopped(copier, work).await??;
+        report.end(tally)
+    }
+}
+
+impl Place {
+    fn has_tls(&self) -> bool {
+        self.connection.tls.demands(self.address.scheme)
+    }
+}
+
+/// Awaits the end of a copy. After Ctrl-C it is broken off in order at both servers; a second one ends at once.
+async fn until_stopped<T>(copier: &Copier, work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let mut work = pin!(work);
+    match unless_interrupted(work.as_mut()).await {
+        Some(done) => Ok(done),
+        None => {
+            copier.stop();
+            let _ = unless_interrupted(work).await;
+            Err(Interrupted.into())
+        }
+    }
+}
+
+/// What is known of a copy, and which way it went.
+fn words(copied: &Copied) -> (String, &'static str) {
+    let verdict = match copied.verdict {
+        Verdict::Verified => "digest agrees",
+        Verdict::SizeOnly => "size agrees",
+        Verdict::Unproven => "size not compared",
+    };
+    match copied.route {
+        Route::Direct => (format!("from server to server; {verdict}"), "direct"),
+        Route::Relayed => (format!("through this machine; {verdict}"), "relay"),
+    }
+}
+
+/// The path at the target: the URL's, with the name of the source behind a slash at its end.
+fn remote(from: &Address, to: &Address, recursive: bool) -> Result<Text, Usage> {
+    let path = to.path.as_bytes();
+    if !path.is_empty() && !path.ends_with(b"/") {
+        return Ok(to.path.clone());
+    }
+    match from.file_name() {
+        Some(name) => Ok([path, name].concat().into()),
+        None if recursive => Ok(to.path.clone()),
+        None => Err(Usage(format!("{from}: the URL names no file"))),
+    }
+}
