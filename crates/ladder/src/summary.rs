@@ -128,7 +128,9 @@ impl Summary {
 }
 
 impl Ending {
-    fn words(self, lang: Lang) -> &'static str {
+    /// In words.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> &'static str {
         let (en, ja) = match self {
             Self::Open => ("still open", "継続中"),
             Self::InOrder => ("ended in order", "正常に終了"),

@@ -24,6 +24,7 @@ use crate::row::{Channel, Ends, Packet, Provenance, Row};
 use crate::scene::Scene;
 use crate::width::{Ambiguous, columns, pad, spell_out, wrap};
 use lane::Lane;
+use list::List;
 use std::fmt;
 use std::time::Duration;
 use three::Three;
@@ -103,39 +104,77 @@ pub fn render(rows: &[Row], ends: Option<Ends>, options: &Options) -> String {
 /// Draws a scene.
 #[must_use]
 pub fn scene(scene: &Scene, options: &Options) -> String {
+    let drawing = draw(scene, options);
+    let rows = drawing.rows.iter().flat_map(|(_, lines)| lines);
+    let lines = drawing.head.iter().chain(rows).chain(&drawing.foot);
+    lines.fold(String::new(), |out, line| out + line + "\n")
+}
+
+/// A scene as lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawing {
+    /// The lines above the rows: who stands at the lifelines.
+    pub head: Vec<String>,
+    /// The lines of each row that is not folded, by its place among the steps of the scene; a silence stands before its row.
+    pub rows: Vec<(usize, Vec<String>)>,
+    /// What stands below: the meaning of marks, and notes where they have no room beside the rows.
+    pub foot: Vec<String>,
+}
+
+/// Draws a scene line by line.
+#[must_use]
+pub fn draw(scene: &Scene, options: &Options) -> Drawing {
+    let shown: Vec<Shown<'_>> = shown(scene, options);
+    let lifelines = scene.lifelines.as_slice();
+    let places = shown.iter().map(|shown| shown.place);
+    let (head, rows) = match lifelines {
+        _ if options.width() < NARROW => {
+            let list = List::new(&shown, lifelines, options);
+            (String::new(), each(&shown, |out, shown| list.row(out, shown)))
+        }
+        [client, server] => {
+            let lane = Lane::new(&shown, options);
+            let head = written(|out| lane.header(out, client, server));
+            (head, each(&shown, |out, shown| lane.row(out, shown)))
+        }
+        lifelines => {
+            let three = Three::new(&shown, options);
+            let head = written(|out| three.header(out, lifelines));
+            (head, each(&shown, |out, shown| three.row(out, shown)))
+        }
+    };
+    let foot = written(|out| {
+        legend(out, scene, shown.len(), options)?;
+        let below = options.notes && options.width() < BESIDE;
+        if below { note_list(out, &shown, options) } else { Ok(()) }
+    });
+    Drawing { head: lines(&head), rows: places.zip(rows).collect(), foot: lines(&foot) }
+}
+
+/// The lines of each row.
+fn each<'a>(
+    shown: &[Shown<'a>],
+    draw: impl Fn(&mut String, &Shown<'a>) -> fmt::Result,
+) -> Vec<Vec<String>> {
+    shown.iter().map(|shown| lines(&written(|out| draw(out, shown)))).collect()
+}
+
+fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
     let mut out = String::new();
-    let done = write(&mut out, scene, options);
+    let done = write(&mut out);
     debug_assert!(done.is_ok(), "writing to a String does not fail");
     out
 }
 
-/// Draws a scene into `out`.
-///
-/// # Errors
-/// Only those of `out`.
-pub fn write(out: &mut impl fmt::Write, scene: &Scene, options: &Options) -> fmt::Result {
-    let shown: Vec<Shown<'_>> = shown(scene, options);
-    match scene.lifelines.as_slice() {
-        _ if options.width() < NARROW => list::write(out, &shown, &scene.lifelines, options)?,
-        [client, server] => {
-            let lane = Lane::new(&shown, options);
-            lane.header(out, client, server)?;
-            shown.iter().try_for_each(|shown| lane.row(out, shown))?;
-        }
-        lifelines => {
-            let three = Three::new(&shown, options);
-            three.header(out, lifelines)?;
-            shown.iter().try_for_each(|shown| three.row(out, shown))?;
-        }
-    }
-    legend(out, scene, shown.len(), options)?;
-    let below = options.notes && options.width() < BESIDE;
-    if below { note_list(out, &shown, options) } else { Ok(()) }
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
 }
 
 /// A row that is not folded, with its times.
 struct Shown<'a> {
     row: &'a Row,
+    /// Its place among the steps of the scene.
+    place: usize,
     /// The places of its lifelines.
     from: usize,
     to: usize,
@@ -162,8 +201,9 @@ impl Shown<'_> {
 fn shown<'a>(scene: &'a Scene, options: &Options) -> Vec<Shown<'a>> {
     let mut origin: Option<Moment> = None;
     let mut before: Option<Moment> = None;
-    let steps = scene.steps.iter().filter(|step| options.packets || !step.row.is_bare_ack());
-    let shown = steps.map(|step| {
+    let steps = scene.steps.iter().enumerate();
+    let steps = steps.filter(|(_, step)| options.packets || !step.row.is_bare_ack());
+    let shown = steps.map(|(place, step)| {
         let row = &step.row;
         let at = row.at.filter(|_| !options.no_times);
         let first = at.is_some() && origin.is_none();
@@ -174,7 +214,7 @@ fn shown<'a>(scene: &'a Scene, options: &Options) -> Vec<Shown<'a>> {
         let words = || note::of_step(scene, step, options.lang());
         let note = options.notes.then(words).flatten();
         let note = note.map(|words| spell_out(&words, options.ascii));
-        Shown { row, from: step.from, to: step.to, since, start, first, note }
+        Shown { row, place, from: step.from, to: step.to, since, start, first, note }
     });
     shown.collect()
 }

@@ -17,7 +17,7 @@ mod serve;
 mod shell;
 mod stat;
 mod sync;
-mod trace;
+pub(crate) mod trace;
 pub(crate) mod tree;
 #[cfg(feature = "sqlite")]
 mod user;

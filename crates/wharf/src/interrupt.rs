@@ -3,9 +3,14 @@
 //! Who waits for what is decided where [`unless_interrupted`] is called; no state is kept here.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
 use wharf_client::{Error, Session};
 
+use crate::commands::client_runtime;
 use crate::exit::Interrupted;
 
 /// Does `work` until it is done or Ctrl-C comes; `None` in the latter case.
@@ -31,4 +36,25 @@ pub(crate) async fn with_session<T>(
             Err(Interrupted.into())
         }
     }
+}
+
+/// For who does not wait but goes round: whether somebody has told the program to end, by Ctrl-C or a signal from elsewhere.
+pub(crate) fn told_to_end() -> anyhow::Result<Arc<AtomicBool>> {
+    let told = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&told);
+    let runtime = client_runtime()?;
+    let wait = move || {
+        runtime.block_on(async {
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+            let [Ok(mut one), Ok(mut two), Ok(mut three)] = kinds.map(signal) else { return };
+            tokio::select! {
+                _ = one.recv() => {}
+                _ = two.recv() => {}
+                _ = three.recv() => {}
+            }
+            flag.store(true, Ordering::Relaxed);
+        });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot begin")?;
+    Ok(told)
 }

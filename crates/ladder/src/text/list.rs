@@ -6,32 +6,44 @@ use crate::scene::Lifeline;
 use crate::width::ellipsize;
 use std::fmt;
 
-pub(super) fn write(
-    out: &mut impl fmt::Write,
-    shown: &[Shown<'_>],
-    lifelines: &[Lifeline],
-    options: &Options,
-) -> fmt::Result {
-    let no = shown.iter().map(|shown| shown.row.no).max().unwrap_or(1).to_string().len().max(3);
-    let ellipsis = if options.ascii { "..." } else { "…" };
-    let letter = |at: usize| lifelines.get(at).map_or("", |of| of.who.letter());
-    let is_joined = lifelines.len() > 2;
-    let room = options.width().saturating_sub(no + 7 + usize::from(is_joined));
-    for shown in shown {
+/// The columns of a list, measured once.
+pub(super) struct List<'a> {
+    options: &'a Options,
+    lifelines: &'a [Lifeline],
+    no: usize,
+    room: usize,
+    ellipsis: &'static str,
+}
+
+impl<'a> List<'a> {
+    pub(super) fn new(
+        shown: &[Shown<'_>],
+        lifelines: &'a [Lifeline],
+        options: &'a Options,
+    ) -> Self {
+        let most = shown.iter().map(|shown| shown.row.no).max().unwrap_or(1);
+        let no = most.to_string().len().max(3);
+        let ellipsis = if options.ascii { "..." } else { "…" };
+        let room = options.width().saturating_sub(no + 7 + usize::from(lifelines.len() > 2));
+        Self { options, lifelines, no, room, ellipsis }
+    }
+
+    pub(super) fn row(&self, out: &mut impl fmt::Write, shown: &Shown<'_>) -> fmt::Result {
+        let Self { options, no, room, ellipsis, .. } = *self;
         let row = shown.row;
         if let Some(length) = shown.silence() {
             let words = ellipsize(&silence(length, options), room, ellipsis, options.ambiguous);
             writeln!(out, "{:indent$}{words}", "", indent = no + 7)?;
         }
+        let letter = |at: usize| self.lifelines.get(at).map_or("", |of| of.who.letter());
         let (from, to) = (letter(shown.from), letter(shown.to));
-        let way = match (row.is_packet(), is_joined) {
+        let way = match (row.is_packet(), self.lifelines.len() > 2) {
             (false, _) => "  ".to_owned(),
             (true, true) => format!("{from}>{to}"),
             (true, false) if shown.is_rightwards() => format!("{from}>"),
             (true, false) => format!("{from}<"),
         };
         let label = ellipsize(&label(row, options), room, ellipsis, options.ambiguous);
-        writeln!(out, "{} {} {way} {label}", number(row, no), mark(row))?;
+        writeln!(out, "{} {} {way} {label}", number(row, no), mark(row))
     }
-    Ok(())
 }

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::LangArg;
+use crate::commands::trace::filter::Filter;
 
 /// `wharf trace`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct TraceArgs {
     /// A capture, pcap or pcapng, as it is or packed by gzip or zstd; standard input if nothing is said, or `-`
     #[arg(value_name = "FILE")]
@@ -34,6 +35,17 @@ pub(crate) struct TraceArgs {
     /// `wharf serve`; those in a pcapng file are used without being told. May be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Vec<PathBuf>,
+    /// Only sessions that fit, as `host 10.0.0.0/8 and finding D*`: host, port, verb, code, finding, bytes, longer (seconds),
+    /// failed, or any word of the session; and, or, not, and parentheses
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<Filter>,
+    /// Look through the sessions on the whole terminal; ? there tells the keys
+    #[cfg(feature = "tui")]
+    #[arg(long, conflicts_with_all = ["format", "list"])]
+    pub(crate) tui: bool,
+    /// Wait for more at the end of a file that still grows, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) drawing: DrawingArgs,
 }

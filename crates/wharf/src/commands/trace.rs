@@ -3,30 +3,31 @@
 //! Sessions are drawn as soon as they are over, so a capture of any size is read in the same memory. What is made
 //! of a session is in `trace/`, a file each.
 
+mod facts;
+pub(crate) mod filter;
 mod forms;
+mod source;
 mod text;
+#[cfg(feature = "tui")]
+mod tui;
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-use anyhow::Context;
-use wharf_ladder::capture::{Capture, Error};
-use wharf_ladder::sessions::{Session, Sessions};
-use wharf_ladder::tls::Keys;
-use wharf_ladder::{Ambiguous, Options, Segment};
+use wharf_ladder::capture::Error;
+use wharf_ladder::scene::scenes;
+use wharf_ladder::sessions::Session;
+use wharf_ladder::{Ambiguous, Options};
 
 use crate::args::language;
 use crate::args::trace::{DrawingArgs, Format, TraceArgs};
-use crate::exit::{Exit, Usage};
+use crate::exit::Exit;
 use crate::terminal;
+use facts::Facts;
+use source::{Next, Source};
 
 /// Frames after which it is looked whether sessions are over.
 const LOOK: u64 = 512;
-
-/// The longest line of a key log that is read as one.
-const KEY_LINE: u64 = 4096;
 
 /// What makes something of the sessions of a capture.
 trait Renderer {
@@ -43,28 +44,22 @@ trait Renderer {
 }
 
 pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
-    let path = arguments.file.as_deref().unwrap_or_else(|| Path::new("-"));
-    let name = if path == Path::new("-") { "standard input" } else { &path.to_string_lossy() };
-    let source: Box<dyn Read + Send> = match path {
-        path if path == Path::new("-") => Box::new(io::stdin()),
-        path => Box::new(File::open(path).with_context(|| format!("cannot read {name}"))?),
-    };
-    let mut capture = match Capture::open(source) {
-        Err(Error::NotACapture(_)) => {
-            return Err(Usage(format!("{name} is neither pcap nor pcapng")).into());
-        }
-        Err(Error::Io(error)) => return Err(error).with_context(|| format!("cannot read {name}")),
-        Err(error) => return Err(Usage(format!("{name}: {error}")).into()),
-        Ok(capture) => capture,
-    };
-    learn(capture.keys(), &arguments.keys)?;
+    let mut source = Source::open(arguments)?;
+    #[cfg(feature = "tui")]
+    if arguments.tui {
+        return tui::run(source, arguments);
+    }
+    let name = source.name().to_owned();
     let mut renderer = renderer(arguments);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut seen = Seen { arguments, sessions: 0, shown: 0 };
-    let broken = read(&mut capture, arguments, |group, origin| {
+    let broken = read(&mut source, arguments, |group, origin| {
         renderer.begins_at(origin);
-        seen.give(group, &mut *renderer, &mut out)
+        seen.give(group, &mut *renderer, &mut out)?;
+        // Somebody waits for it.
+        if arguments.follow { Ok(out.flush()?) } else { Ok(()) }
     })?;
+    let capture = source.capture();
     renderer.end(&mut out)?;
     out.flush()?;
     drop(out);
@@ -106,7 +101,9 @@ impl Seen<'_> {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         self.sessions += 1;
-        if group.iter().any(|session| is_wanted(self.arguments, session)) {
+        if group.iter().any(|session| is_wanted(self.arguments, session))
+            && fits(self.arguments, group)
+        {
             self.shown += 1;
             renderer.group(group, out)?;
         }
@@ -117,50 +114,27 @@ impl Seen<'_> {
 /// Reads the capture to its end, and gives its sessions in groups; the error that it breaks off with is given
 /// back.
 fn read(
-    capture: &mut Capture<'_>,
+    source: &mut Source,
     arguments: &TraceArgs,
     mut give: impl FnMut(&[Session], Option<Duration>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Error>> {
-    let mut sessions = Sessions::new(&arguments.ports).with_keys(capture.keys().clone());
+    let mut sessions = source.sessions(arguments);
     let mut frames = 0u64;
     let broken = loop {
-        match capture.next_frame() {
-            Ok(Some(frame)) => {
-                if let Some(segment) = Segment::of_frame(&frame) {
-                    sessions.push(&segment);
-                }
-            }
-            Ok(None) => break None,
+        match source.next(|segment| sessions.push(segment)) {
+            Ok(Next::Frame) => {}
+            Ok(Next::End) => break None,
             Err(error) => break Some(error),
         }
         frames += 1;
         if frames.is_multiple_of(LOOK) {
-            let origin = capture.origin();
+            let origin = source.origin();
             sessions.take_finished().iter().try_for_each(|group| give(group, origin))?;
         }
     };
-    let origin = capture.origin();
+    let origin = source.origin();
     sessions.finish().iter().try_for_each(|group| give(group, origin))?;
     Ok(broken)
-}
-
-/// Learns the secrets of these key logs.
-fn learn(keys: &Keys, files: &[PathBuf]) -> anyhow::Result<()> {
-    for path in files {
-        let name = path.display();
-        let cannot = || format!("cannot read {name}");
-        let mut lines = BufReader::new(File::open(path).with_context(cannot)?);
-        let (mut line, mut learnt) = (Vec::new(), 0);
-        while lines.by_ref().take(KEY_LINE).read_until(b'\n', &mut line).with_context(cannot)? > 0 {
-            learnt += keys.learn(&line);
-            line.clear();
-        }
-        if learnt == 0 {
-            let why = format!("{name} holds no keys of TLS sessions as SSLKEYLOGFILE writes them");
-            return Err(Usage(why).into());
-        }
-    }
-    Ok(())
 }
 
 /// Whether a session is asked for.
@@ -172,6 +146,14 @@ fn is_wanted(arguments: &TraceArgs, session: &Session) -> bool {
         session.packets.ends().is_some_and(|ends| is_host(ends.client) || is_host(ends.server))
     });
     by_number && by_host
+}
+
+/// Whether sessions fit the filter.
+fn fits(arguments: &TraceArgs, group: &[Session]) -> bool {
+    let Some(filter) = &arguments.filter else { return true };
+    let sessions: Vec<&Session> = group.iter().collect();
+    let lang = language(arguments.drawing.lang);
+    scenes(group).iter().any(|scene| filter.matches(&Facts::of(scene, &sessions, lang)))
 }
 
 fn renderer(arguments: &TraceArgs) -> Box<dyn Renderer> {

@@ -18,5 +18,7 @@ mod sync;
 mod tls;
 mod trace;
 mod tree;
+#[cfg(feature = "tui")]
+mod tui;
 #[cfg(feature = "sqlite")]
 mod user;

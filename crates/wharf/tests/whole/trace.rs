@@ -64,6 +64,17 @@ fn a_transfer_between_two_servers_is_one_picture_of_three_lifelines() {
 }
 
 #[test]
+fn a_filter_in_words_leaves_the_sessions_that_fit() {
+    let drawn = text(&["--list", "--filter", "port 3121 or verb pasv"], "third-party.cap");
+    assert!(!drawn.is_empty());
+    let none = trace(&["--filter", "finding D* and not code 425"], "third-party.cap");
+    assert_eq!(none.status.code(), Some(5));
+    let wrong = trace(&["--filter", "verb fly"], "third-party.cap");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("`fly` is no verb of FTP"));
+}
+
+#[test]
 fn japanese_words_and_ascii_lines_are_had_for_the_asking() {
     let japanese = text(&["--lang", "ja", "--list"], "reference.cap");
     assert!(japanese.starts_with("セッション 1、"), "{japanese}");

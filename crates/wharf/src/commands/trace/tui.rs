@@ -1,0 +1,95 @@
+//! `wharf trace --tui`: sessions on a screen of their own, to look through, compare and follow.
+//!
+//! `app.rs` is what the screen is about and what keys do to it, `draw.rs` makes it a buffer, `read.rs` feeds it from a thread,
+//! `screen.rs` takes the terminal and gives it back. This file is the loop between them.
+
+pub(super) mod app;
+mod diff;
+mod draw;
+pub(super) mod entries;
+mod ladder;
+mod read;
+mod screen;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::io::{self, IsTerminal};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+
+use super::source::Source;
+use crate::args::trace::TraceArgs;
+use crate::exit::{Exit, Interrupted, Usage};
+use crate::interrupt;
+use app::{Action, App};
+use read::Reading;
+use screen::Screen;
+
+/// How long is waited for a key before it is looked what else has come.
+const WAIT: Duration = Duration::from_millis(50);
+/// How often open sessions are looked at.
+const LOOK: Duration = Duration::from_millis(300);
+/// What is taken in before the screen is drawn again.
+const BATCH: usize = 4096;
+
+pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit> {
+    if !io::stdout().is_terminal() {
+        return Err(Usage("--tui needs a terminal as its standard output".to_owned()).into());
+    }
+    let told = interrupt::told_to_end()?;
+    let mut app = App::new(source.name().to_owned(), super::options(&arguments.drawing));
+    app.follows = arguments.follow;
+    let mut reading = Reading::begin(source, arguments, app.lang())?;
+    let mut screen = Screen::begin()?;
+    let mut looked = Instant::now();
+    let mut is_stale = true;
+    let mut failed = false;
+    loop {
+        for update in reading.updates.try_iter().take(BATCH) {
+            failed |= matches!(update, app::Update::End(Some(_)));
+            app.take(update);
+            is_stale = true;
+        }
+        if app.is_reading && looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            reading.look(|update| {
+                app.take(update);
+                is_stale = true;
+            });
+        }
+        if std::mem::take(&mut is_stale) {
+            let draw = |frame: &mut ratatui::Frame<'_>| draw::draw(&mut app, frame.buffer_mut());
+            screen.terminal.draw(draw).context("cannot draw")?;
+        }
+        if told.load(Ordering::Relaxed) {
+            return Err(Interrupted.into());
+        }
+        if !event::poll(WAIT).context("the terminal has gone")? {
+            continue;
+        }
+        is_stale = true;
+        let key = match event::read().context("the terminal has gone")? {
+            Event::Key(key) => key,
+            Event::Resize(..) => {
+                screen.renew()?;
+                continue;
+            }
+            _ => continue,
+        };
+        if key.kind == KeyEventKind::Release {
+            continue;
+        }
+        match app.handle(key) {
+            Action::None => {}
+            Action::Quit if failed => return Ok(Exit::Failed),
+            Action::Quit => return Ok(Exit::Done),
+            Action::Interrupt => return Err(Interrupted.into()),
+            Action::Suspend => screen.suspend()?,
+            Action::Fetch(no) => reading.fetch(no)?,
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What is on the screen, and what each key does to it. It knows no terminal: keys come in here, and `draw.rs` makes a
+//! buffer of what is.
+
+use std::sync::Arc;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use wharf_ladder::{Lang, Options, Scene};
+
+use super::diff::Diff;
+use super::entries::{Entries, Entry};
+use super::ladder::Ladder;
+
+/// Lines that a page key goes, where the screen has not been drawn yet.
+const PAGE: usize = 10;
+
+/// Something has come from the source.
+pub(in super::super) enum Update {
+    /// A session: over, or as far as it has come.
+    Session(Box<Entry>),
+    /// The rows of a session, read again.
+    Again(u64, Option<Arc<Scene>>),
+    /// The source has ended; what it broke off with.
+    End(Option<String>),
+}
+
+/// What is to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Nothing.
+    None,
+    /// End.
+    Quit,
+    /// End as Ctrl-C does.
+    Interrupt,
+    /// Stop until the shell goes on with us.
+    Suspend,
+    /// Read the rows of this session again.
+    Fetch(u64),
+}
+
+/// What is looked at.
+pub(super) enum View {
+    List,
+    Ladder(Box<Ladder>),
+    Diff(Box<Diff>),
+}
+
+/// A line that is being typed.
+pub(super) struct Prompt {
+    pub(super) text: String,
+    /// What was wrong with it.
+    pub(super) trouble: Option<String>,
+}
+
+/// The whole screen.
+pub(super) struct App {
+    pub(super) name: String,
+    pub(super) options: Options,
+    pub(super) entries: Entries,
+    pub(super) view: View,
+    /// The line of the list that is chosen, and the one at the top of the screen.
+    pub(super) line: usize,
+    pub(super) top: usize,
+    /// The lines that the list had when it was drawn.
+    pub(super) page: usize,
+    /// What the list is filtered by.
+    pub(super) filter: String,
+    pub(super) prompt: Option<Prompt>,
+    /// The session that others are compared with.
+    pub(super) marked: Option<u64>,
+    /// The session whose rows are wanted, and those that it is to be compared with.
+    pub(super) awaited: Option<u64>,
+    pub(super) helps: bool,
+    /// Stays with what comes last.
+    pub(super) follows: bool,
+    pub(super) is_reading: bool,
+    /// What there is to say at the bottom.
+    pub(super) message: Option<String>,
+}
+
+impl App {
+    pub(super) fn new(name: String, options: Options) -> Self {
+        Self {
+            name,
+            options,
+            entries: Entries::default(),
+            view: View::List,
+            line: 0,
+            top: 0,
+            page: PAGE,
+            filter: String::new(),
+            prompt: None,
+            marked: None,
+            awaited: None,
+            helps: false,
+            follows: false,
+            is_reading: true,
+            message: None,
+        }
+    }
+
+    pub(super) fn lang(&self) -> Lang {
+        self.options.lang()
+    }
+
+    /// Something has come.
+    pub(super) fn take(&mut self, update: Update) {
+        match update {
+            Update::Session(entry) => {
+                let no = entry.facts.no;
+                if let (View::Ladder(ladder), Some(scene)) = (&mut self.view, &entry.scene)
+                    && ladder.no == no
+                {
+                    ladder.replace(Arc::clone(scene), self.follows);
+                }
+                self.entries.take(*entry);
+            }
+            Update::Again(no, Some(scene)) => {
+                self.entries.give_back(no, Arc::clone(&scene));
+                if self.awaited.take_if(|awaited| *awaited == no).is_some() {
+                    self.message = None;
+                    self.view = View::Ladder(Box::new(Ladder::new(no, scene)));
+                }
+            }
+            Update::Again(no, None) => {
+                self.awaited = self.awaited.filter(|awaited| *awaited != no);
+                let words = self.lang().of(
+                    "its rows are no longer kept, and its source cannot be read again",
+                    "行は保持しておらず、読み直すこともできません",
+                );
+                self.message = Some(words.to_owned());
+            }
+            Update::End(trouble) => {
+                self.is_reading = false;
+                self.message = trouble;
+            }
+        }
+    }
+
+    /// Puts in order what has come, before it is drawn.
+    pub(super) fn settle(&mut self) {
+        let chosen = self.chosen();
+        self.entries.settle();
+        let last = self.entries.shown().saturating_sub(1);
+        let stays = chosen.and_then(|no| {
+            let is_there = self.entries.line(self.line).is_some_and(|entry| entry.facts.no == no);
+            if is_there { Some(self.line) } else { self.entries.line_of(no) }
+        });
+        self.line = if self.follows { last } else { stays.unwrap_or(self.line).min(last) };
+    }
+
+    /// The session in the chosen line.
+    pub(super) fn chosen(&self) -> Option<u64> {
+        self.entries.line(self.line).map(|entry| entry.facts.no).filter(|no| *no > 0)
+    }
+
+    /// A key was pressed.
+    pub(super) fn handle(&mut self, key: KeyEvent) -> Action {
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            match key.code {
+                KeyCode::Char('c') => return Action::Interrupt,
+                KeyCode::Char('z') => return Action::Suspend,
+                _ => {}
+            }
+        }
+        if std::mem::take(&mut self.helps) {
+            return Action::None;
+        }
+        if self.prompt.is_some() {
+            self.typed(key.code);
+            return Action::None;
+        }
+        self.message = None;
+        match key.code {
+            KeyCode::Char('?') | KeyCode::F(1) => self.helps = true,
+            KeyCode::Char('/') => {
+                let text = match &self.view {
+                    View::List => self.filter.clone(),
+                    View::Ladder(ladder) => ladder.find.clone(),
+                    View::Diff(_) => return Action::None,
+                };
+                self.prompt = Some(Prompt { text, trouble: None });
+            }
+            KeyCode::Char('f') => self.follows = !self.follows,
+            code => return self.in_view(code),
+        }
+        Action::None
+    }
+
+    fn in_view(&mut self, code: KeyCode) -> Action {
+        match (&mut self.view, code) {
+            (View::List, KeyCode::Char('q') | KeyCode::Esc) => return Action::Quit,
+            (View::List, code) => return self.in_list(code),
+            (_, KeyCode::Char('q') | KeyCode::Esc | KeyCode::Left | KeyCode::Backspace) => {
+                self.view = View::List;
+            }
+            (View::Ladder(ladder), code) => {
+                self.follows &= !ladder.handle(code);
+            }
+            (View::Diff(diff), code) => diff.handle(code),
+        }
+        Action::None
+    }
+
+    fn in_list(&mut self, code: KeyCode) -> Action {
+        let last = self.entries.shown().saturating_sub(1);
+        if let Some(line) = moved(code, self.line, last, self.page) {
+            self.line = line;
+            self.follows = false;
+            return Action::None;
+        }
+        match code {
+            KeyCode::Enter | KeyCode::Right => return self.open(),
+            KeyCode::Char('s') => self.entries.sort_next(),
+            KeyCode::Char('r') => self.entries.reverse(),
+            KeyCode::Char('m') => {
+                let chosen = self.chosen();
+                self.marked = if self.marked == chosen { None } else { chosen };
+            }
+            KeyCode::Char('d') => self.compare(),
+            _ => {}
+        }
+        Action::None
+    }
+
+    /// Looks at the rows of the chosen session.
+    fn open(&mut self) -> Action {
+        let Some(entry) = self.entries.line(self.line) else { return Action::None };
+        let no = entry.facts.no;
+        match &entry.scene {
+            Some(scene) => {
+                self.view = View::Ladder(Box::new(Ladder::new(no, Arc::clone(scene))));
+                Action::None
+            }
+            None => {
+                self.awaited = Some(no);
+                self.message =
+                    Some(self.lang().of("reading it again ...", "読み直しています…").to_owned());
+                Action::Fetch(no)
+            }
+        }
+    }
+
+    /// Compares the chosen session with the marked one.
+    fn compare(&mut self) {
+        let lang = self.lang();
+        let (Some(marked), Some(chosen)) = (self.marked, self.chosen()) else {
+            let words = lang.of(
+                "mark a session with m first, then choose the one to compare it with",
+                "まず m で比べるセッションに印を付け、次に相手を選びます",
+            );
+            self.message = Some(words.to_owned());
+            return;
+        };
+        let scene = |no| self.entries.of(no).and_then(|entry| entry.scene.clone());
+        match (scene(marked), scene(chosen)) {
+            (Some(left), Some(right)) => self.view = View::Diff(Box::new(Diff::new(left, right))),
+            _ => {
+                let words = lang.of(
+                    "its rows are no longer kept: open it once, then compare",
+                    "行を保持していません。一度開いてから比べてください",
+                );
+                self.message = Some(words.to_owned());
+            }
+        }
+    }
+
+    /// A key while a line is being typed.
+    fn typed(&mut self, code: KeyCode) {
+        let Some(prompt) = &mut self.prompt else { return };
+        prompt.trouble = None;
+        match code {
+            KeyCode::Esc => self.prompt = None,
+            KeyCode::Backspace => {
+                prompt.text.pop();
+            }
+            KeyCode::Char(c) if !c.is_control() => prompt.text.push(c),
+            KeyCode::Enter => {
+                let text = prompt.text.trim().to_owned();
+                match &mut self.view {
+                    View::Ladder(ladder) => {
+                        ladder.search(&text);
+                        self.prompt = None;
+                    }
+                    View::List | View::Diff(_) => self.narrow(text),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows only the sessions that fit.
+    pub(super) fn narrow(&mut self, text: String) {
+        let filter = if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
+        match filter {
+            Ok(filter) => {
+                self.entries.filter(filter);
+                self.filter = text;
+                self.prompt = None;
+            }
+            Err(trouble) => self.prompt = Some(Prompt { text, trouble: Some(trouble) }),
+        }
+    }
+}
+
+/// Where a key goes from a line, if it is one that goes somewhere.
+pub(super) fn moved(code: KeyCode, line: usize, last: usize, page: usize) -> Option<usize> {
+    Some(match code {
+        KeyCode::Up | KeyCode::Char('k') => line.saturating_sub(1),
+        KeyCode::Down | KeyCode::Char('j') => (line + 1).min(last),
+        KeyCode::PageUp => line.saturating_sub(page),
+        KeyCode::PageDown | KeyCode::Char(' ') => (line + page).min(last),
+        KeyCode::Home | KeyCode::Char('g') => 0,
+        KeyCode::End | KeyCode::Char('G') => last,
+        _ => return None,
+    })
+}

@@ -1,0 +1,357 @@
+//! The screen without a terminal: sessions and keys go in, cells come out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use wharf_ladder::capture::Capture;
+use wharf_ladder::scene::scenes;
+use wharf_ladder::sessions::{Session, Sessions};
+use wharf_ladder::{
+    Ambiguous, Channel, Ends, Lang, Options, Packet, Ports, Provenance, Row, Scene,
+};
+use wharf_proto::Text;
+use wharf_proto::tap::Party;
+
+use super::super::facts::Facts;
+use super::app::{Action, App, Update, View};
+use super::draw;
+use super::entries::Entry;
+
+/// A screen and what is on it.
+struct Desk {
+    app: App,
+    terminal: Terminal<TestBackend>,
+}
+
+impl Desk {
+    fn of_size(width: u16, height: u16, options: Options) -> Self {
+        let terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        Self { app: App::new("capture.pcap".to_owned(), options), terminal }
+    }
+
+    /// With the sessions of captures, one after the other.
+    fn with(names: &[&str], options: Options) -> Self {
+        let mut desk = Self::of_size(100, 32, options);
+        let mut no = 0;
+        for name in names {
+            for entry in entries(name) {
+                desk.app.take(Update::Session(Box::new(numbered(&entry, no + 1))));
+                no += entry.scene.map_or(1, |scene| scene.sessions.len() as u64);
+            }
+        }
+        desk.app.take(Update::End(None));
+        desk.draw();
+        desk
+    }
+
+    fn draw(&mut self) {
+        let app = &mut self.app;
+        self.terminal.draw(|frame| draw::draw(app, frame.buffer_mut())).unwrap();
+    }
+
+    /// What is on the screen, a line a line.
+    fn screen(&mut self) -> Vec<String> {
+        self.draw();
+        // Not the backend's cells: behind a wide character those keep what a terminal covers.
+        let mut buffer = Buffer::empty(self.terminal.backend().buffer().area);
+        draw::draw(&mut self.app, &mut buffer);
+        let width = usize::from(buffer.area.width);
+        let line = |cells: &[ratatui::buffer::Cell]| {
+            let text: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
+            text.trim_end().to_owned()
+        };
+        buffer.content.chunks(width).map(line).collect()
+    }
+
+    fn press(&mut self, keys: &str) -> Action {
+        let mut action = Action::None;
+        for c in keys.chars() {
+            let code = match c {
+                '\n' => KeyCode::Enter,
+                '\u{1b}' => KeyCode::Esc,
+                '\u{8}' => KeyCode::Backspace,
+                c => KeyCode::Char(c),
+            };
+            action = self.app.handle(KeyEvent::new(code, KeyModifiers::NONE));
+            self.draw();
+        }
+        action
+    }
+
+    #[track_caller]
+    fn shows(&mut self, wanted: &str) {
+        let screen = self.screen().join("\n");
+        assert!(screen.contains(wanted), "{wanted}\n{screen}");
+    }
+
+    #[track_caller]
+    fn hides(&mut self, unwanted: &str) {
+        let screen = self.screen().join("\n");
+        assert!(!screen.contains(unwanted), "{unwanted}\n{screen}");
+    }
+
+    /// The line that is chosen.
+    fn chosen(&mut self) -> String {
+        let screen = self.screen();
+        screen.into_iter().find(|line| line.starts_with('>')).unwrap_or_default()
+    }
+}
+
+fn plain() -> Options {
+    Options { lang: Lang::En, ..Options::default() }
+}
+
+fn entries(name: &str) -> Vec<Entry> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let path = folder.join(format!("{name}.cap"));
+    let mut capture = Capture::open(std::fs::File::open(path).unwrap()).unwrap();
+    let mut sessions = Sessions::default();
+    capture.each_segment(|segment| sessions.push(segment)).unwrap();
+    let mut out = Vec::new();
+    for group in sessions.finish() {
+        let all: Vec<&Session> = group.iter().collect();
+        for scene in scenes(&group) {
+            let facts = Facts::of(&scene, &all, Lang::En);
+            out.push(Entry { facts, scene: Some(Arc::new(scene)), is_open: false });
+        }
+    }
+    out
+}
+
+/// The same under another number.
+fn numbered(entry: &Entry, no: u64) -> Entry {
+    let mut entry = entry.clone();
+    entry.facts.no = no;
+    entry.scene = entry.scene.map(|scene| {
+        let sessions = (no..).take(scene.sessions.len()).collect();
+        Arc::new(Scene { sessions, ..(*scene).clone() })
+    });
+    entry
+}
+
+const ACTIVE: &str = "docs/sessions/active";
+const BLOCKED: &str = "docs/sessions/active-blocked";
+const PASSIVE: &str = "docs/sessions/passive";
+const THIRD: &str = "docs/sessions/third-party";
+
+#[test]
+fn the_list_has_a_line_a_session_and_tells_what_was_found_in_the_chosen_one() {
+    let mut desk = Desk::with(&[ACTIVE, BLOCKED, THIRD], plain());
+    desk.shows("wharf trace: capture.pcap   3 sessions");
+    desk.shows("192.0.2.10");
+    desk.shows("203.0.113.5:2…00.7:21");
+    assert!(desk.chosen().contains(" 1 "), "{:?}", desk.screen());
+    desk.hides("active mode: the server's connection");
+    desk.press("j");
+    assert!(desk.chosen().ends_with("D2"));
+    desk.shows("active mode: the server's connection to the client");
+    desk.shows("use passive mode");
+}
+
+#[test]
+fn the_list_is_sorted_by_any_column_either_way_and_stays_with_the_chosen_session() {
+    let mut desk = Desk::with(&[ACTIVE, BLOCKED, PASSIVE], plain());
+    desk.press("j");
+    // By number, by begin, by duration: the blocked session took longest.
+    desk.press("ss");
+    assert_eq!(desk.app.line, 2);
+    desk.press("r");
+    assert_eq!(desk.app.line, 0);
+    assert!(desk.chosen().ends_with("D2"));
+}
+
+#[test]
+fn a_filter_leaves_only_the_sessions_that_fit_and_says_what_it_does_not_understand() {
+    let mut desk = Desk::with(&[ACTIVE, BLOCKED, PASSIVE], plain());
+    desk.press("/finding D*\n");
+    desk.shows("1 of 3 sessions");
+    desk.shows("filter: finding D*");
+    desk.press("/\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}verb pasv\n");
+    desk.shows("1 of 3 sessions");
+    desk.press("/ and (\n");
+    desk.shows("something is wanted");
+    desk.press("\u{1b}");
+    desk.hides("something is wanted");
+}
+
+#[test]
+fn a_ladder_begins_at_what_went_wrong_and_tells_all_of_its_row() {
+    let mut desk = Desk::with(&[ACTIVE, BLOCKED], plain());
+    desk.press("j\n");
+    let chosen = desk.chosen();
+    assert!(chosen.starts_with(">!") && chosen.contains("SYN"), "{chosen}");
+    desk.shows("row 20");
+    desk.shows("server 203.0.113.5:20 → client 192.0.2.10:1182");
+    desk.shows("data connection 1, seen, SYN");
+    desk.shows("(RFC 959 3.2)");
+    desk.shows("! D2");
+    desk.press("q");
+    desk.shows("2 sessions");
+}
+
+#[test]
+fn bare_acks_times_and_rows_that_do_not_fit_come_and_go_and_the_chosen_row_stays() {
+    let mut desk = Desk::with(&[ACTIVE], plain());
+    desk.press("\n");
+    desk.hides(" 11 C~");
+    desk.press("jjjjj");
+    let before = desk.chosen();
+    desk.press("p");
+    desk.shows(" 11 C~");
+    let row = |line: &str| line.get(2..6).unwrap_or_default().to_owned();
+    assert_eq!(row(&desk.chosen()), row(&before));
+    desk.press("t");
+    desk.hides("d/s");
+    desk.press("/port 192\n");
+    desk.shows("PORT 192,0,2,10,4,158");
+    desk.hides("USER");
+    desk.press("G");
+    desk.shows("PORT 192,0,2,10,4,159");
+}
+
+#[test]
+fn two_sessions_stand_side_by_side_and_the_first_difference_is_chosen() {
+    let mut desk = Desk::with(&[ACTIVE, PASSIVE], plain());
+    desk.press("d");
+    desk.shows("mark a session with m first");
+    desk.press("mjd");
+    assert!(matches!(desk.app.view, View::Diff(_)));
+    assert!(desk.chosen().is_empty());
+    let View::Diff(diff) = &desk.app.view else { unreachable!() };
+    let pair = diff.pairs[diff.cursor];
+    let label = diff.steps(pair)[0].map(|step| step.row.label.to_string());
+    assert_eq!(label.as_deref(), Some("PORT 192,0,2,10,4,158"));
+    desk.shows("= ");
+    desk.press("n");
+    desk.shows("PASV");
+}
+
+#[test]
+fn a_transfer_between_servers_has_three_lifelines_here_too() {
+    let mut desk = Desk::with(&[THIRD], plain());
+    desk.press("\n");
+    desk.shows("passive: it listens");
+    desk.shows("third party");
+}
+
+#[test]
+fn it_speaks_japanese_and_wide_characters_take_two_cells() {
+    let options = Options { lang: Lang::Ja, ..plain() };
+    let mut desk = Desk::with(&[BLOCKED], options);
+    let screen = desk.screen().join("\n");
+    // A wide character has a cell behind it that is blank.
+    assert!(screen.replace(' ', "").contains("セッション1件"), "{screen}");
+    desk.press("\n");
+    assert!(desk.screen().join("").replace(' ', "").contains("サーバー"));
+    desk.press("?");
+    let help = desk.screen().join("").replace(' ', "");
+    assert!(help.contains("一致するものだけを表示"), "{help}");
+    let widths = |desk: &mut Desk| desk.screen().iter().all(|line| line.chars().count() <= 100);
+    assert!(widths(&mut desk));
+}
+
+#[test]
+fn where_lines_take_two_columns_the_lifelines_stay_in_theirs() {
+    let options = Options { ambiguous: Ambiguous::Two, ..plain() };
+    let mut desk = Desk::with(&[ACTIVE], options);
+    desk.press("\n");
+    let screen = desk.screen();
+    let places: Vec<Option<usize>> =
+        screen[2..10].iter().map(|line| line.chars().position(|c| c == '│')).collect();
+    assert!(places.iter().all(|place| *place == places[0] && place.is_some()), "{screen:?}");
+}
+
+#[test]
+fn a_small_screen_and_a_large_one_are_drawn_without_harm_after_each_key() {
+    let mut desk = Desk::with(&[ACTIVE, BLOCKED, THIRD], plain());
+    for (width, height) in [(1, 1), (19, 5), (20, 3), (40, 8), (59, 20), (80, 24), (250, 90)] {
+        desk.terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        desk.press("jj\npotnNG?qq kjsr mkd nNq/x\u{1b}");
+        desk.press("\u{1b}q");
+        desk.app.view = View::List;
+    }
+}
+
+#[test]
+fn no_control_character_of_a_peer_reaches_a_cell() {
+    let row = Row {
+        no: 1,
+        at: None,
+        channel: Channel::Control,
+        from: Party::Server,
+        ports: Ports { client: Some(1), server: Some(21) },
+        packet: Packet::Reply(220),
+        verb: None,
+        names: None,
+        label: Text::from(&b"220 \x1b]0;x\x07\x9b31m\xe2\x80\xae hi"[..]),
+        provenance: Provenance::Seen,
+        tls: false,
+        wire: None,
+    };
+    let ends =
+        Ends { client: "10.0.0.1:1".parse().unwrap(), server: "10.0.0.2:21".parse().unwrap() };
+    let scene = Scene::of(1, &[row], Some(ends), Vec::new());
+    let facts = Facts::of(&scene, &[], Lang::En);
+    let entry = Entry { facts, scene: Some(Arc::new(scene)), is_open: true };
+    let mut desk = Desk::of_size(100, 30, plain());
+    desk.app.take(Update::Session(Box::new(entry)));
+    for keys in ["", "\n", "qmd"] {
+        desk.press(keys);
+        let screen = desk.screen().join("");
+        assert!(!screen.chars().any(|c| c.is_control() || c == '\u{202e}'), "{screen:?}");
+    }
+}
+
+#[test]
+fn what_goes_on_is_followed_and_replaced_when_it_is_over() {
+    let mut desk = Desk::of_size(100, 30, plain());
+    let whole = entries(PASSIVE).remove(0);
+    let scene = whole.scene.clone().unwrap();
+    let part = Scene { steps: scene.steps[..6].to_vec(), ..(*scene).clone() };
+    let open = Entry { scene: Some(Arc::new(part)), is_open: true, ..whole.clone() };
+    desk.app.take(Update::Session(Box::new(open)));
+    desk.press("\nf");
+    desk.hides("221 Goodbye");
+    desk.app.take(Update::Session(Box::new(whole)));
+    desk.shows("221 Goodbye");
+    assert!(desk.chosen().contains("FIN"), "{:?}", desk.screen());
+    desk.press("q");
+    desk.shows("1 session, reading, following");
+}
+
+#[test]
+fn keys_that_end_or_stop_the_program_say_so() {
+    let mut desk = Desk::with(&[ACTIVE], plain());
+    let control = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
+    assert_eq!(desk.app.handle(control('c')), Action::Interrupt);
+    assert_eq!(desk.app.handle(control('z')), Action::Suspend);
+    assert_eq!(desk.press("q"), Action::Quit);
+}
+
+#[test]
+fn a_hundred_thousand_sessions_are_listed_and_gone_through_without_waiting() {
+    let mut desk = Desk::of_size(120, 50, plain());
+    let one = entries(ACTIVE).remove(0);
+    for no in 1..=100_000 {
+        desk.app.take(Update::Session(Box::new(numbered(&one, no))));
+    }
+    desk.draw();
+    desk.shows("100000 sessions");
+    let begun = Instant::now();
+    desk.press("G");
+    assert!(desk.chosen().contains("100000"));
+    for _ in 0..100 {
+        desk.press("k");
+    }
+    // Hundred keys and screens; each would be seen at once if it took a hundredth of this.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    // The rows of the oldest went, and are asked for when somebody looks.
+    assert_eq!(desk.press("g\n"), Action::Fetch(1));
+    desk.app.take(Update::Again(1, one.scene));
+    desk.shows("220 Wharf FTP server ready.");
+}
