@@ -265,27 +265,28 @@ impl Connection {
                 self.judge(answer)?;
             }
         }
-        match self.machine.send(command) {
-            Ok(()) => {}
-            Err(SendError::Unsendable(unsendable)) => return Err(unsendable.into()),
-            Err(_) => return Err(Error::ReplyOwed { last: self.last_boxed() }),
-        }
-        let line = command.encode()?;
-        let (_, command_line) = redacted(line.strip_suffix(b"\r\n").unwrap_or(&line));
-        self.last = Exchange { verb: Some(command.verb()), command: command_line, reply: None };
-        self.drain_machine();
+        let sent = self.machine.send(command);
+        self.queued(sent)?;
+        self.speaks_of(command);
         Ok(())
     }
 
     /// Queues a command behind others whose replies are owed, for a server that takes commands so.
     pub(crate) fn send_behind(&mut self, command: &Command) -> Result<(), Error> {
-        match self.machine.send_behind(command) {
-            Ok(()) => {}
-            Err(SendError::Unsendable(unsendable)) => return Err(unsendable.into()),
-            Err(_) => return Err(Error::ReplyOwed { last: self.last_boxed() }),
+        let sent = self.machine.send_behind(command);
+        self.queued(sent)
+    }
+
+    /// Takes from the machine what it has to send, unless it could not take the command.
+    fn queued(&mut self, sent: Result<(), SendError>) -> Result<(), Error> {
+        match sent {
+            Ok(()) => {
+                self.drain_machine();
+                Ok(())
+            }
+            Err(SendError::Unsendable(unsendable)) => Err(unsendable.into()),
+            Err(_) => Err(Error::ReplyOwed { last: self.last_boxed() }),
         }
-        self.drain_machine();
-        Ok(())
     }
 
     /// From now on replies are to this command, of several in a row.

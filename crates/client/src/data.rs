@@ -135,6 +135,8 @@ pub(crate) enum Plan {
 /// What a data connection goes through, and where it is to come out.
 pub(crate) struct Tunnel {
     proxy: Arc<Proxy>,
+    /// Where the control connection has found it.
+    at: SocketAddr,
     host: String,
 }
 
@@ -365,7 +367,7 @@ fn planned_by(control: &Connection, reply: &Reply, longest: Duration) -> Result<
     }
     let tunnel = tunnel.map(|proxy| {
         let host = if believed { named.ip().to_string() } else { control.host().to_owned() };
-        Tunnel { proxy: Arc::clone(proxy), host }
+        Tunnel { proxy: Arc::clone(proxy), at: control.server(), host }
     });
     Ok(Plan::Connect { to, patience: control.patience().min(longest), tunnel })
 }
@@ -445,7 +447,9 @@ impl Plan {
             Self::Connect { to, tunnel, .. } => {
                 let stream = match tunnel {
                     None => socket_for(*to)?.connect(*to).await?,
-                    Some(Tunnel { proxy, host }) => dial::tunnel(proxy, host, to.port()).await?,
+                    Some(Tunnel { proxy, at, host }) => {
+                        dial::tunnel(proxy, *at, host, to.port()).await?
+                    }
                 };
                 stream.set_nodelay(true)?;
                 Ok(stream)

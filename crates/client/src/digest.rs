@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
@@ -217,19 +218,12 @@ impl Asking {
         let text = reply.text();
         let algorithm = self.algorithm;
         // The name of the file stands behind it, and may look like a digest as well.
-        let mut words = text.split(|byte| byte.is_ascii_whitespace());
+        let words = text.split(|byte| byte.is_ascii_whitespace());
         words
-            .find_map(|word| from_hex(word).filter(|value| value.len() == length(algorithm)))
+            .filter_map(|word| HEXLOWER_PERMISSIVE.decode(word).ok())
+            .find(|value| value.len() == length(algorithm))
             .map(|value| Digest { algorithm, value })
     }
-}
-
-fn from_hex(word: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    if word.is_empty() || !word.len().is_multiple_of(2) {
-        return None;
-    }
-    word.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 impl Session {

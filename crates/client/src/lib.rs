@@ -61,7 +61,7 @@ pub use files::{Fetched, Get, Put, Stored, Verdict};
 pub use listing::Listing;
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};
-pub use options::{DataAddress, Explain, Options, Tap};
+pub use options::{DataAddress, Explain, Family, Options, Tap};
 pub use pool::{Backoff, Pool, Site};
 pub use proxy::{Gateway, Proxy, ProxyError, ProxyFault, ProxyKind};
 pub use remove::Told;

@@ -3,6 +3,7 @@
 //! Nothing here is read from the environment or a file; a program that wants that fills in the fields.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,34 @@ pub enum DataAddress {
     Named,
 }
 
+/// The addresses of a host that are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Those of IPv4.
+    V4,
+    /// Those of IPv6.
+    V6,
+}
+
+impl Family {
+    /// Whether an address is one of these.
+    pub(crate) fn has(self, ip: IpAddr) -> bool {
+        match self {
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
 /// How a session behaves.
 ///
 /// ```
@@ -46,6 +75,8 @@ pub struct Options {
     pub setup: Option<Setup>,
     /// Which host a 227 is believed to name.
     pub data_address: DataAddress,
+    /// Which addresses of the server, or of the proxy before it, are tried; all of them if nothing is said.
+    pub family: Option<Family>,
     /// What lies between us and every server.
     pub proxy: Option<Proxy>,
     /// What earlier sessions have learnt, and this one will.
@@ -81,6 +112,7 @@ impl Default for Options {
             fallback: true,
             setup: None,
             data_address: DataAddress::Server,
+            family: None,
             proxy: None,
             memory: Memory::default(),
             plain: false,

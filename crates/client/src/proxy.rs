@@ -9,11 +9,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
+use data_encoding::BASE64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 use wharf_proto::{Secret, Text};
+
+use crate::url::{decode, named_port};
 
 /// The longest answer of an HTTP proxy that is read.
 const HEADERS: usize = 8 * 1024;
@@ -104,26 +106,15 @@ impl FromStr for Proxy {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(told());
         }
-        // The parser leaves out the port that it takes for the usual one.
-        let port = url.port().or_else(|| named_port(address)).unwrap_or(usual);
-        let decoded = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-        let login = (!url.username().is_empty()).then(|| {
-            let password = url.password().map(decoded).unwrap_or_default();
-            (Text::from(decoded(url.username())), Secret::new(password))
-        });
-        let unsendable = |bytes: &[u8]| bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
-        let bad = login.as_ref().is_some_and(|(user, password)| {
-            unsendable(user.as_bytes()) || unsendable(password.reveal())
-        });
-        if bad { Err(told()) } else { Ok(Self { kind, host, port, login }) }
+        let port =
+            address.split_once("://").and_then(|(_, rest)| named_port(rest)).unwrap_or(usual);
+        let decoded = |text| decode(text).map_err(|_| told());
+        let login = match (url.username(), url.password().unwrap_or_default()) {
+            ("", _) => None,
+            (user, password) => Some((Text::from(decoded(user)?), Secret::new(decoded(password)?))),
+        };
+        Ok(Self { kind, host, port, login })
     }
-}
-
-/// The port behind the last colon, if there is one behind the host.
-fn named_port(address: &str) -> Option<u16> {
-    let authority = address.split_once("://")?.1.split('/').next()?;
-    let behind = authority.rsplit(['@', ']']).next()?;
-    behind.rsplit_once(':')?.1.parse().ok()
 }
 
 /// A text that may be meant as a URL, without what may be a password.
@@ -269,7 +260,7 @@ impl Proxy {
         let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
         if let Some((user, password)) = &self.login {
             let pair = [user.as_bytes(), b":", password.reveal()].concat();
-            request.push_str(&format!("Proxy-Authorization: Basic {}\r\n", base64(&pair)));
+            request.push_str(&format!("Proxy-Authorization: Basic {}\r\n", BASE64.encode(&pair)));
         }
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).await?;
@@ -307,21 +298,6 @@ fn socks_says(code: u8) -> &'static str {
     }
 }
 
-/// RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |nth: usize| u32::from(chunk.get(nth).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for nth in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * nth)) as usize & 63];
-            out.push(if nth > chunk.len() { '=' } else { char::from(letter) });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,15 +332,6 @@ mod tests {
         ] {
             let error = bad.parse::<Proxy>().unwrap_err().to_string();
             assert!(!error.contains("X:p"), "{error}");
-        }
-    }
-
-    #[test]
-    fn base64_is_padded() {
-        for (plain, coded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
-        {
-            assert_eq!(base64(plain.as_bytes()), coded);
         }
     }
 }

@@ -187,8 +187,7 @@ impl FromStr for Address {
             user => Some(decode(user)?.into()),
         };
         let password = url.password().map(decode).transpose()?.map(Secret::new);
-        let left_out = if names_port(&rest) { FTP_PORT } else { scheme.port() };
-        let port = url.port().unwrap_or(left_out);
+        let port = named_port(&rest).unwrap_or_else(|| scheme.port());
         Ok(Self { scheme, host, port, user, password, path: decode(path)?.into(), kind })
     }
 }
@@ -223,12 +222,11 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether what stands behind the scheme names a port.
-fn names_port(rest: &str) -> bool {
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let behind = host.rsplit(']').next().unwrap_or_default();
-    behind.split_once(':').is_some_and(|(_, port)| !port.is_empty())
+/// The port that what stands behind the scheme of a URL names. The parser leaves out the one that it takes for the usual.
+pub(crate) fn named_port(rest: &str) -> Option<u16> {
+    let authority = rest.split('/').next()?;
+    let behind = authority.rsplit(['@', ']']).next()?;
+    behind.rsplit_once(':')?.1.parse().ok()
 }
 
 /// What stands behind the scheme, without the zone of its IPv6 address, `[fe80::1%25eth0]` in RFC 6874, and the zone as the system
@@ -259,7 +257,11 @@ fn split_type(path: &str) -> Result<(&str, Option<UrlType>), AddressError> {
     }
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, AddressError> {
+/// What the percent signs of a part of a URL stand for.
+///
+/// # Errors
+/// `LineEnd` for what no command can hold.
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, AddressError> {
     let bytes: Vec<u8> = percent_decode_str(text).collect();
     if bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return Err(AddressError::LineEnd);

@@ -200,6 +200,12 @@ pub(crate) struct ConnectionArgs {
     /// Open the data connections from here, and try nothing else; without either, this is tried first
     #[arg(long)]
     pub(crate) passive: bool,
+    /// Try only the IPv4 addresses of the server, or of the proxy before it; without -4 or -6, all
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// Try only its IPv6 addresses
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
     /// Use nothing beyond the minimum of RFC 959, and probe for nothing
     #[arg(long)]
     pub(crate) plain: bool,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_client::{
-    Address, DataAddress, Error, Explain, Login, Options, Scheme, Session, Tap, Throttle, TlsMode,
-    UrlType, Way,
+    Address, DataAddress, Error, Explain, Family, Login, Options, Scheme, Session, Tap, Throttle,
+    TlsMode, UrlType, Way,
 };
 
 use wharf_proto::{Secret, Text};
@@ -121,6 +121,11 @@ pub(crate) fn options(
         data_address: match arguments.data_address {
             Some(DataAddressArg::Named) => DataAddress::Named,
             Some(DataAddressArg::Server) | None => DataAddress::Server,
+        },
+        family: match (arguments.ipv4, arguments.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            (false, false) => None,
         },
         proxy: arguments.proxy.clone(),
         memory: settings::memory().clone(),

@@ -13,6 +13,9 @@ impl Error {
     /// The likely cause and a remedy, where one can be guessed from what happened.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
+            Self::Resolve { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                Some("it has addresses of the other family: leave out -4 or -6")
+            }
             Self::Resolve { .. } => Some("check the spelling of the host's name and the network"),
             Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
             Self::Proxy { fault: ProxyFault::Login, .. } => {

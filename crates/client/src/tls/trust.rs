@@ -4,7 +4,7 @@
 //! its certificate is checked whatever the trust. Revocation is not looked into.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -62,13 +62,22 @@ impl Judge {
     }
 }
 
+/// Whom the system trusts, read when somebody first asks: each session of many would read a hundred files again.
+fn system() -> &'static RootCertStore {
+    static SYSTEM: OnceLock<RootCertStore> = OnceLock::new();
+    SYSTEM.get_or_init(|| {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "among the certificates that the system trusts");
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        roots
+    })
+}
+
 fn issuers(files: &[PathBuf], provider: &Arc<CryptoProvider>) -> Result<Standard, Error> {
-    let system = rustls_native_certs::load_native_certs();
-    for error in &system.errors {
-        tracing::warn!(%error, "among the certificates that the system trusts");
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(system.certs);
+    let mut roots = system().clone();
     let mut named = Vec::new();
     for file in files {
         let certificates = certificates(file)?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use wharf_client::{Address, Deed, Error, Happened, Pool, Site, Tally, Throttle, Verdict};
 use wharf_proto::Text;
@@ -357,7 +358,7 @@ fn written(path: &Text) -> String {
 pub(crate) fn read_failed(path: &Path) -> anyhow::Result<Vec<Text>> {
     let text = fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
     let read = |line: &str| {
-        let bytes: Vec<u8> = percent_decode(line);
+        let bytes: Vec<u8> = percent_decode_str(line).collect();
         let parts = bytes.strip_suffix(b"/").unwrap_or(&bytes).split(|byte| *byte == b'/');
         let fine = bytes == b"/" || parts.into_iter().all(wharf_proto::listing::names::is_plain);
         if fine {
@@ -367,25 +368,6 @@ pub(crate) fn read_failed(path: &Path) -> anyhow::Result<Vec<Text>> {
         }
     };
     Ok(text.lines().filter(|line| !line.is_empty()).map(read).collect::<Result<_, _>>()?)
-}
-
-fn percent_decode(line: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = line.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let hex = behind.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    bytes
 }
 
 /// A path below the top of a tree, and the top itself.

@@ -144,3 +144,21 @@ fn what_was_learnt_of_a_host_is_known_the_next_time_and_can_be_explained() {
         .saying("explain: known from earlier: passive mode");
     assert_eq!(server.heard().iter().filter(|line| *line == "EPSV").count(), 1);
 }
+
+#[test]
+fn only_addresses_of_the_wanted_family_are_tried_and_each_is_told() {
+    let server = Faulty::new(FILES, &[]);
+    wharf(&["cat", "-4", "--explain", &server.url("x")])
+        .ends_with(0)
+        .printing("bytes")
+        .saying(&format!("explain: connected to {}", server.address()));
+    wharf(&["cat", "-6", &server.url("x")])
+        .ends_with(3)
+        .saying("127.0.0.1: no such host (it has no IPv6 address)")
+        .saying("leave out -4 or -6");
+    wharf(&["cat", "-4", "-6", &server.url("x")]).ends_with(2);
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    wharf(&["cat", &format!("ftp://{gone}/x")])
+        .ends_with(3)
+        .saying("; 127.0.0.1: Connection refused");
+}
