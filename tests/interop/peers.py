@@ -467,6 +467,28 @@ def our_client_resumes_one_tls_session_throughout_with_vsftpd(wharf, folder):
 
 
 @case
+def our_client_finds_out_what_tls_vsftpd_demands(wharf, folder):
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    settings = {
+        "ssl_enable": "YES", "allow_anon_ssl": "YES", "ssl_ciphers": "HIGH",
+        "rsa_cert_file": certificate, "rsa_private_key_file": key,
+    }
+    for reuse, version, said in [
+        ("YES", "1.2", b"reuse      demanded"), ("YES", "1.3", b"reuse      demanded"),
+        ("NO", "1.3", b"reuse      not demanded"), (None, "1.3", b"TLS        no TLS: AUTH TLS was refused: 530"),
+    ]:
+        place = folder / f"{reuse}-{version}"
+        place.mkdir()
+        more = {**settings, "require_ssl_reuse": reuse} if reuse else {}
+        with vsftpd(fill(place / "tree"), place, **more) as port:
+            check = [wharf, "check", "--ca", certificate, "--tls-max", version]
+            has(run(*check, f"ftp://127.0.0.1:{port}/"), said, f"{reuse} {version}")
+            run(*check, f"ftpes://127.0.0.1:{port}/", status=0 if reuse else 4)
+
+
+@case
 def our_client_lists_fetches_and_uploads_with_pyftpdlib(wharf, folder):
     our_client_against(pyftpdlib, wharf, folder)
 

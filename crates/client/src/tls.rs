@@ -44,6 +44,9 @@ pub struct Tls {
     /// Leave the data connections in clear (PROT C): files and listings can then be read and changed on
     /// their way.
     pub clear_data: bool,
+    /// Begin TLS anew on each data connection, in place of resuming that of the control connection: for finding out
+    /// what a server demands. Many turn such connections away.
+    pub fresh_data: bool,
     /// Write the keys of the session to the file that the environment's SSLKEYLOGFILE names, if it does: for
     /// looking at one's own sessions in a capture.
     pub log_keys: bool,

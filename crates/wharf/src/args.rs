@@ -463,7 +463,6 @@ impl Command {
             Self::Copy(_) => None,
             // It settles what holds for a host whenever it opens one.
             Self::Shell(_) => None,
-            // It tries every way there is, whatever the settings prefer.
             Self::Check(_) => None,
             Self::Serve(_) | Self::Demo(_) | Self::Trace(_) => None,
             Self::Completions(_) | Self::Man(_) => None,
@@ -477,6 +476,9 @@ impl Command {
     /// # Errors
     /// Settings that make no sense.
     pub(crate) fn settle(&mut self) -> Result<(), Usage> {
+        if let Self::Check(args) = self {
+            return args.settle();
+        }
         let Some((addresses, connection)) = self.places_mut() else { return Ok(()) };
         addresses.into_iter().try_for_each(|address| settings::settle(address, connection))
     }

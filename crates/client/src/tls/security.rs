@@ -126,7 +126,10 @@ fn configure(
             builder.with_client_auth_cert(chain, secret).map_err(fault)?
         }
     };
-    config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(TICKETS)));
+    config.resumption = match tls.fresh_data {
+        true => Resumption::disabled(),
+        false => Resumption::store(Arc::new(ClientSessionMemoryCache::new(TICKETS))),
+    };
     config.send_ticket_request = Some(WANTED);
     if tls.log_keys {
         config.key_log = Arc::new(KeyLogFile::new());

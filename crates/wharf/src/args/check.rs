@@ -1,15 +1,29 @@
 //! The options of `wharf check`.
 
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use wharf_client::Scheme;
 
-use super::tls::TlsArgs;
-use super::{LangArg, Url};
+use super::{ConnectionArgs, LangArg, Url};
+use crate::exit::Usage;
+use crate::settings;
+
+/// How long anything may take, if nothing is said: a doctor has many patients.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `wharf check`.
 #[derive(Args, Debug)]
+#[command(mut_arg("active", |arg| arg.help("Try only data connections that the server opens")))]
+#[command(mut_arg("passive", |arg| arg.help("Try only data connections that are opened from here")))]
+#[command(mut_arg("timeout", |arg| {
+    arg.help("Wait this long for a reply, a connection or the next byte of data [default: 10]")
+}))]
+#[command(mut_arg("trace", |arg| {
+    arg.help("Draw the ladder of each try afterwards, on standard error or into FILE")
+}))]
+#[command(mut_arg("quiet", |arg| arg.help("Tell only what was found wrong, and what works")))]
 pub(crate) struct CheckArgs {
     /// The server, and a folder to list.
     #[arg(help = "ftp://[user[:password]@]host[:port]/[folder]; ftps:// where TLS begins at once")]
@@ -24,18 +38,36 @@ pub(crate) struct CheckArgs {
     /// Be silent for so long, and see whether the session is still there
     #[arg(long, value_name = "SECONDS")]
     pub(crate) idle: Option<NonZeroU64>,
-    /// Wait this long for a reply, a connection or the next byte of data
-    #[arg(long, value_name = "SECONDS", default_value = "10")]
-    pub(crate) timeout: NonZeroU64,
     /// One JSON object a step
     #[arg(long)]
     pub(crate) json: bool,
-    /// Draw the ladder of each try afterwards, on standard error or into FILE
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
-    pub(crate) trace: Option<PathBuf>,
     /// The language of all that is not the protocol's [default: that of the environment]
     #[arg(long, value_enum, value_name = "LANG")]
     pub(crate) lang: Option<LangArg>,
     #[command(flatten)]
-    pub(crate) tls: TlsArgs,
+    pub(crate) connection: ConnectionArgs,
+}
+
+impl CheckArgs {
+    /// Fills in who logs in, through what and whom to trust, as the settings have it. Which way is best is found out.
+    ///
+    /// # Errors
+    /// Settings that make no sense.
+    pub(crate) fn settle(&mut self) -> Result<(), Usage> {
+        let (connection, scheme) = (&mut self.connection, self.url.0.scheme);
+        let ConnectionArgs { active, passive, plain, .. } = *connection;
+        // TLS is tried of ftp:// too.
+        if scheme == Scheme::Ftp {
+            self.url.0.scheme = Scheme::Ftpes;
+        }
+        let settled = settings::settle(&mut self.url.0, connection);
+        self.url.0.scheme = scheme;
+        (connection.active, connection.passive, connection.plain) = (active, passive, plain);
+        settled
+    }
+
+    /// How long anything may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.connection.timeout.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get()))
+    }
 }

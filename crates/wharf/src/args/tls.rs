@@ -107,8 +107,15 @@ impl TlsArgs {
         };
         let identity = self.client_cert.clone().zip(self.client_key.clone());
         let identity = identity.map(|(certificate, key)| Identity { certificate, key });
-        let tls =
-            Tls { mode, trust, identity, versions, clear_data: self.clear_data, log_keys: true };
+        let tls = Tls {
+            mode,
+            trust,
+            identity,
+            versions,
+            clear_data: self.clear_data,
+            log_keys: true,
+            ..Tls::default()
+        };
         let untold = Tls { log_keys: true, ..Tls::default() };
         if mode == TlsMode::Off && tls != untold {
             let why =

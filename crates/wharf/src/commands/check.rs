@@ -1,7 +1,8 @@
 //! `wharf check`: the doctor. Every step to a server and every way of moving data, each tried in a session of its
 //! own, and what it means.
 //!
-//! A password goes over the line in clear only where that was asked for. What is tried is in `check/attempt.rs`, how
+//! A password goes over the line in clear only where that was asked for. That a server has no TLS is a fault only where
+//! TLS was asked for, and that the data connections of one must resume it is none. What is tried is in `check/attempt.rs`, how
 //! it is told in `check/report.rs`; the verdicts are the ladder's.
 
 mod attempt;
@@ -10,12 +11,11 @@ mod report;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
-use wharf_client::{Address, Error, Login, Scheme, Setup, Tls, TlsMode};
+use wharf_client::{Address, Error, Login, Memory, Options, Proxy, Scheme, Setup};
 
 use crate::args::check::CheckArgs;
-use crate::args::language;
-use crate::exit::{Exit, Interrupted};
+use crate::args::{ConnectionArgs, language};
+use crate::exit::{Exit, Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
 use crate::visit;
 use attempt::{Attempt, Cover, Extra, Patient};
@@ -31,12 +31,19 @@ pub(crate) async fn run(arguments: &CheckArgs) -> anyhow::Result<Exit> {
 
 async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    // Options of TLS that make no sense are told before anybody is bothered.
-    let (tls, covers) = covers(address, arguments)?;
-    let patient = Patient::new(arguments, visit::login(address)?, tls);
-    let mut report = Report::new(arguments, language(arguments.lang));
-    let found = resolve(address).await;
-    report.resolved(address, &found)?;
+    let connection = &arguments.connection;
+    let covers = covers(address, connection);
+    // Options that make no sense are told before anybody is bothered.
+    let options = options(address, connection, &covers)?;
+    let options = Options { timeout: arguments.timeout(), memory: Memory::default(), ..options };
+    let patient = Patient::new(address, visit::login(address)?, options);
+    let mut report = Report::new(arguments, language(arguments.lang), wanted(address, connection));
+    let (host, port) = match &connection.proxy {
+        Some(proxy) => (&proxy.host, proxy.port),
+        None => (&address.host, address.port),
+    };
+    let found = resolve(host, port).await;
+    report.resolved(host, &found)?;
     let Ok(addresses) = found else { return Ok(Exit::Network) };
     for cover in covers {
         if cover == Cover::Clear && !may_be_heard(arguments, &patient.login) {
@@ -47,13 +54,15 @@ async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
         }
         let first = patient.try_login(cover).await;
         report.entered(&first)?;
-        if matches!(first.outcome, Err(Error::Connect { .. })) {
+        if matches!(first.outcome, Err(Error::Connect { .. } | Error::Proxy { .. })) {
             break;
         }
         if first.outcome.is_ok() {
-            for setup in SETUPS.into_iter().filter(|setup| is_possible(*setup, &first, &addresses))
-            {
+            for setup in setups(connection, &first, &addresses) {
                 report.listed(&patient.try_listing(cover, setup).await)?;
+            }
+            if let Some(setup) = report.resumes(cover) {
+                report.begun_anew(&patient.try_anew(cover, setup).await)?;
             }
         }
     }
@@ -69,23 +78,66 @@ async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
     report.end(address)
 }
 
-/// The addresses of the host, in the order of the resolver, and how long it took.
-async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, std::io::Error> {
-    let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await?;
+/// The addresses of the host that is connected to, in the order of the resolver.
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, std::io::Error> {
+    let found = tokio::net::lookup_host((host, port)).await?;
     let mut addresses: Vec<SocketAddr> = found.collect();
     addresses.dedup();
     Ok(addresses)
 }
 
-/// What TLS is like where it is tried: in clear and under TLS is tried, or under TLS only where it begins at once.
-fn covers(address: &Address, arguments: &CheckArgs) -> anyhow::Result<(Tls, Vec<Cover>)> {
-    let scheme = if address.scheme == Scheme::Ftp { Scheme::Ftpes } else { address.scheme };
-    let tls = arguments.tls.wanted(scheme).context("the options of TLS")?;
-    let covers = match scheme.tls() {
-        TlsMode::Implicit => vec![Cover::Implicit],
-        TlsMode::Explicit | TlsMode::Off => vec![Cover::Explicit, Cover::Clear],
+/// How a session must be covered, where that is said.
+fn wanted(address: &Address, connection: &ConnectionArgs) -> Option<Cover> {
+    match address.scheme {
+        Scheme::Ftps => Some(Cover::Implicit),
+        Scheme::Ftpes => Some(Cover::Explicit),
+        Scheme::Ftp if connection.tls.demands(Scheme::Ftp) => Some(Cover::Explicit),
+        Scheme::Ftp => None,
+    }
+}
+
+/// In clear and under TLS is tried; under TLS only where it begins at once, and in clear only where a gateway reads all.
+fn covers(address: &Address, connection: &ConnectionArgs) -> Vec<Cover> {
+    let gateway = connection.proxy.as_ref().is_some_and(|proxy| !proxy.is_tunnel());
+    match wanted(address, connection) {
+        Some(Cover::Implicit) => vec![Cover::Implicit],
+        None if gateway => vec![Cover::Clear],
+        Some(Cover::Explicit | Cover::Clear) | None => vec![Cover::Explicit, Cover::Clear],
+    }
+}
+
+/// What goes for each session, TLS as it is where it is tried.
+fn options(
+    address: &Address,
+    connection: &ConnectionArgs,
+    covers: &[Cover],
+) -> Result<Options, Usage> {
+    let scheme = match address.scheme {
+        Scheme::Ftp if covers.contains(&Cover::Explicit) => Scheme::Ftpes,
+        scheme => scheme,
     };
-    Ok((tls, covers))
+    // Which way is tried is said for each try.
+    let neither = ConnectionArgs { active: false, passive: false, ..connection.clone() };
+    visit::options(&neither, scheme, None)
+}
+
+/// The ways that can be tried, where the first session was like this.
+fn setups<'a>(
+    connection: &'a ConnectionArgs,
+    first: &'a Attempt,
+    addresses: &'a [SocketAddr],
+) -> impl Iterator<Item = Setup> + 'a {
+    let tunnelled = connection.proxy.as_ref().is_some_and(Proxy::is_tunnel);
+    SETUPS.into_iter().filter(move |setup| {
+        let (active, extended) = match setup {
+            Setup::Epsv => (false, true),
+            Setup::Pasv => (false, false),
+            Setup::Eprt => (true, true),
+            Setup::Port => (true, false),
+        };
+        let asked = if active { !connection.passive && !tunnelled } else { !connection.active };
+        asked && !(extended && connection.plain) && is_possible(*setup, first, addresses)
+    })
 }
 
 /// Whether this login may go over the line in clear.

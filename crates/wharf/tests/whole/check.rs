@@ -86,3 +86,76 @@ fn a_port_of_epsv_that_nobody_listens_at_is_told_and_pasv_recommended() {
     assert!(said.contains("(PASV)"), "{said}");
     assert_eq!(output.status.code(), Some(0), "{said}");
 }
+
+#[test]
+fn a_server_without_tls_is_no_failure_unless_tls_was_asked_for() {
+    let serving = Serving::new(&[]);
+    let port = serving.port;
+    let indifferent = check(&["--json", &serving.url("")]);
+    assert_eq!(indifferent.status.code(), Some(0));
+    let said = text(&indifferent);
+    assert!(!said.contains("\"ok\":false") && !said.contains("\"severity\":\"failure\""), "{said}");
+    for asked in [&[&format!("ftpes://127.0.0.1:{port}/")[..]][..], &["--tls", &serving.url("")]] {
+        let output = check(asked);
+        assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+        assert!(text(&output).contains("Nothing works under TLS"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn whether_data_connections_must_resume_the_tls_session_is_found_out() {
+    let strict = Serving::new(&["--tls-self-signed"]);
+    let said = text(&check(&["--insecure", "--passive", &strict.url("")]));
+    assert!(said.contains("reuse      demanded: "), "{said}");
+    assert!(!said.contains("  EPRT ") && !said.contains("  PORT "), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("serve.toml");
+    let lines = "folder = \".\"\nlisten = [\"127.0.0.1:0\"]\n[tls]\nself-signed = true\n\
+        any-session = true\n";
+    std::fs::write(&file, lines).unwrap();
+    let lax = Serving::started(folder, &["--config", file.to_str().unwrap()]);
+    let said = text(&check(&["--insecure", "--json", &lax.url("")]));
+    assert!(said.contains("\"demanded\":false"), "{said}");
+}
+
+#[test]
+fn what_was_asked_for_beyond_listings_counts() {
+    let serving = Serving::new(&[]);
+    let output = check(&["--upload", "--idle", "1", &serving.url("")]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains("Works: ") && said.contains("idle 1 s   works"), "{said}");
+    let quiet = text(&check(&["-q", &serving.url("")]));
+    assert!(quiet.trim_start().starts_with("! A3") && quiet.contains("Works: "), "{quiet}");
+}
+
+#[test]
+fn bookmarks_netrc_and_proxies_are_as_for_every_command() {
+    let server = Faulty::new(&[("a.txt", b"hello")], &[]);
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(home.path().join(".config/wharf")).unwrap();
+    let settings = format!(
+        "[bookmarks]\nw = \"ftp://{}/\"\n[host.\"127.0.0.1\"]\nmode = \"active\"\n",
+        server.address()
+    );
+    std::fs::write(home.path().join(".config/wharf/client.toml"), settings).unwrap();
+    std::fs::write(home.path().join(".netrc"), "machine 127.0.0.1 login ann password x1\n")
+        .unwrap();
+    let at_home = |options: &[&str]| {
+        let mut command = wharf();
+        command.env("HOME", home.path()).arg("check").args(options).output().unwrap()
+    };
+    let output = at_home(&["--clear-password", "@w"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let heard = server.heard();
+    assert!(heard.contains(&"USER ann".to_owned()) && heard.contains(&"PASS x1".to_owned()));
+    // The settings prefer one way, and all are tried.
+    assert!(
+        heard.contains(&"EPSV".to_owned()) && heard.iter().any(|line| line.starts_with("PORT"))
+    );
+    let before = heard.len();
+    let output = at_home(&["--proxy", "socks5://localhost:1", "@w"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("127.0.0.1"), "{}", text(&output));
+    assert_eq!(server.heard().len(), before, "nothing goes past the proxy");
+}

@@ -11,8 +11,6 @@ use wharf_ladder::findings::Finding;
 use wharf_proto::tap::{Event, SessionId, TlsFacts, What};
 use wharf_proto::{Command, Text};
 
-use crate::args::check::CheckArgs;
-
 /// What is stored by `--upload`.
 const FILE: &[u8] = b"wharf check\n";
 
@@ -62,16 +60,14 @@ pub(super) struct Attempt {
 /// Who is examined.
 pub(super) struct Patient<'a> {
     address: &'a Address,
-    /// What TLS is like where it is tried.
-    tls: Tls,
-    timeout: Duration,
+    /// What goes for each try, TLS as it is where it is tried.
+    options: Options,
     pub(super) login: Login,
 }
 
 impl<'a> Patient<'a> {
-    pub(super) fn new(arguments: &'a CheckArgs, login: Login, tls: Tls) -> Self {
-        let timeout = Duration::from_secs(arguments.timeout.get());
-        Self { address: &arguments.url.0, tls, timeout, login }
+    pub(super) fn new(address: &'a Address, login: Login, options: Options) -> Self {
+        Self { address, options, login }
     }
 
     /// Connects and hears the greeting, and says nothing but NOOP and QUIT.
@@ -103,6 +99,14 @@ impl<'a> Patient<'a> {
             Ok(Told { moved, ..Told::default() })
         })
         .await
+    }
+
+    /// Lists a folder over a data connection that begins TLS anew.
+    pub(super) async fn try_anew(&self, cover: Cover, setup: Setup) -> Attempt {
+        let tls = Tls { fresh_data: true, ..self.options.tls.clone() };
+        let options = Options { tls, ..self.options.clone() };
+        let other = Self { address: self.address, login: self.login.clone(), options };
+        other.try_listing(cover, setup).await
     }
 
     /// Stores a small file, fetches and deletes it.
@@ -185,19 +189,18 @@ impl<'a> Patient<'a> {
     ) -> Options {
         let tls = match cover {
             Cover::Clear => Tls::default(),
-            Cover::Explicit | Cover::Implicit => self.tls.clone(),
+            Cover::Explicit | Cover::Implicit => self.options.tls.clone(),
         };
         let sink = Arc::clone(events);
         Options {
             setup,
-            timeout: self.timeout,
             tls,
             tap: Some(Arc::new(move |event| {
                 sink.lock().unwrap_or_else(PoisonError::into_inner).push(event);
             })),
             session: SessionId(1),
             origin,
-            ..Options::default()
+            ..self.options.clone()
         }
     }
 }

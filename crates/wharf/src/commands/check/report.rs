@@ -13,6 +13,7 @@ use wharf_ladder::{Lang, Options, text};
 
 use super::SETUPS;
 use super::attempt::{Attempt, Cover, Extra};
+use crate::args::ConnectionArgs;
 use crate::args::check::CheckArgs;
 use crate::exit::Exit;
 use crate::terminal;
@@ -29,34 +30,39 @@ pub(super) struct Report<'a> {
     cells: Vec<Cell>,
     findings: Vec<Finding>,
     ladders: Vec<(String, String)>,
-    /// How the first try that failed would end a command.
+    /// How a session must be covered, where that was asked for.
+    wanted: Option<Cover>,
+    /// How the first try that failed would end a command, of those that were asked for.
     worst: Option<Exit>,
+    /// How the first of what is tried beyond listings failed.
+    extra: Option<Exit>,
 }
 
 struct Cell {
     cover: Cover,
     setup: Setup,
     works: bool,
+    /// Whether its data connection has resumed the TLS session; `None` where there is no TLS.
+    resumed: Option<bool>,
     words: String,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(arguments: &'a CheckArgs, lang: Lang) -> Self {
+    pub(super) fn new(arguments: &'a CheckArgs, lang: Lang, wanted: Option<Cover>) -> Self {
         let (cells, findings, ladders) = (Vec::new(), Vec::new(), Vec::new());
-        Self { arguments, lang, cells, findings, ladders, worst: None }
+        Self { arguments, lang, cells, findings, ladders, wanted, worst: None, extra: None }
     }
 
     /// What the host's name leads to.
     pub(super) fn resolved(
         &self,
-        address: &Address,
+        host: &str,
         found: &Result<Vec<SocketAddr>, io::Error>,
     ) -> anyhow::Result<()> {
         let words = match found {
             Ok(found) => found.iter().map(|at| at.ip().to_string()).collect::<Vec<_>>().join(", "),
             Err(error) => error.to_string(),
         };
-        let host = &address.host;
         let object = json!({ "step": "resolve", "host": host, "ok": found.is_ok(), "what": words });
         self.step(self.lang.of("resolve", "名前解決"), &words, &object)
     }
@@ -78,7 +84,7 @@ impl<'a> Report<'a> {
             self.step(name, &words, &object)?;
         }
         if let Some(facts) = attempt.tls(false) {
-            let trusted = match self.arguments.tls.trusts_anybody() {
+            let trusted = match self.arguments.connection.tls.trusts_anybody() {
                 true => lang.of("certificate not looked at", "証明書は未確認"),
                 false => lang.of("certificate trusted", "証明書は信頼できる"),
             };
@@ -120,9 +126,15 @@ impl<'a> Report<'a> {
         if let Some(advice) = attempt.advice() {
             words += &format!(" ({advice})");
         }
+        let ok = if self.is_fault(attempt) { json!(false) } else { Value::Null };
         let object =
-            json!({ "step": "failed", "cover": key(attempt.cover), "ok": false, "what": words });
+            json!({ "step": "failed", "cover": key(attempt.cover), "ok": ok, "what": words });
         self.step(step, &words, &object)
+    }
+
+    /// Whether what went wrong is wrong: that a server has no TLS is not, where nobody has asked for it.
+    fn is_fault(&self, attempt: &Attempt) -> bool {
+        self.wanted.is_some() || !matches!(attempt.outcome, Err(Error::NotProtected { .. }))
     }
 
     /// That a password is not sent in clear.
@@ -150,10 +162,49 @@ impl<'a> Report<'a> {
             "ms": u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX), "what": words,
             "findings": attempt.findings().iter().map(|found| found.rule.id).collect::<Vec<_>>(),
         });
-        self.cells.push(Cell { cover: attempt.cover, setup, works, words });
+        let resumed = attempt.tls(true).map(|facts| facts.resumed);
+        self.cells.push(Cell { cover: attempt.cover, setup, works, resumed, words });
         let title = format!("{} {}", name(setup), cover(attempt.cover, self.lang));
         self.remember(attempt, &title);
         if self.arguments.json { print(&format!("{object}\n")) } else { Ok(()) }
+    }
+
+    /// A way by which data connections were seen to resume the TLS session, for finding out whether they must.
+    pub(super) fn resumes(&self, cover: Cover) -> Option<Setup> {
+        let found = self
+            .cells
+            .iter()
+            .find(|cell| cell.cover == cover && cell.works && cell.resumed.is_some())?;
+        Some(found.setup)
+    }
+
+    /// What became of a data connection that began TLS anew.
+    pub(super) fn begun_anew(&mut self, attempt: &Attempt) -> anyhow::Result<()> {
+        let lang = self.lang;
+        let (demanded, words) = match &attempt.outcome {
+            Ok(_) => (
+                json!(false),
+                lang.of(
+                    "not demanded: data connections may begin TLS anew",
+                    "不要：データ接続は新しい TLS セッションでもよい",
+                )
+                .to_owned(),
+            ),
+            Err(Error::NotResumed { last }) => {
+                let said = last.reply.as_ref().map(ToString::to_string).unwrap_or_default();
+                let words = lang.of(
+                    "demanded: data connections must resume the TLS session",
+                    "必須：データ接続は TLS セッションを再開しなければならない",
+                );
+                (json!(true), format!("{words} ({})", said.trim_end()))
+            }
+            Err(error) => (Value::Null, error.to_string()),
+        };
+        let object = json!({ "step": "reuse", "cover": key(attempt.cover), "ok": !demanded.is_null(),
+            "demanded": demanded, "what": words });
+        let title = lang.of("reuse", "TLS 再開");
+        self.draw_later(attempt, &attempt.findings(), title);
+        self.step(title, &words, &object)
     }
 
     /// How what was asked for beyond that went.
@@ -168,31 +219,37 @@ impl<'a> Report<'a> {
         };
         let words = self.result(attempt);
         let ok = attempt.outcome.is_ok();
+        if let Err(error) = &attempt.outcome {
+            self.extra.get_or_insert_with(|| Exit::of_client(error));
+        }
         let object = json!({ "step": title, "cover": key(attempt.cover), "ok": ok, "what": words });
         self.remember(attempt, &title);
         self.step(&title, &words, &object)
     }
 
-    /// The best way that works: under TLS before in clear, passive before active.
+    /// The best way that works, of those that were asked for: under TLS before in clear, passive before active.
     pub(super) fn best(&self) -> Option<(Cover, Setup)> {
-        let best = self.cells.iter().find(|cell| cell.works)?;
+        let wanted = |cell: &&Cell| self.wanted.is_none_or(|wanted| wanted == cell.cover);
+        let best = self.cells.iter().filter(wanted).find(|cell| cell.works)?;
         Some((best.cover, best.setup))
     }
 
     /// The table, the findings and the settings that work; gives the exit code.
     pub(super) fn end(&self, address: &Address) -> anyhow::Result<Exit> {
         let best = self.best();
-        let settings = best.map(|best| settings(address, best));
+        let settings = best.map(|best| settings(address, &self.arguments.connection, best));
         if self.arguments.json {
             for finding in &self.findings {
                 print(&format!("{}\n", self.finding(finding)))?;
             }
             print(&format!(
                 "{}\n",
-                json!({ "step": "end", "ok": best.is_some(), "settings": settings })
+                json!({ "step": "end", "ok": best.is_some() && self.extra.is_none(), "settings": settings })
             ))?;
         } else {
-            print(&self.table())?;
+            if !self.arguments.connection.quiet {
+                print(&self.table())?;
+            }
             let options = Options { lang: self.lang, ..drawing(terminal::output_columns()) };
             let said = text::verdicts(&self.findings, &options);
             if !said.is_empty() {
@@ -204,6 +261,15 @@ impl<'a> Report<'a> {
                     format!("\n{} {settings}\n", lang.of("Works:", "使える設定："))
                 }
                 (None, true) => String::new(),
+                (None, false) if self.cells.iter().any(|cell| cell.works) => {
+                    format!(
+                        "\n{}\n",
+                        lang.of(
+                            "Nothing works under TLS, which was asked for.",
+                            "求められた TLS では何も通じない。"
+                        )
+                    )
+                }
                 (None, false) => {
                     format!(
                         "\n{}\n",
@@ -213,7 +279,10 @@ impl<'a> Report<'a> {
             })?;
         }
         self.draw()?;
-        Ok(if best.is_some() { Exit::Done } else { self.worst.unwrap_or(Exit::Failed) })
+        Ok(match best {
+            Some(_) => self.extra.unwrap_or(Exit::Done),
+            None => self.worst.unwrap_or(Exit::Failed),
+        })
     }
 
     /// The ways down, the covers across.
@@ -232,7 +301,8 @@ impl<'a> Report<'a> {
             let title = cover(*of, self.lang);
             out += &wharf_ladder::width::pad(title, CELL, wharf_ladder::Ambiguous::One);
         }
-        for setup in SETUPS {
+        let tried = |setup: &Setup| self.cells.iter().any(|cell| cell.setup == *setup);
+        for setup in SETUPS.into_iter().filter(tried) {
             let cell = |of: &Cover| {
                 let is_it = |cell: &&Cell| cell.cover == *of && cell.setup == setup;
                 self.cells.iter().find(is_it).map_or("-", |cell| cell.words.as_str())
@@ -277,29 +347,39 @@ impl<'a> Report<'a> {
     /// Keeps the findings of a try, each rule once, and its ladder.
     fn remember(&mut self, attempt: &Attempt, title: &str) {
         let findings = attempt.findings();
-        if let Err(error) = &attempt.outcome {
+        if let Err(error) = &attempt.outcome
+            && self.wanted.is_none_or(|wanted| wanted == attempt.cover)
+        {
             let exit = Exit::of_client(error);
             self.worst = self.worst.or(Some(exit));
         }
-        if self.arguments.trace.is_some() {
-            let rows = with_ghosts(&attempt.ladder.numbered(), &findings);
-            let options = Options { lang: self.lang, ..drawing(terminal::columns()) };
-            let drawn = text::render(&rows, attempt.ladder.ends(), &options)
-                + &text::verdicts(&findings, &options);
-            self.ladders.push((title.to_owned(), drawn));
-        }
+        self.draw_later(attempt, &findings, title);
         for mut finding in findings {
             let known = self.findings.iter().any(|known| known.rule.id == finding.rule.id);
             // Rows are those of one ladder among several.
             finding.rows.clear();
+            if !self.is_fault(attempt) {
+                finding.severity = finding.severity.min(Severity::Warning);
+            }
             if !known && finding.severity > Severity::Info {
                 self.findings.push(finding);
             }
         }
     }
 
+    /// Keeps the ladder of a try, where ladders are wanted.
+    fn draw_later(&mut self, attempt: &Attempt, findings: &[Finding], title: &str) {
+        if self.arguments.connection.trace.is_some() {
+            let rows = with_ghosts(&attempt.ladder.numbered(), findings);
+            let options = Options { lang: self.lang, ..drawing(terminal::columns()) };
+            let drawn = text::render(&rows, attempt.ladder.ends(), &options)
+                + &text::verdicts(findings, &options);
+            self.ladders.push((title.to_owned(), drawn));
+        }
+    }
+
     fn draw(&self) -> anyhow::Result<()> {
-        let Some(to) = &self.arguments.trace else { return Ok(()) };
+        let Some(to) = &self.arguments.connection.trace else { return Ok(()) };
         let text: String =
             self.ladders.iter().map(|(title, drawn)| format!("{title}\n{drawn}\n")).collect();
         if to == Path::new("-") {
@@ -314,13 +394,16 @@ impl<'a> Report<'a> {
         if self.arguments.json {
             return print(&format!("{object}\n"));
         }
+        if self.arguments.connection.quiet {
+            return Ok(());
+        }
         let title = wharf_ladder::width::pad(title, HEAD, wharf_ladder::Ambiguous::One);
         print(&format!("{title}{words}\n"))
     }
 }
 
 /// A command line that does what worked.
-fn settings(address: &Address, (of, setup): (Cover, Setup)) -> String {
+fn settings(address: &Address, connection: &ConnectionArgs, (of, setup): (Cover, Setup)) -> String {
     let scheme = match of {
         Cover::Clear => "ftp",
         Cover::Explicit => "ftpes",
@@ -330,7 +413,14 @@ fn settings(address: &Address, (of, setup): (Cover, Setup)) -> String {
     let plain = if setup == Setup::Pasv { " --plain" } else { "" };
     let (host, port) = (&address.host, address.port);
     let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    format!("wharf ls{way}{plain} {scheme}://{host}:{port}/ ({})", name(setup))
+    let family = match (connection.ipv4, connection.ipv6) {
+        (true, _) => " -4",
+        (_, true) => " -6",
+        (false, false) => "",
+    };
+    let proxy = connection.proxy.as_ref().map(|proxy| format!(" --proxy {proxy}"));
+    let proxy = proxy.unwrap_or_default();
+    format!("wharf ls{way}{plain}{family}{proxy} {scheme}://{host}:{port}/ ({})", name(setup))
 }
 
 fn drawing(columns: Option<usize>) -> Options {
