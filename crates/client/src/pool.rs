@@ -5,10 +5,7 @@
 //! pool asks for no more than were in. What the sessions do is not known here (`tree/`), and nobody is asked for a
 //! password.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use wharf_proto::Text;
 
@@ -197,64 +194,5 @@ impl Drop for Place<'_> {
             let mut state = self.pool.state();
             state.taken = state.taken.saturating_sub(1);
         }
-    }
-}
-
-/// Waiting between tries: each time twice as long, and by a share of chance, so that those whom one fault has
-/// stopped do not all come back at once.
-///
-/// ```
-/// use std::time::Duration;
-/// let mut waits = wharf_client::Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
-/// let (first, second) = (waits.next(), waits.next());
-/// assert!(first <= Duration::from_millis(1500) && second >= Duration::from_secs(1));
-/// ```
-#[derive(Clone, Debug)]
-pub struct Backoff {
-    first: Duration,
-    next: Duration,
-    longest: Duration,
-}
-
-impl Backoff {
-    /// Waits from `first` on, of `longest` at most; each half as long again or half as short, by chance.
-    pub fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, next: first, longest }
-    }
-
-    /// How long to wait before the next try.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "it has no end, and nobody wants to iterate over it"
-    )]
-    pub fn next(&mut self) -> Duration {
-        let wait = self.next.min(self.longest);
-        self.next = wait.saturating_mul(2);
-        // Each has other keys, which is chance enough.
-        let chance = RandomState::new().hash_one(0_u8) % 1000;
-        let share = 0.5 + f64::from(u32::try_from(chance).unwrap_or(500)) / 1000.0;
-        wait.mul_f64(share)
-    }
-
-    /// Begins anew, after something went well.
-    pub fn reset(&mut self) {
-        self.next = self.first;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_to_the_longest_and_begin_anew_after_a_success() {
-        let second = Duration::from_secs(1);
-        let mut waits = Backoff::new(second, 8 * second);
-        for whole in [1, 2, 4, 8, 8] {
-            let wait = waits.next();
-            assert!(wait >= whole * second / 2 && wait <= whole * second * 3 / 2, "{wait:?}");
-        }
-        waits.reset();
-        assert!(waits.next() <= second * 3 / 2);
     }
 }

@@ -48,6 +48,7 @@ use self::lane::{Crew, Known, pairs};
 use self::storing::Storing;
 use self::walk::Fetching;
 use self::work::{Agenda, Folder, Work};
+use crate::retry::RETRIES;
 use crate::{Copier, CopyRequest, Error, Pool, Side, Verdict};
 
 /// How often whoever watches hears how far it is.
@@ -63,6 +64,8 @@ pub struct TreeRequest {
     pub resume: bool,
     /// Compare digests, where the server makes them.
     pub verify: bool,
+    /// How often in a row another session is taken when one breaks, or does not come about, and nothing gets done.
+    pub retries: u32,
     /// Use block mode where the server has it.
     pub blocks: bool,
     /// Keep the permission bits.
@@ -80,6 +83,7 @@ impl Default for TreeRequest {
         Self {
             resume: true,
             verify: false,
+            retries: RETRIES,
             blocks: true,
             modes: false,
             atomic: false,
@@ -273,6 +277,7 @@ impl Copier {
             board: Arc::clone(&board),
             target: to,
             files: *files,
+            retries: request.retries,
             clocks: Default::default(),
         });
         let limit = |side| self.pool(side).limit();
@@ -303,6 +308,7 @@ async fn run(
         board: Arc::clone(&board),
         ground,
         parcels: desk.as_ref().map(Desk::parcels),
+        retries: request.retries,
         verify: request.verify,
         resume: request.resume,
         may_block: request.blocks,

@@ -12,6 +12,7 @@ mod exit;
 mod interrupt;
 mod progress;
 mod pseudo;
+mod retry;
 mod settings;
 mod shell;
 #[cfg(feature = "sqlite")]

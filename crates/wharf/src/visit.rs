@@ -3,7 +3,6 @@
 //! Where passwords come from is decided here: the URL, the environment, the terminal, in this order.
 
 use std::env;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +14,11 @@ use wharf_client::{
 use wharf_proto::{Secret, Text};
 
 use crate::args::tls::warn;
+use crate::args::tree::MoveArgs;
 use crate::args::{ConnectionArgs, DataAddressArg, TypeArgs};
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::{unless_interrupted, with_session};
+use crate::retry::{Try, persist};
 use crate::trace::Trace;
 use crate::{settings, terminal};
 
@@ -33,22 +34,46 @@ pub(crate) async fn visit<T>(
     arguments: &ConnectionArgs,
     work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
 ) -> anyhow::Result<T> {
-    visit_at(None, address, arguments, work).await
+    traced(address, arguments, async |login, options| {
+        logged_in(address, &login, &options, work).await
+    })
+    .await
 }
 
-/// The same, with a limit on the rate at which files move.
-pub(crate) async fn visit_at<T>(
-    rate: Option<NonZeroU64>,
+/// The same for a file that is moved: at this rate, and with other sessions after faults of the network.
+pub(crate) async fn visit_to_move<T>(
+    moving: &MoveArgs,
     address: &Address,
     arguments: &ConnectionArgs,
-    work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    mut work: impl AsyncFnMut(&mut Session, &mut Try) -> Result<T, Error>,
+) -> anyhow::Result<T> {
+    traced(address, arguments, async |login, mut options| {
+        options.throttle = moving.limit_rate.map(Throttle::new);
+        let first = options.session.0;
+        persist(moving.retries, arguments.quiet, async |attempt| {
+            options.session.0 = first + u64::from(attempt.number);
+            let work = async |session: &mut Session| {
+                attempt.enters();
+                work(session, attempt).await
+            };
+            logged_in(address, &login, &options, work).await
+        })
+        .await
+    })
+    .await
+}
+
+/// Finds out who logs in and how, does `work`, and draws what was asked to be drawn.
+async fn traced<T>(
+    address: &Address,
+    arguments: &ConnectionArgs,
+    work: impl AsyncFnOnce(Login, Options) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let trace = arguments.trace.clone().map(Trace::new);
-    let mut options = options(arguments, address.scheme, trace.as_ref().map(Trace::tap))?;
-    options.throttle = rate.map(Throttle::new);
+    let options = options(arguments, address.scheme, trace.as_ref().map(Trace::tap))?;
     let login = login(address)?;
     warn(&options.tls, arguments.quiet);
-    let result = logged_in(address, &login, &options, work).await;
+    let result = work(login, options).await;
     let drawn = trace.map_or(Ok(()), |trace| trace.draw());
     let done = result?;
     drawn.map(|()| done)

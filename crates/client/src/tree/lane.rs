@@ -23,12 +23,10 @@ use super::clock::Clock;
 use super::desk::Parcel;
 use super::ground::Ground;
 use super::work::Work;
-use crate::{Backoff, Error, Pool, Session};
+use crate::{Error, Pool, Retry, Session};
 
 use blocks::Pause;
 
-/// How often in a row a session may break, or not come about, without anything being done.
-const TRIES: u32 = 5;
 /// How long two commands in one segment may take to be answered, before it is thought that the second is lost.
 const PROBE: Duration = Duration::from_secs(8);
 
@@ -40,6 +38,8 @@ pub(crate) struct Crew {
     pub(crate) ground: Arc<Ground>,
     /// Where small files are put that have come; none for work that fetches nothing.
     pub(crate) parcels: Option<mpsc::Sender<Parcel>>,
+    /// How often in a row a session may break, or not come about, and another one is taken.
+    pub(crate) retries: u32,
     /// Whether files are proven by digests.
     pub(crate) verify: bool,
     /// Whether unfinished large files are gone on with.
@@ -91,16 +91,14 @@ impl Crew {
 
 /// How a lane goes on when a session broke, or did not come about.
 struct Persistence {
-    waits: Backoff,
-    tries: u32,
+    retry: Retry,
     /// How far the work was when it began with the session.
     before: u64,
 }
 
 impl Persistence {
-    fn new() -> Self {
-        let waits = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
-        Self { waits, tries: 0, before: 0 }
+    fn new(retries: u32) -> Self {
+        Self { retry: Retry::new(retries), before: 0 }
     }
 
     /// A session is being taken.
@@ -110,20 +108,15 @@ impl Persistence {
 
     /// Waits for a moment.
     async fn pause(&mut self) {
-        sleep(self.waits.next()).await;
+        sleep(self.retry.pause()).await;
     }
 
     /// Waits before the next session is taken, unless there is no use in that.
     async fn after(&mut self, error: Error, board: &Board) -> Result<(), Error> {
         if board.progress() > self.before {
-            self.tries = 0;
-            self.waits.reset();
+            self.retry.progressed();
         }
-        self.tries += 1;
-        if !error.is_passing() || self.tries >= TRIES {
-            return Err(error);
-        }
-        let wait = self.waits.next();
+        let Some(wait) = self.retry.after(&error) else { return Err(error) };
         board.note(format!("{error}; trying again in {:.1} s", wait.as_secs_f32()));
         sleep(wait).await;
         Ok(())
@@ -133,7 +126,7 @@ impl Persistence {
 /// Works with one session after the other until nothing is left to do. A `first` lane insists on a session; others
 /// end where the server has none for them.
 pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
-    let mut persistence = Persistence::new();
+    let mut persistence = Persistence::new(crew.retries);
     loop {
         persistence.begins(&crew.board);
         let error = match crew.pool.take().await {

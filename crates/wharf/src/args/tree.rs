@@ -46,6 +46,7 @@ impl TreeArgs {
         Ok(TreeRequest {
             resume,
             verify: moving.verify,
+            retries: moving.retries,
             blocks: !self.no_block_mode,
             filter: self.filter()?,
             only: self.retry_failed.as_deref().map(read_failed).transpose()?,
@@ -76,6 +77,9 @@ pub(crate) struct MoveArgs {
     /// Move no more bytes a second than this, all jobs together: 500k, 2M, 1.5Mi
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<NonZeroU64>,
+    /// Try again up to N times in a row after a fault of the network, a little later each time; a file goes on where it was
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) retries: u32,
     /// Tell what happens as JSON on standard output, one object an event
     #[arg(long)]
     pub(crate) json: bool,

@@ -18,6 +18,7 @@ use crate::args::tls::{TlsArgs, warn};
 use crate::exit::{Exit, Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
 use crate::progress::Screen;
+use crate::retry::persist;
 use crate::settings;
 use crate::trace::Trace;
 use crate::visit::{PASSWORD_VARIABLE, file, login_by, options};
@@ -161,20 +162,24 @@ impl<'a> Errand<'a> {
         let screen = Screen::new(quiet || json);
         let mut meter = screen.meter(&self.remote);
         let request = self.arguments.request()?;
-        let mut hear = |event| match event {
-            CopyEvent::Note(note) => {
-                report.event("note", || json!({"text": note}));
-                screen.note(note);
-            }
-            CopyEvent::Moves(progress) => meter.hear(progress),
-            _ => {}
-        };
-        let copying = async {
+        let copying = persist(self.arguments.moving.retries, quiet, async |attempt| {
             self.enter(copier).await?;
+            attempt.enters();
             let path = &self.source.address.path;
+            let mut hear = |event| match event {
+                CopyEvent::Note(note) => {
+                    report.event("note", || json!({"text": note}));
+                    screen.note(note);
+                }
+                CopyEvent::Moves(progress) => {
+                    attempt.hear(progress);
+                    meter.hear(progress);
+                }
+                _ => {}
+            };
             let work = copier.copy_file(path, &self.remote, &request, &mut hear);
             until_stopped(copier, work).await?.map_err(|error| self.told(error))
-        };
+        });
         let copied = copying.await;
         let copied = report.one_with("copy", &self.remote, copied, |copied| {
             let (_, route) = words(copied);

@@ -11,7 +11,7 @@ use crate::args::GetArgs;
 use crate::args::tree::folder_for;
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
-use crate::visit::{file, is_text, visit_at};
+use crate::visit::{file, is_text, visit_to_move};
 
 pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
@@ -25,10 +25,16 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(remote);
     let request = Get { text, resume: !arguments.restart, verify: moving.verify };
-    let fetched = visit_at(moving.limit_rate, address, &arguments.connection, async |session| {
-        session.get(remote, &target, request, &mut |p| meter.hear(p)).await
-    })
-    .await;
+    let fetched =
+        visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
+            let request = Get { resume: request.resume || attempt.is_again(), ..request };
+            let mut hear = |progress| {
+                attempt.hear(progress);
+                meter.hear(progress);
+            };
+            session.get(remote, &target, request, &mut hear).await
+        })
+        .await;
     let fetched =
         report.one("fetch", remote, fetched, |fetched| (fetched.moved, fetched.verdict()))?;
     meter.done(fetched.moved, verdict(fetched));

@@ -11,7 +11,7 @@ use super::tree::{Report, Visit};
 use crate::args::PutArgs;
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
-use crate::visit::{is_text, visit_at};
+use crate::visit::{is_text, visit_to_move};
 
 pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
@@ -24,10 +24,15 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(&remote);
     let request = Put { text, resume: arguments.resume };
-    let stored = visit_at(moving.limit_rate, address, &arguments.connection, async |session| {
-        let stored =
-            session.put(&arguments.local, &remote, request, &mut |p| meter.hear(p)).await?;
-        let verified = moving.verify && !text && session.agrees(&remote, &arguments.local).await?;
+    let local = &arguments.local;
+    let stored = visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
+        let request = Put { resume: request.resume || (attempt.is_again() && !text), ..request };
+        let mut hear = |progress| {
+            attempt.hear(progress);
+            meter.hear(progress);
+        };
+        let stored = session.put(local, &remote, request, &mut hear).await?;
+        let verified = moving.verify && !text && session.agrees(&remote, local).await?;
         Ok((stored, if verified { Verdict::Verified } else { stored.verdict() }))
     })
     .await;

@@ -28,7 +28,7 @@ fn getting(rows: &[Row<'_>]) {
     at_once(rows, |(faults, code, says, arrives)| {
         let server = Faulty::new(&[("x", FILE)], faults);
         let folder = tempfile::tempdir().unwrap();
-        let arguments = ["get", "--timeout", "1", &server.url("x")];
+        let arguments = ["get", "--retries", "0", "--timeout", "1", &server.url("x")];
         let ending = wharf(&arguments).within(folder.path()).ends_with_for(*code, faults);
         ending.saying(says);
         let whole = fs::read(folder.path().join("x")).is_ok_and(|bytes| bytes == FILE);
@@ -162,7 +162,8 @@ fn putting(options: &[&str], rows: &[Upload<'_>]) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("f"), FILE).unwrap();
         let url = server.url("x");
-        let arguments = [&["put", "--timeout", "1"], options, &["f", &url]].concat();
+        let arguments =
+            [&["put", "--retries", "0", "--timeout", "1"], options, &["f", &url]].concat();
         wharf(&arguments).within(folder.path()).ends_with_for(*code, faults).saying(says);
         assert_eq!(server.file("x").as_deref(), *kept, "{faults:?}");
     });
@@ -236,7 +237,7 @@ fn a_broken_download_goes_on_and_a_server_that_ignores_rest_is_found_out() {
         let breaks = ResetsOnceAfter(16 << 20);
         let server = Faulty::new(&[("x", &file)], &[&[breaks], faults].concat());
         let folder = tempfile::tempdir().unwrap();
-        wharf(&["get", &server.url("x")])
+        wharf(&["get", "--retries", "0", &server.url("x")])
             .within(folder.path())
             .ends_with_for(3, server.heard())
             .saying("426");
@@ -247,6 +248,37 @@ fn a_broken_download_goes_on_and_a_server_that_ignores_rest_is_found_out() {
         assert_eq!(found.is_some_and(|bytes| bytes == file), code == 0, "{faults:?}");
         assert!(server.heard().iter().any(|line| line.starts_with("REST ")), "{faults:?}");
     }
+}
+
+#[test]
+fn a_download_that_breaks_off_goes_on_by_itself_in_another_session() {
+    let file: Vec<u8> = (0..250_u8).cycle().take(24 << 20).collect();
+    let server = Faulty::new(&[("x", &file)], &[ResetsOnceAfter(16 << 20)]);
+    let folder = tempfile::tempdir().unwrap();
+    let ending = wharf(&["get", &server.url("x")]).within(folder.path());
+    ending.ends_with_for(0, server.heard()).saying("trying again in");
+    assert!(fs::read(folder.path().join("x")).unwrap() == file);
+    let times = |verb: &str| server.heard().iter().filter(|line| line.starts_with(verb)).count();
+    assert_eq!((times("USER"), times("REST ")), (2, 1));
+}
+
+#[test]
+fn an_upload_that_breaks_off_goes_on_by_itself_in_another_session() {
+    let server = Faulty::new(&[], &[Few("STOR", "421 not now", 1)]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("f"), FILE).unwrap();
+    let ending = wharf(&["put", "f", &server.url("x")]).within(folder.path());
+    ending.ends_with_for(0, server.heard()).saying("trying again in");
+    assert_eq!(server.file("x").as_deref(), Some(FILE));
+}
+
+#[test]
+fn a_server_that_never_gets_on_is_tried_as_often_as_was_said() {
+    let server = Faulty::new(&[("x", FILE)], &[LeavesAfter(4)]);
+    let folder = tempfile::tempdir().unwrap();
+    let ending = wharf(&["get", "--retries", "1", &server.url("x")]).within(folder.path());
+    ending.ends_with(3).saying("control connection was lost");
+    assert_eq!(server.heard().iter().filter(|line| line.starts_with("USER")).count(), 2);
 }
 
 #[test]

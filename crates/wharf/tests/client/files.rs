@@ -214,7 +214,7 @@ fn restart_begins_anew() {
     });
     let folder = tempfile::tempdir().unwrap();
     let url = server.url("x");
-    wharf(&["get", &url]).within(folder.path()).ends_with(3);
+    wharf(&["get", "--retries", "0", &url]).within(folder.path()).ends_with(3);
     wharf(&["get", "--restart", &url]).within(folder.path()).ends_with(0);
     assert_eq!(names(folder.path()), ["x"]);
 }

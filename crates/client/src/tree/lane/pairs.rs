@@ -19,6 +19,8 @@ pub(crate) struct Crew {
     /// The top of the tree at the target.
     pub(crate) target: Text,
     pub(crate) files: CopyRequest,
+    /// How often in a row a session may break, or not come about, and another one is taken.
+    pub(crate) retries: u32,
     /// The clocks of source and target.
     pub(crate) clocks: [Clock; 2],
 }
@@ -33,7 +35,7 @@ enum End {
 
 /// Works with one pair of sessions after the other until nothing is left to do. A `first` lane insists on one.
 pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
-    let mut persistence = Persistence::new();
+    let mut persistence = Persistence::new(crew.retries);
     loop {
         persistence.begins(&crew.board);
         let error = match crew.copier.take().await {
