@@ -59,6 +59,8 @@ pub struct Connection {
     security: Option<Arc<Security>>,
     /// Whether it is to cover data connections as well.
     covers_data: bool,
+    /// Whether it is to be in clear behind the login.
+    wants_ccc: bool,
     patience: Duration,
     throttle: Option<Throttle>,
     host: String,
@@ -117,7 +119,7 @@ impl Connection {
         } else {
             connection.greeted().await?.ask_for_tls(security).await?
         };
-        connection.protect_data(tls.clear_data).await?;
+        connection.protect_data(tls.data).await?;
         Ok(connection)
     }
 
@@ -137,6 +139,7 @@ impl Connection {
             life: Life { teller, closed: false },
             security: None,
             covers_data: false,
+            wants_ccc: options.tls.ccc,
             patience: options.timeout,
             throttle: options.throttle.clone(),
             host: host.to_owned(),

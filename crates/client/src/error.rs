@@ -191,6 +191,9 @@ pub enum Error {
         /// What was said last.
         last: Box<Exchange>,
     },
+    /// The control connection is in clear since CCC, and what would be said is a secret.
+    #[error("the control connection is in clear since CCC: no password is said there")]
+    Cleared,
     /// The reply is of the right kind and does not say what it must.
     #[error("{wanted} expected in the reply, {last}")]
     Malformed {
@@ -362,6 +365,7 @@ impl Error {
             | Self::Unproven { last, .. } => Some(last),
             Self::Resolve { .. }
             | Self::Connect { .. }
+            | Self::Cleared
             | Self::Proxy { .. }
             | Self::Unwelcome { .. }
             | Self::Unsendable(_)

@@ -70,8 +70,8 @@ pub use retry::{Backoff, Retry};
 pub use session::{Features, Login, Session, Wanted};
 pub use throttle::Throttle;
 pub use tls::{
-    CertificateFault, Fingerprint, Identity, NotAFingerprint, Tls, TlsFault, TlsMode, Trust,
-    Versions,
+    CertificateFault, DataTls, Fingerprint, Identity, NotAFingerprint, Tls, TlsFault, TlsMode,
+    Trust, Versions,
 };
 pub use transfer::{End, Progress, Transfer, Watch, quiet};
 pub use tree::{

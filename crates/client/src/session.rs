@@ -177,6 +177,9 @@ impl Session {
     /// # Errors
     /// `Login` when it is refused, and those of the control connection.
     pub async fn user(&mut self, user: &Text) -> Result<Wanted, Error> {
+        if self.control.is_cleared() {
+            return Err(Error::Cleared);
+        }
         self.features = None;
         self.kind = Type::default();
         self.folder.clear();
@@ -208,7 +211,10 @@ impl Session {
         match reply.code.value() {
             331 => Ok(Wanted::Password),
             332 => Ok(Wanted::Account),
-            _ if reply.code.class() == Class::Completion => Ok(Wanted::Nothing),
+            _ if reply.code.class() == Class::Completion => {
+                self.control.clear_if_wanted().await?;
+                Ok(Wanted::Nothing)
+            }
             _ => Err(self.login_refused()),
         }
     }

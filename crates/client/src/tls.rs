@@ -41,9 +41,12 @@ pub struct Tls {
     pub identity: Option<Identity>,
     /// The versions that we offer.
     pub versions: Versions,
-    /// Leave the data connections in clear (PROT C): files and listings can then be read and changed on
-    /// their way.
-    pub clear_data: bool,
+    /// Whether data connections are under TLS as well.
+    pub data: DataTls,
+    /// Go back to a control connection in clear once the login is done (CCC), for a NAT or firewall that must read which
+    /// ports are agreed on. From then on anybody in between can read and change what is said: names of files, and
+    /// commands. Data connections stay as [`data`](Self::data) has them.
+    pub ccc: bool,
     /// Begin TLS anew on each data connection, in place of resuming that of the control connection: for finding out
     /// what a server demands. Many turn such connections away.
     pub fresh_data: bool,
@@ -62,6 +65,19 @@ pub enum TlsMode {
     Explicit,
     /// From the first byte on.
     Implicit,
+}
+
+/// Whether data connections are under TLS, in a session that has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataTls {
+    /// They are (PROT P). A server that refuses it is left.
+    #[default]
+    Demanded,
+    /// Where the server does not refuse it; else they are in clear. Whoever sits in between cannot make the server
+    /// refuse, for it is asked under TLS.
+    IfOffered,
+    /// They are not (PROT C): files and listings can be read and changed on their way.
+    Never,
 }
 
 /// Whom to trust.

@@ -92,6 +92,7 @@ impl Exit {
             | Error::NotProtected { .. }
             | Error::Injected { .. }
             | Error::Proxy { fault: ProxyFault::Login, .. }
+            | Error::Cleared
             | Error::NotResumed { .. } => Self::Login,
             Error::Tls { fault: TlsFault::Broken(_) | TlsFault::Late, .. } => Self::Network,
             Error::Tls { .. } => Self::Login,

@@ -1,7 +1,7 @@
 //! TLS on the control connection: begun before anything secret is said, or not at all.
 //!
 //! Explicit: AUTH TLS behind the greeting; implicit: before it. Then PBSZ and PROT say whether the data connections
-//! are covered as well. There is no way back: CCC is not sent. RFC 4217 sections 4, 8, 9 and 12.
+//! are covered as well. Behind the login there is a way back, for who asks for it: CCC. RFC 4217 sections 4, 8, 9 and 12.
 //!
 //! House rule of this file: no answer to AUTH but yes lets the session go on, and nothing that was said in clear
 //! behind that yes is believed.
@@ -16,7 +16,7 @@ use wharf_proto::tap::What;
 
 use super::Connection;
 use crate::tls::{Security, Stream};
-use crate::{Error, TlsFault};
+use crate::{DataTls, Error, TlsFault};
 
 /// How much is received at a time: replies are short.
 const BUFFER: usize = 4096;
@@ -68,16 +68,54 @@ impl Connection {
     ///
     /// # Errors
     /// `NotProtected`, and those of [`command`](Self::command).
-    pub(super) async fn protect_data(&mut self, clear: bool) -> Result<(), Error> {
+    pub(super) async fn protect_data(&mut self, wanted: DataTls) -> Result<(), Error> {
         self.command(&Command::Pbsz(0)).await?;
-        let level = if clear { Level::Clear } else { Level::Private };
-        let reply = self.command(&Command::Prot(level)).await?;
-        // Without a word data connections are in clear (RFC 4217 section 9), so a refusal of C changes nothing.
-        if reply.code.class() != Class::Completion && !clear {
-            return Err(Error::NotProtected { last: self.last_boxed() });
+        if wanted != DataTls::Never {
+            let reply = self.command(&Command::Prot(Level::Private)).await?;
+            self.covers_data = reply.code.class() == Class::Completion;
+            match wanted {
+                _ if self.covers_data => return Ok(()),
+                DataTls::IfOffered => self.life.teller.explain(format_args!(
+                    "PROT P was refused ({}): data connections are in clear",
+                    reply.code
+                )),
+                DataTls::Demanded | DataTls::Never => {
+                    return Err(Error::NotProtected { last: self.last_boxed() });
+                }
+            }
         }
-        self.covers_data = !clear;
-        Ok(())
+        // Without a word data connections are in clear (RFC 4217 section 9), so a refusal of C changes nothing.
+        self.command(&Command::Prot(Level::Clear)).await.map(drop)
+    }
+
+    /// Goes back to a control connection in clear, where that is wanted and has not been done.
+    ///
+    /// # Errors
+    /// `Refused`, `Tls` where TLS does not end in order, and those of [`command`](Self::command).
+    pub(crate) async fn clear_if_wanted(&mut self) -> Result<(), Error> {
+        if !self.wants_ccc || !self.is_covered() {
+            return Ok(());
+        }
+        let reply = self.command(&Command::Ccc).await?;
+        if reply.code.class() != Class::Completion {
+            return Err(Error::Refused { last: self.last_boxed() });
+        }
+        let ended = timeout(self.patience, self.stream.uncover()).await;
+        let fault = match ended {
+            Ok(Ok(())) => {
+                self.life.teller.tell(What::ControlCleared);
+                self.life.teller.explain(format_args!("the control connection is in clear (CCC)"));
+                return Ok(());
+            }
+            Ok(Err(error)) => TlsFault::of(error, None),
+            Err(_) => TlsFault::Late,
+        };
+        Err(Error::Tls { fault, last: self.last_boxed() })
+    }
+
+    /// Whether the connection was under TLS, and is not any more.
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.security.is_some() && !self.is_covered()
     }
 
     /// The TLS of data connections, where they are to be covered.

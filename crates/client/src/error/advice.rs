@@ -13,10 +13,7 @@ impl Error {
     /// The likely cause and a remedy, where one can be guessed from what happened.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
-            Self::Resolve { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
-                Some("it has addresses of the other family: leave out -4 or -6")
-            }
-            Self::Resolve { .. } => Some("check the spelling of the host's name and the network"),
+            Self::Resolve { source, .. } => Some(resolve_advice(source)),
             Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
             Self::Proxy { fault: ProxyFault::Login, .. } => {
                 Some("check user and password of the proxy")
@@ -56,6 +53,7 @@ impl Error {
             ),
             Self::Stalled { .. } => Some("running again goes on where it stopped"),
             Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
+            Self::Cleared => Some("connect again to log in as somebody else"),
             Self::NotFtp { .. }
             | Self::OutOfStep { .. }
             | Self::ReplyOwed { .. }
@@ -72,6 +70,15 @@ impl Error {
             | Self::Stopped
             | Self::ListingTooLong { .. } => None,
         }
+    }
+}
+
+fn resolve_advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "it has addresses of the other family: leave out -4 or -6"
+        }
+        _ => "check the spelling of the host's name and the network",
     }
 }
 
@@ -102,6 +109,11 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
     let reply = last.reply.as_ref()?;
     let text = String::from_utf8_lossy(reply.text()).to_lowercase();
     let of_tls = ["tls", "ssl", "prot p", "protect"].iter().any(|word| text.contains(word));
+    if last.verb == Some(Verb::Ccc) {
+        return Some(
+            "the server does not go back to clear: without --ccc all of it stays under TLS",
+        );
+    }
     match reply.code.value() {
         521 | 522 | 534 if last.verb.is_some_and(Verb::opens_transfer) => {
             Some("the server wants data connections under TLS: ftpes://, without --clear-data")
@@ -122,8 +134,8 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
 
 fn protection_advice(last: &Exchange) -> &'static str {
     if last.verb == Some(Verb::Prot) {
-        "the server does not protect data connections; --clear-data leaves them in clear, where files and \
-         listings can be read and changed on their way"
+        "the server does not protect data connections; with --prot-fallback they are in clear then, where \
+         files and listings can be read and changed on their way"
     } else {
         "the server has no TLS here: it may have it at a port of its own (ftps://, most often 990); with \
          ftp:// passwords and files go in clear"

@@ -73,7 +73,7 @@ impl Security {
         match self.connector.connect(self.name.clone(), stream).await {
             Ok(stream) => {
                 let facts = self.facts(stream.get_ref().1);
-                Ok((Stream::Tls(Box::new(stream)), facts))
+                Ok((Stream::covered(stream), facts))
             }
             Err(error) => Err(TlsFault::of(error, self.shown())),
         }

@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -16,7 +16,14 @@ pub(crate) enum Stream {
     /// In clear.
     Plain(TcpStream),
     /// Under TLS.
-    Tls(Box<TlsStream<BufReader<TcpStream>>>),
+    Tls(Box<Covered>),
+}
+
+/// A connection under TLS, which may end before the connection does (CCC, RFC 4217 section 12.3).
+pub(crate) struct Covered {
+    tls: TlsStream<BufReader<TcpStream>>,
+    /// Whether TLS has ended: what goes over the connection is in clear again.
+    is_over: bool,
 }
 
 impl Stream {
@@ -24,7 +31,7 @@ impl Stream {
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0.get_ref(),
+            Self::Tls(stream) => stream.tls.get_ref().0.get_ref(),
         }
     }
 
@@ -32,7 +39,33 @@ impl Stream {
     pub(crate) fn is_covered(&self) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Tls(_) => true,
+            Self::Tls(stream) => !stream.is_over,
+        }
+    }
+
+    /// A connection on which TLS has begun.
+    pub(crate) fn covered(tls: TlsStream<BufReader<TcpStream>>) -> Self {
+        Self::Tls(Box::new(Covered { tls, is_over: false }))
+    }
+
+    /// Ends TLS in order, and goes on in clear: says that nothing follows, and awaits that the other side says so. It
+    /// must not have been asked anything, for what it says in clear before we do is lost.
+    ///
+    /// # Errors
+    /// The connection broke, or something came under TLS that nobody awaits.
+    pub(crate) async fn uncover(&mut self) -> io::Result<()> {
+        let Self::Tls(stream) = self else { return Ok(()) };
+        if stream.is_over {
+            return Ok(());
+        }
+        stream.tls.get_mut().1.send_close_notify();
+        stream.tls.flush().await?;
+        match stream.tls.read(&mut [0; 64]).await? {
+            0 => {
+                stream.is_over = true;
+                Ok(())
+            }
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "something was said meanwhile")),
         }
     }
 
@@ -58,6 +91,47 @@ impl Stream {
     /// The same connection for an upload.
     pub(crate) fn uploading(&mut self) -> Uploading<'_> {
         Uploading(self)
+    }
+}
+
+impl AsyncRead for Covered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.is_over {
+            true => Pin::new(self.tls.get_mut().0).poll_read(cx, buffer),
+            false => Pin::new(&mut self.tls).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Covered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.is_over {
+            true => Pin::new(self.tls.get_mut().0).poll_write(cx, bytes),
+            false => Pin::new(&mut self.tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.is_over {
+            true => Pin::new(self.tls.get_mut().0).poll_flush(cx),
+            false => Pin::new(&mut self.tls).poll_flush(cx),
+        }
+    }
+
+    /// Under TLS a close_notify goes before the FIN.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.is_over {
+            true => Pin::new(self.tls.get_mut().0).poll_shutdown(cx),
+            false => Pin::new(&mut self.tls).poll_shutdown(cx),
+        }
     }
 }
 
@@ -93,7 +167,6 @@ impl AsyncWrite for Stream {
         }
     }
 
-    /// Under TLS a close_notify goes before the FIN.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),

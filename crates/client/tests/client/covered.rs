@@ -180,6 +180,15 @@ impl Covered {
         self.say(reply);
     }
 
+    /// Awaits the client's end of TLS, ends it too, and goes on in clear.
+    pub(crate) fn uncover(self) -> BufReader<TcpStream> {
+        let mut stream = self.lines.into_inner();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the client ends TLS and not the connection");
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        BufReader::new(stream.sock)
+    }
+
     /// Awaits the end of the connection, which TLS says.
     pub(crate) fn expect_end(&mut self) {
         let mut rest = Vec::new();
@@ -220,7 +229,8 @@ impl Covered {
     }
 }
 
-fn begin(config: &Arc<ServerConfig>, stream: TcpStream) -> std::io::Result<Stream> {
+/// Holds a handshake.
+pub(crate) fn begin(config: &Arc<ServerConfig>, stream: TcpStream) -> std::io::Result<Stream> {
     let mut tls = ServerConnection::new(Arc::clone(config)).unwrap();
     let mut stream = stream;
     stream.set_nodelay(true)?;

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use wharf_client::{Fingerprint, Identity, Scheme, Tls, TlsMode, Trust, Versions};
+use wharf_client::{DataTls, Fingerprint, Identity, Scheme, Tls, TlsMode, Trust, Versions};
 
 use crate::exit::Usage;
 use crate::settings::HostSettings;
@@ -36,6 +36,12 @@ pub(crate) struct TlsArgs {
     /// Leave files and listings in clear, and protect only the login
     #[arg(long)]
     clear_data: bool,
+    /// Leave files and listings in clear where the server refuses to protect them (PROT P), in place of leaving
+    #[arg(long, conflicts_with = "clear_data")]
+    prot_fallback: bool,
+    /// Go back to a control connection in clear once the login is done, for a NAT that must read it
+    #[arg(long)]
+    ccc: bool,
     /// Offer no later version
     #[arg(long, value_enum, value_name = "VERSION")]
     tls_max: Option<Version>,
@@ -78,7 +84,11 @@ impl TlsArgs {
                 self.ca.clone_from(&settings.ca);
             }
         }
-        self.clear_data |= settings.clear_data.unwrap_or(false);
+        if !self.prot_fallback {
+            self.clear_data |= settings.clear_data.unwrap_or(false);
+        }
+        self.prot_fallback |= settings.prot_fallback.unwrap_or(false) && !self.clear_data;
+        self.ccc |= settings.ccc.unwrap_or(false);
     }
 
     /// What the options come to for an address of this scheme.
@@ -112,7 +122,12 @@ impl TlsArgs {
             trust,
             identity,
             versions,
-            clear_data: self.clear_data,
+            data: match (self.clear_data, self.prot_fallback) {
+                (true, _) => DataTls::Never,
+                (false, true) => DataTls::IfOffered,
+                (false, false) => DataTls::Demanded,
+            },
+            ccc: self.ccc,
             log_keys: true,
             ..Tls::default()
         };
@@ -134,9 +149,18 @@ pub(crate) fn warn(tls: &Tls, quiet: bool) {
     if tls.trust == Trust::Anybody {
         terminal::say("warning: with --insecure anybody in between can pass for the server");
     }
-    if tls.clear_data {
-        terminal::say(
+    match tls.data {
+        DataTls::Demanded => {}
+        DataTls::IfOffered => terminal::say(
+            "warning: with --prot-fallback files and listings go in clear where the server does not protect them",
+        ),
+        DataTls::Never => terminal::say(
             "warning: with --clear-data files and listings can be read and changed on their way",
+        ),
+    }
+    if tls.ccc {
+        terminal::say(
+            "warning: with --ccc all that is said behind the login can be read and changed on its way",
         );
     }
 }

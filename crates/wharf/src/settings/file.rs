@@ -53,6 +53,8 @@ pub(crate) struct HostSettings {
     pub(crate) ca: Vec<PathBuf>,
     pub(crate) pin: Vec<Pin>,
     pub(crate) clear_data: Option<bool>,
+    pub(crate) prot_fallback: Option<bool>,
+    pub(crate) ccc: Option<bool>,
 }
 
 /// Who opens the data connections.

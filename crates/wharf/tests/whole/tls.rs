@@ -179,3 +179,39 @@ fn keys_of_a_server_without_tls_are_a_mistake_and_a_check_writes_none() {
     assert!(String::from_utf8_lossy(&check.stdout).contains("who has it can read"), "{check:?}");
     assert!(!here.path().join("keys").exists());
 }
+
+#[test]
+fn ccc_leaves_the_data_under_tls_and_is_refused_where_the_operator_does_not_allow_it() {
+    let tree = tempfile::tempdir().unwrap();
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(tree.path().join("a"), "some bytes").unwrap();
+    let file = here.path().join("serve.toml");
+    let lines = |ccc| {
+        format!(
+            "folder = \"{}\"\nlisten = [\"127.0.0.1:0\"]\n[tls]\nself-signed = true\nccc = {ccc}\n",
+            tree.path().display()
+        )
+    };
+    std::fs::write(&file, lines(true)).unwrap();
+    let config = ["--config", file.to_str().unwrap()];
+    let serving = Serving::started(tempfile::tempdir().unwrap(), &config);
+    let url = format!("ftpes://127.0.0.1:{}/a", serving.port);
+    let fetched = run(here.path(), &["cat", "--insecure", "--ccc", "--trace=ladder", &url]);
+    assert_eq!(fetched.status.code(), Some(0), "{fetched:?}");
+    assert_eq!(fetched.stdout, b"some bytes");
+    assert!(said(&fetched).contains("warning: with --ccc"), "{fetched:?}");
+    let drawn = std::fs::read_to_string(here.path().join("ladder")).unwrap();
+    let (before, behind) = drawn.split_once("CCC").unwrap();
+    assert!(before.contains("PASS") && behind.contains("RETR a"), "{drawn}");
+    assert!(behind.contains(", resumed"), "the data connection is under TLS: {drawn}");
+    drop(serving);
+
+    std::fs::write(&file, lines(false)).unwrap();
+    let serving = Serving::started(tempfile::tempdir().unwrap(), &config);
+    let url = format!("ftpes://127.0.0.1:{}/a", serving.port);
+    let refused = run(here.path(), &["cat", "--insecure", "--ccc", &url]);
+    assert_eq!(refused.status.code(), Some(6), "{refused:?}");
+    assert!(said(&refused).contains("without --ccc all of it stays under TLS"), "{refused:?}");
+    let clear = format!("ftp://127.0.0.1:{}/a", serving.port);
+    assert_eq!(run(here.path(), &["cat", "--ccc", &clear]).status.code(), Some(2));
+}
