@@ -93,10 +93,10 @@ fn write_rows((format, entries, mut rows): (&str, Vec<Entry>, Vec<u8>)) -> (Vec<
 
 // 1,000 rows are read.
 #[library_benchmark]
-#[bench::unix(args = ("unix"), setup = listing, config = at_most(13_000_000))]
-#[bench::facts(args = ("facts"), setup = listing, config = at_most(9_000_000))]
-#[bench::dos(args = ("dos"), setup = work::rows_of_another_host, config = at_most(11_000_000))]
-#[bench::vms(args = ("vms"), setup = work::rows_of_another_host, config = at_most(9_600_000))]
+#[bench::unix(args = ("unix"), setup = listing, config = at_most(11_600_000))]
+#[bench::facts(args = ("facts"), setup = listing, config = at_most(6_700_000))]
+#[bench::dos(args = ("dos"), setup = work::rows_of_another_host, config = at_most(9_100_000))]
+#[bench::vms(args = ("vms"), setup = work::rows_of_another_host, config = at_most(8_500_000))]
 #[bench::mvs(args = ("mvs"), setup = work::rows_of_another_host, config = at_most(9_500_000))]
 fn read_rows(rows: Vec<u8>) -> Vec<u8> {
     work::read_rows(&rows, 1000);

@@ -1,23 +1,23 @@
 //! Numbers as the protocol writes them: digits alone, without sign or space.
 
-use std::str::FromStr;
-
 /// A decimal number that fits into `T`.
-pub(crate) fn decimal<T: FromStr>(digits: &[u8]) -> Option<T> {
-    let text = of_digits(digits, b'9')?;
-    text.parse().ok()
+pub(crate) fn decimal<T: TryFrom<u64>>(digits: &[u8]) -> Option<T> {
+    number(digits, 10)
 }
 
 /// An octal number, such as the permissions of a file.
 pub(crate) fn octal(digits: &[u8]) -> Option<u32> {
-    let text = of_digits(digits, b'7')?;
-    u32::from_str_radix(text, 8).ok()
+    number(digits, 8)
 }
 
-/// The text, if it is of digits up to this one and of nothing else. What parses numbers would take a plus sign.
-fn of_digits(digits: &[u8], last: u8) -> Option<&str> {
-    let plain = !digits.is_empty() && digits.iter().all(|digit| (b'0'..=last).contains(digit));
-    str::from_utf8(digits).ok().filter(|_| plain)
+/// The number of these digits; what the standard library parses may have a plus sign before it.
+fn number<T: TryFrom<u64>>(digits: &[u8], base: u8) -> Option<T> {
+    let (first, rest) = digits.split_first()?;
+    let value = |byte: u8| Some(byte.wrapping_sub(b'0')).filter(|digit| *digit < base);
+    let more = |number: u64, byte: &u8| {
+        number.checked_mul(u64::from(base))?.checked_add(u64::from(value(*byte)?))
+    };
+    T::try_from(rest.iter().try_fold(u64::from(value(*first)?), more)?).ok()
 }
 
 #[cfg(test)]

@@ -316,10 +316,24 @@ pub fn read(row: &[u8]) -> Option<Entry> {
         if let Some(at) = memchr::memchr(b'=', fact) {
             let (fact_name, value) = fact.split_at(at);
             let value = value.strip_prefix(b"=").unwrap_or_default();
-            reading.take(&fact_name.trim_ascii().to_ascii_lowercase(), value);
+            let mut buffer = [0; LONGEST_NAME];
+            if let Some(fact_name) = lowered(fact_name.trim_ascii(), &mut buffer) {
+                reading.take(fact_name, value);
+            }
         }
     }
     Some(reading.finish())
+}
+
+/// How long the name of a fact may be that we know.
+const LONGEST_NAME: usize = 16;
+
+/// The name of a fact in small letters, unless it is longer than any that we know.
+fn lowered<'b>(name: &[u8], buffer: &'b mut [u8; LONGEST_NAME]) -> Option<&'b [u8]> {
+    let lower = buffer.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    Some(lower)
 }
 
 /// Parts facts and name. They are parted by the first space, but some servers have spaces in values:
@@ -378,10 +392,13 @@ impl Reading {
 }
 
 fn read_type(value: &[u8]) -> (Kind, Role, u32) {
+    // What nearly all rows are is found at once.
+    if value.eq_ignore_ascii_case(b"file") {
+        return (Kind::File, Role::Member, 0);
+    }
     let lower = value.to_ascii_lowercase();
     let special = |type_bits| (Kind::Other, Role::Member, type_bits);
     match lower.as_slice() {
-        b"file" => (Kind::File, Role::Member, 0),
         b"dir" => (Kind::Folder, Role::Member, 0),
         b"cdir" => (Kind::Folder, Role::Itself, 0),
         b"pdir" => (Kind::Folder, Role::Parent, 0),
