@@ -2,7 +2,7 @@
 //!
 //! It takes the right to open packet sockets (CAP_NET_RAW, as root has it), changes no setting of any
 //! interface, and keeps nothing but the rows of the sessions it is asked for. It is no capture of other
-//! interfaces and writes no file.
+//! interfaces, which `live/interface.rs` is, and writes no file.
 //!
 //! House rules of this file:
 //! - The sockets are for IPv4 and IPv6 by name. A socket for all protocols would get each frame on loopback
@@ -11,6 +11,10 @@
 //!   of its own.
 //! - The kernel drops frames in silence when the buffer is full. What is missing from a session TCP's own
 //!   numbers tell: [`Packets::missing`].
+
+mod interface;
+
+pub use interface::{ANY, Interface};
 
 use crate::packet::Segment;
 use crate::packets::Packets;
@@ -166,13 +170,19 @@ fn record(
     }
 }
 
-/// A packet socket for one protocol, with a large buffer: root may have more than the system's limit.
+/// A packet socket for one protocol, with a large buffer.
 fn socket(protocol: Protocol) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
     let socket = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
-    if sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER).is_err() {
-        sockopt::set_socket_recv_buffer_size(&socket, BUFFER)?;
-    }
+    widen(&socket)?;
     Ok(socket)
+}
+
+/// Gives a socket a large buffer: root may have more than the system's limit.
+fn widen(socket: &OwnedFd) -> io::Result<()> {
+    if sockopt::set_socket_recv_buffer_size_force(socket, BUFFER).is_err() {
+        sockopt::set_socket_recv_buffer_size(socket, BUFFER)?;
+    }
+    Ok(())
 }

@@ -226,6 +226,11 @@ impl Sessions {
         self.open.values().map(|open| &open.session)
     }
 
+    /// Nothing has come up to this moment, so that what is over by then is known to be.
+    pub fn pass(&mut self, now: Moment) {
+        self.now = self.now.max(now);
+    }
+
     /// The moment of the last segment.
     #[must_use]
     pub fn now(&self) -> Moment {

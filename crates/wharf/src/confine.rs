@@ -5,6 +5,7 @@
 //! kernel lacks is told and does not stop the start; what cannot be followed as it was asked for does. The
 //! libraries know nothing of this: only the binary owns its process.
 
+mod capture;
 mod identity;
 mod landlock;
 mod privileges;
@@ -17,6 +18,7 @@ use std::{fs, io};
 
 use anyhow::{Context as _, ensure};
 
+pub(crate) use capture::confine as confine_capture;
 pub(crate) use identity::Identity;
 pub(crate) use landlock::Access;
 
@@ -189,7 +191,7 @@ impl Confinement {
         let how = self.rules.map_or_else(How::Off, Rules::enforce);
         done.push(Measure { name: "landlock", how });
         let how = match self.seccomp {
-            Switch::On => seccomp::enforce(),
+            Switch::On => seccomp::enforce(seccomp::Purpose::Serve),
             Switch::Off(by) => How::Off(by),
         };
         done.push(Measure { name: "seccomp", how });

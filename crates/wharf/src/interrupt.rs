@@ -43,10 +43,14 @@ pub(crate) fn told_to_end() -> anyhow::Result<Arc<AtomicBool>> {
     let told = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&told);
     let runtime = client_runtime()?;
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    // From here on no signal ends the program by itself.
+    let listening = runtime.block_on(async { kinds.map(signal) });
+    let [Ok(mut one), Ok(mut two), Ok(mut three)] = listening else {
+        anyhow::bail!("cannot wait for signals");
+    };
     let wait = move || {
         runtime.block_on(async {
-            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-            let [Ok(mut one), Ok(mut two), Ok(mut three)] = kinds.map(signal) else { return };
             tokio::select! {
                 _ = one.recv() => {}
                 _ = two.recv() => {}

@@ -6,6 +6,8 @@
 //! raw IP, so no hardware address is invented.
 
 use super::{Sheet, label, provenance};
+use crate::capture::Frame;
+use crate::packet::Link;
 use crate::row::{Ends, Packet, Provenance, Row};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,8 +20,9 @@ const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
 const COMMENT: u16 = 1;
 const RESOLUTION: u16 = 9;
-/// The link type of frames that begin with their IP header.
+/// The link types of frames that begin with their IP header, and with that of Ethernet.
 const RAW: u16 = 101;
+const ETHERNET: u16 = 1;
 /// The longest payload of a synthesised segment, and how many of them a row of data has at most.
 const MAX_PAYLOAD: u64 = 60_000;
 const MAX_SEGMENTS: u64 = 16;
@@ -27,17 +30,48 @@ const MAX_SEGMENTS: u64 = 16;
 /// The beginning of the file: a section and an interface.
 #[must_use]
 pub fn begin() -> Vec<u8> {
+    let mut out = section();
+    out.extend(interface(RAW));
+    out
+}
+
+fn section() -> Vec<u8> {
     let mut section = 0x1a2b_3c4du32.to_le_bytes().to_vec();
     section.extend([1, 0, 0, 0]);
     section.extend([0xff; 8]);
-    let mut out = block(SECTION, &section);
-    let mut interface = RAW.to_le_bytes().to_vec();
+    block(SECTION, &section)
+}
+
+fn interface(link: u16) -> Vec<u8> {
+    let mut interface = link.to_le_bytes().to_vec();
     interface.extend([0; 6]);
     // Nanoseconds.
     option(&mut interface, RESOLUTION, &[9]);
     interface.extend([0; 4]);
-    out.extend(block(INTERFACE, &interface));
+    block(INTERFACE, &interface)
+}
+
+/// The beginning of a file of captured frames.
+#[must_use]
+pub fn begin_capture() -> Vec<u8> {
+    let mut out = section();
+    out.extend(interface(ETHERNET));
     out
+}
+
+/// A captured frame as it is, with all that it holds; `origin` is what its moment counts from, since 1970. One without an
+/// Ethernet header is given an empty one, since many readers want one kind of frames in a file.
+#[must_use]
+pub fn frame(frame: &Frame<'_>, origin: Duration) -> Vec<u8> {
+    let at = origin + frame.at.since(Moment::START);
+    let mut bytes = Vec::with_capacity(frame.bytes.len() + 14);
+    if frame.link != Some(Link::Ethernet) {
+        let is_six = frame.bytes.first().is_some_and(|first| first >> 4 == 6);
+        bytes.extend([0; 12]);
+        bytes.extend(if is_six { [0x86, 0xdd] } else { [0x08, 0x00] });
+    }
+    bytes.extend(frame.bytes);
+    enhanced(&bytes, bytes.len(), at, "")
 }
 
 /// The packets of a session.
@@ -158,21 +192,26 @@ impl Wire {
         let mut frame = ip(source.ip(), target.ip(), length.saturating_add(20));
         let original = frame.len() + 20 + usize::from(length);
         frame.extend(tcp);
-        let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
-        let mut body = vec![0; 4];
-        body.extend(half(nanos >> 32).to_le_bytes());
-        body.extend(half(nanos & 0xffff_ffff).to_le_bytes());
-        for size in [frame.len(), original] {
-            body.extend(u32::try_from(size).unwrap_or(0).to_le_bytes());
-        }
-        body.extend(&frame);
-        body.resize(body.len().next_multiple_of(4), 0);
-        if !comment.is_empty() {
-            option(&mut body, COMMENT, comment.as_bytes());
-            body.extend([0; 4]);
-        }
-        block(PACKET, &body)
+        enhanced(&frame, original, at, comment)
     }
+}
+
+/// A packet in its block, with the length that it had.
+fn enhanced(frame: &[u8], original: usize, at: Duration, comment: &str) -> Vec<u8> {
+    let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+    let mut body = vec![0; 4];
+    body.extend(half(nanos >> 32).to_le_bytes());
+    body.extend(half(nanos & 0xffff_ffff).to_le_bytes());
+    for size in [frame.len(), original] {
+        body.extend(u32::try_from(size).unwrap_or(0).to_le_bytes());
+    }
+    body.extend(frame);
+    body.resize(body.len().next_multiple_of(4), 0);
+    if !comment.is_empty() {
+        option(&mut body, COMMENT, comment.as_bytes());
+        body.extend([0; 4]);
+    }
+    block(PACKET, &body)
 }
 
 fn half(number: u64) -> u32 {

@@ -15,6 +15,12 @@ pub(crate) struct TraceArgs {
     /// A capture, pcap or pcapng, as it is or packed by gzip or zstd; standard input if nothing is said, or `-`
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Capture on this interface, or on `any`, until Ctrl-C: it needs root, or CAP_NET_RAW, and keeps neither
+    #[arg(long, value_name = "IFACE", conflicts_with_all = ["file", "follow"])]
+    pub(crate) live: Option<String>,
+    /// Keep what is captured in this file, pcapng, as it is: with passwords and contents
+    #[arg(long, value_name = "FILE", requires = "live")]
+    pub(crate) write: Option<PathBuf>,
     /// What to make of it
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
@@ -48,6 +54,16 @@ pub(crate) struct TraceArgs {
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) drawing: DrawingArgs,
+}
+
+impl TraceArgs {
+    /// Whether the sessions are shown on the whole terminal.
+    pub(crate) fn is_on_screen(&self) -> bool {
+        #[cfg(feature = "tui")]
+        return self.tui;
+        #[cfg(not(feature = "tui"))]
+        false
+    }
 }
 
 /// How ladders are drawn.

@@ -57,14 +57,13 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
         renderer.begins_at(origin);
         seen.give(group, &mut *renderer, &mut out)?;
         // Somebody waits for it.
-        if arguments.follow { Ok(out.flush()?) } else { Ok(()) }
+        if arguments.follow || arguments.live.is_some() { Ok(out.flush()?) } else { Ok(()) }
     })?;
-    let capture = source.capture();
     renderer.end(&mut out)?;
     out.flush()?;
     drop(out);
-    if let Some((link, frames)) = capture.unread() {
-        terminal::say(format_args!("wharf: {frames} frames of link type {link} were not read"));
+    if let Some(unread) = source.unread() {
+        terminal::say(format_args!("wharf: {unread}"));
     }
     match (broken, seen.sessions, seen.shown) {
         (Some(error), ..) => {
@@ -72,7 +71,7 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
             Ok(Exit::Failed)
         }
         (None, 0, _) => {
-            let frames = capture.frames();
+            let frames = source.frames();
             terminal::say(format_args!(
                 "wharf: no FTP session among the {frames} frames of {name}"
             ));
@@ -123,6 +122,12 @@ fn read(
     let broken = loop {
         match source.next(|segment| sessions.push(segment)) {
             Ok(Next::Frame) => {}
+            Ok(Next::Idle(now)) => {
+                sessions.pass(now);
+                let origin = source.origin();
+                sessions.take_finished().iter().try_for_each(|group| give(group, origin))?;
+                continue;
+            }
             Ok(Next::End) => break None,
             Err(error) => break Some(error),
         }

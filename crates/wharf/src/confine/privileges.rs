@@ -31,6 +31,11 @@ impl Started {
         Ok(Self { uid, gid, held: held.effective })
     }
 
+    /// Whether it is root, and could be somebody else.
+    pub(super) fn is_root_and_can_switch(self) -> bool {
+        self.uid == 0 && self.can_switch()
+    }
+
     fn can_switch(self) -> bool {
         self.held.contains(CapabilitySet::SETUID | CapabilitySet::SETGID)
     }

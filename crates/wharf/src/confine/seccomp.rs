@@ -189,13 +189,34 @@ const FIONBIO: i32 = 0x5421;
 const FIONREAD: i32 = 0x541B;
 const FIOCLEX: i32 = 0x5451;
 const TCGETS: i32 = 0x5401;
+const TCSETS: u32 = 0x5402;
+const TCSETSW: u32 = 0x5403;
+const TCSETSF: u32 = 0x5404;
+const TCGETS2: u32 = 0x802C_542A;
+const TCSETS2: u32 = 0x402C_542B;
+const TCSETSW2: u32 = 0x402C_542C;
+const TCSETSF2: u32 = 0x402C_542D;
+const TIOCGWINSZ: u32 = 0x5413;
 
 /// What a call has to say to make a thread, and not a process.
 const THREAD: u64 = (libc::CLONE_THREAD | libc::CLONE_VM) as u64;
 
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It serves.
+    Serve,
+    /// It looks at packets, and shows them on a terminal.
+    Capture,
+}
+
+/// What only a screen asks its terminal for.
+const TERMINAL: &[u32] =
+    &[TCSETS, TCSETSW, TCSETSF, TCGETS2, TCSETS2, TCSETSW2, TCSETSF2, TIOCGWINSZ];
+
 /// Puts the filter in force, for this thread and those that it starts.
-pub(super) fn enforce() -> How {
-    let filtered = filter().and_then(|filter| seccompiler::apply_filter(&filter));
+pub(super) fn enforce(purpose: Purpose) -> How {
+    let filtered = filter(purpose).and_then(|filter| seccompiler::apply_filter(&filter));
     match filtered {
         Ok(()) => {
             let calls = ALLOWED.len() + OLDER.len() + NARROWED.len() + 2;
@@ -205,7 +226,7 @@ pub(super) fn enforce() -> How {
     }
 }
 
-fn filter() -> Result<BpfProgram, seccompiler::Error> {
+fn filter(purpose: Purpose) -> Result<BpfProgram, seccompiler::Error> {
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> = BTreeMap::new();
     for call in ALLOWED.iter().chain(OLDER) {
         rules.insert(*call, Vec::new());
@@ -213,6 +234,13 @@ fn filter() -> Result<BpfProgram, seccompiler::Error> {
     for (call, argument, values) in NARROWED {
         let one = |value: &i32| when(*argument, SeccompCmpOp::Eq, u64::from(value.unsigned_abs()));
         rules.insert(*call, values.iter().map(one).collect::<Result<_, _>>()?);
+    }
+    if purpose == Purpose::Capture {
+        let second = |value: u32| when(1, SeccompCmpOp::Eq, u64::from(value));
+        let more = TERMINAL.iter().map(|value| second(*value)).collect::<Result<Vec<_>, _>>()?;
+        rules.entry(libc::SYS_ioctl).or_default().extend(more);
+        // Ctrl-Z: the screen stops itself.
+        rules.insert(libc::SYS_kill, vec![second(libc::SIGTSTP.unsigned_abs())?]);
     }
     rules.insert(libc::SYS_clone, vec![when(0, SeccompCmpOp::MaskedEq(THREAD), THREAD)?]);
     // The limits of a process may be read, not changed: the new ones are at no address.
@@ -241,7 +269,7 @@ mod tests {
 
     /// Does this in a thread behind the filter; nothing where the kernel has no seccomp.
     fn behind<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let thread = std::thread::spawn(move || match enforce() {
+        let thread = std::thread::spawn(move || match enforce(Purpose::Serve) {
             How::InForce(_) => Some(work()),
             How::Lacking(_) | How::Off(_) => None,
         });

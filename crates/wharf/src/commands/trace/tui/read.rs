@@ -110,6 +110,18 @@ impl Reader {
             });
             match next {
                 Ok(Next::Frame) => {}
+                Ok(Next::Idle(now)) => {
+                    let over = {
+                        let mut sessions =
+                            self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                        sessions.pass(now);
+                        sessions.take_finished()
+                    };
+                    if !self.give(&over) {
+                        return;
+                    }
+                    continue;
+                }
                 Ok(Next::End) => break None,
                 Err(error) => break Some(error.to_string()),
             }

@@ -1,0 +1,147 @@
+//! Captures what goes over an interface while it goes (Linux, AF_PACKET; packet(7)).
+//!
+//! It takes the right to open packet sockets (CAP_NET_RAW), and only while it is opened: who holds it may give the right
+//! up afterwards. No setting of the interface is changed, and so only what this host sends and receives is seen, unless
+//! somebody else has made the interface promiscuous.
+//!
+//! House rules of this file:
+//! - The address to bind to is the one that the system gives of the interface; nothing is put together by hand.
+//! - The socket hears every interface until it is bound, and loopback hears each frame twice, when it is sent and when it
+//!   is received. What is not wanted is known by the address that comes with each frame, and passed over.
+
+use crate::capture::Frame;
+use crate::packet::Link;
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::{LinkAddr, bind, recvfrom};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsRawFd as _, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, eth};
+use std::io;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wharf_proto::Moment;
+
+/// The name of all interfaces together.
+pub const ANY: &str = "any";
+/// How much of a frame is read; where segments are joined they have up to 64 KiB.
+const FRAME: usize = 1 << 16;
+/// A frame that this host sends; what loopback gives is received as well (linux/if_packet.h).
+const OUTGOING: u8 = 4;
+/// Kinds of interfaces (linux/if_arp.h): what begins with an Ethernet header, and what begins with its IP packet.
+const ETHERNET: [u16; 2] = [1, 772];
+const RAW: [u16; 6] = [519, 768, 769, 776, 823, 65_534];
+
+/// An open capture of an interface, or of all.
+#[derive(Debug)]
+pub struct Interface {
+    socket: OwnedFd,
+    /// Which one; none for all.
+    index: Option<usize>,
+    origin: Instant,
+    began: Duration,
+    frame: Vec<u8>,
+}
+
+impl Interface {
+    /// Opens the capture of the interface of this name, or of [`ANY`].
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::PermissionDenied`] for those who may not capture, [`io::ErrorKind::NotFound`] with the names that
+    /// there are, [`io::ErrorKind::Unsupported`] for an interface whose frames begin in a way that is not read; other errors
+    /// where the kernel has no packet sockets.
+    pub fn open(name: &str) -> io::Result<Self> {
+        let address = if name == ANY { None } else { Some(address(name)?) };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
+        let socket = rustix::net::socket_with(family, kind, flags, Some(eth::ALL))?;
+        super::widen(&socket)?;
+        if let Some(address) = &address {
+            bind(socket.as_raw_fd(), address)?;
+        }
+        let index = address.map(|address| address.ifindex());
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self { socket, index, origin: Instant::now(), began, frame: vec![0; FRAME] })
+    }
+
+    /// When it was opened, since 1970: what the moments of its frames count from.
+    #[must_use]
+    pub fn origin(&self) -> Duration {
+        self.began
+    }
+
+    /// How long it has been open.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// The next frame; none where none came in this time.
+    ///
+    /// # Errors
+    /// Those of the socket; that the interface has gone down is one.
+    pub fn next_frame(&mut self, within: Duration) -> io::Result<Option<Frame<'_>>> {
+        let deadline = Instant::now() + within;
+        loop {
+            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut self.frame) {
+                Ok((length, Some(from))) if self.is_wanted(&from) => {
+                    let at = Moment::after(self.origin.elapsed());
+                    let link = link(from.hatype());
+                    let bytes = self.frame.get(..length).unwrap_or_default();
+                    return Ok(Some(Frame { at, link, bytes }));
+                }
+                Ok(_) | Err(nix::Error::EINTR) => {}
+                Err(nix::Error::EAGAIN) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(None);
+                    }
+                    let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
+                    match poll(&mut ready, Timespec::try_from(left).ok().as_ref()) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn is_wanted(&self, from: &LinkAddr) -> bool {
+        let is_copy = from.pkttype() == OUTGOING && from.hatype() == 772;
+        !is_copy && self.index.is_none_or(|index| index == from.ifindex())
+    }
+}
+
+/// What frames of this kind of interface begin with.
+fn link(kind: u16) -> Option<Link> {
+    match kind {
+        kind if ETHERNET.contains(&kind) => Some(Link::Ethernet),
+        kind if RAW.contains(&kind) => Some(Link::Raw),
+        _ => None,
+    }
+}
+
+/// The address of an interface, as the system gives it.
+fn address(name: &str) -> io::Result<LinkAddr> {
+    let mut names = Vec::new();
+    for interface in getifaddrs()? {
+        let of = interface.address.as_ref();
+        let Some(address) = of.and_then(|address| address.as_link_addr()) else { continue };
+        if interface.interface_name == name {
+            let kind = address.hatype();
+            let told = format!("frames of its kind ({kind}) are not read");
+            let unread = || io::Error::new(io::ErrorKind::Unsupported, told);
+            return link(kind).map(|_| *address).ok_or_else(unread);
+        }
+        names.push(interface.interface_name);
+    }
+    names.push(ANY.to_owned());
+    names.sort();
+    names.dedup();
+    let told = format!("there is no such interface; there are {}", names.join(", "));
+    Err(io::Error::new(io::ErrorKind::NotFound, told))
+}
