@@ -49,7 +49,9 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
         Packet::Note(Remark::TimerRanOut(_)) => (remark(true), ""),
         Packet::Note(Remark::DataRefused) => (remark(false), ""),
         // They say of themselves what there is to say.
-        Packet::Note(Remark::Secured | Remark::NotSecured | Remark::Cleared)
+        Packet::Note(
+            Remark::Secured | Remark::NotSecured | Remark::Cleared | Remark::Rewritten,
+        )
         | Packet::Absent
         | Packet::Omitted(_) => return None,
         Packet::Syn

@@ -20,6 +20,7 @@ mod expected;
 mod flow;
 mod half;
 mod record;
+mod rewritten;
 mod speech;
 
 use crate::case::{Case, Setting};

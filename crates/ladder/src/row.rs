@@ -185,6 +185,8 @@ pub enum Remark {
     NotSecured,
     /// TLS has ended on the control connection.
     Cleared,
+    /// A line that names a listener went by again with other words.
+    Rewritten,
 }
 
 /// How we know of a row.

@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Certain,
         side: Blame::Network,
         visible: Visible::Words,
-        hidden_by: &[],
+        hidden_by: &["D14"],
         cause: say(
             "the client is behind a NAT and names its inside address {}, where the server cannot connect to",
             "クライアントは NAT の内側にあり、サーバーから届かない内部アドレス {} を伝えている",
@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Network,
         visible: Visible::Shape,
-        hidden_by: &["D1", "D5", "D8", "D22", "F2"],
+        hidden_by: &["D1", "D5", "D8", "D14", "D22", "F2"],
         cause: say(
             "active mode: the server's connection to the client{} gets no answer, a firewall or NAT before the client \
              drops it",
@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Certain,
         side: Blame::Client,
         visible: Visible::Shape,
-        hidden_by: &["D1", "D8", "F2"],
+        hidden_by: &["D1", "D8", "D14", "F2"],
         cause: say(
             "active mode: the client{} refuses the server's connection, nothing listens there any more",
             "アクティブモード：クライアント{}が接続を拒否した。待ち受けがもうない",

@@ -4,7 +4,7 @@ use super::active::{REFUSED, came_to_nothing, port};
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
-use crate::row::{Channel, Packet, Row};
+use crate::row::{Channel, Packet, Remark, Row};
 use std::net::IpAddr;
 use std::time::Duration;
 use wharf_proto::address::{parse_227, parse_229};
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Certain,
         side: Blame::Server,
         visible: Visible::Words,
-        hidden_by: &[],
+        hidden_by: &["D14"],
         cause: say(
             "the server is behind a NAT and names its inside address {} in 227",
             "サーバーは NAT の内側にあり、227 で内部アドレス {} を伝えている",
@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Possible,
         side: Blame::Server,
         visible: Visible::Words,
-        hidden_by: &["D10"],
+        hidden_by: &["D10", "D14"],
         cause: say(
             "227 names {}, not the address that the client is connected to: a server with several addresses, or \
              one that names its outside address on the inside",
@@ -67,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Network,
         visible: Visible::Shape,
-        hidden_by: &["D10", "D11", "D17", "D22", "F2"],
+        hidden_by: &["D10", "D11", "D14", "D17", "D22", "F2"],
         cause: say(
             "passive mode: the client's connection to the server's data port{} gets no answer, a firewall drops it",
             "パッシブモード：サーバーのデータポート{}への接続に応答がない。ファイアウォールが破棄している",
@@ -101,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Certain,
         side: Blame::Server,
         visible: Visible::Shape,
-        hidden_by: &["D10", "D11", "D17", "F2"],
+        hidden_by: &["D10", "D11", "D14", "D17", "F2"],
         cause: say(
             "passive mode: the connection to the server's data port{} is refused: another host answers for it, the port \
              is not published, or the listener is closed already",
@@ -131,6 +131,36 @@ pub(super) const RULES: &[Rule] = &[
                 .filter(named)
                 .or_else(|| transfer.command.filter(|_| at_once))?;
             Some(Proof::of([row.no]).saying(port(setup.address)).doubted())
+        },
+    },
+    Rule {
+        id: "D14",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Network,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "something between client and server rewrites where the data connection is to go: the same packet was seen as {}",
+            "途中の機器がデータコネクションの接続先を書き換えている。同じパケットが二通りに見えた：{}",
+        ),
+        advice: say(
+            "switch off the FTP helper (ALG) of the router or firewall on the way, or use TLS, which it cannot read; most of \
+             them look at port 21 only",
+            "途中のルーターやファイアウォールの FTP 支援機能（ALG）を切るか、内容を読めなくする TLS を使う。多くはポート 21 だけを見る",
+        ),
+        find: |case| {
+            let note = case.remarks(|remark| remark == Remark::Rewritten).first().copied()?;
+            let is_it =
+                |row: &&Row| row.no < note.no && row.from == note.from && row.names.is_some();
+            let row = case.rows.iter().rfind(is_it)?;
+            // Where it meant well and does well there is nothing to mend yet.
+            let works = case.transfers().any(|one| one.granted().is_some());
+            let weight = if works { Severity::Warning } else { Severity::Failure };
+            let other = note.label.to_string();
+            let other = other.trim_start_matches("rewritten: ");
+            let proof = Proof::of([row.no, note.no]).weighing(weight);
+            Some(proof.saying(format_args!("\"{}\" / \"{other}\"", row.label)))
         },
     },
     Rule {
@@ -173,7 +203,7 @@ pub(super) const RULES: &[Rule] = &[
             let turned = |one: &&Exchange<'_>| {
                 one.refused().is_some_and(|row| matches!(code(row), 425 | 421) && says(row, words))
             };
-            let note = case.remarks(|remark| remark == crate::row::Remark::DataRefused);
+            let note = case.remarks(|remark| remark == Remark::DataRefused);
             let one = case.transfers().find(turned);
             let row = one.and_then(|one| one.refused()).or_else(|| note.first().copied())?;
             Some(Proof::of([row.no]).saying(&row.label))

@@ -3,6 +3,7 @@
 
 use super::flow::Flow;
 use super::half::{Fresh, Half, Run};
+use super::rewritten::Named;
 use super::speech::{Said, Speech};
 use super::{Pen, State};
 use crate::label::{self, bounded, half_ended};
@@ -22,6 +23,7 @@ pub(super) struct Control {
     pub(super) flow: Flow,
     speech: Speech,
     cover: Cover,
+    named: Named,
 }
 
 /// How far TLS covers it.
@@ -41,7 +43,8 @@ impl Control {
     /// The control connection between these ends, of which this is the first segment.
     pub(super) fn new(ends: Ends, first: &Segment<'_>, keys: &Keys) -> Self {
         let flow = Flow::new(Channel::Control, ends, &Half::of_bytes(), first, keys);
-        Self { flow, speech: Speech::new(), cover: Cover::Clear }
+        let (speech, named) = (Speech::new(), Named::default());
+        Self { flow, speech, cover: Cover::Clear, named }
     }
 
     /// Whether TLS covers it that cannot be opened.
@@ -68,6 +71,12 @@ impl Control {
     }
 
     fn rows(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
+        if let Some(words) = self.named.otherwise(from, segment).filter(|_| !self.is_covered()) {
+            let pen = Pen::new(segment, Channel::Control, from, self.flow.ends);
+            let label = Text::from([b"rewritten: ".as_slice(), words.as_bytes()].concat());
+            state.record.add(pen.remark(Remark::Rewritten, bounded(label)));
+            return;
+        }
         let was_ending = self.flow.is_ending();
         let row = state.record.next_no();
         let fresh = self.flow.take(from, segment, row);

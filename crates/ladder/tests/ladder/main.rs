@@ -8,6 +8,7 @@ mod captures;
 mod covered;
 mod events;
 mod golden;
+mod hard;
 mod joined;
 #[cfg(target_os = "linux")]
 mod live;

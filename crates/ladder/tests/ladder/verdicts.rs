@@ -5,6 +5,8 @@
 
 mod script;
 
+pub(crate) use script::play;
+
 use crate::captures::segments;
 use script::{Case, cases};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +14,7 @@ use wharf_ladder::findings::{Finding, findings, rules, with_ghosts};
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::{Lang, Options, Packet, text};
 
-fn sessions(case: &Case) -> Vec<Session> {
+pub(crate) fn sessions(case: &Case) -> Vec<Session> {
     let mut sessions = Sessions::default();
     for segment in &case.wire.segments {
         sessions.push(&segment.segment());
@@ -29,7 +31,7 @@ fn ids(findings: &[Finding]) -> BTreeSet<&'static str> {
 }
 
 /// What is found in all sessions of a case.
-fn found(case: &Case) -> BTreeSet<&'static str> {
+pub(crate) fn found(case: &Case) -> BTreeSet<&'static str> {
     sessions(case).iter().flat_map(|session| ids(&session.findings())).collect()
 }
 

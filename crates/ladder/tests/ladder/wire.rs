@@ -149,6 +149,14 @@ impl Wire {
         self.segments.push(Owned { at: self.now, ..last });
     }
 
+    /// The last segment goes by again with another line in it.
+    pub(crate) fn rewritten(&mut self, line: &str) {
+        let last = self.segments.last().cloned().expect("a segment");
+        let payload = format!("{line}\r\n").into_bytes();
+        let length = u32::try_from(payload.len()).expect("a short line");
+        self.segments.push(Owned { at: self.now, payload, length, ..last });
+    }
+
     /// Sends what the capture does not see.
     pub(crate) fn unseen(&mut self, conn: usize, end: End, flags: Flags, payload: &[u8]) {
         self.put(conn, end, flags, payload);

@@ -11,6 +11,7 @@
 //! | `> LINE`, `< LINE` | a line of the client, of the server |
 //! | `>> HEX`, `<< HEX` | bytes |
 //! | `again N` | the last segment is sent N times more |
+//! | `rewritten LINE` | the last segment goes by again, with this line in place of its own |
 //! | `wait SECONDS` | |
 //! | `>fin`, `<fin`, `>rst`, `<rst` | the client, the server ends |
 //! | `hops N` | the last segment had so many hops left |
@@ -31,11 +32,11 @@ use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, Timer, TlsFacts, What};
 use wharf_proto::{Moment, Text, command};
 
 /// A session, or several, and what is to be found in them.
-pub(super) struct Case {
+pub(crate) struct Case {
     pub(super) name: String,
     pub(super) finds: Vec<String>,
     pub(super) spares: Vec<String>,
-    pub(super) wire: Wire,
+    pub(crate) wire: Wire,
     events: Option<(Party, Vec<Event>)>,
 }
 
@@ -65,6 +66,11 @@ impl Case {
     pub(super) fn told(&self) -> Option<Ladder> {
         self.events.as_ref().map(|(_, events)| Ladder::from_events(events.iter()))
     }
+}
+
+/// A case of its own.
+pub(crate) fn play(title: &str, steps: &str) -> Case {
+    Stage::new(title).play(steps)
 }
 
 /// A case as it is being played.
@@ -227,6 +233,7 @@ impl Stage {
                     wire.again();
                 }
             }
+            "rewritten" => wire.rewritten(rest),
             ">fin" | "<fin" => {
                 wire.put(conn.conn, conn.end(party), FIN, b"");
                 wire.put(conn.conn, conn.end(party.other()), ACK, b"");
