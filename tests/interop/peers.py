@@ -130,7 +130,8 @@ def vsftpd(tree, folder, **more):
     }
     config = folder / "vsftpd.conf"
     config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    with peer([shutil.which("vsftpd"), str(config)], port, more.get("listen_address6") or "127.0.0.1"):
+    host = more.get("listen_address6") or settings["listen_address"]
+    with peer([shutil.which("vsftpd"), str(config)], port, host):
         yield port
 
 

@@ -1,4 +1,5 @@
-"""Foreign servers: how each is started on a tree, at an address, in clear or under TLS.
+"""Foreign servers: how each is started on a tree, at an address, in clear or under TLS; with `fxp`, so that users may
+transfer files to and from other servers.
 
 Debian's packages of these servers exclude each other, so they may be unpacked instead of installed: below the folder
 that WHARF_PEERS names, or $HOME/.cache/wharf/peers.
@@ -62,28 +63,31 @@ def seeing(folder, user, command, secret=""):
 
 
 @contextlib.contextmanager
-def wharf(binary, tree, folder, host, tls):
-    """Our own."""
-    options = ["--writable"]
+def wharf(binary, tree, folder, host, tls, fxp=False):
+    """Our own. Only users with an account may transfer between servers."""
+    login = "ann:secret@" if fxp else ""
+    options = ["--allow-fxp", "--user", "ann:secret"] if fxp else ["--writable"]
     if tls:
         key, cert = certificate(folder)
         options += ["--tls-cert", str(cert), "--tls-key", str(key)]
     (tree / "up").mkdir()
     with serving(binary, tree, *options, listen=f"[{host}]:0" if ":" in host else f"{host}:0") as port:
-        yield port, ""
+        yield port, login
 
 
 @contextlib.contextmanager
-def vsftpd(_wharf, tree, folder, host, tls):
+def vsftpd(_wharf, tree, folder, host, tls, fxp=False):
     if shutil.which("vsftpd") is None:
         raise Missing("vsftpd is not installed")
-    more = {}
+    more = {"listen_address": host}
     if host == "::1":
-        more |= {"listen": "NO", "listen_ipv6": "YES", "listen_address6": host}
+        more = {"listen": "NO", "listen_ipv6": "YES", "listen_address6": host}
+    if fxp:
+        more |= {"port_promiscuous": "YES", "pasv_promiscuous": "YES"}
     if tls:
         key, cert = certificate(folder)
         more |= {
-            "ssl_enable": "YES", "allow_anon_ssl": "YES", "require_ssl_reuse": "YES", "force_anon_data_ssl": "YES",
+            "ssl_enable": "YES", "allow_anon_ssl": "YES", "require_ssl_reuse": "NO" if fxp else "YES", "force_anon_data_ssl": "YES",
             "strict_ssl_read_eof": "YES", "strict_ssl_write_shutdown": "YES", "ssl_ciphers": "HIGH",
             "rsa_cert_file": cert, "rsa_private_key_file": key,
         }
@@ -92,8 +96,8 @@ def vsftpd(_wharf, tree, folder, host, tls):
 
 
 @contextlib.contextmanager
-def pure_ftpd(_wharf, tree, folder, host, tls):
-    command = [program("pure-ftpd"), "-S", f"{host},{free_port()}", "-e", "-M", "-H"]
+def pure_ftpd(_wharf, tree, folder, host, tls, fxp=False):
+    command = [program("pure-ftpd"), "-S", f"{host},{free_port()}", "-e", "-M", "-H", *["-W"] * fxp]
     port = int(command[2].rsplit(",", 1)[1])
     open_to_all(tree, folder)
     if tls:
@@ -129,6 +133,7 @@ SystemLog none
 AllowOverwrite on
 AllowStoreRestart on
 AllowRetrieveRestart on
+AllowForeignAddress {fxp}
 {tls}
 <Anonymous {tree}>
   User {user}
@@ -145,12 +150,13 @@ TLSEngine on
 TLSRequired on
 TLSECCertificateFile {cert}
 TLSECCertificateKeyFile {key}
+TLSOptions {options}
 TLSLog none
 """
 
 
 @contextlib.contextmanager
-def proftpd(_wharf, tree, folder, host, tls):
+def proftpd(_wharf, tree, folder, host, tls, fxp=False):
     command, port = program("proftpd"), free_port()
     open_to_all(tree, folder)
     modules = pathlib.Path(command).parent.parent / "lib/proftpd"
@@ -159,9 +165,11 @@ def proftpd(_wharf, tree, folder, host, tls):
         key, cert = certificate(folder)
         # It refuses a key that others can read.
         key.chmod(0o600)
-        cover = PROFTPD_TLS.format(key=key, cert=cert)
+        options = "NoSessionReuseRequired" if fxp else "NoEmptyFragments"
+        cover = PROFTPD_TLS.format(key=key, cert=cert, options=options)
     config = folder / "proftpd.conf"
     words = {"port": port, "host": host, "modules": modules, "folder": folder, "tree": tree, "tls": cover}
+    words["fxp"] = "on" if fxp else "off"
     config.write_text(PROFTPD.format(**words, user=pwd.getpwnam("ftp").pw_name))
     with peer([command, "-n", "-q", "-c", str(config)], port, host):
         yield port, ""
@@ -181,7 +189,7 @@ def inetutils_ftpd(_wharf, tree, folder, host, _tls):
 
 
 @contextlib.contextmanager
-def pyftpdlib(_wharf, tree, folder, host, tls):
+def pyftpdlib(_wharf, tree, folder, host, tls, fxp=False):
     module("pyftpdlib")
     if host == "127.0.0.1" and not tls:
         with plain_pyftpdlib(tree, folder) as port:
@@ -193,7 +201,8 @@ def pyftpdlib(_wharf, tree, folder, host, tls):
     if tls:
         key, cert = certificate(folder)
         options = [str(cert), str(key)]
-    with peer([sys.executable, str(HERE / "pyftpdlib_server.py"), host, str(port), str(tree), *options], port, host):
+    command = [sys.executable, str(HERE / "pyftpdlib_server.py"), host, str(port), str(tree), str(fxp), *options]
+    with peer(command, port, host):
         yield port, ""
 
 

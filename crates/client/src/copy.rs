@@ -249,6 +249,8 @@ struct Shipment<'a> {
     /// Where to begin.
     at: u64,
     size: Option<u64>,
+    /// Whether that is its name for good, so that nothing should be there of a file that the source refuses.
+    in_place: bool,
 }
 
 /// What came of a try.
@@ -399,7 +401,7 @@ impl Copier {
         let name = if in_place { job.to.clone() } else { temporary(&job.to) };
         let begun = self.begin(ends, &name, size, request, in_place).await;
         let resumed_at = begun.map_err(at(Side::Target))?;
-        let shipment = Shipment { from: &job.from, to: &name, at: resumed_at, size };
+        let shipment = Shipment { from: &job.from, to: &name, at: resumed_at, size, in_place };
         watch(CopyEvent::Moves(Progress::Begins { at: resumed_at, total: size }));
         let whole = resumed_at > 0 && size == Some(resumed_at);
         let route = match self.cross(ends, &shipment, request, whole, watch).await? {

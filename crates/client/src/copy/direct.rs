@@ -2,9 +2,13 @@
 //!
 //! ```text
 //!   listener ◀─ PASV, EPSV or CPSV      connector ◀─ PORT or EPRT with what it answered
-//!   source   ◀─ RETR                    target    ◀─ STOR, once the source has not refused
+//!   target   ◀─ STOR                    source    ◀─ RETR, once the target has begun or said nothing
 //!        … 150, 226                          … 150, 226
 //! ```
+//!
+//! STOR goes first, because there are servers that connect as soon as they are told where, and take what comes to its end
+//! before STOR for nothing. Where files are stored under their own names RETR does: of one that the source refuses nothing
+//! should be there, and what has the name should stay.
 //!
 //! What goes between the two we do not see. So each reply of either is heard as it comes: where one fails the other is
 //! told with ABOR, and where both are silent for longer than the file can take, both are.
@@ -32,13 +36,17 @@ use crate::{Connection, Error, Progress, Session};
 /// What a refusal means that is about the data connection, and not about the file: it could not be made, or not with
 /// that TLS.
 const OF_THE_WAY: [u16; 6] = [425, 431, 434, 521, 522, 534];
-/// What may come of the other server's failure: the data connection broke.
-const OF_THE_OTHER: u16 = 426;
-/// How long the source may take, beside the way of its reply, to refuse the file before the target is asked to store
-/// it. One that says nothing before the data connection is there costs this for every file.
+/// The data connection broke, which may come of the other server's failure.
+const BROKE: u16 = 426;
+/// So may this, from servers that do not tell the two apart.
+const TROUBLE: u16 = 451;
+/// How long the one that is asked first may take, beside the way of its reply, before the other one is asked. One that
+/// says nothing before the data connection is there costs this for every file.
 const FIRST_WORD: Duration = Duration::from_millis(10);
 /// The same at most.
 const LATEST_WORD: Duration = Duration::from_secs(2);
+/// Servers give up a data connection that does not come about within that, as a rule a minute.
+const LONGEST_TRIAL: Duration = Duration::from_secs(90);
 /// So many bytes may take as long as a reply may.
 const SLOWEST: u64 = 1 << 20;
 /// How often the target is asked how far it is.
@@ -62,12 +70,13 @@ pub(super) struct Hindrance {
 }
 
 impl Fault {
-    /// Sorts an error of the agreement.
+    /// Sorts an error of the agreement. There are servers that go away rather than refuse.
     fn of(side: Side, hopeless: bool) -> impl Fn(Error) -> Self {
         move |error| match error {
-            Error::Refused { .. } | Error::Malformed { .. } => {
-                Self::Way(Hindrance { error: at(side)(error), hopeless })
-            }
+            Error::Refused { .. }
+            | Error::Malformed { .. }
+            | Error::ControlLost { .. }
+            | Error::NoReply { .. } => Self::Way(Hindrance { error: at(side)(error), hopeless }),
             error => Self::File(at(side)(error)),
         }
     }
@@ -85,17 +94,18 @@ pub(super) async fn cross(
         let file = |error| Fault::File(at(side)(error));
         ends.of(side).set_type(Type::Image).await.map_err(file)?;
     }
-    let round_trip = agree(ends, crossing).await?;
+    let round_trips = agree(ends, crossing).await?;
     let store = restart(ends, shipment).await?;
     let commands = [Command::Retr(shipment.from.clone()), store];
     let mut hearing = Hearing::new(ends, commands, shipment, proven);
-    let outcome = hearing.transfer(round_trip, watch).await;
+    let first = if shipment.in_place { Side::Source } else { Side::Target };
+    let outcome = hearing.transfer(first, round_trips, watch).await;
     hearing.settle().await;
     outcome
 }
 
-/// Has one server listen and tells the other where; gives how long the source took to answer.
-async fn agree(ends: &mut Ends, crossing: Crossing) -> Result<Duration, Fault> {
+/// Has one server listen and tells the other where; gives how long source and target took to answer.
+async fn agree(ends: &mut Ends, crossing: Crossing) -> Result<[Duration; 2], Fault> {
     let (listener, connector) = (crossing.listener, crossing.listener.other());
     for side in [Side::Source, Side::Target] {
         let as_client = crossing.cover == Cover::Sscn(side);
@@ -107,7 +117,11 @@ async fn agree(ends: &mut Ends, crossing: Crossing) -> Result<Duration, Fault> {
     let listening = asked.elapsed();
     let asked = Instant::now();
     connect(ends.of(connector), to).await.map_err(Fault::of(connector, true))?;
-    Ok(if listener == Side::Source { listening } else { asked.elapsed() })
+    let connecting = asked.elapsed();
+    Ok(match listener {
+        Side::Source => [listening, connecting],
+        Side::Target => [connecting, listening],
+    })
 }
 
 /// Has a server listen for another one, and gives where.
@@ -180,6 +194,8 @@ struct Hearing<'e> {
     offset: u64,
     /// How far the target was when it was asked last.
     reached: u64,
+    /// When the first command was sent.
+    begun: Instant,
     /// When something was heard last that shows that it goes on.
     stirred: Instant,
     question: Question,
@@ -218,6 +234,7 @@ impl<'e> Hearing<'e> {
             total: shipment.size,
             offset: shipment.at,
             reached: 0,
+            begun: now,
             stirred: now,
             question: if asks { Question::Due(now + BETWEEN_QUESTIONS) } else { Question::Never },
         }
@@ -226,18 +243,16 @@ impl<'e> Hearing<'e> {
     /// Sends both commands, and hears both until each has said that it is done.
     async fn transfer(
         &mut self,
-        round_trip: Duration,
+        first: Side,
+        round_trips: [Duration; 2],
         watch: &mut CopyWatch<'_>,
     ) -> Result<(), Fault> {
-        let file = |side| move |error| Fault::File(at(side)(error));
-        let [retrieve, store] = self.commands.clone();
-        self.ends.source.control.send(&retrieve).map_err(file(Side::Source))?;
-        // The target's file goes when it begins; a source that refuses is not to cost it.
-        let wait = (round_trip * 2 + FIRST_WORD).min(LATEST_WORD);
-        let until = Instant::now() + wait;
-        while self.said[0].open() && !self.said[0].begun && self.hear(until, watch).await? {}
+        let nth = usize::from(first == Side::Target);
+        self.send(first)?;
+        let until = Instant::now() + (round_trips[nth] * 2 + FIRST_WORD).min(LATEST_WORD);
+        while self.said[nth].open() && !self.said[nth].begun && self.hear(until, watch).await? {}
         if self.first.is_none() {
-            self.ends.target.control.send(&store).map_err(file(Side::Target))?;
+            self.send(first.other())?;
             self.stirred = Instant::now();
             while let Some(until) = self.deadline() {
                 if !self.hear(until, watch).await? {
@@ -246,6 +261,13 @@ impl<'e> Hearing<'e> {
             }
         }
         self.judge()
+    }
+
+    /// Sends the command for one of them.
+    fn send(&mut self, side: Side) -> Result<(), Fault> {
+        let command = &self.commands[usize::from(side == Side::Target)];
+        let sent = self.ends.of(side).control.send(command);
+        sent.map_err(|error| Fault::File(at(side)(error)))
     }
 
     /// Until when something must come; `None` when nothing has to.
@@ -326,6 +348,11 @@ impl<'e> Hearing<'e> {
         self.question = Question::Due(Instant::now() + BETWEEN_QUESTIONS);
     }
 
+    /// Whether this crossing may still prove to be none.
+    fn is_on_trial(&self) -> bool {
+        !self.proven && self.reached == 0 && self.begun.elapsed() < LONGEST_TRIAL
+    }
+
     /// What is to be said of all that.
     fn judge(&mut self) -> Result<(), Fault> {
         let mut worst: Option<(u8, Side)> = None;
@@ -339,8 +366,9 @@ impl<'e> Hearing<'e> {
         let nth = usize::from(side == Side::Target);
         let replies = std::mem::take(&mut self.said[nth]);
         let code = replies.finished.as_ref().map_or(0, |reply| reply.code.value());
-        let vague = code == OF_THE_OTHER && !self.proven;
-        let of_the_way = OF_THE_WAY.contains(&code) || vague;
+        // So ends TLS that could not be begun, with some.
+        let vague = code == BROKE || replies.finished.is_none() && !replies.closing();
+        let of_the_way = OF_THE_WAY.contains(&code) || vague && self.is_on_trial();
         let last = Connection::exchange(&self.commands[nth], replies.finished.clone());
         let error = at(side)(replies.failure(&last));
         Err(match of_the_way {
@@ -366,7 +394,7 @@ impl<'e> Hearing<'e> {
             true => Error::Stalled { moved: 0, waited, last },
             false => Error::NoReply { last, waited },
         });
-        Err(match self.proven {
+        Err(match self.proven || self.reached > 0 {
             true => Fault::File(error),
             false => Fault::Way(Hindrance { error, hopeless: true }),
         })
@@ -384,19 +412,20 @@ impl<'e> Hearing<'e> {
     }
 }
 
-/// How much a failure says: one of the file most, one of the way more than that the connection broke, since that may
-/// come of the other server's failure, and a session that is lost least.
+/// How much a failure says: one of the file most, one of the way more than what may come of the other server's failure,
+/// and a session that is lost least.
 fn rank(said: &Replies) -> Option<u8> {
     let code = said.finished.as_ref().map(|reply| reply.code.value());
     match code {
-        _ if said.closing() => Some(3),
+        _ if said.closing() => Some(4),
         Some(code) if !said.refused() => {
             debug_assert!(code < 400);
             None
         }
-        Some(code) if OF_THE_WAY.contains(&code) => Some(2),
-        Some(OF_THE_OTHER) => Some(1),
-        Some(_) => Some(3),
+        Some(code) if OF_THE_WAY.contains(&code) => Some(3),
+        Some(TROUBLE) => Some(2),
+        Some(BROKE) => Some(1),
+        Some(_) => Some(4),
         None => said.lost.as_ref().map(|_| 0),
     }
 }
@@ -436,8 +465,8 @@ mod tests {
             finished: Some(Reply::line(Code::new(code).unwrap(), "x")),
             ..Replies::default()
         };
-        let ranks = [226, 426, 425, 552].map(|code| rank(&said(code)));
-        assert_eq!(ranks, [None, Some(1), Some(2), Some(3)]);
+        let ranks = [226, 426, 451, 425, 552].map(|code| rank(&said(code)));
+        assert_eq!(ranks, [None, Some(1), Some(2), Some(3), Some(4)]);
         assert_eq!(rank(&Replies::default()), None);
     }
 }

@@ -221,7 +221,27 @@ fn where_both_refuse_and_no_other_way_is_allowed_nothing_is_moved() {
 }
 
 #[test]
-fn a_source_that_refuses_the_file_costs_the_target_nothing() {
+fn a_source_that_refuses_the_file_does_not_cost_the_one_that_would_be_replaced_in_its_place() {
+    let source = Scripted::session(|peer| {
+        source_begins(peer);
+        drop(peer.pasv());
+        peer.answer("RETR x", "550 Permission denied.");
+        peer.expect_end_or_quit();
+    });
+    let target = Scripted::session(|peer| {
+        target_begins(peer);
+        peer.answer("SIZE y", "213 7");
+        drop(peer.port());
+        // Neither STOR nor DELE.
+        peer.expect_end_or_quit();
+    });
+    let request = CopyRequest { in_place: true, ..direct() };
+    let CopyError { side, error } = copy([&source, &target], request, &options()).0.unwrap_err();
+    assert_eq!((side, error.code()), (Side::Source, Some(550)));
+}
+
+#[test]
+fn a_source_that_refuses_the_file_ends_the_upload_and_a_target_that_refuses_spares_the_source() {
     let source = Scripted::session(|peer| {
         source_begins(peer);
         drop(peer.pasv());
@@ -231,12 +251,28 @@ fn a_source_that_refuses_the_file_costs_the_target_nothing() {
     let target = Scripted::session(|peer| {
         target_begins(peer);
         drop(peer.port());
-        // No STOR.
-        peer.answer("DELE .y.wharf-part", "550 no such file");
+        peer.answer("STOR .y.wharf-part", "150 go on");
+        peer.answer("ABOR", "426 broken off\n226 done");
+        peer.answer("DELE .y.wharf-part", "250 gone");
         peer.expect_end_or_quit();
     });
     let CopyError { side, error } = copy([&source, &target], direct(), &options()).0.unwrap_err();
     assert_eq!((side, error.code()), (Side::Source, Some(550)));
+    let source = Scripted::session(|peer| {
+        source_begins(peer);
+        drop(peer.pasv());
+        // No RETR.
+        peer.expect_end_or_quit();
+    });
+    let target = Scripted::session(|peer| {
+        target_begins(peer);
+        drop(peer.port());
+        peer.answer("STOR .y.wharf-part", "553 not that name");
+        peer.answer("DELE .y.wharf-part", "550 no such file");
+        peer.expect_end_or_quit();
+    });
+    let CopyError { side, error } = copy([&source, &target], direct(), &options()).0.unwrap_err();
+    assert_eq!((side, error.code()), (Side::Target, Some(553)));
 }
 
 #[test]
@@ -301,6 +337,8 @@ fn a_passive_port_that_turns_the_other_server_away_is_tried_the_other_way() {
     let target = Scripted::session(|peer| {
         target_begins(peer);
         drop(peer.port());
+        peer.answer("STOR .y.wharf-part", "150 go on");
+        peer.answer("ABOR", "426 broken off\n226 done");
         let data = peer.pasv();
         stores(peer, &data);
         target_ends(peer);
