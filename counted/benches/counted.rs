@@ -56,7 +56,7 @@ fn send((codec, file, mut wire): (&str, Vec<u8>, Vec<u8>)) -> (Vec<u8>, Vec<u8>)
 // 256 KiB come in.
 #[library_benchmark(setup = file_on_the_wire)]
 #[bench::ascii(args = ("ascii"), config = at_most(600_000))]
-#[bench::ebcdic(args = ("ebcdic"), config = at_most(1_200_000))]
+#[bench::ebcdic(args = ("ebcdic"), config = at_most(1_400_000))]
 #[bench::block(args = ("block"), config = at_most(310_000))]
 #[bench::compressed(args = ("compressed"), config = at_most(450_000))]
 #[bench::records(args = ("records"), config = at_most(2_400_000))]
