@@ -2,7 +2,7 @@
 //!
 //! Counts do not depend on how busy the machine is, so each has a limit, about an eighth above what it was when the
 //! limit was set: whoever passes it has made the work heavier, or has a reason and sets a new one. What the compiler
-//! chooses to inline counts too.
+//! chooses to inline counts too: EBCDIC takes twice as many or half with changes elsewhere, so its limit is wide.
 
 #![expect(clippy::unwrap_used, reason = "the input is our own")]
 
@@ -44,7 +44,7 @@ fn listing(format: &'static str) -> Vec<u8> {
 // 256 KiB go out.
 #[library_benchmark(setup = file_to_send)]
 #[bench::ascii(args = ("ascii"), config = at_most(760_000))]
-#[bench::ebcdic(args = ("ebcdic"), config = at_most(1_200_000))]
+#[bench::ebcdic(args = ("ebcdic"), config = at_most(2_400_000))]
 #[bench::block(args = ("block"), config = at_most(300_000))]
 #[bench::compressed(args = ("compressed"), config = at_most(320_000))]
 #[bench::records(args = ("records"), config = at_most(1_200_000))]
@@ -56,7 +56,7 @@ fn send((codec, file, mut wire): (&str, Vec<u8>, Vec<u8>)) -> (Vec<u8>, Vec<u8>)
 // 256 KiB come in.
 #[library_benchmark(setup = file_on_the_wire)]
 #[bench::ascii(args = ("ascii"), config = at_most(600_000))]
-#[bench::ebcdic(args = ("ebcdic"), config = at_most(1_400_000))]
+#[bench::ebcdic(args = ("ebcdic"), config = at_most(2_400_000))]
 #[bench::block(args = ("block"), config = at_most(310_000))]
 #[bench::compressed(args = ("compressed"), config = at_most(450_000))]
 #[bench::records(args = ("records"), config = at_most(2_400_000))]

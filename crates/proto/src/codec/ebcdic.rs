@@ -159,7 +159,7 @@ impl Encoder {
         let mut rest = text;
         loop {
             while let Some((stride, tail)) = rest.split_first_chunk::<STRIDE>()
-                && is_ascii(stride)
+                && stride.is_ascii()
             {
                 out.extend_from_slice(&stride.map(|byte| table[usize::from(byte)]));
                 rest = tail;
@@ -187,11 +187,6 @@ impl Encoder {
             }
         }
     }
-}
-
-/// Whether all bytes are ASCII; put so that the compiler looks at many of them at once.
-fn is_ascii(stride: &[u8; STRIDE]) -> bool {
-    stride.iter().fold(0, |all, byte| all | byte) < 0x80
 }
 
 /// What `text` begins with.
