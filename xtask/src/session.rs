@@ -67,7 +67,13 @@ fn scene(root: &Path, lesson: &Lesson) -> Result<Scene, Box<dyn Error>> {
     let path = root.join(FOLDER).join(format!("{}.cap", lesson.name));
     let file = fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut capture = Capture::open(file)?;
-    let mut sessions = Sessions::default();
+    let keys = root.join(FOLDER).join(format!("{}.keys", lesson.name));
+    if let Ok(log) = fs::read(keys) {
+        log.split_inclusive(|byte| *byte == b'\n').for_each(|line| {
+            capture.keys().learn(line);
+        });
+    }
+    let mut sessions = Sessions::default().with_keys(capture.keys().clone());
     capture.each_segment(|segment| sessions.push(segment))?;
     let mut groups = sessions.finish();
     let group = groups.pop().filter(|_| groups.is_empty());

@@ -116,10 +116,12 @@ pub(super) static LESSONS: &[Lesson] = &[
         words: [
             "AUTH TLS turns the control connection over to TLS; from there on nobody between sees a command, nor where the data \
              connection will be. Each data connection has a handshake of its own (PROT P), which resumes the TLS session of the \
-             control connection: so the server knows whose it is. This is what the network sees of it.",
+             control connection: so the server knows whose it is. Here the rows under TLS, marked `T`, are opened with the keys \
+             of the session ([tls.keys](sessions/tls.keys)), as `wharf trace --keys` does; without them only their lengths are seen.",
             "AUTH TLS で制御コネクションが TLS に移ります。以後、途中からはコマンドもデータコネクションの場所も見えません。各データコネクションは\
              それぞれハンドシェイクを行い（PROT P）、制御コネクションの TLS セッションを再開します。サーバーはこれで誰の接続かを確かめます。\
-             これはネットワークから見える姿です。",
+             `T` の付いた行は、`wharf trace --keys` と同じく、セッションの鍵（[tls.keys](sessions/tls.keys)）で開いたものです。\
+             鍵がなければ長さしか見えません。",
         ],
         packets: false,
         picture: false,
