@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 
-use wharf_ladder::Lang;
+use wharf_ladder::{Ambiguous, Lang};
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
@@ -56,6 +56,49 @@ fn locale() -> String {
     set.into_iter().find(|value| !value.is_empty()).unwrap_or_default()
 }
 
+/// Asks the terminal how wide it draws characters of ambiguous width: it writes one, asks where the cursor is, and wipes it
+/// away. None where there is no terminal, or it does not answer.
+pub(crate) fn ambiguous() -> Option<Ambiguous> {
+    let terminal = match io::stdin().is_terminal() && io::stdout().is_terminal() {
+        true => rustix::io::dup(io::stdin()).ok()?.into(),
+        false if io::stdout().is_terminal() => {
+            File::options().read(true).write(true).open("/dev/tty").ok()?
+        }
+        false => return None,
+    };
+    let before = tcgetattr(&terminal).ok()?;
+    let mut asking = before.clone();
+    asking.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON);
+    // A read ends with what has come, or after so many tenths of a second.
+    asking.special_codes[SpecialCodeIndex::VMIN] = 0;
+    asking.special_codes[SpecialCodeIndex::VTIME] = 5;
+    tcsetattr(&terminal, OptionalActions::Now, &asking).ok()?;
+    let _silence = Silence { terminal: &terminal, before };
+    let mut out = io::stdout().lock();
+    out.write_all("\r─\u{1b}[6n".as_bytes()).and_then(|()| out.flush()).ok()?;
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while answer.len() < 32 && !answer.ends_with(b"R") {
+        match (&terminal).read(&mut byte) {
+            Ok(1..) => answer.extend(byte),
+            Ok(0) | Err(_) => break,
+        }
+    }
+    let wiped = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());
+    wiped.ok().and_then(|()| width_told(&answer))
+}
+
+/// The width of a character behind which the cursor is here: `ESC [ line ; column R`.
+fn width_told(answer: &[u8]) -> Option<Ambiguous> {
+    let place = answer.rsplit(|byte| *byte == b'[').next()?.strip_suffix(b"R")?;
+    let column = place.rsplit(|byte| *byte == b';').next()?;
+    match column {
+        b"2" => Some(Ambiguous::One),
+        b"3" => Some(Ambiguous::Two),
+        _ => None,
+    }
+}
+
 /// Asks for a password at the terminal, without showing it. `None` when there is no terminal, or when
 /// the question is cancelled with Ctrl-C or Ctrl-D.
 pub(crate) fn ask_password(question: &str) -> io::Result<Option<Vec<u8>>> {
@@ -98,5 +141,19 @@ impl Drop for Silence<'_> {
     fn drop(&mut self) {
         // Nothing can be done about a terminal that has gone away.
         let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_cursor_is_tells_how_wide_the_character_before_it_was() {
+        assert_eq!(width_told(b"\x1b[12;2R"), Some(Ambiguous::One));
+        assert_eq!(width_told(b"typed ahead\x1b[1;3R"), Some(Ambiguous::Two));
+        for other in [&b""[..], b"\x1b[1;80R", b"\x1b[1;2", b"xR"] {
+            assert_eq!(width_told(other), None);
+        }
     }
 }

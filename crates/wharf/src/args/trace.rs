@@ -83,14 +83,28 @@ pub(crate) struct DrawingArgs {
     #[arg(long, value_name = "COLUMNS")]
     pub(crate) width: Option<usize>,
     /// How many columns this terminal gives to characters of ambiguous width, such as lines and arrows
-    #[arg(long, value_name = "1|2", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=2))]
-    pub(crate) ambiguous: u8,
+    /// (auto asks it)
+    #[arg(long, value_enum, value_name = "1|2|auto", default_value = "1")]
+    pub(crate) ambiguous: AmbiguousArg,
     /// Draw with ASCII characters only
     #[arg(long)]
     pub(crate) ascii: bool,
     /// Leave out every time, so that two runs of the same session give the same text
     #[arg(long)]
     pub(crate) no_times: bool,
+}
+
+/// How wide a terminal draws characters of ambiguous width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AmbiguousArg {
+    /// One column.
+    #[value(name = "1")]
+    One,
+    /// Two columns.
+    #[value(name = "2")]
+    Two,
+    /// As the terminal says when it is asked.
+    Auto,
 }
 
 /// What `wharf trace` makes.

@@ -20,7 +20,7 @@ use wharf_ladder::sessions::Session;
 use wharf_ladder::{Ambiguous, Options};
 
 use crate::args::language;
-use crate::args::trace::{DrawingArgs, Format, TraceArgs};
+use crate::args::trace::{AmbiguousArg, DrawingArgs, Format, TraceArgs};
 use crate::exit::Exit;
 use crate::terminal;
 use facts::Facts;
@@ -175,7 +175,11 @@ pub(crate) fn options(drawing: &DrawingArgs) -> Options {
     let plain = Options::default();
     Options {
         width: drawing.width.or_else(terminal::output_columns).unwrap_or(plain.width),
-        ambiguous: if drawing.ambiguous == 2 { Ambiguous::Two } else { Ambiguous::One },
+        ambiguous: match drawing.ambiguous {
+            AmbiguousArg::One => Ambiguous::One,
+            AmbiguousArg::Two => Ambiguous::Two,
+            AmbiguousArg::Auto => terminal::ambiguous().unwrap_or_default(),
+        },
         ascii: drawing.ascii,
         colour: terminal::output_has_colour(),
         packets: drawing.packets,

@@ -31,6 +31,8 @@ struct Grid {
     lines: Vec<Vec<char>>,
     at: (usize, usize),
     is_other: bool,
+    /// It was asked where the cursor is.
+    asked: bool,
     /// What has not been understood yet, since its end has not come.
     rest: Vec<u8>,
 }
@@ -66,6 +68,7 @@ impl Grid {
         match (words, what) {
             ("?1049", "h") => (self.is_other, self.lines) = (true, Vec::new()),
             ("?1049", "l") => self.is_other = false,
+            ("6", "n") => self.asked = true,
             (_, "J") => self.lines = Vec::new(),
             (place, "H") => {
                 let mut numbers = place.split(';').map(|number| number.parse().unwrap_or(1));
@@ -241,6 +244,20 @@ fn a_file_that_grows_is_followed() {
     file.write_all(rest).unwrap();
     screen.shows("ended in order");
     screen.press("q");
+    screen.ends(0);
+}
+
+#[test]
+fn a_terminal_is_asked_how_wide_it_draws_lines_and_believed() {
+    let capture = capture("reference.cap");
+    let mut screen = Screen::open(&["--ambiguous", "auto", capture.to_str().unwrap()]);
+    screen.awaits("the question", |grid| grid.asked);
+    screen.press("\u{1b}[1;3R");
+    screen.shows("1 session");
+    screen.press("\r");
+    // The arrowheads that are narrow everywhere.
+    screen.shows("►");
+    screen.press("qq");
     screen.ends(0);
 }
 
