@@ -397,7 +397,7 @@ impl Error {
             Self::Unwelcome { reply } => reply.code.value() < 500,
             Self::Tls { fault, .. } => matches!(fault, TlsFault::Broken(_) | TlsFault::Late),
             Self::Unproven { missing, .. } => {
-                !matches!(missing, Proof::Size { .. } | Proof::Digest { .. })
+                !matches!(missing, Proof::Size { .. } | Proof::Digest { .. } | Proof::Unchanged)
             }
             Self::Refused { .. } => matches!(self.code(), Some(421 | 425 | 426 | 450)),
             _ => false,

@@ -18,9 +18,9 @@ pub(crate) struct Try {
 }
 
 impl Try {
-    /// Whether it is not the first one.
-    pub(crate) fn is_again(&self) -> bool {
-        self.number > 0
+    /// Whether bytes of the file went in an earlier one. Before that, nobody knows of what the file is that is there.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.farthest > 0
     }
 
     /// A server has let us in.

@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let request = Get { text, resume: !arguments.restart, verify: moving.verify };
     let fetched =
         visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
-            let request = Get { resume: request.resume || attempt.is_again(), ..request };
+            let request = Get { resume: request.resume || attempt.has_moved(), ..request };
             let mut hear = |progress| {
                 attempt.hear(progress);
                 meter.hear(progress);

@@ -26,7 +26,7 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     let request = Put { text, resume: arguments.resume };
     let local = &arguments.local;
     let stored = visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
-        let request = Put { resume: request.resume || (attempt.is_again() && !text), ..request };
+        let request = Put { resume: request.resume || (attempt.has_moved() && !text), ..request };
         let mut hear = |progress| {
             attempt.hear(progress);
             meter.hear(progress);
