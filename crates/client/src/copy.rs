@@ -436,7 +436,7 @@ impl Copier {
         request: &CopyRequest,
         in_place: bool,
     ) -> Result<u64, Error> {
-        let there = if request.resume || (in_place && !ends.target.plain) {
+        let there = if (request.resume || in_place) && !ends.target.plain {
             ends.target.size(name).await?
         } else {
             None

@@ -70,6 +70,11 @@ pub(super) struct Hindrance {
 }
 
 impl Fault {
+    /// An error of the file, or of a session.
+    fn file(side: Side) -> impl Fn(Error) -> Self {
+        move |error| Self::File(at(side)(error))
+    }
+
     /// Sorts an error of the agreement. There are servers that go away rather than refuse.
     fn of(side: Side, hopeless: bool) -> impl Fn(Error) -> Self {
         move |error| match error {
@@ -91,8 +96,7 @@ pub(super) async fn cross(
     watch: &mut CopyWatch<'_>,
 ) -> Result<(), Fault> {
     for side in [Side::Source, Side::Target] {
-        let file = |error| Fault::File(at(side)(error));
-        ends.of(side).set_type(Type::Image).await.map_err(file)?;
+        ends.of(side).set_type(Type::Image).await.map_err(Fault::file(side))?;
     }
     let round_trips = agree(ends, crossing).await?;
     let store = restart(ends, shipment).await?;
@@ -164,18 +168,18 @@ async fn connect(session: &mut Session, to: SocketAddr) -> Result<(), Error> {
 
 /// Tells both where to begin, if that is not the beginning; gives the command that stores.
 async fn restart(ends: &mut Ends, shipment: &Shipment<'_>) -> Result<Command, Fault> {
-    let file = |side| move |error| Fault::File(at(side)(error));
     let (to, from) = (shipment.to.clone(), Marker::at(shipment.at));
     if shipment.at == 0 {
         return Ok(Command::Stor(to));
     }
     let source = &mut ends.source;
     let reply = source.control.command(&Command::Rest(from)).await;
-    if reply.map_err(file(Side::Source))?.code.class() != Class::Intermediate {
-        return Err(file(Side::Source)(source.refused()));
+    if reply.map_err(Fault::file(Side::Source))?.code.class() != Class::Intermediate {
+        return Err(Fault::file(Side::Source)(source.refused()));
     }
     let target = &mut ends.target;
-    let reply = target.control.command(&Command::Rest(from)).await.map_err(file(Side::Target))?;
+    let reply =
+        target.control.command(&Command::Rest(from)).await.map_err(Fault::file(Side::Target))?;
     let restarts = reply.code.class() == Class::Intermediate;
     Ok(if restarts { Command::Stor(to) } else { Command::Appe(to) })
 }
@@ -267,7 +271,7 @@ impl<'e> Hearing<'e> {
     fn send(&mut self, side: Side) -> Result<(), Fault> {
         let command = &self.commands[usize::from(side == Side::Target)];
         let sent = self.ends.of(side).control.send(command);
-        sent.map_err(|error| Fault::File(at(side)(error)))
+        sent.map_err(Fault::file(side))
     }
 
     /// Until when something must come; `None` when nothing has to.
@@ -299,7 +303,7 @@ impl<'e> Hearing<'e> {
                 if until <= ask {
                     return Ok(false);
                 }
-                self.ask().map_err(|error| Fault::File(at(Side::Target)(error)))?;
+                self.ask().map_err(Fault::file(Side::Target))?;
                 return Ok(true);
             }
         };
@@ -436,7 +440,7 @@ fn bytes_so_far(reply: &Reply) -> Option<u64> {
         return None;
     }
     reply.lines.iter().find_map(|line| {
-        let text = String::from_utf8_lossy(line.as_bytes()).into_owned();
+        let text = String::from_utf8_lossy(line.as_bytes());
         let (before, _) = text.split_once(" bytes")?;
         before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
     })

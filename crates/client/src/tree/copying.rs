@@ -80,15 +80,7 @@ impl Copying {
     /// Only these files of the tree, and what is below these folders, which have a slash at their end.
     pub(crate) fn only(self, below: &[Text]) -> Self {
         let Some(top) = self.folders.first().cloned() else { return self };
-        let (mut folders, mut named) = (Vec::new(), Vec::new());
-        for path in below.iter().rev() {
-            let path = path.as_bytes();
-            match path.strip_suffix(b"/") {
-                Some(b"") => folders.push(Arc::clone(&top)),
-                Some(folder) => folders.push(Arc::new(top.folder(folder))),
-                None => named.push(top.file(path)),
-            }
-        }
+        let (folders, named) = top.picked(below.iter().rev());
         Self { folders, named, ..self }
     }
 
@@ -189,16 +181,13 @@ impl Agenda for Copying {
             }
             (Work::Make(folder), Found::Done) => self.open(folder, HashMap::new()),
             (Work::Make(folder), _) => self.looks.push(Arc::clone(folder)),
-            (Work::Look(folder), Found::Listing(spool)) => match spool.rows() {
-                Ok(rows) => {
-                    let there = rows.flatten().map(|entry| (entry.name.clone(), entry)).collect();
-                    self.open(folder, there);
-                }
-                Err(error) => {
+            (Work::Look(folder), Found::Listing(spool)) => {
+                let there = spool.by_name().unwrap_or_else(|error| {
                     self.complaints.push(Complaint::fault(&folder.below, error));
-                    self.open(folder, HashMap::new());
-                }
-            },
+                    HashMap::new()
+                });
+                self.open(folder, there);
+            }
             (Work::List(folder) | Work::Look(folder), _) => {
                 self.ahead = self.ahead.saturating_sub(1);
                 self.listed.remove(&folder.below);

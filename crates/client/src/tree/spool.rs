@@ -1,6 +1,7 @@
 //! A spool: the bytes of a listing until its rows are wanted. Short ones stay in memory, long ones go to a file that
 //! has no name, so that a folder of a million entries costs no more memory than one of a thousand.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -65,6 +66,15 @@ impl Spool {
             *time = time.shifted(-self.ahead);
         }
         Ok(Rows::Read(entries.into_iter()))
+    }
+
+    /// All entries, by their names.
+    ///
+    /// # Errors
+    /// `Sink` where what was kept cannot be read again.
+    pub(crate) fn by_name(self) -> Result<HashMap<Vec<u8>, Entry>, Error> {
+        let rows = self.rows()?.map(|row| row.map(|entry| (entry.name.clone(), entry)));
+        rows.collect::<Result<_, _>>().map_err(Error::Sink)
     }
 
     /// Up to `count` of the entries of a listing by LIST that are `wanted`, with their times as they are told.

@@ -16,7 +16,6 @@ use wharf_proto::time::Timestamp;
 use super::filter::Filter;
 use super::ground::{Ground, is_same_time};
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, local_path};
-use crate::Error;
 
 /// How many folders are made ahead.
 const AHEAD: usize = 8;
@@ -79,15 +78,8 @@ impl Storing {
     /// Only these files of the tree, and what is below these folders, which have a slash at their end.
     pub(crate) fn only(self, below: &[Text]) -> Self {
         let Some(top) = self.folders.first().cloned() else { return self };
-        let (mut folders, mut named) = (Vec::new(), Vec::new());
-        for path in below.iter().rev() {
-            let path = path.as_bytes();
-            match path.strip_suffix(b"/") {
-                Some(b"") => folders.push(Arc::clone(&top)),
-                Some(folder) => folders.push(Arc::new(top.folder(folder))),
-                None => named.push(self.sized(top.file(path))),
-            }
-        }
+        let (folders, named) = top.picked(below.iter().rev());
+        let named = named.into_iter().map(|item| self.sized(item)).collect();
         Self { folders, named, ..self }
     }
 
@@ -234,12 +226,7 @@ impl Agenda for Storing {
             }
             (Work::List(folder), Found::Listing(spool)) => {
                 self.ahead = self.ahead.saturating_sub(1);
-                let read = spool.rows().and_then(|rows| {
-                    rows.map(|row| row.map(|entry| (entry.name.clone(), entry)))
-                        .collect::<Result<_, _>>()
-                        .map_err(Error::Sink)
-                });
-                match read {
+                match spool.by_name() {
                     Ok(there) => self.open(folder, there),
                     Err(error) => self.complaints.push(Complaint::fault(&folder.below, error)),
                 }

@@ -66,16 +66,8 @@ impl Fetching {
     /// Only these files of the tree, and what is below these folders, which have a slash at their end.
     pub(crate) fn only(self, below: &[Text]) -> Self {
         let Some(top) = self.folders.first().cloned() else { return self };
-        let (mut folders, mut named) = (Vec::new(), VecDeque::new());
-        for path in below {
-            let path = path.as_bytes();
-            match path.strip_suffix(b"/") {
-                Some(b"") => folders.push(Arc::clone(&top)),
-                Some(folder) => folders.push(Arc::new(top.folder(folder))),
-                None => named.push_back(top.file(path)),
-            }
-        }
-        Self { folders, named, ..self }
+        let (folders, named) = top.picked(below.iter());
+        Self { folders, named: named.into(), ..self }
     }
 
     /// Whether a folder can be listed now.

@@ -31,6 +31,23 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    /// The folders among these paths below it, which have a slash at their end, and the files.
+    pub(crate) fn picked<'t>(
+        self: &Arc<Self>,
+        below: impl Iterator<Item = &'t Text>,
+    ) -> (Vec<Arc<Self>>, Vec<Item>) {
+        let (mut folders, mut files) = (Vec::new(), Vec::new());
+        for path in below {
+            let path = path.as_bytes();
+            match path.strip_suffix(b"/") {
+                Some(b"") => folders.push(Arc::clone(self)),
+                Some(folder) => folders.push(Arc::new(self.folder(folder))),
+                None => files.push(self.file(path)),
+            }
+        }
+        (folders, files)
+    }
+
     /// The top of a tree.
     pub(crate) fn top(remote: &Text) -> Self {
         let path = remote.as_bytes();
