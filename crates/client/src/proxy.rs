@@ -106,8 +106,8 @@ impl FromStr for Proxy {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(told());
         }
-        let port =
-            address.split_once("://").and_then(|(_, rest)| named_port(rest)).unwrap_or(usual);
+        let named = || address.split_once("://").and_then(|(_, rest)| named_port(rest));
+        let port = url.port().or_else(named).unwrap_or(usual);
         let decoded = |text| decode(text).map_err(|_| told());
         let login = match (url.username(), url.password().unwrap_or_default()) {
             ("", _) => None,

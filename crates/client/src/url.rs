@@ -187,7 +187,7 @@ impl FromStr for Address {
             user => Some(decode(user)?.into()),
         };
         let password = url.password().map(decode).transpose()?.map(Secret::new);
-        let port = named_port(&rest).unwrap_or_else(|| scheme.port());
+        let port = url.port().or_else(|| named_port(&rest)).unwrap_or_else(|| scheme.port());
         Ok(Self { scheme, host, port, user, password, path: decode(path)?.into(), kind })
     }
 }
@@ -226,7 +226,7 @@ impl fmt::Display for Address {
 pub(crate) fn named_port(rest: &str) -> Option<u16> {
     let authority = rest.split('/').next()?;
     let behind = authority.rsplit(['@', ']']).next()?;
-    behind.rsplit_once(':')?.1.parse().ok()
+    behind.rsplit_once(':')?.1.trim_end().parse().ok()
 }
 
 /// What stands behind the scheme, without the zone of its IPv6 address, `[fe80::1%25eth0]` in RFC 6874, and the zone as the system
