@@ -90,6 +90,15 @@ impl Job {
     }
 }
 
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        // A file here that nobody reads or writes must not keep the program from ending.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl Jobs {
     /// How many are not over.
     pub(super) fn running(&self) -> usize {

@@ -280,10 +280,13 @@ async fn tree(
                 voice.fault(anyhow::Error::from(error).context(shown(&path)));
             }
         }
-        Happened::LeftOut { path, why, is_fault } => {
-            if is_fault {
-                (told, only) = (told + 1, None);
+        Happened::LeftOut { path, why, is_fault: true } => {
+            (told, only) = (told + 1, None);
+            if told <= TOLD {
+                voice.fault(anyhow::anyhow!("{}: left out: {why}", shown(&path)));
             }
+        }
+        Happened::LeftOut { path, why, .. } => {
             voice.note(format_args!("{}: left out: {why}", shown(&path)));
         }
         Happened::Note(note) => voice.note(note),
@@ -297,7 +300,7 @@ async fn tree(
         }
         Direction::Up => unless(killed, pool.put_tree(local, remote, &request, &mut hear)).await?,
     };
-    let _ = unless(killed, pool.close()).await;
+    unless(killed, pool.close()).await?;
     Some(result.map(|tally| {
         let Tally { done, same, failed, moved } = tally;
         let seconds = begun.elapsed().as_secs_f64();
