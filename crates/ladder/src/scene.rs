@@ -123,6 +123,10 @@ impl Scene {
 /// each.
 #[must_use]
 pub fn scenes(group: &[Session]) -> Vec<Scene> {
+    // One alone is joined with nobody.
+    if let [session] = group {
+        return vec![session.scene()];
+    }
     let parts: Vec<Part<'_>> = group.iter().filter_map(Part::of).collect();
     match join(&parts).filter(|_| parts.len() == group.len()) {
         Some(scene) => vec![scene],

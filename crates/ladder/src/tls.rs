@@ -149,6 +149,7 @@ impl Tls {
         let side = self.side_mut(from);
         side.records = Records::lost();
         side.last = None;
+        side.is_opened = false;
         opener.lose(usize::from(from == Party::Server));
     }
 

@@ -140,7 +140,7 @@ impl Control {
             self.flow.cover();
             self.cover = Cover::Begun;
         }
-        if self.cover == Cover::Clear {
+        if self.cover == Cover::Clear || (self.cover == Cover::Ended && is_over(&self.flow)) {
             self.flow.conn.side_mut(from).text.at(&run.bytes);
             self.lines(pen, run, state);
             return Heard::default();

@@ -145,7 +145,7 @@ impl DataFlow {
         let heard = self.flow.follow_tls(from, segment, &fresh);
         let carried = heard
             .as_ref()
-            .and_then(|heard| self.inside(heard))
+            .and_then(|heard| self.inside(from, heard))
             .unwrap_or_else(|| fresh.bytes.into());
         self.look(from, segment, &fresh, heard.as_ref());
         let establishes = self.flow.establishes(from, segment);
@@ -177,7 +177,7 @@ impl DataFlow {
 
     /// Looks at the first of the bytes that can be read, and counts those inside TLS.
     fn look(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh, heard: Option<&Heard>) {
-        let opened = self.flow.is_opened();
+        let opened = self.flow.is_opened_from(from);
         let straight = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
         let side = self.flow.conn.side_mut(from);
         let bytes = match heard {
@@ -186,7 +186,11 @@ impl DataFlow {
                 *inside = inside.saturating_add(heard.plain.len() as u64);
                 &heard.plain
             }
-            Some(_) => return,
+            // From what could not be opened on, only the bytes on the wire are known.
+            Some(_) => {
+                side.inside = None;
+                return;
+            }
             None => straight,
         };
         if fresh.bytes > 0 && side.text.bytes < LOOKS_AT {
@@ -207,11 +211,11 @@ impl DataFlow {
         pen.tls = heard.is_some();
         let plain = end.is_none() && !again && !pen.segment.flags.urg;
         if let Some(label) = heard.and_then(|heard| self.records(heard, wire, end)) {
-            let bytes = heard.and_then(|heard| self.inside(heard)).unwrap_or(wire);
+            let bytes = heard.and_then(|heard| self.inside(pen.from, heard)).unwrap_or(wire);
             let row = pen.row(Packet::Data { bytes, end }, label, again);
             return state.record.add(Row { verb: self.verb, ..row });
         }
-        let inside = heard.filter(|_| !again).and_then(|heard| self.inside(heard));
+        let inside = heard.filter(|_| !again).and_then(|heard| self.inside(pen.from, heard));
         let bytes = inside.unwrap_or(wire);
         let (packet, label) = match end {
             Some(how) if bytes == 0 => half_ended(how),
@@ -224,9 +228,9 @@ impl DataFlow {
     }
 
     /// How many bytes of the transfer are inside some records, where that is known.
-    fn inside(&self, heard: &Heard) -> Option<u64> {
+    fn inside(&self, from: Party, heard: &Heard) -> Option<u64> {
         let in_clear = !heard.words.is_empty() && !heard.words.iter().any(|word| word == SEALED);
-        (self.flow.is_opened() || in_clear).then_some(heard.plain.len() as u64)
+        (self.flow.is_opened_from(from) || in_clear).then_some(heard.plain.len() as u64)
     }
 
     /// What stands on a segment of records that carry nothing of the transfer; none where it may carry something.

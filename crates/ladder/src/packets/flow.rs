@@ -170,6 +170,11 @@ impl Flow {
         self.records.opens()
     }
 
+    /// Whether what this side says under TLS can be read.
+    pub(super) fn is_opened_from(&self, from: Party) -> bool {
+        self.records.opens_side(usize::from(from == Party::Server))
+    }
+
     /// Whether a segment that is an ACK and nothing else, or brings one, is the third of the handshake.
     pub(super) fn establishes(&mut self, from: Party, segment: &Segment<'_>) -> bool {
         let granted = self.half(from.other()).syn().map(|syn| syn.wrapping_add(1));

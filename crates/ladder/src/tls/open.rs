@@ -76,6 +76,15 @@ impl Opener {
         self.session.is_some()
     }
 
+    /// Whether what this side says can be read.
+    pub(crate) fn opens_side(&self, at: usize) -> bool {
+        let side = self
+            .session
+            .as_ref()
+            .and_then(|session| session.sides.get(usize::from(at != session.client)));
+        side.is_some_and(|side| side.current.is_some() || side.secret.is_some())
+    }
+
     /// Another handshake may begin.
     pub(crate) fn forget(&mut self) {
         self.session = None;
