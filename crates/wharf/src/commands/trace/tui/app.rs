@@ -307,9 +307,9 @@ impl App {
 pub(super) fn moved(code: KeyCode, line: usize, last: usize, page: usize) -> Option<usize> {
     Some(match code {
         KeyCode::Up | KeyCode::Char('k') => line.saturating_sub(1),
-        KeyCode::Down | KeyCode::Char('j') => (line + 1).min(last),
+        KeyCode::Down | KeyCode::Char('j') => line.saturating_add(1).min(last),
         KeyCode::PageUp => line.saturating_sub(page),
-        KeyCode::PageDown | KeyCode::Char(' ') => (line + page).min(last),
+        KeyCode::PageDown | KeyCode::Char(' ') => line.saturating_add(page).min(last),
         KeyCode::Home | KeyCode::Char('g') => 0,
         KeyCode::End | KeyCode::Char('G') => last,
         _ => return None,

@@ -273,6 +273,9 @@ impl Canvas<'_> {
             ladder.top += 1;
         }
         for (at, (place, lines)) in drawing.rows.iter().enumerate().skip(ladder.top) {
+            if y >= end {
+                break;
+            }
             let Some(step) = ladder.scene.steps.get(*place) else { continue };
             let is_proof =
                 ladder.scene.findings.iter().any(|found| found.rows.contains(&step.row.no));

@@ -78,7 +78,7 @@ pub(super) struct Entries {
     /// Where an entry is, by the number of its first session.
     places: HashMap<u64, usize>,
     /// Entries whose rows are kept, the oldest first, and how many rows that is.
-    kept: VecDeque<(usize, usize)>,
+    kept: VecDeque<usize>,
     rows: usize,
     /// What the list shows, in its order.
     shown: Vec<usize>,
@@ -90,28 +90,26 @@ pub(super) struct Entries {
 
 impl Entries {
     /// Takes a session in, in place of what was known of it; sessions that it was joined with are no longer alone.
-    pub(super) fn take(&mut self, entry: Entry) {
-        let (no, rows) =
-            (entry.facts.no, entry.scene.as_ref().map_or(0, |scene| scene.steps.len()));
+    pub(super) fn take(&mut self, mut entry: Entry) {
+        let no = entry.facts.no;
         let sessions = entry.scene.as_ref().map(|scene| scene.sessions.clone()).unwrap_or_default();
         for other in sessions.iter().filter(|other| **other != no) {
-            if let Some(place) = self.places.remove(other)
-                && let Some(entry) = self.all.get_mut(place)
-            {
+            let Some(place) = self.places.remove(other) else { continue };
+            self.keep(place, None);
+            if let Some(entry) = self.all.get_mut(place) {
                 entry.facts.no = 0;
-                entry.scene = None;
                 self.is_stale = true;
             }
         }
         let is_new = !self.places.contains_key(&no);
         let place = *self.places.entry(no).or_insert(self.all.len());
         let is_wanted = self.is_wanted(&entry);
+        let scene = entry.scene.take();
         match self.all.get_mut(place) {
-            Some(known) => *known = entry,
+            Some(known) => *known = Entry { scene: known.scene.take(), ..entry },
             None => self.all.push(entry),
         }
-        self.kept.push_back((place, rows));
-        self.rows += rows;
+        self.keep(place, scene);
         self.shed(place);
         // In the order of arrival a new session has its place at the end, and nothing else has to be looked at.
         match (is_new, self.column, self.is_reversed) {
@@ -125,24 +123,35 @@ impl Entries {
     /// Keeps the rows of a session that were read again.
     pub(super) fn give_back(&mut self, no: u64, scene: Arc<Scene>) {
         let Some(place) = self.places.get(&no).copied() else { return };
-        let rows = scene.steps.len();
-        if let Some(entry) = self.all.get_mut(place) {
-            entry.scene = Some(scene);
-            self.kept.push_back((place, rows));
-            self.rows += rows;
-            self.shed(place);
-        }
+        self.keep(place, Some(scene));
+        self.shed(place);
     }
 
-    /// Lets the rows of the oldest sessions go, but of this one.
+    /// Keeps these rows of an entry in place of those that it had.
+    fn keep(&mut self, place: usize, scene: Option<Arc<Scene>>) {
+        let Some(entry) = self.all.get_mut(place) else { return };
+        let rows = |of: &Option<Arc<Scene>>| of.as_ref().map_or(0, |scene| scene.steps.len());
+        self.rows = (self.rows + rows(&scene)).saturating_sub(rows(&entry.scene));
+        if entry.scene.is_none() && scene.is_some() {
+            self.kept.push_back(place);
+        }
+        entry.scene = scene;
+    }
+
+    /// Lets the rows of the oldest sessions go, but of this one and of those that go on.
     fn shed(&mut self, but: usize) {
-        while self.rows > MAX_ROWS && self.kept.len() > 1 {
-            let Some((place, rows)) = self.kept.pop_front() else { return };
-            self.rows = self.rows.saturating_sub(rows);
-            if let Some(entry) =
-                self.all.get_mut(place).filter(|entry| !entry.is_open && place != but)
-            {
-                entry.scene = None;
+        for _ in 0..self.kept.len() {
+            if self.rows <= MAX_ROWS {
+                return;
+            }
+            let Some(place) = self.kept.pop_front() else { return };
+            let Some(entry) = self.all.get(place).filter(|entry| entry.scene.is_some()) else {
+                continue;
+            };
+            if entry.is_open || place == but {
+                self.kept.push_back(place);
+            } else {
+                self.keep(place, None);
             }
         }
     }

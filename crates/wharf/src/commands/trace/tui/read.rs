@@ -175,7 +175,8 @@ fn again(
         let scenes = groups.iter().flat_map(|group| scenes(group));
         scenes.into_iter().find(|scene| scene.sessions.first() == Some(&no)).map(Arc::new)
     };
-    while source.next(|segment| sessions.push(segment))? == Next::Frame {
+    // What was cut off ends here too: what came before it was shown, and is shown again.
+    while matches!(source.next(|segment| sessions.push(segment)), Ok(Next::Frame)) {
         frames += 1;
         if frames.is_multiple_of(LOOK)
             && let Some(scene) = found(sessions.take_finished())
