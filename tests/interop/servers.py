@@ -6,7 +6,7 @@ that WHARF_PEERS names, or $HOME/.cache/wharf/peers.
 """
 import contextlib, os, pathlib, pwd, shutil, subprocess, sys
 
-from peers import Failure, free_port, peer, pyftpdlib as plain_pyftpdlib, run, serving, vsftpd as plain_vsftpd
+from peers import Failure, free_port, peer, run, serving, vsftpd as plain_vsftpd
 
 HERE = pathlib.Path(__file__).resolve().parent
 UNPACKED = pathlib.Path(os.environ.get("WHARF_PEERS", pathlib.Path.home() / ".cache/wharf/peers"))
@@ -191,10 +191,6 @@ def inetutils_ftpd(_wharf, tree, folder, host, _tls):
 @contextlib.contextmanager
 def pyftpdlib(_wharf, tree, folder, host, tls, fxp=False):
     module("pyftpdlib")
-    if host == "127.0.0.1" and not tls:
-        with plain_pyftpdlib(tree, folder) as port:
-            yield port, ""
-            return
     port = free_port()
     (tree / "up").mkdir()
     options = []

@@ -40,7 +40,7 @@ fn the_basic_steps_work_line_by_line() {
         .saying("220 ready\n331 password wanted\n230 logged in\n")
         .saying("221 bye")
         .not_saying("PASS")
-        .not_saying("211");
+        .not_saying("\n211");
     assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"bytes");
 }
 
