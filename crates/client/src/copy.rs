@@ -103,8 +103,8 @@ pub enum Route {
 /// A file that was copied and is proven, as far as the servers tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// How many bytes were moved this time, as far as that is known.
-    pub moved: u64,
+    /// How many bytes were moved this time; what goes between servers that tell no sizes, nobody here has counted.
+    pub moved: Option<u64>,
     /// How many were there from an earlier try.
     pub resumed_at: u64,
     /// Which way they went.
@@ -155,7 +155,7 @@ fn at(side: Side) -> impl Fn(Error) -> CopyError {
 /// };
 /// let request = CopyRequest::default();
 /// let copied = copier.copy_file(&"pub/image.iso".into(), &"image.iso".into(), &request, &mut watch).await?;
-/// println!("{} bytes, {}", copied.moved, copied.verdict);
+/// println!("{:?}, {}", copied.route, copied.verdict);
 /// copier.close().await;
 /// # Ok(()) }
 /// ```
@@ -422,7 +422,7 @@ impl Copier {
             named.map_err(at(Side::Target))?;
         }
         ends.part = None;
-        let moved = found.or(size).unwrap_or(0).saturating_sub(resumed_at);
+        let moved = found.or(size).map(|whole| whole.saturating_sub(resumed_at));
         Ok(Turn::Done(Copied { moved, resumed_at, route, verdict }))
     }
 

@@ -186,7 +186,13 @@ impl<'a> Errand<'a> {
             json!({"bytes": copied.moved, "verdict": copied.verdict.name(), "route": route})
         })?;
         let (verdict, _) = words(&copied);
-        meter.done(copied.moved, &verdict);
+        match copied.moved {
+            Some(moved) => meter.done(moved, &verdict),
+            None => {
+                drop(meter);
+                screen.note(format_args!("{}: {verdict}", self.remote));
+            }
+        }
         Ok(Exit::Done)
     }
 

@@ -137,24 +137,25 @@ fn where_files_are_stored_under_their_own_names_only_what_is_new_is_removed_afte
 #[test]
 fn after_ctrl_c_both_servers_hear_abor_and_what_is_there_goes() {
     let (tell, told) = std::sync::mpsc::channel();
-    let source = Scripted::session(|peer| {
+    let source = Scripted::session(move |peer| {
         peer.login();
         peer.answer("TYPE I", "200 ok");
         peer.answer("SIZE x", "213 10");
         let data = peer.pasv();
         peer.answer("RETR x", "150 opening");
         let stream = data.open();
+        // The target has begun before it.
+        tell.send(()).unwrap();
         peer.answer("ABOR", "426 broken off\n226 done");
         drop(stream);
         peer.expect_end_or_quit();
     });
-    let target = Scripted::session(move |peer| {
+    let target = Scripted::session(|peer| {
         peer.login();
         peer.answer("TYPE I", "200 ok");
         let data = peer.port();
         peer.answer("STOR .y.wharf-part", "150 go on");
         let stream = data.open();
-        tell.send(()).unwrap();
         peer.answer("ABOR", "426 broken off\n226 done");
         drop(stream);
         peer.answer("DELE .y.wharf-part", "250 gone");

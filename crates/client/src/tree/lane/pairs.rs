@@ -188,9 +188,10 @@ async fn copy(crew: &Crew, ends: &mut Ends, item: &Item) -> Result<Turn, Error> 
     let turn = crew.copier.carry(ends, &job, &crew.files, &mut watch).await;
     let turn = turn.map_err(|CopyError { error, .. }| error)?;
     if let Turn::Done(copied) = turn {
-        let whole = copied.resumed_at + copied.moved;
+        let moved = copied.moved.unwrap_or(0);
+        let whole = copied.resumed_at + moved;
         crew.board.moved(whole.saturating_sub(told));
-        crew.board.done(&Work::Copy(item.clone()), copied.moved, copied.verdict);
+        crew.board.done(&Work::Copy(item.clone()), moved, copied.verdict);
     }
     Ok(turn)
 }
