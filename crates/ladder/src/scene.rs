@@ -111,12 +111,6 @@ impl Scene {
     pub fn is_joined(&self) -> bool {
         self.lifelines.len() > 2
     }
-
-    /// Where a lifeline stands; the first, where there is no such.
-    #[must_use]
-    pub fn lifeline(&self, at: usize) -> Option<&Lifeline> {
-        self.lifelines.get(at)
-    }
 }
 
 /// The scenes of sessions that belong together: one, where they are those of a transfer between two servers, else one

@@ -1,7 +1,7 @@
 //! TLS on a connection: what it shows of itself without its keys, and with them what is inside (RFC 5246, RFC 8446).
 //!
 //! Without keys that is the hellos, alerts and tickets in clear, and of what is encrypted the kind and length of each
-//! record. With those of a key log ([`Keys`]) an [`Opener`] opens the records, and the bytes come out as they went in.
+//! record. With those of a key log ([`Keys`]) an `Opener` opens the records, and the bytes come out as they went in.
 //! It reads one direction after the other as the bytes come, and keeps a record and a handshake message at most. Where
 //! bytes are missing it stops: nothing is guessed of a record whose beginning was not seen.
 
