@@ -10,6 +10,8 @@ mod config;
 mod confine;
 mod exit;
 mod interrupt;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod progress;
 mod pseudo;
 mod retry;

@@ -2,7 +2,8 @@
 //!
 //! One TOML file, `$XDG_CONFIG_HOME/wharf/client.toml` or the one that WHARF_SETTINGS names; `docs/client.md` has its
 //! keys. What the command line says wins over the table of the host, and that over the table for all. A password is
-//! taken from the URL, from WHARF_PASSWORD, from this file, from `.netrc`; then it is asked for.
+//! taken from the URL, from WHARF_PASSWORD, from this file, from `.netrc`, from the keyring of the desktop where the
+//! feature `keyring` is built in; then it is asked for.
 
 mod file;
 
@@ -21,6 +22,8 @@ pub(crate) use self::file::HostSettings;
 use crate::args::{ConnectionArgs, DataAddressArg};
 use crate::config::place::Source;
 use crate::exit::Usage;
+#[cfg(feature = "keyring")]
+use crate::keyring::Keyring;
 use crate::terminal;
 use crate::visit::PASSWORD_VARIABLE;
 
@@ -87,6 +90,14 @@ pub(crate) fn settle_by(
     let asked = address.user.is_none() || address.password.is_none();
     if asked && env::var_os(variable).is_none() {
         settle_login(address)?;
+        // A keyring is asked last, for it may be locked, and ask a person.
+        #[cfg(feature = "keyring")]
+        if address.user.is_some()
+            && address.password.is_none()
+            && let Ok(keyring) = Keyring::open()
+        {
+            keyring.settle(address);
+        }
     }
     Ok(())
 }

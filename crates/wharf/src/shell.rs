@@ -9,6 +9,8 @@ mod connect;
 mod haul;
 mod input;
 mod jobs;
+#[cfg(feature = "keyring")]
+mod keys;
 mod link;
 mod local;
 mod many;

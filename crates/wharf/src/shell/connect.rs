@@ -22,7 +22,7 @@ use crate::trace::Trace;
 use crate::visit::{PASSWORD_VARIABLE, options};
 use crate::{settings, terminal};
 
-const ANONYMOUS: &str = "anonymous";
+pub(super) const ANONYMOUS: &str = "anonymous";
 
 /// `open HOST [PORT]` or `open URL`.
 pub(super) fn open(shell: &mut Shell, call: &Call<'_>) -> Outcome {
@@ -70,6 +70,10 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    fn logged_in(&self) -> Result<&(Text, Secret), Usage> {
+        self.login.as_ref().ok_or_else(|| Usage("not logged in; try user NAME".to_owned()))
+    }
+
     /// The session has gone there.
     pub(super) fn went(&mut self, path: &Text) {
         if path.as_bytes().starts_with(b"/") {
@@ -185,12 +189,22 @@ fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn present_home(shell: &Shell) -> Result<&Home, Usage> {
+    let home = shell.home.as_ref().filter(|_| shell.link.is_open());
+    home.ok_or_else(|| Usage("not connected; try open HOST".to_owned()))
+}
+
+/// The server of the session, and who is logged in there, with what proves it.
+#[cfg(feature = "keyring")]
+pub(super) fn present(shell: &Shell) -> Result<(&Address, &(Text, Secret)), Usage> {
+    let home = present_home(shell)?;
+    Ok((&home.address, home.logged_in()?))
+}
+
 /// Where and as whom jobs log in: as the shell did, into the folder where it is now; and how many of them at a time.
 pub(super) fn site(shell: &Shell) -> Result<(Site, Arc<Seats>), Usage> {
-    let home = shell.home.as_ref().filter(|_| shell.link.is_open());
-    let home = home.ok_or_else(|| Usage("not connected; try open HOST".to_owned()))?;
-    let login = home.login.clone();
-    let (user, password) = login.ok_or_else(|| Usage("not logged in; try user NAME".to_owned()))?;
+    let home = present_home(shell)?;
+    let (user, password) = home.logged_in()?.clone();
     let login = Login { user, password, account: None };
     let tap = shell.trace.as_ref().map(Trace::tap);
     let mut options = options(&shell.connection, home.address.scheme, tap)?;

@@ -10,6 +10,8 @@ use wharf_client::Way;
 
 use self::Run::{Move, Now};
 use super::haul::Haul;
+#[cfg(feature = "keyring")]
+use super::keys;
 use super::{Call, Flow, Outcome, Shell, connect, haul, jobs, local, many, server, transfer};
 use crate::exit::Usage;
 use crate::settings;
@@ -110,6 +112,10 @@ static ROWS: &[Row] = &[
     Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, help: "ask the server for help", run: Now(server::remote_help) },
     Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, help: "send a command of the protocol, such as SYST", run: Now(server::quote) },
     Row { names: &["reconnect"], usage: "", words: NO, help: "open the last session again, where it was", run: Now(connect::reconnect) },
+    #[cfg(feature = "keyring")]
+    Row { names: &["remember"], usage: "", words: NO, help: "keep the password of this session in the keyring of the desktop", run: Now(keys::remember) },
+    #[cfg(feature = "keyring")]
+    Row { names: &["forget"], usage: "", words: NO, help: "have the keyring forget it", run: Now(keys::forget) },
     Row { names: &["close", "disconnect"], usage: "", words: NO, help: "end the session, stay here", run: Now(connect::close) },
     Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], help: "list the commands, or explain one", run: Now(help) },
     Row { names: &["quit", "bye", "exit"], usage: "", words: NO, help: "end the session and leave", run: Now(|_, _| Ok(Flow::Quit)) },
