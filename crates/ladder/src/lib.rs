@@ -57,6 +57,7 @@ mod row;
 pub mod scene;
 pub mod sessions;
 pub mod summary;
+pub mod tap;
 pub mod text;
 pub mod tls;
 pub mod width;

@@ -11,6 +11,7 @@ use crate::conn::Conn;
 use crate::dialogue::{Dialogue, names_listener};
 use crate::findings::{Finding, findings};
 use crate::label::{self, bounded, half_ended};
+use crate::packets::{Packets, Telling};
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
 use crate::sessions::Before;
@@ -171,15 +172,7 @@ impl Ladder {
     /// [`Ladder::numbered`].
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        let rows = self.numbered();
-        let numbers: HashMap<u32, u32> = self
-            .rows
-            .iter()
-            .zip(rows.iter().filter(|row| !row.is_bare_ack()))
-            .map(|(told, row)| (told.no, row.no))
-            .collect();
-        let number = |no: u32| numbers.get(&no).copied().unwrap_or(0);
-        let conns: Vec<Conn> = self.conns.iter().map(|conn| conn.renumbered(number)).collect();
+        let (rows, conns) = self.finished();
         let setting = Setting {
             captured: false,
             teller: self.teller,
@@ -190,6 +183,20 @@ impl Ladder {
             has_partner: false,
         };
         findings(&Case::new(&rows, conns.iter().collect(), self.ends, setting))
+    }
+
+    /// All rows under their final numbers, and the connections with those.
+    fn finished(&self) -> (Vec<Row>, Vec<Conn>) {
+        let rows = self.numbered();
+        let numbers: HashMap<u32, u32> = self
+            .rows
+            .iter()
+            .zip(rows.iter().filter(|row| !row.is_bare_ack()))
+            .map(|(told, row)| (told.no, row.no))
+            .collect();
+        let number = |no: u32| numbers.get(&no).copied().unwrap_or(0);
+        let conns = self.conns.iter().map(|conn| conn.renumbered(number)).collect();
+        (rows, conns)
     }
 
     /// The ends of the control connection, once told.
@@ -447,5 +454,14 @@ impl Ladder {
     /// The final number of the row at `index`.
     fn number_of(&self, index: usize) -> Option<u32> {
         self.numbered().iter().filter(|row| !row.is_bare_ack()).nth(index).map(|row| row.no)
+    }
+}
+
+impl From<Ladder> for Packets {
+    /// The session as one of a capture is kept, so that whatever reads those reads it.
+    fn from(ladder: Ladder) -> Self {
+        let (rows, conns) = ladder.finished();
+        let Ladder { ends, teller, summary, .. } = ladder;
+        Self::told(rows, summary, Telling { ends, conns, teller })
     }
 }

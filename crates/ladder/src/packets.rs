@@ -72,6 +72,16 @@ pub struct Packets {
     control: Option<Control>,
     data: DataFlows,
     state: State,
+    /// What an end told, where there was no capture.
+    told: Option<Box<Telling>>,
+}
+
+/// A session that an end told of, beside its rows.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    pub(crate) ends: Option<Ends>,
+    pub(crate) conns: Vec<Conn>,
+    pub(crate) teller: Option<Party>,
 }
 
 /// Which control connection is meant.
@@ -116,7 +126,16 @@ impl Packets {
 
     fn of(which: Which) -> Self {
         let (control, data, state) = (None, DataFlows::default(), State::default());
-        Self { which, control, data, state }
+        Self { which, control, data, state, told: None }
+    }
+
+    /// A session whose rows an end has told.
+    pub(crate) fn told(rows: Vec<Row>, summary: Summary, told: Telling) -> Self {
+        let mut packets = Self::of(Which::Port(0));
+        packets.state.record = Record::of(rows);
+        packets.state.summary = summary;
+        packets.told = Some(Box::new(told));
+        packets
     }
 
     /// The same with the secrets of a key log, which may still be learning.
@@ -157,8 +176,8 @@ impl Packets {
     #[must_use]
     pub fn numbered(&self) -> Vec<Row> {
         match self.align() {
-            Alignment::Same { rows, .. } => rows,
-            Alignment::Differs(_) => self.rows().to_vec(),
+            Alignment::Same { rows, .. } if self.told.is_none() => rows,
+            Alignment::Same { .. } | Alignment::Differs(_) => self.rows().to_vec(),
         }
     }
 
@@ -171,7 +190,8 @@ impl Packets {
     /// The ends of the control connection, once seen.
     #[must_use]
     pub fn ends(&self) -> Option<Ends> {
-        self.control.as_ref().map(|control| control.flow.ends)
+        let told = || self.told.as_ref().and_then(|told| told.ends);
+        self.control.as_ref().map(|control| control.flow.ends).or_else(told)
     }
 
     /// The moment of its last segment.
@@ -189,15 +209,16 @@ impl Packets {
     #[must_use]
     pub fn conns(&self) -> Vec<&Conn> {
         let control = self.control.iter().map(|control| &control.flow.conn);
-        control.chain(self.data.conns()).collect()
+        let told = self.told.iter().flat_map(|told| &told.conns);
+        control.chain(self.data.conns()).chain(told).collect()
     }
 
     /// The session as the findings read it, known up to a moment.
     #[must_use]
     pub fn case(&self, end: Moment, before: Before, has_partner: bool) -> Case<'_> {
         let setting = Setting {
-            captured: true,
-            teller: None,
+            captured: self.told.is_none(),
+            teller: self.told.as_ref().and_then(|told| told.teller),
             missing: self.missing(),
             end,
             is_amid_reply: self.control.as_ref().is_some_and(Control::is_amid_reply),

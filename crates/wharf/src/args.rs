@@ -162,6 +162,9 @@ pub(crate) struct ServeArgs {
     /// How the log on standard error is written, `text` if nothing is said
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Write down what happens in each session, for `wharf trace`: to this file, or a file a session into this folder
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) tap: Option<PathBuf>,
     /// Log nothing but trouble
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -224,7 +227,8 @@ pub(crate) struct ConnectionArgs {
     /// Say how the server is reached and the data connections are made, and why so
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Draw the session as a ladder afterwards, on standard error or into FILE
+    /// Draw the session as a ladder afterwards, on standard error or into FILE; into FILE.jsonl its events are written,
+    /// for `wharf trace`
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub(crate) trace: Option<PathBuf>,
     /// Say nothing but what went wrong

@@ -96,6 +96,7 @@ impl Settings {
         if arguments.allow_fxp && file.fxp.is_empty() {
             file.fxp = Network::everywhere();
         }
+        file.tap = arguments.tap.clone().or(file.tap);
         file.complete_with_250 |= arguments.complete_with_250;
         let folder = arguments.folder.clone().or_else(|| file.folder.take());
         Ok(Self {
@@ -152,12 +153,21 @@ impl Settings {
         self.tls.as_ref()?.key_log.as_deref()
     }
 
+    /// Where the events of sessions are written, if they are.
+    pub(crate) fn tap(&self) -> Option<&Path> {
+        self.said.tap.as_deref()
+    }
+
     /// What the server reaches while it runs: what it serves, and the folders of the certificates, which it reads
     /// again. Whatever else it is to open after its start (a database) has its line here.
     pub(crate) fn reach(&self, accounts: &Accounts) -> Vec<Access> {
         let certificates = self.tls.iter().flat_map(tls::Wanted::folders);
         let certificates = certificates.map(|path| Access { path, write: false });
-        self.shown(accounts).into_iter().chain(certificates).chain(self.reach_of_store()).collect()
+        // A single file is open before anything is out of reach.
+        let tap = self.tap().filter(|path| path.is_dir());
+        let tap = tap.map(|path| Access { path: path.to_owned(), write: true });
+        let others = certificates.chain(self.reach_of_store()).chain(tap);
+        self.shown(accounts).into_iter().chain(others).collect()
     }
 
     /// The folders that are shown to clients.

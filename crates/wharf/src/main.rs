@@ -19,6 +19,7 @@ mod settings;
 mod shell;
 #[cfg(feature = "sqlite")]
 mod store;
+mod tap;
 mod terminal;
 mod trace;
 mod visit;

@@ -1,4 +1,4 @@
-//! `--trace`: keeps events and draws a ladder for each session when the command is over.
+//! `--trace`: keeps events and draws a ladder for each session when the command is over, or writes them down.
 //!
 //! What rows there are and how they look is `wharf_ladder`'s business.
 
@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use wharf_client::Tap;
@@ -15,7 +16,7 @@ use wharf_ladder::scene::{Part, join};
 use wharf_ladder::{Channel, Ladder, Options, Row, text};
 use wharf_proto::tap::{Event, SessionId};
 
-use crate::terminal;
+use crate::{tap, terminal};
 
 /// How wide a ladder in a file is.
 const FILE_WIDTH: usize = 100;
@@ -27,12 +28,14 @@ pub(crate) struct Trace {
     to: PathBuf,
     /// Whether a session with each of two servers is one picture.
     joins: bool,
+    /// When it was begun, since 1970.
+    began: Duration,
 }
 
 impl Trace {
     /// A trace that will be drawn into the file `to`, `-` being standard error.
     pub(crate) fn new(to: PathBuf) -> Self {
-        Self { events: Arc::default(), to, joins: false }
+        Self { events: Arc::default(), to, joins: false, began: tap::since_1970() }
     }
 
     /// The same for what goes between two servers.
@@ -49,6 +52,9 @@ impl Trace {
     /// Draws what happened.
     pub(crate) fn draw(&self) -> anyhow::Result<()> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.to.extension().is_some_and(|end| end == "jsonl") {
+            return tap::write(&self.to, self.began, &events);
+        }
         let mut sessions: Vec<SessionId> = events.iter().map(|event| event.session).collect();
         sessions.sort_unstable();
         sessions.dedup();

@@ -34,6 +34,12 @@ struct Open {
 }
 
 impl Record {
+    /// Rows that have their numbers.
+    pub(super) fn of(rows: Vec<Row>) -> Self {
+        let last_no = rows.last().map_or(0, |row| row.no);
+        Self { rows, last_no, open: None }
+    }
+
     pub(super) fn rows(&self) -> &[Row] {
         &self.rows
     }

@@ -134,7 +134,7 @@ fn the_summary_counts_transfers_and_bytes_and_says_how_the_session_ended() {
 }
 
 /// Any event, sensible or not.
-fn what() -> impl Strategy<Value = What> {
+pub(crate) fn what() -> impl Strategy<Value = What> {
     let party = prop_oneof![Just(Party::Client), Just(Party::Server)];
     let how = prop_oneof![Just(HalfEnd::Fin), Just(HalfEnd::Reset)];
     let verbs = [None, Some(Verb::List), Some(Verb::Stor), Some(Verb::Port), Some(Verb::Noop)];

@@ -15,6 +15,7 @@ mod live;
 mod packets;
 mod router;
 mod sessions;
+mod taps;
 mod verdicts;
 mod widths;
 mod wire;

@@ -12,7 +12,8 @@ use crate::commands::trace::filter::Filter;
 /// `wharf trace`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TraceArgs {
-    /// A capture, pcap or pcapng, as it is or packed by gzip or zstd; standard input if nothing is said, or `-`
+    /// A capture, pcap or pcapng, as it is or packed by gzip or zstd; standard input if nothing is said, or `-`. Or the
+    /// file that --tap or --trace=FILE.jsonl has written
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Capture on this interface, or on `any`, until Ctrl-C: it needs root, or CAP_NET_RAW, and keeps neither

@@ -30,6 +30,7 @@ use crate::config::Settings;
 use crate::confine::{self, Confinement, Measure, Needs, low_ports};
 use crate::exit::Exit;
 use crate::pseudo;
+use crate::tap::TapFile;
 
 pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let settings = Settings::read(arguments)?;
@@ -42,7 +43,9 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         tracing::warn!(%error, "the limit of descriptors stays what it was");
     }
     // Who wants no log is spared the work of putting its events together.
-    let taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
+    let mut taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
+    let tap = settings.tap().map(TapFile::open).transpose()?.map(Arc::new);
+    taps.extend(tap.iter().map(|tap| Arc::clone(tap) as Arc<dyn Tap>));
     log_keys(&settings, &config)?;
     // How many processors there are is written in files that will be out of reach.
     config.threads = thread::available_parallelism().map_or(1, usize::from);
@@ -52,6 +55,9 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     confine::report(&confinement.enter()?);
     let tls = config.tls.clone();
     still_reaches(&settings, &config)?;
+    if let Some(tap) = tap {
+        tap.still_writes()?;
+    }
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot begin")?;
     runtime.block_on(async {
         // Whoever reads that we listen may tell us to end.

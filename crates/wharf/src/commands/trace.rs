@@ -8,6 +8,7 @@ pub(crate) mod filter;
 mod forms;
 mod source;
 mod text;
+mod told;
 #[cfg(feature = "tui")]
 mod tui;
 
@@ -44,6 +45,9 @@ trait Renderer {
 }
 
 pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
+    if let Some(source) = told::open(arguments)? {
+        return told::run(source, arguments);
+    }
     let mut source = Source::open(arguments)?;
     #[cfg(feature = "tui")]
     if arguments.tui {

@@ -42,6 +42,7 @@ pub(super) struct File {
     pub(super) fxp: Vec<Network>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) quiet: bool,
+    pub(super) tap: Option<PathBuf>,
     // The rule for names would write `complete-with250`.
     #[serde(rename = "complete-with-250")]
     pub(super) complete_with_250: bool,
@@ -275,6 +276,7 @@ impl File {
     /// With its paths, which are meant as seen from the folder that the file lies in.
     pub(super) fn beneath(mut self, base: &Path) -> Self {
         self.folder = self.folder.map(|folder| base.join(folder));
+        self.tap = self.tap.map(|tap| base.join(tap));
         #[cfg(feature = "sqlite")]
         {
             self.users = self.users.map(|users| base.join(users));

@@ -15,6 +15,7 @@ mod serve;
 mod serving;
 mod supply;
 mod sync;
+mod tap;
 mod tls;
 mod trace;
 mod tree;

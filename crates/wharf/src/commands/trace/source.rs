@@ -109,7 +109,7 @@ impl Source {
         };
         let capture = match Capture::open(source) {
             Err(Error::NotACapture(_)) => {
-                return Err(Usage(format!("{name} is neither pcap nor pcapng")).into());
+                return Err(Usage(format!("{name} is neither pcap nor pcapng, nor a tap")).into());
             }
             Err(Error::Io(error)) => {
                 return Err(error).with_context(|| format!("cannot read {name}"));
@@ -215,9 +215,16 @@ fn refused(name: &str, error: io::Error) -> anyhow::Error {
 }
 
 /// A file that is waited for at its end, until somebody says that it is enough.
-struct Growing {
+pub(super) struct Growing {
     file: File,
     stops: Arc<AtomicBool>,
+}
+
+impl Growing {
+    /// Waits for more of this file until Ctrl-C.
+    pub(super) fn new(file: File) -> anyhow::Result<Self> {
+        Ok(Self { file, stops: crate::interrupt::told_to_end()? })
+    }
 }
 
 impl Read for Growing {

@@ -1,0 +1,135 @@
+//! Taps as files: the events of sessions as JSON lines, written and read (docs/tap.md).
+//!
+//! The first line says what the file is and when its clock began; each other line is an event. [`header`] and [`line`]
+//! write them, [`Reader`] reads them, and [`Told`] puts the events together to sessions. A reader that passes over what
+//! it does not know would draw a session that was not so: this one refuses it, with the number of the line. Secrets are
+//! no business of this file: an event never holds one.
+
+mod json;
+mod told;
+
+pub use json::line;
+pub use told::Told;
+
+use std::fmt;
+use std::io::{self, BufRead, Read as _};
+use std::time::Duration;
+use wharf_proto::tap::Event;
+
+/// The version of the format.
+pub const VERSION: u64 = 1;
+/// What a file begins with.
+const MAGIC: &[u8] = b"{\"tap\":";
+/// The longest line that is read.
+const MAX_LINE: u64 = 1 << 20;
+
+/// Whether bytes are the beginning of such a file.
+///
+/// ```
+/// use wharf_ladder::tap;
+/// assert!(tap::begins(tap::header(std::time::Duration::ZERO).as_bytes()));
+/// ```
+#[must_use]
+pub fn begins(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// The first line: when the clock of the events began, since 1970.
+#[must_use]
+pub fn header(began: Duration) -> String {
+    format!("{{\"tap\":{VERSION},\"began\":{}.{:06}}}\n", began.as_secs(), began.subsec_micros())
+}
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// A first line: another run of the program begins, whose clock began then, since 1970.
+    Begin(Duration),
+    /// An event.
+    Event(Event),
+    /// The file was full: what came behind this was not written.
+    Full,
+}
+
+/// Reads such a file.
+///
+/// ```
+/// use wharf_ladder::tap::{self, Line, Reader};
+/// let file = tap::header(std::time::Duration::from_secs(9));
+/// let mut reader = Reader::new(file.as_bytes());
+/// assert!(matches!(reader.next_line(), Ok(Some(Line::Begin(_)))));
+/// assert!(matches!(reader.next_line(), Ok(None)));
+/// ```
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    /// How many lines were read.
+    lines: u64,
+}
+
+/// Why a file cannot be read, or not further.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A line is not understood.
+    Line {
+        /// Its number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file breaks off within a line.
+    Truncated {
+        /// Its number, from 1.
+        line: u64,
+    },
+    /// The source failed.
+    Io(io::Error),
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads from the beginning of a file.
+    pub fn new(source: R) -> Self {
+        Self { source, lines: 0 }
+    }
+
+    /// The next line; none at the end of the file.
+    ///
+    /// # Errors
+    /// [`Error`], after which the line is passed over.
+    pub fn next_line(&mut self) -> Result<Option<Line>, Error> {
+        let mut bytes = Vec::new();
+        let mut line = self.source.by_ref().take(MAX_LINE);
+        if line.read_until(b'\n', &mut bytes).map_err(Error::Io)? == 0 {
+            return Ok(None);
+        }
+        self.lines += 1;
+        let line = self.lines;
+        let Some(text) = bytes.strip_suffix(b"\n") else {
+            return Err(match u64::try_from(bytes.len()) {
+                Ok(MAX_LINE) => Error::Line { line, why: "it is too long".to_owned() },
+                _ => Error::Truncated { line },
+            });
+        };
+        json::read(text, line == 1).map(Some).map_err(|why| Error::Line { line, why })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { line, why } => write!(f, "line {line}: {why}"),
+            Self::Truncated { line } => write!(f, "the file breaks off in line {line}"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Line { .. } | Self::Truncated { .. } => None,
+        }
+    }
+}

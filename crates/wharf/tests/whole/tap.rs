@@ -1,0 +1,108 @@
+//! The tap as a file: what `wharf serve --tap` and `--trace=FILE.jsonl` write, and `wharf trace` draws.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::serving::{Serving, run, wharf};
+
+fn trace(arguments: &[&str], file: &Path) -> String {
+    let output = wharf().arg("trace").args(arguments).arg(file).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Fetches a file as `ann`, with these options.
+fn fetch(here: &Path, serving: &Serving, options: &[&str]) {
+    let url = format!("ftp://ann:hunter2@127.0.0.1:{}/f", serving.port);
+    let output = run(here, &[&["get", "--restart", "-q", &url][..], options].concat());
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn the_tap_of_a_server_is_one_file_of_all_sessions_and_is_drawn_with_their_data() {
+    let here = tempfile::tempdir().unwrap();
+    let tap = here.path().join("tap.jsonl");
+    for _ in 0..2 {
+        let options = ["--user", "ann:hunter2", "--tap", tap.to_str().unwrap()];
+        let serving = Serving::new(&options);
+        std::fs::write(serving.path("f"), "a ship\n").unwrap();
+        fetch(here.path(), &serving, &[]);
+        fetch(here.path(), &serving, &[]);
+        serving.end();
+    }
+    let written = std::fs::read_to_string(&tap).unwrap();
+    assert!(written.starts_with("{\"tap\":1,\"began\":"), "{written}");
+    assert_eq!(written.matches("\"began\"").count(), 2, "a first line a run");
+    assert!(written.contains("PASS …") && !written.contains("hunter2"));
+    assert_eq!(std::fs::metadata(&tap).unwrap().permissions().mode() & 0o777, 0o600);
+    let list = trace(&["--list"], &tap);
+    assert_eq!(list.lines().count(), 4, "{list}");
+    assert_eq!(list.matches("1 transfer, 7 B").count(), 4, "{list}");
+    let drawn = trace(&["--session", "2"], &tap);
+    assert!(
+        drawn.contains("RETR data 7 B FIN") && drawn.contains("~ not seen: inferred"),
+        "{drawn}"
+    );
+    assert_eq!(drawn.matches("Session 2, ").count(), 2, "one of each run: {drawn}");
+    for form in ["json", "svg", "html", "mermaid", "pcapng"] {
+        let output = wharf().args(["trace", "--format", form]).arg(&tap).output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{form}");
+    }
+}
+
+#[test]
+fn a_folder_has_a_file_a_session_by_the_name_that_the_log_gives_it_also_while_it_runs() {
+    let (here, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let options = ["--user", "ann:hunter2", "--tap", folder.path().to_str().unwrap()];
+    let serving = Serving::new(&options);
+    std::fs::write(serving.path("f"), "a ship\n").unwrap();
+    fetch(here.path(), &serving, &[]);
+    let session = std::net::TcpStream::connect(("127.0.0.1", serving.port)).unwrap();
+    let mut greeting = [0; 64];
+    assert!(std::io::Read::read(&mut &session, &mut greeting).unwrap() > 0);
+    let first = trace(&[], &folder.path().join("000001.jsonl"));
+    assert!(first.contains("RETR data 7 B FIN") && first.contains("ended in order"), "{first}");
+    let second = trace(&[], &folder.path().join("000002.jsonl"));
+    assert!(second.contains("220 ") && second.contains("still open"), "{second}");
+    drop(session);
+    let (_, log) = serving.end();
+    assert!(log.contains("session=000001") && log.contains("session=000002"), "{log}");
+    assert!(!folder.path().join(".wharf-tap").exists());
+}
+
+#[test]
+fn a_client_writes_its_own_session_down_and_it_is_drawn_as_at_once() {
+    let here = tempfile::tempdir().unwrap();
+    let serving = Serving::new(&["--user", "ann:hunter2"]);
+    std::fs::write(serving.path("f"), "a ship\n").unwrap();
+    fetch(here.path(), &serving, &["--trace=session.jsonl"]);
+    let drawn = trace(&["--no-times"], &here.path().join("session.jsonl"));
+    assert!(drawn.contains("PASS …") && drawn.contains("RETR data 7 B FIN"), "{drawn}");
+    assert!(!drawn.contains("hunter2"));
+}
+
+#[test]
+fn a_tap_that_is_not_understood_is_drawn_up_to_that_line_which_is_told() {
+    let here = tempfile::tempdir().unwrap();
+    let file = here.path().join("tap.jsonl");
+    let text = "{\"tap\":1,\"began\":0}\n\
+        {\"at\":1,\"session\":\"01\",\"teller\":\"server\",\"what\":\"reply\",\"code\":220,\"lines\":[\"ready\"]}\n\
+        {\"at\":2,\"session\":\"01\",\"teller\":\"server\",\"what\":\"sung\"}\n";
+    std::fs::write(&file, text).unwrap();
+    let output = wharf().arg("trace").arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("220 ready"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("tap.jsonl: line 3: the event \"sung\" is not known"), "{said}");
+}
+
+#[test]
+fn a_tap_that_cannot_be_written_stops_the_start() {
+    let here = tempfile::tempdir().unwrap();
+    let refused = run(here.path(), &["serve", "--tap", "no/such/file"]);
+    assert!(!refused.status.success());
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("cannot write no/such/file"),
+        "{refused:?}"
+    );
+}
