@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use wharf_proto::codec::WireError;
 use wharf_proto::command::{Algorithm, Unsendable};
 use wharf_proto::reply::ReplyError;
 use wharf_proto::{Reply, Text, Verb};
@@ -294,6 +295,12 @@ pub enum Error {
         /// What kept the proof from coming, where that is an error of its own.
         source: Option<Box<Self>>,
     },
+    /// What came is not in the representation that was agreed on.
+    #[error("what came is not in the TYPE, STRU and MODE that were agreed on: {source}")]
+    NotInForm {
+        /// What is wrong with it.
+        source: WireError,
+    },
     /// What is received cannot be written here.
     #[error("cannot write what arrives: {0}")]
     Sink(#[source] io::Error),
@@ -370,6 +377,7 @@ impl Error {
             | Self::Unwelcome { .. }
             | Self::Unsendable(_)
             | Self::DataListen { .. }
+            | Self::NotInForm { .. }
             | Self::Sink(_)
             | Self::Source(_)
             | Self::Local { .. }

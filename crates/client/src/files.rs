@@ -22,14 +22,16 @@ pub(crate) use upload::is_same_version;
 use std::io;
 use std::path::Path;
 
-use wharf_proto::params::{Format, Type};
+use wharf_proto::params::{Format, Mode, Representation, Structure, Type};
 
 use crate::Error;
 
-/// The TYPE of a file that is moved as text, or byte by byte.
-fn as_type(text: bool) -> Type {
-    if text { Type::Ascii(Format::NonPrint) } else { Type::Image }
-}
+/// A file byte by byte: TYPE I, STRU F, MODE S.
+pub const BYTES: Representation =
+    Representation { kind: Type::Image, structure: Structure::File, mode: Mode::Stream };
+
+/// A file as text, whose line ends become those of the other side: TYPE A, STRU F, MODE S.
+pub const TEXT: Representation = Representation { kind: Type::Ascii(Format::NonPrint), ..BYTES };
 
 /// Makes an error of a file of this machine out of what the system said.
 pub(crate) fn local(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -58,7 +58,7 @@ pub use copy::{
 pub use data::{Setup, Way};
 pub use digest::Digest;
 pub use error::{Error, Exchange, Proof};
-pub use files::{Fetched, Get, Put, Stored, Verdict};
+pub use files::{BYTES, Fetched, Get, Put, Stored, TEXT, Verdict};
 pub use listing::Listing;
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};

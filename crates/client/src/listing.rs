@@ -16,7 +16,7 @@ use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use crate::transfer::Order;
-use crate::{Error, Session, quiet};
+use crate::{BYTES, Error, Session, quiet};
 
 /// What is in a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,13 +104,8 @@ impl Session {
         let limit = self.listing_limit;
         let mut bytes = Bounded { bytes: Vec::new(), limit };
         // The rows are cut by whoever reads them, so their line ends need no translation.
-        let order = Order {
-            command: &command,
-            offset: 0,
-            restart: false,
-            expected: None,
-            kind: Type::Image,
-        };
+        let order =
+            Order { command: &command, offset: 0, restart: false, expected: None, how: BYTES };
         match self.receive(&order, &mut bytes, &mut quiet()).await {
             Ok(_) => Ok(bytes.bytes),
             Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit }),

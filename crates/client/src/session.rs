@@ -8,7 +8,7 @@ mod gateway;
 
 use tokio::io::AsyncWrite;
 use wharf_proto::command::Algorithm;
-use wharf_proto::params::{Format, Type};
+use wharf_proto::params::{Mode, Representation, Structure, Type};
 use wharf_proto::path::parse_quoted;
 use wharf_proto::reply::Class;
 use wharf_proto::time::{Timestamp, parse_mdtm};
@@ -16,7 +16,7 @@ use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::data::DataPlane;
 use crate::transfer::Order;
-use crate::{Connection, Error, Options, Progress, Transfer, Watch, Way};
+use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
 
 /// Who logs in.
 #[derive(Clone, Debug)]
@@ -105,8 +105,10 @@ pub struct Session {
     /// Only what RFC 959's minimum has.
     pub(crate) plain: bool,
     pub(crate) listing_limit: usize,
-    /// The TYPE in force at the server.
+    /// The TYPE in force at the server, and what transfers of single files have made of STRU and MODE.
     kind: Type,
+    structure: Structure,
+    mode: Mode,
     /// Who is logged in, and where that user has gone since: each CWD appended, nothing resolved.
     user: Text,
     folder: Vec<u8>,
@@ -140,6 +142,8 @@ impl Session {
             plain: options.plain,
             listing_limit: options.listing_limit,
             kind: Type::default(),
+            structure: Structure::default(),
+            mode: Mode::default(),
             user: Text::default(),
             folder: Vec::new(),
             features: None,
@@ -182,6 +186,7 @@ impl Session {
         }
         self.features = None;
         self.kind = Type::default();
+        (self.structure, self.mode) = (Structure::default(), Mode::default());
         self.folder.clear();
         self.user = user.clone();
         let user = self.pass_gateway(user).await?;
@@ -411,7 +416,7 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
         let size = if self.plain { None } else { self.size(path).await? };
-        self.retrieve(path, Type::Image, offset, size, to, watch).await
+        self.retrieve(path, BYTES, offset, size, to, watch).await
     }
 
     /// Fetches a file as text: the CR LF at the end of each line becomes LF.
@@ -424,24 +429,38 @@ impl Session {
         to: &mut W,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        self.retrieve(path, Type::Ascii(Format::NonPrint), 0, None, to, watch).await
+        self.fetch_as(path, TEXT, to, watch).await
+    }
+
+    /// Fetches a file in this TYPE, STRU and MODE, and makes of it what it is on the disk.
+    ///
+    /// # Errors
+    /// `NotInForm`, and every error that a transfer can have.
+    pub async fn fetch_as<W: AsyncWrite + Unpin>(
+        &mut self,
+        path: &Text,
+        how: Representation,
+        to: &mut W,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
+        self.retrieve(path, how, 0, None, to, watch).await
     }
 
     /// Fetches a file from byte `at` on. `size` is that of the whole, where it is known.
     pub(crate) async fn retrieve<W: AsyncWrite + Unpin>(
         &mut self,
         path: &Text,
-        kind: Type,
+        how: Representation,
         at: u64,
         size: Option<u64>,
         to: &mut W,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        self.set_type(kind).await?;
+        self.set_form(how).await?;
         watch(Progress::Begins { at, total: size });
         let command = Command::Retr(path.clone());
         let expected = size.map(|size| size.saturating_sub(at));
-        let order = Order { command: &command, offset: at, restart: true, expected, kind };
+        let order = Order { command: &command, offset: at, restart: true, expected, how };
         self.receive(&order, to, watch).await
     }
 
@@ -460,10 +479,23 @@ impl Session {
         &self.control
     }
 
-    /// Sets TYPE, unless it is in force already.
+    /// Sets TYPE, unless it is in force already, for a stream of a file.
     pub(crate) async fn set_type(&mut self, kind: Type) -> Result<(), Error> {
-        if self.kind != kind {
-            self.completed(&Command::Type(kind)).await?;
+        self.set_form(Representation { kind, ..Representation::default() }).await
+    }
+
+    /// Sets TYPE, STRU and MODE, as far as they are not in force already.
+    pub(crate) async fn set_form(&mut self, how: Representation) -> Result<(), Error> {
+        if self.kind != how.kind {
+            self.completed(&Command::Type(how.kind)).await?;
+        }
+        if self.structure != how.structure {
+            self.completed(&Command::Stru(how.structure)).await?;
+            self.structure = how.structure;
+        }
+        if self.mode != how.mode {
+            self.completed(&Command::Mode(how.mode)).await?;
+            self.mode = how.mode;
         }
         Ok(())
     }

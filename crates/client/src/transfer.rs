@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::client::{Answer, Asked};
-use wharf_proto::codec::Marker;
-use wharf_proto::params::Type;
+use wharf_proto::codec::{Losses, Marker};
+use wharf_proto::params::Representation;
 use wharf_proto::reply::Class;
 use wharf_proto::tap::{HalfEnd, Timer, What};
 use wharf_proto::{Command, Reply};
@@ -52,6 +52,8 @@ pub enum Progress {
     },
     /// So many bytes of the file are there.
     At(u64),
+    /// Not all of it could be kept as it was, in the TYPE and STRU that were asked for.
+    Lost(Losses),
 }
 
 /// Hears the progress of a transfer.
@@ -93,7 +95,7 @@ pub(crate) struct Order<'a> {
     /// How many bytes must come from there on, where that is known.
     pub(crate) expected: Option<u64>,
     /// How the bytes are represented.
-    pub(crate) kind: Type,
+    pub(crate) how: Representation,
 }
 
 impl Session {
@@ -107,7 +109,7 @@ impl Session {
         let (mut data, mut replies) = self.begin(order).await?;
         let mut moved = 0;
         let mut pump = Pump {
-            codec: Codec::receiving(order.kind),
+            codec: Codec::receiving(order.how),
             network: Network::Source,
             patience: self.control.patience(),
             offset: order.offset,
@@ -126,7 +128,11 @@ impl Session {
         data.books.received = moved;
         match ended {
             Some(Ok(())) => {
-                data.books.theirs_ended(HalfEnd::Fin);
+                // In blocks a file ends before its connection does, which we end then.
+                match order.how.mode.is_framed() {
+                    false => data.books.theirs_ended(HalfEnd::Fin),
+                    true => data.books.ours_ended(HalfEnd::Fin),
+                }
                 cover::return_close(&mut data).await;
             }
             Some(Err(Fault::Network(_))) => data.books.theirs_ended(HalfEnd::Reset),
@@ -161,7 +167,7 @@ impl Session {
         }
         let mut moved = 0;
         let mut pump = Pump {
-            codec: Codec::sending(order.kind),
+            codec: Codec::sending(order.how),
             network: Network::Sink,
             patience: self.control.patience(),
             offset: order.offset,

@@ -258,6 +258,22 @@ pub(crate) struct TypeArgs {
     pub(crate) binary: bool,
 }
 
+/// How the bytes of a single file are represented: TYPE, STRU and MODE.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct FormArgs {
+    #[command(flatten)]
+    pub(crate) types: TypeArgs,
+    /// Move text in EBCDIC (TYPE E): here it is UTF-8, its lines end in a newline
+    #[arg(long, conflicts_with_all = ["ascii", "binary"])]
+    pub(crate) ebcdic: bool,
+    /// Move records (STRU R): of text a line is one, other files hold several in a form of their own
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// Move it in blocks (MODE B), as mainframes want it for records; their last one proves the end
+    #[arg(long)]
+    pub(crate) block_mode: bool,
+}
+
 /// `wharf ls`.
 #[derive(Args, Debug)]
 pub(crate) struct LsArgs {
@@ -284,7 +300,7 @@ pub(crate) struct CatArgs {
     #[arg(help = FILE_URL)]
     pub(crate) url: Url,
     #[command(flatten)]
-    pub(crate) types: TypeArgs,
+    pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -309,7 +325,7 @@ pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) tree: TreeArgs,
     #[command(flatten)]
-    pub(crate) types: TypeArgs,
+    pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -337,7 +353,7 @@ pub(crate) struct PutArgs {
     #[command(flatten)]
     pub(crate) tree: TreeArgs,
     #[command(flatten)]
-    pub(crate) types: TypeArgs,
+    pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }

@@ -105,7 +105,7 @@ impl Exit {
             Error::Unproven { source: Some(source), missing: Proof::FinalReply, .. } => {
                 Self::of_client(source)
             }
-            Error::Unproven { .. } => Self::Unverified,
+            Error::Unproven { .. } | Error::NotInForm { .. } => Self::Unverified,
             Error::Sink(error) | Error::Source(error) | Error::Local { source: error, .. } => {
                 Self::of_local(error)
             }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use wharf_client::Progress;
+use wharf_proto::codec::Losses;
 
 use crate::terminal;
 
@@ -136,7 +137,20 @@ impl Meter {
                 self.begin(at, total);
             }
             Progress::At(at) => self.show(at),
+            Progress::Lost(losses) => self.tell_losses(losses),
             _ => {}
+        }
+    }
+
+    fn tell_losses(&self, losses: Losses) {
+        let Losses { substituted, assumed, split } = losses;
+        let told = [
+            (substituted, "characters that EBCDIC does not have went as SUB"),
+            (assumed, "bytes that are not UTF-8 were taken for Latin-1"),
+            (split, "line ends within records became lines of their own"),
+        ];
+        for (count, what) in told.into_iter().filter(|(count, _)| *count > 0) {
+            self.screen.note(format_args!("{}: {} {what}", self.name, HumanCount(count)));
         }
     }
 

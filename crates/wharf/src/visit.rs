@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_client::{
-    Address, DataAddress, Error, Explain, Family, Login, Options, Scheme, Session, Tap, Throttle,
-    TlsMode, UrlType, Way,
+    Address, BYTES, DataAddress, Error, Explain, Family, Login, Options, Scheme, Session, TEXT,
+    Tap, Throttle, TlsMode, UrlType, Way,
 };
 
+use wharf_proto::params::{Format, Mode, Representation, Structure, Type};
 use wharf_proto::{Secret, Text};
 
 use crate::args::tls::warn;
 use crate::args::tree::MoveArgs;
-use crate::args::{ConnectionArgs, DataAddressArg, TypeArgs};
+use crate::args::{ConnectionArgs, DataAddressArg, FormArgs, TypeArgs};
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::{unless_interrupted, with_session};
 use crate::retry::{Try, persist};
@@ -175,6 +176,22 @@ pub(crate) fn file(address: &Address) -> Result<&Text, Usage> {
         return Err(Usage(format!("{address}: the URL names no file")));
     }
     Ok(path)
+}
+
+/// How a file is represented on its way.
+pub(crate) fn form(
+    form: FormArgs,
+    plain: bool,
+    url: Option<UrlType>,
+) -> Result<Representation, Usage> {
+    let kind = match is_text(form.types, plain, url)? {
+        _ if form.ebcdic => Type::Ebcdic(Format::NonPrint),
+        true => TEXT.kind,
+        false => BYTES.kind,
+    };
+    let structure = if form.record { Structure::Record } else { Structure::File };
+    let mode = if form.block_mode { Mode::Block } else { Mode::Stream };
+    Ok(Representation { kind, structure, mode })
 }
 
 /// Whether a file is moved as text: by the options, else by the URL, else as the plain protocol does.

@@ -11,11 +11,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, ReadBuf, duplex};
 use wharf_proto::Command;
-use wharf_proto::params::Type;
 
 use super::{CopyError, CopyEvent, CopyWatch, Ends, Shipment, Side, at};
 use crate::transfer::Order;
-use crate::{Error, Progress, Session, quiet};
+use crate::{BYTES, Error, Progress, Session, quiet};
 
 /// How much may be on its way here.
 const PIPE: usize = 1 << 20;
@@ -39,7 +38,7 @@ pub(super) async fn carry(
             progress => watch(CopyEvent::Moves(progress)),
         };
         let Shipment { from, at, size, .. } = *shipment;
-        let fetched = source.retrieve(from, Type::Image, at, size, &mut inlet, &mut hear).await;
+        let fetched = source.retrieve(from, BYTES, at, size, &mut inlet, &mut hear).await;
         complete.store(fetched.is_ok(), Ordering::SeqCst);
         drop(inlet);
         fetched
@@ -67,13 +66,13 @@ async fn store(
     let count = outlet.read(&mut first).await.map_err(Error::Source)?;
     first.truncate(count);
     let mut bytes = first.as_slice().chain(outlet);
-    target.set_type(Type::Image).await?;
+    target.set_form(BYTES).await?;
     let expected = None;
     let offset = shipment.at;
     let restart = offset > 0 && target.features().await?.has("REST");
     let to = shipment.to.clone();
     let command = if offset > 0 && !restart { Command::Appe(to) } else { Command::Stor(to) };
-    let order = Order { command: &command, offset, restart, expected, kind: Type::Image };
+    let order = Order { command: &command, offset, restart, expected, how: BYTES };
     target.transmit(&order, &mut bytes, &mut quiet()).await.map(drop)
 }
 

@@ -55,6 +55,7 @@ impl Error {
             Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
             Self::Cleared => Some("connect again to log in as somebody else"),
             Self::NotFtp { .. }
+            | Self::NotInForm { .. }
             | Self::OutOfStep { .. }
             | Self::ReplyOwed { .. }
             | Self::Malformed { .. }

@@ -9,21 +9,23 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tokio::fs::File;
+use wharf_proto::codec::passes_through;
+use wharf_proto::params::Representation;
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text, Verb};
 
 use super::overlap::{self, Overlap};
 use super::part::{Opened, Part};
-use super::{as_type, local};
+use super::{BYTES, local};
 use crate::transfer::Order;
 use crate::{End, Error, Progress, Proof, Session, Transfer, Watch};
 
 /// How a file is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Get {
-    /// As text: TYPE A, the CR LF of each line becoming LF. Else byte by byte.
-    pub text: bool,
-    /// Go on with what an earlier try left, if the file on the server is still the same.
+    /// TYPE, STRU and MODE. What they make of a file is in [`wharf_proto::codec`].
+    pub how: Representation,
+    /// Go on with what an earlier try left, if the file on the server is still the same. Only of bytes as they are.
     pub resume: bool,
     /// Compare digests, where the server makes them, before the file gets its name.
     pub verify: bool,
@@ -31,7 +33,7 @@ pub struct Get {
 
 impl Default for Get {
     fn default() -> Self {
-        Self { text: false, resume: true, verify: false }
+        Self { how: BYTES, resume: true, verify: false }
     }
 }
 
@@ -75,7 +77,8 @@ impl Session {
             return self.get_into_special(remote, target, request, facts, watch).await;
         }
         let origin = self.origin(remote, facts);
-        let opened = Part::open(target, origin.as_deref(), request.resume && !request.text)?;
+        let opened =
+            Part::open(target, origin.as_deref(), request.resume && passes_through(request.how))?;
         let opened = match facts.size {
             Some(size) if opened.at > size => {
                 drop(opened);
@@ -107,17 +110,19 @@ impl Session {
             watch(Progress::StartsOver);
         }
         let mut file = File::from_std(file);
-        let kind = as_type(request.text);
-        self.set_type(kind).await?;
+        let how = request.how;
+        self.set_form(how).await?;
         watch(Progress::Begins { at, total: facts.size });
         let offset = at - tail.len() as u64;
         let command = Command::Retr(remote.clone());
         let expected = facts.size.map(|size| size.saturating_sub(offset));
-        let order = Order { command: &command, offset, restart: true, expected, kind };
+        let order = Order { command: &command, offset, restart: true, expected, how };
         let fetched = self.receive(&order, &mut Overlap::new(&tail, &mut file), watch).await;
         let Transfer { moved, end, .. } = fetched.map_err(unwritten(part.path()))?;
         let checked = match self.unchanged(remote, facts, moved).await {
-            Ok(()) if request.verify && !request.text => self.agrees(remote, part.path()).await,
+            Ok(()) if request.verify && passes_through(how) => {
+                self.agrees(remote, part.path()).await
+            }
             unchanged => unchanged.map(|()| false),
         };
         let verified = match checked {
@@ -165,19 +170,18 @@ impl Session {
     ) -> Result<Fetched, Error> {
         let opened = File::options().write(true).open(target).await;
         let mut file = opened.map_err(local("open", target))?;
-        let kind = as_type(request.text);
-        let fetched = self.retrieve(remote, kind, 0, facts.size, &mut file, watch).await;
+        let fetched = self.retrieve(remote, request.how, 0, facts.size, &mut file, watch).await;
         let Transfer { moved, end, .. } = fetched.map_err(unwritten(target))?;
         Ok(Fetched { moved, resumed_at: 0, size: facts.size, end, verified: false })
     }
 
-    /// What the server tells of the file; nothing in plain mode, and no size of a text, because its
-    /// lines end otherwise here.
+    /// What the server tells of the file; nothing in plain mode, and no size where its bytes are others here.
     async fn facts(&mut self, remote: &Text, request: Get) -> Result<Facts, Error> {
         if self.plain {
             return Ok(Facts::default());
         }
-        let size = if request.text { None } else { self.size(remote).await? };
+        let exact = passes_through(request.how);
+        let size = if exact { self.size(remote).await? } else { None };
         Ok(Facts { size, modified: self.mdtm(remote).await? })
     }
 

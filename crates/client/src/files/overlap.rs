@@ -13,14 +13,13 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 use wharf_proto::command::Range;
-use wharf_proto::params::Type;
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Text};
 
 use super::local;
 use crate::digest::Digest;
 use crate::transfer::Order;
-use crate::{Error, Proof, Session, quiet};
+use crate::{BYTES, Error, Proof, Session, quiet};
 
 /// How many bytes are compared, where there are as many.
 const LENGTH: u64 = 64 * 1024;
@@ -99,8 +98,8 @@ impl Session {
         }
         // A digest that differs may be one of the whole file: the bytes say more.
         let command = Command::Retr(remote.clone());
-        let (expected, kind) = (Some(known.len() as u64), Type::Image);
-        let order = Order { command: &command, offset: from, restart: true, expected, kind };
+        let (expected, how) = (Some(known.len() as u64), BYTES);
+        let order = Order { command: &command, offset: from, restart: true, expected, how };
         let mut compared = Overlap::new(known, tokio::io::sink());
         match self.receive(&order, &mut compared, &mut quiet()).await {
             Ok(_) => Ok(Some(true)),

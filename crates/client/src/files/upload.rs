@@ -10,20 +10,33 @@ use std::path::Path;
 
 use tokio::fs::File;
 use tokio::io::AsyncSeekExt;
+use wharf_proto::codec::passes_through;
+use wharf_proto::params::Representation;
 use wharf_proto::{Command, Text, Verb};
 
-use super::{as_type, local, overlap};
+use super::{BYTES, local, overlap};
 use crate::transfer::Order;
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
 /// How a file is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Put {
-    /// As text: TYPE A, the LF of each line becoming CR LF. Else byte by byte.
-    pub text: bool,
+    /// TYPE, STRU and MODE. What they make of a file is in [`wharf_proto::codec`].
+    pub how: Representation,
     /// Go on with what the server has, if that is the beginning of this file: not larger, and with the same last
     /// bytes. Where the server lets nobody look at them, its size alone decides.
     pub resume: bool,
+}
+
+impl Default for Put {
+    fn default() -> Self {
+        Self { how: BYTES, resume: false }
+    }
+}
+
+/// Whether the bytes of the file are those that the server has.
+fn is_exact(request: Put) -> bool {
+    passes_through(request.how)
 }
 
 /// A file that was stored, and that the server says it has.
@@ -57,7 +70,7 @@ impl Session {
             return Err(local("send", source)(std::io::ErrorKind::IsADirectory.into()));
         }
         let total = metadata.is_file().then_some(metadata.len());
-        let at = match total.filter(|_| request.resume && !request.text && !self.plain) {
+        let at = match total.filter(|_| request.resume && is_exact(request) && !self.plain) {
             Some(total) => self.resume_at(remote, (&file, source), total, watch).await?,
             None => 0,
         };
@@ -121,12 +134,11 @@ impl Session {
         request: Put,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        let kind = as_type(request.text);
-        self.set_type(kind).await?;
+        let how = request.how;
+        self.set_form(how).await?;
         if at > 0 && self.features().await?.has("REST") {
             let command = Command::Stor(remote.clone());
-            let order =
-                Order { command: &command, offset: at, restart: true, expected: None, kind };
+            let order = Order { command: &command, offset: at, restart: true, expected: None, how };
             match self.transmit(&order, file, watch).await {
                 Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {}
                 result => return result,
@@ -136,13 +148,13 @@ impl Session {
             0 => Command::Stor(remote.clone()),
             _ => Command::Appe(remote.clone()),
         };
-        let order = Order { command: &command, offset: at, restart: false, expected: None, kind };
+        let order = Order { command: &command, offset: at, restart: false, expected: None, how };
         self.transmit(&order, file, watch).await
     }
 
     /// Asks the server how much it has now.
     async fn verify(&mut self, remote: &Text, sent: u64, request: Put) -> Result<bool, Error> {
-        if request.text || self.plain {
+        if !is_exact(request) || self.plain {
             return Ok(false);
         }
         match self.size(remote).await? {

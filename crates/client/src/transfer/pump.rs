@@ -1,6 +1,6 @@
 //! The pump: the only place where a byte of a file moves.
 //!
-//! It reads from one end, translates where the transfer is one of text, and writes to the other end. One
+//! It reads from one end, translates where the bytes of the file are not those on the wire, and writes to the other end. One
 //! of the ends is the data connection, which has to hurry; a file system or a pager may take its time.
 //! What the end of the bytes means is judged in `transfer.rs`.
 
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use wharf_proto::ascii::{Decoder, Encoder};
-use wharf_proto::params::Type;
+use wharf_proto::codec::{Inbound, Losses, Outbound, Settings, passes_through};
+use wharf_proto::params::Representation;
 
 use crate::{Error, Progress, Throttle, Watch};
 
@@ -38,27 +38,61 @@ pub(super) enum Network {
 /// What happens to the bytes on their way.
 pub(super) enum Codec {
     AsIs,
-    Encode(Encoder),
-    Decode(Decoder),
+    Out(Box<Outbound>),
+    In(Box<Inbound>),
 }
 
 impl Codec {
-    pub(super) fn sending(kind: Type) -> Self {
-        if kind.is_text() { Self::Encode(Encoder::new()) } else { Self::AsIs }
+    pub(super) fn sending(how: Representation) -> Self {
+        if passes_through(how) {
+            return Self::AsIs;
+        }
+        Outbound::new(how, &Settings::default()).map_or(Self::AsIs, |out| Self::Out(Box::new(out)))
     }
 
-    pub(super) fn receiving(kind: Type) -> Self {
-        if kind.is_text() { Self::Decode(Decoder::new()) } else { Self::AsIs }
+    pub(super) fn receiving(how: Representation) -> Self {
+        if passes_through(how) {
+            return Self::AsIs;
+        }
+        Inbound::new(how, &Settings::default()).map_or(Self::AsIs, |file| Self::In(Box::new(file)))
     }
 
-    fn turn<'a>(&mut self, bytes: &'a [u8], space: &'a mut Vec<u8>) -> &'a [u8] {
+    /// Turns some of the bytes, and tells how many of them, and whether the file has ended with them.
+    fn turn<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        space: &'a mut Vec<u8>,
+    ) -> Result<(&'a [u8], usize, bool), Error> {
         space.clear();
         match self {
-            Self::AsIs => return bytes,
-            Self::Encode(encoder) => encoder.encode(bytes, space),
-            Self::Decode(decoder) => decoder.decode(bytes, space),
+            Self::AsIs => Ok((bytes, bytes.len(), false)),
+            Self::Out(file) => {
+                file.push(bytes, space).map_err(|error| Error::Source(io::Error::other(error)))?;
+                Ok((space, bytes.len(), false))
+            }
+            Self::In(file) => {
+                let progress =
+                    file.push(bytes, space).map_err(|source| Error::NotInForm { source })?;
+                Ok((space, progress.consumed, progress.ended))
+            }
         }
-        space
+    }
+
+    /// What is still to go behind the last byte; gives what could not be kept.
+    fn end(&mut self, space: &mut Vec<u8>) -> Result<Losses, Fault> {
+        space.clear();
+        match std::mem::replace(self, Self::AsIs) {
+            Self::AsIs => Ok(Losses::default()),
+            Self::Out(mut file) => file
+                .finish(space)
+                .map(|()| file.losses())
+                .map_err(|error| Fault::Here(Error::Source(io::Error::other(error)))),
+            // The connection ended before the file did.
+            Self::In(mut file) => file
+                .finish(space)
+                .map(|()| file.losses())
+                .map_err(|error| Fault::Network(io::Error::new(io::ErrorKind::InvalidData, error))),
+        }
     }
 }
 
@@ -101,26 +135,38 @@ impl Pump<'_, '_> {
                 }
             };
             if count == 0 {
-                return Ok(());
+                break;
             }
             if self.network == Network::Source {
                 *moved += count as u64;
             }
-            let bytes = self.codec.turn(&chunk[..count], &mut space);
-            write(self.network, self.patience, to, bytes, moved).await?;
+            let (mut at, mut ended) = (0, false);
+            while at < count && !ended {
+                let turned = self.codec.turn(&chunk[at..count], &mut space).map_err(Fault::Here)?;
+                let (bytes, taken, end) = turned;
+                write(self.network, self.patience, to, bytes, moved).await?;
+                (at, ended) = (at + taken, end);
+            }
             (self.watch)(Progress::At(self.offset + *moved));
             if let Some(throttle) = &self.throttle {
                 throttle.pay(count as u64).await;
             }
+            if ended {
+                break;
+            }
         }
+        let ended = self.codec.end(&mut space)?;
+        if ended != Losses::default() {
+            (self.watch)(Progress::Lost(ended));
+        }
+        write(self.network, self.patience, to, &space, moved).await
     }
 
-    /// Writes what is still held back of a text that was received, and has it all written out.
-    pub(super) async fn finish<W: AsyncWrite + Unpin>(self, to: &mut W) -> Result<(), Error> {
+    /// Writes what is still held back of a file that was broken off, and has it all written out.
+    pub(super) async fn finish<W: AsyncWrite + Unpin>(mut self, to: &mut W) -> Result<(), Error> {
         let mut rest = Vec::new();
-        if let Codec::Decode(mut decoder) = self.codec {
-            decoder.finish(&mut rest);
-        }
+        // That it is not whole is known already.
+        let _ = self.codec.end(&mut rest);
         to.write_all(&rest).await.map_err(Error::Sink)?;
         to.flush().await.map_err(Error::Sink)
     }

@@ -198,7 +198,7 @@ impl Board {
                 self.moved(at.saturating_sub(before));
                 before = at;
             }
-            Progress::StartsOver => {}
+            Progress::StartsOver | Progress::Lost(_) => {}
         }
     }
 

@@ -9,7 +9,7 @@ use wharf_proto::{Command, Text, Verb};
 use super::lane::Crew;
 use super::work::{Item, Work, local_path};
 use crate::files::local;
-use crate::{Digest, Error, Put, Session, Verdict};
+use crate::{BYTES, Digest, Error, Put, Session, Verdict};
 
 /// The longest name that has room for what makes it a temporary one.
 const LONGEST: usize = 255 - "..wharf-part".len();
@@ -21,7 +21,7 @@ pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Re
     let mut watch = crew.board.watch();
     let name = if crew.atomic { temporary(&item.remote) } else { item.remote.clone() };
     let resume = crew.resume && !item.is_light() && (crew.atomic || item.tries > 0);
-    let stored = session.put(&source, &name, Put { text: false, resume }, &mut watch).await?;
+    let stored = session.put(&source, &name, Put { how: BYTES, resume }, &mut watch).await?;
     let mut verdict = stored.verdict();
     if crew.verify && session.agrees(&name, &source).await? {
         verdict = Verdict::Verified;

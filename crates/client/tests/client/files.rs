@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use wharf_client::{Digest, End, Error, Fetched, Get, Progress, Proof, Put, Stored, Verdict};
+use wharf_client::{
+    BYTES, Digest, End, Error, Fetched, Get, Progress, Proof, Put, Stored, TEXT, Verdict,
+};
 use wharf_proto::command::Algorithm;
 use wharf_testkit::scripted::{Host, Peer, Scripted};
 
@@ -345,7 +347,7 @@ fn text_is_translated_and_never_gone_on_with() {
     let target = folder.path().join("x");
     run(async {
         let mut session = log_in(&server, &options()).await;
-        let request = Get { text: true, ..Get::default() };
+        let request = Get { how: TEXT, ..Get::default() };
         session.get(&"x".into(), &target, request, &mut wharf_client::quiet()).await.unwrap();
     });
     assert_eq!(fs::read(&target).unwrap(), b"one\ntwo\n");
@@ -423,7 +425,7 @@ fn show_end(peer: &mut Peer, bytes: &[u8]) {
     peer.say("226 done");
 }
 
-const RESUME: Put = Put { text: false, resume: true };
+const RESUME: Put = Put { how: BYTES, resume: true };
 
 #[test]
 fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_the_server_has_its_beginning() {

@@ -9,6 +9,7 @@ mod copy;
 mod covered;
 mod data;
 mod files;
+mod forms;
 mod listing;
 mod support;
 mod tls;

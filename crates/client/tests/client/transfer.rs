@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use wharf_client::{Error, Options, Progress, Proof, Put, Session, Transfer, Way, quiet};
+use wharf_client::{
+    BYTES, Error, Options, Progress, Proof, Put, Session, TEXT, Transfer, Way, quiet,
+};
 use wharf_testkit::scripted::{Peer, Scripted, reset};
 
 use crate::support::{connect, impatient, log_in, options, plain, run};
@@ -261,7 +263,7 @@ async fn store(session: &mut Session, bytes: &[u8], text: bool) -> Result<(), Er
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x");
     std::fs::write(&path, bytes).unwrap();
-    let request = Put { text, ..Put::default() };
+    let request = Put { how: if text { TEXT } else { BYTES }, ..Put::default() };
     session.put(&path, &"x".into(), request, &mut quiet()).await.map(drop)
 }
 

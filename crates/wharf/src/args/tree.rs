@@ -15,7 +15,7 @@ use crate::exit::Usage;
 #[command(next_help_heading = "Trees")]
 pub(crate) struct TreeArgs {
     /// Use up to N sessions at a time; fewer where the server lets in fewer, and one in block mode
-    #[arg(short = 'j', long, value_name = "N", default_value = "8")]
+    #[arg(short = 'j', long, value_name = "N", default_value = "16")]
     pub(crate) jobs: NonZeroUsize,
     /// Leave out what matches, as in an ignore file of git; may be given several times
     #[arg(long, value_name = "PATTERN")]

@@ -6,22 +6,23 @@ use std::os::fd::AsFd;
 
 use anyhow::Context;
 use wharf_client::{End, quiet};
+use wharf_proto::codec::passes_through;
 
 use crate::args::CatArgs;
 use crate::exit::Exit;
 use crate::terminal;
-use crate::visit::{file, is_text, visit};
+use crate::visit::{file, form, visit};
 
 pub(crate) async fn run(arguments: &CatArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    let text = is_text(arguments.types, arguments.connection.plain, address.kind)?;
+    let how = form(arguments.form, arguments.connection.plain, address.kind)?;
     let remote = file(address)?;
     let mut out = stdout().context("standard output")?;
     let shown = visit(address, &arguments.connection, async |session| {
-        if text {
-            session.fetch_text(remote, &mut out, &mut quiet()).await
-        } else {
+        if passes_through(how) {
             session.fetch(remote, 0, &mut out, &mut quiet()).await
+        } else {
+            session.fetch_as(remote, how, &mut out, &mut quiet()).await
         }
     })
     .await?;

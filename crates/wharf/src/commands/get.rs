@@ -5,26 +5,28 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use wharf_client::{Address, End, Fetched, Get};
+use wharf_proto::codec::passes_through;
+use wharf_proto::params::Representation;
 
 use super::tree::{Report, Visit};
 use crate::args::GetArgs;
 use crate::args::tree::folder_for;
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
-use crate::visit::{file, is_text, visit_to_move};
+use crate::visit::{file, form, visit_to_move};
 
 pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    let text = is_text(arguments.types, arguments.connection.plain, address.kind)?;
+    let how = form(arguments.form, arguments.connection.plain, address.kind)?;
     if arguments.recursive {
-        return tree(arguments, text).await;
+        return tree(arguments, how).await;
     }
     let remote = file(address)?;
     let target = target(arguments.local.as_deref(), address)?;
     let moving = &arguments.moving;
     let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(remote);
-    let request = Get { text, resume: !arguments.restart, verify: moving.verify };
+    let request = Get { how, resume: !arguments.restart, verify: moving.verify };
     let fetched =
         visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
             let request = Get { resume: request.resume || attempt.has_moved(), ..request };
@@ -42,13 +44,8 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
 }
 
 /// Fetches a tree.
-async fn tree(arguments: &GetArgs, text: bool) -> anyhow::Result<Exit> {
-    if text {
-        return Err(Usage(
-            "a tree is moved byte by byte: -r goes with neither --ascii nor --plain".to_owned(),
-        )
-        .into());
-    }
+async fn tree(arguments: &GetArgs, how: Representation) -> anyhow::Result<Exit> {
+    only_bytes(how)?;
     let address = &arguments.url.0;
     let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
     let target = folder_for(arguments.local.as_deref(), address.file_name());
@@ -60,6 +57,12 @@ async fn tree(arguments: &GetArgs, text: bool) -> anyhow::Result<Exit> {
         .during(async |pool| pool.get_tree(&address.path, &target, &request, &mut hear).await)
         .await?;
     report.end(tally)
+}
+
+/// A tree is moved in no other way.
+pub(super) fn only_bytes(how: Representation) -> Result<(), Usage> {
+    let why = "a tree is moved byte by byte: -r goes with none of --ascii, --ebcdic, --record, --block-mode and --plain";
+    if passes_through(how) { Ok(()) } else { Err(Usage(why.to_owned())) }
 }
 
 /// What is known of the bytes of a fetched file.

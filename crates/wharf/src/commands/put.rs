@@ -6,33 +6,40 @@ use std::path::Path;
 use anyhow::Context;
 use wharf_client::{Address, Put, Stored, Verdict};
 use wharf_proto::Text;
+use wharf_proto::codec::passes_through;
+use wharf_proto::params::Representation;
 
+use super::get::only_bytes;
 use super::tree::{Report, Visit};
 use crate::args::PutArgs;
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
-use crate::visit::{is_text, visit_to_move};
+use crate::visit::{form, visit_to_move};
 
 pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    let text = is_text(arguments.types, arguments.connection.plain, address.kind)?;
+    let how = form(arguments.form, arguments.connection.plain, address.kind)?;
     let remote = remote(&arguments.local, address)?;
     if arguments.recursive {
-        return tree(arguments, &remote, text).await;
+        return tree(arguments, &remote, how).await;
     }
     let moving = &arguments.moving;
     let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(&remote);
-    let request = Put { text, resume: arguments.resume };
+    let request = Put { how, resume: arguments.resume };
     let local = &arguments.local;
     let stored = visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
-        let request = Put { resume: request.resume || (attempt.has_moved() && !text), ..request };
+        let request = Put {
+            resume: request.resume || (attempt.has_moved() && passes_through(how)),
+            ..request
+        };
         let mut hear = |progress| {
             attempt.hear(progress);
             meter.hear(progress);
         };
         let stored = session.put(local, &remote, request, &mut hear).await?;
-        let verified = moving.verify && !text && session.agrees(&remote, local).await?;
+        let verified =
+            moving.verify && passes_through(how) && session.agrees(&remote, local).await?;
         Ok((stored, if verified { Verdict::Verified } else { stored.verdict() }))
     })
     .await;
@@ -46,11 +53,8 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
 }
 
 /// Stores a tree.
-async fn tree(arguments: &PutArgs, remote: &Text, text: bool) -> anyhow::Result<Exit> {
-    if text {
-        let why = "a tree is moved byte by byte: -r goes with neither --ascii nor --plain";
-        return Err(Usage(why.to_owned()).into());
-    }
+async fn tree(arguments: &PutArgs, remote: &Text, how: Representation) -> anyhow::Result<Exit> {
+    only_bytes(how)?;
     let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
     std::fs::read_dir(&arguments.local)
         .with_context(|| format!("{}", arguments.local.display()))?;

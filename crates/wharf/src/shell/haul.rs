@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use wharf_client::{Direction, Error, Get, Put, Session, Watch};
+use wharf_client::{BYTES, Direction, Error, Get, Put, Session, TEXT, Watch};
 use wharf_proto::Text;
 use wharf_proto::listing::names::is_plain;
 
@@ -48,14 +48,15 @@ impl Item {
         text: bool,
         watch: &mut Watch<'_>,
     ) -> Result<(u64, &'static str), Error> {
+        let how = if text { TEXT } else { BYTES };
         match self.direction {
             Direction::Down => {
-                let request = Get { text, ..Get::default() };
+                let request = Get { how, ..Get::default() };
                 let fetched = session.get(&self.remote, &self.local, request, watch).await?;
                 Ok((fetched.moved, get::verdict(fetched)))
             }
             Direction::Up => {
-                let request = Put { text, ..Put::default() };
+                let request = Put { how, ..Put::default() };
                 let stored = session.put(&self.local, &self.remote, request, watch).await?;
                 Ok((stored.moved, put::verdict(stored)))
             }

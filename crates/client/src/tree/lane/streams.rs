@@ -15,7 +15,7 @@ use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
 use super::Crew;
 use crate::files::local;
 use crate::transfer::Order;
-use crate::{Error, Get, Proof, Session, Verdict, quiet};
+use crate::{BYTES, Error, Get, Proof, Session, Verdict, quiet};
 
 /// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work. Tells whether nothing at
 /// all is left.
@@ -166,8 +166,7 @@ pub(super) async fn list(
         if facts { (Command::Mlsd(path), Type::Image) } else { (Command::List(path), text) };
     session.set_type(kind).await?;
     let mut spool = Spool::new(facts);
-    let order =
-        Order { command: &command, offset: 0, restart: false, expected: None, kind: Type::Image };
+    let order = Order { command: &command, offset: 0, restart: false, expected: None, how: BYTES };
     let received = session.receive(&order, &mut spool, &mut quiet()).await;
     if !facts {
         session.set_type(Type::Image).await?;
@@ -193,8 +192,7 @@ async fn fetch_light(crew: &Crew, session: &mut Session, item: &Item) -> Result<
         None => session.size(&item.remote).await?,
     };
     let mut bytes = Vec::with_capacity(usize::try_from(size.unwrap_or(0).min(LIGHT)).unwrap_or(0));
-    let transfer =
-        session.retrieve(&item.remote, Type::Image, 0, size, &mut bytes, &mut quiet()).await?;
+    let transfer = session.retrieve(&item.remote, BYTES, 0, size, &mut bytes, &mut quiet()).await?;
     crew.board.moved(transfer.moved);
     let digest = if crew.verify { session.digest(&item.remote).await? } else { None };
     let item = Item { size, ..item.clone() };
@@ -206,7 +204,7 @@ async fn fetch_light(crew: &Crew, session: &mut Session, item: &Item) -> Result<
 async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
     let target = crew.ground.place(&item.below)?;
     let mut watch = crew.board.watch();
-    let request = Get { text: false, resume: crew.resume, verify: crew.verify };
+    let request = Get { how: BYTES, resume: crew.resume, verify: crew.verify };
     let fetched = session.get(&item.remote, &target, request, &mut watch).await?;
     if let Some(mode) = item.mode.filter(|_| crew.modes) {
         let bits = std::fs::Permissions::from_mode(mode & 0o777);
