@@ -5,6 +5,8 @@
 
 mod alignment;
 mod captures;
+mod claims;
+mod corpus;
 mod covered;
 mod events;
 mod golden;
