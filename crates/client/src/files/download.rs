@@ -15,7 +15,7 @@ use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text, Verb};
 
 use super::overlap::{self, Overlap};
-use super::part::{Opened, Part};
+use super::part::{Here, Opened, Part};
 use super::{BYTES, local};
 use crate::transfer::Order;
 use crate::{End, Error, Progress, Proof, Session, Transfer, Watch};
@@ -109,7 +109,7 @@ impl Session {
         if discarded {
             watch(Progress::StartsOver);
         }
-        let mut file = File::from_std(file);
+        let mut file = Here(file);
         let how = request.how;
         self.set_form(how).await?;
         watch(Progress::Begins { at, total: facts.size });
@@ -133,8 +133,7 @@ impl Session {
             checked => checked?,
         };
         if let Some(time) = facts.modified.and_then(system_time) {
-            let file = file.into_std().await;
-            file.set_modified(time).map_err(local("set the time of", part.path()))?;
+            file.0.set_modified(time).map_err(local("set the time of", part.path()))?;
         }
         part.finish()?;
         Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
