@@ -1,6 +1,6 @@
 //! Taps as files: the events of sessions as JSON lines, written and read (docs/tap.md).
 //!
-//! The first line says what the file is and when its clock began; each other line is an event. [`header`] and [`line`]
+//! The first line says what the file is and when its clock began; each other line is an event. [`header`] and [`line()`]
 //! write them, [`Reader`] reads them, and [`Told`] puts the events together to sessions. A reader that passes over what
 //! it does not know would draw a session that was not so: this one refuses it, with the number of the line. Secrets are
 //! no business of this file: an event never holds one.
