@@ -29,7 +29,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// How often a reader of JSON does.
 const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
 /// How many failures are told one by one in plain lines; all of them are in `--failed` and `--json`.
-const TOLD: u64 = 50;
+pub(crate) const TOLD: u64 = 50;
 
 /// The sessions with one server, and what their ladders are drawn from.
 pub(crate) struct Visit {
@@ -163,30 +163,14 @@ impl Report {
     pub(crate) fn end(mut self, tally: Tally) -> anyhow::Result<Exit> {
         self.bar.take().inspect(ProgressBar::finish_and_clear);
         let seconds = self.begun.elapsed().as_secs_f64();
-        let exit = match (tally.failed, tally.done + tally.same, self.only_error.take()) {
-            (0, ..) => Exit::Done,
-            // When nothing could be done because of one thing, that says it.
-            (1, 0, Some(error)) => Exit::of_client(&error),
-            _ => Exit::Failed,
-        };
+        let exit = end_of(tally, self.only_error.as_ref().map(Exit::of_client));
         let Tally { done, same, failed, moved } = tally;
         let verdicts = &self.verdicts;
         self.event("end", || {
             json!({"done": done, "same": same, "failed": failed, "bytes": moved, "seconds": seconds,
                    "verdicts": verdicts, "exit": exit as u8})
         });
-        let mut line =
-            format!("{} files, {} in {seconds:.1} s", HumanCount(done), HumanBytes(moved));
-        for (verdict, count) in &self.verdicts {
-            let _ = write!(line, "; {} {verdict}", HumanCount(*count));
-        }
-        if same > 0 {
-            let _ = write!(line, "; {} the same already", HumanCount(same));
-        }
-        if failed > 0 {
-            let _ = write!(line, "; {} failed", HumanCount(failed));
-        }
-        self.line(line);
+        self.line(summary(tally, seconds, &self.verdicts));
         if let Some((path, mut file)) = self.failed.take() {
             file.flush().with_context(|| format!("{}", path.display()))?;
             if failed == 0 {
@@ -370,8 +354,38 @@ pub(crate) fn read_failed(path: &Path) -> anyhow::Result<Vec<Text>> {
     Ok(text.lines().filter(|line| !line.is_empty()).map(read).collect::<Result<_, _>>()?)
 }
 
+/// How a tree ends; `only` is how the one thing failed, where it was one.
+pub(crate) fn end_of(tally: Tally, only: Option<Exit>) -> Exit {
+    match (tally.failed, tally.done + tally.same, only) {
+        (0, ..) => Exit::Done,
+        // When nothing could be done because of one thing, that says it.
+        (1, 0, Some(exit)) => exit,
+        _ => Exit::Failed,
+    }
+}
+
+/// What came of a tree, in a line.
+pub(crate) fn summary(
+    tally: Tally,
+    seconds: f64,
+    verdicts: &BTreeMap<&'static str, u64>,
+) -> String {
+    let Tally { done, same, failed, moved } = tally;
+    let mut line = format!("{} files, {} in {seconds:.1} s", HumanCount(done), HumanBytes(moved));
+    for (verdict, count) in verdicts {
+        let _ = write!(line, "; {} {verdict}", HumanCount(*count));
+    }
+    if same > 0 {
+        let _ = write!(line, "; {} the same already", HumanCount(same));
+    }
+    if failed > 0 {
+        let _ = write!(line, "; {} failed", HumanCount(failed));
+    }
+    line
+}
+
 /// A path below the top of a tree, and the top itself.
-fn shown(path: &Text) -> String {
+pub(crate) fn shown(path: &Text) -> String {
     if path.is_empty() { ".".to_owned() } else { path.to_string() }
 }
 

@@ -3,26 +3,25 @@
 //! It knows nothing of the shell. How far it is stands in [`State`], which the shell looks at; what it has to say, its
 //! [`Voice`] says.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use indicatif::{HumanBytes, HumanCount};
 use tokio::sync::oneshot;
-use wharf_client::{Direction, Error, Happened, Pool, Progress, Session, Site, Tally, TreeRequest};
-use wharf_proto::Text;
+use wharf_client::{Direction, Error, Happened, Pool, Progress, Session, Site, TreeRequest};
 
 use super::notices::Voice;
 use super::seats::Seats;
 use crate::commands::Parts;
+use crate::commands::tree::{TOLD, end_of, shown, summary};
 use crate::exit::{Exit, Failed};
 use crate::progress::a_second;
 use crate::shell::haul::{Haul, Item};
 
 /// How many sessions a tree may have.
 const LANES: usize = 4;
-/// How many failures of a tree are told one by one.
-const TOLD: u64 = 50;
 
 /// Where a job is.
 #[derive(Clone, Copy, Debug)]
@@ -302,33 +301,13 @@ async fn tree(
     };
     unless(killed, pool.close()).await?;
     Some(result.map(|tally| {
-        let Tally { done, same, failed, moved } = tally;
-        let seconds = begun.elapsed().as_secs_f64();
-        let mut words =
-            format!("{} files, {} in {seconds:.1} s", HumanCount(done), HumanBytes(moved));
-        if same > 0 {
-            words += &format!("; {} the same already", HumanCount(same));
-        }
-        if failed > 0 {
-            words += &format!("; {} failed", HumanCount(failed));
-        }
-        (words, end_of(tally, only))
+        let words = summary(tally, begun.elapsed().as_secs_f64(), &BTreeMap::new());
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let all = count(tally.done + tally.same + tally.failed);
+        let end = match end_of(tally, only) {
+            Exit::Done => Ok(()),
+            exit => Err(Failed { exit, failed: count(tally.failed), all }),
+        };
+        (words, end)
     }))
-}
-
-/// How a tree ends of which so much failed; `only` is how the one thing failed, where it was one.
-fn end_of(tally: Tally, only: Option<Exit>) -> Result<(), Failed> {
-    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let fine = tally.done + tally.same;
-    let (failed, all) = (count(tally.failed), count(fine + tally.failed));
-    match (failed, fine, only) {
-        (0, ..) => Ok(()),
-        (1, 0, Some(exit)) => Err(Failed { exit, failed, all }),
-        _ => Err(Failed { exit: Exit::Failed, failed, all }),
-    }
-}
-
-/// A path below the top of a tree, and the top itself.
-fn shown(path: &Text) -> String {
-    if path.is_empty() { ".".to_owned() } else { path.to_string() }
 }
