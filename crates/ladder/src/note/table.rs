@@ -15,7 +15,7 @@ pub(super) struct Sentence {
     pub(super) rfc: &'static str,
 }
 
-const fn say(rfc: &'static str, en: &'static str, ja: &'static str) -> Sentence {
+pub(super) const fn say(rfc: &'static str, en: &'static str, ja: &'static str) -> Sentence {
     Sentence { en, ja, rfc }
 }
 

@@ -1,15 +1,11 @@
 //! The sentences of a transfer between two servers, where they are not those of a session of two: what names a listener,
 //! and what goes over the data connection. `{from}` and `{to}` are the servers, `{named}` is a port.
 
-use super::table::Sentence;
+use super::table::{Sentence, say};
 use crate::row::{Channel, Packet};
 use crate::scene::{Scene, Step};
 use wharf_proto::tap::HalfEnd;
 use wharf_proto::{Lang, Verb};
-
-const fn say(rfc: &'static str, en: &'static str, ja: &'static str) -> Sentence {
-    Sentence { en, ja, rfc }
-}
 
 const PASV: Sentence = say(
     "959 5.2",

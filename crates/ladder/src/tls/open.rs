@@ -5,6 +5,7 @@
 //! which the reader of the handshake tells it. A record that cannot be opened is nothing, and ends the reading of its
 //! side: without every record before it the count is lost.
 
+use super::NEW;
 use super::hello::{ClientHello, ServerHello};
 use super::keys::{Keys, Secrets};
 use super::suite::{Cipher, Hash, Suite};
@@ -12,8 +13,7 @@ use ring::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use std::fmt;
 
-/// The version from which records hide their kind.
-const NEW: u16 = 0x0304;
+/// The version before records hid their kind.
 const OLD: u16 = 0x0303;
 /// What a nonce holds in clear before each record of AES-GCM in TLS 1.2.
 const EXPLICIT: usize = 8;
