@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -46,14 +46,17 @@ impl Digest {
         hasher.finish()
     }
 
-    /// The digest of the first `length` bytes of a file here, or of all of it.
+    /// The digest of these bytes of a file here, or of as many of them as it has.
     ///
     /// # Errors
     /// `Local`.
-    pub fn of_file(algorithm: Algorithm, path: &Path, length: Option<u64>) -> Result<Self, Error> {
-        let file = File::open(path).map_err(local("open", path))?;
+    pub fn of_file(algorithm: Algorithm, path: &Path, range: Range) -> Result<Self, Error> {
+        let mut file = File::open(path).map_err(local("open", path))?;
+        if range.start > 0 {
+            file.seek(SeekFrom::Start(range.start)).map_err(local("read", path))?;
+        }
         let mut hasher = Hasher::new(algorithm);
-        let mut rest = file.take(length.unwrap_or(u64::MAX));
+        let mut rest = file.take(range.end.unwrap_or(u64::MAX).saturating_sub(range.start));
         let mut chunk = vec![0; CHUNK];
         loop {
             match rest.read(&mut chunk) {
@@ -63,6 +66,18 @@ impl Digest {
                 Err(error) => return Err(local("read", path)(error)),
             }
         }
+    }
+
+    /// The same on a thread where it keeps nobody waiting.
+    pub(crate) async fn of_file_beside(
+        algorithm: Algorithm,
+        path: &Path,
+        range: Range,
+    ) -> Result<Self, Error> {
+        let path = path.to_owned();
+        let reading = move || Self::of_file(algorithm, &path, range);
+        let read = tokio::task::spawn_blocking(reading).await;
+        read.unwrap_or_else(|panic| Err(Error::Source(io::Error::other(panic))))
     }
 
     /// Whether it is the digest of these bytes.
@@ -331,10 +346,14 @@ mod tests {
         let path = folder.path().join("x");
         std::fs::write(&path, b"123456789and more").unwrap();
         for algorithm in Algorithm::ALL {
-            let head = Digest::of_file(algorithm, &path, Some(9)).unwrap();
+            let part =
+                |start, end| Digest::of_file(algorithm, &path, Range { start, end }).unwrap();
+            let head = part(0, Some(9));
             assert_eq!(head, Digest::of(algorithm, b"123456789"));
             assert_eq!(head.value.len(), length(algorithm));
-            assert_ne!(Digest::of_file(algorithm, &path, None).unwrap(), head);
+            assert_eq!(part(7, Some(12)), Digest::of(algorithm, b"89and"));
+            assert_eq!(part(9, None), Digest::of(algorithm, b"and more"));
+            assert_eq!(part(90, Some(99)), Digest::of(algorithm, b""));
         }
     }
 }

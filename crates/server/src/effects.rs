@@ -86,7 +86,7 @@ impl Errand {
             TreeAction::Facts(path) => self.facts(&path),
             TreeAction::List(path, charset) => self.list(&path, charset),
             TreeAction::Digest(path, algorithm, range) => {
-                digest::of(self, &*storage.read(&path)?, algorithm, range)
+                digest::of(self, &*storage.read_own(&path, &self.holder)?, algorithm, range)
             }
         }
     }

@@ -64,7 +64,10 @@ pub trait Storage: Send + Sync {
     /// Opens a file for reading.
     fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault>;
 
-    /// How many bytes a file has; where there is none, those of the holder's unfinished upload of that name.
+    /// Opens a file for reading; where there is none, the holder's unfinished upload of that name, as far as it is.
+    fn read_own(&self, path: &VirtualPath, holder: &Holder) -> Result<Box<dyn Source>, Fault>;
+
+    /// How many bytes that has which [`read_own`](Self::read_own) opens.
     fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault>;
 
     /// Opens an upload. Nothing is visible under its name before [`Upload::complete`].

@@ -2,7 +2,8 @@
 //!
 //! A size and a time do not prove that the rest of a file belongs to its beginning: the clock of a server has whole
 //! seconds, some have none, and a server may take REST and begin elsewhere. So a download goes on a little before the
-//! end of what it has, and an upload looks at the end of what the server has before it goes on. RFC 3659 section 5.
+//! end of what it has, and an upload has the server make a digest of what is there before it goes on, or looks at the
+//! end of that. RFC 3659 section 5.
 
 use std::fs::File;
 use std::io;
@@ -23,6 +24,8 @@ use crate::{BYTES, Error, Proof, Session, quiet};
 
 /// How many bytes are compared, where there are as many.
 const LENGTH: u64 = 64 * 1024;
+/// Of how many of the last bytes a digest is asked for, at most: of more it would be long in coming.
+const DIGESTED: u64 = 1 << 30;
 
 /// What came again is not what is here.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -82,25 +85,26 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Overlap<'_, W> {
 }
 
 impl Session {
-    /// Whether the server's `remote`, of `there` bytes, ends as `known` does: by a digest of its end, where it makes
-    /// one, else by its bytes. `None` where it tells neither, as of a file that may only be written.
-    pub(super) async fn ends_with(
+    /// Whether the server's `remote`, of `there` bytes, is the beginning of the file `source`: by a digest of what is
+    /// there, where the server makes one, else by its last bytes. `None` where it tells neither, as of a file that may
+    /// only be written.
+    pub(super) async fn is_beginning(
         &mut self,
         remote: &Text,
         there: u64,
-        known: &[u8],
+        (file, source): (&File, &Path),
     ) -> Result<Option<bool>, Error> {
-        let from = there.saturating_sub(known.len() as u64);
-        let digest = self.digest_of_range(remote, Range { start: from, end: Some(there) }).await?;
-        let agrees = digest.map(|digest| digest.is_of(known));
-        if agrees == Some(true) {
+        let agrees = self.has_digest_of(remote, there, source).await?;
+        // One that differs may be of all that is there, where only the end was asked for: then the bytes say more.
+        if agrees == Some(true) || (agrees.is_some() && there <= DIGESTED) {
             return Ok(agrees);
         }
-        // A digest that differs may be one of the whole file: the bytes say more.
+        let known = tail(file, there, source)?;
         let command = Command::Retr(remote.clone());
         let (expected, how) = (Some(known.len() as u64), BYTES);
-        let order = Order { command: &command, offset: from, restart: true, expected, how };
-        let mut compared = Overlap::new(known, tokio::io::sink());
+        let offset = there - known.len() as u64;
+        let order = Order { command: &command, offset, restart: true, expected, how };
+        let mut compared = Overlap::new(&known, tokio::io::sink());
         match self.receive(&order, &mut compared, &mut quiet()).await {
             Ok(_) => Ok(Some(true)),
             Err(error) if is_difference(&error) => Ok(Some(false)),
@@ -110,20 +114,33 @@ impl Session {
         }
     }
 
-    /// The server's digest of a part of a file, by RANG and HASH; `None` where it does not have both, or not for this
-    /// file.
-    async fn digest_of_range(
+    /// Whether the server says by a digest that its `remote` has the bytes up to `there` of the file `source`; `None`
+    /// where it makes none, or not of this file.
+    async fn has_digest_of(
+        &mut self,
+        remote: &Text,
+        there: u64,
+        source: &Path,
+    ) -> Result<Option<bool>, Error> {
+        let start = there.saturating_sub(DIGESTED);
+        let range = Range { start, end: Some(there) };
+        let Some(theirs) = self.digest_of_part(remote, range).await? else { return Ok(None) };
+        let ours = Digest::of_file_beside(theirs.algorithm, source, range).await?;
+        Ok(Some(ours == theirs))
+    }
+
+    /// The server's digest of the end of a file, by RANG and HASH, or of all of it; `None` where it makes none.
+    async fn digest_of_part(
         &mut self,
         remote: &Text,
         range: Range,
     ) -> Result<Option<Digest>, Error> {
-        if !self.features().await?.has("RANG") {
-            return Ok(None);
-        }
-        let Some(asking) = self.asking().await?.filter(|asking| asking.takes_ranges()) else {
-            return Ok(None);
-        };
-        if self.quote(&Command::Rang(range)).await?.code.class() != Class::Intermediate {
+        let Some(asking) = self.asking().await? else { return Ok(None) };
+        if asking.takes_ranges() && self.features().await?.has("RANG") {
+            if self.quote(&Command::Rang(range)).await?.code.class() != Class::Intermediate {
+                return Ok(None);
+            }
+        } else if range.start > 0 {
             return Ok(None);
         }
         let reply = self.quote(&asking.question(remote)).await?;

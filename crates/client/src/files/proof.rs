@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use wharf_proto::Text;
+use wharf_proto::command::Range;
 
 use super::{Fetched, Stored};
 use crate::digest::Digest;
@@ -64,11 +65,8 @@ impl Session {
     /// `Unproven` where the digests differ, `Local` for trouble with the file, and those of the control connection.
     pub async fn agrees(&mut self, remote: &Text, local: &Path) -> Result<bool, Error> {
         let Some(theirs) = self.digest(remote).await? else { return Ok(false) };
-        let (algorithm, path) = (theirs.algorithm, local.to_owned());
-        let reading = move || Digest::of_file(algorithm, &path, None);
-        let ours = tokio::task::spawn_blocking(reading).await;
-        let ours = ours.unwrap_or_else(|panic| Err(Error::Source(std::io::Error::other(panic))))?;
-        if ours == theirs {
+        let algorithm = theirs.algorithm;
+        if Digest::of_file_beside(algorithm, local, Range::default()).await? == theirs {
             return Ok(true);
         }
         let moved = std::fs::metadata(local).map_or(0, |found| found.len());

@@ -14,7 +14,7 @@ use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
 use wharf_proto::{Command, Text, Verb};
 
-use super::{BYTES, local, overlap};
+use super::{BYTES, local};
 use crate::transfer::Order;
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
@@ -23,8 +23,8 @@ use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 pub struct Put {
     /// TYPE, STRU and MODE. What they make of a file is in [`wharf_proto::codec`].
     pub how: Representation,
-    /// Go on with what the server has, if that is the beginning of this file: not larger, and with the same last
-    /// bytes. Where the server lets nobody look at them, its size alone decides.
+    /// Go on with what the server has, if that is the beginning of this file: not larger, and by a digest the same, or
+    /// with the same last bytes. Where the server lets nobody look at it, its size alone decides.
     pub resume: bool,
 }
 
@@ -99,7 +99,7 @@ impl Session {
         Ok(Stored { moved: transfer.moved, resumed_at: at, verified })
     }
 
-    /// How much of the file the server has already, as far as its size and its last bytes tell.
+    /// How much of the file the server has already, as far as its size, its digest and its last bytes tell.
     async fn resume_at(
         &mut self,
         remote: &Text,
@@ -111,10 +111,9 @@ impl Session {
             return Ok(0);
         };
         let is_beginning = if there <= total {
-            let file = file.try_clone().await.map_err(local("open", source))?;
-            let known = overlap::tail(&file.into_std().await, there, source)?;
+            let file = file.try_clone().await.map_err(local("open", source))?.into_std().await;
             // Of a file that may only be written the size must do: it was asked for.
-            self.ends_with(remote, there, &known).await?.unwrap_or(true)
+            self.is_beginning(remote, there, (&file, source)).await?.unwrap_or(true)
         } else {
             false
         };

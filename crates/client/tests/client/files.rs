@@ -453,7 +453,7 @@ fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_the_server_has_its_beginn
 }
 
 #[test]
-fn an_upload_is_gone_on_with_by_a_digest_of_the_end_or_by_the_size_where_nobody_may_look() {
+fn an_upload_is_gone_on_with_by_a_digest_of_what_is_there_or_by_the_size_where_nobody_may_look() {
     let digest = Digest::of(Algorithm::Sha256, b"one");
     for ranged in [true, false] {
         let digest = digest.clone();
@@ -506,6 +506,19 @@ fn a_remote_file_that_is_larger_or_other_is_replaced_and_one_that_is_whole_is_le
         });
         assert_eq!(put(&server, RESUME).unwrap().resumed_at, 0);
     }
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("SIZE x", "213 3");
+        peer.features(&["REST STREAM", "XCRC"]);
+        peer.answer("XCRC x", &format!("250 {}", Digest::of(Algorithm::Crc32, b"two")));
+        let data = peer.epsv();
+        peer.answer("STOR x", "150 go on");
+        assert_eq!(data.take(), b"one two ");
+        peer.say("226 done");
+        peer.answer("SIZE x", "213 8");
+    });
+    assert_eq!(put(&server, RESUME).unwrap().resumed_at, 0);
     let server = Scripted::session(|peer| {
         peer.login();
         peer.answer("TYPE I", "200 ok");

@@ -200,14 +200,20 @@ impl Storage for LocalFolder {
         }
     }
 
-    fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault> {
+    fn read_own(&self, path: &VirtualPath, holder: &Holder) -> Result<Box<dyn Source>, Fault> {
         match self.read(path) {
             Err(Fault::NotFound) => {
                 let (parent, name) = self.parent(path)?;
-                partial::size(parent.as_fd(), name, holder).ok_or(Fault::NotFound)
+                let (file, size) =
+                    partial::open(parent.as_fd(), name, holder).ok_or(Fault::NotFound)?;
+                Ok(Box::new(LocalFile { file, size }))
             }
-            source => Ok(source?.size()),
+            source => source,
         }
+    }
+
+    fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault> {
+        Ok(self.read_own(path, holder)?.size())
     }
 
     fn write(&self, wanted: &Wanted<'_>) -> Result<Box<dyn Upload>, Fault> {

@@ -245,6 +245,11 @@ impl Storage for View {
         place.tree.read(&place.path)
     }
 
+    fn read_own(&self, path: &VirtualPath, holder: &Holder) -> Result<Box<dyn Source>, Fault> {
+        let place = self.need(path, Right::Read)?;
+        place.tree.read_own(&place.path, holder)
+    }
+
     fn size(&self, path: &VirtualPath, holder: &Holder) -> Result<u64, Fault> {
         let place = self.need(path, Right::List)?;
         place.tree.size(&place.path, holder)

@@ -70,6 +70,30 @@ fn a_broken_upload_is_seen_by_its_holder_alone_who_can_go_on() {
 }
 
 #[test]
+fn a_broken_upload_is_hashed_for_its_holder_alone_in_whole_and_in_part() {
+    use sha2::{Digest, Sha256};
+    let sum = |bytes: &[u8]| -> String {
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let server = Running::new();
+    broken_upload(&server, "STOR f", b"first ");
+    let mut bob = server.bob();
+    assert_eq!(bob.command("HASH f", 213), format!("SHA-256 0-5 {} /f", sum(b"first ")));
+    bob.command("RANG 2 4", 350);
+    assert_eq!(bob.command("HASH f", 213), format!("SHA-256 2-4 {} /f", sum(b"rst")));
+    assert_eq!(bob.command("XSHA256 f", 250), sum(b"first "));
+    bob.pasv();
+    bob.command("RETR f", 550);
+    let mut eve = server.login("eve", "secret");
+    for command in ["HASH f", "XCRC f", "XMD5 f", "XSHA1 f"] {
+        eve.command(command, 550);
+    }
+    // Where something has the name, that is meant.
+    server.write("f", "whole");
+    assert_eq!(bob.command("HASH f", 213), format!("SHA-256 0-4 {} /f", sum(b"whole")));
+}
+
+#[test]
 fn an_upload_whose_client_is_gone_right_behind_its_last_byte_is_not_taken_for_whole() {
     let server = Running::with(|config| config.doubt_time = std::time::Duration::from_secs(20));
     let mut bob = server.bob();

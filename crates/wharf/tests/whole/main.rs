@@ -12,6 +12,7 @@ mod injection;
 mod jobs;
 mod remote;
 mod reserve;
+mod resume;
 mod serve;
 mod serving;
 mod supply;

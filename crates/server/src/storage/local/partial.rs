@@ -2,7 +2,7 @@
 //! complete.
 //!
 //! The hidden file's name is made of the holder and the target's name, so that only the same holder finds
-//! it again to go on with (SIZE, REST, APPE), and only where nothing has the target's name: else those mean
+//! it again to go on with (SIZE, HASH and its like, REST, APPE), and only where nothing has the target's name: else those mean
 //! the file that everybody sees. It is locked while it is written; a second writer is turned away. One that
 //! nobody has gone on with for a day is removed when its folder is next listed.
 
@@ -71,11 +71,13 @@ fn name_of(target: &[u8], holder: &Holder) -> Vec<u8> {
     [PREFIX, hex.as_bytes(), SUFFIX].concat()
 }
 
-/// The size of the holder's unfinished upload of this name, if there is one.
-pub(super) fn size(folder: BorrowedFd<'_>, target: &[u8], holder: &Holder) -> Option<u64> {
-    let name = name_of(target, holder);
-    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    (!is_expired(&stat)).then(|| size_of(&stat))
+/// The holder's unfinished upload of this name, to be read, and its size, if there is one.
+pub(super) fn open(folder: BorrowedFd<'_>, target: &[u8], holder: &Holder) -> Option<(File, u64)> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, name_of(target, holder), flags, Mode::empty()).ok()?;
+    let stat = rustix::fs::fstat(&file).ok()?;
+    let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
+    (is_file && !is_expired(&stat)).then(|| (File::from(file), size_of(&stat)))
 }
 
 /// An upload under way.
