@@ -36,6 +36,7 @@ mod digest;
 mod error;
 mod files;
 mod listing;
+mod marks;
 mod memory;
 mod netrc;
 mod options;

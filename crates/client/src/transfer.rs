@@ -27,6 +27,7 @@ use wharf_proto::{Command, Reply};
 
 use self::pump::{Codec, Fault, Network, Pump};
 use crate::data::{DataConnection, DataPlane, Plan};
+use crate::marks::{Journal, Mark, Marks};
 use crate::tls::Stream;
 use crate::{Connection, Error, Exchange, Proof, Session};
 
@@ -98,6 +99,14 @@ pub(crate) struct Order<'a> {
     pub(crate) how: Representation,
 }
 
+impl Order<'_> {
+    /// What tells the server where to begin, if that is not the beginning.
+    fn restart(&self, from: Option<&Mark>) -> Option<Command> {
+        let at = || Command::Rest(Marker::at(self.offset));
+        from.map(Mark::restart).or_else(|| (self.restart && self.offset > 0).then(at))
+    }
+}
+
 impl Session {
     /// Receives what the server sends on this command.
     pub(crate) async fn receive<W: AsyncWrite + Unpin>(
@@ -106,15 +115,28 @@ impl Session {
         to: &mut W,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        let (mut data, mut replies) = self.begin(order).await?;
+        self.receive_marked(order, &mut Marks::default(), to, watch).await
+    }
+
+    /// The same from a mark on, and keeps those that come.
+    pub(crate) async fn receive_marked<W: AsyncWrite + Unpin>(
+        &mut self,
+        order: &Order<'_>,
+        marks: &mut Marks,
+        to: &mut W,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
+        let codec = Codec::receiving(order.how, marks.from.as_ref())?;
+        let (mut data, mut replies) = self.begin(order, marks.from.as_ref()).await?;
         let mut moved = 0;
         let mut pump = Pump {
-            codec: Codec::receiving(order.how),
+            codec,
             network: Network::Source,
             patience: self.control.patience(),
-            offset: order.offset,
+            at: order.offset,
             expected: order.expected,
             throttle: self.control.throttle(),
+            journal: marks.journal.as_mut(),
             watch,
         };
         let work = pump.run(&mut data.stream, to, &mut moved);
@@ -160,19 +182,33 @@ impl Session {
         from: &mut R,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        let (mut data, mut replies) = self.begin(order).await?;
+        self.transmit_marked(order, &mut Marks::default(), from, watch).await
+    }
+
+    /// The same from a mark on, and keeps those that the server answers to the markers that are sent.
+    pub(crate) async fn transmit_marked<R: AsyncRead + Unpin>(
+        &mut self,
+        order: &Order<'_>,
+        marks: &mut Marks,
+        from: &mut R,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
+        let codec = Codec::sending(order.how, marks)?;
+        let (mut data, mut replies) = self.begin(order, marks.from.as_ref()).await?;
+        replies.journal = marks.journal.take();
         let resumed = data.resumed;
         if let Err(error) = self.await_go_ahead(&mut replies).await {
             return Err(cover::explained(error, resumed));
         }
         let mut moved = 0;
         let mut pump = Pump {
-            codec: Codec::sending(order.how),
+            codec,
             network: Network::Sink,
             patience: self.control.patience(),
-            offset: order.offset,
+            at: order.offset,
             expected: order.expected,
             throttle: self.control.throttle(),
+            journal: None,
             watch,
         };
         data.reset_when_dropped(true);
@@ -218,11 +254,15 @@ impl Session {
     }
 
     /// Opens a data connection and sends the command over the control connection.
-    async fn begin(&mut self, order: &Order<'_>) -> Result<(DataConnection, Replies), Error> {
+    async fn begin(
+        &mut self,
+        order: &Order<'_>,
+        from: Option<&Mark>,
+    ) -> Result<(DataConnection, Replies), Error> {
         // On connections with us it is we who are the TLS client.
         self.be_tls_client(false).await?;
         loop {
-            match self.try_to_begin(order).await {
+            match self.try_to_begin(order, from).await {
                 Err(error)
                     if !self.control.awaits_replies()
                         && !self.control.is_closed()
@@ -235,15 +275,17 @@ impl Session {
     async fn try_to_begin(
         &mut self,
         order: &Order<'_>,
+        from: Option<&Mark>,
     ) -> Result<(DataConnection, Replies), Error> {
+        let restart = order.restart(from);
         if let Some(question) =
-            self.data.sure_question().filter(|_| self.at_once && order.offset == 0)
+            self.data.sure_question().filter(|_| self.at_once && restart.is_none())
         {
             return self.begin_at_once(order, &question).await;
         }
         let plan = self.data.agree(&mut self.control).await?;
-        if order.restart && order.offset > 0 {
-            let reply = self.control.command(&Command::Rest(Marker::at(order.offset))).await?;
+        if let Some(restart) = &restart {
+            let reply = self.control.command(restart).await?;
             if reply.code.class() != Class::Intermediate {
                 return Err(Error::Refused { last: self.control.last_boxed() });
             }
@@ -458,6 +500,8 @@ pub(crate) struct Replies {
     pub(crate) finished: Option<Reply>,
     /// Why no further reply will come.
     pub(crate) lost: Option<Error>,
+    /// Where the marks of an upload are kept.
+    pub(crate) journal: Option<Journal>,
 }
 
 impl Replies {
@@ -480,6 +524,10 @@ impl Replies {
             Ok(Answer { to: Asked::Verb(verb), reply, more, .. }) if verb.opens_transfer() => {
                 if more {
                     self.begun = true;
+                    if let (Some(journal), Some(mark)) = (&mut self.journal, Mark::answered(&reply))
+                    {
+                        journal.keep(mark);
+                    }
                 } else {
                     self.finished = Some(reply);
                 }

@@ -111,6 +111,11 @@ pub const fn passes_through(how: Representation) -> bool {
         && matches!((how.structure, how.mode), (Structure::File, Mode::Stream))
 }
 
+/// Whether the bytes of a file are the same on both sides, whatever the mode puts around them on the wire.
+pub const fn is_exact(how: Representation) -> bool {
+    passes_through(Representation { mode: Mode::Stream, ..how })
+}
+
 /// What became of a push to [`Inbound`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {

@@ -10,10 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, ReadBuf, duplex};
-use wharf_proto::Command;
 
 use super::{CopyError, CopyEvent, CopyWatch, Ends, Shipment, Side, at};
-use crate::transfer::Order;
 use crate::{BYTES, Error, Progress, Session, quiet};
 
 /// How much may be on its way here.
@@ -67,13 +65,7 @@ async fn store(
     first.truncate(count);
     let mut bytes = first.as_slice().chain(outlet);
     target.set_form(BYTES).await?;
-    let expected = None;
-    let offset = shipment.at;
-    let restart = offset > 0 && target.features().await?.has("REST");
-    let to = shipment.to.clone();
-    let command = if offset > 0 && !restart { Command::Appe(to) } else { Command::Stor(to) };
-    let order = Order { command: &command, offset, restart, expected, how: BYTES };
-    target.transmit(&order, &mut bytes, &mut quiet()).await.map(drop)
+    target.put_bytes(&mut bytes, shipment.to, shipment.at, BYTES, &mut quiet()).await.map(drop)
 }
 
 /// The end of a pipe whose bytes are all only when it is said that they are.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tokio::fs::File;
-use wharf_proto::codec::passes_through;
+use wharf_proto::codec::{is_exact, passes_through};
 use wharf_proto::params::Representation;
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text, Verb};
@@ -25,7 +25,8 @@ use crate::{End, Error, Progress, Proof, Session, Transfer, Watch};
 pub struct Get {
     /// TYPE, STRU and MODE. What they make of a file is in [`wharf_proto::codec`].
     pub how: Representation,
-    /// Go on with what an earlier try left, if the file on the server is still the same. Only of bytes as they are.
+    /// Go on with what an earlier try left, if the file on the server is still the same: of bytes as they are from
+    /// where they end, in block and compressed mode from a restart marker of the server. Other files begin anew.
     pub resume: bool,
     /// Compare digests, where the server makes them, before the file gets its name.
     pub verify: bool,
@@ -53,11 +54,21 @@ pub struct Fetched {
     pub verified: bool,
 }
 
+/// What servers say behind REST where the file does not go so far, or has no such place.
+const NO_SUCH_PLACE: u16 = 554;
+
 /// The remote file as the server describes it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Facts {
     size: Option<u64>,
     modified: Option<Timestamp>,
+}
+
+impl Facts {
+    /// How many bytes come over the data connection, where that is known.
+    fn size_on_the_wire(self, how: Representation) -> Option<u64> {
+        self.size.filter(|_| passes_through(how))
+    }
 }
 
 impl Session {
@@ -76,20 +87,27 @@ impl Session {
         if is_special(target) {
             return self.get_into_special(remote, target, request, facts, watch).await;
         }
-        let origin = self.origin(remote, facts);
-        let opened =
-            Part::open(target, origin.as_deref(), request.resume && passes_through(request.how))?;
+        let origin = self.origin(remote, facts, request.how);
+        let origin = origin.as_deref();
+        let framed = request.how.mode.is_framed();
+        let marked = |opened: Opened| match origin {
+            Some(origin) if framed => opened.by_marks(origin),
+            _ => Ok(opened),
+        };
+        let resume = request.resume && (passes_through(request.how) || framed);
+        let opened = Part::open(target, origin, resume)?;
         let opened = match facts.size {
             Some(size) if opened.at > size => {
                 drop(opened);
-                Part::open_anew(target, origin.as_deref())?
+                Part::open_anew(target, origin)?
             }
             _ => opened,
         };
+        let opened = marked(opened)?;
         let resumes = opened.at > 0;
         match self.get_part(remote, opened, request, facts, watch).await {
             Err(error) if resumes && is_of_the_part(&error) => {
-                let opened = Part::open_anew(target, origin.as_deref())?;
+                let opened = marked(Part::open_anew(target, origin)?)?;
                 self.get_part(remote, opened, request, facts, watch).await
             }
             result => result,
@@ -105,7 +123,7 @@ impl Session {
         facts: Facts,
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
-        let Opened { part, file, at, tail, discarded } = opened;
+        let Opened { part, file, at, tail, discarded, mut marks } = opened;
         if discarded {
             watch(Progress::StartsOver);
         }
@@ -115,14 +133,14 @@ impl Session {
         watch(Progress::Begins { at, total: facts.size });
         let offset = at - tail.len() as u64;
         let command = Command::Retr(remote.clone());
-        let expected = facts.size.map(|size| size.saturating_sub(offset));
+        let expected = facts.size_on_the_wire(how).map(|size| size.saturating_sub(offset));
         let order = Order { command: &command, offset, restart: true, expected, how };
-        let fetched = self.receive(&order, &mut Overlap::new(&tail, &mut file), watch).await;
+        let mut to = Overlap::new(&tail, &mut file);
+        let fetched = self.receive_marked(&order, &mut marks, &mut to, watch).await;
         let Transfer { moved, end, .. } = fetched.map_err(unwritten(part.path()))?;
+        self.has_its_size(&file.0, facts, moved).map_err(unwritten(part.path()))?;
         let checked = match self.unchanged(remote, facts, moved).await {
-            Ok(()) if request.verify && passes_through(how) => {
-                self.agrees(remote, part.path()).await
-            }
+            Ok(()) if request.verify && is_exact(how) => self.agrees(remote, part.path()).await,
             unchanged => unchanged.map(|()| false),
         };
         let verified = match checked {
@@ -137,6 +155,21 @@ impl Session {
         }
         part.finish()?;
         Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
+    }
+
+    /// That the file here is as large as the one there. Of a stream of bytes the transfer has made sure of it; blocks
+    /// have headers, and tell it only now.
+    fn has_its_size(&self, file: &fs::File, facts: Facts, moved: u64) -> Result<(), Error> {
+        let found = file.metadata().map_err(Error::Sink)?.len();
+        match facts.size {
+            Some(expected) if expected != found => Err(Error::Unproven {
+                missing: Proof::Size { expected, found },
+                moved,
+                last: self.control.last_boxed(),
+                source: None,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// That the file is the one that was begun with, as far as its time tells. It is asked when all of it is here, so a
@@ -169,9 +202,10 @@ impl Session {
     ) -> Result<Fetched, Error> {
         let opened = File::options().write(true).open(target).await;
         let mut file = opened.map_err(local("open", target))?;
-        let fetched = self.retrieve(remote, request.how, 0, facts.size, &mut file, watch).await;
+        let size = facts.size_on_the_wire(request.how);
+        let fetched = self.retrieve(remote, request.how, 0, size, &mut file, watch).await;
         let Transfer { moved, end, .. } = fetched.map_err(unwritten(target))?;
-        Ok(Fetched { moved, resumed_at: 0, size: facts.size, end, verified: false })
+        Ok(Fetched { moved, resumed_at: 0, size, end, verified: false })
     }
 
     /// What the server tells of the file; nothing in plain mode, and no size where its bytes are others here.
@@ -179,27 +213,37 @@ impl Session {
         if self.plain {
             return Ok(Facts::default());
         }
-        let exact = passes_through(request.how);
-        let size = if exact { self.size(remote).await? } else { None };
+        let size = if is_exact(request.how) { self.size(remote).await? } else { None };
         Ok(Facts { size, modified: self.mdtm(remote).await? })
     }
 
-    /// The note that tells this remote file from every other one, and from itself after a change.
-    fn origin(&self, remote: &Text, facts: Facts) -> Option<String> {
-        let size = facts.size?;
-        let modified =
-            facts.modified.map_or_else(|| "unknown".to_owned(), |time| time.print_mdtm());
-        let mut note = String::from("wharf part 1\n");
+    /// The note that tells this remote file from every other one, and from itself after a change. A file whose bytes are
+    /// others here has no size that could be compared; but then it has restart markers, or is not gone on with.
+    fn origin(&self, remote: &Text, facts: Facts, how: Representation) -> Option<String> {
+        let unknown = || "unknown".to_owned();
+        let size = match facts.size {
+            Some(size) => size.to_string(),
+            None if is_exact(how) => return None,
+            None => unknown(),
+        };
+        let modified = facts.modified.map_or_else(unknown, |time| time.print_mdtm());
+        let mut note = self.whereabouts("wharf part 1", remote);
+        let written = writeln!(note, "size {size}\nmodified {modified}");
+        let Representation { kind, structure, mode } = how;
+        let formed = match passes_through(how) {
+            true => Ok(()),
+            false => writeln!(note, "form {kind}, {structure}, {mode}"),
+        };
+        written.and(formed).ok().map(|()| note)
+    }
+
+    /// The first lines of a note, which tell this file of this server from every other one.
+    pub(super) fn whereabouts(&self, title: &str, remote: &Text) -> String {
         let host = self.control.host();
         let port = self.control.server().port();
-        let user = self.who();
+        let (user, folder) = (self.who(), self.folder());
         // Display escapes line ends, so no name can forge a line.
-        let written = write!(
-            note,
-            "host {host} {port}\nuser {user}\nfolder {}\nfile {remote}\nsize {size}\nmodified {modified}\n",
-            self.folder(),
-        );
-        written.ok().map(|()| note)
+        format!("{title}\nhost {host} {port}\nuser {user}\nfolder {folder}\nfile {remote}\n")
     }
 }
 
@@ -216,8 +260,12 @@ fn unwritten(path: &Path) -> impl FnOnce(Error) -> Error {
 /// so before anything is sent.
 fn is_of_the_part(error: &Error) -> bool {
     match error {
-        Error::Refused { last } => last.verb == Some(Verb::Rest),
+        Error::Refused { last } => {
+            last.verb == Some(Verb::Rest) || error.code() == Some(NO_SUCH_PLACE)
+        }
         Error::Unproven { missing, .. } => matches!(missing, Proof::Digest { .. }),
+        // From another place than was asked for, blocks and records are none.
+        Error::NotInForm { .. } => true,
         error => overlap::is_difference(error),
     }
 }

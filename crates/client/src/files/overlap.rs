@@ -23,7 +23,7 @@ use crate::transfer::Order;
 use crate::{BYTES, Error, Proof, Session, quiet};
 
 /// How many bytes are compared, where there are as many.
-const LENGTH: u64 = 64 * 1024;
+pub(super) const LENGTH: u64 = 64 * 1024;
 /// Of how many of the last bytes a digest is asked for, at most: of more it would be long in coming.
 const DIGESTED: u64 = 1 << 30;
 
@@ -37,9 +37,9 @@ pub(super) fn is_difference(error: &Error) -> bool {
     matches!(error, Error::Sink(error) if error.get_ref().is_some_and(|inner| inner.is::<Differs>()))
 }
 
-/// The last bytes of the first `at` of a file.
-pub(super) fn tail(file: &File, at: u64, path: &Path) -> Result<Vec<u8>, Error> {
-    let length = at.min(LENGTH);
+/// The last bytes of the first `at` of a file, `most` at most.
+pub(super) fn tail(file: &File, at: u64, most: u64, path: &Path) -> Result<Vec<u8>, Error> {
+    let length = at.min(most);
     let mut tail = vec![0; usize::try_from(length).unwrap_or(0)];
     file.read_exact_at(&mut tail, at - length).map_err(local("read", path))?;
     Ok(tail)
@@ -99,7 +99,7 @@ impl Session {
         if agrees == Some(true) || (agrees.is_some() && there <= DIGESTED) {
             return Ok(agrees);
         }
-        let known = tail(file, there, source)?;
+        let known = tail(file, there, LENGTH, source)?;
         let command = Command::Retr(remote.clone());
         let (expected, how) = (Some(known.len() as u64), BYTES);
         let offset = there - known.len() as u64;

@@ -3,7 +3,9 @@
 //!
 //! `.NAME.wharf-part` holds the bytes so far, `.NAME.wharf-note` says where they are from: host, user,
 //! path, size and time of the remote file. Only if all of that is still the same is the part gone on
-//! with, and if the remote file still has its last bytes (`overlap.rs`). It is locked while it is in use. Whether the bytes are complete is not known here.
+//! with, and if the remote file still has its last bytes (`overlap.rs`). Where its bytes are not those of the server the
+//! note has restart markers too (`marks.rs`), and it is gone on with from one of them. It is locked while it is in use.
+//! Whether the bytes are complete is not known here.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -17,6 +19,7 @@ use tokio::io::AsyncWrite;
 
 use super::{local, overlap};
 use crate::Error;
+use crate::marks::{Journal, Mark, Marks};
 
 /// The longest name that file systems take.
 const LONGEST_NAME: usize = 255;
@@ -46,18 +49,18 @@ impl Part {
         let note = beside(target, "wharf-note");
         let found = open_existing(&path)?;
         let wanted = resume && is_ours(found.as_ref());
-        let same = origin.is_some() && fs::read_to_string(&note).ok().as_deref() == origin;
+        let same = origin.is_some_and(|origin| Journal::read(&note, origin).is_some());
         let mut part = Self { target: target.to_owned(), path, note, noted: same, finished: false };
         match found {
             Some(mut file) if wanted && same => {
                 let at = file.seek(SeekFrom::End(0)).map_err(local("open", &part.path))?;
-                let tail = overlap::tail(&file, at, &part.path)?;
-                Ok(Opened { part, file, at, tail, discarded: false })
+                let tail = overlap::tail(&file, at, overlap::LENGTH, &part.path)?;
+                Ok(Opened { part, file, at, tail, discarded: false, marks: Marks::default() })
             }
             found => {
                 let discarded = wanted && found.as_ref().is_some_and(|file| !is_empty(file));
                 let file = part.begin(found, origin)?;
-                Ok(Opened { part, file, at: 0, tail: Vec::new(), discarded })
+                Ok(Opened::empty(part, file, discarded))
             }
         }
     }
@@ -131,6 +134,42 @@ pub(crate) struct Opened {
     pub(crate) tail: Vec<u8>,
     /// Whether bytes of an earlier try had to be thrown away.
     pub(crate) discarded: bool,
+    /// Where it is gone on from, where that is no number of bytes.
+    pub(crate) marks: Marks,
+}
+
+impl Opened {
+    fn empty(part: Part, file: File, discarded: bool) -> Self {
+        Self { part, file, at: 0, tail: Vec::new(), discarded, marks: Marks::default() }
+    }
+
+    /// The same of a file that can only be gone on with from a restart marker: with as much of it as can be compared,
+    /// or with nothing where there is no marker.
+    pub(crate) fn by_marks(mut self, origin: &str) -> Result<Self, Error> {
+        let journal = Journal::read(&self.part.note, origin);
+        let mut journal = journal.unwrap_or_else(|| Journal::new(&self.part.note, origin));
+        let from = choose(&journal, self.at).cloned();
+        let begin = from.as_ref().map_or(0, |mark| mark.here.offset());
+        journal.cut(begin);
+        let path = &self.part.path;
+        if from.is_none() {
+            self.discarded |= self.at > 0;
+            self.at = 0;
+        }
+        self.at = self.at.min(begin + overlap::LENGTH);
+        self.file.set_len(self.at).map_err(local("cut", path))?;
+        self.file.seek(SeekFrom::End(0)).map_err(local("open", path))?;
+        self.tail = overlap::tail(&self.file, self.at, self.at - begin, path)?;
+        self.marks = Marks { from, journal: Some(journal) };
+        Ok(self)
+    }
+}
+
+/// The last mark with enough behind it to be compared, in a part of so many bytes; else the first.
+fn choose(journal: &Journal, at: u64) -> Option<&Mark> {
+    let within = || journal.marks().filter(|mark| mark.here.offset() <= at);
+    let with_more = |mark: &&Mark| at - mark.here.offset() >= overlap::LENGTH;
+    within().rev().find(with_more).or_else(|| within().next())
 }
 
 /// `.NAME.suffix` in the folder of `NAME`, cut where that would be too long.

@@ -2,19 +2,24 @@
 //!
 //! Whether the server keeps a broken upload, and shows it under the file's name, is the server's choice;
 //! going on with one is therefore only done when asked for. RFC 3659 section 5.
+//!
+//! In block and compressed mode the server tells the places from which it could go on (110), and a note beside the file,
+//! `.NAME.wharf-sent`, keeps the last of them until the file is stored.
 
-use std::fs::Metadata;
+use std::fmt::Write as _;
+use std::fs::{self, Metadata};
 use std::io::SeekFrom;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::fs::File;
-use tokio::io::AsyncSeekExt;
-use wharf_proto::codec::passes_through;
+use tokio::io::{AsyncRead, AsyncSeekExt};
+use wharf_proto::codec::{is_exact, passes_through};
 use wharf_proto::params::Representation;
 use wharf_proto::{Command, Text, Verb};
 
-use super::{BYTES, local};
+use super::{BYTES, beside, local};
+use crate::marks::{Journal, Marks};
 use crate::transfer::Order;
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
@@ -24,7 +29,9 @@ pub struct Put {
     /// TYPE, STRU and MODE. What they make of a file is in [`wharf_proto::codec`].
     pub how: Representation,
     /// Go on with what the server has, if that is the beginning of this file: not larger, and by a digest the same, or
-    /// with the same last bytes. Where the server lets nobody look at it, its size alone decides.
+    /// with the same last bytes. Where the server lets nobody look at it, its size alone decides. In block and compressed
+    /// mode it is gone on with from a restart marker that the server has answered to an earlier try of this file, if there
+    /// is one.
     pub resume: bool,
 }
 
@@ -32,11 +39,6 @@ impl Default for Put {
     fn default() -> Self {
         Self { how: BYTES, resume: false }
     }
-}
-
-/// Whether the bytes of the file are those that the server has.
-fn is_exact(request: Put) -> bool {
-    passes_through(request.how)
 }
 
 /// A file that was stored, and that the server says it has.
@@ -49,6 +51,32 @@ pub struct Stored {
     /// Whether SIZE agreed afterwards. It does not where the server does not tell, in plain mode and for
     /// text; where it tells another size, storing is an error.
     pub verified: bool,
+}
+
+/// A file that is to be sent.
+struct Sent<'a> {
+    path: &'a Path,
+    file: File,
+    metadata: Metadata,
+}
+
+impl Sent<'_> {
+    /// How many bytes it has; a pipe does not tell.
+    fn total(&self) -> Option<u64> {
+        self.metadata.is_file().then_some(self.metadata.len())
+    }
+
+    /// The note that keeps its marks.
+    fn note(&self) -> PathBuf {
+        beside(self.path, "wharf-sent")
+    }
+}
+
+/// Where an upload begins.
+#[derive(Default)]
+struct Beginning {
+    at: u64,
+    marks: Marks,
 }
 
 impl Session {
@@ -64,30 +92,28 @@ impl Session {
         request: Put,
         watch: &mut Watch<'_>,
     ) -> Result<Stored, Error> {
-        let mut file = File::open(source).await.map_err(local("open", source))?;
+        let file = File::open(source).await.map_err(local("open", source))?;
         let metadata = file.metadata().await.map_err(local("open", source))?;
         if metadata.is_dir() {
             return Err(local("send", source)(std::io::ErrorKind::IsADirectory.into()));
         }
-        let total = metadata.is_file().then_some(metadata.len());
-        let at = match total.filter(|_| request.resume && is_exact(request) && !self.plain) {
-            Some(total) => self.resume_at(remote, (&file, source), total, watch).await?,
-            None => 0,
-        };
-        watch(Progress::Begins { at, total });
-        if at > 0 && Some(at) == total {
-            return Ok(Stored { moved: 0, resumed_at: at, verified: true });
+        let mut sent = Sent { path: source, file, metadata };
+        let total = sent.total();
+        let mut begin = self.beginning(remote, &sent, request, watch).await?;
+        if begin.at > 0 && Some(begin.at) == total {
+            watch(Progress::Begins { at: begin.at, total });
+            return Ok(Stored { moved: 0, resumed_at: begin.at, verified: true });
         }
-        file.seek(SeekFrom::Start(at))
-            .await
-            .or_else(seekable(at))
-            .map_err(local("read", source))?;
-        let transfer = match self.put_bytes(&mut file, remote, at, request, watch).await {
+        let transfer = match self.put_from(&mut begin, &mut sent, remote, request, watch).await {
             Err(Error::Source(error)) => return Err(local("read", source)(error)),
             result => result?,
         };
-        let after = file.metadata().await.map_err(local("read", source))?;
-        if total.is_some() && !is_same_version(&metadata, &after) {
+        let after = sent.file.metadata().await.map_err(local("read", source))?;
+        if request.how.mode.is_framed() {
+            // A note that stays is found to be of another version, or is replaced.
+            let _ = fs::remove_file(sent.note());
+        }
+        if total.is_some() && !is_same_version(&sent.metadata, &after) {
             return Err(Error::Unproven {
                 missing: Proof::Unchanged,
                 moved: transfer.moved,
@@ -95,23 +121,104 @@ impl Session {
                 source: None,
             });
         }
-        let verified = self.verify(remote, at + transfer.moved, request).await?;
-        Ok(Stored { moved: transfer.moved, resumed_at: at, verified })
+        let whole = match passes_through(request.how) {
+            true => Some(begin.at + transfer.moved),
+            false => total.filter(|_| is_exact(request.how)),
+        };
+        let verified = match whole {
+            Some(whole) => self.verify(remote, whole).await?,
+            None => false,
+        };
+        Ok(Stored { moved: transfer.moved, resumed_at: begin.at, verified })
+    }
+
+    /// Where to begin: behind what the server has, as far as that can be found out.
+    async fn beginning(
+        &mut self,
+        remote: &Text,
+        sent: &Sent<'_>,
+        request: Put,
+        watch: &mut Watch<'_>,
+    ) -> Result<Beginning, Error> {
+        let how = request.how;
+        let Some(total) = sent.total().filter(|_| !self.plain) else {
+            return Ok(Beginning::default());
+        };
+        let there = match request.resume && is_exact(how) {
+            true => self.resume_at(remote, sent, total, watch).await?,
+            false => 0,
+        };
+        if passes_through(how) || (there > 0 && there == total) {
+            return Ok(Beginning { at: there, ..Beginning::default() });
+        }
+        if !how.mode.is_framed() {
+            return Ok(Beginning::default());
+        }
+        // Of other bytes nobody knows how many there should be.
+        let most = if is_exact(how) { there } else { total };
+        let note = Journal::read(&sent.note(), &self.origin_of(sent, remote, how));
+        if let Some(mut journal) = note.filter(|_| request.resume) {
+            let mark = journal.marks().rev().find(|mark| mark.here.offset() <= most).cloned();
+            if let Some(mark) = mark {
+                let at = mark.here.offset();
+                journal.cut(at);
+                let marks = Marks { from: Some(mark), journal: Some(journal) };
+                return Ok(Beginning { at, marks });
+            }
+        }
+        if there > 0 {
+            watch(Progress::StartsOver);
+        }
+        self.anew(remote, sent, how).await
+    }
+
+    /// From the beginning of the file, in blocks.
+    async fn anew(
+        &mut self,
+        remote: &Text,
+        sent: &Sent<'_>,
+        how: Representation,
+    ) -> Result<Beginning, Error> {
+        // What cannot be removed is replaced with the first mark.
+        let _ = fs::remove_file(sent.note());
+        // Some servers keep a broken upload apart from the file that has the name, and take REST to mean that file. Where
+        // the bytes cannot be compared with it there is nothing that would tell.
+        let replaces = !is_exact(how) && self.mdtm(remote).await?.is_some();
+        let journal = || Journal::new(&sent.note(), &self.origin_of(sent, remote, how));
+        let marks = Marks { from: None, journal: (!replaces).then(journal) };
+        Ok(Beginning { at: 0, marks })
+    }
+
+    /// The note that tells this upload from every other one.
+    fn origin_of(&self, sent: &Sent<'_>, remote: &Text, how: Representation) -> String {
+        let mut note = self.whereabouts("wharf sent 1", remote);
+        let file = &sent.metadata;
+        let Representation { kind, structure, mode } = how;
+        // Writing into a string cannot fail.
+        let _ = write!(
+            note,
+            "size {}\nmodified {}.{:09}\nform {kind}, {structure}, {mode}\n",
+            file.len(),
+            file.mtime(),
+            file.mtime_nsec(),
+        );
+        note
     }
 
     /// How much of the file the server has already, as far as its size, its digest and its last bytes tell.
     async fn resume_at(
         &mut self,
         remote: &Text,
-        (file, source): (&File, &Path),
+        sent: &Sent<'_>,
         total: u64,
         watch: &mut Watch<'_>,
     ) -> Result<u64, Error> {
+        let source = sent.path;
         let Some(there) = self.size(remote).await?.filter(|there| *there > 0) else {
             return Ok(0);
         };
         let is_beginning = if there <= total {
-            let file = file.try_clone().await.map_err(local("open", source))?.into_std().await;
+            let file = sent.file.try_clone().await.map_err(local("open", source))?.into_std().await;
             // Of a file that may only be written the size must do: it was asked for.
             self.is_beginning(remote, there, (&file, source)).await?.unwrap_or(true)
         } else {
@@ -124,21 +231,58 @@ impl Session {
         Ok(0)
     }
 
-    /// Sends the file from where it stands, at byte `at`.
-    async fn put_bytes(
+    /// Sends the file from where it is to begin; from its beginning, where the server does not know its own mark any more.
+    async fn put_from(
         &mut self,
-        file: &mut File,
+        begin: &mut Beginning,
+        sent: &mut Sent<'_>,
         remote: &Text,
-        at: u64,
         request: Put,
         watch: &mut Watch<'_>,
     ) -> Result<Transfer, Error> {
-        let how = request.how;
-        self.set_form(how).await?;
+        let (how, total) = (request.how, sent.total());
+        loop {
+            let at = begin.at;
+            watch(Progress::Begins { at, total });
+            sent.file
+                .seek(SeekFrom::Start(at))
+                .await
+                .or_else(seekable(at))
+                .map_err(Error::Source)?;
+            self.set_form(how).await?;
+            if !how.mode.is_framed() {
+                return self.put_bytes(&mut sent.file, remote, at, how, watch).await;
+            }
+            let command = Command::Stor(remote.clone());
+            let order =
+                Order { command: &command, offset: at, restart: false, expected: None, how };
+            let Beginning { marks, .. } = begin;
+            match self.transmit_marked(&order, marks, &mut sent.file, watch).await {
+                Err(error @ Error::Refused { .. })
+                    if begin.marks.from.is_some() && !error.is_passing() =>
+                {
+                    tracing::debug!(%error, "the server does not go on from its marker");
+                    *begin = self.anew(remote, sent, how).await?;
+                    watch(Progress::StartsOver);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends what is still to come of a file, from byte `at` on, by REST or, where the server has none, by APPE.
+    pub(crate) async fn put_bytes<R: AsyncRead + Unpin>(
+        &mut self,
+        from: &mut R,
+        remote: &Text,
+        at: u64,
+        how: Representation,
+        watch: &mut Watch<'_>,
+    ) -> Result<Transfer, Error> {
         if at > 0 && self.features().await?.has("REST") {
             let command = Command::Stor(remote.clone());
             let order = Order { command: &command, offset: at, restart: true, expected: None, how };
-            match self.transmit(&order, file, watch).await {
+            match self.transmit(&order, from, watch).await {
                 Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {}
                 result => return result,
             }
@@ -148,12 +292,12 @@ impl Session {
             _ => Command::Appe(remote.clone()),
         };
         let order = Order { command: &command, offset: at, restart: false, expected: None, how };
-        self.transmit(&order, file, watch).await
+        self.transmit(&order, from, watch).await
     }
 
     /// Asks the server how much it has now.
-    async fn verify(&mut self, remote: &Text, sent: u64, request: Put) -> Result<bool, Error> {
-        if !is_exact(request) || self.plain {
+    async fn verify(&mut self, remote: &Text, sent: u64) -> Result<bool, Error> {
+        if self.plain {
             return Ok(false);
         }
         match self.size(remote).await? {

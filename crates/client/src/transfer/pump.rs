@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use wharf_proto::codec::{Inbound, Losses, Outbound, Settings, passes_through};
+use wharf_proto::codec::{
+    self, Event, Inbound, Losses, NoRestart, Outbound, Settings, passes_through,
+};
 use wharf_proto::params::Representation;
 
+use crate::marks::{INTERVAL, Journal, Mark, Marks};
 use crate::{Error, Progress, Throttle, Watch};
 
 /// How much is moved at a time.
@@ -42,38 +45,56 @@ pub(super) enum Codec {
     In(Box<Inbound>),
 }
 
+/// What has become of some bytes.
+struct Turned<'a> {
+    bytes: &'a [u8],
+    /// How many were taken.
+    taken: usize,
+    /// Whether the file has ended with them.
+    ended: bool,
+    /// What came beside the file.
+    events: Vec<Event>,
+}
+
 impl Codec {
-    pub(super) fn sending(how: Representation) -> Self {
-        if passes_through(how) {
-            return Self::AsIs;
+    /// For a file that is sent, with markers where they are to be kept.
+    pub(super) fn sending(how: Representation, marks: &Marks) -> Result<Self, Error> {
+        let marker_interval = marks.journal.is_some().then_some(INTERVAL);
+        let settings = Settings { marker_interval, ..Settings::default() };
+        let codec = if passes_through(how) { None } else { Outbound::new(how, &settings) };
+        let Some(mut file) = codec else { return Ok(Self::AsIs) };
+        if let Some(mark) = &marks.from {
+            file.resume_at(mark.here).map_err(no_restart)?;
         }
-        Outbound::new(how, &Settings::default()).map_or(Self::AsIs, |out| Self::Out(Box::new(out)))
+        Ok(Self::Out(Box::new(file)))
     }
 
-    pub(super) fn receiving(how: Representation) -> Self {
-        if passes_through(how) {
-            return Self::AsIs;
+    /// For a file that comes, from its beginning or from a mark on.
+    pub(super) fn receiving(how: Representation, from: Option<&Mark>) -> Result<Self, Error> {
+        let settings = Settings::default();
+        let codec = if passes_through(how) { None } else { Inbound::new(how, &settings) };
+        let Some(mut file) = codec else { return Ok(Self::AsIs) };
+        if let Some(mark) = from {
+            file.resume_at(mark.here).map_err(no_restart)?;
         }
-        Inbound::new(how, &Settings::default()).map_or(Self::AsIs, |file| Self::In(Box::new(file)))
+        Ok(Self::In(Box::new(file)))
     }
 
-    /// Turns some of the bytes, and tells how many of them, and whether the file has ended with them.
-    fn turn<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        space: &'a mut Vec<u8>,
-    ) -> Result<(&'a [u8], usize, bool), Error> {
+    /// Turns some of the bytes.
+    fn turn<'a>(&mut self, bytes: &'a [u8], space: &'a mut Vec<u8>) -> Result<Turned<'a>, Error> {
         space.clear();
+        let all = |bytes, taken| Turned { bytes, taken, ended: false, events: Vec::new() };
         match self {
-            Self::AsIs => Ok((bytes, bytes.len(), false)),
+            Self::AsIs => Ok(all(bytes, bytes.len())),
             Self::Out(file) => {
                 file.push(bytes, space).map_err(|error| Error::Source(io::Error::other(error)))?;
-                Ok((space, bytes.len(), false))
+                Ok(all(space, bytes.len()))
             }
             Self::In(file) => {
                 let progress =
                     file.push(bytes, space).map_err(|source| Error::NotInForm { source })?;
-                Ok((space, progress.consumed, progress.ended))
+                let codec::Progress { consumed: taken, ended, events } = progress;
+                Ok(Turned { bytes: space, taken, ended, events })
             }
         }
     }
@@ -101,11 +122,14 @@ pub(super) struct Pump<'a, 'w> {
     pub(super) codec: Codec,
     pub(super) network: Network,
     pub(super) patience: Duration,
-    pub(super) offset: u64,
+    /// How many bytes of the file are there.
+    pub(super) at: u64,
     /// How many bytes are to come, where that is known: a small file needs no large buffer.
     pub(super) expected: Option<u64>,
     /// How fast the bytes may move.
     pub(super) throttle: Option<Throttle>,
+    /// Where the server's restart markers are kept.
+    pub(super) journal: Option<&'a mut Journal>,
     pub(super) watch: &'a mut Watch<'w>,
 }
 
@@ -137,17 +161,21 @@ impl Pump<'_, '_> {
             if count == 0 {
                 break;
             }
-            if self.network == Network::Source {
-                *moved += count as u64;
+            match self.network {
+                Network::Source => *moved += count as u64,
+                Network::Sink => self.at += count as u64,
             }
             let (mut at, mut ended) = (0, false);
             while at < count && !ended {
                 let turned = self.codec.turn(&chunk[at..count], &mut space).map_err(Fault::Here)?;
-                let (bytes, taken, end) = turned;
-                write(self.network, self.patience, to, bytes, moved).await?;
-                (at, ended) = (at + taken, end);
+                write(self.network, self.patience, to, turned.bytes, moved).await?;
+                if self.network == Network::Source {
+                    self.at += turned.bytes.len() as u64;
+                }
+                (at, ended) = (at + turned.taken, turned.ended);
+                self.keep(turned.events);
             }
-            (self.watch)(Progress::At(self.offset + *moved));
+            (self.watch)(Progress::At(self.at));
             if let Some(throttle) = &self.throttle {
                 throttle.pay(count as u64).await;
             }
@@ -162,6 +190,18 @@ impl Pump<'_, '_> {
         write(self.network, self.patience, to, &space, moved).await
     }
 
+    /// Keeps the markers that came with what has been written.
+    fn keep(&mut self, events: Vec<Event>) {
+        let Some(journal) = &mut self.journal else { return };
+        for event in events {
+            if let Event::Marker { text, here: Some(here) } = event
+                && let Some(mark) = Mark::new(text.as_bytes(), here)
+            {
+                journal.keep(mark);
+            }
+        }
+    }
+
     /// Writes what is still held back of a file that was broken off, and has it all written out.
     pub(super) async fn finish<W: AsyncWrite + Unpin>(mut self, to: &mut W) -> Result<(), Error> {
         let mut rest = Vec::new();
@@ -170,6 +210,11 @@ impl Pump<'_, '_> {
         to.write_all(&rest).await.map_err(Error::Sink)?;
         to.flush().await.map_err(Error::Sink)
     }
+}
+
+/// Of pages no mark is ever kept, so a note that has one was not written by us.
+fn no_restart(error: NoRestart) -> Error {
+    Error::Source(io::Error::other(error))
 }
 
 async fn write<W: AsyncWrite + Unpin>(

@@ -11,6 +11,7 @@ mod data;
 mod files;
 mod forms;
 mod listing;
+mod marks;
 mod support;
 mod tls;
 mod transfer;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use wharf_client::{Address, Put, Stored, Verdict};
 use wharf_proto::Text;
-use wharf_proto::codec::passes_through;
+use wharf_proto::codec::{is_exact, passes_through};
 use wharf_proto::params::Representation;
 
 use super::get::only_bytes;
@@ -30,7 +30,8 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     let local = &arguments.local;
     let stored = visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
         let request = Put {
-            resume: request.resume || (attempt.has_moved() && passes_through(how)),
+            resume: request.resume
+                || (attempt.has_moved() && (passes_through(how) || how.mode.is_framed())),
             ..request
         };
         let mut hear = |progress| {
@@ -38,8 +39,7 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
             meter.hear(progress);
         };
         let stored = session.put(local, &remote, request, &mut hear).await?;
-        let verified =
-            moving.verify && passes_through(how) && session.agrees(&remote, local).await?;
+        let verified = moving.verify && is_exact(how) && session.agrees(&remote, local).await?;
         Ok((stored, if verified { Verdict::Verified } else { stored.verdict() }))
     })
     .await;

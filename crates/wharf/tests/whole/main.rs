@@ -10,6 +10,7 @@ mod demo;
 mod forms;
 mod injection;
 mod jobs;
+mod marks;
 mod remote;
 mod reserve;
 mod resume;
