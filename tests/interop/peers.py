@@ -101,6 +101,22 @@ def peer(command, port, host="127.0.0.1", **options):
             process.wait()
 
 
+def certificate(folder):
+    """A key, and a certificate for both loopback addresses that signs itself."""
+    key, cert = folder / "peer-key.pem", folder / "peer-certificate.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,IP:::1", "-keyout", key, "-out", cert)
+    return key, cert
+
+
+def open_to_all(tree, folder):
+    """The tree can be read by whatever user a server turns into, and has a folder that this user may write to."""
+    for path in [folder, tree, *tree.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (tree / "up").mkdir()
+    (tree / "up").chmod(0o777)
+
+
 def user_with_a_home():
     """vsftpd enters its user's home before the tree it is told to serve; that of `ftp` may be missing."""
     for user in pwd.getpwall():
@@ -115,10 +131,7 @@ def vsftpd(tree, folder, **more):
     if shutil.which("vsftpd") is None:
         raise Failure("vsftpd is not installed")
     port = free_port()
-    for path in [folder, tree, *tree.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    (tree / "up").mkdir()
-    (tree / "up").chmod(0o777)
+    open_to_all(tree, folder)
     empty = folder / "empty-chroot"
     empty.mkdir()
     settings = {
@@ -287,9 +300,7 @@ def pythons_ftplib_lists_fetches_and_uploads_active_and_passive(wharf, folder):
 
 def under_tls(folder):
     """A key and certificate for our server."""
-    key, cert = folder / "key.pem", folder / "certificate.pem"
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert)
+    key, cert = certificate(folder)
     return cert, ["--writable", "--tls-cert", str(cert), "--tls-key", str(key)]
 
 
@@ -443,13 +454,11 @@ def our_client_moves_trees_with_pyftpdlib(wharf, folder):
 @case
 def our_client_resumes_one_tls_session_throughout_with_vsftpd(wharf, folder):
     tree = fill(folder / "tree")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    key, cert = certificate(folder)
     settings = {
         "ssl_enable": "YES", "allow_anon_ssl": "YES", "require_ssl_reuse": "YES", "force_anon_data_ssl": "YES",
         "strict_ssl_read_eof": "YES", "strict_ssl_write_shutdown": "YES", "ssl_ciphers": "HIGH",
-        "rsa_cert_file": certificate, "rsa_private_key_file": key,
+        "rsa_cert_file": cert, "rsa_private_key_file": key,
     }
     with vsftpd(tree, folder, **settings) as port:
         url = f"ftpes://127.0.0.1:{port}"
@@ -457,24 +466,22 @@ def our_client_resumes_one_tls_session_throughout_with_vsftpd(wharf, folder):
         for version in ["1.2", "1.3"]:
             lines = [f"get big.bin {folder}/got\nput {folder}/got up/{version}-{n}\n" for n in range(10)]
             ladder = folder / "ladder"
-            options = ["-e", "--ca", certificate, "--tls-max", version, f"--trace={ladder}"]
+            options = ["-e", "--ca", cert, "--tls-max", version, f"--trace={ladder}"]
             run(wharf, "shell", *options, f"{url}/", input="".join(lines).encode())
             same((tree / "up" / f"{version}-9").read_bytes(), (tree / "big.bin").read_bytes(), f"put {version}")
             resumed = ladder.read_bytes().count(b", resumed")
             if resumed != 20:
                 raise Failure(f"TLS {version}: {resumed} of 20 data connections resumed the session")
-        run(wharf, "put", "--ca", certificate, tree / "empty", f"{url}/up/empty")
+        run(wharf, "put", "--ca", cert, tree / "empty", f"{url}/up/empty")
         same((tree / "up" / "empty").read_bytes(), b"", "put an empty file")
 
 
 @case
 def our_client_finds_out_what_tls_vsftpd_demands(wharf, folder):
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    key, cert = certificate(folder)
     settings = {
         "ssl_enable": "YES", "allow_anon_ssl": "YES", "ssl_ciphers": "HIGH",
-        "rsa_cert_file": certificate, "rsa_private_key_file": key,
+        "rsa_cert_file": cert, "rsa_private_key_file": key,
     }
     for reuse, version, said in [
         ("YES", "1.2", b"reuse      demanded"), ("YES", "1.3", b"reuse      demanded"),
@@ -484,7 +491,7 @@ def our_client_finds_out_what_tls_vsftpd_demands(wharf, folder):
         place.mkdir()
         more = {**settings, "require_ssl_reuse": reuse} if reuse else {}
         with vsftpd(fill(place / "tree"), place, **more) as port:
-            check = [wharf, "check", "--ca", certificate, "--tls-max", version]
+            check = [wharf, "check", "--ca", cert, "--tls-max", version]
             has(run(*check, f"ftp://127.0.0.1:{port}/"), said, f"{reuse} {version}")
             run(*check, f"ftpes://127.0.0.1:{port}/", status=0 if reuse else 4)
 

@@ -6,7 +6,7 @@ that WHARF_PEERS names, or $HOME/.cache/wharf/peers.
 """
 import contextlib, os, pathlib, pwd, shutil, subprocess, sys
 
-from peers import Failure, free_port, peer, run, serving, vsftpd as plain_vsftpd
+from peers import Failure, certificate, free_port, open_to_all, peer, run, serving, vsftpd as plain_vsftpd
 
 HERE = pathlib.Path(__file__).resolve().parent
 UNPACKED = pathlib.Path(os.environ.get("WHARF_PEERS", pathlib.Path.home() / ".cache/wharf/peers"))
@@ -30,22 +30,6 @@ def module(name):
     if subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True).returncode:
         raise Missing(f"Python has no module {name}")
     return [sys.executable, "-m", name]
-
-
-def certificate(folder):
-    """A key, and a certificate for both loopback addresses that signs itself."""
-    key, cert = folder / "peer-key.pem", folder / "peer-certificate.pem"
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,IP:::1", "-keyout", key, "-out", cert)
-    return key, cert
-
-
-def open_to_all(tree, folder):
-    """The tree can be read by whatever user a server turns into, and has a folder that this user may write to."""
-    for path in [folder, tree, *tree.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    (tree / "up").mkdir()
-    (tree / "up").chmod(0o777)
 
 
 # A server that asks passwd and shadow sees a pair of its own, in a mount namespace.

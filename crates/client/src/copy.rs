@@ -404,7 +404,11 @@ impl Copier {
         let shipment = Shipment { from: &job.from, to: &name, at: resumed_at, size, in_place };
         watch(CopyEvent::Moves(Progress::Begins { at: resumed_at, total: size }));
         let whole = resumed_at > 0 && size == Some(resumed_at);
-        let route = match self.cross(ends, &shipment, request, whole, watch).await? {
+        let crossed = match whole {
+            true => Crossed::Yes,
+            false => self.cross(ends, &shipment, request, watch).await?,
+        };
+        let route = match crossed {
             Crossed::Again => return Ok(Turn::Again),
             Crossed::Yes => Route::Direct,
             Crossed::No => {
@@ -455,12 +459,8 @@ impl Copier {
         ends: &mut Ends,
         shipment: &Shipment<'_>,
         request: &CopyRequest,
-        whole: bool,
         watch: &mut CopyWatch<'_>,
     ) -> Result<Crossed, CopyError> {
-        if whole {
-            return Ok(Crossed::Yes);
-        }
         if request.passage == Passage::Relay || self.known().apart {
             return Ok(Crossed::No);
         }

@@ -210,14 +210,14 @@ pub(super) fn wait(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// Awaits the end of a job, of which nobody has to ask any more then. Ctrl-C ends the waiting and not the job.
 fn await_end(shell: &mut Shell, number: u64) -> Result<Result<(), Failed>, Interrupted> {
-    let Some(mut job) = shell.jobs.take(number) else { return Ok(Ok(())) };
+    let Some(job) = shell.jobs.all.iter_mut().find(|job| job.number == number) else {
+        return Ok(Ok(()));
+    };
     let ended = shell.link.runtime.block_on(unless_interrupted(&mut job.task));
     if ended.is_none() {
-        shell.jobs.all.insert(0, job);
-        shell.jobs.all.sort_by_key(|job| job.number);
         return Err(Interrupted);
     }
-    Ok(job.end())
+    Ok(shell.jobs.take(number).map_or(Ok(()), |job| job.end()))
 }
 
 /// `fg [N]`: a job, the last one if nothing is said, is watched until it ends.
