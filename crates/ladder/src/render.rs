@@ -48,7 +48,7 @@ impl Sheet<'_> {
     /// The lifelines as words, from left to right.
     fn names(&self) -> Vec<String> {
         let named = |lifeline: &crate::scene::Lifeline| {
-            let role = lifeline.role.map(|role| format!(" ({})", role.words(self.lang)));
+            let role = lifeline.part(self.lang).map(|part| format!(" ({part})"));
             lifeline.title(self.lang) + &role.unwrap_or_default()
         };
         self.scene.lifelines.iter().map(named).collect()

@@ -39,6 +39,8 @@ pub struct Lifeline {
     pub port: Option<u16>,
     /// Its part in the data connections between servers.
     pub role: Option<Role>,
+    /// Its part in the TLS on those.
+    pub tls: Option<TlsRole>,
 }
 
 /// Who stands at a lifeline.
@@ -67,6 +69,18 @@ pub enum Role {
     Both,
 }
 
+/// A server's part in the TLS on data connections with another server: by RFC 4217 section 7 servers answer only, and CPSV
+/// or SSCN has one of them begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsRole {
+    /// It begins the handshake.
+    Client,
+    /// It answers.
+    Server,
+    /// Now one, now the other.
+    Both,
+}
+
 /// A row between its lifelines.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -90,7 +104,7 @@ impl Scene {
     pub fn of(no: u64, rows: &[Row], ends: Option<Ends>, findings: Vec<Finding>) -> Self {
         let of = |who, end: Option<SocketAddr>| {
             let (ip, port) = (end.map(|end| end.ip()), end.map(|end| end.port()));
-            Lifeline { who, ip, port, role: None }
+            Lifeline { who, ip, port, role: None, tls: None }
         };
         let lifelines = vec![
             of(Who::Client, ends.map(|ends| ends.client)),
@@ -110,6 +124,18 @@ impl Scene {
     #[must_use]
     pub fn is_joined(&self) -> bool {
         self.lifelines.len() > 2
+    }
+
+    /// The name of who stands at a place; nothing where nobody does.
+    #[must_use]
+    pub fn name(&self, at: usize, lang: Lang) -> &'static str {
+        self.lifelines.get(at).map_or("", |of| of.who.words(lang))
+    }
+
+    /// The letter for who stands at a place.
+    #[must_use]
+    pub fn letter(&self, at: usize) -> &'static str {
+        self.lifelines.get(at).map_or("", |of| of.who.letter())
     }
 }
 
@@ -147,11 +173,26 @@ impl Lifeline {
     #[must_use]
     pub fn title(&self, lang: Lang) -> String {
         let name = self.who.words(lang);
-        match (self.ip, self.port) {
-            (Some(ip), Some(port)) => format!("{name} {}", SocketAddr::new(ip, port)),
-            (Some(ip), None) => format!("{name} {ip}"),
-            (None, _) => name.to_owned(),
-        }
+        self.address().map_or_else(|| name.to_owned(), |address| format!("{name} {address}"))
+    }
+
+    /// Its part in the data connections between servers, `passive: it listens, TLS client`.
+    #[must_use]
+    pub fn part(&self, lang: Lang) -> Option<String> {
+        let role = self.role.map(|role| role.words(lang));
+        let words: Vec<&str> =
+            role.into_iter().chain(self.tls.map(|tls| tls.words(lang))).collect();
+        (!words.is_empty()).then(|| words.join(lang.of(", ", "、")))
+    }
+
+    /// Its address, with the port where it has one, `192.0.2.10:1180`.
+    #[must_use]
+    pub fn address(&self) -> Option<String> {
+        let ip = self.ip?;
+        Some(match self.port {
+            Some(port) => SocketAddr::new(ip, port).to_string(),
+            None => ip.to_string(),
+        })
     }
 }
 
@@ -201,6 +242,18 @@ impl Role {
             Self::Listens => lang.of("passive: it listens", "パッシブ側：待つ"),
             Self::Connects => lang.of("active: it connects", "アクティブ側：つなぐ"),
             Self::Both => lang.of("passive and active", "パッシブ側とアクティブ側"),
+        }
+    }
+}
+
+impl TlsRole {
+    /// In words.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Client => lang.of("TLS client", "TLS クライアント"),
+            Self::Server => lang.of("TLS server", "TLS サーバー"),
+            Self::Both => lang.of("TLS client and server", "TLS クライアントとサーバー"),
         }
     }
 }

@@ -129,7 +129,7 @@ pub fn draw(scene: &Scene, options: &Options) -> Drawing {
     let places = shown.iter().map(|shown| shown.place);
     let (head, rows) = match lifelines {
         _ if options.width() < NARROW => {
-            let list = List::new(&shown, lifelines, options);
+            let list = List::new(&shown, scene, options);
             (String::new(), each(&shown, |out, shown| list.row(out, shown)))
         }
         [client, server] => {

@@ -5,6 +5,7 @@
 //! It reads one direction after the other as the bytes come, and keeps a record and a handshake message at most. Where
 //! bytes are missing it stops: nothing is guessed of a record whose beginning was not seen.
 
+mod blocks;
 mod hello;
 mod keys;
 mod open;
@@ -159,6 +160,13 @@ impl Tls {
         self.side(from).records.is_over()
     }
 
+    /// Which side of the connection is the client of TLS, where its hello was seen.
+    #[must_use]
+    pub fn client_side(&self) -> Option<Party> {
+        let side = if self.begun_by == 0 { Party::Client } else { Party::Server };
+        self.client.as_ref().map(|_| side)
+    }
+
     /// Whether an earlier session was resumed; none where the hellos do not tell.
     #[must_use]
     pub fn is_resumed(&self) -> Option<bool> {
@@ -274,27 +282,31 @@ impl Tls {
 
     /// The whole handshake messages that have come.
     fn messages(&mut self, at: usize, opener: &mut Opener, heard: &mut Heard) {
-        loop {
-            let Some(side) = self.sides.get_mut(at) else { return };
-            let [kind, a, b, c, ..] = *side.messages else { return };
-            let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
+        let Some(side) = self.sides.get_mut(at) else { return };
+        let mut all = std::mem::take(&mut side.messages);
+        let mut rest = all.as_slice();
+        while let [kind, a, b, c, behind @ ..] = rest {
+            let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap_or(usize::MAX);
             if length > MAX_MESSAGE {
-                side.messages = Vec::new();
-                side.records = Records::lost();
+                if let Some(side) = self.sides.get_mut(at) {
+                    side.records = Records::lost();
+                }
                 return;
             }
-            if side.messages.len() < 4 + length {
-                return;
-            }
-            let rest = side.messages.split_off(4 + length);
-            let message = std::mem::replace(&mut side.messages, rest);
-            let body = message.get(4..).unwrap_or_default();
+            let Some((body, behind)) = behind.split_at_checked(length) else { break };
+            let kind = *kind;
+            rest = behind;
             self.message(at, kind, body, opener);
             let asks_again = self.server.as_ref().is_some_and(ServerHello::asks_again);
             heard.say(match kind {
                 SERVER_HELLO if asks_again => "HelloRetryRequest",
                 kind => message_name(kind),
             });
+        }
+        let done = all.len() - rest.len();
+        all.drain(..done);
+        if let Some(side) = self.sides.get_mut(at) {
+            side.messages = all;
         }
     }
 

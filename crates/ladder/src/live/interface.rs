@@ -6,13 +6,15 @@
 //!
 //! House rules of this file:
 //! - The address to bind to is the one that the system gives of the interface; nothing is put together by hand.
+//! - How many frames were dropped the kernel says once: what was asked for is kept and added to.
 //! - The socket hears every interface until it is bound, and loopback hears each frame twice, when it is sent and when it
 //!   is received. What is not wanted is known by the address that comes with each frame, and passed over.
 
 use crate::capture::Frame;
 use crate::packet::Link;
 use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{LinkAddr, bind, recvfrom};
+use nix::sys::socket::sockopt::GetStruct;
+use nix::sys::socket::{LinkAddr, bind, getsockopt, recvfrom};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::io::Errno;
@@ -31,6 +33,19 @@ const OUTGOING: u8 = 4;
 const ETHERNET: [u16; 2] = [1, 772];
 const RAW: [u16; 6] = [519, 768, 769, 776, 823, 65_534];
 
+/// How many frames came, and how many of those were dropped because nobody read them in time, since this was last asked
+/// (packet(7)).
+#[derive(Clone, Copy, Debug)]
+struct Statistics;
+
+nix::getsockopt_impl!(
+    Statistics,
+    libc::SOL_PACKET,
+    libc::PACKET_STATISTICS,
+    libc::tpacket_stats,
+    GetStruct<libc::tpacket_stats>
+);
+
 /// An open capture of an interface, or of all.
 #[derive(Debug)]
 pub struct Interface {
@@ -40,6 +55,7 @@ pub struct Interface {
     origin: Instant,
     began: Duration,
     frame: Vec<u8>,
+    dropped: u64,
 }
 
 impl Interface {
@@ -60,7 +76,7 @@ impl Interface {
         }
         let index = address.map(|address| address.ifindex());
         let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self { socket, index, origin: Instant::now(), began, frame: vec![0; FRAME] })
+        Ok(Self { socket, index, origin: Instant::now(), began, frame: vec![0; FRAME], dropped: 0 })
     }
 
     /// When it was opened, since 1970: what the moments of its frames count from.
@@ -73,6 +89,15 @@ impl Interface {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.origin.elapsed()
+    }
+
+    /// How many frames the kernel has dropped so far, because they came faster than they were read. Where it does not
+    /// tell, what it told before.
+    pub fn dropped(&mut self) -> u64 {
+        if let Ok(since) = getsockopt(&self.socket, Statistics) {
+            self.dropped = self.dropped.saturating_add(since.tp_drops.into());
+        }
+        self.dropped
     }
 
     /// The next frame; none where none came in this time.

@@ -73,6 +73,6 @@ pub(super) fn sentence(scene: &Scene, step: &Step) -> Option<Sentence> {
 
 /// With the names of the lifelines.
 pub(super) fn named(words: &str, scene: &Scene, step: &Step, lang: Lang) -> String {
-    let name = |at: usize| scene.lifelines.get(at).map_or("", |of| of.who.words(lang));
-    words.replace("{from}", name(step.from)).replace("{to}", name(step.to))
+    let (from, to) = (scene.name(step.from, lang), scene.name(step.to, lang));
+    words.replace("{from}", from).replace("{to}", to)
 }

@@ -85,7 +85,7 @@ fn table(out: &mut String, sheet: &Sheet<'_>) {
         out,
         "<details><summary>{caption}</summary><table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>"
     );
-    let name = |at: usize| sheet.scene.lifelines.get(at).map_or("", |of| of.who.words(lang));
+    let name = |at: usize| sheet.scene.name(at, lang);
     for step in sheet.shown() {
         let row = &step.row;
         let channel = match row.channel {

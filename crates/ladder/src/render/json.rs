@@ -5,9 +5,8 @@
 
 use super::{Sheet, kind, label, provenance};
 use crate::row::{Channel, Packet};
-use crate::scene::{Lifeline, Role};
+use crate::scene::{Lifeline, Role, TlsRole};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use wharf_proto::{Lang, Moment, Verb};
 
 /// The version of the objects.
@@ -23,7 +22,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
     };
     let no = sheet.no();
     let lifelines = &sheet.scene.lifelines;
-    let address = |at: usize| lifelines.get(at).and_then(address);
+    let address = |at: usize| lifelines.get(at).and_then(Lifeline::address);
     let two = !sheet.scene.is_joined();
     put(json!({
         "schema": SCHEMA, "kind": "session", "session": no, "sessions": sheet.scene.sessions,
@@ -32,6 +31,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         "server_a": address(0).filter(|_| !two),
         "server_b": address(2),
         "passive": lifelines.iter().find(|of| of.role == Some(Role::Listens)).map(|of| of.who.key()),
+        "tls_client": lifelines.iter().find(|of| of.tls == Some(TlsRole::Client)).map(|of| of.who.key()),
         "origin": sheet.origin.map(|origin| origin.as_secs_f64()),
     }));
     for step in sheet.shown() {
@@ -71,12 +71,4 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         }));
     }
     out
-}
-
-fn address(lifeline: &Lifeline) -> Option<String> {
-    let ip = lifeline.ip?;
-    Some(match lifeline.port {
-        Some(port) => SocketAddr::new(ip, port).to_string(),
-        None => ip.to_string(),
-    })
 }

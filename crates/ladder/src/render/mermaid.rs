@@ -14,7 +14,7 @@ const MAX_ROWS: usize = 300;
 pub fn render(sheet: &Sheet<'_>) -> String {
     let mut out = String::from("sequenceDiagram\n");
     let lang = sheet.lang;
-    let letter = |at: usize| sheet.scene.lifelines.get(at).map_or("", |of| of.who.letter());
+    let letter = |at: usize| sheet.scene.letter(at);
     for (at, name) in sheet.names().iter().enumerate() {
         let _ = writeln!(out, "    participant {} as {}", letter(at), safe(name));
     }

@@ -95,8 +95,7 @@ fn lifelines(out: &mut String, sheet: &Sheet<'_>, top: usize, bottom: usize) {
             "<text x=\"{head}\" y=\"24\" text-anchor=\"{anchor}\">{title}</text>\
              <line x1=\"{x}\" y1=\"{from}\" x2=\"{x}\" y2=\"{bottom}\"/>"
         );
-        if let Some(role) = lifeline.role {
-            let role = role.words(sheet.lang);
+        if let Some(role) = lifeline.part(sheet.lang) {
             let _ = writeln!(
                 out,
                 "<text class=\"d\" x=\"{head}\" y=\"42\" text-anchor=\"{anchor}\">{role}</text>"

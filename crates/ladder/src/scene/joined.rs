@@ -4,7 +4,7 @@
 //! servers, each as if the other server were its client. So a connection that both have is drawn once; the words on it are
 //! those of the session whose server sends, which knows whether it retrieves or stores.
 
-use super::{Lifeline, Role, Scene, Step, Who};
+use super::{Lifeline, Role, Scene, Step, TlsRole, Who};
 use crate::conn::Conn;
 use crate::findings::{Finding, with_ghosts};
 use crate::row::{Channel, Ends, Packet, Row};
@@ -52,6 +52,27 @@ impl<'a> Part<'a> {
 /// A connection of a part.
 type Wire = (usize, Channel);
 
+/// The data connections that two parts have, each as its own.
+#[derive(Default)]
+struct Twins {
+    /// For a connection that is drawn as another part's: that one.
+    drawn_as: HashMap<Wire, Wire>,
+    /// The other way round.
+    of: HashMap<Wire, Wire>,
+}
+
+impl Twins {
+    fn are(&mut self, second: Wire, first: Wire) {
+        self.drawn_as.insert(second, first);
+        self.of.insert(first, second);
+    }
+
+    /// Whether it goes between the servers.
+    fn has(&self, wire: Wire) -> bool {
+        self.drawn_as.contains_key(&wire) || self.of.contains_key(&wire)
+    }
+}
+
 /// Joins the sessions of a transfer between servers; nothing where there are not just two servers.
 #[must_use]
 pub fn join(parts: &[Part<'_>]) -> Option<Scene> {
@@ -72,9 +93,11 @@ pub fn join(parts: &[Part<'_>]) -> Option<Scene> {
     let of = |who, at: usize| {
         let server = servers.get(at);
         let (ip, port) = (server.map(|end| end.ip()), server.map(|end| end.port()));
-        Lifeline { who, ip, port, role: roles.get(at).copied().flatten() }
+        let tls = server.and_then(|server| tls(parts, &twins, *server));
+        Lifeline { who, ip, port, role: roles.get(at).copied().flatten(), tls }
     };
-    let third = Lifeline { who: Who::Third, ip: Some(third.ip()), port: None, role: None };
+    let (who, ip) = (Who::Third, Some(third.ip()));
+    let third = Lifeline { who, ip, port: None, role: None, tls: None };
     let lifelines = vec![of(Who::A, a), third, of(Who::B, b)];
     let mut sessions: Vec<u64> = parts.iter().map(|part| part.no).collect();
     sessions.sort_unstable();
@@ -87,9 +110,9 @@ pub fn join(parts: &[Part<'_>]) -> Option<Scene> {
 
 /// Which data connections are the same: those of one server's sessions and of the other's between the same ends, in the
 /// order in which they came.
-fn twins(parts: &[Part<'_>]) -> HashMap<Wire, Wire> {
+fn twins(parts: &[Part<'_>]) -> Twins {
     let mut first: HashMap<(SocketAddr, SocketAddr), Vec<Wire>> = HashMap::new();
-    let mut twins = HashMap::new();
+    let mut twins = Twins::default();
     for (at, part) in parts.iter().enumerate() {
         for conn in part.conns.iter().filter(|conn| conn.channel != Channel::Control) {
             let Some(Ends { client, server }) = conn.ends else { continue };
@@ -101,7 +124,7 @@ fn twins(parts: &[Part<'_>]) -> HashMap<Wire, Wire> {
             };
             match waiting.iter().position(is_other) {
                 Some(place) => {
-                    twins.insert(wire, waiting.remove(place));
+                    twins.are(wire, waiting.remove(place));
                 }
                 None => waiting.push(wire),
             }
@@ -111,13 +134,12 @@ fn twins(parts: &[Part<'_>]) -> HashMap<Wire, Wire> {
 }
 
 /// What a server does in the data connections that it shares; where there are none, what it was asked to do.
-fn role(parts: &[Part<'_>], twins: &HashMap<Wire, Wire>, server: SocketAddr) -> Option<Role> {
+fn role(parts: &[Part<'_>], twins: &Twins, server: SocketAddr) -> Option<Role> {
     let mut listens = false;
     let mut connects = false;
     let ours = || parts.iter().enumerate().filter(|(_, part)| part.ends.server == server);
-    let is_shared = |wire: Wire| twins.contains_key(&wire) || twins.values().any(|of| *of == wire);
     for (at, part) in ours() {
-        for conn in part.conns.iter().filter(|conn| is_shared((at, conn.channel))) {
+        for conn in part.conns.iter().filter(|conn| twins.has((at, conn.channel))) {
             listens |= conn.opener == Some(Party::Client);
             connects |= conn.opener == Some(Party::Server);
         }
@@ -137,13 +159,30 @@ fn role(parts: &[Part<'_>], twins: &HashMap<Wire, Wire>, server: SocketAddr) -> 
     }
 }
 
+/// What a server does in the TLS on the data connections that it shares.
+fn tls(parts: &[Part<'_>], twins: &Twins, server: SocketAddr) -> Option<TlsRole> {
+    let (mut begins, mut answers) = (false, false);
+    for (at, part) in parts.iter().enumerate().filter(|(_, part)| part.ends.server == server) {
+        for conn in part.conns.iter().filter(|conn| twins.has((at, conn.channel))) {
+            let side = conn.tls.as_ref().and_then(|tls| tls.client_side());
+            begins |= side == Some(Party::Server);
+            answers |= side == Some(Party::Client);
+        }
+    }
+    match (begins, answers) {
+        (true, true) => Some(TlsRole::Both),
+        (true, false) => Some(TlsRole::Client),
+        (false, true) => Some(TlsRole::Server),
+        (false, false) => None,
+    }
+}
+
 /// Under which numbers the rows of the parts are in the scene.
 type Numbers = HashMap<(usize, u32), u32>;
 
 struct Joining<'p, 'a> {
     parts: &'p [Part<'a>],
-    /// For a connection that is drawn as another part's: that one.
-    twins: HashMap<Wire, Wire>,
+    twins: Twins,
     a: SocketAddr,
     /// The numbers of connections in the scene.
     conns: HashMap<Wire, usize>,
@@ -168,7 +207,7 @@ impl Joining<'_, '_> {
         let mut numbers = Numbers::new();
         let mut next = 1u32;
         for (_, at, row) in all {
-            if self.twins.contains_key(&(at, row.channel)) {
+            if self.twins.drawn_as.contains_key(&(at, row.channel)) {
                 continue;
             }
             let no = if row.no == 0 { 0 } else { next };
@@ -185,7 +224,7 @@ impl Joining<'_, '_> {
     fn step(&mut self, at: usize, row: Row, no: u32) -> Option<Step> {
         let part = self.parts.get(at)?;
         let wire = (at, row.channel);
-        let is_shared = self.twins.values().any(|of| *of == wire);
+        let is_shared = self.twins.of.contains_key(&wire);
         let server = if part.ends.server == self.a { A } else { B };
         let client = if is_shared { A + B - server } else { THIRD };
         let (from, to) = match row.from {
@@ -220,7 +259,7 @@ impl Joining<'_, '_> {
 
     /// The same packet as the other part has it.
     fn twin(&self, wire: Wire, row: &Row) -> Option<&Row> {
-        let (twin, _) = self.twins.iter().find(|(_, of)| **of == wire)?;
+        let twin = self.twins.of.get(&wire)?;
         let same = |other: &&Row| {
             other.channel == twin.1
                 && other.at == row.at
@@ -275,7 +314,7 @@ impl Joining<'_, '_> {
         own.or_else(|| {
             let part = self.parts.get(at)?;
             let row = part.rows.iter().find(|row| row.no == no)?;
-            let (of, channel) = *self.twins.get(&(at, row.channel))?;
+            let (of, channel) = *self.twins.drawn_as.get(&(at, row.channel))?;
             let rows = self.parts.get(of)?.rows.iter().filter(|other| other.channel == channel);
             let same = rows.clone().find(|other| other.at == row.at && other.from != row.from);
             let twin = same.or_else(|| rows.clone().next())?;

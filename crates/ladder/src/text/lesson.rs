@@ -21,7 +21,7 @@ pub fn lesson(scene: &Scene, options: &Options) -> String {
     let mut out = String::new();
     let lang = options.lang();
     let arrow = if options.ascii { "->" } else { "→" };
-    let name = |at: usize| scene.lifelines.get(at).map_or("", |of| of.who.words(lang));
+    let name = |at: usize| scene.name(at, lang);
     for step in &scene.steps {
         let row = &step.row;
         let channel = match row.channel {

@@ -2,30 +2,26 @@
 //! before what the server sends; between three hosts, the letters of sender and receiver.
 
 use super::{Options, Shown, label, mark, number, silence};
-use crate::scene::Lifeline;
+use crate::scene::Scene;
 use crate::width::ellipsize;
 use std::fmt;
 
 /// The columns of a list, measured once.
 pub(super) struct List<'a> {
     options: &'a Options,
-    lifelines: &'a [Lifeline],
+    scene: &'a Scene,
     no: usize,
     room: usize,
     ellipsis: &'static str,
 }
 
 impl<'a> List<'a> {
-    pub(super) fn new(
-        shown: &[Shown<'_>],
-        lifelines: &'a [Lifeline],
-        options: &'a Options,
-    ) -> Self {
+    pub(super) fn new(shown: &[Shown<'_>], scene: &'a Scene, options: &'a Options) -> Self {
         let most = shown.iter().map(|shown| shown.row.no).max().unwrap_or(1);
         let no = most.to_string().len().max(3);
         let ellipsis = if options.ascii { "..." } else { "…" };
-        let room = options.width().saturating_sub(no + 7 + usize::from(lifelines.len() > 2));
-        Self { options, lifelines, no, room, ellipsis }
+        let room = options.width().saturating_sub(no + 7 + usize::from(scene.is_joined()));
+        Self { options, scene, no, room, ellipsis }
     }
 
     pub(super) fn row(&self, out: &mut impl fmt::Write, shown: &Shown<'_>) -> fmt::Result {
@@ -35,9 +31,8 @@ impl<'a> List<'a> {
             let words = ellipsize(&silence(length, options), room, ellipsis, options.ambiguous);
             writeln!(out, "{:indent$}{words}", "", indent = no + 7)?;
         }
-        let letter = |at: usize| self.lifelines.get(at).map_or("", |of| of.who.letter());
-        let (from, to) = (letter(shown.from), letter(shown.to));
-        let way = match (row.is_packet(), self.lifelines.len() > 2) {
+        let (from, to) = (self.scene.letter(shown.from), self.scene.letter(shown.to));
+        let way = match (row.is_packet(), self.scene.is_joined()) {
             (false, _) => "  ".to_owned(),
             (true, true) => format!("{from}>{to}"),
             (true, false) if shown.is_rightwards() => format!("{from}>"),

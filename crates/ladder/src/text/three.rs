@@ -30,16 +30,17 @@ impl<'a> Three<'a> {
     pub(super) fn header(&self, out: &mut impl fmt::Write, lifelines: &[Lifeline]) -> fmt::Result {
         let lang = self.brush.options.lang();
         let name = |of: &Lifeline| of.who.words(lang).to_owned();
-        let address = |of: &Lifeline| match (of.ip, of.port) {
-            (Some(ip), Some(port)) => std::net::SocketAddr::new(ip, port).to_string(),
-            (Some(ip), None) => ip.to_string(),
-            (None, _) => String::new(),
-        };
+        let address = |of: &Lifeline| of.address().unwrap_or_default();
         let role =
             |of: &Lifeline| of.role.map_or_else(String::new, |role| role.words(lang).to_owned());
         self.heads(out, &self.margin.head(), lifelines.iter().map(name).collect())?;
         self.heads(out, &self.margin.blank(), lifelines.iter().map(address).collect())?;
-        self.heads(out, &self.margin.blank(), lifelines.iter().map(role).collect())
+        self.heads(out, &self.margin.blank(), lifelines.iter().map(role).collect())?;
+        if lifelines.iter().all(|of| of.tls.is_none()) {
+            return Ok(());
+        }
+        let tls = |of: &Lifeline| of.tls.map_or_else(String::new, |tls| tls.words(lang).to_owned());
+        self.heads(out, &self.margin.blank(), lifelines.iter().map(tls).collect())
     }
 
     /// A line of words: the first begins at its lifeline, the last ends there, the one between stands in the middle.

@@ -3,6 +3,7 @@
 use wharf_proto::Text;
 
 const SERVER_NAME: u16 = 0;
+const ENCRYPT_THEN_MAC: u16 = 22;
 const TICKET: u16 = 35;
 const PRE_SHARED_KEY: u16 = 41;
 const VERSIONS: u16 = 43;
@@ -35,6 +36,8 @@ pub struct ServerHello {
     pub session_id: Vec<u8>,
     /// Whether it took a key that was shared before.
     pub psk: bool,
+    /// Whether records are encrypted first and authenticated then, where two things do that (RFC 7366).
+    pub encrypts_first: bool,
 }
 
 impl ClientHello {
@@ -76,10 +79,11 @@ impl ServerHello {
         let session_id = bytes.counted_short()?.to_vec();
         let cipher = bytes.short()?;
         bytes.take(1)?;
-        let mut hello = Self { random, version, cipher, session_id, psk: false };
+        let mut hello = Self { random, version, cipher, session_id, ..Self::default() };
         each_extension(bytes, |kind, value| match (kind, value) {
             (VERSIONS, [high, low]) => hello.version = u16::from_be_bytes([*high, *low]),
             (PRE_SHARED_KEY, _) => hello.psk = true,
+            (ENCRYPT_THEN_MAC, _) => hello.encrypts_first = true,
             _ => {}
         });
         Some(hello)

@@ -6,6 +6,7 @@
 //! side: without every record before it the count is lost.
 
 use super::NEW;
+use super::blocks::Blocks;
 use super::hello::{ClientHello, ServerHello};
 use super::keys::{Keys, Secrets};
 use super::suite::{Cipher, Hash, Suite};
@@ -47,7 +48,14 @@ struct Side {
 
 /// The keys of one direction.
 #[derive(Clone)]
-struct Direction {
+enum Direction {
+    /// The cipher authenticates too.
+    Sealed(Box<Sealed>),
+    Blocks(Box<Blocks>),
+}
+
+#[derive(Clone)]
+struct Sealed {
     key: LessSafeKey,
     iv: [u8; NONCE_LEN],
     count: u64,
@@ -100,7 +108,7 @@ impl Opener {
         let secrets = self.keys.of(&from.random)?;
         let sides = match to.version {
             NEW => new_sides(suite, secrets)?,
-            OLD => old_sides(suite, &secrets.master?, &from.random, &to.random)?,
+            OLD => old_sides(suite, &secrets.master?, from, to)?,
             _ => return None,
         };
         Some(Session { suite, client, sides })
@@ -186,30 +194,56 @@ fn new_sides(suite: &Suite, secrets: Secrets) -> Option<[Side; 2]> {
 }
 
 /// TLS 1.2: the keys of both sides from one block.
-fn old_sides(suite: &Suite, master: &[u8], client: &[u8], server: &[u8]) -> Option<[Side; 2]> {
-    let key = suite.cipher.algorithm().key_len();
+fn old_sides(
+    suite: &Suite,
+    master: &[u8],
+    client: &ClientHello,
+    server: &ServerHello,
+) -> Option<[Side; 2]> {
+    let seed = [b"key expansion", &server.random[..], &client.random].concat();
+    let side = |current| Side { current: Some(current), secret: None, shakes_hands: false };
+    if let Some(lengths) = Blocks::lengths(suite) {
+        let block = stretch(suite.hash, master, &seed, 2 * lengths.iter().sum::<usize>());
+        let both = Blocks::both(suite, &block, server.encrypts_first)?;
+        return Some(both.map(|one| side(Direction::Blocks(Box::new(one)))));
+    }
+    let algorithm = suite.cipher.algorithm()?;
+    let key = algorithm.key_len();
     let (form, iv) = match suite.cipher {
-        Cipher::Aes128 | Cipher::Aes256 => (Form::Explicit, NONCE_LEN - EXPLICIT),
         Cipher::ChaCha => (Form::Counted, NONCE_LEN),
+        _ => (Form::Explicit, NONCE_LEN - EXPLICIT),
     };
-    let seed = [b"key expansion", server, client].concat();
     let block = stretch(suite.hash, master, &seed, 2 * (key + iv));
     let (keys, ivs) = block.split_at_checked(2 * key)?;
-    let side = |no: usize| {
+    let of = |no: usize| {
         let key = keys.get(no * key..(no + 1) * key)?;
         let mut whole = [0; NONCE_LEN];
         whole.get_mut(..iv)?.copy_from_slice(ivs.get(no * iv..(no + 1) * iv)?);
-        let key = LessSafeKey::new(UnboundKey::new(suite.cipher.algorithm(), key).ok()?);
-        let current = Some(Direction { key, iv: whole, count: 0, form });
-        Some(Side { current, secret: None, shakes_hands: false })
+        let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
+        let sealed = Sealed { key, iv: whole, count: 0, form };
+        Some(side(Direction::Sealed(Box::new(sealed))))
     };
-    Some([side(0)?, side(1)?])
+    Some([of(0)?, of(1)?])
 }
 
 impl Direction {
     /// Of TLS 1.3, from a traffic secret.
     fn new(suite: &Suite, secret: &[u8]) -> Option<Self> {
-        let algorithm = suite.cipher.algorithm();
+        Sealed::new(suite, secret).map(|sealed| Self::Sealed(Box::new(sealed)))
+    }
+
+    fn open(&mut self, head: [u8; 5], body: &[u8]) -> Option<(u8, Vec<u8>)> {
+        match self {
+            Self::Sealed(sealed) => sealed.open(head, body),
+            Self::Blocks(blocks) => Some((head[0], blocks.open(head, body)?)),
+        }
+    }
+}
+
+impl Sealed {
+    /// Of TLS 1.3, from a traffic secret.
+    fn new(suite: &Suite, secret: &[u8]) -> Option<Self> {
+        let algorithm = suite.cipher.algorithm()?;
         let key = expand(suite.hash, secret, b"key", algorithm.key_len())?;
         let iv = expand(suite.hash, secret, b"iv", NONCE_LEN)?;
         let key = LessSafeKey::new(UnboundKey::new(algorithm, &key).ok()?);
@@ -283,7 +317,7 @@ fn stretch(hash: Hash, secret: &[u8], seed: &[u8], length: usize) -> Vec<u8> {
 #[cfg(test)]
 pub(super) struct Sealer {
     secret: Vec<u8>,
-    keys: Direction,
+    keys: Sealed,
 }
 
 #[cfg(test)]
@@ -291,7 +325,7 @@ impl Sealer {
     /// With AES-128-GCM and a secret.
     pub(super) fn new(secret: impl Into<Vec<u8>>) -> Self {
         let (secret, suite) = (secret.into(), Suite::of(0x1301).unwrap());
-        Self { keys: Direction::new(suite, &secret).unwrap(), secret }
+        Self { keys: Sealed::new(suite, &secret).unwrap(), secret }
     }
 
     /// With the keys that follow.
@@ -300,7 +334,7 @@ impl Sealer {
     }
 
     pub(super) fn seal(&mut self, kind: u8, bytes: &[u8]) -> Vec<u8> {
-        let Direction { key, iv, count, .. } = &mut self.keys;
+        let Sealed { key, iv, count, .. } = &mut self.keys;
         let mut nonce = *iv;
         nonce[4..].iter_mut().zip(count.to_be_bytes()).for_each(|(to, from)| *to ^= from);
         *count += 1;
