@@ -124,7 +124,7 @@ impl Default for Options {
             quick_acks: false,
             explain: None,
             tap: None,
-            session: SessionId::default(),
+            session: SessionId(1),
             origin: Instant::now(),
         }
     }

@@ -1,7 +1,7 @@
 //! `trace-speed FILE`: how fast a capture is read and its sessions are found and judged, and in how much memory.
 //!
-//! It draws nothing. Made for captures of a gigabyte: `trace-speed --make FILE MEBIBYTES` writes one, of many sessions with
-//! transfers of a megabyte.
+//! It draws nothing. Made for captures of a gigabyte: `trace-speed --make FILE MEBIBYTES [SEGMENTS]` writes one, of many
+//! sessions with a transfer of so many full segments each: a megabyte, if nothing is said.
 #![expect(clippy::print_stdout, reason = "a measurement's result is what it prints")]
 
 use std::error::Error;
@@ -12,16 +12,21 @@ use wharf_ladder::Segment;
 use wharf_ladder::capture::Capture;
 use wharf_ladder::sessions::Sessions;
 
-/// Bytes of a full segment, and how many of them a file has.
+/// Bytes of a full segment, and how many of them a transfer has.
 const FULL: usize = 1448;
 const SEGMENTS: u32 = 724;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [make, file, mebibytes] if make == "--make" => make_capture(file, mebibytes.parse()?),
+        [make, file, mebibytes] if make == "--make" => {
+            make_capture(file, mebibytes.parse()?, SEGMENTS)
+        }
+        [make, file, mebibytes, segments] if make == "--make" => {
+            make_capture(file, mebibytes.parse()?, segments.parse()?)
+        }
         [file] => measure(file),
-        _ => Err("usage: trace-speed FILE | --make FILE MEBIBYTES".into()),
+        _ => Err("usage: trace-speed FILE | --make FILE MEBIBYTES [SEGMENTS]".into()),
     }
 }
 
@@ -59,13 +64,13 @@ fn measure(file: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes sessions in passive mode until the file is long enough.
-fn make_capture(file: &str, mebibytes: u64) -> Result<(), Box<dyn Error>> {
+fn make_capture(file: &str, mebibytes: u64, segments: u32) -> Result<(), Box<dyn Error>> {
     let mut out = Maker { out: BufWriter::new(File::create(file)?), written: 24, micros: 0 };
     let header = [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 101].map(u32::to_le_bytes).concat();
     out.out.write_all(&header)?;
     let mut n = 0u32;
     while out.written < mebibytes << 20 {
-        out.session(n)?;
+        out.session(n, segments)?;
         n += 1;
     }
     out.out.flush()?;
@@ -86,7 +91,7 @@ struct Line {
 }
 
 impl Maker {
-    fn session(&mut self, n: u32) -> Result<(), Box<dyn Error>> {
+    fn session(&mut self, n: u32, segments: u32) -> Result<(), Box<dyn Error>> {
         let port = u16::try_from(20_000 + n % 40_000)?;
         let mut control = Line { client: (n, port), server: 21, next: [1, 1] };
         let mut data = Line { client: (n, port.wrapping_add(1)), server: 50_000, next: [1, 1] };
@@ -109,7 +114,7 @@ impl Maker {
         self.open(&mut data)?;
         self.put(&mut control, 1, 0x18, b"150 go\r\n")?;
         let full = [7; FULL];
-        for segment in 0..SEGMENTS {
+        for segment in 0..segments {
             self.put(&mut data, 1, 0x10, &full)?;
             if segment % 2 == 1 {
                 self.put(&mut data, 0, 0x10, b"")?;

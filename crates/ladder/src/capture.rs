@@ -111,7 +111,15 @@ impl<'a> Capture<'a> {
     /// # Errors
     /// [`Error::NotACapture`], [`Error::Io`], and [`Error::Truncated`] within the header.
     pub fn open(source: impl Read + Send + 'a) -> Result<Self, Error> {
-        let mut input = Input::new(unpacked(Box::new(source))?);
+        Self::of(unpacked(source).map_err(Error::Io)?)
+    }
+
+    /// The same of a source that was unpacked already.
+    ///
+    /// # Errors
+    /// Those of [`Capture::open`].
+    pub fn of(unpacked: Box<dyn Read + Send + 'a>) -> Result<Self, Error> {
+        let mut input = Input::new(unpacked);
         let magic: [u8; 4] = array(input.peek(4, 0)?);
         let format = match old::Reader::open(magic, &mut input)? {
             Some(reader) => Format::Old(reader),
@@ -121,10 +129,18 @@ impl<'a> Capture<'a> {
         Ok(Self { input, format, facts: Facts::default() })
     }
 
+    /// The same with secrets that are known already, and share what the file brings.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.facts.keys = keys;
+        self
+    }
+
     /// The next frame; none at the end of the file.
     ///
     /// # Errors
-    /// [`Error::Truncated`], [`Error::Damaged`] and [`Error::Io`].
+    /// [`Error::Truncated`], [`Error::Damaged`] and [`Error::Io`], of which [`io::ErrorKind::WouldBlock`] is none to give up
+    /// at: the source has nothing just now, and may be asked again.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Error> {
         let found = match &mut self.format {
             Format::Old(reader) => reader.next(&mut self.input, &self.facts)?,
@@ -194,17 +210,20 @@ impl Facts {
     }
 }
 
-/// The source without what it may be packed with.
-fn unpacked<'a>(mut source: Box<dyn Read + Send + 'a>) -> Result<Box<dyn Read + Send + 'a>, Error> {
+/// A source without what it may be packed with: gzip or zstd, known by their first bytes.
+///
+/// # Errors
+/// Those of the source.
+pub fn unpacked<'a>(mut source: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
     let mut head = Vec::with_capacity(4);
-    source.by_ref().take(4).read_to_end(&mut head).map_err(Error::Io)?;
+    source.by_ref().take(4).read_to_end(&mut head)?;
     let (gzip, zstd) = (head.starts_with(&GZIP), head.starts_with(&ZSTD));
     let whole = io::Cursor::new(head).chain(source);
     Ok(match (gzip, zstd) {
         (true, _) => Box::new(flate2::read::MultiGzDecoder::new(whole)),
         (_, true) => {
-            let mut decoder = zstd::Decoder::new(whole).map_err(Error::Io)?;
-            decoder.window_log_max(ZSTD_WINDOW).map_err(Error::Io)?;
+            let mut decoder = zstd::Decoder::new(whole)?;
+            decoder.window_log_max(ZSTD_WINDOW)?;
             Box::new(decoder)
         }
         (false, false) => Box::new(whole),

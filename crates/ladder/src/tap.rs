@@ -65,6 +65,10 @@ pub struct Reader<R> {
     source: R,
     /// How many lines were read.
     lines: u64,
+    /// What has come of the next one.
+    partial: Vec<u8>,
+    /// Bytes of the last one.
+    length: u64,
 }
 
 /// Why a file cannot be read, or not further.
@@ -90,20 +94,33 @@ pub enum Error {
 impl<R: BufRead> Reader<R> {
     /// Reads from the beginning of a file.
     pub fn new(source: R) -> Self {
-        Self { source, lines: 0 }
+        Self::behind(source, 0)
+    }
+
+    /// Goes on behind so many lines of a file.
+    pub fn behind(source: R, lines: u64) -> Self {
+        Self { source, lines, partial: Vec::new(), length: 0 }
+    }
+
+    /// How many bytes the last line had, its end included.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// The next line; none at the end of the file.
     ///
     /// # Errors
-    /// [`Error`], after which the line is passed over.
+    /// [`Error`], after which the line is passed over; but for [`Error::Io`], after which it is gone on with.
     pub fn next_line(&mut self) -> Result<Option<Line>, Error> {
-        let mut bytes = Vec::new();
-        let mut line = self.source.by_ref().take(MAX_LINE);
-        if line.read_until(b'\n', &mut bytes).map_err(Error::Io)? == 0 {
+        let room = MAX_LINE.saturating_sub(self.partial.len() as u64);
+        let mut line = self.source.by_ref().take(room);
+        line.read_until(b'\n', &mut self.partial).map_err(Error::Io)?;
+        let bytes = std::mem::take(&mut self.partial);
+        if bytes.is_empty() {
             return Ok(None);
         }
         self.lines += 1;
+        self.length = bytes.len() as u64;
         let line = self.lines;
         let Some(text) = bytes.strip_suffix(b"\n") else {
             return Err(match u64::try_from(bytes.len()) {

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use wharf_client::Tap;
-use wharf_ladder::findings::with_ghosts;
-use wharf_ladder::scene::{Part, join};
-use wharf_ladder::{Channel, Ladder, Options, Row, text};
-use wharf_proto::tap::{Event, SessionId};
+use wharf_ladder::scene::scenes;
+use wharf_ladder::tap::Told;
+use wharf_ladder::{Options, Scene, text};
+use wharf_proto::tap::Event;
 
 use crate::{tap, terminal};
 
@@ -26,8 +26,6 @@ const FILE_WIDTH: usize = 100;
 pub(crate) struct Trace {
     events: Arc<Mutex<Vec<Event>>>,
     to: PathBuf,
-    /// Whether a session with each of two servers is one picture.
-    joins: bool,
     /// When it was begun, since 1970.
     began: Duration,
 }
@@ -35,12 +33,7 @@ pub(crate) struct Trace {
 impl Trace {
     /// A trace that will be drawn into the file `to`, `-` being standard error.
     pub(crate) fn new(to: PathBuf) -> Self {
-        Self { events: Arc::default(), to, joins: false, began: tap::since_1970() }
-    }
-
-    /// The same for what goes between two servers.
-    pub(crate) fn between_servers(to: PathBuf) -> Self {
-        Self { joins: true, ..Self::new(to) }
+        Self { events: Arc::default(), to, began: tap::since_1970() }
     }
 
     /// The tap that feeds it.
@@ -55,48 +48,26 @@ impl Trace {
         if self.to.extension().is_some_and(|end| end == "jsonl") {
             return tap::write(&self.to, self.began, &events);
         }
-        let mut sessions: Vec<SessionId> = events.iter().map(|event| event.session).collect();
-        sessions.sort_unstable();
-        sessions.dedup();
+        let mut told = Told::default();
+        events.iter().for_each(|event| told.push(event));
         let to_terminal = self.to == Path::new("-");
         let options = options(to_terminal);
-        let of = |session: &SessionId| {
-            Ladder::from_events(events.iter().filter(|event| event.session == *session))
+        let draw = |scene: &Scene| {
+            text::scene(scene, &options) + &text::verdicts(&scene.findings, &options)
         };
-        let ladders: Vec<Ladder> = sessions.iter().map(of).collect();
-        let draw = |ladder: &Ladder| {
-            let findings = ladder.findings();
-            let rows = with_ghosts(&ladder.numbered(), &findings);
-            text::render(&rows, ladder.ends(), &options) + &text::verdicts(&findings, &options)
-        };
-        let joined = if self.joins { draw_joined(&ladders, &options) } else { None };
-        let text = match joined {
-            Some(text) => text,
-            None => ladders.iter().map(draw).collect::<Vec<_>>().join("\n"),
-        };
+        let drawn: Vec<String> = told
+            .finish()
+            .iter()
+            .flat_map(|group| scenes(group))
+            .map(|scene| draw(&scene))
+            .collect();
+        let text = drawn.join("\n");
         if to_terminal {
             terminal::say(text.trim_end());
             return Ok(());
         }
         fs::write(&self.to, text).with_context(|| format!("cannot write {}", self.to.display()))
     }
-}
-
-/// One session with each of two servers, as one picture of three lifelines; data connections with us have no place in
-/// it.
-fn draw_joined(ladders: &[Ladder], options: &Options) -> Option<String> {
-    let [first, second] = ladders else { return None };
-    let rows = [first.numbered(), second.numbered()];
-    let is_ours = |row: &Row| row.channel != Channel::Control;
-    if rows.iter().flatten().any(is_ours) {
-        return None;
-    }
-    let part = |no, ladder: &Ladder, rows| {
-        let findings = ladder.findings();
-        Some(Part { no, rows, ends: ladder.ends()?, conns: Vec::new(), findings })
-    };
-    let scene = join(&[part(1, first, &rows[0])?, part(2, second, &rows[1])?])?;
-    Some(text::scene(&scene, options) + &text::verdicts(&scene.findings, options))
 }
 
 fn options(to_terminal: bool) -> Options {

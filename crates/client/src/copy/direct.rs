@@ -25,6 +25,7 @@ use wharf_proto::codec::Marker;
 use wharf_proto::command::EpsvArgument;
 use wharf_proto::params::Type;
 use wharf_proto::reply::Class;
+use wharf_proto::tap::{Party, What};
 use wharf_proto::{Command, Reply, Verb};
 
 use super::crossing::{Cover, Crossing};
@@ -152,6 +153,9 @@ async fn connect(session: &mut Session, to: SocketAddr) -> Result<(), Error> {
         SocketAddr::V4(to) => Command::Port(to),
         SocketAddr::V6(_) => eprt.clone(),
     };
+    // Told whether it is taken or not: it is what makes the two sessions one transfer.
+    let planned = What::DataPlanned { listener: Party::Client, address: to };
+    session.control.teller().tell(planned);
     let reply = session.control.command(&command).await?;
     if !reply.code.is_refusal() {
         return Ok(());

@@ -20,9 +20,10 @@ impl<R: Read> Input<R> {
         Self { source, buffer: vec![0; BUFFER], start: 0, end: 0 }
     }
 
-    /// Whether there is nothing more.
+    /// Whether there is nothing more. A source that has nothing just now may say so here
+    /// ([`io::ErrorKind::WouldBlock`]), where nothing is half read, and is waited for everywhere else.
     pub(super) fn is_at_end(&mut self) -> Result<bool, Error> {
-        Ok(!self.fill(1)?)
+        Ok(!self.fill_or_block(1)?)
     }
 
     /// The next bytes, which stay where they are.
@@ -56,6 +57,15 @@ impl<R: Read> Input<R> {
 
     /// Reads until there are so many bytes; says whether there are.
     fn fill(&mut self, length: usize) -> Result<bool, Error> {
+        loop {
+            match self.fill_or_block(length) {
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn fill_or_block(&mut self, length: usize) -> Result<bool, Error> {
         while self.end - self.start < length {
             if self.buffer.len() - self.start < length {
                 self.buffer.copy_within(self.start..self.end, 0);

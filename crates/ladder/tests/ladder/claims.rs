@@ -69,24 +69,25 @@ pub(crate) fn keylog(data: &[u8]) {
 /// A tap: an event that is read is written so that it is read as the same, and what it comes to is drawn.
 pub(crate) fn tap(data: &[u8]) {
     let mut reader = Reader::new(data);
-    let (mut told, mut sessions) = (Told::default(), Vec::new());
+    let (mut told, mut groups) = (Told::default(), Vec::new());
     for _ in 0..10_000 {
         match reader.next_line() {
             Ok(None) => break,
             Err(_) | Ok(Some(Line::Full)) => {}
-            Ok(Some(Line::Begin(_))) => sessions.append(&mut told.finish()),
+            Ok(Some(Line::Begin(_))) => groups.append(&mut told.finish()),
             Ok(Some(Line::Event(event))) => {
                 let line = tap::line(&event).unwrap_or_default();
                 let file = tap::header(Duration::ZERO) + &line;
                 let mut again = Reader::new(file.as_bytes());
                 assert!(matches!(again.next_line(), Ok(Some(Line::Begin(_)))));
                 assert!(matches!(again.next_line(), Ok(Some(Line::Event(same))) if same == event));
-                sessions.extend(told.push(&event));
+                told.push(&event);
+                groups.append(&mut told.take_finished());
             }
         }
     }
-    sessions.append(&mut told.finish());
-    draw(&sessions);
+    groups.append(&mut told.finish());
+    groups.iter().for_each(|group| draw(group));
 }
 
 /// Draws sessions, as text and as JSON.

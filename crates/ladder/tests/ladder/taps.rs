@@ -5,6 +5,8 @@ use crate::sessions::{self, Story};
 use proptest::prelude::*;
 use std::time::Duration;
 use wharf_ladder::Ladder;
+use wharf_ladder::scene::scenes;
+use wharf_ladder::sessions::Session;
 use wharf_ladder::tap::{self, Line, Reader, Told};
 use wharf_proto::Text;
 use wharf_proto::tap::{Event, Party, SessionId, What};
@@ -90,9 +92,10 @@ fn sessions_of_a_tap_are_those_of_their_events_whoever_spoke_between() {
     let mut told = Told::default();
     for event in &reference {
         let other = Event { session: SessionId(9), ..event.clone() };
-        assert!(told.push(event).is_none() && told.push(&other).is_none());
+        told.push(event);
+        told.push(&other);
     }
-    let sessions = told.finish();
+    let sessions: Vec<Session> = told.finish().into_iter().flatten().collect();
     assert_eq!(sessions.iter().map(|session| session.no).collect::<Vec<_>>(), [7, 9]);
     let ladder = Ladder::from_events(&reference);
     for session in sessions {
@@ -101,4 +104,72 @@ fn sessions_of_a_tap_are_those_of_their_events_whoever_spoke_between() {
         assert_eq!(session.packets.ends(), ladder.ends());
         assert!(session.findings().is_empty());
     }
+}
+
+/// Two sessions of one client, as it tells of them: with a server that listens at `at`, and with another at `server`
+/// that is told to connect to where `to` says.
+fn driven(at: &str, server: &'static str, to: &str) -> Vec<Event> {
+    let client = Party::Client;
+    let planned =
+        |listener, address: &str| What::DataPlanned { listener, address: address.parse().unwrap() };
+    let first = Story::told_by(client)
+        .between(sessions::CLIENT, sessions::SERVER)
+        .asks("PASV", 227, "here")
+        .tell(planned(Party::Server, at))
+        .events();
+    let second = Story::told_by(client)
+        .between(sessions::CLIENT, server)
+        .after(500)
+        .tell(planned(client, to))
+        .asks("PORT 203,0,113,5,195,80", 200, "taken")
+        .events();
+    let second = second.into_iter().map(|event| Event { session: SessionId(8), ..event });
+    let mut events: Vec<Event> = first.into_iter().chain(second).collect();
+    events.sort_by_key(|event| event.at);
+    events
+}
+
+fn groups(events: &[Event]) -> Vec<Vec<Session>> {
+    let mut told = Told::default();
+    events.iter().for_each(|event| told.push(event));
+    told.finish()
+}
+
+#[test]
+fn two_servers_of_which_one_is_told_where_the_other_listens_are_one_picture() {
+    let there = "203.0.113.5:50000";
+    let joined = groups(&driven(there, "198.51.100.7", there));
+    assert_eq!(joined.len(), 1);
+    let scene = scenes(&joined[0]);
+    assert_eq!(scene.len(), 1);
+    assert!(scene[0].is_joined());
+    assert_eq!(scene[0].sessions, [7, 8]);
+    let parts: Vec<&Session> = joined.iter().flatten().collect();
+    assert_eq!((&parts[0].partners, &parts[1].partners), (&vec![8], &vec![7]));
+    // Another port, or the same server twice: they have nothing to do with each other.
+    for events in
+        [driven(there, "198.51.100.7", "203.0.113.5:50001"), driven(there, sessions::SERVER, there)]
+    {
+        assert_eq!(groups(&events).len(), 2);
+    }
+}
+
+#[test]
+fn a_session_that_is_over_joins_nobody_and_is_given_away_when_time_has_passed() {
+    let there = "203.0.113.5:50000";
+    let mut events = driven(there, "198.51.100.7", there);
+    let how = wharf_proto::tap::HalfEnd::Fin;
+    let closed = What::ControlClosed { by: Party::Server, how };
+    let at = events.iter().find(|event| event.session == SessionId(8)).unwrap().at;
+    let end = Event { session: SessionId(7), at, teller: Party::Client, what: closed };
+    let place = events.iter().position(|event| event.session == SessionId(8)).unwrap();
+    events.insert(place, end);
+    let mut told = Told::default();
+    events.iter().for_each(|event| told.push(event));
+    assert!(told.take_finished().is_empty(), "what comes late may still come");
+    told.pass(at + Duration::from_secs(1));
+    let over: Vec<u64> = told.take_finished().into_iter().flatten().map(|of| of.no).collect();
+    assert_eq!(over, [7]);
+    assert_eq!(told.open().map(|(no, _)| no).collect::<Vec<_>>(), [8]);
+    assert!(told.look(8).is_some() && told.look(7).is_none());
 }

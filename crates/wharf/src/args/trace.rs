@@ -12,8 +12,8 @@ use crate::commands::trace::filter::Filter;
 /// `wharf trace`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TraceArgs {
-    /// A capture, pcap or pcapng, as it is or packed by gzip or zstd; standard input if nothing is said, or `-`. Or the
-    /// file that --tap or --trace=FILE.jsonl has written
+    /// A capture, pcap or pcapng, or the file that --tap or --trace=FILE.jsonl has written, as it is or packed by gzip or
+    /// zstd; standard input if nothing is said, or `-`. Or a folder of such files as --tap writes
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Capture on this interface, or on `any`, until Ctrl-C: it needs root, or CAP_NET_RAW, and keeps neither
@@ -50,7 +50,7 @@ pub(crate) struct TraceArgs {
     #[cfg(feature = "tui")]
     #[arg(long, conflicts_with_all = ["format", "list"])]
     pub(crate) tui: bool,
-    /// Wait for more at the end of a file that still grows, until Ctrl-C
+    /// Wait for more at the end of a file that still grows, or in a folder of --tap, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
     #[command(flatten)]

@@ -26,8 +26,8 @@ use crate::visit::{PASSWORD_VARIABLE, file, login_by, options};
 /// The environment variable that holds the password of the target, where the URL does not. That of the source is not
 /// told to another host.
 const TARGET_PASSWORD_VARIABLE: &str = "WHARF_TARGET_PASSWORD";
-/// The sessions with the target are counted from here on in what the tap hears, those with the source from 0.
-const TARGET_SESSIONS: u64 = 1 << 32;
+/// The sessions with the target are counted from here on in what the tap hears, those with the source from 1.
+const TARGET_SESSIONS: u64 = 1_000_001;
 
 /// One of the two servers, and how it is spoken to.
 struct Place {
@@ -48,7 +48,7 @@ struct Errand<'a> {
 
 pub(crate) async fn run(arguments: &CopyArgs) -> anyhow::Result<Exit> {
     let errand = Errand::of(arguments)?;
-    let trace = arguments.connection.trace.clone().map(Trace::between_servers);
+    let trace = arguments.connection.trace.clone().map(Trace::new);
     let copier = errand.copier(trace.as_ref())?;
     let result = match arguments.recursive {
         true => errand.copy_tree(&copier).await,
@@ -113,7 +113,7 @@ impl<'a> Errand<'a> {
             let login = login_by(address, variable)?;
             Ok(Site::new(address.host.clone(), address.port, login, options))
         };
-        let mut source = site(&self.source, 0)?;
+        let mut source = site(&self.source, 1)?;
         let mut target = site(&self.target, TARGET_SESSIONS)?;
         target.options.origin = source.options.origin;
         // What goes through here is paid for once.

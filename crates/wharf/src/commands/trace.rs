@@ -1,11 +1,13 @@
-//! `wharf trace`: the FTP sessions of a capture as ladders, with what went wrong in them.
+//! `wharf trace`: the FTP sessions of a capture or a tap as ladders, with what went wrong in them.
 //!
-//! Sessions are drawn as soon as they are over, so a capture of any size is read in the same memory. What is made
+//! Sessions are drawn as soon as they are over, so a source of any size is read in the same memory. What is made
 //! of a session is in `trace/`, a file each.
 
 mod facts;
 pub(crate) mod filter;
+mod folder;
 mod forms;
+mod gathering;
 mod source;
 mod text;
 mod told;
@@ -15,7 +17,6 @@ mod tui;
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-use wharf_ladder::capture::Error;
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Session;
 use wharf_ladder::{Ambiguous, Options};
@@ -25,10 +26,7 @@ use crate::args::trace::{AmbiguousArg, DrawingArgs, Format, TraceArgs};
 use crate::exit::Exit;
 use crate::terminal;
 use facts::Facts;
-use source::{Next, Source};
-
-/// Frames after which it is looked whether sessions are over.
-const LOOK: u64 = 512;
+use source::Source;
 
 /// What makes something of the sessions of a capture.
 trait Renderer {
@@ -45,9 +43,6 @@ trait Renderer {
 }
 
 pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
-    if let Some(source) = told::open(arguments)? {
-        return told::run(source, arguments);
-    }
     let mut source = Source::open(arguments)?;
     #[cfg(feature = "tui")]
     if arguments.tui {
@@ -66,19 +61,16 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
     renderer.end(&mut out)?;
     out.flush()?;
     drop(out);
-    if let Some(unread) = source.unread() {
-        terminal::say(format_args!("wharf: {unread}"));
+    for remark in source.remarks() {
+        terminal::say(format_args!("wharf: {remark}"));
     }
     match (broken, seen.sessions, seen.shown) {
         (Some(error), ..) => {
-            terminal::say(format_args!("wharf: {name}: {error}"));
+            terminal::say(format_args!("wharf: {name}: {error:#}"));
             Ok(Exit::Failed)
         }
         (None, 0, _) => {
-            let frames = source.frames();
-            terminal::say(format_args!(
-                "wharf: no FTP session among the {frames} frames of {name}"
-            ));
+            terminal::say(format_args!("wharf: {}", source.nothing()));
             Ok(Exit::NotFound)
         }
         (None, _, 0) => {
@@ -114,35 +106,25 @@ impl Seen<'_> {
     }
 }
 
-/// Reads the capture to its end, and gives its sessions in groups; the error that it breaks off with is given
-/// back.
+/// Reads the source to its end, and gives its sessions in groups; the error that it breaks off with is given back.
 fn read(
     source: &mut Source,
     arguments: &TraceArgs,
     mut give: impl FnMut(&[Session], Option<Duration>) -> anyhow::Result<()>,
-) -> anyhow::Result<Option<Error>> {
-    let mut sessions = source.sessions(arguments);
-    let mut frames = 0u64;
+) -> anyhow::Result<Option<anyhow::Error>> {
+    let gathering = source.gathering(arguments);
     let broken = loop {
-        match source.next(|segment| sessions.push(segment)) {
-            Ok(Next::Frame) => {}
-            Ok(Next::Idle(now)) => {
-                sessions.pass(now);
+        match source.read(&gathering) {
+            Ok(Some(groups)) => {
                 let origin = source.origin();
-                sessions.take_finished().iter().try_for_each(|group| give(group, origin))?;
-                continue;
+                groups.iter().try_for_each(|group| give(group, origin))?;
             }
-            Ok(Next::End) => break None,
+            Ok(None) => break None,
             Err(error) => break Some(error),
-        }
-        frames += 1;
-        if frames.is_multiple_of(LOOK) {
-            let origin = source.origin();
-            sessions.take_finished().iter().try_for_each(|group| give(group, origin))?;
         }
     };
     let origin = source.origin();
-    sessions.finish().iter().try_for_each(|group| give(group, origin))?;
+    gathering.finish().iter().try_for_each(|group| give(group, origin))?;
     Ok(broken)
 }
 

@@ -1,7 +1,9 @@
 //! The tap as a file: what `wharf serve --tap` and `--trace=FILE.jsonl` write, and `wharf trace` draws.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::serving::{Serving, run, wharf};
 
@@ -64,8 +66,12 @@ fn a_folder_has_a_file_a_session_by_the_name_that_the_log_gives_it_also_while_it
     assert!(first.contains("RETR data 7 B FIN") && first.contains("ended in order"), "{first}");
     let second = trace(&[], &folder.path().join("000002.jsonl"));
     assert!(second.contains("220 ") && second.contains("still open"), "{second}");
+    let both = trace(&["--list"], folder.path());
+    assert_eq!(both.lines().count(), 2, "{both}");
     drop(session);
     let (_, log) = serving.end();
+    let whole = trace(&[], folder.path());
+    assert!(whole.contains("Session 1, ") && whole.contains("Session 2, "), "{whole}");
     assert!(log.contains("session=000001") && log.contains("session=000002"), "{log}");
     assert!(!folder.path().join(".wharf-tap").exists());
 }
@@ -105,4 +111,53 @@ fn a_tap_that_cannot_be_written_stops_the_start() {
         String::from_utf8_lossy(&refused.stderr).contains("cannot write no/such/file"),
         "{refused:?}"
     );
+}
+
+/// Two servers that each see a stranger in the other, and what their user copies between them.
+fn copied(here: &Path, options: [&[&str]; 2], copy: &[&str]) {
+    let fxp = options.map(|more| [&["--quiet", "--user", "bob:pw", "--allow-fxp"], more].concat());
+    let servers = [Serving::new(&fxp[0]), Serving::at("127.0.0.2", &fxp[1])];
+    std::fs::write(servers[0].path("x"), b"0123456789").unwrap();
+    let url = |of: usize, path| servers[of].url(path).replace("://", "://bob:pw@");
+    let output = run(here, &[&["copy"], copy, &[&url(0, "x"), &url(1, "y")]].concat());
+    assert!(output.status.success(), "{output:?}");
+    servers.into_iter().for_each(|serving| drop(serving.end()));
+}
+
+#[test]
+fn the_tap_of_a_copy_between_two_servers_is_one_picture_of_both_sessions() {
+    let here = tempfile::tempdir().unwrap();
+    copied(here.path(), [&[], &[]], &["--trace=copy.jsonl"]);
+    let file = here.path().join("copy.jsonl");
+    let drawn = trace(&[], &file);
+    assert!(drawn.contains("server A") && drawn.contains("third party"), "{drawn}");
+    assert!(drawn.contains("passive: it listens"), "{drawn}");
+    let list = trace(&["--list"], &file);
+    assert!(list.contains("Session 1, ") && list.contains("Session 1000001, "), "{list}");
+    // The same out of a pipe, and packed.
+    let bytes = std::fs::read(&file).unwrap();
+    for bytes in [zstd::encode_all(bytes.as_slice(), 1).unwrap(), bytes] {
+        let mut child = wharf()
+            .args(["trace", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), drawn);
+    }
+}
+
+#[test]
+fn what_two_servers_have_told_of_a_copy_is_one_picture_with_its_data_connection() {
+    let here = tempfile::tempdir().unwrap();
+    let taps = here.path().join("taps");
+    std::fs::create_dir(&taps).unwrap();
+    let [a, b] = ["a.jsonl", "b.jsonl"].map(|name| taps.join(name).to_str().unwrap().to_owned());
+    copied(here.path(), [&["--tap", &a], &["--tap", &b]], &[]);
+    let drawn = trace(&[], &taps);
+    assert!(drawn.contains("server A") && drawn.contains("data 10 B FIN"), "{drawn}");
+    assert_eq!(drawn.matches("data 10 B").count(), 1, "{drawn}");
+    assert!(drawn.contains("Session 1000001: "), "{drawn}");
 }

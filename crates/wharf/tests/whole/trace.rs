@@ -151,6 +151,28 @@ fn sessions_under_tls_are_read_with_a_key_log_or_with_the_secrets_in_the_capture
 }
 
 #[test]
+fn secrets_that_a_capture_brings_behind_the_handshakes_are_used_too() {
+    let bytes = std::fs::read(capture("tls13-wharf.pcapng")).unwrap();
+    let (mut rest, mut frames, mut secrets) = (bytes.as_slice(), Vec::new(), Vec::new());
+    while let Some(head) = rest.get(..8) {
+        let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap());
+        let (block, behind) = rest.split_at(number(4) as usize);
+        if number(0) == 10 {
+            secrets.extend(block)
+        } else {
+            frames.extend(block)
+        }
+        rest = behind;
+    }
+    assert!(!secrets.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("late.pcapng");
+    std::fs::write(&path, [frames, secrets].concat()).unwrap();
+    let output = wharf().arg("trace").arg(&path).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), text(&[], "tls13-wharf.pcapng"));
+}
+
+#[test]
 fn a_key_log_that_is_none_is_told_before_anything_is_drawn() {
     let output =
         trace(&["--keys", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "reference.cap");

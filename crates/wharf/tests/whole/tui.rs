@@ -248,6 +248,39 @@ fn a_file_that_grows_is_followed() {
 }
 
 #[test]
+fn the_taps_of_a_server_are_followed_a_file_and_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let tap = |name: &str| folder.path().join(name);
+    let line = |session: u8, at: u32, rest: &str| {
+        format!("{{\"session\":\"{session:06x}\",\"at\":{at},\"teller\":\"server\",{rest}}}\n")
+    };
+    let opened = |session, at| {
+        let ends = "\"client\":\"192.0.2.10:1180\",\"server\":\"203.0.113.5:21\"";
+        line(session, at, &format!("\"what\":\"control-opened\",{ends}"))
+    };
+    let closed = "\"what\":\"control-closed\",\"by\":\"client\",\"how\":\"fin\"";
+    let head = "{\"tap\":1,\"began\":1795399200.25}\n";
+    std::fs::write(tap("000001.jsonl"), format!("{head}{}", opened(1, 5))).unwrap();
+    let first = tap("000001.jsonl");
+    let mut screens = [first.as_path(), folder.path()]
+        .map(|path| Screen::open(&["--follow", path.to_str().unwrap()]));
+    screens.iter_mut().for_each(|screen| screen.shows("still open"));
+    std::fs::write(tap("000002.jsonl"), format!("{head}{}", opened(2, 9))).unwrap();
+    screens[1].shows("2 sessions");
+    let mut file = File::options().append(true).open(&first).unwrap();
+    let end = line(1, 2000, closed);
+    // In two pieces, as a reader may find it.
+    file.write_all(&end.as_bytes()[..20]).unwrap();
+    screens[0].shows("still open");
+    file.write_all(&end.as_bytes()[20..]).unwrap();
+    screens[0].shows("closed without 221");
+    for mut screen in screens {
+        screen.press("q");
+        screen.ends(0);
+    }
+}
+
+#[test]
 fn a_terminal_is_asked_how_wide_it_draws_lines_and_believed() {
     let capture = capture("reference.cap");
     let mut screen = Screen::open(&["--ambiguous", "auto", capture.to_str().unwrap()]);

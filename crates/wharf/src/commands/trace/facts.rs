@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use wharf_ladder::findings::Severity;
+use wharf_ladder::scene::Lifeline;
 use wharf_ladder::sessions::Session;
 use wharf_ladder::{Lang, Packet, Scene};
 use wharf_proto::{Moment, Verb};
@@ -12,7 +13,7 @@ use wharf_proto::{Moment, Verb};
 const MAX_WORDS: usize = 2048;
 
 /// The facts of a session, or of those of one transfer between servers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// The number of the first session.
     pub(super) no: u64,
@@ -42,12 +43,8 @@ impl Facts {
         let its = || group.iter().filter(|session| scene.sessions.contains(&session.no));
         let summaries = || its().map(|session| session.packets.summary());
         let title = |at: usize| {
-            let of = scene.lifelines.get(at);
-            of.map_or_else(String::new, |of| match (of.ip, of.port) {
-                (Some(ip), Some(port)) => std::net::SocketAddr::new(ip, port).to_string(),
-                (Some(ip), None) => ip.to_string(),
-                (None, _) => "?".to_owned(),
-            })
+            let address = scene.lifelines.get(at).and_then(Lifeline::address);
+            address.unwrap_or_else(|| "?".to_owned())
         };
         let (client, server) = match scene.is_joined() {
             true => (title(1), format!("{} + {}", title(0), title(2))),
@@ -75,6 +72,7 @@ impl Facts {
             words: String::new(),
         };
         facts.hear(scene);
+        facts.words.shrink_to_fit();
         facts
     }
 

@@ -1,61 +1,79 @@
-//! Where `wharf trace` has its packets from: a capture file, a pipe, a file that still grows, or an interface.
+//! Where `wharf trace` has its sessions from: a capture or a tap, as a file, out of a pipe or while it grows; a folder of taps;
+//! or an interface.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use wharf_ladder::Segment;
-use wharf_ladder::capture::{Capture, Error};
+use wharf_ladder::capture::{Capture, Error, unpacked};
 use wharf_ladder::live::Interface;
 use wharf_ladder::render::pcapng;
-use wharf_ladder::sessions::Sessions;
+use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::tls::Keys;
+use wharf_ladder::{Segment, tap};
 use wharf_proto::Moment;
 
+use super::folder::Folder;
+use super::gathering::{Gathering, Heard};
+use super::told::{HEAD, TapFile};
 use crate::args::trace::TraceArgs;
 use crate::confine::confine_capture;
 use crate::exit::Usage;
 use crate::terminal;
 
-/// How often it is looked whether a file has grown.
+/// How often it is looked whether there is more.
 const LOOK: Duration = Duration::from_millis(100);
+/// What comes in so many pieces before it is looked whether sessions are over.
+const MANY: u64 = 512;
+
+/// What pcapng begins with, and how far such a file is looked through for secrets before it is read.
+const PCAPNG: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+const AHEAD: u64 = 256 << 20;
 
 /// The longest line of a key log that is read as one.
 const KEY_LINE: u64 = 4096;
 
-/// A source of packets.
+/// A source of sessions.
 pub(super) struct Source {
     name: String,
     kind: Kind,
     keys: Keys,
     stop: Option<Arc<AtomicBool>>,
+    /// Pieces that have come: frames of a capture, lines of a tap.
+    pieces: u64,
+    /// The moment of what came last, and when it came.
+    last: (Moment, Instant),
 }
 
 enum Kind {
     File(Capture<'static>),
     Live(Box<Live>),
+    Tap(Box<TapFile>),
+    Taps(Box<Folder>),
 }
 
 /// An interface, and the file that its frames are kept in.
 struct Live {
     interface: Interface,
     file: Option<File>,
-    frames: u64,
     /// Frames of a kind that is not read.
     unread: u64,
+    /// Frames that the kernel has dropped, for whoever watches.
+    dropped: Arc<AtomicU64>,
+    asked: Instant,
 }
 
-/// What came of asking for the next frame.
+/// What came of asking for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A frame, whether it held a segment or not.
-    Frame,
-    /// Nothing, up to this moment.
-    Idle(Moment),
+    /// Something.
+    More,
+    /// It is time to look which sessions are over; where a moment is given, nothing more has come up to it.
+    Look(Option<Moment>),
     /// There is no more.
     End,
 }
@@ -86,45 +104,89 @@ impl Source {
         if !arguments.is_on_screen() {
             terminal::say(format_args!("wharf: capturing on {name}; Ctrl-C ends"));
         }
-        let live = Box::new(Live { interface, file, frames: 0, unread: 0 });
-        Ok(Self { name: name.to_owned(), kind: Kind::Live(live), keys, stop })
+        let live = Box::new(Live {
+            interface,
+            file,
+            unread: 0,
+            dropped: Arc::default(),
+            asked: Instant::now(),
+        });
+        Ok(Self::of(name.to_owned(), Kind::Live(live), keys, stop))
+    }
+
+    fn of(name: String, kind: Kind, keys: Keys, stop: Option<Arc<AtomicBool>>) -> Self {
+        Self { name, kind, keys, stop, pieces: 0, last: (Moment::START, Instant::now()) }
     }
 
     fn of_file(arguments: &TraceArgs) -> anyhow::Result<Self> {
         let path = arguments.file.as_deref().unwrap_or_else(|| Path::new("-"));
         let is_pipe = path == Path::new("-");
         let name = if is_pipe { "standard input".into() } else { path.to_string_lossy() };
-        let mut stop = None;
-        let source: Box<dyn Read + Send> = if is_pipe {
-            Box::new(io::stdin())
+        let name = name.into_owned();
+        let cannot = || format!("cannot read {name}");
+        let follows = arguments.follow && !is_pipe;
+        let stop = follows.then(crate::interrupt::told_to_end).transpose()?;
+        if path.is_dir() {
+            let folder = Folder::open(path, follows)?;
+            return Ok(Self::of(name, Kind::Taps(Box::new(folder)), Keys::default(), stop));
+        }
+        let waits = Arc::new(AtomicBool::new(true));
+        let source: Box<dyn Read + Send> = match &stop {
+            _ if is_pipe => Box::new(io::stdin()),
+            None => Box::new(File::open(path).with_context(cannot)?),
+            Some(stops) => {
+                let file = File::open(path).with_context(cannot)?;
+                Box::new(Growing { file, stops: Arc::clone(stops), waits: Arc::clone(&waits) })
+            }
+        };
+        let mut source = unpacked(source).with_context(cannot)?;
+        let mut head = Vec::new();
+        source.by_ref().take(HEAD).read_to_end(&mut head).with_context(cannot)?;
+        let is_tap = tap::begins(&head);
+        let source: Box<dyn Read + Send> = Box::new(io::Cursor::new(head).chain(source));
+        let (kind, keys) = if is_tap {
+            (Kind::Tap(Box::new(TapFile::new(source))), Keys::default())
         } else {
-            let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
-            match arguments.follow {
-                false => Box::new(file),
-                true => {
-                    let stops = Arc::clone(stop.insert(crate::interrupt::told_to_end()?));
-                    Box::new(Growing { file, stops })
-                }
-            }
+            let known = if is_pipe || follows { Keys::default() } else { keys_ahead(path) };
+            let capture = capture(source, &name)?.with_keys(known);
+            learn(capture.keys(), &arguments.keys)?;
+            let keys = capture.keys().clone();
+            (Kind::File(capture), keys)
         };
-        let capture = match Capture::open(source) {
-            Err(Error::NotACapture(_)) => {
-                return Err(Usage(format!("{name} is neither pcap nor pcapng, nor a tap")).into());
-            }
-            Err(Error::Io(error)) => {
-                return Err(error).with_context(|| format!("cannot read {name}"));
-            }
-            Err(error) => return Err(Usage(format!("{name}: {error}")).into()),
-            Ok(capture) => capture,
-        };
-        learn(capture.keys(), &arguments.keys)?;
-        let keys = capture.keys().clone();
-        Ok(Self { name: name.into_owned(), kind: Kind::File(capture), keys, stop })
+        waits.store(false, Ordering::Relaxed);
+        Ok(Self::of(name, kind, keys, stop))
     }
 
     /// What finds its sessions, knowing its keys.
-    pub(super) fn sessions(&self, arguments: &TraceArgs) -> Sessions {
-        Sessions::new(&arguments.ports).with_keys(self.keys.clone())
+    pub(super) fn gathering(&self, arguments: &TraceArgs) -> Gathering {
+        match &self.kind {
+            Kind::File(_) | Kind::Live(_) => {
+                Gathering::captured(Sessions::new(&arguments.ports).with_keys(self.keys.clone()))
+            }
+            Kind::Tap(_) | Kind::Taps(_) => Gathering::told(),
+        }
+    }
+
+    /// Reads on until it is time to look which sessions are over, and gives those; nothing at the end.
+    ///
+    /// # Errors
+    /// Where it breaks off. What came before that is in the gathering.
+    pub(super) fn read(
+        &mut self,
+        gathering: &Gathering,
+    ) -> anyhow::Result<Option<Vec<Vec<Session>>>> {
+        loop {
+            match self.next(|heard| gathering.take(heard))? {
+                Next::More => {
+                    self.pieces += 1;
+                    if self.pieces.is_multiple_of(MANY) {
+                        return Ok(Some(gathering.over(None)));
+                    }
+                }
+                Next::Look(now) => return Ok(Some(gathering.over(now))),
+                Next::End => return Ok(None),
+            }
+        }
     }
 
     /// What it is called.
@@ -132,71 +194,153 @@ impl Source {
         &self.name
     }
 
-    /// When its first frame was captured.
+    /// When it begins, since 1970, as far as that has been read.
     pub(super) fn origin(&self) -> Option<Duration> {
         match &self.kind {
             Kind::File(capture) => capture.origin(),
             Kind::Live(live) => Some(live.interface.origin()),
+            Kind::Tap(tap) => tap.began(),
+            Kind::Taps(folder) => folder.began(),
         }
     }
 
-    /// How many frames have come.
-    pub(super) fn frames(&self) -> u64 {
+    /// What there is to say where no session was in it.
+    pub(super) fn nothing(&self) -> String {
+        let name = &self.name;
         match &self.kind {
-            Kind::File(capture) => capture.frames(),
-            Kind::Live(live) => live.frames,
+            Kind::File(_) | Kind::Live(_) => {
+                format!("no FTP session among the {} frames of {name}", self.pieces)
+            }
+            Kind::Tap(_) | Kind::Taps(_) => format!("{name} tells of no session"),
         }
     }
 
-    /// What there is to say of frames that were not read.
-    pub(super) fn unread(&self) -> Option<String> {
+    /// What there is to say of what is missing in it.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let full = |name: &str| format!("{name} was full; what came then is not in it");
         match &self.kind {
             Kind::File(capture) => {
-                let (link, frames) = capture.unread()?;
-                Some(format!("{frames} frames of link type {link} were not read"))
+                let told =
+                    |(link, frames)| format!("{frames} frames of link type {link} were not read");
+                capture.unread().map(told).into_iter().collect()
             }
-            Kind::Live(live) => (live.unread > 0).then(|| {
-                format!("{} frames of other kinds of interfaces were not read", live.unread)
-            }),
+            Kind::Live(live) => live.remarks(),
+            Kind::Tap(tap) => tap.is_full.then(|| full(&self.name)).into_iter().collect(),
+            Kind::Taps(folder) => folder.full.iter().map(|name| full(name)).collect(),
         }
     }
 
-    /// The next frame: its segment, if it holds one, is taken.
-    pub(super) fn next(&mut self, take: impl FnOnce(&Segment<'_>)) -> Result<Next, Error> {
+    /// How many frames the kernel has dropped, as that goes on.
+    pub(super) fn dropped(&self) -> Arc<AtomicU64> {
+        match &self.kind {
+            Kind::Live(live) => Arc::clone(&live.dropped),
+            Kind::File(_) | Kind::Tap(_) | Kind::Taps(_) => Arc::default(),
+        }
+    }
+
+    /// The next piece.
+    fn next(&mut self, take: impl FnOnce(&Heard<'_>)) -> anyhow::Result<Next> {
         let is_told = || self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
-        match &mut self.kind {
+        let next = match &mut self.kind {
+            Kind::Taps(_) if is_told() => Ok(Some(Next::End)),
+            Kind::Live(live) if is_told() => {
+                live.count_dropped();
+                Ok(Some(Next::End))
+            }
             Kind::File(capture) => match capture.next_frame() {
+                Ok(None) => Ok(Some(Next::End)),
                 Ok(Some(frame)) => {
+                    self.last.0 = frame.at;
                     if let Some(segment) = Segment::of_frame(&frame) {
-                        take(&segment);
+                        take(&Heard::Segment(&segment));
                     }
-                    Ok(Next::Frame)
+                    Ok(Some(Next::More))
                 }
-                Ok(None) => Ok(Next::End),
-                // Who follows a file and stops does so in the midst of it.
-                Err(_) if is_told() => Ok(Next::End),
-                Err(error) => Err(error),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                Err(error) => Err(error.into()),
             },
-            Kind::Live(_) if is_told() => Ok(Next::End),
-            Kind::Live(live) => live.next(take).map_err(Error::Io),
+            Kind::Live(live) => live.next(take).map(Some).map_err(Into::into),
+            Kind::Tap(tap) => {
+                let next = tap.next(take);
+                self.last.0 = tap.last;
+                next.map_err(Into::into)
+            }
+            Kind::Taps(folder) => {
+                let next = folder.next(take);
+                self.last.0 = folder.last;
+                if matches!(next, Ok(None)) {
+                    std::thread::sleep(LOOK);
+                }
+                next
+            }
+        };
+        match next {
+            // Who follows a file and stops does so in the midst of it.
+            Err(_) if is_told() => Ok(Next::End),
+            Err(error) => Err(error),
+            // By the clock of who has written it, as far as that is known.
+            Ok(None) => {
+                let (last, since) = self.last;
+                let now = last.since(Moment::START).saturating_add(since.elapsed());
+                Ok(Next::Look(Some(Moment::after(now))))
+            }
+            Ok(Some(next)) => {
+                if self.stop.is_some() {
+                    self.last.1 = Instant::now();
+                }
+                Ok(next)
+            }
         }
     }
 }
 
 impl Live {
-    fn next(&mut self, take: impl FnOnce(&Segment<'_>)) -> io::Result<Next> {
+    fn next(&mut self, take: impl FnOnce(&Heard<'_>)) -> io::Result<Next> {
         let origin = self.interface.origin();
         let now = Moment::after(self.interface.elapsed());
-        let Some(frame) = self.interface.next_frame(LOOK)? else { return Ok(Next::Idle(now)) };
-        self.frames += 1;
+        if self.asked.elapsed() >= LOOK {
+            self.count_dropped();
+        }
+        let Some(frame) = self.interface.next_frame(LOOK)? else {
+            return Ok(Next::Look(Some(now)));
+        };
         self.unread += u64::from(frame.link.is_none());
         if let Some(file) = &mut self.file {
             file.write_all(&pcapng::frame(&frame, origin))?;
         }
         if let Some(segment) = Segment::of_frame(&frame) {
-            take(&segment);
+            take(&Heard::Segment(&segment));
         }
-        Ok(Next::Frame)
+        Ok(Next::More)
+    }
+
+    fn count_dropped(&mut self) {
+        self.asked = Instant::now();
+        self.dropped.store(self.interface.dropped(), Ordering::Relaxed);
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let (unread, dropped) = (self.unread, self.dropped.load(Ordering::Relaxed));
+        let unread = (unread > 0)
+            .then(|| format!("{unread} frames of other kinds of interfaces were not read"));
+        let dropped = (dropped > 0).then(|| {
+            format!(
+                "{dropped} frames came faster than they could be read, and the kernel dropped them: what is drawn has gaps"
+            )
+        });
+        unread.into_iter().chain(dropped).collect()
+    }
+}
+
+/// The beginning of a capture.
+fn capture(source: Box<dyn Read + Send>, name: &str) -> anyhow::Result<Capture<'static>> {
+    match Capture::of(source) {
+        Ok(capture) => Ok(capture),
+        Err(Error::NotACapture(_)) => {
+            Err(Usage(format!("{name} is neither pcap nor pcapng, nor a tap")).into())
+        }
+        Err(Error::Io(error)) => Err(error).with_context(|| format!("cannot read {name}")),
+        Err(error) => Err(Usage(format!("{name}: {error}")).into()),
     }
 }
 
@@ -214,17 +358,12 @@ fn refused(name: &str, error: io::Error) -> anyhow::Error {
     }
 }
 
-/// A file that is waited for at its end, until somebody says that it is enough.
-pub(super) struct Growing {
+/// A file that grows, until somebody says that it is enough.
+struct Growing {
     file: File,
     stops: Arc<AtomicBool>,
-}
-
-impl Growing {
-    /// Waits for more of this file until Ctrl-C.
-    pub(super) fn new(file: File) -> anyhow::Result<Self> {
-        Ok(Self { file, stops: crate::interrupt::told_to_end()? })
-    }
+    /// More is waited for; else it is said that there is none just now.
+    waits: Arc<AtomicBool>,
 }
 
 impl Read for Growing {
@@ -235,8 +374,24 @@ impl Read for Growing {
                 return Ok(count);
             }
             std::thread::sleep(LOOK);
+            if !self.waits.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
         }
     }
+}
+
+/// The secrets that a pcapng file brings, wherever they stand: some programs write them behind the handshakes that they
+/// are of. What is wrong with the file is told when it is read for good.
+fn keys_ahead(path: &Path) -> Keys {
+    let mut head = [0; 4];
+    let is_it = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    let file = is_it.ok().filter(|()| head == PCAPNG).and_then(|()| File::open(path).ok());
+    let Some(mut capture) = file.and_then(|file| Capture::open(file.take(AHEAD)).ok()) else {
+        return Keys::default();
+    };
+    while let Ok(Some(_)) = capture.next_frame() {}
+    capture.keys().clone()
 }
 
 /// Learns the secrets of these key logs.

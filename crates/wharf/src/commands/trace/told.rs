@@ -1,122 +1,60 @@
-//! Sessions that an end has written down: a tap, known by its first bytes.
+//! A tap as a source: the file that an end has written, known by its first bytes.
 //!
-//! It is read to its end, and what is not understood in it ends the reading, with the number of the line.
+//! What is not understood in it ends the reading, with the number of the line.
 
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write as _};
-use std::path::Path;
+use std::io::{BufReader, ErrorKind, Read};
+use std::time::Duration;
 
-use anyhow::Context as _;
-use wharf_ladder::sessions::Session;
-use wharf_ladder::tap::{self, Error, Line, Reader, Told};
+use wharf_ladder::tap::{Error, Line, Reader};
+use wharf_proto::Moment;
 
-use super::source::Growing;
-use super::{LOOK, Renderer, Seen, renderer};
-use crate::args::trace::TraceArgs;
-use crate::exit::{Exit, Usage};
-use crate::terminal;
+use super::gathering::Heard;
+use super::source::Next;
 
 /// Bytes by which a file is known.
-const HEAD: u64 = 64;
+pub(super) const HEAD: u64 = 64;
 
-/// What was written down.
-pub(super) struct Source {
-    name: String,
-    reader: Reader<BufReader<Box<dyn Read>>>,
-    follows: bool,
+/// A file that is being read.
+pub(super) struct TapFile {
+    reader: Reader<BufReader<Box<dyn Read + Send>>>,
+    /// When the clock of its events began.
+    began: Option<Duration>,
+    /// The same of the run that begins behind what has come.
+    begins: Option<Duration>,
+    /// The moment of the last event.
+    pub(super) last: Moment,
+    pub(super) is_full: bool,
 }
 
-/// Opens a file that an end has written; none where it is something else.
-pub(super) fn open(arguments: &TraceArgs) -> anyhow::Result<Option<Source>> {
-    let file = arguments.file.as_deref().filter(|path| *path != Path::new("-"));
-    let Some(path) = file.filter(|path| path.is_file()) else { return Ok(None) };
-    let name = path.display().to_string();
-    let cannot = || format!("cannot read {name}");
-    let mut head = Vec::new();
-    File::open(path)
-        .with_context(cannot)?
-        .take(HEAD)
-        .read_to_end(&mut head)
-        .with_context(cannot)?;
-    if !tap::begins(&head) {
-        return Ok(None);
+impl TapFile {
+    pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
+        let reader = Reader::new(BufReader::new(source));
+        Self { reader, began: None, begins: None, last: Moment::START, is_full: false }
     }
-    let file = File::open(path).with_context(cannot)?;
-    let follows = arguments.follow;
-    let source: Box<dyn Read> =
-        if follows { Box::new(Growing::new(file)?) } else { Box::new(file) };
-    Ok(Some(Source { reader: Reader::new(BufReader::new(source)), name, follows }))
-}
 
-/// Draws the sessions that it tells of.
-pub(super) fn run(mut source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit> {
-    #[cfg(feature = "tui")]
-    if arguments.tui {
-        return Err(Usage("--tui reads captures; a tap is drawn without it".to_owned()).into());
+    pub(super) fn began(&self) -> Option<Duration> {
+        self.began
     }
-    let mut renderer = renderer(arguments);
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut seen = Seen { arguments, sessions: 0, shown: 0 };
-    let broken = read(&mut source, &mut *renderer, &mut |renderer, session| {
-        seen.give(std::slice::from_ref(&session), renderer, &mut out)?;
-        // Who follows waits for it.
-        if arguments.follow { Ok(out.flush()?) } else { Ok(()) }
-    })?;
-    renderer.end(&mut out)?;
-    out.flush()?;
-    drop(out);
-    let name = &source.name;
-    match (broken, seen.sessions, seen.shown) {
-        (Some(error), ..) => {
-            terminal::say(format_args!("wharf: {name}: {error}"));
-            Ok(Exit::Failed)
-        }
-        (None, 0, _) => {
-            terminal::say(format_args!("wharf: {name} tells of no session"));
-            Ok(Exit::NotFound)
-        }
-        (None, _, 0) => {
-            terminal::say("wharf: none of the sessions is asked for");
-            Ok(Exit::NotFound)
-        }
-        (None, ..) => Ok(Exit::Done),
-    }
-}
 
-/// Reads to the end; the error that ends it earlier is given back.
-fn read(
-    source: &mut Source,
-    renderer: &mut dyn Renderer,
-    give: &mut dyn FnMut(&mut dyn Renderer, Session) -> anyhow::Result<()>,
-) -> anyhow::Result<Option<Error>> {
-    let mut told = Told::default();
-    let mut lines = 0u64;
-    let broken = loop {
-        let ended = match source.reader.next_line() {
-            Ok(None) => break None,
-            // Who follows a file and stops does so in the midst of it.
-            Err(Error::Truncated { .. }) if source.follows => break None,
-            Err(error) => break Some(error),
-            Ok(Some(Line::Full)) => {
-                let name = &source.name;
-                terminal::say(format_args!("wharf: {name} was full; what came then is not in it"));
-                Vec::new()
-            }
+    /// The next line; nothing where there is none just now.
+    pub(super) fn next(&mut self, take: impl FnOnce(&Heard<'_>)) -> Result<Option<Next>, Error> {
+        self.began = self.begins.take().or(self.began);
+        match self.reader.next_line() {
+            Ok(None) => return Ok(Some(Next::End)),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+            Ok(Some(Line::Full)) => self.is_full = true,
             Ok(Some(Line::Begin(began))) => {
-                // Another run of the server counts its sessions from the beginning.
-                let ended = told.finish();
-                ended.into_iter().try_for_each(|session| give(renderer, session))?;
-                renderer.begins_at(Some(began));
-                Vec::new()
+                // What it ends is given away first.
+                self.begins = Some(began);
+                take(&Heard::Again);
+                return Ok(Some(Next::Look(None)));
             }
-            Ok(Some(Line::Event(event))) => told.push(&event).into_iter().collect(),
-        };
-        ended.into_iter().try_for_each(|session| give(renderer, session))?;
-        lines += 1;
-        if source.follows || lines.is_multiple_of(LOOK) {
-            told.take_finished().into_iter().try_for_each(|session| give(renderer, session))?;
+            Ok(Some(Line::Event(event))) => {
+                self.last = event.at;
+                take(&Heard::Event(&event));
+            }
         }
-    };
-    told.finish().into_iter().try_for_each(|session| give(renderer, session))?;
-    Ok(broken)
+        Ok(Some(Next::More))
+    }
 }

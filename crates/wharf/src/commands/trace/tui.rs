@@ -31,10 +31,10 @@ use screen::Screen;
 
 /// How long is waited for a key before it is looked what else has come.
 const WAIT: Duration = Duration::from_millis(50);
+/// How long is waited for what comes, while much does, before it is looked whether a key was pressed.
+const SLICE: Duration = Duration::from_millis(15);
 /// How often open sessions are looked at.
 const LOOK: Duration = Duration::from_millis(300);
-/// What is taken in before the screen is drawn again.
-const BATCH: usize = 4096;
 
 pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() {
@@ -43,34 +43,41 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
     let told = interrupt::told_to_end()?;
     let mut app = App::new(source.name().to_owned(), super::options(&arguments.drawing));
     app.follows = arguments.follow;
+    let dropped = source.dropped();
     let mut reading = Reading::begin(source, arguments, app.lang())?;
     let mut screen = Screen::begin()?;
-    let mut looked = Instant::now();
+    let (mut looked, mut drawn) = (Instant::now(), None::<Instant>);
     let mut is_stale = true;
     let mut failed = false;
     loop {
-        for update in reading.updates.try_iter().take(BATCH) {
-            failed |= matches!(update, app::Update::End(Some(_)));
+        reading.take_in(if app.is_reading { SLICE } else { Duration::ZERO }, |update| {
+            failed |= matches!(update, app::Update::End(Some(_), _));
             app.take(update);
             is_stale = true;
-        }
+        });
         if app.is_reading && looked.elapsed() >= LOOK {
             looked = Instant::now();
+            let before = std::mem::replace(&mut app.dropped, dropped.load(Ordering::Relaxed));
+            is_stale |= before != app.dropped;
             reading.look(|update| {
                 app.take(update);
                 is_stale = true;
             });
         }
-        if std::mem::take(&mut is_stale) {
+        // What a key has done is seen at once, what comes now and then.
+        if is_stale && drawn.is_none_or(|drawn| drawn.elapsed() >= WAIT) {
             let draw = |frame: &mut ratatui::Frame<'_>| draw::draw(&mut app, frame.buffer_mut());
             screen.terminal.draw(draw).context("cannot draw")?;
+            (is_stale, drawn) = (false, Some(Instant::now()));
         }
         if told.load(Ordering::Relaxed) {
             return Err(Interrupted.into());
         }
-        if !event::poll(WAIT).context("the terminal has gone")? {
+        let wait = if app.is_reading { Duration::ZERO } else { WAIT };
+        if !event::poll(wait).context("the terminal has gone")? {
             continue;
         }
+        drawn = None;
         is_stale = true;
         let key = match event::read().context("the terminal has gone")? {
             Event::Key(key) => key,

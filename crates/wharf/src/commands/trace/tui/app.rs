@@ -17,10 +17,12 @@ const PAGE: usize = 10;
 pub(in super::super) enum Update {
     /// A session: over, or as far as it has come.
     Session(Box<Entry>),
+    /// Sessions that go on no longer and are not wanted as they have become.
+    Gone(Vec<u64>),
     /// The rows of a session, read again.
     Again(u64, Option<Arc<Scene>>),
-    /// The source has ended; what it broke off with.
-    End(Option<String>),
+    /// The source has ended; what it broke off with, and what there is to say of what is missing in it.
+    End(Option<String>, Vec<String>),
 }
 
 /// What is to be done outside.
@@ -74,6 +76,8 @@ pub(super) struct App {
     /// Stays with what comes last.
     pub(super) follows: bool,
     pub(super) is_reading: bool,
+    /// Frames that the kernel has dropped.
+    pub(super) dropped: u64,
     /// What there is to say at the bottom.
     pub(super) message: Option<String>,
 }
@@ -95,6 +99,7 @@ impl App {
             helps: false,
             follows: false,
             is_reading: true,
+            dropped: 0,
             message: None,
         }
     }
@@ -115,11 +120,12 @@ impl App {
                 }
                 self.entries.take(*entry);
             }
+            Update::Gone(sessions) => self.entries.leave(&sessions),
             Update::Again(no, Some(scene)) => {
                 self.entries.give_back(no, Arc::clone(&scene));
                 if self.awaited.take_if(|awaited| *awaited == no).is_some() {
                     self.message = None;
-                    self.view = View::Ladder(Box::new(Ladder::new(no, scene)));
+                    self.view = View::Ladder(Box::new(Ladder::new(no, scene, &self.options)));
                 }
             }
             Update::Again(no, None) => {
@@ -130,9 +136,10 @@ impl App {
                 );
                 self.message = Some(words.to_owned());
             }
-            Update::End(trouble) => {
+            Update::End(trouble, remarks) => {
                 self.is_reading = false;
-                self.message = trouble;
+                let words: Vec<String> = trouble.into_iter().chain(remarks).collect();
+                self.message = (!words.is_empty()).then(|| words.join("; "));
             }
         }
     }
@@ -151,7 +158,7 @@ impl App {
 
     /// The session in the chosen line.
     pub(super) fn chosen(&self) -> Option<u64> {
-        self.entries.line(self.line).map(|entry| entry.facts.no).filter(|no| *no > 0)
+        self.entries.line(self.line).map(|entry| entry.facts.no)
     }
 
     /// A key was pressed.
@@ -229,7 +236,8 @@ impl App {
         let no = entry.facts.no;
         match &entry.scene {
             Some(scene) => {
-                self.view = View::Ladder(Box::new(Ladder::new(no, Arc::clone(scene))));
+                self.view =
+                    View::Ladder(Box::new(Ladder::new(no, Arc::clone(scene), &self.options)));
                 Action::None
             }
             None => {

@@ -30,11 +30,17 @@ pub(super) struct Pair {
     pub(super) right: Option<usize>,
 }
 
+impl Pair {
+    /// Only one session has it.
+    fn is_apart(&self) -> bool {
+        self.left.is_none() || self.right.is_none()
+    }
+}
+
 impl Diff {
     pub(super) fn new(left: Arc<Scene>, right: Arc<Scene>) -> Self {
         let pairs = pairs(&steps(&left), &steps(&right));
-        let is_apart = |pair: &Pair| pair.left.is_none() || pair.right.is_none();
-        let cursor = pairs.iter().position(is_apart).unwrap_or(0);
+        let cursor = pairs.iter().position(Pair::is_apart).unwrap_or(0);
         Self { left, right, pairs, cursor, top: 0, page: 1 }
     }
 
@@ -44,13 +50,12 @@ impl Diff {
             self.cursor = cursor;
             return;
         }
-        let is_apart = |pair: &Pair| pair.left.is_none() || pair.right.is_none();
         let found = match code {
             KeyCode::Char('n') => {
-                let next = self.pairs.iter().skip(self.cursor + 1).position(is_apart);
+                let next = self.pairs.iter().skip(self.cursor + 1).position(Pair::is_apart);
                 next.map(|next| self.cursor + 1 + next)
             }
-            KeyCode::Char('N') => self.pairs.iter().take(self.cursor).rposition(is_apart),
+            KeyCode::Char('N') => self.pairs.iter().take(self.cursor).rposition(Pair::is_apart),
             _ => None,
         };
         self.cursor = found.unwrap_or(self.cursor);

@@ -117,6 +117,8 @@ impl Canvas<'_> {
         if app.follows {
             text += lang.of(", following", "、追跡中");
         }
+        text += &words::dropped(app.dropped, lang);
+        text += &words::forgotten(app.entries.forgotten, lang);
         let filter = match &app.view {
             View::List => &app.filter,
             View::Ladder(ladder) => &ladder.find,
@@ -250,27 +252,13 @@ impl Canvas<'_> {
         let lang = self.options.lang();
         let below = if body.height >= 14 { (body.height / 3).min(12) } else { 0 };
         let options = Options { width: self.options.width.saturating_sub(2), ..self.options };
-        let drawing = ladder.drawing(&options).clone();
+        let end = body.bottom() - below;
+        ladder.fit(&options, usize::from(end.saturating_sub(body.y)));
+        let Some(drawing) = ladder.drawing() else { return };
         let mut y = body.y;
         for line in &drawing.head {
             self.put(self.area.x + 2, y, line, BOLD);
             y += 1;
-        }
-        let end = body.bottom() - below;
-        let room = usize::from(end.saturating_sub(y));
-        ladder.page = room.max(1);
-        let height = |row: &(usize, Vec<String>)| row.1.len();
-        while ladder.top < ladder.cursor
-            && drawing
-                .rows
-                .iter()
-                .skip(ladder.top)
-                .take(ladder.cursor + 1 - ladder.top)
-                .map(height)
-                .sum::<usize>()
-                > room
-        {
-            ladder.top += 1;
         }
         for (at, (place, lines)) in drawing.rows.iter().enumerate().skip(ladder.top) {
             if y >= end {

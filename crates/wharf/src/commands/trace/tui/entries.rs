@@ -13,7 +13,9 @@ use super::super::facts::Facts;
 use super::super::filter::Filter;
 
 /// Rows kept at most, over all sessions.
-const MAX_ROWS: usize = 1_000_000;
+const MAX_ROWS: usize = 200_000;
+/// Sessions kept at most; beyond them the oldest are forgotten, a part of them at a time.
+const MAX_SESSIONS: usize = 250_000;
 
 /// A session, or those of one transfer between servers.
 #[derive(Clone, Debug)]
@@ -74,7 +76,8 @@ impl Column {
 /// All of them.
 #[derive(Default)]
 pub(super) struct Entries {
-    all: Vec<Entry>,
+    /// None for those that others have taken in.
+    all: Vec<Option<Entry>>,
     /// Where an entry is, by the number of its first session.
     places: HashMap<u64, usize>,
     /// Entries whose rows are kept, the oldest first, and how many rows that is.
@@ -83,6 +86,8 @@ pub(super) struct Entries {
     /// What the list shows, in its order.
     shown: Vec<usize>,
     is_stale: bool,
+    /// How many have been forgotten.
+    pub(super) forgotten: usize,
     filter: Option<Filter>,
     pub(super) column: Column,
     pub(super) is_reversed: bool,
@@ -93,21 +98,19 @@ impl Entries {
     pub(super) fn take(&mut self, mut entry: Entry) {
         let no = entry.facts.no;
         let sessions = entry.scene.as_ref().map(|scene| scene.sessions.clone()).unwrap_or_default();
-        for other in sessions.iter().filter(|other| **other != no) {
-            let Some(place) = self.places.remove(other) else { continue };
-            self.keep(place, None);
-            if let Some(entry) = self.all.get_mut(place) {
-                entry.facts.no = 0;
-                self.is_stale = true;
-            }
-        }
-        let is_new = !self.places.contains_key(&no);
-        let place = *self.places.entry(no).or_insert(self.all.len());
+        let others: Vec<u64> = sessions.into_iter().filter(|other| *other != no).collect();
+        self.leave(&others);
+        self.forget();
+        let known = self.places.get(&no).copied();
+        // One that is over stays as it is: another of its number is of another run of who tells.
+        let known = known.filter(|place| self.at(*place).is_some_and(|known| known.is_open));
+        let (is_new, place) = (known.is_none(), known.unwrap_or(self.all.len()));
+        self.places.insert(no, place);
         let is_wanted = self.is_wanted(&entry);
         let scene = entry.scene.take();
         match self.all.get_mut(place) {
-            Some(known) => *known = Entry { scene: known.scene.take(), ..entry },
-            None => self.all.push(entry),
+            Some(Some(known)) => *known = Entry { scene: known.scene.take(), ..entry },
+            _ => self.all.push(Some(entry)),
         }
         self.keep(place, scene);
         self.shed(place);
@@ -120,6 +123,37 @@ impl Entries {
         }
     }
 
+    /// These sessions have no line of their own any more.
+    pub(super) fn leave(&mut self, sessions: &[u64]) {
+        for no in sessions {
+            let Some(place) = self.places.remove(no) else { continue };
+            self.keep(place, None);
+            if let Some(entry) = self.all.get_mut(place) {
+                *entry = None;
+                self.is_stale = true;
+            }
+        }
+    }
+
+    /// Forgets the oldest of too many sessions.
+    fn forget(&mut self) {
+        if self.all.len() < MAX_SESSIONS {
+            return;
+        }
+        let first = MAX_SESSIONS / 8;
+        for place in 0..first {
+            self.keep(place, None);
+        }
+        let gone = self.all.drain(..first);
+        self.forgotten += gone.flatten().count();
+        self.places.retain(|_, place| *place >= first);
+        self.places.values_mut().for_each(|place| *place -= first);
+        self.kept.retain(|place| *place >= first);
+        self.kept.iter_mut().for_each(|place| *place -= first);
+        self.shown.clear();
+        self.is_stale = true;
+    }
+
     /// Keeps the rows of a session that were read again.
     pub(super) fn give_back(&mut self, no: u64, scene: Arc<Scene>) {
         let Some(place) = self.places.get(&no).copied() else { return };
@@ -129,7 +163,7 @@ impl Entries {
 
     /// Keeps these rows of an entry in place of those that it had.
     fn keep(&mut self, place: usize, scene: Option<Arc<Scene>>) {
-        let Some(entry) = self.all.get_mut(place) else { return };
+        let Some(Some(entry)) = self.all.get_mut(place) else { return };
         let rows = |of: &Option<Arc<Scene>>| of.as_ref().map_or(0, |scene| scene.steps.len());
         self.rows = (self.rows + rows(&scene)).saturating_sub(rows(&entry.scene));
         if entry.scene.is_none() && scene.is_some() {
@@ -145,7 +179,7 @@ impl Entries {
                 return;
             }
             let Some(place) = self.kept.pop_front() else { return };
-            let Some(entry) = self.all.get(place).filter(|entry| entry.scene.is_some()) else {
+            let Some(entry) = self.at(place).filter(|entry| entry.scene.is_some()) else {
                 continue;
             };
             if entry.is_open || place == but {
@@ -157,14 +191,16 @@ impl Entries {
     }
 
     fn is_last(&self, no: u64) -> bool {
-        self.shown
-            .last()
-            .and_then(|place| self.all.get(*place))
-            .is_none_or(|last| last.facts.no < no)
+        let last = self.shown.last().and_then(|place| self.at(*place));
+        last.is_none_or(|last| last.facts.no < no)
+    }
+
+    fn at(&self, place: usize) -> Option<&Entry> {
+        self.all.get(place)?.as_ref()
     }
 
     fn is_wanted(&self, entry: &Entry) -> bool {
-        entry.facts.no > 0 && self.filter.as_ref().is_none_or(|filter| filter.matches(&entry.facts))
+        self.filter.as_ref().is_none_or(|filter| filter.matches(&entry.facts))
     }
 
     /// Shows those that fit a filter, or all.
@@ -190,20 +226,21 @@ impl Entries {
         if !std::mem::take(&mut self.is_stale) {
             return;
         }
-        let all = &self.all;
-        let mut shown: Vec<usize> =
-            (0..all.len()).filter(|place| self.is_wanted(&all[*place])).collect();
+        let all = self.all.iter().enumerate();
+        let all = all.filter_map(|(place, entry)| Some((place, entry.as_ref()?)));
+        let mut shown: Vec<(usize, &Entry)> =
+            all.filter(|(_, entry)| self.is_wanted(entry)).collect();
         let column = self.column;
-        shown.sort_by(|a, b| column.compare(&all[*a].facts, &all[*b].facts));
+        shown.sort_by(|(_, a), (_, b)| column.compare(&a.facts, &b.facts));
         if self.is_reversed {
             shown.reverse();
         }
-        self.shown = shown;
+        self.shown = shown.into_iter().map(|(place, _)| place).collect();
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.all.iter().flatten().count()
     }
 
     /// How many the list shows.
@@ -213,7 +250,7 @@ impl Entries {
 
     /// The entry in a line of the list.
     pub(super) fn line(&self, line: usize) -> Option<&Entry> {
-        self.all.get(*self.shown.get(line)?)
+        self.at(*self.shown.get(line)?)
     }
 
     /// The line of a session.
@@ -224,6 +261,6 @@ impl Entries {
 
     /// The entry of a session.
     pub(super) fn of(&self, no: u64) -> Option<&Entry> {
-        self.all.get(*self.places.get(&no)?)
+        self.at(*self.places.get(&no)?)
     }
 }

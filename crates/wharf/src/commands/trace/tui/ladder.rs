@@ -27,10 +27,11 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    pub(super) fn new(no: u64, scene: Arc<Scene>) -> Self {
+    /// A session, shown at first as these options say.
+    pub(super) fn new(no: u64, scene: Arc<Scene>, options: &Options) -> Self {
         let find = String::new();
         let (cursor, top, page) = (0, 0, 1);
-        let (packets, notes, no_times) = (false, false, false);
+        let Options { packets, notes, no_times, .. } = *options;
         let mut ladder =
             Self { no, scene, cursor, top, page, find, packets, notes, no_times, drawn: None };
         // What went wrong is what one wants to see first.
@@ -47,13 +48,19 @@ impl Ladder {
         }
     }
 
-    /// The ladder as it is drawn with these options.
-    pub(super) fn drawing(&mut self, options: &Options) -> &Drawing {
-        let packets = self.packets || options.packets;
-        let notes = self.notes || options.notes;
+    /// Draws the ladder with these options, where that has not been done, and has the chosen row on a screen of so many
+    /// lines.
+    pub(super) fn fit(&mut self, options: &Options, lines: usize) {
+        self.prepare(options);
+        let head = self.drawing().map_or(0, |drawing| drawing.head.len());
+        self.page = lines.saturating_sub(head).max(1);
+        self.top = self.top.min(self.cursor).max(self.least_top());
+    }
+
+    fn prepare(&mut self, options: &Options) {
         // Beside the rows or not at all: below them is where the chosen row is told of.
-        let notes = notes && options.width >= 120;
-        let no_times = self.no_times || options.no_times;
+        let notes = self.notes && options.width >= 120;
+        let (packets, no_times) = (self.packets, self.no_times);
         let options = Options { packets, notes, no_times, colour: false, ..*options };
         if self.drawn.as_ref().is_none_or(|(of, _)| *of != options) {
             let mut drawing = text::draw(&self.scene, &options);
@@ -67,8 +74,24 @@ impl Ladder {
         }
         let rows = self.drawn.as_ref().map_or(0, |(_, drawing)| drawing.rows.len());
         self.cursor = self.cursor.min(rows.saturating_sub(1));
-        self.top = self.top.min(self.cursor);
-        &self.drawn.get_or_insert_with(|| (options, Drawing::default())).1
+    }
+
+    /// The lines of the screen, once they are prepared.
+    pub(super) fn drawing(&self) -> Option<&Drawing> {
+        self.drawn.as_ref().map(|(_, drawing)| drawing)
+    }
+
+    /// The first row that can stand at the top with the chosen one still on the page.
+    fn least_top(&self) -> usize {
+        let Some(drawing) = self.drawing() else { return 0 };
+        let mut room = self.page;
+        let above = drawing.rows.get(..=self.cursor).unwrap_or_default().iter().rev();
+        let fit = above.take_while(|(_, lines)| {
+            let is_room = lines.len() <= room;
+            room = room.saturating_sub(lines.len());
+            is_room
+        });
+        (self.cursor + 1).saturating_sub(fit.count()).min(self.cursor)
     }
 
     fn rows(&self) -> usize {
@@ -101,8 +124,7 @@ impl Ladder {
         }
         let options = self.drawn.take().map(|(options, _)| options);
         if let (Some(no), Some(options)) = (chosen, options) {
-            let base = Options { packets: false, notes: false, no_times: false, ..options };
-            self.drawing(&base);
+            self.prepare(&options);
             self.go_to(no);
         }
         false
@@ -188,7 +210,7 @@ impl Ladder {
 /// The facts of a row.
 fn facts(scene: &Scene, step: &Step, lang: Lang) -> Vec<String> {
     let row = &step.row;
-    let name = |at: usize| scene.lifelines.get(at).map_or("", |of| of.who.words(lang));
+    let name = |at: usize| scene.name(at, lang);
     let at = |end: usize| match step.ends {
         Some(ends) => ends.get(end).map(|end| format!(" {end}")).unwrap_or_default(),
         None => String::new(),

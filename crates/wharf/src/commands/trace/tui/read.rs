@@ -5,18 +5,20 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use wharf_ladder::Lang;
 use wharf_ladder::scene::scenes;
-use wharf_ladder::sessions::{Session, Sessions};
+use wharf_ladder::sessions::Session;
 
 use super::super::facts::Facts;
-use super::super::source::{Next, Source};
-use super::super::{LOOK, is_wanted};
+use super::super::gathering::Gathering;
+use super::super::is_wanted;
+use super::super::source::Source;
 use super::app::Update;
 use super::entries::Entry;
 use crate::args::trace::TraceArgs;
@@ -28,9 +30,9 @@ const LOOKED_AT: usize = 200;
 
 /// A source that is being read.
 pub(super) struct Reading {
-    pub(super) updates: Receiver<Update>,
+    updates: Receiver<Update>,
     send: SyncSender<Update>,
-    sessions: Arc<Mutex<Sessions>>,
+    gathering: Arc<Gathering>,
     arguments: Arc<TraceArgs>,
     lang: Lang,
     /// How many rows the open sessions had when they were last looked at.
@@ -41,40 +43,48 @@ impl Reading {
     /// Begins to read.
     pub(super) fn begin(source: Source, arguments: &TraceArgs, lang: Lang) -> anyhow::Result<Self> {
         let (send, updates) = sync_channel(WAITING);
-        let sessions = Arc::new(Mutex::new(source.sessions(arguments)));
+        let gathering = Arc::new(source.gathering(arguments));
         let arguments = Arc::new(arguments.clone());
         let reader = Reader {
-            sessions: Arc::clone(&sessions),
+            gathering: Arc::clone(&gathering),
             arguments: Arc::clone(&arguments),
             send: send.clone(),
             lang,
         };
         let builder = Builder::new().name("reader".to_owned());
         builder.spawn(move || reader.read(source)).context("cannot begin to read")?;
-        Ok(Self { updates, send, sessions, arguments, lang, seen: HashMap::new() })
+        Ok(Self { updates, send, gathering, arguments, lang, seen: HashMap::new() })
+    }
+
+    /// Takes what has come, and what comes in this time.
+    pub(super) fn take_in(&self, within: Duration, mut take: impl FnMut(Update)) {
+        let until = Instant::now() + within;
+        while let Ok(update) =
+            self.updates.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            take(update);
+            if Instant::now() >= until && !within.is_zero() {
+                return;
+            }
+        }
     }
 
     /// Looks at the open sessions that have gone on.
     pub(super) fn look(&mut self, mut take: impl FnMut(Update)) {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left = LOOKED_AT;
+        let seen = std::mem::take(&mut self.seen);
         let mut open = HashMap::new();
-        for session in sessions.open() {
-            let rows = session.packets.rows().len();
-            let known = self.seen.get(&session.no).copied();
-            let is_new = known != Some(rows) && left > 0 && is_wanted(&self.arguments, session);
-            open.insert(session.no, if is_new { rows } else { known.unwrap_or(0) });
-            if is_new {
-                left -= 1;
-                let scene = session.scene();
-                let facts = Facts::of(&scene, &[session], self.lang);
-                if !fits(&self.arguments, &facts) {
-                    continue;
-                }
+        let is_new = |no: u64, rows: usize| {
+            open.insert(no, rows);
+            seen.get(&no) != Some(&rows)
+        };
+        let (arguments, lang) = (&self.arguments, self.lang);
+        self.gathering.look(LOOKED_AT, is_new, |session, scene| {
+            let facts = Facts::of(&scene, &[session], lang);
+            if is_wanted(arguments, session) && fits(arguments, &facts) {
                 let entry = Entry { facts, scene: Some(Arc::new(scene)), is_open: true };
                 take(Update::Session(Box::new(entry)));
             }
-        }
+        });
         self.seen = open;
     }
 
@@ -94,7 +104,7 @@ impl Reading {
 
 /// What the thread has.
 struct Reader {
-    sessions: Arc<Mutex<Sessions>>,
+    gathering: Arc<Gathering>,
     arguments: Arc<TraceArgs>,
     send: SyncSender<Update>,
     lang: Lang,
@@ -102,41 +112,19 @@ struct Reader {
 
 impl Reader {
     fn read(self, mut source: Source) {
-        let mut frames = 0u64;
         let trouble = loop {
-            let sessions = &self.sessions;
-            let next = source.next(|segment| {
-                sessions.lock().unwrap_or_else(PoisonError::into_inner).push(segment);
-            });
-            match next {
-                Ok(Next::Frame) => {}
-                Ok(Next::Idle(now)) => {
-                    let over = {
-                        let mut sessions =
-                            self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-                        sessions.pass(now);
-                        sessions.take_finished()
-                    };
+            match source.read(&self.gathering) {
+                Ok(Some(over)) => {
                     if !self.give(&over) {
                         return;
                     }
-                    continue;
                 }
-                Ok(Next::End) => break None,
-                Err(error) => break Some(error.to_string()),
-            }
-            frames += 1;
-            if frames.is_multiple_of(LOOK) {
-                let over =
-                    self.sessions.lock().unwrap_or_else(PoisonError::into_inner).take_finished();
-                if !self.give(&over) {
-                    return;
-                }
+                Ok(None) => break None,
+                Err(error) => break Some(format!("{error:#}")),
             }
         };
-        let left = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).finish();
-        if self.give(&left) {
-            let _ = self.send.send(Update::End(trouble));
+        if self.give(&self.gathering.finish()) {
+            let _ = self.send.send(Update::End(trouble, source.remarks()));
         }
     }
 
@@ -148,9 +136,13 @@ impl Reader {
             let sessions: Vec<&Session> = group.iter().collect();
             scenes(group).into_iter().all(|scene| {
                 let facts = Facts::of(&scene, &sessions, self.lang);
-                let is_wanted = fits(&self.arguments, &facts);
-                let entry = Entry { facts, scene: Some(Arc::new(scene)), is_open: false };
-                !is_wanted || self.send.send(Update::Session(Box::new(entry))).is_ok()
+                let update = if fits(&self.arguments, &facts) {
+                    let scene = Some(Arc::new(scene));
+                    Update::Session(Box::new(Entry { facts, scene, is_open: false }))
+                } else {
+                    Update::Gone(scene.sessions)
+                };
+                self.send.send(update).is_ok()
             })
         })
     }
@@ -169,20 +161,16 @@ fn again(
 ) -> anyhow::Result<Option<Arc<wharf_ladder::Scene>>> {
     let arguments = TraceArgs { file: Some(path.to_owned()), follow: false, ..arguments.clone() };
     let mut source = Source::open(&arguments)?;
-    let mut sessions = source.sessions(&arguments);
-    let mut frames = 0u64;
+    let gathering = source.gathering(&arguments);
     let found = |groups: Vec<Vec<Session>>| {
         let scenes = groups.iter().flat_map(|group| scenes(group));
         scenes.into_iter().find(|scene| scene.sessions.first() == Some(&no)).map(Arc::new)
     };
     // What was cut off ends here too: what came before it was shown, and is shown again.
-    while matches!(source.next(|segment| sessions.push(segment)), Ok(Next::Frame)) {
-        frames += 1;
-        if frames.is_multiple_of(LOOK)
-            && let Some(scene) = found(sessions.take_finished())
-        {
+    while let Ok(Some(groups)) = source.read(&gathering) {
+        if let Some(scene) = found(groups) {
             return Ok(Some(scene));
         }
     }
-    Ok(found(sessions.finish()))
+    Ok(found(gathering.finish()))
 }

@@ -44,7 +44,7 @@ impl Desk {
                 no += entry.scene.map_or(1, |scene| scene.sessions.len() as u64);
             }
         }
-        desk.app.take(Update::End(None));
+        desk.app.take(Update::End(None, Vec::new()));
         desk.draw();
         desk
     }

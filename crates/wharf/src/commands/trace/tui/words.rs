@@ -16,6 +16,24 @@ pub(super) fn count(shown: usize, all: usize, lang: Lang) -> String {
     }
 }
 
+/// `, 12 frames dropped`.
+pub(super) fn dropped(frames: u64, lang: Lang) -> String {
+    match (frames, lang) {
+        (0, _) => String::new(),
+        (_, Lang::En) => format!(", {frames} frames dropped by the kernel"),
+        (_, Lang::Ja) => format!("、カーネルが {frames} フレームを取りこぼし"),
+    }
+}
+
+/// `, 31250 before them forgotten`.
+pub(super) fn forgotten(sessions: usize, lang: Lang) -> String {
+    match (sessions, lang) {
+        (0, _) => String::new(),
+        (_, Lang::En) => format!(", {sessions} before them forgotten"),
+        (_, Lang::Ja) => format!("、それ以前の {sessions} 件は保持していない"),
+    }
+}
+
 /// The heads of the columns, in their order.
 pub(super) fn columns(lang: Lang) -> [&'static str; 8] {
     match lang {
