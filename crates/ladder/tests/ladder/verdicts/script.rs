@@ -27,7 +27,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use wharf_ladder::{Flags, Ladder};
+use wharf_ladder::Flags;
+use wharf_ladder::sessions::Session;
+use wharf_ladder::tap::Told;
 use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, Timer, TlsFacts, What};
 use wharf_proto::{Moment, Text, command};
 
@@ -62,9 +64,13 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 impl Case {
-    /// The session as its tap told it, where the case says so.
-    pub(super) fn told(&self) -> Option<Ladder> {
-        self.events.as_ref().map(|(_, events)| Ladder::from_events(events.iter()))
+    /// The sessions as their tap told them, where the case says so.
+    pub(super) fn told(&self) -> Option<Vec<Session>> {
+        let (_, events) = self.events.as_ref()?;
+        let mut told = Told::default();
+        events.iter().for_each(|event| told.push(event));
+        told.pass(self.wire.now());
+        Some(told.finish().into_iter().flatten().collect())
     }
 }
 
@@ -399,7 +405,8 @@ impl Stage {
     fn tell(&mut self, what: What) {
         let at: Moment = self.case.wire.now();
         if let Some((teller, events)) = &mut self.case.events {
-            events.push(Event { session: SessionId(1), at, teller: *teller, what });
+            let session = SessionId(self.at as u64 + 1);
+            events.push(Event { session, at, teller: *teller, what });
         }
     }
 }
