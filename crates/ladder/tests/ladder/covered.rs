@@ -6,6 +6,8 @@
 //! | tls12-wharf | ours | ours, TLS 1.2 | in the file, written by our server |
 //! | tls13-wharf | ours | ours, TLS 1.3 | in the file, written by our server |
 //! | tls13-vsftpd-curl | vsftpd | curl, TLS 1.3 with HelloRetryRequest | beside it, written by curl |
+//! | tls12-cbc | vsftpd | curl, TLS 1.2 with AES-CBC | in the file, written by curl |
+//! | tls12-cbc-etm | vsftpd | curl, the same with encrypt-then-MAC | in the file, written by curl |
 //! | ccc-curl | ours | curl, TLS 1.2 on control up to CCC | in the file, written by curl |
 
 use crate::wire::Owned;
@@ -27,6 +29,9 @@ const PLAIN: Options = Options {
     notes: false,
     no_times: true,
 };
+
+/// Bytes of the list that curl fetches in the captures of CBC.
+const LIST: u64 = 2551;
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name)
@@ -103,6 +108,23 @@ fn a_session_of_curl_with_vsftpd_is_read_with_the_key_log_of_curl() {
             .any(|row| row.label.to_string().contains("HelloRetryRequest"))
     );
     assert!(session.findings().is_empty(), "a client may close after close_notify");
+}
+
+#[test]
+fn sessions_with_ciphers_in_cbc_mode_are_read_with_the_hmac_inside_and_outside() {
+    for (name, cipher) in [
+        ("tls12-cbc", "TLS 1.2 TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"),
+        ("tls12-cbc-etm", "TLS 1.2 TLS_RSA_WITH_AES_128_CBC_SHA"),
+    ] {
+        let (segments, keys) = read(name);
+        let session = session(&segments, &keys).expect("a session");
+        let drawn = draw(&session);
+        for part in [cipher, "PASS …", "RETR list.txt", "226 Transfer complete."] {
+            assert!(drawn.contains(part), "{name}: {part}\n{drawn}");
+        }
+        assert!(!drawn.contains(", encrypted") && !drawn.contains("found:"), "{name}\n{drawn}");
+        assert_eq!(session.packets.summary().to_client, LIST, "{name}");
+    }
 }
 
 #[test]

@@ -110,8 +110,10 @@ fn sessions_of_a_tap_are_those_of_their_events_whoever_spoke_between() {
 /// that is told to connect to where `to` says.
 fn driven(at: &str, server: &'static str, to: &str) -> Vec<Event> {
     let client = Party::Client;
-    let planned =
-        |listener, address: &str| What::DataPlanned { listener, address: address.parse().unwrap() };
+    let planned = |listener, address: &str| What::DataPlanned {
+        listener,
+        address: address.parse().expect("an address"),
+    };
     let first = Story::told_by(client)
         .between(sessions::CLIENT, sessions::SERVER)
         .asks("PASV", 227, "here")
