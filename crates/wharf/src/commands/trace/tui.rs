@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::crossterm::event::{self, Event, KeyEvent, KeyEventKind};
 
 use super::source::Source;
 use crate::args::trace::TraceArgs;
@@ -79,17 +79,7 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
         }
         drawn = None;
         is_stale = true;
-        let key = match event::read().context("the terminal has gone")? {
-            Event::Key(key) => key,
-            Event::Resize(..) => {
-                screen.renew()?;
-                continue;
-            }
-            _ => continue,
-        };
-        if key.kind == KeyEventKind::Release {
-            continue;
-        }
+        let Some(key) = pressed(&mut screen)? else { continue };
         match app.handle(key) {
             Action::None => {}
             Action::Quit if failed => return Ok(Exit::Failed),
@@ -99,4 +89,16 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
             Action::Fetch(no) => reading.fetch(no)?,
         }
     }
+}
+
+/// The key that was pressed, if that is what the terminal tells.
+fn pressed(screen: &mut Screen) -> anyhow::Result<Option<KeyEvent>> {
+    Ok(match event::read().context("the terminal has gone")? {
+        Event::Key(key) if key.kind != KeyEventKind::Release => Some(key),
+        Event::Resize(..) => {
+            screen.renew()?;
+            None
+        }
+        _ => None,
+    })
 }

@@ -13,7 +13,7 @@ use super::super::facts::Facts;
 use super::super::filter::Filter;
 
 /// Rows kept at most, over all sessions.
-const MAX_ROWS: usize = 200_000;
+const MAX_ROWS: usize = 400_000;
 /// Sessions kept at most; beyond them the oldest are forgotten, a part of them at a time.
 const MAX_SESSIONS: usize = 250_000;
 
