@@ -32,7 +32,7 @@ use crate::tls::{Security, Stream};
 use crate::{DataAddress, Error, Exchange, Options, Proxy, Throttle, TlsFault, TlsMode, dial};
 
 /// How long the server may take to close its side after we closed ours.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 /// How long the control connection may be silent before the kernel asks whether the peer is there. It
 /// also keeps NATs from forgetting the connection while a long transfer runs.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -179,9 +179,18 @@ impl Connection {
     /// # Errors
     /// `Unsendable`, `ControlLost`, `NoReply`, `NotFtp`, `Closing`, `OutOfStep`, and `Tls` where it breaks.
     pub async fn command(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.command_within(command, Duration::MAX).await
+    }
+
+    /// The same, where its reply may take so long at most.
+    pub(crate) async fn command_within(
+        &mut self,
+        command: &Command,
+        longest: Duration,
+    ) -> Result<Reply, Error> {
         self.send(command)?;
         let verb = command.verb();
-        self.patiently(async |connection| {
+        self.within(self.patience.min(longest), async |connection| {
             loop {
                 let answer = connection.answer().await?;
                 if answer.to == Asked::Verb(verb) && !answer.more {
@@ -335,7 +344,14 @@ impl Connection {
         &mut self,
         work: impl AsyncFnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let waited = self.patience;
+        self.within(self.patience, work).await
+    }
+
+    async fn within<T>(
+        &mut self,
+        waited: Duration,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         match timeout(waited, work(self)).await {
             Ok(result) => result,
             Err(_) => {

@@ -9,7 +9,8 @@
 //! connects to us is turned away.
 //!
 //! Which way is taken: EPSV, where it has no use PASV, and where the caller allows it the other way, once. Each is
-//! given up after a short time as long as it has not been seen to work. What works is remembered for the host.
+//! given up after a short time as long as it has not been seen to work. What works is remembered for the host, and so
+//! is a way whose question was not answered at all: the session is lost then, and the next one takes another way.
 
 use std::fmt;
 use std::io;
@@ -94,9 +95,13 @@ pub(crate) struct DataPlane {
     plain: bool,
     /// The one command to be used, where it shall be no other.
     only: Option<Setup>,
+    /// The way that was wished for.
+    wished: Way,
     /// Whether the other way may be tried.
     switch: Switch,
     epsv: Epsv,
+    /// What came of the ways that were tried for the connection that is being made.
+    tried: Vec<Error>,
     memory: Memory,
     /// What the memory knows this server by.
     key: String,
@@ -168,7 +173,8 @@ impl DataPlane {
         };
         let memory = options.memory.clone();
         let plain = options.plain;
-        Self { way, plain, only, switch, epsv, memory, key, reserved: None, opened: 0 }
+        let (wished, tried, reserved, opened) = (options.way, Vec::new(), None, 0);
+        Self { way, plain, only, wished, switch, epsv, tried, memory, key, reserved, opened }
     }
 
     /// Agrees with the server on the next data connection.
@@ -205,26 +211,31 @@ impl DataPlane {
 
     async fn agree_passive(&mut self, control: &mut Connection) -> Result<Plan, Error> {
         if self.may_epsv() {
-            let reply = control.command(&Command::Epsv(EpsvArgument::Same)).await?;
-            if !reply.code.is_refusal() {
-                let longest = if self.on_trial(control) { TRIAL } else { Duration::MAX };
-                return planned_by(control, &reply, longest);
+            let longest = if self.on_trial(control) { TRIAL } else { Duration::MAX };
+            let question = Command::Epsv(EpsvArgument::Same);
+            match ask(control, &question, longest).await {
+                // Not only 500 and 502: there are servers that answer 501, 504, 522 or 550, and those whose 229 says
+                // nothing.
+                Err(error) if is_of_the_question(&error) && self.only.is_none() => {
+                    control.teller().explain(format_args!("{error}: PASV from now on"));
+                    self.epsv = Epsv::Refused;
+                    self.tried.push(error);
+                }
+                Err(error @ Error::NoReply { .. }) if self.on_trial(control) => {
+                    self.epsv = Epsv::Refused;
+                    self.learn();
+                    return Err(error);
+                }
+                result => return result,
             }
-            if reply.code.value() == NOT_LOGGED_IN || self.only.is_some() {
-                return Err(Error::Refused { last: control.last_boxed() });
-            }
-            // Not only 500 and 502: there are servers that answer 501, 504, 522 or 550.
-            control
-                .teller()
-                .explain(format_args!("EPSV was refused ({}): PASV from now on", reply.code));
-            self.epsv = Epsv::Refused;
-        }
-        let reply = control.command(&Command::Pasv).await?;
-        if reply.code.is_refusal() {
-            return Err(Error::Refused { last: control.last_boxed() });
         }
         let longest = if self.switch == Switch::Allowed { TRIAL } else { Duration::MAX };
-        planned_by(control, &reply, longest)
+        let asked = ask(control, &Command::Pasv, longest).await;
+        if matches!(asked, Err(Error::NoReply { .. })) && self.switch == Switch::Allowed {
+            self.switch_over();
+            self.learn();
+        }
+        asked
     }
 
     async fn agree_active(&mut self, control: &mut Connection) -> Result<Plan, Error> {
@@ -285,10 +296,29 @@ impl DataPlane {
         if self.switch != Switch::Allowed || !is_of_the_way(error) {
             return false;
         }
-        self.switch = Switch::Done;
-        self.way = self.way.other();
+        self.switch_over();
         control.teller().explain(format_args!("{error}: {} mode instead", self.way));
         true
+    }
+
+    fn switch_over(&mut self) {
+        self.switch = Switch::Done;
+        self.way = self.way.other();
+    }
+
+    /// Keeps what came of a way that another one is tried after.
+    pub(crate) fn has_tried(&mut self, error: Error) {
+        self.tried.push(error);
+    }
+
+    /// The error of a connection that no way led to: what came of each.
+    pub(crate) fn concluded(&mut self, error: Error) -> Error {
+        let mut tried = std::mem::take(&mut self.tried);
+        if tried.is_empty() || !is_of_the_way(&error) {
+            return error;
+        }
+        tried.push(error);
+        Error::NoWay { tried }
     }
 
     /// Takes the way that the caller wants, and no other.
@@ -299,7 +329,7 @@ impl DataPlane {
     /// Remembers for later sessions what has been seen to work.
     fn learn(&self) {
         let no_epsv = self.epsv == Epsv::Refused;
-        let way = (self.switch == Switch::Done).then_some(self.way);
+        let way = (self.way != self.wished && self.only.is_none()).then_some(self.way);
         self.memory.learn(&self.key, Learnt { no_epsv, way });
     }
 
@@ -316,6 +346,7 @@ impl DataPlane {
     /// Takes an open connection into the books.
     pub(crate) fn opened(&mut self, stream: TcpStream, control: &Connection) -> DataConnection {
         self.opened += 1;
+        self.tried.clear();
         control.acknowledge_quickly(&stream);
         if self.on_trial(control) {
             self.epsv = Epsv::Works;
@@ -341,6 +372,19 @@ impl DataPlane {
         let books = Books { conn: self.opened, teller, sent: 0, received: 0, over: [false; 2] };
         DataConnection { stream: Stream::Plain(stream), books, resumed: None }
     }
+}
+
+/// Asks the server to listen, for an answer within so long.
+async fn ask(
+    control: &mut Connection,
+    question: &Command,
+    longest: Duration,
+) -> Result<Plan, Error> {
+    let reply = control.command_within(question, longest).await?;
+    if reply.code.is_refusal() {
+        return Err(Error::Refused { last: control.last_boxed() });
+    }
+    planned_by(control, &reply, longest)
 }
 
 /// The plan that a 227 or 229 makes; which of the two it is, the reply says and not the command (some
@@ -393,17 +437,16 @@ fn could_be_meant(named: IpAddr, server: IpAddr) -> bool {
 fn is_of_the_way(error: &Error) -> bool {
     match error {
         Error::DataConnect { .. } | Error::DataAccept { .. } => true,
-        Error::Refused { last } => {
-            let asks = [Verb::Pasv, Verb::Port, Verb::Eprt, Verb::Epsv];
-            let asked = last.verb.is_some_and(|verb| asks.contains(&verb));
-            match error.code() {
-                Some(NOT_LOGGED_IN) => false,
-                Some(425) => true,
-                _ => asked,
-            }
-        }
-        _ => false,
+        error => error.code() == Some(425) || is_of_the_question(error),
     }
+}
+
+/// Whether the server did not want to be asked so for a data connection, or answered what cannot be read.
+fn is_of_the_question(error: &Error) -> bool {
+    let (Error::Refused { last } | Error::Malformed { last, .. }) = error else { return false };
+    let asks = [Verb::Pasv, Verb::Port, Verb::Eprt, Verb::Epsv];
+    let asked = last.verb.is_some_and(|verb| asks.contains(&verb));
+    asked && error.code() != Some(NOT_LOGGED_IN)
 }
 
 /// The same host, zone included, at another port.

@@ -32,12 +32,12 @@ pub(crate) async fn reach(
     let Some(proxy) = &options.proxy else {
         return dial(host, port, options, teller).await;
     };
-    let mut stream = dial(&proxy.host, proxy.port, options, teller).await?;
+    let of_proxy = |fault| Error::Proxy { proxy: proxy.to_string(), fault };
+    let stream = dial(&proxy.host, proxy.port, options, teller).await;
+    let mut stream = stream.map_err(|error| of_proxy(ProxyFault::NoConnection(Box::new(error))))?;
     let leading = timeout(options.timeout, proxy.lead_on(&mut stream, host, port)).await;
     let late = |_| Err(ProxyFault::Broken(io::ErrorKind::TimedOut.into()));
-    leading
-        .unwrap_or_else(late)
-        .map_err(|fault| Error::Proxy { proxy: proxy.to_string(), fault })?;
+    leading.unwrap_or_else(late).map_err(of_proxy)?;
     teller.explain(format_args!("{host} port {port} is reached through {proxy}"));
     Ok(stream)
 }

@@ -267,6 +267,12 @@ pub enum Error {
         /// What was said last.
         last: Box<Exchange>,
     },
+    /// No way of making a data connection works with this server.
+    #[error("no data connection{}", Ways(tried))]
+    NoWay {
+        /// What came of each way, in the order in which they were tried.
+        tried: Vec<Self>,
+    },
     /// No port for a data connection could be had on this machine.
     #[error("no port to listen on for the data connection ({source})")]
     DataListen {
@@ -353,6 +359,7 @@ impl Error {
     /// The command and the reply that were last before it, where it knows them.
     pub fn last(&self) -> Option<&Exchange> {
         match self {
+            Self::NoWay { tried } => tried.last().and_then(Self::last),
             Self::ControlLost { last, .. }
             | Self::NoReply { last, .. }
             | Self::NotFtp { last, .. }
@@ -402,6 +409,8 @@ impl Error {
             | Self::DataConnect { .. }
             | Self::DataAccept { .. }
             | Self::Stalled { .. } => true,
+            Self::NoWay { tried } => tried.iter().any(Self::is_passing),
+            Self::Proxy { fault: ProxyFault::NoConnection(error), .. } => error.is_passing(),
             Self::Unwelcome { reply } => reply.code.value() < 500,
             Self::Tls { fault, .. } => matches!(fault, TlsFault::Broken(_) | TlsFault::Late),
             Self::Unproven { missing, .. } => {
@@ -421,6 +430,33 @@ impl Error {
             Self::ControlLost { last, .. } => last.verb.is_none(),
             _ => false,
         }
+    }
+
+    /// Where the server did not answer when it was asked for a passive data connection: what it was asked. There are
+    /// firewalls that drop what they do not know. A new session asks otherwise, as far as the options allow that.
+    pub fn unanswered_question(&self) -> Option<Verb> {
+        let Self::NoReply { last, .. } = self else { return None };
+        last.verb.filter(|verb| last.reply.is_none() && matches!(verb, Verb::Epsv | Verb::Pasv))
+    }
+
+    /// Whether the server let us in no further because it has as many sessions as it wants.
+    pub fn is_of_too_many(&self) -> bool {
+        const WORDS: [&str; 6] = [
+            "too many",
+            "maximum",
+            "limit",
+            "try again later",
+            "already logged in",
+            "connections from",
+        ];
+        let reply = match self {
+            Self::Login { last, .. } | Self::Closing { last } => last.reply.as_ref(),
+            Self::Unwelcome { reply } => Some(reply),
+            _ => None,
+        };
+        let text = reply.map(|reply| reply.text().to_ascii_lowercase()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        WORDS.iter().any(|word| text.contains(word))
     }
 
     /// Whether the session is of no further use.
@@ -513,6 +549,17 @@ struct Attempts<'a>(&'a [(SocketAddr, io::Error)]);
 impl fmt::Display for Attempts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(address, error)| write!(f, "; {}: {error}", address.ip()))
+    }
+}
+
+struct Ways<'a>(&'a [Error]);
+
+impl fmt::Display for Ways<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(nth, error)| {
+            f.write_str(if nth == 0 { ": " } else { "; " })?;
+            error.fmt(f)
+        })
     }
 }
 

@@ -63,6 +63,7 @@ impl Session {
         if self.features().await?.has("MLST") {
             match self.collect(Command::Mlsd(path.cloned())).await {
                 Ok(bytes) => return Ok(Listing::read(&bytes)),
+                Err(error) if self.has_no_mlsd(&error) => {}
                 // MLSD lists folders only; LIST will tell whether it is a file or nothing.
                 Err(Error::Refused { .. }) if path.is_some() => {}
                 Err(error) => return Err(error),

@@ -148,6 +148,9 @@ pub enum ProxyFault {
     /// The connection to it broke, or it said something that makes no sense.
     #[error("{0}")]
     Broken(std::io::Error),
+    /// There is no connection to it.
+    #[error("{0}")]
+    NoConnection(Box<crate::Error>),
     /// It does not know us.
     #[error("it wants another login")]
     Login,

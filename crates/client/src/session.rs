@@ -14,6 +14,7 @@ use wharf_proto::reply::Class;
 use wharf_proto::time::{Timestamp, parse_mdtm};
 use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
+use crate::connection::FAREWELL;
 use crate::data::DataPlane;
 use crate::transfer::Order;
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
@@ -60,10 +61,17 @@ pub struct Features(Vec<String>);
 impl Features {
     /// Whether a feature is listed, without regard to what stands behind its name: `has("MLST")`.
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|line| {
-            let first = line.split(' ').next().unwrap_or_default();
-            first.eq_ignore_ascii_case(name) || line.eq_ignore_ascii_case(name)
-        })
+        self.0.iter().any(|line| Self::names(line, name))
+    }
+
+    /// Takes a feature out, which turned out not to be there.
+    fn forget(&mut self, name: &str) {
+        self.0.retain(|line| !Self::names(line, name));
+    }
+
+    fn names(line: &str, name: &str) -> bool {
+        let first = line.split(' ').next().unwrap_or_default();
+        first.eq_ignore_ascii_case(name) || line.eq_ignore_ascii_case(name)
     }
 
     /// Each feature as the server put it.
@@ -228,12 +236,12 @@ impl Session {
         Error::Login { user: self.user.clone(), last: self.control.last_boxed() }
     }
 
-    /// Says QUIT, awaits the answer and closes.
+    /// Says QUIT, awaits the answer for a moment (two seconds: nothing depends on it) and closes.
     ///
     /// # Errors
     /// Those of the control connection.
     pub async fn quit(mut self) -> Result<(), Error> {
-        self.control.command(&Command::Quit).await?;
+        self.control.command_within(&Command::Quit, FAREWELL).await?;
         self.control.close().await;
         Ok(())
     }
@@ -339,6 +347,23 @@ impl Session {
             self.features = Some(found);
         }
         Ok(self.features.get_or_insert_default())
+    }
+
+    /// Whether this refusal says that the server has no MLSD, whatever its FEAT promises: then it is not asked for it
+    /// again.
+    pub(crate) fn has_no_mlsd(&mut self, error: &Error) -> bool {
+        let Error::Refused { last } = error else { return false };
+        let unknown = matches!(error.code(), Some(500 | 502 | 504));
+        let Some(features) = self.features.as_mut().filter(|_| unknown) else { return false };
+        if last.verb != Some(Verb::Mlsd) || !features.has("MLST") {
+            return false;
+        }
+        features.forget("MLST");
+        let reply = error.code().unwrap_or_default();
+        self.control.teller().explain(format_args!(
+            "MLSD was refused ({reply}): LIST from now on, whatever FEAT says"
+        ));
+        true
     }
 
     /// What the server says that its system is (SYST), empty where it does not say. Asked once.

@@ -266,8 +266,11 @@ impl Session {
                 Err(error)
                     if !self.control.awaits_replies()
                         && !self.control.is_closed()
-                        && self.data.try_otherwise(&self.control, &error) => {}
-                result => return result,
+                        && self.data.try_otherwise(&self.control, &error) =>
+                {
+                    self.data.has_tried(error);
+                }
+                result => return result.map_err(|error| self.data.concluded(error)),
             }
         }
     }

@@ -88,6 +88,7 @@ impl Exit {
     /// The exit code of a client's error.
     pub(crate) fn of_client(error: &Error) -> Self {
         match error {
+            Error::Login { .. } if error.is_of_too_many() => Self::Network,
             Error::Login { .. }
             | Error::NotProtected { .. }
             | Error::Injected { .. }

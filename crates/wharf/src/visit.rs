@@ -33,10 +33,25 @@ pub(crate) const PASSWORD_VARIABLE: &str = "WHARF_PASSWORD";
 pub(crate) async fn visit<T>(
     address: &Address,
     arguments: &ConnectionArgs,
-    work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    mut work: impl AsyncFnMut(&mut Session) -> Result<T, Error>,
 ) -> anyhow::Result<T> {
     traced(address, arguments, async |login, options| {
-        logged_in(address, &login, &options, work).await
+        let mut unanswered = None;
+        loop {
+            let error = match logged_in(address, &login, &options, &mut work).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            // Nothing has been done yet, and a new session asks for its data connection in another way.
+            let question = error.downcast_ref().and_then(Error::unanswered_question);
+            if question.is_none() || question == unanswered {
+                return Err(error);
+            }
+            if !arguments.quiet {
+                terminal::say(format_args!("wharf: {error:#}; trying again"));
+            }
+            unanswered = question;
+        }
     })
     .await
 }

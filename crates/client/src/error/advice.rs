@@ -18,6 +18,9 @@ impl Error {
             Self::Proxy { fault: ProxyFault::Login, .. } => {
                 Some("check user and password of the proxy")
             }
+            Self::Proxy { fault: ProxyFault::NoConnection(_), .. } => Some(
+                "this is about the proxy, not the server: check --proxy, and that the proxy runs",
+            ),
             Self::Proxy { .. } => {
                 Some("check --proxy, and whether the proxy goes to that host and port")
             }
@@ -30,9 +33,20 @@ impl Error {
             Self::ControlLost { .. } => {
                 Some("the server or something between ended the session: running again goes on")
             }
+            Self::NoReply { last, .. } if last.verb.is_none() => Some(
+                "where TLS begins at once (most often at port 990) nothing greets in clear: write ftps://; else the \
+                 server is slow or stuck: raise --timeout",
+            ),
+            Self::NoReply { .. } if self.unanswered_question().is_some() => Some(
+                "a firewall in between may drop that command: the next session asks in another way, where neither \
+                 --active nor --passive forbids it",
+            ),
             Self::NoReply { .. } => Some("the server is slow or stuck: raise --timeout"),
             Self::NotFtp { source: ReplyError::NotAReply(_), .. } => {
                 Some("something else than an FTP server answers on that port")
+            }
+            Self::Login { .. } if self.is_of_too_many() => {
+                Some("the server has as many sessions as it allows: end some, or try again later")
             }
             Self::Login { last, .. } => login_advice(last),
             Self::Refused { last } => refusal_advice(last),
@@ -47,6 +61,13 @@ impl Error {
                 "a firewall may block the server's data ports, or its NAT tells a wrong port: \
                  try --active, or ask the server's keeper to open its passive ports",
             ),
+            Self::NoWay { .. } => Some(
+                "firewalls or NATs on the way, or the server's settings, keep data connections from coming about: \
+                 `wharf check` with this address finds out which, and what to ask its keeper for",
+            ),
+            Self::Malformed { last, .. } if matches!(last.verb, Some(Verb::Epsv | Verb::Pasv)) => {
+                Some("something in between may have changed the reply: try --active")
+            }
             Self::DataAccept { .. } => Some(
                 "a firewall or NAT on this side keeps the server from connecting back: \
                  try --passive",
@@ -127,8 +148,47 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
         426 => Some("the data connection broke: running again goes on where it stopped"),
         450 => Some("the file is in use: try again later"),
         452 | 552 => Some("the server has no room left for it"),
+        451 => Some("something went wrong at the server, whose log says what: try again"),
+        500 | 502 => Some("the server does not have that command, or not here"),
+        501 => Some("the server makes nothing of the name as it was sent"),
+        504 => Some("the server has that command, but not with that parameter"),
+        550 => missing_advice(last.verb?, &text),
         530 => Some("the server wants a login first"),
         553 => Some("the server does not allow that name, or writing there"),
+        _ => None,
+    }
+}
+
+/// What helps where a name is refused by 550, which says many things.
+fn missing_advice(verb: Verb, text: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["directory not empty", "not empty"]) {
+        return Some("there is something in it: rm -r removes it with that");
+    }
+    if says(&["is a directory", "not a plain file", "not a regular file", "not a file"]) {
+        return match verb {
+            Verb::Retr | Verb::Size | Verb::Rest => {
+                Some("it is a folder: get -r takes it with all that is in it, ls lists it")
+            }
+            Verb::Dele => Some("it is a folder: rm -r removes it with all that is in it"),
+            _ => Some("there is a folder of that name"),
+        };
+    }
+    if says(&["denied", "permission", "not permitted", "not allowed", "privilege", "read-only"]) {
+        return Some(
+            "this user may not do that there: log in as another one, or ask the server's keeper",
+        );
+    }
+    match verb {
+        Verb::Retr | Verb::Size | Verb::Mdtm | Verb::Mlst | Verb::Dele | Verb::Rnfr => {
+            Some("check the spelling, also of large and small letters: ls shows what is there")
+        }
+        Verb::Cwd | Verb::List | Verb::Mlsd | Verb::Nlst | Verb::Rmd => Some(
+            "there may be no such folder, or this user may not enter it: ls of the one above shows what is there",
+        ),
+        Verb::Stor | Verb::Appe | Verb::Mkd | Verb::Rnto => {
+            Some("the folder that it is to be in may not exist, or this user may not write there")
+        }
         _ => None,
     }
 }

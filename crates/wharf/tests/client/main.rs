@@ -13,3 +13,4 @@ mod settings;
 mod shell;
 mod story;
 mod terminal;
+mod ways;

@@ -138,7 +138,7 @@ fn what_was_learnt_of_a_host_is_known_the_next_time_and_can_be_explained() {
     let home = tempfile::tempdir().unwrap();
     let server = Faulty::new(FILES, &[Fault::Reply("EPSV", "500 what?")]);
     let arguments = ["cat", "--explain", &server.url("x")];
-    at_home(home.path(), &arguments).ends_with(0).saying("explain: EPSV was refused (500)");
+    at_home(home.path(), &arguments).ends_with(0).saying("explain: EPSV was refused: 500");
     at_home(home.path(), &arguments)
         .ends_with(0)
         .saying("explain: known from earlier: passive mode");

@@ -178,6 +178,7 @@ pub(super) async fn list(
             }
             Ok(spool)
         }
+        Err(error) if session.has_no_mlsd(&error) => Box::pin(list(clock, session, folder)).await,
         Err(Error::Sink(_)) if spool.is_full() => Err(Spool::too_long()),
         Err(error) => Err(error),
     }
