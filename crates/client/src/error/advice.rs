@@ -15,15 +15,7 @@ impl Error {
         match self {
             Self::Resolve { source, .. } => Some(resolve_advice(source)),
             Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
-            Self::Proxy { fault: ProxyFault::Login, .. } => {
-                Some("check user and password of the proxy")
-            }
-            Self::Proxy { fault: ProxyFault::NoConnection(_), .. } => Some(
-                "this is about the proxy, not the server: check --proxy, and that the proxy runs",
-            ),
-            Self::Proxy { .. } => {
-                Some("check --proxy, and whether the proxy goes to that host and port")
-            }
+            Self::Proxy { fault, .. } => Some(proxy_advice(fault)),
             Self::Unwelcome { .. } | Self::Closing { .. } => {
                 Some("the server may have too many users or be going down: try again later")
             }
@@ -33,15 +25,7 @@ impl Error {
             Self::ControlLost { .. } => {
                 Some("the server or something between ended the session: running again goes on")
             }
-            Self::NoReply { last, .. } if last.verb.is_none() => Some(
-                "where TLS begins at once (most often at port 990) nothing greets in clear: write ftps://; else the \
-                 server is slow or stuck: raise --timeout",
-            ),
-            Self::NoReply { .. } if self.unanswered_question().is_some() => Some(
-                "a firewall in between may drop that command: the next session asks in another way, where neither \
-                 --active nor --passive forbids it",
-            ),
-            Self::NoReply { .. } => Some("the server is slow or stuck: raise --timeout"),
+            Self::NoReply { last, .. } => Some(self.silence_advice(last)),
             Self::NotFtp { source: ReplyError::NotAReply(_), .. } => {
                 Some("something else than an FTP server answers on that port")
             }
@@ -57,21 +41,12 @@ impl Error {
                 "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
                  number of times",
             ),
-            Self::DataConnect { .. } => Some(
-                "a firewall may block the server's data ports, or its NAT tells a wrong port: \
-                 try --active, or ask the server's keeper to open its passive ports",
-            ),
-            Self::NoWay { .. } => Some(
-                "firewalls or NATs on the way, or the server's settings, keep data connections from coming about: \
-                 `wharf check` with this address finds out which, and what to ask its keeper for",
-            ),
+            Self::DataConnect { .. } | Self::DataAccept { .. } | Self::NoWay { .. } => {
+                Some(self.way_advice())
+            }
             Self::Malformed { last, .. } if matches!(last.verb, Some(Verb::Epsv | Verb::Pasv)) => {
                 Some("something in between may have changed the reply: try --active")
             }
-            Self::DataAccept { .. } => Some(
-                "a firewall or NAT on this side keeps the server from connecting back: \
-                 try --passive",
-            ),
             Self::Stalled { .. } => Some("running again goes on where it stopped"),
             Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
             Self::Cleared => Some("connect again to log in as somebody else"),
@@ -91,6 +66,49 @@ impl Error {
             | Self::NoSession
             | Self::Stopped
             | Self::ListingTooLong { .. } => None,
+        }
+    }
+
+    /// What helps where no data connection came about.
+    fn way_advice(&self) -> &'static str {
+        match self {
+            Self::DataConnect { .. } => {
+                "a firewall may block the server's data ports, or its NAT tells a wrong port: \
+                 try --active, or ask the server's keeper to open its passive ports"
+            }
+            Self::DataAccept { .. } => {
+                "a firewall or NAT on this side keeps the server from connecting back: \
+                 try --passive"
+            }
+            _ => {
+                "firewalls or NATs on the way, or the server's settings, keep data connections from coming about: \
+                 `wharf check` with this address finds out which, and what to ask its keeper for"
+            }
+        }
+    }
+
+    /// What helps where a reply did not come.
+    fn silence_advice(&self, last: &Exchange) -> &'static str {
+        if last.verb.is_none() {
+            "where TLS begins at once (most often at port 990) nothing greets in clear: write ftps://; else the \
+             server is slow or stuck: raise --timeout"
+        } else if self.unanswered_question().is_some() {
+            "a firewall in between may drop that command: the next session asks in another way, where neither \
+             --active nor --passive forbids it"
+        } else {
+            "the server is slow or stuck: raise --timeout"
+        }
+    }
+}
+
+fn proxy_advice(fault: &ProxyFault) -> &'static str {
+    match fault {
+        ProxyFault::NoConnection(_) => {
+            "this is about the proxy, not the server: check --proxy, and that the proxy runs"
+        }
+        ProxyFault::Login => "check user and password of the proxy",
+        ProxyFault::Broken(_) | ProxyFault::Refused(_) => {
+            "check --proxy, and whether the proxy goes to that host and port"
         }
     }
 }
