@@ -30,6 +30,13 @@ pub(crate) fn data(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text
     Text::from(format!("{verb}data {bytes} B{end}"))
 }
 
+/// Bytes of records of a transfer under TLS, and the end of the half behind them.
+pub(crate) fn records(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text {
+    let verb = verb.map(|verb| format!("{verb} ")).unwrap_or_default();
+    let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
+    Text::from(format!("{verb}data, {bytes} B of records{end}"))
+}
+
 /// Bytes under TLS that are none of a transfer, and what their records hold; `opens` says whether they can be read.
 pub(crate) fn covered(bytes: u64, words: &[String], opens: bool) -> Text {
     Text::from(match (words, opens) {

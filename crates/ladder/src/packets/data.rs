@@ -219,6 +219,10 @@ impl DataFlow {
         let bytes = inside.unwrap_or(wire);
         let (packet, label) = match end {
             Some(how) if bytes == 0 => half_ended(how),
+            // What is in records that came before is counted there: these are the bytes on the wire.
+            _ if again && heard.is_some() => {
+                (Packet::Data { bytes, end }, label::records(self.verb, bytes, end))
+            }
             _ => (Packet::Data { bytes, end }, label::data(self.verb, bytes, end)),
         };
         let row = Row { verb: self.verb, ..pen.row(packet, label, again) };

@@ -55,7 +55,7 @@ pub fn session(sheet: &Sheet<'_>) -> String {
         }
         out.push_str("</dl>\n");
     }
-    out.push_str(&svg::render(sheet));
+    out.push_str(&svg::pictures(sheet, &[]));
     table(&mut out, sheet);
     out.push_str("</section>\n");
     out

@@ -1,12 +1,12 @@
 //! The ladder as SVG: no script, no font but the reader's own, light and dark after the reader's taste.
 //!
-//! Each row is a group with an id of its own, so that a finding can point at it. Labels are placed by their middle and
+//! Below the last row stands what was found, as a picture is often shown alone. Each row is a group with an id of its own, so that a finding can point at it. Labels are placed by their middle and
 //! never by spaces, because no font's columns are relied on. Colour repeats what lines and words say.
 
 use super::{Sheet, escaped, is_control, label, seconds};
 use crate::row::{Packet, Provenance, Row};
 use crate::scene::Step;
-use crate::width::{Ambiguous, columns, ellipsize};
+use crate::width::{Ambiguous, columns, ellipsize, spell_out, wrap};
 use std::fmt::Write as _;
 
 /// Rows of a picture at most; what follows goes into another one.
@@ -19,13 +19,15 @@ const BESIDE: usize = 80;
 /// The width of a column of the font, about.
 const COLUMN: usize = 8;
 const ROW: usize = 26;
+/// The height of a line below the rows.
+const LINE: usize = 18;
 const TOP: usize = 56;
 
 /// Colours stand in each rule, since many viewers know no variables; those that know no media queries show it light.
 const STYLE: &str = "\
 .l{font:13px ui-monospace,'Noto Sans Mono CJK JP','MS Gothic',monospace;background:#fff;color:#595959}\
 .l text{fill:#1a1a1a}.l .d{fill:#595959}.l line{stroke:#595959;stroke-width:1}.l .k{fill:#fff}\
-.l .cmd{stroke:#0b5cad}.l .ok{stroke:#1e6b2e}.l .no{stroke:#b3261e}.l .dat{stroke:#7a2e8e;stroke-width:3}\
+.l .two{stroke-width:2}.l .cmd{stroke:#0b5cad}.l .ok{stroke:#1e6b2e}.l .no{stroke:#b3261e}.l .dat{stroke:#7a2e8e;stroke-width:3}\
 .l .ack{stroke-dasharray:4 2}.l .gst{stroke:#b3261e;stroke-dasharray:1 3;stroke-width:2}.l .inf{stroke-dasharray:6 3}\
 .l text.no{fill:#b3261e;stroke:none}.l text.note{fill:#7a5900}\
 @media(prefers-color-scheme:dark){.l{background:#16181c;color:#a8a8a8}\
@@ -33,19 +35,41 @@ const STYLE: &str = "\
 .l .cmd{stroke:#7fb8ff}.l .ok{stroke:#7fd694}.l .no,.l .gst{stroke:#ff9a90}.l .dat{stroke:#d9a2ec}\
 .l text.no{fill:#ff9a90;stroke:none}.l text.note{fill:#e6c15a}}";
 
-/// The pictures of a scene, one below the other.
+/// The pictures of a scene, one below the other, with what was found below the last.
 #[must_use]
 pub fn render(sheet: &Sheet<'_>) -> String {
+    pictures(sheet, &verdict(sheet))
+}
+
+/// The same with these lines below the last.
+pub(super) fn pictures(sheet: &Sheet<'_>, below: &[(bool, String)]) -> String {
     let steps: Vec<&Step> = sheet.shown().collect();
     let mut out = String::new();
     let parts = steps.chunks(ROWS).count().max(1);
     for (part, steps) in steps.chunks(ROWS).enumerate() {
-        picture(&mut out, sheet, steps, part, parts);
+        let below = if part + 1 == parts { below } else { &[] };
+        picture(&mut out, sheet, steps, (part, parts), below);
     }
     if steps.is_empty() {
-        picture(&mut out, sheet, &[], 0, 1);
+        picture(&mut out, sheet, &[], (0, 1), below);
     }
     out
+}
+
+/// What was found, in lines that have room beside the margins; whether each tells a cause.
+fn verdict(sheet: &Sheet<'_>) -> Vec<(bool, String)> {
+    let room = (last(sheet) - BESIDE) / COLUMN;
+    let mut lines = Vec::new();
+    for finding in &sheet.scene.findings {
+        let (cause, advice) = (finding.cause(sheet.lang), finding.advice(sheet.lang));
+        let cause = format!("{}: {}", finding.rule.id, spell_out(&cause, false));
+        let advice = format!("→ {}", spell_out(&advice, false));
+        for (is_cause, words) in [(true, cause), (false, advice)] {
+            let broken = wrap(&words, room, Ambiguous::Two).into_iter();
+            lines.extend(broken.map(|line| (is_cause, line)));
+        }
+    }
+    lines
 }
 
 /// Where a lifeline stands.
@@ -58,9 +82,17 @@ fn last(sheet: &Sheet<'_>) -> usize {
     place(sheet, sheet.scene.lifelines.len().saturating_sub(1))
 }
 
-fn picture(out: &mut String, sheet: &Sheet<'_>, steps: &[&Step], part: usize, parts: usize) {
+/// One of several pictures, and what stands below it.
+fn picture(
+    out: &mut String,
+    sheet: &Sheet<'_>,
+    steps: &[&Step],
+    (part, parts): (usize, usize),
+    below: &[(bool, String)],
+) {
     let top = TOP + if sheet.scene.is_joined() { 18 } else { 0 };
-    let (width, height) = (last(sheet) + BESIDE, top + steps.len() * ROW + 16);
+    let foot = top + steps.len() * ROW + 16;
+    let (width, height) = (last(sheet) + BESIDE, foot + below.len() * LINE);
     let id = format!("s{}p{part}", sheet.no());
     let names = escaped(&sheet.names().join(" – "));
     let (lang, no) = (sheet.lang, sheet.numbers());
@@ -76,9 +108,14 @@ fn picture(out: &mut String, sheet: &Sheet<'_>, steps: &[&Step], part: usize, pa
          <desc id=\"{id}d\">{names}</desc><style>{STYLE}</style>\
          <rect class=\"k\" width=\"{width}\" height=\"{height}\"/>"
     );
-    lifelines(out, sheet, top, height - 10);
+    lifelines(out, sheet, top, foot - 10);
     for (n, step) in steps.iter().enumerate() {
         line(out, sheet, step, top + n * ROW);
+    }
+    for (n, (is_cause, words)) in below.iter().enumerate() {
+        let (class, words) = (if *is_cause { "no" } else { "d" }, escaped(words));
+        let y = foot + n * LINE + 4;
+        let _ = writeln!(out, "<text class=\"{class}\" x=\"40\" y=\"{y}\">{words}</text>");
     }
     out.push_str("</svg>\n");
 }
@@ -178,5 +215,7 @@ fn class(row: &Row) -> String {
         Packet::Syn | Packet::SynAck | Packet::Fin | Packet::Note(_) | Packet::Omitted(_) => "",
     };
     let guessed = matches!(row.provenance, Provenance::Inferred | Provenance::Synthesised);
-    if guessed { format!("{what} inf") } else { what.to_owned() }
+    let two = !is_control(row) && what.is_empty();
+    let classes = [what, if two { "two" } else { "" }, if guessed { "inf" } else { "" }];
+    classes.iter().filter(|class| !class.is_empty()).copied().collect::<Vec<_>>().join(" ")
 }
