@@ -7,12 +7,13 @@
 //! House rules of this file:
 //! - The sockets are for IPv4 and IPv6 by name. A socket for all protocols would get each frame on loopback
 //!   twice, when it is sent and when it is received; these get it once, when it is received.
-//! - Time is when a frame was read, so somebody has to read all the time: [`Live::record`] does, on a thread
-//!   of its own.
+//! - Time is when the kernel took a frame, not when it was read (`live/stamp.rs`): so sessions that were recorded
+//!   together have one clock.
 //! - The kernel drops frames in silence when the buffer is full. What is missing from a session TCP's own
 //!   numbers tell: [`Packets::missing`].
 
 mod interface;
+mod stamp;
 
 pub use interface::{ANY, Interface};
 
@@ -21,7 +22,8 @@ use crate::packets::Packets;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, eth, sockopt};
+use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, eth, sockopt};
+use stamp::{Received, Stamps};
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{Builder, JoinHandle};
@@ -40,7 +42,9 @@ const LOOK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Live {
     sockets: [OwnedFd; 2],
-    origin: Instant,
+    /// When it was opened, since 1970.
+    origin: Duration,
+    stamps: Stamps,
     frame: Vec<u8>,
 }
 
@@ -59,8 +63,9 @@ impl Live {
     /// [`io::ErrorKind::PermissionDenied`] for those who may not capture; other errors where the kernel has
     /// no packet sockets.
     pub fn open() -> io::Result<Self> {
+        let origin = stamp::now();
         let sockets = [socket(eth::IP)?, socket(eth::IPV6)?];
-        Ok(Self { sockets, origin: Instant::now(), frame: vec![0; FRAME] })
+        Ok(Self { sockets, origin, stamps: Stamps::new(), frame: vec![0; FRAME] })
     }
 
     /// The next TCP segment that went over loopback, of any connection; none where none came in this time.
@@ -71,8 +76,10 @@ impl Live {
     pub fn next_segment(&mut self, within: Duration) -> io::Result<Option<Segment<'_>>> {
         let deadline = Instant::now() + within;
         let (at, length) = loop {
-            let Some(length) = self.receive(deadline)? else { return Ok(None) };
-            let at = Moment::after(self.origin.elapsed());
+            let Some(Received { length, at, .. }) = self.receive(deadline)? else {
+                return Ok(None);
+            };
+            let at = Moment::after(at.saturating_sub(self.origin));
             if self.segment(at, length).is_some() {
                 break (at, length);
             }
@@ -96,13 +103,12 @@ impl Live {
     }
 
     /// Waits for a frame and reads it; none at the deadline.
-    fn receive(&mut self, deadline: Instant) -> io::Result<Option<usize>> {
+    fn receive(&mut self, deadline: Instant) -> io::Result<Option<Received>> {
         loop {
             for socket in &self.sockets {
-                // With TRUNC the second number is the frame's own length; what counts is what was read.
-                match rustix::net::recv(socket, &mut *self.frame, RecvFlags::TRUNC) {
-                    Ok((read, _)) => return Ok(Some(read)),
-                    Err(Errno::AGAIN | Errno::INTR) => {}
+                match self.stamps.receive(socket, &mut self.frame) {
+                    Ok(received) => return Ok(Some(received)),
+                    Err(nix::Error::EAGAIN | nix::Error::EINTR) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -170,11 +176,12 @@ fn record(
     }
 }
 
-/// A packet socket for one protocol, with a large buffer.
+/// A packet socket for one protocol, with a large buffer, whose frames the kernel stamps.
 fn socket(protocol: Protocol) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
     let socket = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
+    stamp::tell(&socket)?;
     widen(&socket)?;
     Ok(socket)
 }

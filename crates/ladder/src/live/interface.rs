@@ -7,20 +7,22 @@
 //! House rules of this file:
 //! - The address to bind to is the one that the system gives of the interface; nothing is put together by hand.
 //! - How many frames were dropped the kernel says once: what was asked for is kept and added to.
+//! - Time is when the kernel took a frame (`live/stamp.rs`), however long it waited to be read.
 //! - The socket hears every interface until it is bound, and loopback hears each frame twice, when it is sent and when it
 //!   is received. What is not wanted is known by the address that comes with each frame, and passed over.
 
+use super::stamp::{self, Received, Stamps};
 use crate::capture::Frame;
 use crate::packet::Link;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::sockopt::GetStruct;
-use nix::sys::socket::{LinkAddr, bind, getsockopt, recvfrom};
+use nix::sys::socket::{LinkAddr, bind, getsockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, eth};
+use rustix::net::eth;
 use std::io;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use wharf_proto::Moment;
 
 /// The name of all interfaces together.
@@ -52,8 +54,9 @@ pub struct Interface {
     socket: OwnedFd,
     /// Which one; none for all.
     index: Option<usize>,
-    origin: Instant,
-    began: Duration,
+    /// When it was opened, since 1970.
+    origin: Duration,
+    stamps: Stamps,
     frame: Vec<u8>,
     dropped: u64,
 }
@@ -67,28 +70,25 @@ impl Interface {
     /// where the kernel has no packet sockets.
     pub fn open(name: &str) -> io::Result<Self> {
         let address = if name == ANY { None } else { Some(address(name)?) };
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
-        let socket = rustix::net::socket_with(family, kind, flags, Some(eth::ALL))?;
-        super::widen(&socket)?;
+        let origin = stamp::now();
+        let socket = super::socket(eth::ALL)?;
         if let Some(address) = &address {
             bind(socket.as_raw_fd(), address)?;
         }
         let index = address.map(|address| address.ifindex());
-        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self { socket, index, origin: Instant::now(), began, frame: vec![0; FRAME], dropped: 0 })
+        Ok(Self { socket, index, origin, stamps: Stamps::new(), frame: vec![0; FRAME], dropped: 0 })
     }
 
     /// When it was opened, since 1970: what the moments of its frames count from.
     #[must_use]
     pub fn origin(&self) -> Duration {
-        self.began
+        self.origin
     }
 
-    /// How long it has been open.
+    /// How long it has been open, on the clock of its frames.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.origin.elapsed()
+        stamp::now().saturating_sub(self.origin)
     }
 
     /// How many frames the kernel has dropped so far, because they came faster than they were read. Where it does not
@@ -107,9 +107,9 @@ impl Interface {
     pub fn next_frame(&mut self, within: Duration) -> io::Result<Option<Frame<'_>>> {
         let deadline = Instant::now() + within;
         loop {
-            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut self.frame) {
-                Ok((length, Some(from))) if self.is_wanted(&from) => {
-                    let at = Moment::after(self.origin.elapsed());
+            match self.stamps.receive(&self.socket, &mut self.frame) {
+                Ok(Received { length, from: Some(from), at }) if self.is_wanted(&from) => {
+                    let at = Moment::after(at.saturating_sub(self.origin));
                     let link = link(from.hatype());
                     let bytes = self.frame.get(..length).unwrap_or_default();
                     return Ok(Some(Frame { at, link, bytes }));

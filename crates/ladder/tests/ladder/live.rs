@@ -106,6 +106,35 @@ fn a_large_transfer_is_captured_without_loss_in_few_rows() {
     assert!(packets.rows().len() < 60, "{} rows", packets.rows().len());
 }
 
+/// A frame's time is when it went by: the reader may come late, and finds the pause between two lines.
+#[test]
+fn what_is_read_late_has_the_time_at_which_it_went_by() {
+    const PAUSE: Duration = Duration::from_millis(300);
+    let mut live = match Live::open() {
+        Ok(live) => live,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return,
+        Err(error) => panic!("{error}"),
+    };
+    let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let server = control.local_addr().expect("an address");
+    let mut client = TcpStream::connect(server).expect("a connection");
+    let mut line = [0; 5];
+    let mut greeted = control.accept().expect("a connection").0;
+    greeted.write_all(b"220 \n").expect("a line");
+    client.read_exact(&mut line).expect("a line");
+    thread::sleep(PAUSE);
+    client.write_all(b"SYST\n").expect("a line");
+    greeted.read_exact(&mut line).expect("a line");
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        let segment = live.next_segment(PATIENCE).expect("a capture").expect("a segment");
+        if segment.length > 0 && [segment.from, segment.to].contains(&server) {
+            said.push(segment.at);
+        }
+    }
+    assert!(said[1].since(said[0]) >= PAUSE, "{said:?}");
+}
+
 #[test]
 fn a_recording_without_a_session_ends_when_patience_does() {
     let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));

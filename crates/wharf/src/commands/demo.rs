@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &DemoArgs) -> anyhow::Result<Exit> {
 /// One client, one server: the reference session, or its sister in passive mode.
 async fn two_hosts(arguments: &DemoArgs) -> anyhow::Result<bool> {
     let house = House::open(arguments.no_capture)?;
-    let record = Record::begin(&house, arguments.no_capture);
+    let record = Record::begin([&house], arguments.no_capture);
     let way = if arguments.passive { Way::Passive } else { Way::Active };
     let options = Options { way, plain: true, quick_acks: true, ..Options::default() };
     introduce(arguments, &house, &record)?;
@@ -79,9 +79,8 @@ async fn two_hosts(arguments: &DemoArgs) -> anyhow::Result<bool> {
 /// between the two (RFC 959 section 5.2).
 async fn third_party(arguments: &DemoArgs) -> anyhow::Result<bool> {
     let (source, target) = (House::open(arguments.no_capture)?, House::open_empty()?);
-    let sending = Record::begin(&source, arguments.no_capture);
-    let receiving = Record::begin(&target, arguments.no_capture);
-    introduce(arguments, &source, &sending)?;
+    let record = Record::begin([&source, &target], arguments.no_capture);
+    introduce(arguments, &source, &record)?;
     let mut from = enter(&source).await?;
     let mut to = enter(&target).await?;
     step(&mut from, &Command::Type(Type::Image)).await?;
@@ -93,14 +92,14 @@ async fn third_party(arguments: &DemoArgs) -> anyhow::Result<bool> {
     let (stored, sent) = tokio::join!(step(&mut to, &store), step(&mut from, &retrieve));
     stored?;
     sent?;
-    sending.until_quiet().await;
+    record.until_quiet().await;
     from.close().await;
     to.close().await;
 
     let same = source.served()? == target.served()?;
     source.close().await;
     target.close().await;
-    print(&record::draw_joined([sending, receiving], arguments)?)?;
+    print(&record.draw_joined(arguments)?)?;
     Ok(same)
 }
 
@@ -121,7 +120,11 @@ async fn step(connection: &mut Connection, command: &Command) -> anyhow::Result<
     Ok(reply)
 }
 
-fn introduce(arguments: &DemoArgs, house: &House, record: &Record) -> anyhow::Result<()> {
+fn introduce<const N: usize>(
+    arguments: &DemoArgs,
+    house: &House,
+    record: &Record<N>,
+) -> anyhow::Result<()> {
     let lang = arguments.lang();
     let which = match (arguments.passive, arguments.third_party) {
         (true, _) => lang.of("The session in passive mode", "パッシブモードのセッション"),

@@ -18,18 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Longer than a kernel puts off a bare ACK: so the last one has its own row, and not a place in the FIN.
 const DELAYED_ACK: Duration = Duration::from_millis(250);
 
-/// The record of one session.
-pub(super) struct Record {
-    events: Arc<Mutex<Vec<Event>>>,
+/// The record of the sessions with `N` servers. They are captured together: one clock says what came first.
+pub(super) struct Record<const N: usize> {
+    events: [Arc<Mutex<Vec<Event>>>; N],
     packets: Option<Recording>,
 }
 
-impl Record {
-    /// Begins to record, before the first packet is sent. Who may not capture records the server's tap.
-    pub(super) fn begin(house: &House, no_capture: bool) -> Self {
-        let capture = || Live::open()?.record(vec![Packets::of_server(house.address)]);
+impl<const N: usize> Record<N> {
+    /// Begins to record, before the first packet is sent. Who may not capture records the servers' taps.
+    pub(super) fn begin(houses: [&House; N], no_capture: bool) -> Self {
+        let sessions = || houses.map(|house| Packets::of_server(house.address)).into();
+        let capture = || Live::open()?.record(sessions());
         let packets = if no_capture { None } else { capture().ok() };
-        Self { events: Arc::clone(&house.events), packets }
+        Self { events: houses.map(|house| Arc::clone(&house.events)), packets }
     }
 
     /// Whether packets are captured.
@@ -37,26 +38,53 @@ impl Record {
         self.packets.is_some()
     }
 
-    /// Waits until the session has nothing more to say, before its connection is closed.
+    /// Waits until the sessions have nothing more to say, before their connections are closed.
     pub(super) async fn until_quiet(&self) {
         if self.captures() {
             tokio::time::sleep(DELAYED_ACK).await;
         }
     }
+}
 
+impl Record<1> {
     /// Draws the ladder of the session, which is over.
     pub(super) fn draw(self, arguments: &DemoArgs) -> anyhow::Result<String> {
-        let Self { events, packets } = self;
-        let captured = finish(packets)?;
-        Ok(draw(captured.as_ref(), &events, arguments))
+        let captured = finish(self.packets)?;
+        let [events] = &self.events;
+        Ok(draw(captured.first(), events, arguments))
     }
 }
 
-/// The whole session as packets, where they were captured.
-fn finish(recording: Option<Recording>) -> anyhow::Result<Option<Packets>> {
-    let Some(recording) = recording else { return Ok(None) };
-    let mut sessions = recording.finish(PATIENCE)?;
-    Ok(sessions.pop().filter(|packets| packets.missing() == 0))
+impl Record<2> {
+    /// Draws the two sessions of a transfer between servers: as one picture of three lifelines where their packets were
+    /// captured, else one after the other, since each server has a clock of its own.
+    pub(super) fn draw_joined(self, arguments: &DemoArgs) -> anyhow::Result<String> {
+        let lang = arguments.lang();
+        let captured = finish(self.packets)?;
+        let parts: Vec<Part<'_>> =
+            captured.iter().zip(1..).filter_map(|(packets, no)| part(no, packets)).collect();
+        if let Some(scene) = join(&parts) {
+            let options = options(arguments);
+            let lesson = lesson(&scene, &options, arguments);
+            return Ok(text::scene(&scene, &options) + &lesson);
+        }
+        let titles = [
+            lang.of("The server that sends:", "送る側のサーバー："),
+            lang.of("The server that receives:", "受け取る側のサーバー："),
+        ];
+        let drawn = titles.iter().zip(&self.events).enumerate();
+        Ok(drawn.fold(String::new(), |out, (at, (title, events))| {
+            out + &format!("{title}\n{}\n", draw(captured.get(at), events, arguments))
+        }))
+    }
+}
+
+/// The whole sessions as packets, where all of them were captured.
+fn finish(recording: Option<Recording>) -> anyhow::Result<Vec<Packets>> {
+    let Some(recording) = recording else { return Ok(Vec::new()) };
+    let sessions = recording.finish(PATIENCE)?;
+    let is_whole = sessions.iter().all(|packets| packets.missing() == 0);
+    Ok(if is_whole { sessions } else { Vec::new() })
 }
 
 fn draw(captured: Option<&Packets>, events: &Mutex<Vec<Event>>, arguments: &DemoArgs) -> String {
@@ -75,29 +103,6 @@ fn draw(captured: Option<&Packets>, events: &Mutex<Vec<Event>>, arguments: &Demo
     let scene = Scene::of(1, &ladder.numbered(), ladder.ends(), Vec::new());
     let lesson = lesson(&scene, &options, arguments);
     format!("{}{summary}\n{verdict}{lesson}", text::scene(&scene, &options))
-}
-
-/// Draws the two sessions of a transfer between servers: as one picture of three lifelines where their packets were
-/// captured, else one after the other, since each server has a clock of its own.
-pub(super) fn draw_joined(records: [Record; 2], arguments: &DemoArgs) -> anyhow::Result<String> {
-    let lang = arguments.lang();
-    let [sending, receiving] = records;
-    let captured = [finish(sending.packets)?, finish(receiving.packets)?];
-    let parts: Vec<Part<'_>> =
-        captured.iter().flatten().zip(1..).filter_map(|(packets, no)| part(no, packets)).collect();
-    if let Some(scene) = join(&parts) {
-        let options = options(arguments);
-        let lesson = lesson(&scene, &options, arguments);
-        return Ok(text::scene(&scene, &options) + &lesson);
-    }
-    let titles = [
-        lang.of("The server that sends:", "送る側のサーバー："),
-        lang.of("The server that receives:", "受け取る側のサーバー："),
-    ];
-    let drawn = titles.iter().zip(&captured).zip([&sending.events, &receiving.events]);
-    Ok(drawn.fold(String::new(), |out, ((title, packets), events)| {
-        out + &format!("{title}\n{}\n", draw(packets.as_ref(), events, arguments))
-    }))
 }
 
 fn part(no: u64, packets: &Packets) -> Option<Part<'_>> {

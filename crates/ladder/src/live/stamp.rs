@@ -1,0 +1,64 @@
+//! When the kernel took a frame: the time that it writes down itself (`SO_TIMESTAMPNS`; socket(7)).
+//!
+//! A frame waits in the socket until somebody reads it, longer than it took on the line where the machine is busy or the
+//! program is stopped. So a frame's time is never that of its reading, and frames of several sockets have one clock.
+
+use nix::cmsg_space;
+use nix::sys::socket::{
+    ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt::ReceiveTimestampns,
+};
+use nix::sys::time::TimeSpec;
+use rustix::fd::{AsRawFd as _, OwnedFd};
+use std::io::{self, IoSliceMut};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Room for what comes beside a frame.
+#[derive(Debug)]
+pub(super) struct Stamps(Vec<u8>);
+
+/// A frame that was read.
+pub(super) struct Received {
+    /// How much of it was read.
+    pub(super) length: usize,
+    /// On which interface it was seen, and how.
+    pub(super) from: Option<LinkAddr>,
+    /// When it was seen, since 1970.
+    pub(super) at: Duration,
+}
+
+impl Stamps {
+    /// Room for the stamps of any number of sockets, one after the other.
+    pub(super) fn new() -> Self {
+        Self(cmsg_space!(TimeSpec))
+    }
+
+    /// Reads the next frame of a socket that was [told](tell) to stamp it.
+    ///
+    /// # Errors
+    /// Those of recvmsg(2).
+    pub(super) fn receive(&mut self, socket: &OwnedFd, frame: &mut [u8]) -> nix::Result<Received> {
+        let mut into = [IoSliceMut::new(frame)];
+        let room = Some(self.0.as_mut_slice());
+        let read = recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut into, room, MsgFlags::empty())?;
+        let stamp = read.cmsgs()?.find_map(|beside| match beside {
+            ControlMessageOwned::ScmTimestampns(time) => Some(since_1970(time)),
+            _ => None,
+        });
+        Ok(Received { length: read.bytes, from: read.address, at: stamp.unwrap_or_else(now) })
+    }
+}
+
+/// Tells the kernel to stamp the frames of a socket, those that have not come yet.
+pub(super) fn tell(socket: &OwnedFd) -> io::Result<()> {
+    Ok(setsockopt(socket, ReceiveTimestampns, &true)?)
+}
+
+/// The time on the clock of the stamps, since 1970.
+pub(super) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn since_1970(time: TimeSpec) -> Duration {
+    let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec()).unwrap_or(0))
+}
