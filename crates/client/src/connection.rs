@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use wharf_proto::address::unmapped;
 use wharf_proto::client::{Answer, Asked, Client, Output, SendError};
-use wharf_proto::command::redacted;
+use wharf_proto::redact::redacted;
 use wharf_proto::reply::{Class, ReplyError};
 use wharf_proto::tap::{HalfEnd, Party, Timer, What};
 use wharf_proto::{Command, Reply};

@@ -6,8 +6,9 @@
 //! command ([`Client::send_behind`]); from then on replies answer the commands strictly in their order. It knows
 //! nothing of sockets, timers or what the commands are for; `wharf-client` drives it. RFC 959 sections 5.4 and 6.
 
-use crate::command::{Unsendable, redacted};
+use crate::command::Unsendable;
 use crate::line::{Arrival, LineReader};
+use crate::redact::Redactor;
 use crate::reply::{Reply, ReplyError, ReplyReader};
 use crate::tap::What;
 use crate::verb::Gate;
@@ -116,6 +117,7 @@ pub struct Client {
     /// What came was not FTP; nothing more is read.
     broken: bool,
     tapped: bool,
+    redactor: Redactor,
     out: VecDeque<Output>,
 }
 
@@ -131,6 +133,7 @@ impl Client {
             in_order: false,
             broken: false,
             tapped,
+            redactor: Redactor::default(),
             out: VecDeque::new(),
         }
     }
@@ -164,10 +167,9 @@ impl Client {
     fn put(&mut self, command: &Command) -> Result<(), SendError> {
         let verb = command.verb();
         let bytes = command.encode()?;
+        let (shown, line) = self.redactor.command(bytes.strip_suffix(b"\r\n").unwrap_or(&bytes));
         if self.tapped {
-            let line = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes);
-            let (verb, line) = redacted(line);
-            self.out.push_back(Output::Tap(What::Command { verb, line }));
+            self.out.push_back(Output::Tap(What::Command { verb: shown, line }));
         }
         self.owed.push_back(Asked::Verb(verb));
         self.out.push_back(Output::Send(bytes));
@@ -223,10 +225,15 @@ impl Client {
     }
 
     /// Gives the reply to the oldest command that may get it; where none may, to the oldest, marked.
-    fn handle_reply(&mut self, reply: Reply) {
+    fn handle_reply(&mut self, mut reply: Reply) {
         let code = reply.code.value();
+        let shown = self.redactor.reply(&reply);
+        // A refusal is for people to read, and is shown; what else comes may name a port or a path.
+        if reply.code.is_refusal() {
+            reply.clone_from(&shown);
+        }
         if self.tapped {
-            self.out.push_back(Output::Tap(What::Reply { code, lines: reply.lines.clone() }));
+            self.out.push_back(Output::Tap(What::Reply { code, lines: shown.lines }));
         }
         let fits = |(index, asked): (usize, &Asked)| match index {
             0 if self.begun => asked.allows_at_last(code),
@@ -253,6 +260,25 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_repeats_the_password_is_not_repeated() {
+        let mut client = Client::new(true);
+        client.handle_bytes(b"220 ready\r\n");
+        let pass = Command::Pass(crate::Secret::new(b"hunter2".to_vec()));
+        client.send(&pass).unwrap();
+        client.handle_bytes(b"530-no\r\n hunter2?\r\n530 PASS hunter2 is wrong\r\n");
+        client.send(&Command::Noop).unwrap();
+        client.handle_bytes(b"200 hunter2\r\n");
+        let mut told = Vec::new();
+        while let Some(output) = client.poll_output() {
+            let is_named =
+                matches!(&output, Output::Reply(answer) if answer.reply.code.is_refusal());
+            let is_shown = is_named || matches!(output, Output::Tap(_));
+            told.extend(is_shown.then(|| format!("{output:?}")));
+        }
+        assert!(told.len() > 4 && !told.iter().any(|told| told.contains("hunter2")), "{told:?}");
+    }
 
     fn logged_in() -> Client {
         let mut client = Client::new(false);

@@ -21,6 +21,7 @@ mod moment;
 mod number;
 pub mod params;
 pub mod path;
+pub mod redact;
 pub mod reply;
 pub mod server;
 pub mod tap;

@@ -29,12 +29,13 @@ pub use state::{Policy, TlsPolicy};
 
 use crate::charset::Charset;
 use crate::codec::Settings;
-use crate::command::{Algorithm, CommandError, redacted};
+use crate::command::{Algorithm, CommandError};
 use crate::foreign::Foreign;
 use crate::line::{Arrival, LineReader};
 use crate::listing::{FactSet, Format};
 use crate::params::Representation;
 use crate::path::VirtualPath;
+use crate::redact::Redactor;
 use crate::reply::Reply;
 use crate::tap::{Timer, What};
 use crate::texts::{Say, Voice};
@@ -132,6 +133,8 @@ pub struct Session {
     awaiting: Awaiting,
     last_id: EffectId,
     tapped: bool,
+    /// Knows what the tap must not show.
+    redactor: Redactor,
     out: VecDeque<Output>,
 }
 
@@ -179,6 +182,7 @@ impl Session {
             awaiting: Awaiting::Nothing,
             last_id: 0,
             tapped,
+            redactor: Redactor::default(),
             out: VecDeque::new(),
         }
     }
@@ -217,7 +221,7 @@ impl Session {
             match arrival {
                 Arrival::Line(line) => {
                     if self.tapped {
-                        let (verb, line) = redacted(&line);
+                        let (verb, line) = self.redactor.command(&line);
                         self.tap(What::Command { verb, line });
                     }
                     self.waiting.push_back(Waiting::Line(line));
@@ -570,7 +574,10 @@ impl Session {
 
     /// The one door by which replies leave. Names in them are as the client reads them.
     fn send(&mut self, reply: &Reply) {
-        self.tap(What::Reply { code: reply.code.value(), lines: reply.lines.clone() });
+        if self.tapped {
+            let Reply { code, lines } = self.redactor.reply(reply);
+            self.tap(What::Reply { code: code.value(), lines });
+        }
         self.out.push_back(Output::Send(reply.encode()));
     }
 

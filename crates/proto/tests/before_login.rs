@@ -98,3 +98,23 @@ fn s07_verbs_of_bytes_from_0x80_up_and_lone_cr_lf_and_nul_are_each_one_500() {
     session.handle_bytes(Moment::START, b"\n\n\nNOOP\n");
     assert_eq!(codes(&mut session), [500, 500, 500, 200]);
 }
+
+#[test]
+fn what_the_tap_tells_of_a_password_with_or_without_its_verb_is_nothing() {
+    let at = "127.0.0.1:4000".parse().unwrap();
+    let mut session = Session::new(Arc::new(Policy::default()), at, at, true);
+    session.handle_opened(Moment::START);
+    let lines = ["USER ann", "PASShunter2", "PASS hunter2", "SITE PSWD hunter2 hunter3", "hunter3"];
+    for line in lines {
+        session.handle_bytes(Moment::START, format!("{line}\r\n").as_bytes());
+    }
+    let mut told = Vec::new();
+    while let Some(output) = session.poll_output() {
+        if let Output::Tap(what) = output {
+            told.push(format!("{what:?}"));
+        }
+    }
+    let commands = told.iter().filter(|what| what.starts_with("Command")).count();
+    assert_eq!(commands, lines.len(), "{told:?}");
+    assert!(!told.iter().any(|what| what.contains("hunter")), "{told:?}");
+}

@@ -20,9 +20,9 @@ use wharf_proto::address::{
     print_port,
 };
 use wharf_proto::ascii::{Decoder, Encoder};
-use wharf_proto::command::redacted;
 use wharf_proto::line::{Arrival, LineReader};
 use wharf_proto::listing::{Entry, FactSet, Kind, mlsx, read_listing, unix};
+use wharf_proto::redact::redacted;
 use wharf_proto::reply::{Reply, ReplyReader};
 use wharf_proto::time::Timestamp;
 
