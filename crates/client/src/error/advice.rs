@@ -9,6 +9,8 @@ use wharf_proto::reply::ReplyError;
 use super::{Error, Exchange, Proof};
 use crate::ProxyFault;
 
+const WRITE_FTPES: &str = "the server wants TLS: write ftpes:// in place of ftp://";
+
 impl Error {
     /// The likely cause and a remedy, where one can be guessed from what happened.
     pub fn advice(&self) -> Option<&'static str> {
@@ -16,6 +18,7 @@ impl Error {
             Self::Resolve { source, .. } => Some(resolve_advice(source)),
             Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
             Self::Proxy { fault, .. } => Some(proxy_advice(fault)),
+            Self::Closing { last } if wants_tls(last) => Some(WRITE_FTPES),
             Self::Unwelcome { .. } | Self::Closing { .. } => {
                 Some("the server may have too many users or be going down: try again later")
             }
@@ -135,14 +138,21 @@ fn connect_advice(attempts: &[(SocketAddr, io::Error)]) -> &'static str {
 
 fn login_advice(last: &Exchange) -> Option<&'static str> {
     let reply = last.reply.as_ref()?;
-    let text = String::from_utf8_lossy(reply.text()).to_lowercase();
-    if text.contains("tls") || text.contains("ssl") || text.contains("encrypt") {
-        Some("the server wants TLS: write ftpes:// in place of ftp://")
+    if wants_tls(last) {
+        Some(WRITE_FTPES)
     } else if reply.code.value() == 332 {
         Some("the server wants an account besides user and password")
     } else {
         Some("check user and password; anonymous users may not be welcome")
     }
+}
+
+/// Whether a login was refused for want of TLS, as any line of the reply may say.
+fn wants_tls(last: &Exchange) -> bool {
+    let lines = last.reply.iter().flat_map(|reply| &reply.lines);
+    let mut said = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).to_lowercase());
+    let is_login = matches!(last.verb, Some(Verb::User | Verb::Pass | Verb::Acct));
+    is_login && said.any(|line| ["tls", "ssl", "encrypt"].iter().any(|word| line.contains(word)))
 }
 
 fn refusal_advice(last: &Exchange) -> Option<&'static str> {
@@ -233,5 +243,27 @@ fn proof_advice(missing: Proof) -> &'static str {
         Proof::Unchanged => "try again when nobody writes it",
         Proof::Digest { .. } => "it was changed on its way, or while it was moved: try again",
         Proof::FinalReply => "the bytes may be all there: running again finds out",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf_proto::Reply;
+    use wharf_proto::reply::Code;
+
+    /// Pure-FTPd with TLS demanded: the line that says so is the second.
+    #[test]
+    fn a_421_that_wants_tls_is_told_as_that() {
+        let lines = [
+            "Sorry, cleartext sessions are not accepted on this server.",
+            "Please reconnect using TLS security mechanisms.",
+        ];
+        let code = Code::new(421).unwrap();
+        let reply = Some(Reply { code, lines: lines.map(Into::into).into() });
+        let verb = Some(Verb::User);
+        let last = Box::new(Exchange { verb, command: "USER ann".into(), reply });
+        let advice = Error::Closing { last }.advice().unwrap();
+        assert!(advice.contains("ftpes://"), "{advice}");
     }
 }
