@@ -57,7 +57,7 @@ async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
         if matches!(first.outcome, Err(Error::Connect { .. } | Error::Proxy { .. })) {
             break;
         }
-        if first.outcome.is_ok() {
+        if first.outcome.is_ok() && enters(&patient, cover, &mut report).await? {
             for setup in setups(connection, &first, &addresses) {
                 report.listed(&patient.try_listing(cover, setup).await)?;
             }
@@ -76,6 +76,20 @@ async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     report.end(address)
+}
+
+/// Whether the folder that is to be listed can be entered; without one there is nothing to try.
+async fn enters(
+    patient: &Patient<'_>,
+    cover: Cover,
+    report: &mut Report<'_>,
+) -> anyhow::Result<bool> {
+    if !patient.has_folder() {
+        return Ok(true);
+    }
+    let attempt = patient.try_folder(cover).await;
+    report.folder(&attempt)?;
+    Ok(attempt.outcome.is_ok())
 }
 
 /// The addresses of the host that is connected to, in the order of the resolver.

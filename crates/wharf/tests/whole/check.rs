@@ -126,7 +126,10 @@ fn what_was_asked_for_beyond_listings_counts() {
     assert_eq!(output.status.code(), Some(6), "{said}");
     assert!(said.contains("Works: ") && said.contains("idle 1 s   works"), "{said}");
     let quiet = text(&check(&["-q", &serving.url("")]));
-    assert!(quiet.trim_start().starts_with("! A3") && quiet.contains("Works: "), "{quiet}");
+    assert!(
+        quiet.trim_start().starts_with("AUTH TLS:\n! A3") && quiet.contains("Works: "),
+        "{quiet}"
+    );
 }
 
 #[test]
@@ -158,4 +161,33 @@ fn bookmarks_netrc_and_proxies_are_as_for_every_command() {
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(text(&output).contains("127.0.0.1"), "{}", text(&output));
     assert_eq!(server.heard().len(), before, "nothing goes past the proxy");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_and_not_taken_for_a_firewall() {
+    let serving = Serving::new(&[]);
+    let gone = check(&[&serving.url("nosuch/")]);
+    let said = text(&gone);
+    assert_eq!(gone.status.code(), Some(5), "{said}");
+    assert!(said.contains("folder     ") && said.contains("! X9 "), "{said}");
+    assert!(!said.contains("No way of moving data works"), "{said}");
+}
+
+#[test]
+fn a_server_in_clear_where_implicit_tls_is_wanted_is_told_as_that() {
+    let serving = Serving::new(&[]);
+    let url = serving.url("").replace("ftp://", "ftps://");
+    let said = text(&check(&[&url]));
+    assert!(said.contains("! C6 ") && !said.contains("A4"), "{said}");
+}
+
+#[test]
+fn what_a_server_demands_of_sessions_in_clear_stands_with_these_and_is_no_failure() {
+    let serving = Serving::new(&["--tls-self-signed", "--user", "ann:secret"]);
+    let url = format!("ftp://ann:secret@127.0.0.1:{}/", serving.port);
+    let said = text(&check(&["--insecure", "--clear-password", &url]));
+    let clear = said.find("\nin clear:\n").unwrap_or_else(|| panic!("{said}"));
+    let demands = said.find("! A2 ").unwrap_or_else(|| panic!("{said}"));
+    assert!(clear < demands, "{said}");
+    assert!(said[demands..].contains("(warning") && !said.contains("(failure"), "{said}");
 }

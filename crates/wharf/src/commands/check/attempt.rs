@@ -91,6 +91,21 @@ impl<'a> Patient<'a> {
         .await
     }
 
+    /// Enters the folder that the URL names.
+    pub(super) async fn try_folder(&self, cover: Cover) -> Attempt {
+        self.attempt(cover, None, async |session| {
+            self.enter(session).await?;
+            let folder = session.pwd().await.ok().map(|folder| folder.to_string());
+            Ok(Told { folder, ..Told::default() })
+        })
+        .await
+    }
+
+    /// Whether a folder is named.
+    pub(super) fn has_folder(&self) -> bool {
+        !self.address.path.is_empty()
+    }
+
     /// Lists a folder, the data connection agreed on in one way.
     pub(super) async fn try_listing(&self, cover: Cover, setup: Setup) -> Attempt {
         self.attempt(cover, Some(setup), async |session| {

@@ -22,13 +22,17 @@ use crate::terminal;
 const HEAD: usize = 11;
 const CELL: usize = 30;
 
+/// The rules by which a server refuses what is not under TLS.
+const DEMANDS_TLS: [&str; 2] = ["A2", "T4"];
+
 /// What has been found so far.
 pub(super) struct Report<'a> {
     arguments: &'a CheckArgs,
     lang: Lang,
     /// The listings, in the order in which they were tried.
     cells: Vec<Cell>,
-    findings: Vec<Finding>,
+    /// What was found, and how the session was covered in which it was found first.
+    findings: Vec<(Cover, Finding)>,
     ladders: Vec<(String, String)>,
     /// How a session must be covered, where that was asked for.
     wanted: Option<Cover>,
@@ -112,6 +116,20 @@ impl<'a> Report<'a> {
         }
         self.remember(attempt, name);
         Ok(())
+    }
+
+    /// Whether the folder that was named can be entered.
+    pub(super) fn folder(&mut self, attempt: &Attempt) -> anyhow::Result<()> {
+        let title = self.lang.of("folder", "フォルダー");
+        let words = match &attempt.outcome {
+            Ok(told) => told.folder.clone().unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        let ok = attempt.outcome.is_ok();
+        let object =
+            json!({ "step": "folder", "cover": key(attempt.cover), "ok": ok, "what": words });
+        self.remember(attempt, title);
+        self.step(title, &words, &object)
     }
 
     /// A try that failed before it came to a listing.
@@ -235,12 +253,13 @@ impl<'a> Report<'a> {
     }
 
     /// The table, the findings and the settings that work; gives the exit code.
-    pub(super) fn end(&self, address: &Address) -> anyhow::Result<Exit> {
+    pub(super) fn end(&mut self, address: &Address) -> anyhow::Result<Exit> {
         let best = self.best();
+        self.excuse(best.map(|(cover, _)| cover));
         let settings = best.map(|best| settings(address, &self.arguments.connection, best));
         if self.arguments.json {
-            for finding in &self.findings {
-                print(&format!("{}\n", self.finding(finding)))?;
+            for (cover, finding) in &self.findings {
+                print(&format!("{}\n", self.finding(*cover, finding)))?;
             }
             print(&format!(
                 "{}\n",
@@ -250,11 +269,7 @@ impl<'a> Report<'a> {
             if !self.arguments.connection.quiet {
                 print(&self.table())?;
             }
-            let options = Options { lang: self.lang, ..drawing(terminal::output_columns()) };
-            let said = text::verdicts(&self.findings, &options);
-            if !said.is_empty() {
-                print(&format!("\n{said}"))?;
-            }
+            print(&self.verdicts())?;
             let lang = self.lang;
             print(&match (&settings, self.cells.is_empty()) {
                 (Some(settings), _) => {
@@ -283,6 +298,32 @@ impl<'a> Report<'a> {
             Some(_) => self.extra.unwrap_or(Exit::Done),
             None => self.worst.unwrap_or(Exit::Failed),
         })
+    }
+
+    /// That a server wants TLS is its good right, where it has it: what it refuses in clear fails nothing then.
+    fn excuse(&mut self, best: Option<Cover>) {
+        let has_tls = best.is_some_and(|best| best != Cover::Clear);
+        for (cover, finding) in &mut self.findings {
+            if has_tls && *cover == Cover::Clear && DEMANDS_TLS.contains(&finding.rule.id) {
+                finding.severity = finding.severity.min(Severity::Warning);
+            }
+        }
+    }
+
+    /// The findings, beneath the name of the sessions that they are of where several kinds were tried.
+    fn verdicts(&self) -> String {
+        let options = Options { lang: self.lang, ..drawing(terminal::output_columns()) };
+        let mut out = String::new();
+        for of in [Cover::Explicit, Cover::Implicit, Cover::Clear] {
+            let its = self.findings.iter().filter(|(cover, _)| *cover == of);
+            let its: Vec<Finding> = its.map(|(_, finding)| finding.clone()).collect();
+            if !its.is_empty() {
+                let head = cover(of, self.lang);
+                out += &format!("\n{head}{}\n", self.lang.of(":", "："));
+                out += &text::verdicts(&its, &options);
+            }
+        }
+        out
     }
 
     /// The ways down, the covers across.
@@ -334,9 +375,9 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn finding(&self, finding: &Finding) -> Value {
+    fn finding(&self, cover: Cover, finding: &Finding) -> Value {
         json!({
-            "step": "finding", "id": finding.rule.id,
+            "step": "finding", "id": finding.rule.id, "cover": key(cover),
             "severity": finding.severity.words(Lang::En),
             "confidence": finding.confidence.words(Lang::En),
             "side": finding.rule.side.words(Lang::En),
@@ -349,20 +390,21 @@ impl<'a> Report<'a> {
         let findings = attempt.findings();
         if let Err(error) = &attempt.outcome
             && self.wanted.is_none_or(|wanted| wanted == attempt.cover)
+            && self.is_fault(attempt)
         {
             let exit = Exit::of_client(error);
             self.worst = self.worst.or(Some(exit));
         }
         self.draw_later(attempt, &findings, title);
         for mut finding in findings {
-            let known = self.findings.iter().any(|known| known.rule.id == finding.rule.id);
+            let known = self.findings.iter().any(|(_, known)| known.rule.id == finding.rule.id);
             // Rows are those of one ladder among several.
             finding.rows.clear();
             if !self.is_fault(attempt) {
                 finding.severity = finding.severity.min(Severity::Warning);
             }
             if !known && finding.severity > Severity::Info {
-                self.findings.push(finding);
+                self.findings.push((attempt.cover, finding));
             }
         }
     }
