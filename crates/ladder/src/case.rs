@@ -144,6 +144,11 @@ impl<'a> Case<'a> {
             || self.of([Verb::Auth]).any(|one| one.granted().is_some())
     }
 
+    /// Whether what was said went under TLS that could not be opened, so that nobody heard a login.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.has_tls() && self.of([Verb::User, Verb::Pass]).next().is_none()
+    }
+
     /// Whether the beginning of the session is known.
     pub(crate) fn has_beginning(&self) -> bool {
         !self.setting.captured || self.control.is_some_and(|control| control.opener.is_some())
@@ -236,10 +241,13 @@ pub(crate) fn code(row: &Row) -> u16 {
     if let Packet::Reply(code) = row.packet { code } else { 0 }
 }
 
-/// Whether a row's words hold one of these, in any case.
+/// Whether a row's words hold one of these, in any case and in any line.
 pub(crate) fn says(row: &Row, words: &[&str]) -> bool {
-    let said = row.label.as_bytes().to_ascii_lowercase();
-    words.iter().any(|word| said.windows(word.len()).any(|part| part == word.as_bytes()))
+    let lines = [Some(&row.label), row.more.as_deref()];
+    lines.into_iter().flatten().any(|said| {
+        let said = said.as_bytes().to_ascii_lowercase();
+        words.iter().any(|word| said.windows(word.len()).any(|part| part == word.as_bytes()))
+    })
 }
 
 /// Whether an address is of no use to those outside its own network (RFC 1918, RFC 6598 and their like).

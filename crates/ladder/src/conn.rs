@@ -55,6 +55,8 @@ pub struct Conn {
 pub struct Side {
     /// Bytes sent.
     pub bytes: u64,
+    /// How many more it sent, as TCP's numbers tell, that were not captured.
+    pub missing: u64,
     /// How many those were before TLS covered them, where it could be opened.
     pub inside: Option<u64>,
     /// The first of them.
@@ -167,6 +169,12 @@ impl Conn {
         self.tls.is_none() || sides.iter().any(|side| side.inside.is_some())
     }
 
+    /// How many bytes of both sides were not captured.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.client.missing.saturating_add(self.server.missing)
+    }
+
     /// Whether it was asked for and nobody answered.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
@@ -237,8 +245,11 @@ impl Side {
         self.longest = self.longest.max(new);
         let (first, _) = self.spoke.unwrap_or((at, at));
         self.spoke = Some((first, at));
-        let room = FIRST.saturating_sub(self.first.len());
-        self.first.extend(bytes.iter().take(room));
+        // Behind a gap nothing is first.
+        if self.missing == 0 {
+            let room = FIRST.saturating_sub(self.first.len());
+            self.first.extend(bytes.iter().take(room));
+        }
     }
 
     /// Counts a segment that was sent before.

@@ -7,8 +7,9 @@ use crate::tls::SEALED;
 use wharf_proto::tap::HalfEnd;
 use wharf_proto::{Text, Verb};
 
-/// Bytes of a label kept at most.
+/// Bytes of a label kept at most, and of the lines behind it.
 const MAX_LABEL: usize = 1024;
+const MAX_MORE: usize = 512;
 
 /// A reply: its code and first line, and how many lines follow.
 pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
@@ -21,6 +22,21 @@ pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
         label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
     }
     Text::from(label)
+}
+
+/// The lines of a reply behind the first.
+pub(crate) fn more(lines: &[Text]) -> Option<Box<Text>> {
+    let (_, more) = lines.split_first().filter(|(_, more)| !more.is_empty())?;
+    let mut kept = Vec::new();
+    for line in more {
+        if kept.len() + line.as_bytes().len() > MAX_MORE {
+            break;
+        }
+        kept.extend_from_slice(line.as_bytes());
+        kept.push(b'\n');
+    }
+    kept.shrink_to_fit();
+    Some(Box::new(Text::from(kept)))
 }
 
 /// Bytes of a transfer, and the end of the half behind them.
@@ -60,6 +76,11 @@ pub(crate) fn secured(channel: Channel, version: &Text, cipher: &Text, resumed: 
 /// Bytes of a transfer in many segments.
 pub(crate) fn run(verb: Option<Verb>, bytes: u64, segments: u32) -> Text {
     Text::from(format!("{} in {segments} segments", data(verb, bytes, None)))
+}
+
+/// Bytes that were not captured.
+pub(crate) fn missing(bytes: u64) -> Text {
+    Text::from(format!("⋯ {bytes} B not captured ⋯"))
 }
 
 /// The end of a half with nothing before it.

@@ -308,6 +308,9 @@ impl Ladder {
             self.summary.transfer_ended(code < 400);
         }
         self.control_row(at, Party::Server, Packet::Reply(code), verb, label::reply(code, lines));
+        if let Some(row) = self.rows.last_mut() {
+            row.more = label::more(lines);
+        }
         if matches!(code, 227..=229) {
             self.name_listener(Party::Server);
         }
@@ -420,12 +423,24 @@ impl Ladder {
         let Draft { at, channel, from, ports, packet, verb, label, provenance } = draft;
         let at = Some(at);
         let label = bounded(label);
-        let (no, names, wire) = (0, None, None);
+        let (no, names, more, wire) = (0, None, None, None);
         let is_bytes = matches!(packet, Packet::Command | Packet::Reply(_) | Packet::Data { .. });
         let tls = is_bytes && self.covered.contains(&channel);
-        let row =
-            Row { no, at, channel, from, ports, packet, verb, names, label, provenance, tls, wire };
-        self.append(row);
+        self.append(Row {
+            no,
+            at,
+            channel,
+            from,
+            ports,
+            packet,
+            verb,
+            names,
+            label,
+            more,
+            provenance,
+            tls,
+            wire,
+        });
     }
 
     fn append(&mut self, row: Row) {

@@ -26,6 +26,7 @@ use wharf_proto::{Lang, Verb};
 ///     packet: Packet::Command,
 ///     verb: Some(Verb::User),
 ///     names: None,
+///     more: None,
 ///     label: Text::from("USER ann"),
 ///     provenance: Provenance::Seen,
 ///     tls: false,
@@ -50,7 +51,11 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
         Packet::Note(Remark::DataRefused) => (remark(false), ""),
         // They say of themselves what there is to say.
         Packet::Note(
-            Remark::Secured | Remark::NotSecured | Remark::Cleared | Remark::Rewritten,
+            Remark::Secured
+            | Remark::NotSecured
+            | Remark::Cleared
+            | Remark::Rewritten
+            | Remark::Missing,
         )
         | Packet::Absent
         | Packet::Omitted(_) => return None,
@@ -129,6 +134,7 @@ mod tests {
             packet,
             verb,
             names: None,
+            more: None,
             label: Text::default(),
             provenance: Provenance::Seen,
             tls: false,

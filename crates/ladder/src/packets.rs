@@ -26,6 +26,7 @@ mod speech;
 use crate::case::{Case, Setting};
 use crate::conn::Conn;
 use crate::dialogue::Dialogue;
+use crate::label;
 use crate::packet::Segment;
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Provenance, Remark, Row, Wire};
@@ -258,6 +259,12 @@ impl Packets {
         self.control.as_ref().is_some_and(Control::is_sealed)
     }
 
+    /// Whether there are any secrets to open TLS with, whosever they are.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.state.keys.is_empty()
+    }
+
     /// Whether the control connection has come and every connection of the session is closed on both sides:
     /// nothing more is to be waited for.
     #[must_use]
@@ -325,12 +332,18 @@ impl<'a> Pen<'a> {
             packet,
             verb: None,
             names: None,
+            more: None,
             label: if again { again_label(&label) } else { label },
             provenance: Provenance::Seen,
             tls: self.tls
                 && matches!(packet, Packet::Command | Packet::Reply(_) | Packet::Data { .. }),
             wire: Some(Wire { flags: self.segment.flags, segments, again }),
         }
+    }
+
+    /// The row of bytes of a side that were not captured.
+    fn missing(&self, from: Party, bytes: u64) -> Row {
+        Row { from, ..self.remark(Remark::Missing, label::missing(bytes)) }
     }
 
     /// A remark on what a segment has brought about.

@@ -31,6 +31,8 @@ pub struct Row {
     pub names: Option<SocketAddr>,
     /// What stands on the arrow. Bytes of a peer are kept as they came; renderers escape them.
     pub label: Text,
+    /// The lines of a reply behind the first, as far as they are kept.
+    pub more: Option<Box<Text>>,
     /// How we know of it.
     pub provenance: Provenance,
     /// Its bytes went under TLS, whether they could be read or not.
@@ -187,6 +189,8 @@ pub enum Remark {
     Cleared,
     /// A line that names a listener went by again with other words.
     Rewritten,
+    /// Bytes that were sent here were not captured.
+    Missing,
 }
 
 /// How we know of a row.

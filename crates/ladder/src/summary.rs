@@ -21,6 +21,8 @@ pub struct Summary {
     pub duration: Duration,
     /// How it ended.
     pub ending: Ending,
+    /// What was said went under TLS that could not be opened: nobody knows of transfers, nor whether there was a 221.
+    pub is_sealed: bool,
     first: Option<Moment>,
     said_goodbye: bool,
 }
@@ -35,6 +37,8 @@ pub enum Ending {
     InOrder,
     /// With FIN, but without 221.
     WithoutGoodbye,
+    /// With FIN; whether with 221 is not known.
+    Closed,
     /// With RST.
     Reset,
 }
@@ -75,6 +79,7 @@ impl Summary {
         self.ending = match (how, self.said_goodbye) {
             (HalfEnd::Reset, _) => Ending::Reset,
             (HalfEnd::Fin | HalfEnd::Eof, true) => Ending::InOrder,
+            (HalfEnd::Fin | HalfEnd::Eof, false) if self.is_sealed => Ending::Closed,
             (HalfEnd::Fin | HalfEnd::Eof, false) => Ending::WithoutGoodbye,
         };
     }
@@ -108,7 +113,10 @@ impl Summary {
         match lang {
             Lang::En => {
                 let plural = if *transfers == 1 { "" } else { "s" };
-                parts.push(format!("{transfers} transfer{plural}"));
+                parts.push(match self.is_sealed {
+                    true => "transfers not known".to_owned(),
+                    false => format!("{transfers} transfer{plural}"),
+                });
                 parts.extend((*failed > 0).then(|| format!("{failed} failed")));
                 parts.push(format!("{bytes} B"));
                 parts.extend(times.then(|| format!("{seconds:.3} s")));
@@ -116,7 +124,10 @@ impl Summary {
                 parts.join(", ")
             }
             Lang::Ja => {
-                parts.push(format!("転送 {transfers} 件"));
+                parts.push(match self.is_sealed {
+                    true => "転送数は不明".to_owned(),
+                    false => format!("転送 {transfers} 件"),
+                });
                 parts.extend((*failed > 0).then(|| format!("失敗 {failed} 件")));
                 parts.push(format!("{bytes} バイト"));
                 parts.extend(times.then(|| format!("{seconds:.3} 秒")));
@@ -135,6 +146,7 @@ impl Ending {
             Self::Open => ("still open", "継続中"),
             Self::InOrder => ("ended in order", "正常に終了"),
             Self::WithoutGoodbye => ("closed without 221", "221 なしに終了"),
+            Self::Closed => ("closed", "終了"),
             Self::Reset => ("broken off (RST)", "強制切断（RST）で終了"),
         };
         lang.of(en, ja)

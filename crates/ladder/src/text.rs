@@ -84,7 +84,9 @@ impl Options {
         if self.ascii { Lang::En } else { self.lang }
     }
 
-    fn width(&self) -> usize {
+    /// The columns that are used, within what can be drawn.
+    #[must_use]
+    pub fn width(&self) -> usize {
         self.width.clamp(20, WIDE)
     }
 }

@@ -119,6 +119,12 @@ impl Tls {
         matches!(bytes, [HANDSHAKE, 3] | [HANDSHAKE, 3, 0..=4, ..])
     }
 
+    /// Whether these bytes are an alert in clear, by which a side ends what has not begun.
+    #[must_use]
+    pub fn begins_with_alert(bytes: &[u8]) -> bool {
+        matches!(bytes, [ALERT, 3, 0..=4, 0, 2, 1 | 2, _])
+    }
+
     /// Whether these bytes may be the beginning of any record.
     #[must_use]
     pub fn goes_on(bytes: &[u8]) -> bool {

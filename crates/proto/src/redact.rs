@@ -315,7 +315,7 @@ mod tests {
             let mut redactor = Redactor::default();
             for line in lines {
                 redactor.command(&line);
-                redactor.hide(&Text::from(line));
+                let _ = redactor.hide(&Text::from(line));
                 prop_assert!(redactor.secrets.len() <= MAX_SECRETS);
             }
         }

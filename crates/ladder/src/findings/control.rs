@@ -1,8 +1,9 @@
 //! The control connection: whether it opens, what answers, and how it ends.
 
+use super::login::not_secured;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, code, refusal, says};
-use crate::row::{Channel, Row};
+use crate::row::{Channel, Packet, Row};
 use crate::tls::Tls;
 use std::time::Duration;
 use wharf_proto::Verb;
@@ -175,9 +176,24 @@ pub(super) const RULES: &[Rule] = &[
         ),
         find: |case| {
             let control = case.control?;
+            let is_first = case.exchanges.iter().all(|one| one.command.is_none());
+            if let Some(note) = not_secured(case, &["in clear"]).filter(|_| is_first) {
+                return Some(Proof::of([note.no]));
+            }
             let digits = control.server.first.iter().take(3).all(u8::is_ascii_digit);
             let clear = digits && control.server.first.len() >= 3;
-            (Tls::begins(&control.client.first) && clear).then(|| Proof::of([control.rows.1]))
+            let spoke = |party: Party| {
+                let is_its = |row: &&Row| {
+                    let is_words = matches!(
+                        row.packet,
+                        Packet::Data { .. } | Packet::Reply(_) | Packet::Command
+                    );
+                    row.channel == Channel::Control && row.from == party && is_words
+                };
+                case.rows.iter().find(is_its).map(|row| row.no)
+            };
+            let rows = [Party::Client, Party::Server].into_iter().filter_map(spoke);
+            (Tls::begins(&control.client.first) && clear).then(|| Proof::of(rows))
         },
     },
     Rule {
@@ -285,7 +301,11 @@ pub(super) const RULES: &[Rule] = &[
             "文面が示す設定（chroot 内の書き込み可能なルート、ホームの欠落、pasv_address、seccomp）を直す",
         ),
         find: |case| {
-            let row = case.replies().find(|row| code(row) == 500 && says(row, &["oops"]))?;
+            // What its TLS says is no fault of its settings.
+            let is_it = |row: &&Row| {
+                code(row) == 500 && says(row, &["oops"]) && !says(row, &["ssl", "tls"])
+            };
+            let row = case.replies().find(is_it)?;
             let said = row.label.to_string();
             Some(Proof::of([row.no]).saying(said.get(4..).unwrap_or_default()))
         },

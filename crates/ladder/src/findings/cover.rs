@@ -21,6 +21,8 @@ const PROTECTION: &[&str] = &[
     "protect",
 ];
 const SILENT: Duration = Duration::from_secs(10);
+/// A TLS client that has not begun by then was not going to; few wait longer for it.
+const PATIENT: Duration = Duration::from_secs(3);
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -92,7 +94,8 @@ pub(super) const RULES: &[Rule] = &[
                 let (client, server) = (&conn.client.first, &conn.server.first);
                 let both = client.len() >= 3 && server.len() >= 3;
                 let is_tls = |first: &[u8]| Tls::begins(first) || matches!(first, [21, 3, ..]);
-                both && is_tls(client) != is_tls(server)
+                // What a connection began with is not known where its beginning was not seen.
+                conn.opener.is_some() && both && is_tls(client) != is_tls(server)
             };
             let conn = case.data.iter().find(torn)?;
             Some(Proof::of([conn.rows.0, conn.rows.1]))
@@ -193,18 +196,18 @@ pub(super) const RULES: &[Rule] = &[
             "クライアントを直す（RFC 4217 7 節）か、パッシブモードを使う",
         ),
         find: |case| {
-            let private = case
-                .of([Verb::Prot])
-                .any(|one| one.argument().eq_ignore_ascii_case(b"p") && one.granted().is_some());
-            let reversed = |conn: &&&Conn| {
+            let (conn, sure) = case.data.iter().copied().find_map(|conn| {
                 let hello = matches!(*conn.server.first, [0x16, 3, _, _, _, 1, ..]);
-                let until = conn.closed().unwrap_or(case.setting.end);
-                let waited = conn.granted.is_some_and(|granted| until.since(granted) >= SILENT);
-                let silent = conn.bytes() == 0 && waited && private && !case.setting.has_partner;
-                conn.opener == Some(Party::Server) && (hello || silent)
-            };
-            let conn = case.data.iter().find(reversed)?;
-            Some(Proof::of([conn.rows.0, conn.rows.1]))
+                let reversed = conn.opener == Some(Party::Server) && hello;
+                if reversed { Some((conn, true)) } else { Some((conn, waits_for_tls(case, conn)?)) }
+            })?;
+            let (first, last) = conn.rows;
+            let waits = conn.opener?.other();
+            let proof = Proof::of([first, last]).doubted_if(!sure);
+            Some(match conn.side(waits).bytes {
+                0 => proof.missing(first + 2, waits, conn.channel, "ClientHello"),
+                _ => proof,
+            })
         },
     },
 ];
@@ -229,6 +232,31 @@ fn not_resumed<'a>(case: &Case<'a>) -> Option<(&'a Conn, Option<&'a Row>)> {
         let row = one.replies.iter().rfind(refusal)?;
         Some((*conn, Some(*row)))
     })
+}
+
+/// Whether a client has said nothing on a data connection that the server opened, where TLS is wanted or may be, and how sure
+/// that is of this kind: what the server says at the end, an alert, leaves no doubt. Under TLS nobody hears PROT.
+fn waits_for_tls(case: &Case<'_>, conn: &Conn) -> Option<bool> {
+    let (granted, opener) = (conn.granted?, conn.opener?);
+    let (sends, waits) = (conn.side(opener), conn.side(opener.other()));
+    let alerted = matches!(*sends.first, [0x15, 3, ..]);
+    // On one host nobody knows who opened a connection of which TLS hides the announcement; but only the server that has
+    // waited for a hello gives such an alert.
+    let on_one_host = conn.ends.is_some_and(|ends| ends.client.ip() == ends.server.ip());
+    if opener == Party::Client && !(alerted && conn.probable && on_one_host) {
+        return None;
+    }
+    let prot = case.of([Verb::Prot]).filter(|one| one.granted().is_some()).last();
+    let wanted = prot.is_some_and(|one| one.argument().eq_ignore_ascii_case(b"p"));
+    let silent = waits.bytes == 0 && conn.missing() == 0 && !case.setting.has_partner;
+    let ends = [conn.client.ended, conn.server.ended].into_iter().flatten().map(|(_, at, _)| at);
+    let until = ends.min().unwrap_or(case.setting.end);
+    let waited = until.since(granted);
+    let is_it = silent
+        && (alerted || sends.bytes == 0)
+        && (wanted || (case.is_sealed() && prot.is_none()))
+        && waited >= PATIENT;
+    is_it.then_some(alerted || (wanted && waited >= SILENT))
 }
 
 /// Who ended a data connection under TLS with FIN, and without close_notify.

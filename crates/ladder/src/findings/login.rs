@@ -218,7 +218,7 @@ pub(super) const RULES: &[Rule] = &[
 
 /// The remark that TLS could not be begun on the control connection, if its words are among these; without any,
 /// whatever they are.
-fn not_secured<'a>(case: &Case<'a>, words: &[&str]) -> Option<&'a Row> {
+pub(super) fn not_secured<'a>(case: &Case<'a>, words: &[&str]) -> Option<&'a Row> {
     let notes = case.remarks(|remark| remark == Remark::NotSecured);
     let note = notes.into_iter().find(|note| note.channel == crate::row::Channel::Control)?;
     (words.is_empty() || says(note, words)).then_some(note)

@@ -3,7 +3,7 @@
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Exchange, Setup, code, says};
 use crate::conn::Conn;
-use crate::row::{Channel, Packet, Row};
+use crate::row::{Channel, Packet, Remark, Row};
 use std::time::Duration;
 use wharf_proto::Verb;
 use wharf_proto::tap::{HalfEnd, Party};
@@ -164,7 +164,8 @@ pub(super) const RULES: &[Rule] = &[
         ),
         find: |case| {
             let missing = case.setting.missing;
-            (missing > 0).then(|| Proof { doubts: 0, ..Proof::default() }.saying(missing))
+            let rows = case.remarks(|remark| remark == Remark::Missing);
+            (missing > 0).then(|| Proof::of(rows.iter().map(|row| row.no)).saying(missing))
         },
     },
     Rule {
@@ -377,7 +378,7 @@ pub(super) const RULES: &[Rule] = &[
                 .any(|one| one.argument().eq_ignore_ascii_case(b"p") && one.granted().is_some());
             let silent = |conn: &&&Conn| {
                 let until = conn.closed().unwrap_or(case.setting.end);
-                conn.bytes() == 0
+                conn.bytes() + conn.missing() == 0
                     && conn.granted.is_some_and(|granted| until.since(granted) >= SILENT)
             };
             let told = case.of([Verb::Cpsv, Verb::Sscn]).any(|one| one.granted().is_some());

@@ -338,7 +338,9 @@ pub(super) const RULES: &[Rule] = &[
                 let first = conn.client.spoke.or(conn.server.spoke);
                 let late = first.is_some_and(|(first, _)| first.since(conn.begun) >= SILENT);
                 let soon = |at: Moment| at >= conn.begun && at.since(conn.begun) < SILENT;
+                // What went under TLS may have been just that command.
                 conn.verb.is_none()
+                    && !case.is_sealed()
                     && (waited && conn.bytes() == 0 || late)
                     && !case.exchanges.iter().any(|one| {
                         one.verb.is_some_and(Verb::opens_transfer) && one.asked().is_some_and(soon)

@@ -3,8 +3,8 @@
 mod known;
 
 use self::known::{
-    announced, is_deflated, is_file, is_foreign, is_plain, is_text, left_early, mode, moved,
-    restart, sender,
+    announced, is_deflated, is_file, is_foreign, is_plain, is_text, is_whole, left_early, mode,
+    moved, restart, sender,
 };
 use super::login::is_about_other_things;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
@@ -207,7 +207,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Client,
         visible: Visible::Words,
-        hidden_by: &["T3", "P3", "X17"],
+        hidden_by: &["T3", "T7", "P3", "X17"],
         cause: say(
             "the client closed the data connection before the server had sent everything",
             "サーバーが送り終える前に、クライアントがデータコネクションを閉じた",
@@ -263,7 +263,10 @@ pub(super) const RULES: &[Rule] = &[
         side: Blame::Either,
         visible: Visible::Words,
         hidden_by: &["A2", "T4"],
-        cause: say("the server refuses the file: {}", "サーバーがファイルを拒否した：{}"),
+        cause: say(
+            "the server refuses the file or folder: {}",
+            "サーバーがファイルまたはフォルダーを拒否した：{}",
+        ),
         advice: say(
             "check the path (it counts from the folder of the last CWD), the rights there, and whether it is in use",
             "パス（最後の CWD からの相対）、その場所の権限、使用中でないかを確かめる",
@@ -280,7 +283,12 @@ pub(super) const RULES: &[Rule] = &[
                     && !is_foreign(case, one)
                     && case.conns_of(one).iter().all(|conn| conn.bytes() == 0)
             };
-            let one = case.transfers().find(refused)?;
+            // Who looks whether a folder is there goes on when it is not.
+            let mut asked = case.exchanges.iter().rev().filter(|one| one.verb != Some(Verb::Quit));
+            let last = asked.find(|one| one.command.is_some());
+            let lost =
+                last.filter(|one| one.verb == Some(Verb::Cwd) && one.refused().is_some_and(plain));
+            let one = case.transfers().find(refused).or(lost)?;
             Some(Proof::of(one.numbers()).saying(&one.refused()?.label))
         },
     },
@@ -343,9 +351,8 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let empty = |one: &&Exchange<'_>| {
                 let conns = case.conns_of(one);
-                let nothing = conns
-                    .iter()
-                    .all(|conn| conn.carried(Party::Server) == 0 && conn.closed().is_some());
+                let nothing =
+                    conns.iter().all(|conn| conn.carried(Party::Server) == 0 && is_whole(conn));
                 one.granted().is_some() && !conns.is_empty() && nothing && is_plain(case)
             };
             let one = case.of([Verb::List, Verb::Nlst, Verb::Mlsd]).find(empty)?;

@@ -65,6 +65,9 @@ impl Control {
     pub(super) fn take(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
         let row = state.record.next_no();
         self.rows(from, segment, state);
+        if self.is_covered() {
+            state.summary.is_sealed = self.is_sealed();
+        }
         let (first, _) = self.flow.conn.rows;
         let last = state.record.next_no().saturating_sub(1);
         self.flow.conn.rows = (if first == 0 { row } else { first }, last);
@@ -82,6 +85,12 @@ impl Control {
         let fresh = self.flow.take(from, segment, row);
         let establishes = self.flow.establishes(from, segment);
         let mut pen = Pen::new(segment, Channel::Control, from, self.flow.ends);
+        for gap in self.flow.take_gaps_of_peer() {
+            state.record.add(pen.missing(from.other(), gap.bytes));
+        }
+        for gap in &fresh.gaps {
+            state.record.add(pen.missing(from, gap.bytes));
+        }
         let ended = |state: &mut State, how| {
             if !was_ending {
                 state.summary.closed(how);
@@ -151,9 +160,13 @@ impl Control {
         self.lines(pen, &Run { torn: false, bytes: plain }, state);
         if !clear.is_empty() {
             pen.tls = false;
+            // Who answers a hello in clear does not end what has not begun.
+            let tls = self.flow.conn.tls.as_ref();
+            let began = tls.is_none_or(|tls| tls.client.is_none() || tls.is_secured());
             if self.is_covered() {
                 self.cover = Cover::Ended;
-                state.record.add(pen.remark(Remark::Cleared, "TLS ends".into()));
+                let row = began.then(|| pen.remark(Remark::Cleared, "TLS ends".into()));
+                row.into_iter().for_each(|row| state.record.add(row));
             }
             self.lines(pen, &Run { torn: false, bytes: clear }, state);
         }
@@ -168,7 +181,7 @@ impl Control {
         for said in self.speech.hear(pen.from, run) {
             let row = match said {
                 Said::Command { verb, shown, line } => command(pen, state, verb, shown, &line),
-                Said::Reply(reply) => self.reply(pen, state, &reply),
+                Said::Reply { reply, shown } => self.reply(pen, state, &reply, &shown),
                 Said::Stray(line) => {
                     let bytes = line.as_bytes().len() as u64;
                     pen.row(Packet::Data { bytes, end: None }, bounded(line), false)
@@ -188,7 +201,8 @@ impl Control {
         }
     }
 
-    fn reply(&mut self, pen: &mut Pen<'_>, state: &mut State, reply: &Reply) -> Row {
+    /// The row of a reply as it may be shown; what it announces is read as it came.
+    fn reply(&mut self, pen: &mut Pen<'_>, state: &mut State, reply: &Reply, shown: &Reply) -> Row {
         let code = reply.code.value();
         let verb = state.dialogue.answered(code);
         state.summary.answered(code);
@@ -206,8 +220,8 @@ impl Control {
         if let Some(address) = names {
             state.expected.announced(address);
         }
-        let row = pen.row(Packet::Reply(code), label::reply(code, &reply.lines), false);
-        Row { verb, names, ..row }
+        let row = pen.row(Packet::Reply(code), label::reply(code, &shown.lines), false);
+        Row { verb, names, more: label::more(&shown.lines), ..row }
     }
 }
 

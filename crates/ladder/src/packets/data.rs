@@ -2,7 +2,8 @@
 
 use super::expected::Context;
 use super::flow::Flow;
-use super::half::{Fresh, Half};
+use super::half::{Fresh, Gap, Half};
+use super::record::Mark;
 use super::{Pen, State};
 use crate::conn::Conn;
 use crate::label::{self, half_ended};
@@ -17,6 +18,8 @@ use wharf_proto::{Text, Verb};
 const MAX_FLOWS: usize = 64;
 /// What is known of connections that are forgotten, of which so many are remembered.
 const MAX_PAST: usize = 192;
+/// Gaps that may still be filled, of which the place is remembered; and segments that may come again.
+const MAX_MARKS: usize = 32;
 /// Bytes of each side that are looked at.
 const LOOKS_AT: u64 = 256 * 1024;
 
@@ -42,6 +45,10 @@ struct DataFlow {
     begun: [bool; 2],
     /// The terms of its TLS were told.
     agreed: bool,
+    /// What the latest segments under TLS carried of the transfer, by sender, number and length.
+    inside: VecDeque<(Party, u32, u32, u64)>,
+    /// Where the rows were when bytes came before their turn, by sender and by the number of the first of them.
+    marks: Vec<(Party, u32, Mark)>,
 }
 
 impl DataFlows {
@@ -75,7 +82,8 @@ impl DataFlows {
         let half = if state.keys.is_empty() { Half::default() } else { Half::of_bytes() };
         let flow = Flow::new(channel, ends, &half, segment, &state.keys);
         let verb = state.dialogue.transfer.take();
-        let mut data = DataFlow { channel, flow, verb, begun: [false; 2], agreed: false };
+        let (begun, agreed, inside, marks) = ([false; 2], false, VecDeque::new(), Vec::new());
+        let mut data = DataFlow { channel, flow, verb, begun, agreed, inside, marks };
         data.flow.conn.probable = probable;
         if let Some(from) = data.flow.sender(segment) {
             data.take(from, segment, state);
@@ -151,6 +159,15 @@ impl DataFlow {
         let establishes = self.flow.establishes(from, segment);
         let mut pen = Pen::new(segment, self.channel, from, self.flow.ends);
         state.summary.moved(from, carried);
+        let gaps = self.flow.take_gaps_of_peer();
+        self.tear(&pen, from.other(), &gaps, state);
+        self.tear(&pen, from, &fresh.gaps, state);
+        if let Some(seq) = fresh.ahead.filter(|_| fresh.bytes > 0 && !is_torn_before(&fresh)) {
+            if self.marks.len() >= MAX_MARKS {
+                self.marks.remove(0);
+            }
+            self.marks.push((from, seq, state.record.mark(self.channel, from)));
+        }
         let verb = self.verb;
         let end = segment.flags.fin.then_some(HalfEnd::Fin);
         if segment.flags.rst {
@@ -172,6 +189,22 @@ impl DataFlow {
             let row = Row { verb, ..pen.ack(establishes) };
             let bulk = row.packet == Packet::Ack && state.record.is_folding(self.channel);
             if bulk { state.record.fold(row) } else { state.record.add(row) }
+        }
+    }
+
+    /// The rows of gaps that will not be filled: a row that counts the bytes on both sides of one ends there.
+    fn tear(&mut self, pen: &Pen<'_>, of: Party, gaps: &[Gap], state: &mut State) {
+        for gap in gaps {
+            let is_its = |(party, seq, _): &(Party, u32, Mark)| (*party, *seq) == (of, gap.until);
+            let place = self.marks.iter().position(is_its);
+            let mark = place.map(|place| self.marks.remove(place).2);
+            let row = Row { verb: self.verb, ..pen.missing(of, gap.bytes) };
+            let moved = state.record.tear(self.channel, of, mark, row);
+            for (party, _, later) in &mut self.marks {
+                if *party == of {
+                    later.follow(mark, moved);
+                }
+            }
         }
     }
 
@@ -215,8 +248,19 @@ impl DataFlow {
             let row = pen.row(Packet::Data { bytes, end }, label, again);
             return state.record.add(Row { verb: self.verb, ..row });
         }
-        let inside = heard.filter(|_| !again).and_then(|heard| self.inside(pen.from, heard));
+        let inside = match again {
+            true => self.said_before(pen),
+            false => heard.and_then(|heard| self.inside(pen.from, heard)),
+        };
+        if let Some(bytes) = inside.filter(|_| !again) {
+            self.remember(pen, bytes);
+        }
         let bytes = inside.unwrap_or(wire);
+        if again && inside.is_none() && heard.is_some() {
+            let packet = Packet::Data { bytes, end };
+            let row = pen.row(packet, label::covered(wire, &[SEALED.to_owned()], false), true);
+            return state.record.add(Row { verb: self.verb, ..row });
+        }
         let (packet, label) = match end {
             Some(how) if bytes == 0 => half_ended(how),
             // What is in records that came before is counted there: these are the bytes on the wire.
@@ -229,6 +273,23 @@ impl DataFlow {
         let begun = self.begun.get_mut(usize::from(pen.from == Party::Server));
         let more = begun.is_some_and(|begun| std::mem::replace(begun, true));
         if more && plain { state.record.fold(row) } else { state.record.add(row) }
+    }
+
+    /// Remembers what a segment carries, should it come again.
+    fn remember(&mut self, pen: &Pen<'_>, bytes: u64) {
+        if self.inside.len() >= MAX_MARKS {
+            self.inside.pop_front();
+        }
+        self.inside.push_back((pen.from, pen.segment.seq, pen.segment.length, bytes));
+    }
+
+    /// What a segment carries that has come before.
+    fn said_before(&self, pen: &Pen<'_>) -> Option<u64> {
+        let segment = pen.segment;
+        let is_it = |(from, seq, length, _): &&(Party, u32, u32, u64)| {
+            (*from, *seq, *length) == (pen.from, segment.seq, segment.length)
+        };
+        self.inside.iter().rfind(is_it).map(|(.., bytes)| *bytes)
     }
 
     /// How many bytes of the transfer are inside some records, where that is known.
@@ -257,6 +318,11 @@ impl DataFlow {
             row.into_iter().for_each(|row| state.record.add(Row { verb: self.verb, ..row }));
         }
     }
+}
+
+/// Whether what has not come before a segment is known not to come.
+fn is_torn_before(fresh: &Fresh) -> bool {
+    fresh.gaps.iter().any(|gap| Some(gap.until) == fresh.ahead)
 }
 
 /// The ends of a data connection that this session has announced and that a segment is the first of. Where

@@ -3,7 +3,7 @@
 //!
 //! It says whose a segment is and what is new in it. It makes no rows.
 
-use super::half::{Fresh, Half, Run};
+use super::half::{Fresh, Gap, Half, Run};
 use crate::conn::{Conn, Side};
 use crate::packet::Segment;
 use crate::row::{Channel, Ends};
@@ -28,6 +28,8 @@ pub(super) struct Flow {
     reset: bool,
     /// Its ends have begun another connection.
     replaced: bool,
+    /// What the last segment has shown of bytes of the other side: that they will not come.
+    gaps_of_peer: Vec<Gap>,
 }
 
 impl Flow {
@@ -43,8 +45,19 @@ impl Flow {
         let (client, server) = (half.clone(), half.clone());
         let established = !first.flags.syn;
         let (opener, reset, replaced) = (None, false, false);
-        let records = Opener::new(keys);
-        Self { ends, conn, records, opener, client, server, established, reset, replaced }
+        let (records, gaps_of_peer) = (Opener::new(keys), Vec::new());
+        Self {
+            ends,
+            conn,
+            records,
+            opener,
+            client,
+            server,
+            established,
+            reset,
+            replaced,
+            gaps_of_peer,
+        }
     }
 
     /// Who sent a segment; none where it belongs to another connection, a later one between the same ends
@@ -75,7 +88,14 @@ impl Flow {
             self.opener.get_or_insert(opener);
         }
         if flags.ack {
-            self.half_mut(from.other()).acknowledged(segment.ack);
+            let peer = self.half_mut(from.other());
+            let mut gaps = peer.acknowledged(segment.ack);
+            if flags.fin || flags.rst {
+                gaps.extend(peer.lost_at_end());
+            }
+            let missing = peer.missing();
+            self.gaps_of_peer = gaps;
+            self.conn.side_mut(from.other()).missing = missing;
         }
         if flags.rst {
             self.conn.refused |= self.conn.granted.is_none() && self.conn.bytes() == 0;
@@ -87,7 +107,10 @@ impl Flow {
             note_headers(self.conn.side_mut(from), segment);
             return Fresh::default();
         }
-        let fresh = self.half_mut(from).take(segment);
+        let half = self.half_mut(from);
+        let fresh = half.take(segment);
+        let missing = half.missing();
+        self.conn.side_mut(from).missing = missing;
         self.note(from, segment, &fresh, row);
         fresh
     }
@@ -123,6 +146,11 @@ impl Flow {
         }
     }
 
+    /// What the last segment has shown to be missing of the other side.
+    pub(super) fn take_gaps_of_peer(&mut self) -> Vec<Gap> {
+        std::mem::take(&mut self.gaps_of_peer)
+    }
+
     /// Follows TLS on a data connection; none where it has none. Where its bytes are kept they are read in their order,
     /// else as long as they come in it.
     pub(super) fn follow_tls(
@@ -133,7 +161,9 @@ impl Flow {
     ) -> Option<Heard> {
         let bytes = fresh.straight.and_then(|at| segment.payload.get(at..));
         let is_first = self.conn.side(from).bytes == u64::from(fresh.bytes);
-        let begins = fresh.bytes > 0 && is_first && bytes.is_some_and(Tls::begins);
+        let begins = fresh.bytes > 0
+            && is_first
+            && bytes.is_some_and(|bytes| Tls::begins(bytes) || Tls::begins_with_alert(bytes));
         if self.conn.tls.is_none() && begins {
             self.conn.tls = Some(Box::default());
         }

@@ -50,6 +50,15 @@ pub(crate) struct Run {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Bytes that the capture misses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// The number of the first byte behind it.
+    pub(super) until: u32,
+    /// How many bytes.
+    pub(super) bytes: u64,
+}
+
 /// What is new in a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fresh {
@@ -63,6 +72,10 @@ pub(super) struct Fresh {
     pub(super) straight: Option<usize>,
     /// What came into order.
     pub(super) ready: Vec<Run>,
+    /// Where it begins, where bytes before it have not come: they may come late, or never.
+    pub(super) ahead: Option<u32>,
+    /// The gaps that will not be filled any more.
+    pub(super) gaps: Vec<Gap>,
 }
 
 impl Half {
@@ -98,6 +111,8 @@ impl Half {
         fresh.straight = usize::try_from(old).ok().filter(|_| {
             old < segment.length && self.held.is_empty() && start.wrapping_add(old) == next
         });
+        let frontier = self.held.last().map_or(next, Piece::end);
+        fresh.ahead = (distance(frontier, start) > 0).then_some(start);
         let piece = Piece {
             seq: start.wrapping_add(old),
             length: segment.length - old,
@@ -106,15 +121,49 @@ impl Half {
         fresh.bytes = self.hold(next, piece);
         let end = start.wrapping_add(segment.length);
         fresh.fin = flags.fin && self.fin.replace(end) != Some(end);
-        fresh.ready = self.release(next);
+        (fresh.ready, fresh.gaps) = self.release(next);
+        fresh.gaps.extend(self.lost_before_fin());
         fresh
     }
 
-    /// The other side has everything before `ack`.
-    pub(super) fn acknowledged(&mut self, ack: u32) {
+    /// The other side has everything before `ack`; gives the gaps that will not be filled for that.
+    pub(super) fn acknowledged(&mut self, ack: u32) -> Vec<Gap> {
         if self.acked.is_none_or(|acked| distance(acked, ack) > 0) {
             self.acked = Some(ack);
         }
+        // Where bytes are wanted they go with the next segment of their own side.
+        let Some(next) = self.next.filter(|_| !self.keeps || self.held.is_empty()) else {
+            return Vec::new();
+        };
+        let (_, mut gaps) = self.release(next);
+        gaps.extend(self.lost_before_fin());
+        gaps
+    }
+
+    /// What the other side has and will not be seen any more, because it has come to its own end.
+    pub(super) fn lost_at_end(&mut self) -> Option<Gap> {
+        let (acked, next) = (self.acked?, self.next?);
+        let ahead = distance(next, acked) - i32::from(self.is_closed());
+        let bytes = u64::try_from(ahead).ok().filter(|bytes| *bytes > 0)?;
+        if !self.held.is_empty() {
+            return None;
+        }
+        self.missing = self.missing.saturating_add(bytes);
+        self.torn = true;
+        self.next = Some(acked);
+        Some(Gap { until: acked, bytes })
+    }
+
+    /// What is missing just before the end, which the other side has.
+    fn lost_before_fin(&mut self) -> Option<Gap> {
+        let (fin, acked, next) = (self.fin?, self.acked?, self.next?);
+        let bytes = u64::try_from(distance(next, fin)).ok().filter(|bytes| *bytes > 0)?;
+        if !self.held.is_empty() || distance(fin, acked) < 0 {
+            return None;
+        }
+        self.missing = self.missing.saturating_add(bytes);
+        self.next = Some(fin);
+        Some(Gap { until: fin, bytes })
     }
 
     /// The number of its SYN, where that was seen.
@@ -134,11 +183,25 @@ impl Half {
 
     /// How many bytes were sent, as far as the numbers tell, that the capture does not hold.
     pub(super) fn missing(&self) -> u64 {
-        let tail = self.next.zip(self.acked).map_or(0, |(next, acked)| {
-            let ahead = distance(next, acked) - i32::from(self.is_closed());
-            u64::try_from(ahead).unwrap_or(0)
-        });
-        self.missing.saturating_add(if self.held.is_empty() { tail } else { 0 })
+        let Some(mut at) = self.next else { return self.missing };
+        let mut missing = self.missing;
+        let mut count = |from, to| {
+            let bytes = u64::try_from(distance(from, to)).unwrap_or(0);
+            missing = missing.saturating_add(bytes);
+        };
+        for piece in &self.held {
+            // What comes out of order may still be filled, until the end.
+            if self.is_ended() || self.acked.is_some_and(|acked| distance(piece.seq, acked) >= 0) {
+                count(at, piece.seq);
+            }
+            at = piece.end();
+        }
+        match (self.fin, self.acked) {
+            (Some(fin), _) => count(at, fin),
+            (None, Some(acked)) => count(at, acked),
+            (None, None) => {}
+        }
+        missing
     }
 
     /// Holds what of a piece is not held already, and says how many bytes that is.
@@ -158,9 +221,9 @@ impl Half {
         bytes
     }
 
-    /// Gives what is in order from `next` on.
-    fn release(&mut self, mut next: u32) -> Vec<Run> {
-        let mut ready: Vec<Run> = Vec::new();
+    /// Gives what is in order from `next` on, and the gaps in it.
+    fn release(&mut self, mut next: u32) -> (Vec<Run>, Vec<Gap>) {
+        let (mut ready, mut gaps): (Vec<Run>, Vec<Gap>) = (Vec::new(), Vec::new());
         while let Some(piece) = self.held.first() {
             let gap = distance(next, piece.seq);
             if let Ok(gap @ 1..) = u64::try_from(gap) {
@@ -170,6 +233,7 @@ impl Half {
                 self.torn = true;
                 self.missing = self.missing.saturating_add(gap);
                 next = piece.seq;
+                gaps.push(Gap { until: piece.seq, bytes: gap });
             }
             let piece = self.held.remove(0);
             let old = next.wrapping_sub(piece.seq);
@@ -187,7 +251,7 @@ impl Half {
             }
         }
         self.next = Some(next);
-        ready
+        (ready, gaps)
     }
 
     /// Whether the gap before `seq` will not be filled any more.
@@ -200,6 +264,11 @@ impl Half {
 }
 
 impl Piece {
+    /// The number behind its last byte.
+    fn end(&self) -> u32 {
+        self.seq.wrapping_add(self.length)
+    }
+
     /// Splits the first `length` bytes off.
     fn split_to(&mut self, length: u32) -> Self {
         let length = length.min(self.length);
@@ -280,7 +349,8 @@ mod tests {
     fn a_piece_ahead_of_its_turn_waits_for_the_gap_to_be_filled() {
         let mut half = opened();
         let ahead = take(&mut half, 3, b"def");
-        assert_eq!((ahead.bytes, ahead.ready), (3, vec![]));
+        assert_eq!((ahead.bytes, ahead.ready, ahead.gaps), (3, vec![], vec![]));
+        assert_eq!(ahead.ahead, Some(ISN.wrapping_add(1 + 3)));
         assert_eq!(take(&mut half, 3, b"def").bytes, 0, "held already");
         let fresh = take(&mut half, 0, b"abc");
         assert_eq!((fresh.bytes, bytes(&fresh)), (3, b"abcdef".to_vec()));
@@ -295,7 +365,25 @@ mod tests {
         assert_eq!(half.missing(), 6);
         let fresh = take(&mut half, 9, b"jkl");
         assert_eq!(fresh.ready, [Run { torn: true, bytes: b"jkl".to_vec() }]);
+        assert_eq!(fresh.gaps, [Gap { until: ISN.wrapping_add(1 + 9), bytes: 6 }]);
         assert_eq!(half.missing(), 6);
+    }
+
+    #[test]
+    fn what_is_missing_before_the_last_segment_and_before_the_end_is_counted() {
+        let mut half = Half::default();
+        let at = |at: u32| ISN.wrapping_add(1 + at);
+        half.take(&segment(ISN, Flags { syn: true, ..Flags::default() }, b""));
+        take(&mut half, 0, b"abc");
+        assert_eq!(take(&mut half, 9, b"jkl").gaps, []);
+        assert_eq!(half.missing(), 0, "it may be late");
+        assert_eq!(half.acknowledged(at(12)), [Gap { until: at(9), bytes: 6 }]);
+        let fin = segment(at(20), Flags { fin: true, ..Flags::default() }, b"");
+        assert_eq!(half.take(&fin).gaps, []);
+        assert_eq!(half.missing(), 14, "the end says how many there were");
+        assert_eq!(half.acknowledged(at(21)), [Gap { until: at(20), bytes: 8 }]);
+        assert_eq!(half.missing(), 14);
+        assert!(half.is_closed());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! and its end.
 
 use crate::label;
-use crate::row::{Channel, Packet, Row};
+use crate::row::{Channel, Packet, Row, Wire};
 use wharf_proto::tap::Party;
 use wharf_proto::{Text, Verb};
 
@@ -31,6 +31,27 @@ struct Open {
     channel: Channel,
     /// By sender and by kind, data or ACK.
     rows: [[Option<usize>; 2]; 2],
+}
+
+/// A place within a row that counts the segments of a bulk transfer, or before the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Which row, or which the next one will be.
+    at: usize,
+    bytes: u64,
+    segments: u32,
+}
+
+impl Mark {
+    /// The same place after the row was torn at an earlier one and its rest has gone to another row.
+    pub(super) fn follow(&mut self, earlier: Option<Self>, moved: Option<usize>) {
+        let Some(earlier) = earlier.filter(|earlier| earlier.at == self.at) else { return };
+        if let Some(moved) = moved {
+            self.at = moved;
+            self.bytes = self.bytes.saturating_sub(earlier.bytes);
+            self.segments = self.segments.saturating_sub(earlier.segments);
+        }
+    }
 }
 
 impl Record {
@@ -74,6 +95,47 @@ impl Record {
         open.rows[sender][kind] = self.rows.len().checked_sub(1);
     }
 
+    /// How far the row is into which the data of this side is counted.
+    pub(super) fn mark(&self, channel: Channel, from: Party) -> Mark {
+        let at = self.counting(channel, from).unwrap_or(self.rows.len());
+        let (bytes, segments) = match self.rows.get(at).map(|row| (row.packet, row.wire)) {
+            Some((Packet::Data { bytes, .. }, Some(wire))) => (bytes, wire.segments),
+            _ => (0, 0),
+        };
+        Mark { at, bytes, segments }
+    }
+
+    /// Adds the row of a gap. What was counted behind `mark` is behind the gap: it gets a row of its own, whose index is
+    /// given.
+    pub(super) fn tear(
+        &mut self,
+        channel: Channel,
+        from: Party,
+        mark: Option<Mark>,
+        gap: Row,
+    ) -> Option<usize> {
+        let at = self.counting(channel, from);
+        let torn = at.zip(mark).filter(|(at, mark)| *at == mark.at);
+        let rest = torn.and_then(|(at, mark)| split(self.rows.get_mut(at)?, mark));
+        let seen = gap.at;
+        match torn.and_then(|(at, mark)| self.rows.get_mut(at).filter(|_| mark.bytes == 0)) {
+            // Nothing was counted before it: it takes that row's place.
+            Some(row) => *row = Row { no: row.no, at: row.at, ..gap },
+            None => self.add(gap),
+        }
+        if let Some(open) = self.open.as_mut() {
+            open.rows[usize::from(from == Party::Server)][DATA] = None;
+        }
+        self.fold(Row { at: seen, ..rest? });
+        self.counting(channel, from)
+    }
+
+    /// The row into which the data of a side is counted.
+    fn counting(&self, channel: Channel, from: Party) -> Option<usize> {
+        let open = self.open.filter(|open| open.channel == channel)?;
+        open.rows[usize::from(from == Party::Server)][DATA]
+    }
+
     /// Whether data of this connection is being folded.
     pub(super) fn is_folding(&self, channel: Channel) -> bool {
         let data = |open: &Open| open.rows.iter().any(|kinds| kinds[DATA].is_some());
@@ -108,6 +170,25 @@ const ACKS: usize = 1;
 fn place(row: &Row) -> (usize, usize) {
     let kind = if row.packet == Packet::Ack { ACKS } else { DATA };
     (usize::from(row.from == Party::Server), kind)
+}
+
+/// Takes from a row what it has counted behind a place.
+fn split(row: &mut Row, mark: Mark) -> Option<Row> {
+    let (Packet::Data { bytes, end }, Some(wire)) = (row.packet, row.wire) else { return None };
+    let more = bytes.checked_sub(mark.bytes).filter(|more| *more > 0)?;
+    let segments = wire.segments.checked_sub(mark.segments)?;
+    let counted = |row: &Row, bytes, segments| Row {
+        packet: Packet::Data { bytes, end },
+        label: match segments {
+            0 | 1 => label::data(row.verb, bytes, end),
+            _ => label::run(row.verb, bytes, segments),
+        },
+        wire: Some(Wire { segments, ..wire }),
+        ..row.clone()
+    };
+    let rest = counted(row, more, segments);
+    *row = counted(row, mark.bytes, mark.segments);
+    Some(rest)
 }
 
 fn count_in(into: &mut Row, row: &Row) {

@@ -7,9 +7,10 @@
 use super::half::Run;
 use std::mem;
 use wharf_proto::line::{Arrival, LineReader};
+use wharf_proto::redact::Redactor;
 use wharf_proto::reply::{Reply, ReplyReader};
 use wharf_proto::tap::Party;
-use wharf_proto::{Text, Verb, command};
+use wharf_proto::{Text, Verb};
 
 /// Longest command line that is read.
 const COMMAND: usize = 8 * 1024;
@@ -22,6 +23,7 @@ pub(super) struct Speech {
     commands: Lines,
     replies: Lines,
     reply: ReplyReader,
+    redactor: Redactor,
 }
 
 /// Something said.
@@ -37,7 +39,12 @@ pub(super) enum Said {
         line: Vec<u8>,
     },
     /// A whole reply.
-    Reply(Reply),
+    Reply {
+        /// As it came.
+        reply: Reply,
+        /// As it may be shown.
+        shown: Reply,
+    },
     /// A line of the server that is no reply.
     Stray(Text),
 }
@@ -48,13 +55,17 @@ impl Speech {
             commands: Lines::new(COMMAND),
             replies: Lines::new(REPLY),
             reply: ReplyReader::new(),
+            redactor: Redactor::default(),
         }
     }
 
     /// What these bytes complete.
     pub(super) fn hear(&mut self, from: Party, run: &Run) -> Vec<Said> {
         match from {
-            Party::Client => self.commands.read(run, is_command).map(to_command).collect(),
+            Party::Client => {
+                let lines = self.commands.read(run, is_command);
+                lines.map(|line| to_command(line, &mut self.redactor)).collect()
+            }
             Party::Server => self.hear_server(run),
         }
     }
@@ -75,9 +86,13 @@ impl Speech {
             self.reply = ReplyReader::new();
         }
         for line in self.replies.read(run, is_reply) {
-            let stray = Text::from(line.as_slice());
+            let stray = self.redactor.hide(&Text::from(line.as_slice()));
             match self.reply.line(line) {
-                Ok(reply) => said.extend(reply.map(Said::Reply)),
+                Ok(Some(reply)) => {
+                    let shown = self.redactor.reply(&reply);
+                    said.push(Said::Reply { reply, shown });
+                }
+                Ok(None) => {}
                 Err(_) => said.push(Said::Stray(stray)),
             }
         }
@@ -131,8 +146,8 @@ impl Lines {
     }
 }
 
-fn to_command(line: Vec<u8>) -> Said {
-    let (verb, shown) = command::redacted(&line);
+fn to_command(line: Vec<u8>, redactor: &mut Redactor) -> Said {
+    let (verb, shown) = redactor.command(&line);
     let line = if shown.as_bytes() == line { line } else { Vec::new() };
     Said::Command { verb, shown, line }
 }
@@ -159,7 +174,7 @@ mod tests {
         said.iter()
             .map(|said| match said {
                 Said::Command { shown, .. } => shown.to_string(),
-                Said::Reply(reply) => reply.to_string(),
+                Said::Reply { shown, .. } => shown.to_string(),
                 Said::Stray(text) => format!("stray {text}"),
             })
             .collect()
@@ -182,6 +197,14 @@ mod tests {
         assert!(!format!("{said:?}").contains("hunter2"));
         let Some(Said::Command { line, .. }) = said.first() else { panic!("a command") };
         assert_eq!(line, b"");
+    }
+
+    #[test]
+    fn a_secret_that_comes_back_is_shown_neither_in_a_reply_nor_beside_one() {
+        let mut speech = Speech::new();
+        speech.hear(Party::Client, &run(false, b"PASS hunter2\r\n"));
+        let said = speech.hear(Party::Server, &run(false, b"hunter2?\r\n530 no hunter2\r\n"));
+        assert_eq!(shown(&said), ["stray …?", "530 no …"]);
     }
 
     #[test]

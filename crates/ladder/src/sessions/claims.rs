@@ -118,8 +118,7 @@ impl Sessions {
             Flags { ack: true, .. } => (segment.to, segment.from),
             _ => (segment.from, segment.to),
         };
-        let is_data_port = control.server.port().checked_sub(1) == Some(opener.port());
-        let is_known = is_data_port && opener.ip() == control.server.ip();
+        let is_known = is_data_port(opener, control);
         let is_high = listener.port() >= 1024;
         let is_control = listener == control.server || self.ports.contains(&listener.port());
         if is_control || (!is_high && !is_known) {
@@ -152,8 +151,17 @@ impl Sessions {
     fn adopt(&mut self, key: Key, id: u64, segment: &Segment<'_>) -> bool {
         let Some(open) = self.open.get_mut(&id) else { return false };
         let Some(control) = open.session.packets.ends() else { return false };
-        let from_client = segment.from.ip() == control.client.ip()
-            && (segment.from.ip() != control.server.ip() || !segment.flags.ack);
+        let [from_data_port, to_data_port] =
+            [segment.from, segment.to].map(|end| is_data_port(end, control));
+        let from_client = match (from_data_port, to_data_port) {
+            (true, false) => false,
+            (false, true) => true,
+            // Both hosts may be one: then who connects is taken for the client.
+            _ => {
+                segment.from.ip() == control.client.ip()
+                    && (segment.from.ip() != control.server.ip() || !segment.flags.ack)
+            }
+        };
         let ends = match from_client {
             true => Ends { client: segment.from, server: segment.to },
             false => Ends { client: segment.to, server: segment.from },
@@ -164,4 +172,9 @@ impl Sessions {
         self.remember(key, Owner::One(id));
         true
     }
+}
+
+/// Whether this is the server's data port in active mode: the one before that of its control connection (20 beside 21).
+fn is_data_port(end: SocketAddr, control: Ends) -> bool {
+    end.ip() == control.server.ip() && control.server.port().checked_sub(1) == Some(end.port())
 }

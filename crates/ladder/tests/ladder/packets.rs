@@ -94,7 +94,7 @@ fn a_command_that_the_capture_missed_is_counted_and_what_follows_is_read() {
     wire.unseen(0, Opener, PSH, b"PASS hunter2\r\n");
     wire.says("230 in");
     wire.put(0, Opener, PSH, b"SYST\r\n");
-    assert_eq!(tail(&wire, 2), ["230 in", "SYST"]);
+    assert_eq!(tail(&wire, 3), ["230 in", "⋯ 14 B not captured ⋯", "SYST"]);
     assert_eq!(wire.packets().missing(), 14);
 }
 
@@ -256,6 +256,111 @@ fn two_control_connections_are_two_sessions_fed_with_the_same_segments() {
     assert_eq!((taken, second.rows().len()), (4, 4));
     assert_eq!(second.rows()[3].label.to_string(), "SYST");
     assert_eq!(tail(&wire, 1), ["NOOP"]);
+}
+
+/// A transfer of ten segments of which the sixth is not captured; `acks` says whether each is acknowledged at once.
+fn torn_transfer(acks: bool) -> Wire {
+    let mut wire = logged_in();
+    let conn = active(&mut wire, "RETR big");
+    for n in 0..10 {
+        match n {
+            5 => wire.unseen(conn, Opener, ACK, &[b'x'; 1000]),
+            _ => wire.put(conn, Opener, ACK, &[b'x'; 1000]),
+        }
+        if acks {
+            wire.put(conn, Acceptor, ACK, b"");
+        }
+    }
+    wire.put(conn, Acceptor, ACK, b"");
+    wire
+}
+
+#[test]
+fn a_row_of_data_ends_at_a_gap_which_has_a_row_of_its_own() {
+    let wire = torn_transfer(true);
+    let want = [
+        "RETR data 1000 B",
+        "ACK",
+        "RETR data 4000 B in 4 segments",
+        "10 ACKs",
+        "⋯ 1000 B not captured ⋯",
+        "RETR data 4000 B in 4 segments",
+    ];
+    assert_eq!(tail(&wire, 6), want);
+    assert_eq!(wire.packets().missing(), 1000);
+    // What is not known to be missing until later ends there as well.
+    let wire = torn_transfer(false);
+    let want = [
+        "RETR data 1000 B",
+        "RETR data 4000 B in 4 segments",
+        "⋯ 1000 B not captured ⋯",
+        "RETR data 4000 B in 4 segments",
+        "ACK",
+    ];
+    assert_eq!(tail(&wire, 5), want);
+}
+
+#[test]
+fn a_gap_behind_the_first_bytes_and_one_before_the_end_have_their_rows() {
+    let mut wire = logged_in();
+    let conn = active(&mut wire, "RETR big");
+    wire.put(conn, Opener, ACK, b"abc");
+    wire.unseen(conn, Opener, ACK, &[b'x'; 500]);
+    wire.put(conn, Opener, ACK, b"defg");
+    wire.put(conn, Opener, ACK, b"hi");
+    wire.put(conn, Acceptor, ACK, b"");
+    wire.unseen(conn, Opener, ACK, &[b'x'; 70]);
+    wire.put(conn, Acceptor, ACK, b"");
+    wire.put(conn, Opener, FIN, b"");
+    let want = [
+        "RETR data 3 B",
+        "⋯ 500 B not captured ⋯",
+        "RETR data 6 B in 2 segments",
+        "2 ACKs",
+        "⋯ 70 B not captured ⋯",
+        "FIN",
+    ];
+    let labels = wire.labels();
+    assert!(labels.ends_with(&want.map(str::to_owned)), "{labels:?}");
+    assert_eq!(wire.packets().missing(), 570);
+}
+
+#[test]
+fn what_is_missing_up_to_the_end_has_its_row_before_the_end_of_the_other_side() {
+    let mut wire = logged_in();
+    let conn = active(&mut wire, "RETR big");
+    wire.put(conn, Opener, ACK, b"abc");
+    wire.unseen(conn, Opener, ACK, &[b'x'; 500]);
+    wire.put(conn, Acceptor, FIN, b"");
+    assert_eq!(tail(&wire, 3), ["RETR data 3 B", "⋯ 500 B not captured ⋯", "FIN"]);
+    assert_eq!(wire.packets().missing(), 500);
+}
+
+#[test]
+fn what_comes_out_of_order_is_no_gap() {
+    let mut wire = logged_in();
+    let conn = active(&mut wire, "RETR big");
+    for _ in 0..4 {
+        wire.put(conn, Opener, ACK, &[b'x'; 1000]);
+    }
+    let last = wire.segments.len() - 1;
+    wire.segments.swap(last, last - 1);
+    wire.put(conn, Acceptor, ACK, b"");
+    wire.put(conn, Opener, FIN, b"");
+    let want = ["RETR data 1000 B", "RETR data 3000 B in 3 segments", "ACK", "FIN"];
+    assert_eq!(tail(&wire, 4), want);
+    assert_eq!(wire.packets().missing(), 0);
+}
+
+#[test]
+fn a_secret_that_the_server_repeats_is_shown_in_no_row() {
+    let mut wire = Wire::greeted();
+    wire.asks("USER ann", "331 password");
+    wire.asks("PASS hunter2", "530-no\r\n hunter2?\r\n530 PASS hunter2 is wrong");
+    wire.asks("SITE PSWD hunter2 hunter3", "500 what is hunter3?");
+    wire.asks("CWD ftp://ann:hunter4@host/", "550 not hunter4");
+    let drawn = format!("{:?}", wire.packets().rows());
+    assert!(drawn.contains("PASS …") && !drawn.contains("hunter"), "{drawn}");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use crate::wire::{ACK, Acceptor, FIN, Opener, Owned, PSH, SYN, Wire};
 use std::time::Duration;
 use wharf_ladder::sessions::{Session, Sessions};
-use wharf_ladder::{Channel, Flags, Packet};
+use wharf_ladder::{Channel, Flags, Lang, Packet};
+use wharf_proto::tap::Party;
 use wharf_proto::{Moment, Verb};
 
 fn sessions(segments: &[Owned]) -> Vec<Vec<Session>> {
@@ -278,4 +279,24 @@ fn any_number_of_open_sessions_is_held_in_bounds() {
         assert!(sessions.open().count() < 10_000);
     }
     assert_eq!(given + sessions.finish().len(), 30_000);
+}
+
+#[test]
+fn under_tls_the_port_before_the_control_port_says_who_opened_a_data_connection_on_one_host() {
+    let steps = "ends 127.0.0.1:1180 127.0.0.1:21\nunder-tls\n>> 1703030002aaaa\n<< 1703030002aaaa\n\
+                 data d 127.0.0.1:20 127.0.0.1:1182 open\ndata d <bytes 10\ndata d <fin\ndata d >fin\n";
+    let session = crate::verdicts::sessions(&crate::verdicts::play("active", steps)).remove(0);
+    let conns = session.packets.conns();
+    let data = conns.iter().find(|conn| conn.channel != Channel::Control).expect("a connection");
+    assert_eq!(data.opener, Some(Party::Server));
+    assert_eq!(data.ends.map(|ends| ends.server.port()), Some(20));
+}
+
+#[test]
+fn of_a_session_under_tls_nothing_is_said_that_nobody_heard() {
+    let steps = "under-tls\n>> 1703030002aaaa\n<< 1703030002aaaa\n<fin\n>fin\n";
+    let session = crate::verdicts::sessions(&crate::verdicts::play("sealed", steps)).remove(0);
+    let summary = session.packets.summary();
+    assert_eq!(summary.line(Lang::En, false), "transfers not known, 0 B, closed");
+    assert_eq!(summary.line(Lang::Ja, false), "転送数は不明、0 バイト、終了");
 }

@@ -53,11 +53,16 @@ pub(super) fn announced(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
     str::from_utf8(reply.label.as_bytes().get(4..)?).ok()?.trim().parse().ok()
 }
 
-/// The bytes that a transfer moved.
+/// Whether all that went over a connection was captured, up to its end.
+pub(super) fn is_whole(conn: &Conn) -> bool {
+    conn.closed().is_some() && conn.missing() == 0
+}
+
+/// The bytes that a transfer moved, where all of them were captured.
 pub(super) fn moved(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
     let conns = case.conns_of(one);
     let [conn] = conns.as_slice() else { return None };
-    conn.closed().map(|_| conn.carried(sender(one.verb)))
+    is_whole(conn).then(|| conn.carried(sender(one.verb)))
 }
 
 /// Where REST told a transfer to begin.
@@ -86,7 +91,8 @@ pub(super) fn left_early(conn: &Conn) -> bool {
     match conn.client.ended {
         Some((HalfEnd::Fin | HalfEnd::Reset, at, row)) => {
             let is_open = server.is_none_or(|end| end > (at, row));
-            conn.server.bytes > 0 && is_open && !conn.has_said_all(Party::Server)
+            let sent = conn.server.bytes > 0 && conn.missing() == 0;
+            sent && is_open && !conn.has_said_all(Party::Server)
         }
         _ => false,
     }

@@ -30,8 +30,9 @@ use std::time::Duration;
 use wharf_ladder::Flags;
 use wharf_ladder::sessions::Session;
 use wharf_ladder::tap::Told;
+use wharf_proto::redact::redacted;
 use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, Timer, TlsFacts, What};
-use wharf_proto::{Moment, Text, command};
+use wharf_proto::{Moment, Text};
 
 /// A session, or several, and what is to be found in them.
 pub(crate) struct Case {
@@ -320,7 +321,7 @@ impl Stage {
         match from {
             Party::Client => {
                 let bytes = bytes(line, b"\xff");
-                let (verb, line) = command::redacted(&bytes);
+                let (verb, line) = redacted(&bytes);
                 self.tell(What::Command { verb, line });
                 let address = match wharf_proto::Command::parse(&bytes) {
                     Ok(wharf_proto::Command::Port(address)) => Some(SocketAddr::V4(address)),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use wharf_ladder::scene::{Scene, scenes};
 use wharf_ladder::sessions::Session;
-use wharf_ladder::{Lang, Options, text};
+use wharf_ladder::{Lang, Options, text, width};
 
 use super::Renderer;
 
@@ -17,6 +17,14 @@ pub(super) struct Ladders {
 impl Ladders {
     pub(super) fn new(options: Options) -> Self {
         Self { options, is_first: true }
+    }
+
+    /// A line beneath a ladder, which is no wider than that.
+    fn write(&self, line: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+        for part in width::wrap(line, self.options.width(), self.options.ambiguous) {
+            writeln!(out, "{part}")?;
+        }
+        Ok(())
     }
 }
 
@@ -36,14 +44,15 @@ impl Renderer for Ladders {
                     for session in its() {
                         let no = session.no;
                         let words = lang.of("Session", "セッション");
-                        writeln!(out, "{words} {no}: {}", ending(session, &self.options))?;
+                        let line = format!("{words} {no}: {}", ending(session, &self.options));
+                        self.write(&line, out)?;
                     }
                 }
                 false => {
                     for session in its() {
                         writeln!(out, "{}", title(session, lang))?;
                         write!(out, "{drawn}")?;
-                        writeln!(out, "{}", ending(session, &self.options))?;
+                        self.write(&ending(session, &self.options), out)?;
                     }
                 }
             }
@@ -121,11 +130,17 @@ fn ending(session: &Session, options: &Options) -> String {
             Lang::Ja => format!("、{missing} バイトは捕捉されていない"),
         };
     }
-    if session.packets.is_sealed() {
-        line += lang.of(
-            "; under TLS, and --keys has none of its keys",
-            "、TLS の下にあり、その鍵が --keys にない",
-        );
+    if session.packets.summary().is_sealed {
+        line += match session.packets.has_keys() {
+            true => lang.of(
+                "; under TLS, and none of the keys is its",
+                "、TLS の下にあり、その鍵が与えられていない",
+            ),
+            false => lang.of(
+                "; under TLS, not read without its keys (--keys)",
+                "、TLS の下にある（鍵は --keys で与える）",
+            ),
+        };
     }
     if session.is_cut {
         line +=

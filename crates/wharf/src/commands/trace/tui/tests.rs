@@ -288,6 +288,7 @@ fn no_control_character_of_a_peer_reaches_a_cell() {
         packet: Packet::Reply(220),
         verb: None,
         names: None,
+        more: None,
         label: Text::from(&b"220 \x1b]0;x\x07\x9b31m\xe2\x80\xae hi"[..]),
         provenance: Provenance::Seen,
         tls: false,
