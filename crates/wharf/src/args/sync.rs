@@ -24,7 +24,8 @@ pub(crate) struct SyncArgs {
     /// Delete what the source does not have
     #[arg(long)]
     pub(crate) delete: bool,
-    /// Delete nothing if more than so many, or such a share of the target's files, would go
+    /// Delete nothing if more than so many of the target's files would go, or more than such a share of them; of a
+    /// share ten may go always, but all of them at 100% only
     #[arg(long, value_name = "N|N%", default_value = "50%", value_parser = share)]
     pub(crate) max_delete: Share,
     /// Say what would be done, and do nothing
@@ -106,13 +107,14 @@ pub(crate) enum Share {
 }
 
 impl Share {
-    /// Whether so many of so many are within it. A few may always go.
+    /// Whether so many of so many are within it. Of a share a few may always go, but never all that there are: that is
+    /// what a source that is empty, or another one than was meant, comes to.
     pub(crate) fn allows(self, deletes: u64, of: u64) -> bool {
         const FEW: u64 = 10;
         match self {
             Self::Count(most) => deletes <= most,
             Self::Percent(percent) => {
-                deletes <= FEW && percent > 0
+                deletes <= FEW && deletes < of && percent > 0
                     || deletes.saturating_mul(100) <= of.saturating_mul(percent)
             }
         }
@@ -152,6 +154,10 @@ mod tests {
         assert!(share("101%").is_err() && share("x").is_err() && share("%").is_err());
         assert!(Share::Count(7).allows(7, 0) && !Share::Count(7).allows(8, 1000));
         assert!(Share::Percent(50).allows(50, 100) && !Share::Percent(50).allows(51, 100));
-        assert!(Share::Percent(50).allows(10, 10) && !Share::Percent(0).allows(1, 100));
+        assert!(Share::Percent(50).allows(9, 10) && !Share::Percent(0).allows(1, 100));
+        assert!(Share::Percent(0).allows(0, 0) && Share::Percent(100).allows(10, 10));
+        for all in 1..=20 {
+            assert!(!Share::Percent(99).allows(all, all), "{all}");
+        }
     }
 }

@@ -144,3 +144,22 @@ fn what_makes_no_sense_is_a_mistake_of_usage() {
     }
     assert_eq!(sync(here.path(), &["nowhere", "ftp://127.0.0.1:1/"]).0, Some(8));
 }
+
+#[test]
+fn a_source_that_is_empty_deletes_nothing_unless_all_of_it_may_go() {
+    let serving = Serving::new(&["--quiet", "--writable"]);
+    fs::create_dir(serving.path("empty")).unwrap();
+    let here = tempfile::tempdir().unwrap();
+    fs::create_dir(here.path().join("t")).unwrap();
+    ["1", "2", "3"]
+        .iter()
+        .for_each(|name| fs::write(here.path().join("t").join(name), "").unwrap());
+    let url = serving.url("empty");
+    let (code, _, said) = sync(here.path(), &[&url, "t", "--delete", "--max-delete", "99%"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("3 files would be deleted, of 3"), "{said}");
+    assert_eq!(files(&here.path().join("t")).len(), 3);
+    let (code, _, said) = sync(here.path(), &[&url, "t", "--delete", "--max-delete", "3"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(files(&here.path().join("t")).len(), 0);
+}
