@@ -13,14 +13,15 @@ HOSTS = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 class Server:
     """A server, and what it cannot do."""
 
-    def __init__(self, start, *, tls=True, active=True):
-        self.start, self.tls, self.active = start, tls, active
+    def __init__(self, start, *, tls=True, active=True, dots=True):
+        self.start, self.tls, self.active, self.dots = start, tls, active, dots
 
 
 SERVERS = {
     "wharf": Server(servers.wharf),
     "vsftpd": Server(servers.vsftpd),
-    "pure_ftpd": Server(servers.pure_ftpd),
+    # Anonymous users read no names that begin with a dot.
+    "pure_ftpd": Server(servers.pure_ftpd, dots=False),
     "proftpd": Server(servers.proftpd),
     # No TLS at all.
     "inetutils_ftpd": Server(servers.inetutils_ftpd, tls=False),
@@ -32,6 +33,8 @@ SERVERS = {
 
 def moves_files(wharf, server, folder, host, tls):
     tree = fill(folder / "tree")
+    if server.dots:
+        (tree / "sub" / ".hidden").write_bytes(b"hidden")
     big = (tree / "big.bin").read_bytes()
     with server.start(wharf, tree, folder, host, tls) as (port, login):
         scheme = "ftpes" if tls else "ftp"
@@ -49,6 +52,8 @@ def moves_files(wharf, server, folder, host, tls):
             run(wharf, "put", *options, tree / "empty", f"{at}/up/empty{way}")
             same((tree / "up" / f"empty{way}").read_bytes(), b"", f"put nothing {way}")
         run(wharf, "cat", *trust, f"{at}/missing", status=5)
+        run(wharf, "get", "-r", *trust, f"{at}/missing", folder / "missing", status=5)
+        same((folder / "missing").exists(), False, "a folder for what is not there")
         run(wharf, "get", "-r", *trust, f"{at}/sub/", folder / "sub")
         same(contents(folder / "sub"), contents(tree / "sub"), "get -r")
         run(wharf, "put", "-r", *trust, folder / "sub", f"{at}/up/tree")
@@ -58,6 +63,9 @@ def moves_files(wharf, server, folder, host, tls):
         same(contents(folder / "sub"), contents(tree / "sub"), "sync down")
         events = run(wharf, "sync", "--json", *trust, f"{at}/up/tree", folder / "sub").splitlines()
         has(events[-1], b'"done":0', "a second sync")
+        deletes = ["sync", "--delete", "--max-delete", "100%", *trust]
+        run(wharf, *deletes, f"{at}/missing", folder / "sub", status=5)
+        same(contents(folder / "sub"), contents(tree / "sub"), "sync --delete from what is not there")
 
 
 def register(name, server, tls, family):

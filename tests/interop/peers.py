@@ -30,7 +30,7 @@ def run(*command, status=0, **options):
 
 def same(got, wanted, what):
     if got != wanted:
-        raise Failure(f"{what}: got {got[:200]!r}, wanted {wanted[:200]!r}")
+        raise Failure(f"{what}: got {repr(got)[:200]}, wanted {repr(wanted)[:200]}")
 
 
 def has(text, wanted, what):

@@ -518,9 +518,7 @@ impl Error {
             "not empty",
         ];
         let Self::Refused { last } = self else { return false };
-        let Some(reply) = last.reply.as_ref().filter(|reply| reply.code.value() == 550) else {
-            return false;
-        };
+        let Some(reply) = &last.reply else { return false };
         let reads = matches!(
             last.verb,
             Some(
@@ -540,7 +538,13 @@ impl Error {
             )
         );
         let text = String::from_utf8_lossy(reply.text()).to_lowercase();
-        reads && !DENIALS.iter().any(|denial| text.contains(denial))
+        let said = match reply.code.value() {
+            550 => !DENIALS.iter().any(|denial| text.contains(denial)),
+            // An error of syntax, some say (RFC 3659 section 7.2.1 has 501 for what MLSD cannot list).
+            501 => ["no such", "not found", "not exist"].iter().any(|words| text.contains(words)),
+            _ => false,
+        };
+        reads && said
     }
 }
 

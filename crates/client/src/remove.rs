@@ -4,10 +4,11 @@
 //! lists: it is told as a failure. How deep a tree may be is bounded, because a server can make up folders for ever.
 
 use wharf_proto::listing::names::is_plain;
-use wharf_proto::listing::{Entry, Kind, mlsx};
+use wharf_proto::listing::{Entry, Kind, Role, mlsx};
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Text};
 
+use crate::folder::Dots;
 use crate::{Error, Session};
 
 /// How many folders may lie within each other.
@@ -39,7 +40,8 @@ impl Session {
             Err(error) => return Err(error),
         };
         let base = self.absolute(path).await?;
-        let mut levels = match self.list_folder(&base).await {
+        let dots = Dots::default();
+        let mut levels = match self.members(&base, &dots).await {
             Ok(left) => vec![Level { path: base, left }],
             // It is no folder either: what DELE says of it counts.
             Err(Error::Refused { .. }) => {
@@ -65,15 +67,20 @@ impl Session {
             } else if levels.len() == DEPTH {
                 told(&below, Err(Error::TooDeep { depth: DEPTH }));
             } else {
-                levels.extend(self.level(below, told).await?);
+                levels.extend(self.level(below, &dots, told).await?);
             }
         }
         Ok(())
     }
 
     /// A folder and what is in it; `None` where it cannot be looked into, which is told.
-    async fn level(&mut self, path: Text, told: &mut Told<'_>) -> Result<Option<Level>, Error> {
-        match self.list_folder(&path).await {
+    async fn level(
+        &mut self,
+        path: Text,
+        dots: &Dots,
+        told: &mut Told<'_>,
+    ) -> Result<Option<Level>, Error> {
+        match self.members(&path, dots).await {
             Ok(left) => Ok(Some(Level { path, left })),
             Err(error) => {
                 tell(&path, Err(error), told)?;
@@ -82,14 +89,12 @@ impl Session {
         }
     }
 
-    /// What is in a folder. LIST with an argument is read as flags or a pattern by many servers, so the folder is
-    /// entered where there is no MLSD.
-    async fn list_folder(&mut self, path: &Text) -> Result<Vec<Entry>, Error> {
-        if self.features().await?.has("MLST") {
-            return Ok(self.list(Some(path)).await?.entries);
-        }
-        self.cwd(path).await?;
-        Ok(self.list(None).await?.entries)
+    /// What is in a folder.
+    async fn members(&mut self, path: &Text, dots: &Dots) -> Result<Vec<Entry>, Error> {
+        let limit = u64::try_from(self.listing_limit).unwrap_or(u64::MAX);
+        let rows = self.list_folder(path, dots, limit).await?.rows()?;
+        let members = rows.filter(|row| row.as_ref().map_or(true, |row| row.role == Role::Member));
+        members.collect::<Result<_, _>>().map_err(Error::Sink)
     }
 
     /// The path from the root on, so that it means the same wherever the session goes.

@@ -120,6 +120,8 @@ pub struct Session {
     /// Who is logged in, and where that user has gone since: each CWD appended, nothing resolved.
     user: Text,
     folder: Vec<u8>,
+    /// What PWD says of that, where it was asked.
+    home: Option<Text>,
     features: Option<Features>,
     /// What the server says to SYST; empty where it does not say.
     system: Option<Text>,
@@ -154,6 +156,7 @@ impl Session {
             mode: Mode::default(),
             user: Text::default(),
             folder: Vec::new(),
+            home: None,
             features: None,
             system: None,
             unknown: Vec::new(),
@@ -196,6 +199,7 @@ impl Session {
         self.kind = Type::default();
         (self.structure, self.mode) = (Structure::default(), Mode::default());
         self.folder.clear();
+        self.home = None;
         self.user = user.clone();
         let user = self.pass_gateway(user).await?;
         self.step(&Command::User(user)).await
@@ -544,8 +548,29 @@ impl Session {
         self.folder.as_slice().into()
     }
 
+    /// The path of the current folder, from the root on. Asked once as long as the session stays there.
+    pub(crate) async fn home(&mut self) -> Result<Text, Error> {
+        if self.home.is_none() {
+            self.home = Some(self.pwd().await?);
+        }
+        Ok(self.home.clone().unwrap_or_default())
+    }
+
+    /// Where the session is, for [`came_back`](Self::came_back).
+    pub(crate) fn place(&self) -> (Vec<u8>, Option<Text>) {
+        (self.folder.clone(), self.home.clone())
+    }
+
+    /// The session was elsewhere, and is back.
+    pub(crate) fn came_back(&mut self, (folder, home): (Vec<u8>, Option<Text>)) {
+        (self.folder, self.home) = (folder, home);
+    }
+
     /// Remembers what a command has changed at the server.
     pub(crate) fn went(&mut self, command: &Command) {
+        if matches!(command, Command::Cwd(_) | Command::Cdup) {
+            self.home = None;
+        }
         match command {
             Command::Type(kind) => self.kind = *kind,
             Command::Cdup => self.folder.extend_from_slice(b"/.."),

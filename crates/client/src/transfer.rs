@@ -259,6 +259,8 @@ impl Session {
         order: &Order<'_>,
         from: Option<&Mark>,
     ) -> Result<(DataConnection, Replies), Error> {
+        // A name that cannot be sent is found out before a port is asked for, which nobody would use.
+        order.command.encode()?;
         // On connections with us it is we who are the TLS client.
         self.be_tls_client(false).await?;
         loop {

@@ -19,7 +19,6 @@ mod desk;
 mod filter;
 mod ground;
 mod lane;
-mod spool;
 mod store;
 mod storing;
 mod sync;
@@ -44,7 +43,7 @@ use self::board::Board;
 use self::copying::Copying;
 use self::desk::Desk;
 use self::ground::Ground;
-use self::lane::{Crew, Known, pairs};
+use self::lane::{Crew, Habits, Known, pairs};
 use self::storing::Storing;
 use self::walk::Fetching;
 use self::work::{Agenda, Folder, Work};
@@ -278,7 +277,7 @@ impl Copier {
             target: to,
             files: *files,
             retries: request.retries,
-            clocks: Default::default(),
+            habits: Default::default(),
         });
         let limit = |side| self.pool(side).limit();
         let more = |lanes| board.has_work() && lanes < limit(Side::Source).min(limit(Side::Target));
@@ -315,7 +314,7 @@ async fn run(
         modes: request.modes,
         atomic: request.atomic,
         known: Mutex::new(Known::default()),
-        clock: clock::Clock::default(),
+        habits: Habits::default(),
     });
     let more = |lanes| {
         let of_use = match crew.known().one_is_enough() {

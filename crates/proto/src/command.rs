@@ -48,6 +48,9 @@ pub enum Command {
     Mkd(Text),
     Pwd,
     List(Option<Text>),
+    /// `LIST -a`, which no RFC has: hosts that hide names that begin with a dot tell them so, as `ls` does. It is only
+    /// ever sent; a server reads it as LIST.
+    ListAll,
     Nlst(Option<Text>),
     Syst,
     Stat(Option<Text>),
@@ -321,6 +324,7 @@ impl Command {
             Self::Mkd(t) => (Verb::Mkd, own(t)),
             Self::Pwd => (Verb::Pwd, Vec::new()),
             Self::List(t) => (Verb::List, not_a_flag(maybe(t))),
+            Self::ListAll => (Verb::List, b"-a".to_vec()),
             Self::Nlst(t) => (Verb::Nlst, not_a_flag(maybe(t))),
             Self::Syst => (Verb::Syst, Vec::new()),
             Self::Stat(t) => (Verb::Stat, maybe(t)),
@@ -514,6 +518,7 @@ mod tests {
     #[test]
     fn listing_flags_are_dropped_and_the_rest_is_one_path() {
         assert_eq!(Command::parse(b"LIST -la"), Ok(Command::List(None)));
+        assert_eq!(Command::ListAll.encode().unwrap(), b"LIST -a\r\n");
         assert_eq!(
             Command::parse(b"LIST -l -a my folder"),
             Ok(Command::List(Some("my folder".into())))

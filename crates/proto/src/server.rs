@@ -498,6 +498,7 @@ impl Session {
             Command::Allo(bytes) => self.allo(bytes),
             Command::Rang(range) => self.rang(range),
             Command::List(path) => self.begin_listing(verb, path.as_ref(), Format::Unix),
+            Command::ListAll => self.begin_listing(verb, None, Format::Unix),
             Command::Nlst(path) => self.begin_listing(verb, path.as_ref(), Format::Names),
             Command::Mlsd(path) => self.mlsd(path.as_ref()),
             Command::Rest(marker) => self.rest(marker),

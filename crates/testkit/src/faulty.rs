@@ -189,4 +189,8 @@ pub enum Fault {
     Rows(&'static [&'static [u8]]),
     /// Has no MLSD.
     NoFacts,
+    /// Lists names that begin with a dot only when it is asked by `LIST -a`, as `ls` does.
+    HidesDots,
+    /// Takes the flags of LIST for a name, and lists what is not there as nothing.
+    NoFlags,
 }

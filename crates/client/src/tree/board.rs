@@ -70,7 +70,8 @@ impl Board {
             return Next::Work(work);
         }
         let next = match state.agenda.next(heavy) {
-            Next::Over if !state.again.is_empty() => Next::Heavy,
+            // What others have under way may wait for what is left here.
+            Next::Over | Next::Wait if !state.again.is_empty() => Next::Heavy,
             next => next,
         };
         state.latest = match &next {
@@ -81,13 +82,24 @@ impl Board {
         let (same, complaints) = (state.agenda.same(), state.agenda.complaints());
         drop(state);
         self.counts.same.fetch_add(same, Ordering::Relaxed);
-        for Complaint { below: path, why, is_fault } in complaints {
-            if is_fault {
-                self.counts.failed.fetch_add(1, Ordering::Relaxed);
-            }
-            self.tell(Happened::LeftOut { path, why, is_fault });
-        }
+        complaints.into_iter().for_each(|complaint| self.hear(complaint));
         next
+    }
+
+    fn hear(&self, complaint: Complaint) {
+        let (is_fault, happened) = match complaint {
+            Complaint::LeftOut { below: path, why, is_fault } => {
+                (is_fault, Happened::LeftOut { path, why, is_fault })
+            }
+            Complaint::Failed { below: path, deed: kind, error } => {
+                (true, Happened::Failed { path, kind, error })
+            }
+            Complaint::Note(note) => (false, Happened::Note(note.to_owned())),
+        };
+        if is_fault {
+            self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.tell(happened);
     }
 
     /// Tells the agenda whether the server can be told the times of files.
@@ -127,8 +139,9 @@ impl Board {
 
     /// A piece of work could not be done: it is handed out again, if that may help.
     pub(crate) fn failed(&self, mut work: Work, error: Error) {
-        let refused = matches!(work, Work::List(_)) && matches!(error, Error::Refused { .. });
-        if refused && self.state().agenda.is_absent(&work) {
+        let refused =
+            matches!(work, Work::List(_) | Work::Look(_)) && matches!(error, Error::Refused { .. });
+        if refused && self.state().agenda.is_absent(&work, &error) {
             return self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
         let again = match &mut work {
@@ -148,7 +161,7 @@ impl Board {
             }
             // It may be there already; the listing will tell.
             Work::Make(_) if matches!(error, Error::Refused { .. }) => {
-                return self.found(&work, Found::Nothing);
+                return self.found(&work, Found::Refused(error));
             }
             Work::List(_) | Work::Look(_) | Work::Make(_) | Work::Remove(_) => false,
         };
@@ -170,7 +183,11 @@ impl Board {
 
     /// Hands out nothing any more, because of this.
     pub(crate) fn stop(&self, error: Error) {
-        self.state().stopped.get_or_insert(error);
+        let mut state = self.state();
+        state.stopped.get_or_insert(error);
+        // Nobody need come any more.
+        state.latest = Latest::Other;
+        drop(state);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
@@ -232,5 +249,56 @@ impl Board {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::work::Folder;
+    use super::*;
+
+    /// So many pieces of light work.
+    struct Pieces(usize);
+
+    impl Agenda for Pieces {
+        fn next(&mut self, _: bool) -> Next {
+            match self.0.checked_sub(1) {
+                Some(left) => {
+                    self.0 = left;
+                    Next::Work(Work::Fetch(Folder::top(&"".into()).file(b"x")))
+                }
+                None => Next::Wait,
+            }
+        }
+
+        fn found(&mut self, _: &Work, _: Found) {}
+
+        fn complaints(&mut self) -> Vec<Complaint> {
+            Vec::new()
+        }
+
+        fn same(&mut self) -> u64 {
+            0
+        }
+
+        fn learn_keeps_times(&mut self, _: bool) {}
+    }
+
+    #[test]
+    fn a_board_that_is_stopped_has_no_work_for_anybody() {
+        let (board, _events) = Board::new(Box::new(Pieces(9)));
+        assert!(matches!(board.next(true), Next::Work(_)) && board.has_work());
+        board.stop(Error::Stopped);
+        assert!(!board.has_work() && !board.has_heavy());
+        assert!(matches!(board.next(true), Next::Over) && !board.has_work());
+    }
+
+    #[test]
+    fn what_was_given_back_as_heavy_is_not_waited_for_by_those_who_would_do_it() {
+        let (board, _events) = Board::new(Box::new(Pieces(1)));
+        let Next::Work(Work::Fetch(item)) = board.next(true) else { panic!("there is work") };
+        board.return_unbegun(Work::Fetch(super::super::work::Item { alone: true, ..item }));
+        assert!(matches!(board.next(false), Next::Heavy) && board.has_heavy());
+        assert!(matches!(board.next(true), Next::Work(_)));
     }
 }

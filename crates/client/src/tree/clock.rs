@@ -7,8 +7,8 @@ use tokio::sync::OnceCell;
 use wharf_proto::listing::{Entry, Kind, Precision};
 use wharf_proto::time::Timestamp;
 
-use super::spool::Spool;
 use super::work::Folder;
+use crate::spool::Spool;
 use crate::{Error, Session};
 
 /// How many files are asked for before the listing's times are taken for UTC.

@@ -13,11 +13,13 @@ use std::sync::Arc;
 use wharf_proto::Text;
 use wharf_proto::listing::Entry;
 
+use super::Deed;
 use super::filter::Filter;
-use super::spool::{Rows, Spool};
 use super::storing::{is_ours, is_same};
 use super::walk::{Seen, see};
 use super::work::{Agenda, Complaint, Folder, Found, Item, Next, Work, join};
+use crate::Error;
+use crate::spool::{Rows, Spool};
 
 /// How many folders are listed and made ahead.
 const AHEAD: usize = 8;
@@ -43,6 +45,8 @@ pub(crate) struct Copying {
     /// Those that are listed, and are to be made, or listed, at the target.
     makes: Vec<Arc<Folder>>,
     looks: Vec<Arc<Folder>>,
+    /// What the target said to those that it does not make, until their listing tells whether they are there.
+    refused: HashMap<Text, Error>,
     /// Their listings, by where they are below the top.
     listed: HashMap<Text, Spool>,
     frames: Vec<Frame>,
@@ -66,6 +70,7 @@ impl Copying {
             folders: vec![Arc::new(top)],
             makes: Vec::new(),
             looks: Vec::new(),
+            refused: HashMap::new(),
             listed: HashMap::new(),
             frames: Vec::new(),
             ahead: 0,
@@ -139,6 +144,13 @@ impl Copying {
         None
     }
 
+    /// The folder cannot be had.
+    fn drop(&mut self, folder: &Folder) {
+        self.ahead = self.ahead.saturating_sub(1);
+        self.listed.remove(&folder.below);
+        self.refused.remove(&folder.below);
+    }
+
     /// The folder is there, with this in it.
     fn open(&mut self, folder: &Arc<Folder>, there: HashMap<Vec<u8>, Entry>) {
         self.ahead = self.ahead.saturating_sub(1);
@@ -180,18 +192,19 @@ impl Agenda for Copying {
                 next.push(Arc::clone(folder));
             }
             (Work::Make(folder), Found::Done) => self.open(folder, HashMap::new()),
-            (Work::Make(folder), _) => self.looks.push(Arc::clone(folder)),
+            (Work::Make(folder), Found::Refused(error)) => {
+                self.refused.insert(folder.below.clone(), error);
+                self.looks.push(Arc::clone(folder));
+            }
             (Work::Look(folder), Found::Listing(spool)) => {
+                self.refused.remove(&folder.below);
                 let there = spool.by_name().unwrap_or_else(|error| {
                     self.complaints.push(Complaint::fault(&folder.below, error));
                     HashMap::new()
                 });
                 self.open(folder, there);
             }
-            (Work::List(folder) | Work::Look(folder), _) => {
-                self.ahead = self.ahead.saturating_sub(1);
-                self.listed.remove(&folder.below);
-            }
+            (Work::List(folder) | Work::Look(folder) | Work::Make(folder), _) => self.drop(folder),
             (
                 Work::Fetch(_)
                 | Work::Store(_)
@@ -215,14 +228,27 @@ impl Agenda for Copying {
     fn learn_keeps_times(&mut self, keeps_times: bool) {
         self.keeps_times = keeps_times;
     }
+
+    fn is_absent(&mut self, work: &Work, why: &Error) -> bool {
+        let Work::Look(folder) = work else { return false };
+        if !why.is_not_found() {
+            return false;
+        }
+        // It was not made, and is not there either: what was said to MKD is why.
+        let Some(error) = self.refused.remove(&folder.below) else { return false };
+        self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
+        self.drop(folder);
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::LIMIT;
 
     fn listing(rows: &str) -> Found {
-        let mut spool = Spool::new(true);
+        let mut spool = Spool::new(true, LIMIT);
         spool.push(rows.as_bytes()).unwrap();
         Found::Listing(spool)
     }
@@ -254,7 +280,7 @@ mod tests {
         agenda.found(&top, listing(&rows));
         let made = work(&mut agenda);
         assert!(matches!(made, Work::Make(_)));
-        agenda.found(&made, Found::Nothing);
+        agenda.found(&made, Found::Refused(Error::Stopped));
         let look = work(&mut agenda);
         assert!(matches!(look, Work::Look(_)));
         let there = format!("type=file;size=3;{TIME}; same\r\ntype=file;size=3;{TIME}; other\r\n");

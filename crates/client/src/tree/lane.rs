@@ -23,6 +23,7 @@ use super::clock::Clock;
 use super::desk::Parcel;
 use super::ground::Ground;
 use super::work::Work;
+use crate::folder::Dots;
 use crate::{Error, Pool, Retry, Session};
 
 use blocks::Pause;
@@ -51,7 +52,16 @@ pub(crate) struct Crew {
     /// Whether a file is stored under a temporary name first.
     pub(crate) atomic: bool,
     pub(crate) known: Mutex<Known>,
+    pub(crate) habits: Habits,
+}
+
+/// How the server lists where it has no MLSD.
+#[derive(Debug, Default)]
+pub(crate) struct Habits {
+    /// In which zone its times are.
     pub(crate) clock: Clock,
+    /// Whether it shows names that begin with a dot.
+    pub(crate) dots: Dots,
 }
 
 /// What is known of the server; nothing where it was not tried yet.
@@ -197,7 +207,8 @@ async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
         return session.set_type(Type::Image).await;
     }
     let features = session.features().await?;
-    let offered = features.has("MODE B");
+    // Listings come in block mode too, and are those of MLSD there.
+    let offered = features.has("MODE B") && features.has("MLST");
     crew.board.learn_keeps_times(features.has("MFMT"));
     if known.in_a_row.is_some() {
         return session.set_type(Type::Image).await;

@@ -9,13 +9,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-use wharf_proto::Text;
 use wharf_proto::listing::{Entry, Kind};
 use wharf_proto::time::Timestamp;
+use wharf_proto::{Command, Text};
 
+use super::Deed;
 use super::filter::Filter;
 use super::ground::{Ground, is_same_time};
-use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, local_path};
+use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path};
+use crate::Error;
 
 /// How many folders are made ahead.
 const AHEAD: usize = 8;
@@ -43,6 +45,8 @@ pub(crate) struct Storing {
     /// Folders that are there, and must be listed.
     listings: Vec<Arc<Folder>>,
     frames: Vec<Frame>,
+    /// What the server said to those that it does not make, until their listing tells whether they are there.
+    refused: HashMap<Text, Error>,
     /// How many folders are being made or listed.
     ahead: usize,
     /// Files that are to be stored whatever is there.
@@ -64,6 +68,7 @@ impl Storing {
             filter,
             folders: vec![Arc::new(top)],
             listings: Vec::new(),
+            refused: HashMap::new(),
             frames: Vec::new(),
             ahead: 0,
             named: Vec::new(),
@@ -118,10 +123,38 @@ impl Storing {
         None
     }
 
+    /// How many files are to be stored below a folder.
+    fn count(&self, folder: &Folder) -> u64 {
+        let mut folders = vec![folder.clone()];
+        let mut files = 0;
+        while let Some(folder) = folders.pop() {
+            let path = local_path(self.ground.root(), &folder.below);
+            for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let name = name.as_bytes();
+                let Ok(kind) = entry.file_type() else { continue };
+                let below = join(&folder.below, name);
+                if !self.filter.takes(below.as_bytes(), kind.is_dir()) || is_ours(name) {
+                    continue;
+                }
+                if kind.is_dir() && folder.depth + 1 < DEEPEST {
+                    folders.push(folder.folder(name));
+                }
+                files += u64::from(kind.is_file());
+            }
+        }
+        files
+    }
+
     fn look_at(&mut self, folder: &Folder, entry: &fs::DirEntry) -> Option<Item> {
         let name = entry.file_name();
         let name = name.as_bytes();
         let item = folder.file(name);
+        // What cannot be said of one name cannot be said of what is below it.
+        if let Err(unsendable) = Command::Stor(item.remote.clone()).encode() {
+            self.complaints.push(Complaint::failed(&item.below, Deed::Store, unsendable.into()));
+            return None;
+        }
         let found = match entry.metadata() {
             Ok(found) => found,
             Err(error) => {
@@ -220,18 +253,24 @@ impl Agenda for Storing {
                 self.ahead = self.ahead.saturating_sub(1);
                 self.open(folder, HashMap::new());
             }
-            (Work::Make(folder), _) => {
+            (Work::Make(folder), Found::Refused(error)) => {
                 self.ahead = self.ahead.saturating_sub(1);
+                self.refused.insert(folder.below.clone(), error);
                 self.listings.push(Arc::clone(folder));
             }
+            (Work::Make(_), _) => self.ahead = self.ahead.saturating_sub(1),
             (Work::List(folder), Found::Listing(spool)) => {
                 self.ahead = self.ahead.saturating_sub(1);
+                self.refused.remove(&folder.below);
                 match spool.by_name() {
                     Ok(there) => self.open(folder, there),
                     Err(error) => self.complaints.push(Complaint::fault(&folder.below, error)),
                 }
             }
-            (Work::List(_), _) => self.ahead = self.ahead.saturating_sub(1),
+            (Work::List(folder), _) => {
+                self.ahead = self.ahead.saturating_sub(1);
+                self.refused.remove(&folder.below);
+            }
             (
                 Work::Fetch(_)
                 | Work::Store(_)
@@ -255,5 +294,21 @@ impl Agenda for Storing {
 
     fn learn_keeps_times(&mut self, keeps_times: bool) {
         self.keeps_times = keeps_times;
+    }
+
+    fn is_absent(&mut self, work: &Work, why: &Error) -> bool {
+        let Work::List(folder) = work else { return false };
+        if !why.is_not_found() {
+            return false;
+        }
+        // It was not made, and is not there either: what was said to MKD is why.
+        let Some(error) = self.refused.remove(&folder.below) else { return false };
+        self.ahead = self.ahead.saturating_sub(1);
+        self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
+        match self.count(folder) {
+            0 => {}
+            files => self.complaints.push(Complaint::homeless(&folder.below, files)),
+        }
+        true
     }
 }

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use wharf_proto::Text;
 use wharf_proto::listing::{Entry, Kind, Role, names};
 
+use super::Deed;
 use super::filter::Filter;
 use super::ground::Ground;
-use super::spool::Rows;
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join};
+use crate::spool::Rows;
 
 /// How many folders are listed ahead.
 const LISTINGS: usize = 8;
@@ -203,7 +204,7 @@ impl Agenda for Fetching {
         let Found::Listing(spool) = found else { return };
         // An empty folder is part of the tree as well.
         if let Err(error) = self.ground.make(&folder.below) {
-            self.complaints.push(Complaint::fault(&folder.below, error));
+            self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
             return;
         }
         match spool.rows() {
@@ -226,8 +227,8 @@ impl Agenda for Fetching {
 
 #[cfg(test)]
 mod tests {
-    use super::super::spool::Spool;
     use super::*;
+    use crate::spool::{LIMIT, Spool};
 
     fn fetching(folder: &std::path::Path) -> Fetching {
         Fetching::new(
@@ -239,7 +240,7 @@ mod tests {
     }
 
     fn listing(rows: &str) -> Found {
-        let mut spool = Spool::new(true);
+        let mut spool = Spool::new(true, LIMIT);
         spool.push(rows.as_bytes()).unwrap();
         Found::Listing(spool)
     }
@@ -275,7 +276,8 @@ mod tests {
         assert!(folder.path().join("d").is_dir());
         let complaints = agenda.complaints();
         assert_eq!(complaints.len(), 2, "{complaints:?}");
-        assert_eq!(complaints[0].below.to_string(), "../x");
+        let Complaint::LeftOut { below, .. } = &complaints[0] else { panic!("{complaints:?}") };
+        assert_eq!(below.to_string(), "../x");
     }
 
     #[test]

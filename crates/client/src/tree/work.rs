@@ -11,7 +11,9 @@ use wharf_proto::Text;
 use wharf_proto::listing::Precision;
 use wharf_proto::time::Timestamp;
 
-use super::spool::Spool;
+use super::Deed;
+use crate::Error;
+use crate::spool::Spool;
 
 /// Files of more bytes are moved one at a time, by a session of their own where there is one, so that they can be gone
 /// on with.
@@ -166,6 +168,8 @@ pub(crate) enum Found {
     Same(Option<bool>),
     /// It is done.
     Done,
+    /// The server does not make a folder: it may be there already.
+    Refused(Error),
     /// It could not be done.
     Nothing,
 }
@@ -190,38 +194,63 @@ pub(crate) trait Agenda: Send {
     fn next(&mut self, heavy: bool) -> Next;
     /// Takes what came of a piece.
     fn found(&mut self, work: &Work, found: Found);
-    /// What was left out since it was last asked.
+    /// What is to be told since it was last asked.
     fn complaints(&mut self) -> Vec<Complaint>;
     /// How many files were passed over since it was last asked, because they are the same on both sides.
     fn same(&mut self) -> u64;
     /// Hears whether the server can be told the times of files.
     fn learn_keeps_times(&mut self, keeps_times: bool);
     /// Hears that the server refused to list a folder; whether that is as it may be, and dealt with.
-    fn is_absent(&mut self, _: &Work) -> bool {
+    fn is_absent(&mut self, _: &Work, _: &Error) -> bool {
         false
     }
 }
 
-/// Something that is left out, though it is in the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Complaint {
-    /// Where, below the top.
-    pub(crate) below: Text,
-    /// Why.
-    pub(crate) why: String,
-    /// Whether something is wrong with it; else it is of a kind that is not moved.
-    pub(crate) is_fault: bool,
+/// What an agenda has to tell.
+#[derive(Debug)]
+pub(crate) enum Complaint {
+    /// Something is left out, though it is in the tree.
+    LeftOut {
+        /// Where, below the top.
+        below: Text,
+        /// Why.
+        why: String,
+        /// Whether something is wrong with it; else it is of a kind that is not moved.
+        is_fault: bool,
+    },
+    /// Something could not be done.
+    Failed {
+        /// Where, below the top.
+        below: Text,
+        /// What was to be done.
+        deed: Deed,
+        /// Why not.
+        error: Error,
+    },
+    /// Something that is worth knowing.
+    Note(&'static str),
 }
 
 impl Complaint {
     /// Something is wrong.
     pub(crate) fn fault(below: &Text, why: impl ToString) -> Self {
-        Self { below: below.clone(), why: why.to_string(), is_fault: true }
+        Self::LeftOut { below: below.clone(), why: why.to_string(), is_fault: true }
     }
 
     /// It is of a kind that is not moved.
     pub(crate) fn remark(below: &Text, why: impl ToString) -> Self {
-        Self { below: below.clone(), why: why.to_string(), is_fault: false }
+        Self::LeftOut { below: below.clone(), why: why.to_string(), is_fault: false }
+    }
+
+    /// It could not be done.
+    pub(crate) fn failed(below: &Text, deed: Deed, error: Error) -> Self {
+        Self::Failed { below: below.clone(), deed, error }
+    }
+
+    /// So many files below a folder that is not there are not stored.
+    pub(crate) fn homeless(below: &Text, files: u64) -> Self {
+        let plural = if files == 1 { "" } else { "s" };
+        Self::remark(below, format_args!("{files} file{plural} in it, for want of the folder"))
     }
 }
 

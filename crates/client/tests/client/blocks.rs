@@ -78,7 +78,7 @@ impl Blocks {
 /// Lets a session in that works in block mode, and makes the folder.
 fn begin(peer: &mut Peer, features: &[&str]) -> Blocks {
     peer.login();
-    peer.features(&[&["MODE B"], features].concat());
+    peer.features(&[&["MODE B", "MLST size*;"], features].concat());
     peer.answer("TYPE I", "200 ok");
     peer.answer("MODE B", "200 ok");
     peer.answer("MODE B", "200 ok");
@@ -249,7 +249,7 @@ fn what_was_in_flight_when_the_session_broke_is_stored_by_the_next_one() {
         peer.expect_any_end();
         let mut peer = host.accept();
         peer.login();
-        peer.features(&["MODE B"]);
+        peer.features(&["MODE B", "MLST size*;"]);
         peer.answer("TYPE I", "200 ok");
         peer.answer("MODE B", "200 ok");
         let mut data = Blocks::open(&mut peer);

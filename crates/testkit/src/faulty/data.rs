@@ -31,7 +31,7 @@ impl Session<'_> {
         let bytes = if verb == "RETR" {
             self.files(|files| files.get(name).cloned())
         } else {
-            Some(self.rows(verb))
+            Some(self.rows(verb, name))
         };
         let offset = std::mem::take(&mut self.offset);
         let Some(bytes) = bytes else {
@@ -144,7 +144,11 @@ impl Session<'_> {
     }
 
     /// The rows of a listing, as this verb has them.
-    fn rows(&self, verb: &str) -> Vec<u8> {
+    fn rows(&self, verb: &str, argument: &str) -> Vec<u8> {
+        let (hides, all) = (self.shared.has(&Fault::HidesDots), argument == "-a");
+        if all && self.shared.has(&Fault::NoFlags) {
+            return Vec::new();
+        }
         let rows = said!(self, Rows);
         if let Some(rows) = rows {
             return rows.iter().flat_map(|row| [row, &b"\r\n"[..]].concat()).collect();
@@ -157,7 +161,10 @@ impl Session<'_> {
                 "NLST" => format!("{name}\r\n"),
                 _ => format!("-rw-r--r-- 1 u g {} May 1 2024 {name}\r\n", bytes.len()),
             };
-            files.iter().map(row).collect::<String>().into_bytes()
+            let itself = if hides && all { "drwxr-xr-x 2 u g 0 May 1 2024 .\r\n" } else { "" };
+            let shown = |name: &str| !hides || all || !name.starts_with('.');
+            let rows = files.iter().filter(|(name, _)| shown(name)).map(row).collect::<String>();
+            [itself, &rows].concat().into_bytes()
         })
     }
 }

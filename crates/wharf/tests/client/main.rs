@@ -13,4 +13,5 @@ mod settings;
 mod shell;
 mod story;
 mod terminal;
+mod trees;
 mod ways;

@@ -163,3 +163,20 @@ fn a_source_that_is_empty_deletes_nothing_unless_all_of_it_may_go() {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(files(&here.path().join("t")).len(), 0);
 }
+
+#[test]
+fn uploads_that_are_refused_end_in_block_mode_as_they_do_without_it() {
+    let serving = Serving::new(&["--quiet"]);
+    fs::create_dir(serving.path("sub")).unwrap();
+    let here = tempfile::tempdir().unwrap();
+    fs::create_dir(here.path().join("t")).unwrap();
+    ["a", "b"].iter().for_each(|name| fs::write(here.path().join("t").join(name), "x").unwrap());
+    for target in ["sub", "none/such"] {
+        for options in [&[][..], &["--no-block-mode"]] {
+            let url = serving.url(target);
+            let arguments = [&["t", &url, "--timeout", "3"], options].concat();
+            let (code, _, said) = sync(here.path(), &arguments);
+            assert!(matches!(code, Some(1 | 5 | 6)), "{target} {options:?}: {code:?} {said}");
+        }
+    }
+}

@@ -33,10 +33,10 @@ use self::door::{Came, Door, Outgoing};
 use self::flight::{Body, Flight, Item, Part};
 use self::upload::{Load, Outcome, Upload};
 use super::super::desk::Parcel;
-use super::super::spool::Spool;
 use super::super::work::{Found, LIGHT, Next, Work};
 use super::Crew;
 use crate::digest::Asking;
+use crate::spool::{LIMIT, Spool};
 use crate::{Connection, Error, Proof, Session};
 
 /// How many bytes of uploads may wait to go out before no more are read.
@@ -68,8 +68,7 @@ pub(super) enum Pause {
 struct Skills {
     /// How it is asked for digests, if it is to be.
     asking: Option<Asking>,
-    /// Whether it has MLSD, SIZE, and MFMT.
-    facts: bool,
+    /// Whether it has SIZE, and MFMT.
     sizes: bool,
     times: bool,
 }
@@ -85,8 +84,8 @@ enum Turn {
 pub(super) async fn run(crew: &Crew, session: &mut Session) -> Result<Pause, Error> {
     let asking = if crew.verify { session.asking().await? } else { None };
     let features = session.features().await?;
-    let [facts, sizes, times] = ["MLST", "SIZE", "MFMT"].map(|name| features.has(name));
-    let skills = Skills { asking, facts, sizes, times };
+    let [sizes, times] = ["SIZE", "MFMT"].map(|name| features.has(name));
+    let skills = Skills { asking, sizes, times };
     let throttle = session.control.throttle();
     let (mut vain, mut refusals) = (0, 0);
     loop {
@@ -246,9 +245,7 @@ impl Lane<'_> {
         let (command, body) = match &work {
             Work::List(folder) => {
                 let path = (!folder.remote.is_empty()).then(|| folder.remote.clone());
-                let facts = self.skills.facts;
-                let command = if facts { Command::Mlsd(path) } else { Command::List(path) };
-                (command, Body::Listing(Spool::new(facts)))
+                (Command::Mlsd(path), Body::Listing(Spool::new(true, LIMIT)))
             }
             Work::Fetch(item) => {
                 let size = item.size.unwrap_or(0).min(LIGHT);

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use wharf_proto::{Command, Text};
 
 use super::super::board::Board;
-use super::super::clock::Clock;
 use super::super::work::{Folder, Found, Item, Next, Work, join};
-use super::Persistence;
 use super::streams::list;
+use super::{Habits, Persistence};
 use crate::copy::{Ends, Job, Turn};
 use crate::{Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Verdict};
 
@@ -21,8 +20,8 @@ pub(crate) struct Crew {
     pub(crate) files: CopyRequest,
     /// How often in a row a session may break, or not come about, and another one is taken.
     pub(crate) retries: u32,
-    /// The clocks of source and target.
-    pub(crate) clocks: [Clock; 2],
+    /// How source and target list.
+    pub(crate) habits: [Habits; 2],
 }
 
 /// How the work with two sessions ended.
@@ -140,15 +139,15 @@ async fn one(crew: &Crew, ends: &mut Ends, work: Work) -> Result<Option<End>, Er
 /// Does what concerns one of the servers only.
 async fn with_one(crew: &Crew, ends: &mut Ends, work: &Work) -> Result<(), Error> {
     let there = |folder: &Folder| join(&crew.target, folder.below.as_bytes());
-    let [clock, clock_there] = &crew.clocks;
+    let [habits, habits_there] = &crew.habits;
     match work {
         Work::List(folder) => {
-            let rows = list(clock, &mut ends.source, folder).await?;
+            let rows = list(habits, &mut ends.source, folder).await?;
             crew.board.found(work, Found::Listing(rows));
         }
         Work::Look(folder) => {
             let folder = Folder { remote: there(folder), ..Folder::clone(folder) };
-            let rows = list(clock_there, &mut ends.target, &folder).await?;
+            let rows = list(habits_there, &mut ends.target, &folder).await?;
             crew.board.found(work, Found::Listing(rows));
         }
         Work::Make(folder) => {

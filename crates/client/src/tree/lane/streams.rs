@@ -6,15 +6,12 @@
 use std::os::unix::fs::PermissionsExt;
 
 use wharf_proto::Command;
-use wharf_proto::params::{Format, Type};
 
-use super::super::clock::Clock;
 use super::super::desk::{Parcel, give_up_or_go_on};
-use super::super::spool::Spool;
 use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
-use super::Crew;
+use super::{Crew, Habits};
 use crate::files::local;
-use crate::transfer::Order;
+use crate::spool::{LIMIT, Spool};
 use crate::{BYTES, Error, Get, Proof, Session, Verdict, quiet};
 
 /// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work. Tells whether nothing at
@@ -84,7 +81,7 @@ fn follower(crew: &Crew, session: &mut Session, work: &Work) -> Option<Work> {
 async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error> {
     let at_once = session.at_once;
     let result = match &work {
-        Work::List(folder) => list(&crew.clock, session, folder)
+        Work::List(folder) => list(&crew.habits, session, folder)
             .await
             .map(|spool| crew.board.found(&work, Found::Listing(spool))),
         Work::Fetch(item) if item.is_light() => fetch_light(crew, session, item).await,
@@ -153,35 +150,17 @@ async fn check(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Er
     Ok(())
 }
 
-/// Lists a folder: by MLSD where the server has it, which needs no other TYPE, else by LIST.
+/// Lists a folder.
 pub(super) async fn list(
-    clock: &Clock,
+    habits: &Habits,
     session: &mut Session,
     folder: &Folder,
 ) -> Result<Spool, Error> {
-    let path = (!folder.remote.is_empty()).then(|| folder.remote.clone());
-    let facts = !session.plain && session.features().await?.has("MLST");
-    let text = Type::Ascii(Format::NonPrint);
-    let (command, kind) =
-        if facts { (Command::Mlsd(path), Type::Image) } else { (Command::List(path), text) };
-    session.set_type(kind).await?;
-    let mut spool = Spool::new(facts);
-    let order = Order { command: &command, offset: 0, restart: false, expected: None, how: BYTES };
-    let received = session.receive(&order, &mut spool, &mut quiet()).await;
-    if !facts {
-        session.set_type(Type::Image).await?;
+    let mut spool = session.list_folder(&folder.remote, &habits.dots, LIMIT).await?;
+    if !spool.facts && !session.plain {
+        spool.ahead = habits.clock.ahead(session, folder, &mut spool).await?;
     }
-    match received {
-        Ok(_) => {
-            if !facts && !session.plain {
-                spool.ahead = clock.ahead(session, folder, &mut spool).await?;
-            }
-            Ok(spool)
-        }
-        Err(error) if session.has_no_mlsd(&error) => Box::pin(list(clock, session, folder)).await,
-        Err(Error::Sink(_)) if spool.is_full() => Err(Spool::too_long()),
-        Err(error) => Err(error),
-    }
+    Ok(spool)
 }
 
 /// Fetches a small file through memory.

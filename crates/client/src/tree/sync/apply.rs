@@ -4,10 +4,14 @@
 //!   folders, by depth ─▶ files ─▶ links ─▶ what goes: files, then folders, the deepest first
 //! ```
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
+use wharf_proto::Text;
+
+use super::super::Deed;
 use super::super::ground::Ground;
 use super::super::work::{Agenda, Complaint, Folder, Found, Next, Work, local_path};
 use super::plan::{Plan, Step, StepKind, Steps};
@@ -28,8 +32,15 @@ pub(super) struct Applying {
     ground: Arc<Ground>,
     up: bool,
     complaints: Vec<Complaint>,
+    /// What the server said to folders that it does not make, until their listing tells whether they are there.
+    refused: HashMap<Text, Error>,
+    looks: Vec<Arc<Folder>>,
+    /// Folders that are not there, and how many files were to go into each.
+    missing: BTreeMap<Text, u64>,
     /// Whether something went wrong, so that nothing is deleted any more.
     failed: bool,
+    /// Whether it was said that nothing is deleted.
+    said: bool,
 }
 
 impl Applying {
@@ -51,7 +62,11 @@ impl Applying {
             ground,
             up,
             complaints: Vec::new(),
+            refused: HashMap::new(),
+            looks: Vec::new(),
+            missing: BTreeMap::new(),
             failed: false,
+            said: false,
         };
         applying.read()?;
         Ok(applying)
@@ -93,9 +108,12 @@ impl Applying {
             (StepKind::Delete, true) => Some(Work::Delete(step.item(&self.top))),
             (StepKind::Remove, true) => Some(Work::Remove(folder())),
             (StepKind::Make | StepKind::Link | StepKind::Delete | StepKind::Remove, false) => {
-                if let Err(why) = self.here(step) {
+                if let Err(error) = self.here(step) {
                     self.failed = true;
-                    self.complaints.push(Complaint::fault(&step.path, why));
+                    self.complaints.push(Complaint::failed(&step.path, deed(step), error));
+                    if step.kind == StepKind::Make {
+                        self.missing.insert(step.path.clone(), 0);
+                    }
                 }
                 None
             }
@@ -103,8 +121,26 @@ impl Applying {
         }
     }
 
+    /// Whether a step is for a place below a folder that is not there; such files are counted.
+    fn has_no_home(&mut self, step: &Step) -> bool {
+        let is_below = |folder: &Text| {
+            let below = step.path.as_bytes().strip_prefix(folder.as_bytes());
+            below.is_some_and(|below| folder.is_empty() || below.starts_with(b"/"))
+        };
+        let missing = self.missing.iter_mut().find(|(folder, _)| is_below(folder));
+        let Some((_, files)) = missing else { return false };
+        *files += u64::from(matches!(step.kind, StepKind::Add | StepKind::Update));
+        true
+    }
+
+    /// Tells which files have no place, once all are counted.
+    fn tell_missing(&mut self) {
+        let missing = std::mem::take(&mut self.missing).into_iter().filter(|(_, files)| *files > 0);
+        self.complaints.extend(missing.map(|(below, files)| Complaint::homeless(&below, files)));
+    }
+
     /// A link in the way of a file goes before it; its target is not touched.
-    fn clear_link(&self, below: &wharf_proto::Text) {
+    fn clear_link(&self, below: &Text) {
         let path = local_path(self.ground.root(), below);
         if path.is_symlink() {
             // If it stays, writing the file will say so.
@@ -132,6 +168,16 @@ impl Applying {
     }
 }
 
+/// What a step on this machine does.
+fn deed(step: &Step) -> Deed {
+    match step.kind {
+        StepKind::Make | StepKind::Link => Deed::Make,
+        StepKind::Add | StepKind::Update => Deed::Fetch,
+        StepKind::Delete => Deed::Delete,
+        StepKind::Remove => Deed::Remove,
+    }
+}
+
 fn depth(step: &Step) -> usize {
     step.path.as_bytes().iter().filter(|byte| **byte == b'/').count()
 }
@@ -151,9 +197,16 @@ fn stage_of(step: &Step) -> u64 {
 
 impl Agenda for Applying {
     fn next(&mut self, heavy: bool) -> Next {
+        if let Some(folder) = self.looks.pop() {
+            return Next::Work(Work::List(folder));
+        }
         loop {
             let Some(step) = &self.next else {
-                return if self.under_way > 0 { Next::Wait } else { Next::Over };
+                if self.under_way > 0 {
+                    return Next::Wait;
+                }
+                self.tell_missing();
+                return Next::Over;
             };
             let stage = stage_of(step);
             if stage != self.stage {
@@ -176,6 +229,13 @@ impl Agenda for Applying {
                 self.complaints.push(Complaint::fault(&step.path, error));
             }
             if goes && self.failed {
+                if !std::mem::replace(&mut self.said, true) {
+                    self.complaints
+                        .push(Complaint::Note("something failed, so nothing is deleted"));
+                }
+                continue;
+            }
+            if self.has_no_home(&step) {
                 continue;
             }
             if let Some(work) = self.work(&step) {
@@ -186,13 +246,28 @@ impl Agenda for Applying {
     }
 
     fn found(&mut self, work: &Work, found: Found) {
-        self.under_way = self.under_way.saturating_sub(1);
-        let failed = matches!(found, Found::Nothing) && !matches!(work, Work::Make(_));
-        if failed && !self.failed {
-            self.failed = true;
-            let why = "something failed, so nothing is deleted";
-            self.complaints.push(Complaint::remark(work.below(), why));
+        self.failed |= matches!(found, Found::Nothing);
+        if let (Work::Make(folder), Found::Refused(error)) = (work, found) {
+            // It may be there already; it is under way until that is known.
+            self.refused.insert(folder.below.clone(), error);
+            return self.looks.push(Arc::clone(folder));
         }
+        self.under_way = self.under_way.saturating_sub(1);
+        self.refused.remove(work.below());
+    }
+
+    fn is_absent(&mut self, work: &Work, why: &Error) -> bool {
+        let Work::List(folder) = work else { return false };
+        let Some(error) = self.refused.remove(&folder.below) else { return false };
+        self.under_way = self.under_way.saturating_sub(1);
+        // One that may not be looked into is there, and may be written to.
+        if why.is_not_found() {
+            // It was not made, and is not there either: what was said to MKD is why.
+            self.failed = true;
+            self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
+            self.missing.insert(folder.below.clone(), 0);
+        }
+        true
     }
 
     fn complaints(&mut self) -> Vec<Complaint> {

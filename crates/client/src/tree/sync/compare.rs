@@ -11,7 +11,6 @@ use wharf_proto::listing::{Entry, Kind, Role, names};
 use wharf_proto::time::Timestamp;
 
 use super::super::ground::{Ground, is_same_time};
-use super::super::spool::Rows;
 use super::super::storing::is_ours;
 use super::super::walk::described;
 use super::super::work::{
@@ -19,6 +18,8 @@ use super::super::work::{
 };
 use super::plan::{Draft, Reason, Step, StepKind};
 use super::{Compare, Direction, SyncRequest};
+use crate::Error;
+use crate::spool::Rows;
 
 /// How many folders are listed ahead, and how many digests asked for.
 const AHEAD: usize = 16;
@@ -87,12 +88,11 @@ impl Comparing {
         self.complaints.push(Complaint::fault(below, why));
     }
 
-    /// Compares a folder of the server with the one here.
-    fn compare(&mut self, folder: &Arc<Folder>, rows: Rows) {
+    /// Compares a folder of the server with the one here. `hides_dots`: names that begin with a dot may be there and
+    /// not be told.
+    fn compare(&mut self, folder: &Arc<Folder>, rows: Rows, hides_dots: bool) {
         let mut here = self.local_entries(folder);
-        let mut rows = rows.peekable();
-        if self.is_up() && folder.below.is_empty() && rows.peek().is_none() {
-            // There are servers that list what is not there, and find it empty.
+        if !self.is_up() && folder.below.is_empty() && !self.ground.root().exists() {
             self.plan(&Step::new(StepKind::Make, Reason::Missing, &folder.below));
         }
         for row in rows {
@@ -115,9 +115,20 @@ impl Comparing {
         for (name, found) in left {
             if self.is_up() {
                 self.send_new(folder, &name, &found);
+            } else if hides_dots && name.starts_with(b".") {
+                self.keep_hidden(folder, &name);
             } else {
                 self.drop_local(folder, &name, &found);
             }
+        }
+    }
+
+    /// Down: a name that is here alone, as far as is known, stays.
+    fn keep_hidden(&mut self, folder: &Folder, name: &[u8]) {
+        if self.request.delete {
+            let why =
+                "not deleted: the server shows no names that begin with a dot, and may have it";
+            self.complaints.push(Complaint::remark(&join(&folder.below, name), why));
         }
     }
 
@@ -443,9 +454,10 @@ impl Agenda for Comparing {
         self.ahead = self.ahead.saturating_sub(1);
         match (work, found) {
             (Work::List(folder), Found::Listing(spool)) => {
+                let hides_dots = spool.hides_dots;
                 match (spool.rows(), self.fates.remove(&folder.below)) {
                     (Ok(rows), Some(Fate::Doomed)) => self.doom(folder, rows),
-                    (Ok(rows), _) => self.compare(folder, rows),
+                    (Ok(rows), _) => self.compare(folder, rows, hides_dots),
                     (Err(error), _) => self.complain(&folder.below, error),
                 }
             }
@@ -472,7 +484,7 @@ impl Agenda for Comparing {
         self.keeps_times = keeps_times;
     }
 
-    fn is_absent(&mut self, work: &Work) -> bool {
+    fn is_absent(&mut self, work: &Work, _: &Error) -> bool {
         // A tree that is sent to a place where there is none yet is a new tree.
         match work {
             Work::List(folder) if self.is_up() && folder.below.is_empty() => {

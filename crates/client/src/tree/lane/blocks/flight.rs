@@ -6,12 +6,12 @@ use wharf_proto::codec::Inbound;
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Reply};
 
-use super::super::super::spool::Spool;
 use super::super::super::work::Work;
 use super::super::Crew;
 use super::upload::Upload;
 use crate::Error;
 use crate::digest::Digest;
+use crate::spool::Spool;
 
 /// How many commands may be in flight, and how many bytes of their text.
 const COMMANDS: usize = 64;

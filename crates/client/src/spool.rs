@@ -1,21 +1,22 @@
 //! A spool: the bytes of a listing until its rows are wanted. Short ones stay in memory, long ones go to a file that
 //! has no name, so that a folder of a million entries costs no more memory than one of a thousand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tempfile::SpooledTempFile;
 use tokio::io::AsyncWrite;
-use wharf_proto::listing::{Entry, mlsx};
+use wharf_proto::listing::{Entry, Role, mlsx, read_listing};
+use wharf_proto::time::Timestamp;
 
 use crate::{Error, Listing};
 
 /// How much of a listing is kept in memory.
 const IN_MEMORY: usize = 128 * 1024;
-/// The longest listing, on the disk: some twenty million entries.
-const LIMIT: u64 = 2 << 30;
+/// The longest listing of a tree, on the disk: some twenty million entries.
+pub(crate) const LIMIT: u64 = 2 << 30;
 /// The longest row.
 const ROW: u64 = 16 * 1024;
 
@@ -24,35 +25,40 @@ const ROW: u64 = 16 * 1024;
 pub(crate) struct Spool {
     file: SpooledTempFile,
     length: u64,
+    /// How much of it is kept.
+    pub(crate) limit: u64,
     /// Whether it was asked for by MLSD.
-    facts: bool,
+    pub(crate) facts: bool,
+    /// Whether names that begin with a dot may be missing.
+    pub(crate) hides_dots: bool,
     /// By how many seconds its times are ahead of UTC.
     pub(crate) ahead: i64,
 }
 
 impl Spool {
-    /// An empty one. `facts`: the rows are those of MLSD.
-    pub(crate) fn new(facts: bool) -> Self {
-        Self { file: SpooledTempFile::new(IN_MEMORY), length: 0, facts, ahead: 0 }
+    /// An empty one, for up to so many bytes. `facts`: the rows are those of MLSD.
+    pub(crate) fn new(facts: bool, limit: u64) -> Self {
+        let file = SpooledTempFile::new(IN_MEMORY);
+        Self { file, length: 0, limit, facts, hides_dots: false, ahead: 0 }
     }
 
     /// Takes more bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.length += bytes.len() as u64;
         if self.is_full() {
-            return Err(Self::too_long());
+            return Err(self.too_long());
         }
         self.file.write_all(bytes).map_err(Error::Sink)
     }
 
     /// Whether more has come than is kept.
     pub(crate) fn is_full(&self) -> bool {
-        self.length > LIMIT
+        self.length > self.limit
     }
 
     /// The error of a listing that is.
-    pub(crate) fn too_long() -> Error {
-        Error::ListingTooLong { limit: usize::try_from(LIMIT).unwrap_or(usize::MAX) }
+    pub(crate) fn too_long(&self) -> Error {
+        Error::ListingTooLong { limit: usize::try_from(self.limit).unwrap_or(usize::MAX) }
     }
 
     /// Its rows, from the first on.
@@ -92,11 +98,38 @@ impl Spool {
 
     /// All entries of a listing by LIST: what its rows mean may be seen from all of them only.
     fn entries(&mut self) -> Result<Vec<Entry>, Error> {
+        Ok(Listing::read(&self.bytes()?).entries)
+    }
+
+    /// Which names a listing by LIST tells.
+    ///
+    /// # Errors
+    /// `Sink` where what was kept cannot be read again.
+    pub(crate) fn glance(&mut self) -> Result<Glance, Error> {
+        let mut found = Glance::default();
+        for entry in read_listing(&self.bytes()?, Timestamp::new(0, 0)).flatten() {
+            found.shows_dots |= entry.name.starts_with(b".");
+            if entry.role == Role::Member {
+                found.names.insert(entry.name);
+            }
+        }
+        Ok(found)
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>, Error> {
         self.file.rewind().map_err(Error::Sink)?;
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes).map_err(Error::Sink)?;
-        Ok(Listing::read(&bytes).entries)
+        Ok(bytes)
     }
+}
+
+/// What a look at the names of a listing tells.
+#[derive(Debug, Default)]
+pub(crate) struct Glance {
+    pub(crate) names: HashSet<Vec<u8>>,
+    /// Whether one of them begins with a dot, or the folder itself is told as `.`.
+    pub(crate) shows_dots: bool,
 }
 
 /// The disk behind it is as quick as memory for what a listing is.
@@ -165,18 +198,18 @@ mod tests {
 
     #[test]
     fn rows_of_either_kind_come_back_and_what_is_none_is_passed_over() {
-        let mut spool = Spool::new(true);
+        let mut spool = Spool::new(true, LIMIT);
         spool.push(b"type=file;size=3; a b\r\nty").unwrap();
         spool.push(b"pe=dir; c\nmumble\r\ntype=file; d").unwrap();
         assert_eq!(names(spool), [&b"a b"[..], b"c", b"d"]);
-        let mut spool = Spool::new(false);
+        let mut spool = Spool::new(false, LIMIT);
         spool.push(b"-rw-r--r-- 1 u g 3 Jan  1  2020 e\r\n").unwrap();
         assert_eq!(names(spool), [b"e"]);
     }
 
     #[test]
     fn a_row_that_never_ends_is_passed_over() {
-        let mut spool = Spool::new(true);
+        let mut spool = Spool::new(true, LIMIT);
         let long = vec![b'x'; 3 * usize::try_from(ROW).unwrap()];
         spool.push(b"type=file; ").unwrap();
         spool.push(&long).unwrap();
@@ -186,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_long_listing_comes_back_from_the_disk() {
-        let mut spool = Spool::new(true);
+        let mut spool = Spool::new(true, LIMIT);
         for number in 0..20_000 {
             spool.push(format!("type=file;size=1; {number}\r\n").as_bytes()).unwrap();
         }

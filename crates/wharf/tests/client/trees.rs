@@ -1,0 +1,150 @@
+//! Trees and `wharf sync` with servers that list, refuse and hide in ways of their own.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+use wharf_testkit::faulty::Fault::{self, *};
+use wharf_testkit::faulty::Faulty;
+
+use crate::story::wharf;
+
+const FILES: &[(&str, &[u8])] = &[(".hid", b"hidden"), ("x", b"bytes")];
+
+/// A folder with these files in it.
+fn folder(files: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+    folder
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// How often the server heard this.
+fn heard(server: &Faulty, line: &str) -> usize {
+    server.heard().iter().filter(|heard| *heard == line).count()
+}
+
+#[test]
+fn a_source_that_is_not_there_is_not_found_and_nothing_here_is_touched() {
+    let no_facts = [NoFacts, Reply("CWD typo", "550 Failed to change directory.")];
+    let facts = [Reply("MLSD", "501 No such directory.")];
+    for faults in [&no_facts[..], &facts] {
+        let server = Faulty::new(FILES, faults);
+        let here = folder(&["1", "2", "3"]);
+        let url = server.url("typo");
+        let there = here.path().to_str().unwrap();
+        wharf(&["sync", "--delete", "--max-delete", "100%", &url, there]).ends_with(5);
+        assert_eq!(names(here.path()), ["1", "2", "3"]);
+        wharf(&["get", "-r", &url, "got"]).within(here.path()).ends_with(5);
+        assert!(!here.path().join("got").exists(), "no folder for what is not there");
+    }
+}
+
+#[test]
+fn a_folder_without_mlsd_is_entered_to_be_listed_and_left_again() {
+    let server = Faulty::new(FILES, &[NoFacts]);
+    let here = folder(&[]);
+    wharf(&["get", "-r", "-j1", &server.url("pub"), "got"]).within(here.path()).ends_with(1);
+    let heard: Vec<String> = server
+        .heard()
+        .into_iter()
+        .filter(|line| ["PWD", "CWD", "LIST", "RETR"].iter().any(|verb| line.starts_with(verb)))
+        .collect();
+    let expected = ["PWD", "CWD pub", "LIST", "CWD /", "RETR pub/.hid", "RETR pub/x"];
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn names_that_begin_with_a_dot_are_asked_for_where_the_server_hides_them() {
+    let server = Faulty::new(FILES, &[NoFacts, HidesDots]);
+    let here = folder(&["t/.hid", "t/.mine", "t/y"]);
+    wharf(&["get", "-r", &server.url(""), "got"]).within(here.path()).ends_with(0);
+    assert_eq!(names(&here.path().join("got")), [".hid", "x"]);
+    let url = server.url("");
+    let arguments = ["sync", "--delete", "--max-delete", "100%", &url, "t"];
+    wharf(&arguments).within(here.path()).ends_with(0);
+    assert_eq!(names(&here.path().join("t")), [".hid", "x"]);
+    assert_eq!(fs::read(here.path().join("t/.hid")).unwrap(), b"hidden");
+}
+
+#[test]
+fn where_nobody_knows_of_names_with_a_dot_none_is_deleted_and_that_is_said() {
+    let plain: &[(&str, &[u8])] = &[("x", b"bytes")];
+    for faults in [&[NoFacts][..], &[NoFacts, NoFlags], &[NoFacts, Reply("LIST -a", "501 no")]] {
+        let server = Faulty::new(plain, faults);
+        let here = folder(&["t/.mine", "t/y"]);
+        let url = server.url("");
+        let arguments = ["sync", "--delete", "--max-delete", "100%", &url, "t"];
+        let ending = wharf(&arguments).within(here.path()).ends_with(0);
+        ending.saying(".mine: left out: not deleted");
+        assert_eq!(names(&here.path().join("t")), [".mine", "x"]);
+        assert_eq!(heard(&server, "LIST -a"), 1, "one try is enough");
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_sent_costs_no_other_file_its_session() {
+    let server = Faulty::new(&[], &[]);
+    let here = folder(&["t/n\nl", "t/z", "t/fol\nder/w"]);
+    let arguments = ["put", "-r", "-j1", "t", &server.url("")];
+    let ending = wharf(&arguments).within(here.path()).ends_with(1);
+    ending.saying("a name with a line feed cannot be sent").not_saying("lost");
+    assert_eq!(server.file("t/z").as_deref(), Some(&b"t/z"[..]));
+    assert_eq!(heard(&server, "PASS anonymous@"), 1, "one session is enough");
+    let arguments = ["put", "t/n\nl", &server.url("")];
+    wharf(&arguments).within(here.path()).ends_with(2).not_saying("lost");
+}
+
+#[test]
+fn a_folder_that_the_server_does_not_make_is_told_once_with_what_was_to_be_in_it() {
+    let faults: &[Fault] = &[
+        Reply("MKD", "553 make none here"),
+        Reply("MLSD up", "550 no such folder"),
+        Reply("MLSD up/sub", "550 no such folder"),
+    ];
+    let here = folder(&["t/a", "t/b", "t/sub/c"]);
+    for arguments in [&["put", "-r"][..], &["sync"]] {
+        let server = Faulty::new(&[], faults);
+        let url = server.url("up");
+        let ending = wharf(&[arguments, &["t", &url]].concat()).within(here.path()).ends_with(6);
+        ending
+            .saying("MKD up was refused: 553 make none here")
+            .saying("3 files in it, for want of the folder")
+            .not_saying("nothing is deleted");
+        assert!(!server.heard().iter().any(|line| line.starts_with("STOR")));
+    }
+}
+
+#[test]
+fn what_fails_for_itself_is_not_said_to_hinder_deletions_that_nobody_wants() {
+    let server = Faulty::new(&[], &[Reply("STOR", "553 not this one")]);
+    let here = folder(&["t/a"]);
+    let ending = wharf(&["sync", "t", &server.url("")]).within(here.path()).ends_with(6);
+    ending.saying("553 not this one").not_saying("nothing is deleted");
+}
+
+#[test]
+fn what_fails_before_deletions_that_are_wanted_hinders_them_and_that_is_said() {
+    let server = Faulty::new(&[("o", b""), ("p", b"")], &[Reply("STOR", "553 not this one")]);
+    let here = folder(&["t/a", "t/p"]);
+    let ending = wharf(&["sync", "--delete", "t", &server.url("")]).within(here.path());
+    ending.ends_with(1).saying("something failed, so nothing is deleted");
+    assert!(server.file("o").is_some());
+}
+
+#[test]
+fn a_place_where_no_folder_can_be_made_is_trouble_of_this_machine() {
+    let server = Faulty::new(FILES, &[]);
+    wharf(&["get", "-r", &server.url(""), "/proc/x"]).ends_with(8);
+    wharf(&["sync", &server.url(""), "/proc/x"]).ends_with(8);
+}
