@@ -56,10 +56,13 @@ pub(crate) async fn persist<T>(
             retry.progressed();
         }
         let passing = error.downcast_ref::<Error>().filter(|_| attempt.entered);
-        let Some(wait) = passing.and_then(|error| retry.after(error)) else { return Err(error) };
+        let Some((passing, wait)) = passing.and_then(|why| Some((why, retry.after(why)?))) else {
+            return Err(error);
+        };
         if !quiet {
             let wait = wait.as_secs_f32();
-            terminal::say(format_args!("wharf: {error:#}; trying again in {wait:.1} s"));
+            // Its own words name its causes already.
+            terminal::say(format_args!("wharf: {passing}; trying again in {wait:.1} s"));
         }
         unless_interrupted(tokio::time::sleep(wait)).await.ok_or(Interrupted)?;
         attempt.number += 1;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use wharf_testkit::faulty::Fault::{self, *};
@@ -147,4 +148,12 @@ fn a_place_where_no_folder_can_be_made_is_trouble_of_this_machine() {
     let server = Faulty::new(FILES, &[]);
     wharf(&["get", "-r", &server.url(""), "/proc/x"]).ends_with(8);
     wharf(&["sync", &server.url(""), "/proc/x"]).ends_with(8);
+}
+
+#[test]
+fn a_server_that_says_no_good_bye_is_not_waited_for_when_all_is_done() {
+    let server = Faulty::new(&[("x", b"bytes")], &[Delay("QUIT", Duration::from_secs(9))]);
+    let (here, begun) = (folder(&[]), Instant::now());
+    wharf(&["get", "-r", &server.url(""), "got"]).within(here.path()).ends_with(0);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
