@@ -215,6 +215,9 @@ pub(crate) struct ConnectionArgs {
     /// Wait this long for a reply, a connection or the next byte of data [default: 60]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<NonZeroU64>,
+    /// Whether the settings of the host want uploads to have a temporary name first.
+    #[arg(skip)]
+    pub(crate) atomic: Option<bool>,
     /// Go through this proxy.
     #[arg(long, value_name = "URL", help = PROXY_URL)]
     pub(crate) proxy: Option<Proxy>,
@@ -348,6 +351,13 @@ pub(crate) struct PutArgs {
     /// With -r, send every file, whatever the server has
     #[arg(long, requires = "recursive", conflicts_with = "resume")]
     pub(crate) restart: bool,
+    /// Store each file under a temporary name first, `.NAME.wharf-part`; it gets its own when it is whole, and what had
+    /// that before stays until then
+    #[arg(long)]
+    pub(crate) atomic: bool,
+    /// Store under the own name at once, where the settings of the host say otherwise
+    #[arg(long, conflicts_with = "atomic")]
+    pub(crate) in_place: bool,
     #[command(flatten)]
     pub(crate) moving: MoveArgs,
     #[command(flatten)]
@@ -356,6 +366,13 @@ pub(crate) struct PutArgs {
     pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+}
+
+impl PutArgs {
+    /// Whether files have a temporary name first.
+    pub(crate) fn is_atomic(&self) -> bool {
+        self.atomic || (!self.in_place && self.connection.atomic.unwrap_or(false))
+    }
 }
 
 /// `wharf shell`.

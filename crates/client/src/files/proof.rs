@@ -54,7 +54,11 @@ impl Fetched {
 impl Stored {
     /// What is known of its bytes.
     pub fn verdict(&self) -> Verdict {
-        if self.verified { Verdict::SizeOnly } else { Verdict::Unproven }
+        match (self.agrees, self.verified) {
+            (true, _) => Verdict::Verified,
+            (false, true) => Verdict::SizeOnly,
+            (false, false) => Verdict::Unproven,
+        }
     }
 }
 

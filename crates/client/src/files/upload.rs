@@ -21,6 +21,7 @@ use wharf_proto::{Command, Text, Verb};
 use super::{BYTES, beside, local};
 use crate::marks::{Journal, Marks};
 use crate::transfer::Order;
+use crate::tree::{take_name, temporary};
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
 /// How a file is stored.
@@ -33,11 +34,16 @@ pub struct Put {
     /// mode it is gone on with from a restart marker that the server has answered to an earlier try of this file, if there
     /// is one.
     pub resume: bool,
+    /// Store it under a temporary name in the same folder, `.NAME.wharf-part`, and give it its own when all of it is
+    /// there and proven: until then what has the name stays. With `resume` it is the temporary one that is gone on with.
+    pub atomic: bool,
+    /// Compare digests, where the server makes them.
+    pub verify: bool,
 }
 
 impl Default for Put {
     fn default() -> Self {
-        Self { how: BYTES, resume: false }
+        Self { how: BYTES, resume: false, atomic: false, verify: false }
     }
 }
 
@@ -51,6 +57,8 @@ pub struct Stored {
     /// Whether SIZE agreed afterwards. It does not where the server does not tell, in plain mode and for
     /// text; where it tells another size, storing is an error.
     pub verified: bool,
+    /// Whether the digests agreed; they do not where nobody asked, or the server makes none.
+    pub agrees: bool,
 }
 
 /// A file that is to be sent.
@@ -83,9 +91,28 @@ impl Session {
     /// Stores the file `source` as `remote`.
     ///
     /// # Errors
-    /// `Local` for trouble with the file, `Unproven` when the server has another size of it afterwards,
-    /// and every error that a transfer can have.
+    /// `Local` for trouble with the file, `Unproven` when the server has another size or digest of it afterwards,
+    /// `Refused` where it may not have its name, and every error that a transfer can have.
     pub async fn put(
+        &mut self,
+        source: &Path,
+        remote: &Text,
+        request: Put,
+        watch: &mut Watch<'_>,
+    ) -> Result<Stored, Error> {
+        let name = if request.atomic { temporary(remote) } else { remote.clone() };
+        let mut stored = self.put_as(source, &name, request, watch).await?;
+        if request.verify && is_exact(request.how) {
+            stored.agrees = self.agrees(&name, source).await?;
+        }
+        if request.atomic {
+            take_name(self, &name, remote).await?;
+        }
+        Ok(stored)
+    }
+
+    /// Stores a file under this very name.
+    async fn put_as(
         &mut self,
         source: &Path,
         remote: &Text,
@@ -102,7 +129,7 @@ impl Session {
         let mut begin = self.beginning(remote, &sent, request, watch).await?;
         if begin.at > 0 && Some(begin.at) == total {
             watch(Progress::Begins { at: begin.at, total });
-            return Ok(Stored { moved: 0, resumed_at: begin.at, verified: true });
+            return Ok(Stored { moved: 0, resumed_at: begin.at, verified: true, agrees: false });
         }
         let transfer = match self.put_from(&mut begin, &mut sent, remote, request, watch).await {
             Err(Error::Source(error)) => return Err(local("read", source)(error)),
@@ -129,7 +156,7 @@ impl Session {
             Some(whole) => self.verify(remote, whole).await?,
             None => false,
         };
-        Ok(Stored { moved: transfer.moved, resumed_at: begin.at, verified })
+        Ok(Stored { moved: transfer.moved, resumed_at: begin.at, verified, agrees: false })
     }
 
     /// Where to begin: behind what the server has, as far as that can be found out.

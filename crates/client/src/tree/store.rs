@@ -9,7 +9,7 @@ use wharf_proto::{Command, Text, Verb};
 use super::lane::Crew;
 use super::work::{Item, Work, local_path};
 use crate::files::local;
-use crate::{BYTES, Digest, Error, Put, Session, Verdict};
+use crate::{BYTES, Digest, Error, Put, Session};
 
 /// The longest name that has room for what makes it a temporary one.
 const LONGEST: usize = 255 - "..wharf-part".len();
@@ -21,11 +21,9 @@ pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Re
     let mut watch = crew.board.watch();
     let name = if crew.atomic { temporary(&item.remote) } else { item.remote.clone() };
     let resume = crew.resume && !item.is_light() && (crew.atomic || item.tries > 0);
-    let stored = session.put(&source, &name, Put { how: BYTES, resume }, &mut watch).await?;
-    let mut verdict = stored.verdict();
-    if crew.verify && session.agrees(&name, &source).await? {
-        verdict = Verdict::Verified;
-    }
+    // It has its time and its mode before it has its name, so the name is given here.
+    let request = Put { how: BYTES, resume, atomic: false, verify: crew.verify };
+    let stored = session.put(&source, &name, request, &mut watch).await?;
     session.keep_time(&name, Timestamp::new(found.mtime(), 0)).await?;
     if crew.modes {
         let mode = Site::Chmod(found.mode() & 0o7777, name.clone());
@@ -35,7 +33,7 @@ pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Re
     if crew.atomic {
         take_name(session, &name, &item.remote).await?;
     }
-    crew.board.done(&Work::Store(item.clone()), stored.moved, verdict);
+    crew.board.done(&Work::Store(item.clone()), stored.moved, stored.verdict());
     Ok(())
 }
 

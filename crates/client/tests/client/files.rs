@@ -410,7 +410,7 @@ fn an_upload_is_verified_by_size() {
         })
     };
     let stored = put(&script("213 8"), Put::default()).unwrap();
-    assert_eq!(stored, Stored { moved: 8, resumed_at: 0, verified: true });
+    assert_eq!(stored, Stored { moved: 8, resumed_at: 0, verified: true, agrees: false });
     assert!(!put(&script("502 no"), Put::default()).unwrap().verified);
     let error = put(&script("213 7"), Put::default()).unwrap_err();
     let missing = Proof::Size { expected: 8, found: 7 };
@@ -425,7 +425,7 @@ fn show_end(peer: &mut Peer, bytes: &[u8]) {
     peer.say("226 done");
 }
 
-const RESUME: Put = Put { how: BYTES, resume: true };
+const RESUME: Put = Put { how: BYTES, resume: true, atomic: false, verify: false };
 
 #[test]
 fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_the_server_has_its_beginning() {
@@ -448,7 +448,7 @@ fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_the_server_has_its_beginn
             peer.answer("SIZE x", "213 8");
         });
         let stored = put(&server, RESUME).unwrap();
-        assert_eq!(stored, Stored { moved: 5, resumed_at: 3, verified: true });
+        assert_eq!(stored, Stored { moved: 5, resumed_at: 3, verified: true, agrees: false });
     }
 }
 

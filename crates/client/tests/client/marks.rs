@@ -122,7 +122,7 @@ fn what_comes_from_another_place_than_the_marker_or_is_refused_there_is_fetched_
 fn put(server: &Scripted, source: &Path) -> Result<Stored, Error> {
     run(async {
         let mut session = log_in(server, &options()).await;
-        let request = Put { how: EBCDIC, resume: true };
+        let request = Put { how: EBCDIC, resume: true, ..Put::default() };
         session.put(source, &"x".into(), request, &mut |_| {}).await
     })
 }

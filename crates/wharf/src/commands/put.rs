@@ -4,9 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::Context;
-use wharf_client::{Address, Put, Stored, Verdict};
+use wharf_client::{Address, Put, Stored, TreeRequest, Verdict};
 use wharf_proto::Text;
-use wharf_proto::codec::{is_exact, passes_through};
+use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
 
 use super::get::only_bytes;
@@ -26,7 +26,8 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     let moving = &arguments.moving;
     let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(&remote);
-    let request = Put { how, resume: arguments.resume };
+    let (resume, atomic, verify) = (arguments.resume, arguments.is_atomic(), moving.verify);
+    let request = Put { how, resume, atomic, verify };
     let local = &arguments.local;
     let stored = visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
         let request = Put {
@@ -38,17 +39,11 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
             attempt.hear(progress);
             meter.hear(progress);
         };
-        let stored = session.put(local, &remote, request, &mut hear).await?;
-        let verified = moving.verify && is_exact(how) && session.agrees(&remote, local).await?;
-        Ok((stored, if verified { Verdict::Verified } else { stored.verdict() }))
+        session.put(local, &remote, request, &mut hear).await
     })
     .await;
-    let (stored, proven) =
-        report.one("store", &remote, stored, |(stored, verdict)| (stored.moved, *verdict))?;
-    meter.done(
-        stored.moved,
-        if proven == Verdict::Verified { "digest agrees" } else { verdict(stored) },
-    );
+    let stored = report.one("store", &remote, stored, |done| (done.moved, done.verdict()))?;
+    meter.done(stored.moved, verdict(stored));
     Ok(Exit::Done)
 }
 
@@ -59,6 +54,7 @@ async fn tree(arguments: &PutArgs, remote: &Text, how: Representation) -> anyhow
     std::fs::read_dir(&arguments.local)
         .with_context(|| format!("{}", arguments.local.display()))?;
     let request = tree.request(moving, !arguments.restart)?;
+    let request = TreeRequest { atomic: arguments.is_atomic(), ..request };
     let mut report = Report::new(connection.quiet, moving.json, tree)?;
     let visit = Visit::new(&arguments.url.0, connection, moving, tree.jobs.get())?;
     let mut hear = |happened| report.hear(happened);
@@ -68,9 +64,13 @@ async fn tree(arguments: &PutArgs, remote: &Text, how: Representation) -> anyhow
     report.end(tally)
 }
 
-/// What is known of the size of a stored file.
+/// What is known of the bytes of a stored file.
 pub(crate) fn verdict(stored: Stored) -> &'static str {
-    if stored.verified { "size agrees" } else { "size not compared" }
+    match stored.verdict() {
+        Verdict::Verified => "digest agrees",
+        Verdict::SizeOnly => "size agrees",
+        Verdict::Unproven => "size not compared",
+    }
 }
 
 /// The path on the server: the URL's, with the local name behind a slash at its end.

@@ -44,6 +44,7 @@ pub(crate) struct HostSettings {
     pub(super) mode: Option<Mode>,
     pub(super) plain: Option<bool>,
     pub(super) timeout: Option<NonZeroU64>,
+    pub(super) atomic: Option<bool>,
     pub(super) charset: Option<CharsetName>,
     pub(super) proxy: Option<ProxyUrl>,
     pub(super) data_address: Option<DataHost>,

@@ -151,6 +151,51 @@ fn a_place_where_no_folder_can_be_made_is_trouble_of_this_machine() {
 }
 
 #[test]
+fn a_file_that_is_stored_under_a_temporary_name_leaves_the_old_one_until_it_is_whole() {
+    let here = folder(&["t/x"]);
+    for arguments in [&["t/x"][..], &["-r", "t"]] {
+        let server = Faulty::new(&[("up/x", b"old"), ("x", b"old")], &[]);
+        let url = if arguments.len() == 1 { server.url("up/x") } else { server.url("up") };
+        let put = [&["put", "--atomic", "--retries", "0"], arguments, &[&url]].concat();
+        wharf(&put).within(here.path()).ends_with(0);
+        for line in ["STOR up/.x.wharf-part", "RNFR up/.x.wharf-part", "RNTO up/x"] {
+            assert_eq!(heard(&server, line), 1, "{arguments:?} {line}");
+        }
+        assert_eq!(server.file("up/x").as_deref(), Some(&b"t/x"[..]));
+        assert_eq!(server.file("up/.x.wharf-part"), None);
+    }
+    for fault in [StopsReading(1, "451 disk on fire"), Forgets] {
+        let server = Faulty::new(&[("x", b"old")], &[fault]);
+        let arguments = ["put", "--atomic", "--retries", "0", "t/x", &server.url("x")];
+        let _ = wharf(&arguments).within(here.path()).begin().wait_with_output().unwrap();
+        assert_eq!(heard(&server, "STOR x"), 0);
+        assert_eq!(server.file("x").as_deref(), Some(&b"old"[..]));
+    }
+}
+
+#[test]
+fn where_a_name_must_be_free_the_old_file_goes_when_the_new_one_is_whole() {
+    let here = folder(&["x"]);
+    let server = Faulty::new(&[("x", b"old")], &[NoRenameOver]);
+    wharf(&["put", "--atomic", "x", &server.url("x")]).within(here.path()).ends_with(0);
+    assert_eq!(server.file("x").as_deref(), Some(&b"x"[..]));
+}
+
+#[test]
+fn the_settings_of_a_host_may_ask_for_temporary_names_and_the_command_line_wins() {
+    let here = folder(&["x"]);
+    fs::write(here.path().join("settings"), "[host.\"127.0.0.1\"]\natomic = true\n").unwrap();
+    let server = Faulty::new(&[], &[]);
+    for (more, stored) in [(&[][..], "STOR .x.wharf-part"), (&["--in-place"], "STOR x")] {
+        let url = server.url("x");
+        let arguments = [&["put"], more, &["x", &url]].concat();
+        let story = wharf(&arguments).within(here.path()).knowing("WHARF_SETTINGS", "settings");
+        story.ends_with(0);
+        assert_eq!(heard(&server, stored), 1);
+    }
+}
+
+#[test]
 fn a_server_that_says_no_good_bye_is_not_waited_for_when_all_is_done() {
     let server = Faulty::new(&[("x", b"bytes")], &[Delay("QUIT", Duration::from_secs(9))]);
     let (here, begun) = (folder(&[]), Instant::now());
