@@ -207,9 +207,10 @@ pub(crate) fn is_same(item: &Item, there: &Entry, keeps_times: bool) -> bool {
     there.kind == Kind::File && there.size.is_some() && there.size == item.size && time
 }
 
-/// Whether it is a file that a download of ours has left unfinished.
+/// Whether it is a file that a transfer of ours has left, to be gone on with.
 pub(crate) fn is_ours(name: &[u8]) -> bool {
-    name.starts_with(b".") && (name.ends_with(b".wharf-part") || name.ends_with(b".wharf-note"))
+    let left = [&b".wharf-part"[..], b".wharf-note", b".wharf-sent"];
+    name.starts_with(b".") && left.iter().any(|end| name.ends_with(end))
 }
 
 impl Agenda for Storing {
