@@ -37,6 +37,8 @@ enum Latest {
     Work,
     Heavy,
     Other,
+    /// Nothing is left to hand out.
+    Over,
 }
 
 #[derive(Default)]
@@ -74,13 +76,19 @@ impl Board {
             Next::Over | Next::Wait if !state.again.is_empty() => Next::Heavy,
             next => next,
         };
+        let before = state.latest;
         state.latest = match &next {
             Next::Work(_) => Latest::Work,
             Next::Heavy => Latest::Heavy,
-            Next::Wait | Next::Over => Latest::Other,
+            Next::Wait => Latest::Other,
+            Next::Over => Latest::Over,
         };
+        let ends = state.latest == Latest::Over && before != Latest::Over;
         let (same, complaints) = (state.agenda.same(), state.agenda.complaints());
         drop(state);
+        if ends {
+            self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        }
         self.counts.same.fetch_add(same, Ordering::Relaxed);
         complaints.into_iter().for_each(|complaint| self.hear(complaint));
         next
@@ -100,6 +108,19 @@ impl Board {
             self.counts.failed.fetch_add(1, Ordering::Relaxed);
         }
         self.tell(happened);
+    }
+
+    /// Waits until all that there is to do is in somebody's hands, or done.
+    pub(crate) async fn nothing_left(&self) {
+        let mut changes = self.changes();
+        loop {
+            changes.borrow_and_update();
+            if self.state().latest == Latest::Over {
+                return;
+            }
+            // It never closes while the board is there.
+            let _ = changes.changed().await;
+        }
     }
 
     /// Tells the agenda whether the server can be told the times of files.
@@ -177,7 +198,12 @@ impl Board {
 
     /// Gives a piece of work back for others: nothing is wrong with it.
     pub(crate) fn return_unbegun(&self, work: Work) {
-        self.state().again.push_back(work);
+        let mut state = self.state();
+        state.again.push_back(work);
+        if state.latest == Latest::Over {
+            state.latest = Latest::Other;
+        }
+        drop(state);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
@@ -186,7 +212,7 @@ impl Board {
         let mut state = self.state();
         state.stopped.get_or_insert(error);
         // Nobody need come any more.
-        state.latest = Latest::Other;
+        state.latest = Latest::Over;
         drop(state);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }

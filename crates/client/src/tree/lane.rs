@@ -134,13 +134,23 @@ impl Persistence {
 }
 
 /// Works with one session after the other until nothing is left to do. A `first` lane insists on a session; others
-/// end where the server has none for them.
+/// end where the server has none for them, or where nothing is left for them before they have one.
 pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
     let mut persistence = Persistence::new(crew.retries);
     loop {
         persistence.begins(&crew.board);
-        let error = match crew.pool.take().await {
-            Ok(Some(mut session)) => match work(&crew, &mut session).await {
+        let taken = tokio::select! {
+            biased;
+            taken = crew.pool.take() => taken,
+            () = crew.board.nothing_left(), if !first => return Ok(()),
+        };
+        let error = match taken {
+            Ok(Some(mut session)) => match work(&crew, &mut session, first).await {
+                // It was not waited for what nobody needs any more.
+                Ok(()) if session.control.awaits_replies() => {
+                    crew.pool.lose(session);
+                    return Ok(());
+                }
                 Ok(()) => {
                     crew.pool.give(session);
                     return Ok(());
@@ -165,8 +175,12 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
 }
 
 /// Works with one session until nothing is left to do.
-async fn work(crew: &Crew, session: &mut Session) -> Result<(), Error> {
-    find_out(crew, session).await?;
+async fn work(crew: &Crew, session: &mut Session, first: bool) -> Result<(), Error> {
+    tokio::select! {
+        biased;
+        found = find_out(crew, session) => found?,
+        () = crew.board.nothing_left(), if !first => return Ok(()),
+    }
     let known = crew.known();
     session.at_once = known.in_a_row == Some(true);
     session.control.hurry();

@@ -261,6 +261,33 @@ fn a_server_that_has_enough_of_us_is_asked_for_no_more_sessions() {
 }
 
 #[test]
+fn a_session_that_comes_too_late_to_be_of_use_is_not_waited_for() {
+    let server = Scripted::sessions(|host: &Host| {
+        let mut first = host.accept();
+        begin_streams(&mut first, true);
+        give(&mut first, "MLSD pub", b"type=file;size=1; a\r\ntype=file;size=1; b\r\n");
+        let mut second = host.accept();
+        for name in ["a", "b"] {
+            first.expect("EPSV");
+            first.expect(&format!("RETR pub/{name}"));
+            let listener = first.listen();
+            let port = listener.local_addr().unwrap().port();
+            first.say(&format!("229 here (|||{port}|)\n150 opening"));
+            wharf_testkit::scripted::Data::Accept(listener).give(b"x");
+            first.say("226 done");
+        }
+        // It never says a word.
+        second.expect_any_end();
+        first.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let begun = std::time::Instant::now();
+    let told = fetch(&server, folder.path(), 2, &TreeRequest::default(), options());
+    assert_eq!(told.result.unwrap().done, 2);
+    assert!(begun.elapsed() < options().timeout / 2, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_digest_that_differs_is_a_failure_and_leaves_no_file() {
     let server = Scripted::session(|peer| {
         peer.login();

@@ -39,7 +39,7 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
         persistence.begins(&crew.board);
         let error = match crew.copier.take().await {
             Ok(Some(mut ends)) => {
-                let end = work(&crew, &mut ends).await;
+                let end = work(&crew, &mut ends, first).await;
                 crew.copier.give(ends);
                 match end {
                     Ok(End::Over) => return Ok(()),
@@ -62,8 +62,17 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
 }
 
 /// Works with two sessions until nothing is left to do.
-async fn work(crew: &Crew, ends: &mut Ends) -> Result<End, Error> {
-    let keeps_times = !ends.target.plain && ends.target.features().await?.has("MFMT");
+async fn work(crew: &Crew, ends: &mut Ends, first: bool) -> Result<End, Error> {
+    let keeps_times = if ends.target.plain {
+        false
+    } else {
+        tokio::select! {
+            biased;
+            features = ends.target.features() => features?.has("MFMT"),
+            // Nobody needs one more pair.
+            () = crew.board.nothing_left(), if !first => return Ok(End::Over),
+        }
+    };
     crew.board.learn_keeps_times(keeps_times);
     ends.source.control.hurry();
     ends.target.control.hurry();
