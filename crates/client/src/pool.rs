@@ -6,15 +6,10 @@
 //! password.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::time::timeout;
 use wharf_proto::Text;
 
 use crate::{Address, Error, Login, Options, Session};
-
-/// How long a server may take to say good-bye.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A server and who logs in there.
 ///
@@ -176,8 +171,8 @@ impl Pool {
         };
         let mut leaving = tokio::task::JoinSet::new();
         for session in idle {
-            // What was done is proven already, so nobody waits for long.
-            leaving.spawn(async move { drop(timeout(FAREWELL, session.quit()).await) });
+            // What was done is proven already.
+            leaving.spawn(async move { drop(session.quit().await) });
         }
         leaving.join_all().await;
     }
