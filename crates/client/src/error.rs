@@ -211,6 +211,12 @@ pub enum Error {
         /// The command that was refused, and how.
         last: Box<Exchange>,
     },
+    /// The server asks for a password, and there is none. No empty one was sent: that would count as a failed login.
+    #[error("{user}: the server wants a password, and none is known")]
+    NoPassword {
+        /// Who wanted in.
+        user: Text,
+    },
     /// The server refused a command.
     #[error("{} was refused: {}", last.command, Answered(last))]
     Refused {
@@ -380,6 +386,7 @@ impl Error {
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Cleared
+            | Self::NoPassword { .. }
             | Self::Proxy { .. }
             | Self::Unwelcome { .. }
             | Self::Unsendable(_)

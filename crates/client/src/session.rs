@@ -24,8 +24,8 @@ use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, 
 pub struct Login {
     /// The user.
     pub user: Text,
-    /// What proves it.
-    pub password: Secret,
+    /// What proves it. Where there is none and the server asks for it, nothing is sent in its place.
+    pub password: Option<Secret>,
     /// The account to charge, where the server asks for one (332).
     pub account: Option<Secret>,
 }
@@ -33,7 +33,7 @@ pub struct Login {
 impl Login {
     /// A user with a password.
     pub fn new(user: impl Into<Text>, password: impl Into<Vec<u8>>) -> Self {
-        Self { user: user.into(), password: Secret::new(password.into()), account: None }
+        Self { user: user.into(), password: Some(Secret::new(password.into())), account: None }
     }
 
     /// Whom every public server lets in. The password is a custom: RFC 1635 wants an e-mail address and
@@ -175,7 +175,10 @@ impl Session {
     pub async fn login(&mut self, login: &Login) -> Result<(), Error> {
         let mut wanted = self.user(&login.user).await?;
         if wanted == Wanted::Password {
-            wanted = self.password(&login.password).await?;
+            let Some(password) = &login.password else {
+                return Err(Error::NoPassword { user: login.user.clone() });
+            };
+            wanted = self.password(password).await?;
         }
         if let (Wanted::Account, Some(account)) = (wanted, &login.account) {
             wanted = self.account(account).await?;

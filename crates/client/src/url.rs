@@ -127,15 +127,13 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// Who logs in by this URL: its user with its password, or anonymous. A user without a password
-    /// gets an empty one; whoever can ask for it sets `password` first.
+    /// Who logs in by this URL: its user with its password, if it has one, or anonymous. Whoever can ask for a
+    /// password that is missing sets it first.
     pub fn login(&self) -> Login {
         match &self.user {
             None => Login::anonymous(),
             Some(user) => {
-                let password =
-                    self.password.as_ref().map_or_else(Vec::new, |p| p.reveal().to_vec());
-                Login::new(user.clone(), password)
+                Login { user: user.clone(), password: self.password.clone(), account: None }
             }
         }
     }
@@ -329,7 +327,7 @@ mod tests {
         assert_eq!(all.password.unwrap().reveal(), b"p:w");
         assert_eq!(address("ftp://127.0.0.1/x").host, "127.0.0.1");
         assert_eq!(address("ftp://h/x").login().user, "anonymous".into());
-        assert_eq!(address("ftp://ann@h/x").login().password.reveal(), b"");
+        assert!(address("ftp://ann@h/x").login().password.is_none());
     }
 
     #[test]

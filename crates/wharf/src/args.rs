@@ -11,6 +11,7 @@ pub(crate) mod tls;
 pub(crate) mod trace;
 pub(crate) mod tree;
 
+mod secrets;
 #[cfg(feature = "sqlite")]
 mod user;
 
@@ -27,6 +28,7 @@ use wharf_ladder::Lang;
 use wharf_proto::charset::Charset;
 
 use crate::confine::Identity;
+pub(crate) use secrets::redacted;
 #[cfg(feature = "sqlite")]
 pub(crate) use user::{LimitArgs, UserAction, UserArgs};
 

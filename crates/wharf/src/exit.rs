@@ -94,6 +94,7 @@ impl Exit {
             | Error::Injected { .. }
             | Error::Proxy { fault: ProxyFault::Login, .. }
             | Error::Cleared
+            | Error::NoPassword { .. }
             | Error::NotResumed { .. } => Self::Login,
             Error::Tls { fault: TlsFault::Broken(_) | TlsFault::Late, .. } => Self::Network,
             Error::Tls { .. } => Self::Login,

@@ -28,5 +28,6 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    commands::run(args::Arguments::parse()).into()
+    let arguments = args::Arguments::try_parse();
+    commands::run(arguments.unwrap_or_else(|error| args::redacted(error).exit())).into()
 }

@@ -52,6 +52,10 @@ impl Error {
             }
             Self::Stalled { .. } => Some("running again goes on where it stopped"),
             Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
+            Self::NoPassword { .. } => Some(
+                "it may be in the environment (WHARF_PASSWORD), in ~/.netrc, or in the settings of the host; at a \
+                 terminal it is asked for",
+            ),
             Self::Cleared => Some("connect again to log in as somebody else"),
             Self::NotFtp { .. }
             | Self::NotInForm { .. }

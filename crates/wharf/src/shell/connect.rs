@@ -205,7 +205,7 @@ pub(super) fn present(shell: &Shell) -> Result<(&Address, &(Text, Secret)), Usag
 pub(super) fn site(shell: &Shell) -> Result<(Site, Arc<Seats>), Usage> {
     let home = present_home(shell)?;
     let (user, password) = home.logged_in()?.clone();
-    let login = Login { user, password, account: None };
+    let login = Login { user, password: Some(password), account: None };
     let tap = shell.trace.as_ref().map(Trace::tap);
     let mut options = options(&shell.connection, home.address.scheme, tap)?;
     options.throttle = shell.throttle.clone();
@@ -232,7 +232,9 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Ou
     if wanted == Wanted::Password {
         proof = match password {
             Some(password) => password,
-            None if name == ANONYMOUS.into() => Login::anonymous().password,
+            None if name == ANONYMOUS.into() => {
+                Login::anonymous().password.map_or_else(|| password_for(shell), Ok)?
+            }
             None => password_for(shell)?,
         };
         wanted = shell.with(async |session| session.password(&proof).await)?;

@@ -124,3 +124,13 @@ fn a_port_where_nobody_greets_may_want_tls_at_once() {
     let server = Faulty::new(&[], &[Reply("welcome", "")]);
     wharf(&["ls", "--timeout", "1", &server.url("")]).ends_with(3).saying("ftps://");
 }
+
+#[test]
+fn where_a_password_is_wanted_and_none_is_known_none_is_sent() {
+    let server = Faulty::new(&[("x", FILE)], &[]);
+    let url = server.url("x").replace("ftp://", "ftp://ann@");
+    wharf(&["cat", &url]).ends_with(4).saying("WHARF_PASSWORD");
+    assert!(server.heard().iter().all(|line| !line.starts_with("PASS")));
+    let open = Faulty::new(&[("x", FILE)], &[Reply("USER", "230 come in")]);
+    wharf(&["cat", &open.url("x").replace("ftp://", "ftp://ann@")]).ends_with(0);
+}
