@@ -256,15 +256,10 @@ impl DataFlow {
             self.remember(pen, bytes);
         }
         let bytes = inside.unwrap_or(wire);
-        if again && inside.is_none() && heard.is_some() {
-            let packet = Packet::Data { bytes, end };
-            let row = pen.row(packet, label::covered(wire, &[SEALED.to_owned()], false), true);
-            return state.record.add(Row { verb: self.verb, ..row });
-        }
         let (packet, label) = match end {
             Some(how) if bytes == 0 => half_ended(how),
-            // What is in records that came before is counted there: these are the bytes on the wire.
-            _ if again && heard.is_some() => {
+            // Of what came before and was not opened the bytes on the wire are known.
+            _ if again && heard.is_some() && inside.is_none() => {
                 (Packet::Data { bytes, end }, label::records(self.verb, bytes, end))
             }
             _ => (Packet::Data { bytes, end }, label::data(self.verb, bytes, end)),
