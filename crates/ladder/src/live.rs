@@ -180,8 +180,11 @@ fn record(
 fn socket(protocol: Protocol) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
+    // Before the socket is there, which hears at once.
+    let switched_on = stamp::switched_on();
     let socket = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
     stamp::tell(&socket)?;
+    drop(switched_on);
     widen(&socket)?;
     Ok(socket)
 }

@@ -2,6 +2,9 @@
 //!
 //! A frame waits in the socket until somebody reads it, longer than it took on the line where the machine is busy or the
 //! program is stopped. So a frame's time is never that of its reading, and frames of several sockets have one clock.
+//!
+//! The kernel switches stamping on a while after the first socket has asked for it, and what comes before gets its stamp when
+//! it is read. So a socket of its own finds out first that it is on ([`switched_on`]).
 
 use nix::cmsg_space;
 use nix::sys::socket::{
@@ -10,7 +13,13 @@ use nix::sys::socket::{
 use nix::sys::time::TimeSpec;
 use rustix::fd::{AsRawFd as _, OwnedFd};
 use std::io::{self, IoSliceMut};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a datagram waits for its reader to see whether its stamp is older, and how often that is tried.
+const WAIT: Duration = Duration::from_millis(1);
+const TRIES: usize = 200;
 
 /// Room for what comes beside a frame.
 #[derive(Debug)]
@@ -46,6 +55,27 @@ impl Stamps {
         });
         Ok(Received { length: read.bytes, from: read.address, at: stamp.unwrap_or_else(now) })
     }
+}
+
+/// A socket for whose sake the kernel stamps by now; to be kept until another one has [told](tell) it to. None where that
+/// cannot be found out, as without a loopback interface.
+pub(super) fn switched_on() -> Option<UdpSocket> {
+    let probe = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    probe.set_nonblocking(true).ok()?;
+    setsockopt(&probe, ReceiveTimestampns, &true).ok()?;
+    let probe = OwnedFd::from(probe);
+    let (mut stamps, mut byte) = (Stamps::new(), [0]);
+    for _ in 0..TRIES {
+        let socket = UdpSocket::from(probe.try_clone().ok()?);
+        socket.send_to(&byte, socket.local_addr().ok()?).ok()?;
+        sleep(WAIT);
+        let read = now();
+        let Ok(received) = stamps.receive(&probe, &mut byte) else { continue };
+        if read.saturating_sub(received.at) >= WAIT / 2 {
+            break;
+        }
+    }
+    Some(UdpSocket::from(probe))
 }
 
 /// Tells the kernel to stamp the frames of a socket, those that have not come yet.
