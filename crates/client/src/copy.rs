@@ -24,6 +24,7 @@ mod relay;
 mod remedy;
 
 use std::fmt;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -301,7 +302,7 @@ impl Copier {
     ) -> Result<Copied, CopyError> {
         let job = Job { from: from.clone(), to: to.clone(), size: None, modified: None };
         loop {
-            let Some(mut ends) = self.take().await? else {
+            let Some(mut ends) = self.take(pending()).await? else {
                 return Err(at(Side::Source)(Error::NoSession));
             };
             let turn = self.carry(&mut ends, &job, request, watch).await;
@@ -322,9 +323,23 @@ impl Copier {
         tokio::join!(self.source.close(), self.target.close());
     }
 
-    /// A session with each server; `None` where one of them has no more for us.
-    pub(crate) async fn take(&self) -> Result<Option<Ends>, CopyError> {
-        let (source, target) = tokio::join!(self.source.take(), self.target.take());
+    /// A session with each server; `None` where one of them has no more for us, or `needless` comes to its end first.
+    pub(crate) async fn take(
+        &self,
+        needless: impl Future<Output = ()>,
+    ) -> Result<Option<Ends>, CopyError> {
+        // One may be there while the other is still awaited.
+        let (mut source, mut target) = (Ok(None), Ok(None));
+        let both = async {
+            tokio::join!(async { source = self.source.take().await }, async {
+                target = self.target.take().await;
+            })
+        };
+        tokio::select! {
+            biased;
+            _ = both => {}
+            () = needless => {}
+        }
         match (source, target) {
             (Ok(Some(source)), Ok(Some(target))) => Ok(Some(Ends { source, target, part: None })),
             (source, target) => {

@@ -1,5 +1,6 @@
 //! A lane between two servers: a session with each, for one file after the other.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use wharf_proto::{Command, Text};
@@ -37,7 +38,13 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
     let mut persistence = Persistence::new(crew.retries);
     loop {
         persistence.begins(&crew.board);
-        let error = match crew.copier.take().await {
+        let needless = async {
+            match first {
+                true => pending().await,
+                false => crew.board.nothing_left().await,
+            }
+        };
+        let error = match crew.copier.take(needless).await {
             Ok(Some(mut ends)) => {
                 let end = work(&crew, &mut ends, first).await;
                 crew.copier.give(ends);
