@@ -80,8 +80,9 @@ def vsftpd(_wharf, tree, folder, host, tls, fxp=False):
 
 
 @contextlib.contextmanager
-def pure_ftpd(_wharf, tree, folder, host, tls, fxp=False):
-    command = [program("pure-ftpd"), "-S", f"{host},{free_port()}", "-e", "-M", "-H", *["-W"] * fxp]
+def pure_ftpd(_wharf, tree, folder, host, tls, fxp=False, options=(), before=()):
+    """With more options, and with words before its command."""
+    command = [program("pure-ftpd"), "-S", f"{host},{free_port()}", "-e", "-M", "-H", *["-W"] * fxp, *options]
     port = int(command[2].rsplit(",", 1)[1])
     open_to_all(tree, folder)
     if tls:
@@ -91,6 +92,7 @@ def pure_ftpd(_wharf, tree, folder, host, tls, fxp=False):
         command += ["-Y", "2", f"--certfile={both}"]
     # It serves strangers from the home of the user `ftp`.
     nobody = pwd.getpwnam("nobody")
+    command = [*before, *command]
     with peer(seeing(folder, f"ftp:x:{nobody.pw_uid}:{nobody.pw_gid}::{tree}:/bin/sh", command), port, host):
         yield port, ""
 
@@ -113,7 +115,7 @@ UseReverseDNS off
 WtmpLog off
 DelayEngine off
 TransferLog none
-SystemLog none
+{logs}
 AllowOverwrite on
 AllowStoreRestart on
 AllowRetrieveRestart on
@@ -140,7 +142,7 @@ TLSLog none
 
 
 @contextlib.contextmanager
-def proftpd(_wharf, tree, folder, host, tls, fxp=False):
+def proftpd(_wharf, tree, folder, host, tls, fxp=False, logs="SystemLog none"):
     command, port = program("proftpd"), free_port()
     open_to_all(tree, folder)
     modules = pathlib.Path(command).parent.parent / "lib/proftpd"
@@ -152,7 +154,7 @@ def proftpd(_wharf, tree, folder, host, tls, fxp=False):
         options = "NoSessionReuseRequired" if fxp else "NoEmptyFragments"
         cover = PROFTPD_TLS.format(key=key, cert=cert, options=options)
     config = folder / "proftpd.conf"
-    words = {"port": port, "host": host, "modules": modules, "folder": folder, "tree": tree, "tls": cover}
+    words = {"port": port, "host": host, "modules": modules, "folder": folder, "tree": tree, "tls": cover, "logs": logs}
     words["fxp"] = "on" if fxp else "off"
     config.write_text(PROFTPD.format(**words, user=pwd.getpwnam("ftp").pw_name))
     with peer([command, "-n", "-q", "-c", str(config)], port, host):

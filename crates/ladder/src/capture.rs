@@ -172,6 +172,12 @@ impl<'a> Capture<'a> {
         Ok(self.frames())
     }
 
+    /// Whether these bytes are the beginning of a capture, unpacked.
+    #[must_use]
+    pub fn begins(bytes: &[u8]) -> bool {
+        bytes.len() >= 4 && (old::is_magic(array(bytes)) || array(bytes) == ng::MAGIC)
+    }
+
     /// How many frames were read.
     #[must_use]
     pub fn frames(&self) -> u64 {

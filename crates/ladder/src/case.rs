@@ -30,6 +30,8 @@ pub enum Vantage {
 pub struct Setting {
     /// Whether packets were seen, not only what an end told.
     pub captured: bool,
+    /// Whether a log told: of the words on the control connection, and nothing of data connections that could be judged.
+    pub logged: bool,
     /// The end that told, where one did.
     pub teller: Option<Party>,
     /// Bytes that the capture missed.
@@ -90,8 +92,8 @@ impl<'a> Case<'a> {
         setting: Setting,
     ) -> Self {
         let control = conns.iter().copied().find(|conn| conn.channel == Channel::Control);
-        let data: Vec<&Conn> =
-            conns.into_iter().filter(|conn| conn.channel != Channel::Control).collect();
+        let is_data = |conn: &&Conn| conn.channel != Channel::Control && !setting.logged;
+        let data: Vec<&Conn> = conns.into_iter().filter(is_data).collect();
         let exchanges = exchanges(rows);
         let setups = setups(&exchanges, &data);
         let vantage = match (setting.teller, control) {
@@ -151,7 +153,12 @@ impl<'a> Case<'a> {
 
     /// Whether the beginning of the session is known.
     pub(crate) fn has_beginning(&self) -> bool {
-        !self.setting.captured || self.control.is_some_and(|control| control.opener.is_some())
+        let opened = self.control.is_some_and(|control| control.opener.is_some());
+        match (self.setting.captured, self.setting.logged) {
+            (true, _) => opened,
+            (false, true) => opened || self.of([Verb::User]).next().is_some(),
+            (false, false) => true,
+        }
     }
 
     /// The data connections of an exchange: those that serve its verb and were open between it and the next
@@ -181,6 +188,30 @@ impl<'a> Case<'a> {
     /// How long after a moment anything is known.
     pub(crate) fn known_after(&self, at: Moment) -> Duration {
         self.setting.end.since(at)
+    }
+
+    /// The server's address, where it is known.
+    pub(crate) fn server(&self) -> Option<IpAddr> {
+        self.ends.map(|ends| ends.server.ip()).filter(|ip| !self.is_unknown(*ip))
+    }
+
+    /// The client's address, where it is known.
+    pub(crate) fn client(&self) -> Option<IpAddr> {
+        self.ends.map(|ends| ends.client.ip()).filter(|ip| !self.is_unknown(*ip))
+    }
+
+    fn is_unknown(&self, ip: IpAddr) -> bool {
+        self.setting.logged && ip.is_unspecified()
+    }
+
+    /// Whether the transfer that a setup was for came through: its connection was seen open, or, where a log told, it
+    /// was called complete.
+    pub(crate) fn came_through(&self, setup: &Setup<'_>) -> bool {
+        let transfer = || setup.transfer.and_then(|at| self.exchanges.get(at));
+        match self.setting.logged {
+            true => transfer().is_some_and(|one| one.granted().is_some()),
+            false => setup.conns.iter().any(|conn| conn.is_open()),
+        }
     }
 
     /// Whether the control connection has ended.

@@ -158,7 +158,10 @@ pub struct Finding {
 /// The findings on a session, the worst first; of equals in the order of the session's life.
 #[must_use]
 pub fn findings(case: &Case<'_>) -> Vec<Finding> {
+    // Who logs commands alone proves nothing by a reply that is not there.
+    let is_answered = !case.setting.logged || case.replies().next().is_some();
     let mut found: Vec<Finding> = rules()
+        .filter(|_| is_answered || case.exchanges.is_empty())
         .filter(|rule| rule.visible == Visible::Shape || case.has_words())
         .filter(|rule| case.hears_all() || !HEARS_ALL.contains(&rule.id))
         .filter_map(|rule| Some(Finding::new(rule, (rule.find)(case)?, case)))

@@ -1,6 +1,6 @@
 //! The session ladder: what an FTP session did, as numbered rows between two lifelines.
 //!
-//! What this crate is: a reader of the tap and of captured packets. [`Ladder`] takes the events of one
+//! What this crate is: a reader of the tap, of captured packets and of text logs ([`logs`]). [`Ladder`] takes the events of one
 //! session ([`wharf_proto::tap::Event`]), [`Packets`] the segments of one out of a capture ([`packet`],
 //! [`capture`]), and both keep them as [`Row`]s; [`reference::align`] sets a session beside the reference
 //! session of 49 rows; [`text`] draws rows for a terminal of any width, and [`note`] says in English or
@@ -47,6 +47,7 @@ pub mod findings;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod live;
+pub mod logs;
 mod model;
 pub mod note;
 pub mod packet;

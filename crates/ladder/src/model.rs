@@ -5,6 +5,8 @@
 //! What it does not: it judges nothing (a missing reply stays missing) and places no bare ACKs (`acks.rs`
 //! does, once the rows around them are known). Its memory is bounded, whatever the session does.
 
+mod logged;
+
 use crate::acks::with_acks;
 use crate::case::{Case, Setting};
 use crate::conn::Conn;
@@ -50,6 +52,10 @@ pub struct Ladder {
     /// The connections that are under TLS.
     covered: Vec<Channel>,
     summary: Summary,
+    /// A log told, which knows the words on the control connection, and little besides.
+    logged: bool,
+    /// It did not say when.
+    untimed: bool,
 }
 
 /// A data connection that is open, at least by half.
@@ -156,6 +162,9 @@ impl Ladder {
     /// ACKs by the general rule ([`with_acks`]).
     #[must_use]
     pub fn numbered(&self) -> Vec<Row> {
+        if self.logged {
+            return self.rows.clone();
+        }
         match align(&self.rows) {
             Alignment::Same { rows, .. } => rows,
             Alignment::Differs(_) => with_acks(&self.rows),
@@ -175,6 +184,7 @@ impl Ladder {
         let (rows, conns) = self.finished();
         let setting = Setting {
             captured: false,
+            logged: self.logged,
             teller: self.teller,
             missing: 0,
             end: self.last,
@@ -314,6 +324,9 @@ impl Ladder {
         if matches!(code, 227..=229) {
             self.name_listener(Party::Server);
         }
+        if self.logged && (code, verb) == (234, Some(Verb::Auth)) {
+            self.covered.push(Channel::Control);
+        }
     }
 
     /// Writes the address of a listener to the row that names it, which may come before or after.
@@ -421,7 +434,8 @@ impl Ladder {
 
     fn add(&mut self, draft: Draft) {
         let Draft { at, channel, from, ports, packet, verb, label, provenance } = draft;
-        let at = Some(at);
+        let at = (!self.untimed).then_some(at);
+        let provenance = if self.logged { logged::provenance(packet) } else { provenance };
         let label = bounded(label);
         let (no, names, more, wire) = (0, None, None, None);
         let is_bytes = matches!(packet, Packet::Command | Packet::Reply(_) | Packet::Data { .. });
@@ -476,7 +490,7 @@ impl From<Ladder> for Packets {
     /// The session as one of a capture is kept, so that whatever reads those reads it.
     fn from(ladder: Ladder) -> Self {
         let (rows, conns) = ladder.finished();
-        let Ladder { ends, teller, summary, .. } = ladder;
-        Self::told(rows, summary, Telling { ends, conns, teller })
+        let Ladder { ends, teller, summary, logged, .. } = ladder;
+        Self::told(rows, summary, Telling { ends, conns, teller, logged })
     }
 }

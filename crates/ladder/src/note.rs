@@ -55,7 +55,9 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
             | Remark::NotSecured
             | Remark::Cleared
             | Remark::Rewritten
-            | Remark::Missing,
+            | Remark::Missing
+            | Remark::DataFailed
+            | Remark::Logged,
         )
         | Packet::Absent
         | Packet::Omitted(_) => return None,

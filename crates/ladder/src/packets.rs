@@ -83,6 +83,8 @@ pub(crate) struct Telling {
     pub(crate) ends: Option<Ends>,
     pub(crate) conns: Vec<Conn>,
     pub(crate) teller: Option<Party>,
+    /// A log told.
+    pub(crate) logged: bool,
 }
 
 /// Which control connection is meant.
@@ -219,6 +221,7 @@ impl Packets {
     pub fn case(&self, end: Moment, before: Before, has_partner: bool) -> Case<'_> {
         let setting = Setting {
             captured: self.told.is_none(),
+            logged: self.told.as_ref().is_some_and(|told| told.logged),
             teller: self.told.as_ref().and_then(|told| told.teller),
             missing: self.missing(),
             end,

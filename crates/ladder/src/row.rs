@@ -134,9 +134,23 @@ pub struct Ends {
     pub server: SocketAddr,
 }
 
+impl Ends {
+    /// An end in words, as far as it is known: a log does not name every address and port.
+    #[must_use]
+    pub fn named(end: SocketAddr) -> Option<String> {
+        match (end.ip().is_unspecified(), end.port()) {
+            (true, _) => None,
+            (false, 0) => Some(end.ip().to_string()),
+            (false, _) => Some(end.to_string()),
+        }
+    }
+}
+
 impl From<Ends> for Ports {
     fn from(ends: Ends) -> Self {
-        Self { client: Some(ends.client.port()), server: Some(ends.server.port()) }
+        // A log does not name every port.
+        let known = |end: SocketAddr| Some(end.port()).filter(|port| *port > 0);
+        Self { client: known(ends.client), server: known(ends.server) }
     }
 }
 
@@ -191,6 +205,10 @@ pub enum Remark {
     Rewritten,
     /// Bytes that were sent here were not captured.
     Missing,
+    /// A log says that a data connection could not be opened.
+    DataFailed,
+    /// What else a log says.
+    Logged,
 }
 
 /// How we know of a row.

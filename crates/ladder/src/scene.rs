@@ -103,7 +103,8 @@ impl Scene {
     #[must_use]
     pub fn of(no: u64, rows: &[Row], ends: Option<Ends>, findings: Vec<Finding>) -> Self {
         let of = |who, end: Option<SocketAddr>| {
-            let (ip, port) = (end.map(|end| end.ip()), end.map(|end| end.port()));
+            let ip = end.map(|end| end.ip()).filter(|ip| !ip.is_unspecified());
+            let port = end.map(|end| end.port()).filter(|port| *port > 0);
             Lifeline { who, ip, port, role: None, tls: None }
         };
         let lifelines = vec![

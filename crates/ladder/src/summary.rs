@@ -25,6 +25,7 @@ pub struct Summary {
     pub is_sealed: bool,
     first: Option<Moment>,
     said_goodbye: bool,
+    untimed: bool,
 }
 
 /// How a session ended.
@@ -41,6 +42,8 @@ pub enum Ending {
     Closed,
     /// With RST.
     Reset,
+    /// It has, or will: who told of it did not say how.
+    Untold,
 }
 
 impl Summary {
@@ -84,6 +87,18 @@ impl Summary {
         };
     }
 
+    /// Who tells of it says when things happened, or not.
+    pub(crate) fn is_timed(&mut self, is_timed: bool) {
+        self.untimed = !is_timed;
+    }
+
+    /// Who told of it has said all.
+    pub(crate) fn is_given_away(&mut self) {
+        if self.is_open() {
+            self.ending = Ending::Untold;
+        }
+    }
+
     /// Whether the control connection has not ended.
     pub(crate) fn is_open(&self) -> bool {
         self.ending == Ending::Open
@@ -109,6 +124,7 @@ impl Summary {
         let bytes = self.to_client.saturating_add(self.to_server);
         let seconds = self.duration.as_secs_f64();
         let ending = self.ending.words(lang);
+        let times = times && !self.untimed;
         let mut parts = Vec::with_capacity(5);
         match lang {
             Lang::En => {
@@ -148,6 +164,7 @@ impl Ending {
             Self::WithoutGoodbye => ("closed without 221", "221 なしに終了"),
             Self::Closed => ("closed", "終了"),
             Self::Reset => ("broken off (RST)", "強制切断（RST）で終了"),
+            Self::Untold => ("its end was not logged", "終わりは記録にない"),
         };
         lang.of(en, ja)
     }

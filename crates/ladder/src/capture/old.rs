@@ -19,19 +19,29 @@ pub(super) struct Reader {
     link: u32,
 }
 
+/// Whether a file of this format begins so.
+pub(super) fn is_magic(magic: [u8; 4]) -> bool {
+    known(magic).is_some()
+}
+
+/// The byte order and the unit of time of a file that begins so.
+fn known(magic: [u8; 4]) -> Option<(Order, u32)> {
+    match magic {
+        [0xd4, 0xc3, 0xb2, 0xa1] => Some((Order::Little, 1000)),
+        [0xa1, 0xb2, 0xc3, 0xd4] => Some((Order::Big, 1000)),
+        [0x4d, 0x3c, 0xb2, 0xa1] => Some((Order::Little, 1)),
+        [0xa1, 0xb2, 0x3c, 0x4d] => Some((Order::Big, 1)),
+        _ => None,
+    }
+}
+
 impl Reader {
     /// Reads the header; nothing where the file is of another format.
     pub(super) fn open(
         magic: [u8; 4],
         input: &mut Input<impl Read>,
     ) -> Result<Option<Self>, Error> {
-        let (order, unit) = match magic {
-            [0xd4, 0xc3, 0xb2, 0xa1] => (Order::Little, 1000),
-            [0xa1, 0xb2, 0xc3, 0xd4] => (Order::Big, 1000),
-            [0x4d, 0x3c, 0xb2, 0xa1] => (Order::Little, 1),
-            [0xa1, 0xb2, 0x3c, 0x4d] => (Order::Big, 1),
-            _ => return Ok(None),
-        };
+        let Some((order, unit)) = known(magic) else { return Ok(None) };
         // The upper bits of the link type speak of a checksum behind each frame.
         let header = input.peek(HEADER, 0)?;
         let link = order.long(header.get(20..).unwrap_or_default()) & 0x03ff_ffff;

@@ -11,7 +11,7 @@ use wharf_proto::tap::{Party, Timer};
 
 /// A connection that was asked for once and not answered within this time is not answered.
 const UNANSWERED: Duration = Duration::from_secs(3);
-const BUSY: &[&str] =
+pub(super) const BUSY: &[&str] =
     &["address already in use", "already in use", "bind", "can't assign", "cannot assign"];
 
 pub(super) const RULES: &[Rule] = &[
@@ -31,14 +31,16 @@ pub(super) const RULES: &[Rule] = &[
             "パッシブモードを使うか、クライアントに外部アドレスを設定して NAT でポートを通す",
         ),
         find: |case| {
-            let server = case.ends?.server.ip();
-            let client = case.ends?.client.ip();
+            // A server's log does not name the server: who comes from outside does not listen inside.
+            let server = case.server().or_else(|| case.client())?;
+            let client = case.client();
             let bad = |setup: &&Setup<'_>| {
                 let Some(address) = setup.address else { return false };
                 let inside = is_private(address.ip())
                     && (!is_private(server) || address.ip().is_loopback() != server.is_loopback());
-                let failed = !setup.granted || !setup.conns.iter().any(|conn| conn.is_open());
-                let other = address.ip() != client || !is_private(server);
+                let failed = !setup.granted || !case.came_through(setup);
+                let other =
+                    client.is_some_and(|client| address.ip() != client) || !is_private(server);
                 setup.listener == Party::Client && inside && other && failed
             };
             let setup = case.setups.iter().find(bad).filter(|setup| has_failed(case, setup))?;
@@ -259,7 +261,7 @@ pub(super) const RULES: &[Rule] = &[
             "他者を守るための正しい動作。サーバー間転送にはサーバーで FXP を許可する",
         ),
         find: |case| {
-            let client = case.ends?.client.ip();
+            let client = case.client()?;
             let foreign = |setup: &&Setup<'_>| {
                 let bad = |address: SocketAddr| address.port() < 1024 || address.ip() != client;
                 setup.listener == Party::Client && !setup.granted && setup.address.is_some_and(bad)
@@ -280,14 +282,22 @@ pub(super) fn came_to_nothing<'a, 'b>(
     listener: Party,
 ) -> Option<&'b Setup<'a>> {
     let nothing = |setup: &&Setup<'_>| {
-        let sealed = setup.address.is_none();
+        let sealed = setup.address.is_none() && !case.setting.logged;
         setup.listener == listener
             && setup.granted
             && !sealed
             && setup.transfer.is_some()
             && setup.conns.is_empty()
+            // A log says nothing of connections, but for this.
+            && (!case.setting.logged || lacks_connection(case, setup))
     };
     case.setups.iter().find(nothing)
+}
+
+/// Whether the server has said that there was no data connection.
+fn lacks_connection(case: &Case<'_>, setup: &Setup<'_>) -> bool {
+    let transfer = setup.transfer.and_then(|at| case.exchanges.get(at));
+    transfer.and_then(Exchange::refused).is_some_and(|row| code(row) == 425)
 }
 
 /// The row in which the client gave up a transfer after it had waited for its data connection.
@@ -311,7 +321,7 @@ fn has_failed(case: &Case<'_>, setup: &Setup<'_>) -> bool {
         || setup.conns.iter().any(|conn| conn.is_unanswered() || conn.refused)
 }
 
-/// ` at port 1182`, without words of a language.
+/// ` (10.0.0.1:1182)`, without words of a language.
 pub(super) fn port(address: Option<SocketAddr>) -> String {
     address.map_or_else(String::new, |address| format!(" ({address})"))
 }

@@ -43,6 +43,11 @@ pub(super) const RULES: &[Rule] = &[
             "TLS セッションを再開できるクライアントを使うか、サーバーの要求を外す（require_ssl_reuse=NO、NoSessionReuseRequired）",
         ),
         find: |case| {
+            if case.setting.logged {
+                let wants = |row: &Row| matches!(code(row), 425 | 522) && says(row, REUSE);
+                let row = refusal(case.transfers(), wants)?;
+                return Some(Proof::of([row.no]).saying(format_args!(" ({})", code(row))));
+            }
             let (conn, row) = not_resumed(case)?;
             let named = row.is_some_and(|row| says(row, REUSE));
             let code = row.map(|row| format!(" ({})", code(row))).unwrap_or_default();

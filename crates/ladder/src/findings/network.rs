@@ -318,7 +318,7 @@ pub(super) const RULES: &[Rule] = &[
             "このサーバーで FXP を許可する（--allow-fxp など）か、クライアント経由でコピーする",
         ),
         find: |case| {
-            let client = case.ends?.client.ip();
+            let client = case.client()?;
             let other = |setup: &&Setup<'_>| {
                 let foreign = setup
                     .address

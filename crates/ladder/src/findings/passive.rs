@@ -1,6 +1,6 @@
 //! Data connections that the client opens.
 
-use super::active::{REFUSED, came_to_nothing, port};
+use super::active::{BUSY, REFUSED, came_to_nothing, port};
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
@@ -11,6 +11,9 @@ use wharf_proto::address::{parse_227, parse_229};
 use wharf_proto::tap::{Party, Timer};
 use wharf_proto::{Moment, Verb};
 
+/// Words of a server that was connected to from another address than the session's.
+const ELSEWHERE: &[&str] =
+    &["security", "bad ip", "ip address", "foreign", "not match", "mismatch"];
 const UNANSWERED: Duration = Duration::from_secs(3);
 /// An open data connection on which nobody says anything for this long.
 const SILENT: Duration = Duration::from_secs(10);
@@ -33,9 +36,10 @@ pub(super) const RULES: &[Rule] = &[
             "サーバーに外部アドレスを設定する（--public-address、pasv_address、MasqueradeAddress）。クライアントは EPSV を使うか、そのアドレスを無視する",
         ),
         find: |case| {
-            let server = case.ends?.server.ip();
-            let setup = named_elsewhere(case, |named| is_private(named) && !is_private(server))?;
-            wrongly_named(case, setup, Severity::Warning)
+            // A server's log does not name the server: who comes from outside cannot go inside.
+            let outside = case.server().or_else(|| case.client()).filter(|ip| !is_private(*ip));
+            let setup = named_elsewhere(case, is_private).filter(|_| outside.is_some())?;
+            Some(wrongly_named(case, setup, Severity::Warning)?.doubted_if(case.server().is_none()))
         },
     },
     Rule {
@@ -55,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
             "待ち受けごとにアドレスを設定する。クライアントは EPSV を使う",
         ),
         find: |case| {
-            let server = case.ends?.server.ip();
+            let server = case.server()?;
             let same = |named| is_private(named) == is_private(server);
             let setup = named_elsewhere(case, same).filter(|_| !case.setting.has_partner)?;
             wrongly_named(case, setup, Severity::Info)
@@ -84,6 +88,9 @@ pub(super) const RULES: &[Rule] = &[
                         .saying(port(conn.ends.map(|ends| ends.server)))
                         .missing(last, Party::Server, conn.channel, "SYN, ACK"),
                 );
+            }
+            if case.setting.logged {
+                return in_vain(case);
             }
             let row = case.timer(Timer::DataOpen).filter(|_| !case.setting.captured)?;
             let before = |setup: &&Setup<'_>| {
@@ -117,10 +124,16 @@ pub(super) const RULES: &[Rule] = &[
                 let proof = Proof::of([conn.rows.0, conn.rows.1]);
                 return Some(proof.saying(port(conn.ends.map(|ends| ends.server))));
             }
+            let said = case.remarks(|remark| remark == Remark::DataFailed);
+            if let Some(row) = said.into_iter().find(|row| says(row, REFUSED)) {
+                let setup = passive_before(case, row)?;
+                return Some(Proof::of([row.no]).saying(port(setup.address)));
+            }
             let setup = came_to_nothing(case, Party::Server)?;
             let transfer = case.exchanges.get(setup.transfer?)?;
             // A client's tap tells when it waited in vain, and so also that it did not wait.
             let at_once = case.setting.teller == Some(Party::Client)
+                && !case.setting.logged
                 && case.timer(Timer::DataOpen).is_none()
                 // One that was completed went to somebody else: between two servers.
                 && transfer.granted().is_none()
@@ -199,9 +212,9 @@ pub(super) const RULES: &[Rule] = &[
             "制御とデータを同じ経路（プロキシ、負荷分散、ゲートウェイ）に通す。検査を緩めるなら承知の上で",
         ),
         find: |case| {
-            let words = &["security", "bad ip", "ip address", "foreign", "not match", "mismatch"];
             let turned = |one: &&Exchange<'_>| {
-                one.refused().is_some_and(|row| matches!(code(row), 425 | 421) && says(row, words))
+                let turns = |row: &Row| matches!(code(row), 425 | 421) && says(row, ELSEWHERE);
+                one.refused().is_some_and(turns)
             };
             let note = case.remarks(|remark| remark == Remark::DataRefused);
             let one = case.transfers().find(turned);
@@ -254,7 +267,8 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say("use EPSV or EPRT", "EPSV または EPRT を使う"),
         find: |case| {
-            let six = matches!(case.ends?.server.ip().to_canonical(), IpAddr::V6(_));
+            let end = case.server().or_else(|| case.client())?;
+            let six = matches!(end.to_canonical(), IpAddr::V6(_));
             let refused = |one: &&Exchange<'_>| one.refused().is_some();
             let one = case.of([Verb::Pasv, Verb::Port]).find(refused).filter(|_| six)?;
             Some(Proof::of(one.numbers()).saying(one.verb?))
@@ -305,6 +319,10 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let unread = |row: &&Row| {
                 let text = row.label.as_bytes().get(4..).unwrap_or_default();
+                // Some logs have the codes alone.
+                if case.setting.logged && text.is_empty() {
+                    return false;
+                }
                 match row.packet {
                     Packet::Reply(227) => parse_227(text).is_err() && row.names.is_none(),
                     Packet::Reply(229) => parse_229(text).is_err() && row.names.is_none(),
@@ -420,22 +438,53 @@ fn named_elsewhere<'a, 'b>(
     case: &'b Case<'a>,
     is_it: impl Fn(IpAddr) -> bool,
 ) -> Option<&'b Setup<'a>> {
-    let server = case.ends?.server.ip().to_canonical();
+    let server = case.server().map(|ip| ip.to_canonical());
     case.setups.iter().find(|setup| {
         let named = setup.address.map(|address| address.ip().to_canonical());
         let is_227 = verb_of(case, setup) == Some(Verb::Pasv);
         is_227
             && setup.listener == Party::Server
-            && named.is_some_and(|named| named != server && is_it(named))
+            && named.is_some_and(|named| Some(named) != server && is_it(named))
     })
 }
 
 /// The proof of an address that should not have been named; how bad it is where the client gets through all the same.
 fn wrongly_named(case: &Case<'_>, setup: &Setup<'_>, got_through: Severity) -> Option<Proof> {
     let row = case.exchanges.get(setup.asked)?.last()?;
-    let works = setup.conns.iter().any(|conn| conn.is_open());
+    let works = case.came_through(setup);
     let worst = if works { got_through } else { Severity::Failure };
     Some(Proof::of([row.no]).saying(setup.address?.ip()).weighing(worst))
+}
+
+/// What a log says of a passive data connection that nobody answered: the client's, that it waited; either's, that the
+/// server saw none come.
+fn in_vain(case: &Case<'_>) -> Option<Proof> {
+    let said = case.remarks(|remark| remark == Remark::DataFailed);
+    let timed_out = said.into_iter().find(|row| says(row, &["timed out", "timeout", "no route"]));
+    let waited = || {
+        let row = case.timer(Timer::Reply)?;
+        let pending = |one: &&Exchange<'_>| {
+            one.replies.is_empty() && one.command.is_some_and(|asked| asked.no < row.no)
+        };
+        case.transfers().find(pending).map(|_| row)
+    };
+    if let Some(row) = timed_out.or_else(waited) {
+        let setup = passive_before(case, row)?;
+        return Some(
+            Proof::of([row.no]).saying(port(setup.address)).doubted_if(!says(row, &["connect to"])),
+        );
+    }
+    let setup = came_to_nothing(case, Party::Server)?;
+    let row = case.exchanges.get(setup.transfer?)?.refused()?;
+    let other = [REFUSED, BUSY, ELSEWHERE].iter().any(|words| says(row, words));
+    (!other).then(|| Proof::of([row.no]).saying(port(setup.address)).doubted())
+}
+
+/// The last passive listener before a row that no transfer came through.
+fn passive_before<'a, 'b>(case: &'b Case<'a>, row: &Row) -> Option<&'b Setup<'a>> {
+    let before = |setup: &&Setup<'_>| command_no(case, setup) < row.no;
+    let last = case.setups.iter().rfind(before)?;
+    (last.listener == Party::Server && last.granted && !case.came_through(last)).then_some(last)
 }
 
 fn is_unanswered(case: &Case<'_>, conn: &Conn) -> bool {

@@ -162,7 +162,8 @@ pub(super) const RULES: &[Rule] = &[
             let aborted = case.of([Verb::Abor]).next().is_some();
             let broke = |one: &&Exchange<'_>| {
                 let refused = one.refused().is_some_and(|row| matches!(code(row), 426 | 450 | 451));
-                refused && case.conns_of(one).iter().any(|conn| conn.is_open())
+                refused
+                    && (case.setting.logged || case.conns_of(one).iter().any(|conn| conn.is_open()))
             };
             let one = case.transfers().find(broke).filter(|_| !aborted)?;
             let conns = case.conns_of(one);

@@ -4,7 +4,7 @@
 //! Each has `schema`, which counts up when the meaning of a field changes; fields may be added without that.
 
 use super::{Sheet, kind, label, provenance};
-use crate::row::{Channel, Packet};
+use crate::row::{Channel, Ends, Packet};
 use crate::scene::{Lifeline, Role, TlsRole};
 use serde_json::{Value, json};
 use wharf_proto::{Lang, Moment, Verb};
@@ -55,7 +55,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
             "verb": row.verb.map(Verb::name), "label": label(row, Lang::En), "bytes": bytes, "end": end,
             "client_port": row.ports.client.filter(|_| two),
             "server_port": row.ports.server.filter(|_| two),
-            "ends": step.ends.map(|ends| ends.map(|end| end.to_string())),
+            "ends": step.ends.map(|ends| ends.map(Ends::named)),
             "names": row.names.map(|address| address.to_string()),
             "again": row.is_again(), "tls": row.tls, "segments": row.wire.map(|wire| wire.segments),
             "provenance": provenance(row),

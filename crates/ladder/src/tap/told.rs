@@ -40,6 +40,8 @@ struct Open {
     plan: Option<(Party, SocketAddr)>,
     /// The sessions that it shares a data connection with.
     partners: Vec<SessionId>,
+    /// Nothing more will come of it.
+    is_done: bool,
 }
 
 impl Told {
@@ -47,7 +49,10 @@ impl Told {
     pub fn push(&mut self, event: &Event) {
         self.now = self.now.max(event.at);
         let id = event.session;
-        if matches!(event.what, What::ControlOpened { .. }) && self.open.contains_key(&id) {
+        // A log may tell something of a session before it is open.
+        let is_told = |open: &Open| !open.ladder.is_of_log();
+        let begins = matches!(event.what, What::ControlOpened { .. });
+        if begins && self.open.get(&id).is_some_and(is_told) {
             let group = self.take(&self.group(id), false);
             self.ended.push(group);
         }
@@ -117,6 +122,33 @@ impl Told {
         Some(self.session(no, open.ladder.clone(), &open.partners, false))
     }
 
+    /// The moment of the last event.
+    pub(crate) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// A session begins, with these rows.
+    pub(crate) fn begin(&mut self, id: SessionId, ladder: Ladder) {
+        self.open.insert(id, Open { ladder, ..Open::default() });
+    }
+
+    /// Whether a session has begun and not been given away.
+    pub(crate) fn holds(&self, id: SessionId) -> bool {
+        self.open.contains_key(&id)
+    }
+
+    /// The rows of a session that is open.
+    pub(crate) fn ladder(&mut self, id: SessionId) -> Option<&mut Ladder> {
+        self.open.get_mut(&id).map(|open| &mut open.ladder)
+    }
+
+    /// Nothing more will come of a session.
+    pub(crate) fn end(&mut self, id: SessionId) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.is_done = true;
+        }
+    }
+
     /// A listener for a session's data connection is known.
     fn planned(&mut self, id: SessionId, listener: Party, address: SocketAddr) {
         let Some(open) = self.open.get_mut(&id) else { return };
@@ -153,8 +185,8 @@ impl Told {
     }
 
     fn is_over(&self, id: SessionId) -> bool {
-        let closed = self.open.get(&id).and_then(|open| open.closed);
-        closed.is_some_and(|at| self.now.since(at) >= LINGER)
+        let lingered = |at| self.now.since(at) >= LINGER;
+        self.open.get(&id).is_some_and(|open| open.is_done || open.closed.is_some_and(lingered))
     }
 
     /// A session and those that belong to it.
@@ -175,11 +207,12 @@ impl Told {
     fn take(&mut self, group: &[SessionId], cuts: bool) -> Vec<Session> {
         let mut out = Vec::with_capacity(group.len());
         for id in group {
-            let Some(open) = self.open.remove(id) else { continue };
+            let Some(mut open) = self.open.remove(id) else { continue };
+            open.ladder.given_away();
             if let Some((_, address)) = open.plan {
                 self.unplan(*id, address);
             }
-            let is_cut = cuts && open.closed.is_none();
+            let is_cut = cuts && open.closed.is_none() && !open.is_done;
             out.push(self.session(id.0, open.ladder, &open.partners, is_cut));
         }
         out.sort_by_key(|session| session.no);

@@ -23,7 +23,9 @@ pub(super) struct Margin<'a> {
 
 impl<'a> Margin<'a> {
     pub(super) fn new(shown: &[Shown<'_>], options: &'a Options) -> Self {
-        let times = !options.no_times;
+        // Not every log says when.
+        let has_times = shown.is_empty() || shown.iter().any(|shown| shown.since.is_some());
+        let times = !options.no_times && has_times;
         let most = shown.iter().map(|shown| shown.row.no).max().unwrap_or(1);
         let no = most.to_string().len().max(3);
         let delta = if times { DELTA } else { 0 };

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use wharf_ladder::capture::Capture;
+use wharf_ladder::logs::{FORMS, Kind, Lines, Logs, recognise};
 use wharf_ladder::render::{Sheet, json};
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::{Session, Sessions};
@@ -17,8 +18,8 @@ use wharf_ladder::{Options, Segment, text};
 pub(crate) type Claim = (&'static str, fn(&[u8]));
 
 /// All claims.
-pub(crate) const ALL: [Claim; 4] =
-    [("capture", capture), ("frame", frame), ("keylog", keylog), ("tap", tap)];
+pub(crate) const ALL: [Claim; 5] =
+    [("capture", capture), ("frame", frame), ("keylog", keylog), ("log", log), ("tap", tap)];
 
 /// Rows of a session, at most.
 const ROWS: usize = 5000;
@@ -88,6 +89,26 @@ pub(crate) fn tap(data: &[u8]) {
     }
     groups.append(&mut told.finish());
     groups.iter().for_each(|group| draw(group));
+}
+
+/// A text log: of the form that it seems to be, and of one that its length chooses.
+pub(crate) fn log(data: &[u8]) {
+    let seems = match recognise(data) {
+        Kind::Log(form) | Kind::Perhaps(form) => Some(form),
+        Kind::Useless(_) | Kind::Other => None,
+    };
+    for form in seems.into_iter().chain(FORMS.get(data.len() % FORMS.len())) {
+        let (mut logs, mut lines) = (Logs::new(form), Lines::new(data));
+        let mut sessions = Vec::new();
+        while let Ok(Some(line)) = lines.next_line() {
+            logs.push(line);
+            sessions.append(&mut logs.take_finished());
+        }
+        sessions.append(&mut logs.finish());
+        let count = logs.count();
+        assert!(count.foreign <= count.lines);
+        sessions.iter().for_each(|group| draw(group));
+    }
 }
 
 /// Draws sessions, as text and as JSON.

@@ -6,6 +6,7 @@ use crate::claims;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use wharf_ladder::logs::FORMS;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -29,6 +30,25 @@ fn every_claim_has_a_corpus_and_holds_on_it() {
 fn the_claims_hold_on_the_captures_of_real_sessions() {
     let captures = files(&root().join("crates/ladder/tests/captures"));
     captures.iter().for_each(|bytes| claims::capture(bytes));
+}
+
+#[test]
+fn the_claims_hold_on_logs_in_which_lines_and_bytes_were_mixed() {
+    for (name, log) in crate::logs::logs() {
+        claims::log(&log);
+        // Every form reads every log, and lines that were torn.
+        let head = log.get(..2000).unwrap_or(&log);
+        for length in 0..FORMS.len() {
+            claims::log(&head[..head.len() - length.min(head.len())]);
+        }
+        let torn: Vec<u8> = head
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| n % 97 != name.len())
+            .map(|(_, b)| *b)
+            .collect();
+        claims::log(&torn);
+    }
 }
 
 /// Small captures, in clear and under TLS with their keys in them.

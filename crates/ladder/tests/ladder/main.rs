@@ -14,6 +14,7 @@ mod hard;
 mod joined;
 #[cfg(target_os = "linux")]
 mod live;
+mod logs;
 mod packets;
 mod router;
 mod sessions;

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
+
+use wharf_ladder::logs::{FORMS, Form};
 
 use super::LangArg;
 use crate::commands::trace::filter::Filter;
@@ -12,10 +15,19 @@ use crate::commands::trace::filter::Filter;
 /// `wharf trace`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TraceArgs {
-    /// A capture, pcap or pcapng, or the file that --tap or --trace=FILE.jsonl has written, as it is or packed by gzip or
-    /// zstd; standard input if nothing is said, or `-`. Or a folder of such files as --tap writes
+    /// A capture, pcap or pcapng, the log of another server or client, or the file that --tap or --trace=FILE.jsonl has
+    /// written, as it is or packed by gzip or zstd; standard input if nothing is said, or `-`. Or a folder of such files as
+    /// --tap writes
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// The file is a text log of this form [default: found out from its lines]
+    #[arg(
+        long = "log",
+        value_name = "FORM",
+        conflicts_with = "live",
+        value_parser = PossibleValuesParser::new(FORMS.iter().map(|form| form.name)).try_map(form)
+    )]
+    pub(crate) log: Option<&'static Form>,
     /// Capture on this interface, or on `any`, until Ctrl-C: it needs root, or CAP_NET_RAW, and keeps neither
     #[arg(long, value_name = "IFACE", conflicts_with_all = ["file", "follow"])]
     pub(crate) live: Option<String>,
@@ -123,6 +135,11 @@ pub(crate) enum Format {
     Mermaid,
     /// A capture again, of synthesised packets without secrets or contents, with rows and findings as comments.
     Pcapng,
+}
+
+/// The form of log of a name.
+fn form(name: String) -> Result<&'static Form, String> {
+    Form::named(&name).ok_or_else(|| format!("`{name}` is no form of log"))
 }
 
 /// Reads `3` or `3-7`.

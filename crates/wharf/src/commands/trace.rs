@@ -1,4 +1,4 @@
-//! `wharf trace`: the FTP sessions of a capture or a tap as ladders, with what went wrong in them.
+//! `wharf trace`: the FTP sessions of a capture, a tap or a log as ladders, with what went wrong in them.
 //!
 //! Sessions are drawn as soon as they are over, so a source of any size is read in the same memory. What is made
 //! of a session is in `trace/`, a file each.
@@ -8,6 +8,7 @@ pub(crate) mod filter;
 mod folder;
 mod forms;
 mod gathering;
+mod logged;
 mod source;
 mod text;
 mod told;

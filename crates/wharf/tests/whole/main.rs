@@ -10,6 +10,7 @@ mod demo;
 mod forms;
 mod injection;
 mod jobs;
+mod logs;
 mod marks;
 mod remote;
 mod reserve;

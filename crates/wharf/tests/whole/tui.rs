@@ -281,6 +281,29 @@ fn the_taps_of_a_server_are_followed_a_file_and_a_folder() {
 }
 
 #[test]
+fn the_sessions_of_a_log_are_looked_through_and_followed() {
+    let log = crate::logs::log("vsftpd.log");
+    let mut screen = Screen::open(&[log.to_str().unwrap()]);
+    screen.shows("2 sessions");
+    screen.press("\r");
+    screen.shows("USER anonymous");
+    screen.press("qq");
+    screen.ends(0);
+    let whole = std::fs::read(crate::logs::log("vsftpd-syslog.log")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("growing.log");
+    let mut file = File::create(&path).unwrap();
+    let (first, rest) = whole.split_at(whole.len() * 2 / 3);
+    file.write_all(first).unwrap();
+    let mut screen = Screen::open(&["--follow", "--log", "vsftpd", path.to_str().unwrap()]);
+    screen.shows("still open");
+    file.write_all(rest).unwrap();
+    screen.shows("ended in order");
+    screen.press("q");
+    screen.ends(0);
+}
+
+#[test]
 fn a_terminal_is_asked_how_wide_it_draws_lines_and_believed() {
     let capture = capture("reference.cap");
     let mut screen = Screen::open(&["--ambiguous", "auto", capture.to_str().unwrap()]);

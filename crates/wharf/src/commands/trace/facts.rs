@@ -81,8 +81,12 @@ impl Facts {
         for step in &scene.steps {
             let row = &step.row;
             for end in step.ends.into_iter().flatten() {
-                note(&mut self.hosts, end.ip());
-                note(&mut self.ports, end.port());
+                if !end.ip().is_unspecified() {
+                    note(&mut self.hosts, end.ip());
+                }
+                if end.port() > 0 {
+                    note(&mut self.ports, end.port());
+                }
             }
             match row.packet {
                 Packet::Command => {

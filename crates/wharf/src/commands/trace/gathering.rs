@@ -1,7 +1,10 @@
-//! What becomes sessions, whatever a source gives: the segments of a capture, or the events that an end has told.
+//! What becomes sessions, whatever a source gives: the segments of a capture, the events that an end has told, or the lines
+//! of a log.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use wharf_ladder::logs::{Form, Logs};
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::tap::Told;
 use wharf_ladder::{Scene, Segment};
@@ -12,6 +15,7 @@ use wharf_proto::tap::Event;
 pub(super) enum Heard<'a> {
     Segment(&'a Segment<'a>),
     Event(&'a Event),
+    Line(&'a [u8]),
     /// Another run of who tells begins, which counts its sessions from the beginning.
     Again,
 }
@@ -22,6 +26,7 @@ pub(super) struct Gathering(Mutex<Kind>);
 enum Kind {
     Captured(Box<Sessions>),
     Told(Told),
+    Logged(Box<Logs>),
 }
 
 impl Gathering {
@@ -33,14 +38,20 @@ impl Gathering {
         Self(Mutex::new(Kind::Told(Told::default())))
     }
 
+    pub(super) fn logged(form: &'static Form) -> Self {
+        Self(Mutex::new(Kind::Logged(Box::new(Logs::new(form)))))
+    }
+
     pub(super) fn take(&self, heard: &Heard<'_>) {
         match (&mut *self.lock(), heard) {
             (Kind::Captured(sessions), Heard::Segment(segment)) => sessions.push(segment),
             (Kind::Told(told), Heard::Event(event)) => told.push(event),
             (Kind::Told(told), Heard::Again) => told.end_all(),
-            // A source gives the one or the other.
-            (Kind::Captured(_), Heard::Event(_) | Heard::Again)
-            | (Kind::Told(_), Heard::Segment(_)) => {}
+            (Kind::Logged(logs), Heard::Line(line)) => logs.push(line),
+            // A source gives one of them.
+            (Kind::Captured(_), Heard::Event(_) | Heard::Again | Heard::Line(_))
+            | (Kind::Told(_), Heard::Segment(_) | Heard::Line(_))
+            | (Kind::Logged(_), Heard::Segment(_) | Heard::Event(_) | Heard::Again) => {}
         }
     }
 
@@ -56,6 +67,8 @@ impl Gathering {
                 told.pass(now);
                 told.take_finished()
             }
+            // It says itself what is over.
+            Kind::Logged(logs) => logs.take_finished(),
         }
     }
 
@@ -64,6 +77,7 @@ impl Gathering {
         match &mut *self.lock() {
             Kind::Captured(sessions) => sessions.finish(),
             Kind::Told(told) => told.finish(),
+            Kind::Logged(logs) => logs.finish(),
         }
     }
 
@@ -88,7 +102,32 @@ impl Gathering {
                     look(&session, session.scene());
                 }
             }
+            Kind::Logged(logs) => {
+                let new = logs.open().filter(|(no, rows)| is_new(*no, *rows)).take(most);
+                for session in new.filter_map(|(no, _)| logs.look(no)) {
+                    look(&session, session.scene());
+                }
+            }
         }
+    }
+
+    /// When the first line of a log was written, where it says so.
+    pub(super) fn origin(&self) -> Option<Duration> {
+        if let Kind::Logged(logs) = &*self.lock() { logs.origin() } else { None }
+    }
+
+    /// What there is to say of the lines of a log.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let kind = self.lock();
+        let Kind::Logged(logs) = &*kind else { return Vec::new() };
+        let (count, form) = (logs.count(), logs.form());
+        let (foreign, lines) = (count.foreign, count.lines);
+        let passed = (foreign > 0).then(|| {
+            format!("{foreign} of {lines} lines were passed over: they are none of {}", form.name)
+        });
+        let silent = (count.said == 0 && lines > 0)
+            .then(|| format!("no command is in it; what is read is the log of {}", form.of));
+        passed.into_iter().chain(silent).collect()
     }
 
     /// A thread that has failed has left whole sessions behind.

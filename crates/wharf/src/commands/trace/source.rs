@@ -1,5 +1,5 @@
-//! Where `wharf trace` has its sessions from: a capture or a tap, as a file, out of a pipe or while it grows; a folder of taps;
-//! or an interface.
+//! Where `wharf trace` has its sessions from: a capture, a tap or a log, as a file, out of a pipe or while it grows; a folder of
+//! taps; or an interface.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use wharf_ladder::capture::{Capture, Error, unpacked};
 use wharf_ladder::live::Interface;
+use wharf_ladder::logs::Form;
 use wharf_ladder::render::pcapng;
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::tls::Keys;
@@ -19,6 +20,7 @@ use wharf_proto::Moment;
 
 use super::folder::Folder;
 use super::gathering::{Gathering, Heard};
+use super::logged::{LogFile, recognised};
 use super::told::{HEAD, TapFile};
 use crate::args::trace::TraceArgs;
 use crate::confine::confine_capture;
@@ -54,6 +56,7 @@ enum Kind {
     Live(Box<Live>),
     Tap(Box<TapFile>),
     Taps(Box<Folder>),
+    Log(Box<LogFile>),
 }
 
 /// An interface, and the file that its frames are kept in.
@@ -139,12 +142,11 @@ impl Source {
                 Box::new(Growing { file, stops: Arc::clone(stops), waits: Arc::clone(&waits) })
             }
         };
-        let mut source = unpacked(source).with_context(cannot)?;
-        let mut head = Vec::new();
-        source.by_ref().take(HEAD).read_to_end(&mut head).with_context(cannot)?;
-        let is_tap = tap::begins(&head);
-        let source: Box<dyn Read + Send> = Box::new(io::Cursor::new(head).chain(source));
-        let (kind, keys) = if is_tap {
+        let source = unpacked(source).with_context(cannot)?;
+        let (what, source) = What::of(source, arguments.log, &name)?;
+        let (kind, keys) = if let What::Log(form) = what {
+            (Kind::Log(Box::new(LogFile::new(source, form))), Keys::default())
+        } else if let What::Tap = what {
             (Kind::Tap(Box::new(TapFile::new(source))), Keys::default())
         } else {
             let known = if is_pipe || follows { Keys::default() } else { keys_ahead(path) };
@@ -164,6 +166,7 @@ impl Source {
                 Gathering::captured(Sessions::new(&arguments.ports).with_keys(self.keys.clone()))
             }
             Kind::Tap(_) | Kind::Taps(_) => Gathering::told(),
+            Kind::Log(log) => Gathering::logged(log.form),
         }
     }
 
@@ -176,7 +179,11 @@ impl Source {
         gathering: &Gathering,
     ) -> anyhow::Result<Option<Vec<Vec<Session>>>> {
         loop {
-            match self.next(|heard| gathering.take(heard))? {
+            let next = self.next(|heard| gathering.take(heard))?;
+            if let Kind::Log(log) = &mut self.kind {
+                log.heed(next, gathering);
+            }
+            match next {
                 Next::More => {
                     self.pieces += 1;
                     if self.pieces.is_multiple_of(MANY) {
@@ -201,6 +208,7 @@ impl Source {
             Kind::Live(live) => Some(live.interface.origin()),
             Kind::Tap(tap) => tap.began(),
             Kind::Taps(folder) => folder.began(),
+            Kind::Log(log) => log.began,
         }
     }
 
@@ -212,6 +220,7 @@ impl Source {
                 format!("no FTP session among the {} frames of {name}", self.pieces)
             }
             Kind::Tap(_) | Kind::Taps(_) => format!("{name} tells of no session"),
+            Kind::Log(log) => format!("{name} tells of no session, as a log of {}", log.form.of),
         }
     }
 
@@ -227,6 +236,7 @@ impl Source {
             Kind::Live(live) => live.remarks(),
             Kind::Tap(tap) => tap.is_full.then(|| full(&self.name)).into_iter().collect(),
             Kind::Taps(folder) => folder.full.iter().map(|name| full(name)).collect(),
+            Kind::Log(log) => log.remarks.clone(),
         }
     }
 
@@ -234,7 +244,7 @@ impl Source {
     pub(super) fn dropped(&self) -> Arc<AtomicU64> {
         match &self.kind {
             Kind::Live(live) => Arc::clone(&live.dropped),
-            Kind::File(_) | Kind::Tap(_) | Kind::Taps(_) => Arc::default(),
+            Kind::File(_) | Kind::Tap(_) | Kind::Taps(_) | Kind::Log(_) => Arc::default(),
         }
     }
 
@@ -265,6 +275,7 @@ impl Source {
                 self.last.0 = tap.last;
                 next.map_err(Into::into)
             }
+            Kind::Log(log) => log.next(take).map_err(Into::into),
             Kind::Taps(folder) => {
                 let next = folder.next(take);
                 self.last.0 = folder.last;
@@ -332,13 +343,39 @@ impl Live {
     }
 }
 
+/// What a file is, by its beginning or because it was said.
+enum What {
+    Capture,
+    Tap,
+    Log(&'static Form),
+}
+
+impl What {
+    /// Finds that out, and gives the whole source back.
+    fn of(
+        mut source: Box<dyn Read + Send>,
+        form: Option<&'static Form>,
+        name: &str,
+    ) -> anyhow::Result<(Self, Box<dyn Read + Send>)> {
+        if let Some(form) = form {
+            return Ok((Self::Log(form), source));
+        }
+        let mut head = Vec::new();
+        let read = source.by_ref().take(HEAD).read_to_end(&mut head);
+        read.with_context(|| format!("cannot read {name}"))?;
+        let what = match &head {
+            head if tap::begins(head) => Self::Tap,
+            head if Capture::begins(head) => Self::Capture,
+            _ => Self::Log(recognised(&mut *source, &mut head, name)?),
+        };
+        Ok((what, Box::new(io::Cursor::new(head).chain(source))))
+    }
+}
+
 /// The beginning of a capture.
 fn capture(source: Box<dyn Read + Send>, name: &str) -> anyhow::Result<Capture<'static>> {
     match Capture::of(source) {
         Ok(capture) => Ok(capture),
-        Err(Error::NotACapture(_)) => {
-            Err(Usage(format!("{name} is neither pcap nor pcapng, nor a tap")).into())
-        }
         Err(Error::Io(error)) => Err(error).with_context(|| format!("cannot read {name}")),
         Err(error) => Err(Usage(format!("{name}: {error}")).into()),
     }

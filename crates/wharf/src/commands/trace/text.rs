@@ -1,10 +1,11 @@
 //! Sessions as text: ladders one after the other, or a line a session.
 
 use std::io::Write;
+use std::net::SocketAddr;
 
 use wharf_ladder::scene::{Scene, scenes};
 use wharf_ladder::sessions::Session;
-use wharf_ladder::{Lang, Options, text, width};
+use wharf_ladder::{Ends, Lang, Options, text, width};
 
 use super::Renderer;
 
@@ -100,13 +101,20 @@ fn joint_title(scene: &Scene, lang: Lang) -> String {
 
 /// `Session 3, 192.0.2.10:1180 to 203.0.113.5:21`.
 fn title(session: &Session, lang: Lang) -> String {
-    let ends = session.packets.ends().map(|ends| (ends.client, ends.server));
+    let ends = session.packets.ends();
+    let named = |end: fn(Ends) -> SocketAddr| ends.map(end).and_then(Ends::named);
     let no = session.no;
-    let mut title = match (lang, ends) {
-        (Lang::En, Some((client, server))) => format!("Session {no}, {client} to {server}"),
-        (Lang::Ja, Some((client, server))) => format!("セッション {no}、{client} から {server}"),
-        (Lang::En, None) => format!("Session {no}"),
-        (Lang::Ja, None) => format!("セッション {no}"),
+    let mut title = match (lang, named(|ends| ends.client), named(|ends| ends.server)) {
+        (Lang::En, Some(client), Some(server)) => format!("Session {no}, {client} to {server}"),
+        (Lang::Ja, Some(client), Some(server)) => {
+            format!("セッション {no}、{client} から {server}")
+        }
+        (Lang::En, Some(client), None) => format!("Session {no}, from {client}"),
+        (Lang::Ja, Some(client), None) => format!("セッション {no}、{client} から"),
+        (Lang::En, None, Some(server)) => format!("Session {no}, to {server}"),
+        (Lang::Ja, None, Some(server)) => format!("セッション {no}、{server} へ"),
+        (Lang::En, None, None) => format!("Session {no}"),
+        (Lang::Ja, None, None) => format!("セッション {no}"),
     };
     if !session.partners.is_empty() {
         let partners: Vec<String> = session.partners.iter().map(u64::to_string).collect();

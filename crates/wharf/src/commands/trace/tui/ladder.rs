@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ratatui::crossterm::event::KeyCode;
 use wharf_ladder::scene::Step;
 use wharf_ladder::text::{self, Drawing};
-use wharf_ladder::{Channel, Lang, Options, Packet, Provenance, Row, Scene, note};
+use wharf_ladder::{Channel, Ends, Lang, Options, Packet, Provenance, Row, Scene, note};
 use wharf_proto::Moment;
 
 use super::app::moved;
@@ -212,9 +212,10 @@ fn facts(scene: &Scene, step: &Step, lang: Lang) -> Vec<String> {
     let row = &step.row;
     let name = |at: usize| scene.name(at, lang);
     let at = |end: usize| match step.ends {
-        Some(ends) => ends.get(end).map(|end| format!(" {end}")).unwrap_or_default(),
-        None => String::new(),
+        Some(ends) => ends.get(end).copied().and_then(Ends::named),
+        None => None,
     };
+    let at = |end: usize| at(end).map_or_else(String::new, |end| format!(" {end}"));
     let mut first = match row.no {
         0 => String::new(),
         no => format!("{} {no}", lang.of("row", "行")),
