@@ -13,16 +13,16 @@ HOSTS = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 class Server:
     """A server, and what it cannot do."""
 
-    def __init__(self, start, *, tls=True, active=True, dots=True):
-        self.start, self.tls, self.active, self.dots = start, tls, active, dots
+    def __init__(self, start, *, tls=True, active=True, dots=True, ccc=False):
+        self.start, self.tls, self.active, self.dots, self.ccc = start, tls, active, dots, ccc
 
 
 SERVERS = {
     "wharf": Server(servers.wharf),
     "vsftpd": Server(servers.vsftpd),
     # Anonymous users read no names that begin with a dot.
-    "pure_ftpd": Server(servers.pure_ftpd, dots=False),
-    "proftpd": Server(servers.proftpd),
+    "pure_ftpd": Server(servers.pure_ftpd, dots=False, ccc=True),
+    "proftpd": Server(servers.proftpd, ccc=True),
     # No TLS at all.
     "inetutils_ftpd": Server(servers.inetutils_ftpd, tls=False),
     "pyftpdlib": Server(servers.pyftpdlib),
@@ -66,6 +66,20 @@ def moves_files(wharf, server, folder, host, tls):
         deletes = ["sync", "--delete", "--max-delete", "100%", *trust]
         run(wharf, *deletes, f"{at}/missing", folder / "sub", status=5)
         same(contents(folder / "sub"), contents(tree / "sub"), "sync --delete from what is not there")
+        if tls:
+            goes_back_to_clear(wharf, folder, at, [*trust, "--ccc"], server.ccc, big)
+
+
+def goes_back_to_clear(wharf, folder, at, options, can, big):
+    """CCC behind the login, and files under TLS all the same; or a refusal that is told."""
+    if not can:
+        run(wharf, "ls", *options, f"{at}/", status=6)
+        return
+    has(run(wharf, "ls", *options, f"{at}/"), b"hello.txt", "ls behind CCC")
+    run(wharf, "get", *options, f"{at}/big.bin", folder / "big behind CCC")
+    same((folder / "big behind CCC").read_bytes(), big, "get behind CCC")
+    run(wharf, "put", *options, folder / "big behind CCC", f"{at}/up/behind-ccc")
+    same(run(wharf, "cat", *options, f"{at}/up/behind-ccc"), big, "put behind CCC")
 
 
 def register(name, server, tls, family):

@@ -133,7 +133,7 @@ AllowForeignAddress {fxp}
 PROFTPD_TLS = """
 LoadModule mod_tls.c
 TLSEngine on
-TLSRequired on
+TLSRequired auth+data
 TLSECCertificateFile {cert}
 TLSECCertificateKeyFile {key}
 TLSOptions {options}

@@ -62,7 +62,7 @@ pub use data::{Setup, Way};
 pub use digest::Digest;
 pub use error::{Error, Exchange, Proof};
 pub use files::{BYTES, Fetched, Get, Put, Stored, TEXT, Verdict};
-pub use listing::Listing;
+pub use listing::{Listing, RowWatch};
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};
 pub use options::{DataAddress, Explain, Family, Options, Tap};

@@ -10,13 +10,19 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use tokio::io::AsyncWrite;
-use wharf_proto::listing::{Entry, Hints, Role, Rows, read_listing};
+use wharf_proto::listing::{Entry, Hints, Role, Rows, mlsx, read_listing};
 use wharf_proto::params::{Format, Type};
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use crate::transfer::Order;
-use crate::{BYTES, Error, Session, quiet};
+use crate::{BYTES, Error, Session, Transfer, quiet};
+
+/// How long a row of MLSD may be.
+const LONGEST_ROW: usize = 64 << 10;
+
+/// What a server says behind 226 of a folder that it could not open.
+const NOT_OPENED: &[u8] = b"failed to open directory";
 
 /// What is in a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,16 +48,22 @@ impl Listing {
 
     fn of(rows: Rows<'_>) -> Self {
         let mut listing = Self::default();
-        for row in rows {
-            match row {
-                Ok(entry) if entry.role == Role::Member => listing.entries.push(entry),
-                Ok(_) => {}
-                Err(row) => listing.unread.push(row.into()),
-            }
-        }
+        rows.for_each(|row| listing.add(row.map_err(Text::from)));
         listing
     }
+
+    fn add(&mut self, row: Result<Entry, Text>) {
+        match row {
+            Ok(entry) if entry.role == Role::Member => self.entries.push(entry),
+            Ok(_) => {}
+            Err(row) => self.unread.push(row),
+        }
+    }
 }
+
+/// Hears of the rows of a listing, one after the other: an entry, or a row that nobody can read, as it came. An error
+/// ends the listing, as [`Error::Sink`].
+pub type RowWatch<'a> = dyn FnMut(Result<Entry, Text>) -> io::Result<()> + Send + 'a;
 
 impl Session {
     /// What is in a folder (the current one, where `path` is `None`): by MLSD where the server has it,
@@ -60,27 +72,69 @@ impl Session {
     /// # Errors
     /// `Refused`, `ListingTooLong`, and every error that a transfer can have.
     pub async fn list(&mut self, path: Option<&Text>) -> Result<Listing, Error> {
+        let mut listing = Listing::default();
+        let mut each = |row| {
+            listing.add(row);
+            Ok(())
+        };
+        self.list_rows(path, self.listing_limit, &mut each).await?;
+        Ok(listing)
+    }
+
+    /// The same, each entry handed over as it comes, in the server's order and without the folder itself and the one
+    /// above. By MLSD a folder of any size takes no memory; what the rows of LIST mean is seen from all of them only, so
+    /// they are held until the last has come.
+    ///
+    /// # Errors
+    /// `Refused`, `ListingTooLong` (by LIST, or for one row), `Sink` for an error of `each`, and every error that a
+    /// transfer can have.
+    pub async fn list_each(
+        &mut self,
+        path: Option<&Text>,
+        each: &mut RowWatch<'_>,
+    ) -> Result<(), Error> {
+        let mut members = |row: Result<Entry, Text>| match row {
+            Ok(entry) if entry.role != Role::Member => Ok(()),
+            row => each(row),
+        };
+        self.list_rows(path, usize::MAX, &mut members).await
+    }
+
+    async fn list_rows(
+        &mut self,
+        path: Option<&Text>,
+        limit: usize,
+        each: &mut RowWatch<'_>,
+    ) -> Result<(), Error> {
         if self.features().await?.has("MLST") {
-            match self.collect(Command::Mlsd(path.cloned())).await {
-                Ok(bytes) => return Ok(Listing::read(&bytes)),
+            let mut rows = ByRow { each, rest: Vec::new(), now: now(), limit, taken: 0 };
+            let listed = self.receive_listing(Command::Mlsd(path.cloned()), &mut rows).await;
+            match listed.and_then(|()| rows.last().map_err(Error::Sink)) {
                 Err(error) if self.has_no_mlsd(&error) => {}
                 // MLSD lists folders only; LIST will tell whether it is a file or nothing.
                 Err(Error::Refused { .. }) if path.is_some() => {}
-                Err(error) => return Err(error),
+                Err(Error::Sink(_)) if rows.is_too_long() => {
+                    let limit = if rows.taken > limit { limit } else { LONGEST_ROW };
+                    return Err(Error::ListingTooLong { limit });
+                }
+                done => return done,
             }
         }
         let bytes = self.list_text(path).await?;
-        self.read_rows(&bytes).await
+        for row in self.rows_of(&bytes).await? {
+            each(row.map_err(Text::from)).map_err(Error::Sink)?;
+        }
+        Ok(())
     }
 
     /// Reads the rows of LIST. What the server is, it is asked only where the rows do not tell.
-    async fn read_rows(&mut self, bytes: &[u8]) -> Result<Listing, Error> {
+    async fn rows_of<'l>(&mut self, bytes: &'l [u8]) -> Result<Rows<'l>, Error> {
         let (now, rows) = (now(), read_listing(bytes, now()));
         if !rows.is_in_doubt() || self.plain {
-            return Ok(Listing::of(rows));
+            return Ok(rows);
         }
         let hints = Hints { now, system: self.system().await?.as_bytes() };
-        Ok(Listing::of(read_listing(bytes, hints)))
+        Ok(read_listing(bytes, hints))
     }
 
     /// The bytes of LIST: text for people, in the form of the server's own system.
@@ -100,18 +154,35 @@ impl Session {
     }
 
     async fn collect(&mut self, command: Command) -> Result<Vec<u8>, Error> {
-        let text = Type::Ascii(Format::NonPrint);
-        self.set_type(text).await?;
         let limit = self.listing_limit;
         let mut bytes = Bounded { bytes: Vec::new(), limit };
-        // The rows are cut by whoever reads them, so their line ends need no translation.
-        let order =
-            Order { command: &command, offset: 0, restart: false, expected: None, how: BYTES };
-        match self.receive(&order, &mut bytes, &mut quiet()).await {
-            Ok(_) => Ok(bytes.bytes),
+        match self.receive_listing(command, &mut bytes).await {
+            Ok(()) => Ok(bytes.bytes),
             Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit }),
             Err(error) => Err(error),
         }
+    }
+
+    async fn receive_listing<W: AsyncWrite + Unpin>(
+        &mut self,
+        command: Command,
+        to: &mut W,
+    ) -> Result<(), Error> {
+        self.set_type(Type::Ascii(Format::NonPrint)).await?;
+        // The rows are cut by whoever reads them, so their line ends need no translation.
+        let order =
+            Order { command: &command, offset: 0, restart: false, expected: None, how: BYTES };
+        let transfer = self.receive(&order, to, &mut quiet()).await?;
+        self.was_opened(&transfer)
+    }
+
+    /// Whether a listing is one: vsftpd calls it done where it could not open the folder, and says so behind that.
+    pub(crate) fn was_opened(&self, listing: &Transfer) -> Result<(), Error> {
+        let said = listing.reply.lines.iter().any(|line| {
+            let words = line.as_bytes().to_ascii_lowercase();
+            words.windows(NOT_OPENED.len()).any(|part| part == NOT_OPENED)
+        });
+        if said { Err(Error::Refused { last: self.control.last_boxed() }) } else { Ok(()) }
     }
 }
 
@@ -137,6 +208,74 @@ impl AsyncWrite for Bounded {
         }
         self.bytes.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Rows of MLSD, each read and handed over when it is whole.
+struct ByRow<'w, 'e> {
+    each: &'w mut RowWatch<'e>,
+    /// The beginning of a row whose end has not come.
+    rest: Vec<u8>,
+    now: Timestamp,
+    /// How many bytes there may be in all.
+    limit: usize,
+    taken: usize,
+}
+
+impl ByRow<'_, '_> {
+    fn is_too_long(&self) -> bool {
+        self.taken > self.limit || self.rest.len() > LONGEST_ROW
+    }
+
+    /// Takes in what comes, and hands over the rows that end in it.
+    fn take(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        self.taken = self.taken.saturating_add(bytes.len());
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let (row, behind) = (&bytes[..end], &bytes[end + 1..]);
+            if self.rest.is_empty() {
+                hand_over(row, self.now, self.each)?;
+            } else {
+                self.rest.extend_from_slice(row);
+                self.last()?;
+            }
+            bytes = behind;
+        }
+        self.rest.extend_from_slice(bytes);
+        if self.is_too_long() { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+    }
+
+    /// Hands over the row that has come so far.
+    fn last(&mut self) -> io::Result<()> {
+        let handed = hand_over(&self.rest, self.now, self.each);
+        self.rest.clear();
+        handed
+    }
+}
+
+/// Reads a row of MLSD; one without facts, as other servers write theirs.
+fn hand_over(row: &[u8], now: Timestamp, each: &mut RowWatch<'_>) -> io::Result<()> {
+    let row = row.strip_suffix(b"\r").unwrap_or(row);
+    match mlsx::read(row) {
+        Some(entry) => each(Ok(entry)),
+        None => read_listing(row, now).try_for_each(|row| each(row.map_err(Text::from))),
+    }
+}
+
+impl AsyncWrite for ByRow<'_, '_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.take(bytes).map(|()| bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

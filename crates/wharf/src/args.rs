@@ -6,6 +6,7 @@
 pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod remote;
+pub(crate) mod shell;
 pub(crate) mod sync;
 pub(crate) mod tls;
 pub(crate) mod trace;
@@ -291,9 +292,12 @@ pub(crate) struct LsArgs {
     /// With permissions, owner and group
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) long: bool,
-    /// A JSON object a line
+    /// A JSON object a line, in the server's order
     #[arg(long)]
     pub(crate) json: bool,
+    /// In the server's order, each row as it comes; else sorted by name
+    #[arg(short = 'U', long)]
+    pub(crate) unsorted: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }

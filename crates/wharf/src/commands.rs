@@ -3,20 +3,20 @@
 //! A command gives its exit code or an error; it prints its data itself, and its errors are printed here.
 
 pub(crate) mod cat;
-mod check;
+pub(crate) mod check;
 mod completions;
-mod copy;
+pub(crate) mod copy;
 mod demo;
 pub(crate) mod get;
 mod ls;
-mod mkdir;
+pub(crate) mod mkdir;
 mod mv;
 pub(crate) mod put;
 mod rm;
 mod serve;
 mod shell;
-mod stat;
-mod sync;
+pub(crate) mod stat;
+pub(crate) mod sync;
 pub(crate) mod trace;
 pub(crate) mod tree;
 #[cfg(feature = "sqlite")]
@@ -28,10 +28,10 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 use wharf_client::{AddressError, Error};
 
-pub(crate) use ls::{Form, print};
+pub(crate) use ls::{Form, Printer};
 
 use crate::args::{Arguments, Command};
-use crate::exit::{Exit, Failed};
+use crate::exit::{Exit, Failed, Told};
 use crate::{settings, terminal};
 
 /// Does what the command line asks for.
@@ -156,7 +156,7 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
 /// What went wrong, why, and what could help, a line each, and the exit code for it. `who` begins the first line.
 pub(crate) fn explained(error: &anyhow::Error, who: &str) -> (Exit, Option<String>) {
     let exit = Exit::of(error);
-    if exit == Exit::Done {
+    if exit == Exit::Done || error.is::<Told>() {
         return (exit, None);
     }
     let mut words = who.to_owned();

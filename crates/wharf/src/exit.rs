@@ -58,6 +58,11 @@ pub(crate) struct Failed {
     pub(crate) all: usize,
 }
 
+/// Something ended so, and has said it.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("failed")]
+pub(crate) struct Told(pub(crate) Exit);
+
 /// Ctrl-C.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
@@ -78,6 +83,8 @@ impl Exit {
             Some(exit)
         } else if let Some(failed) = cause.downcast_ref::<Failed>() {
             Some(failed.exit)
+        } else if let Some(Told(exit)) = cause.downcast_ref() {
+            Some(*exit)
         } else if cause.is::<Interrupted>() {
             Some(Self::Interrupted)
         } else {

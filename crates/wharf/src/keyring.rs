@@ -13,6 +13,7 @@ use wharf_proto::{Secret, Text};
 use zbus_secret_service_keyring_store::Store;
 
 /// A keyring.
+#[derive(Clone)]
 pub(crate) struct Keyring(Arc<CredentialStore>);
 
 impl Keyring {
@@ -22,6 +23,12 @@ impl Keyring {
     /// There is none, or it does not answer.
     pub(crate) fn open() -> Result<Self, Error> {
         Ok(Self(Store::new()?))
+    }
+
+    /// One in memory.
+    #[cfg(test)]
+    pub(crate) fn of_tests() -> Self {
+        Self(keyring_core::mock::Store::new().unwrap())
     }
 
     /// Fills in the password of who is named and has none.
@@ -82,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_password_is_found_by_server_and_user_until_it_is_forgotten() {
-        let keyring = Keyring(keyring_core::mock::Store::new().unwrap());
+        let keyring = Keyring::of_tests();
         let (ann, bob) = (Text::from("ann"), Text::from("bob"));
         assert_eq!(settled(&keyring, "ftp://ann@h/"), None);
         keyring.keep("H", 21, &ann, &Secret::new(b"old".to_vec())).unwrap();
@@ -102,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_keyring_that_stays_locked_has_no_password_and_says_so_when_it_is_to_keep_one() {
-        let keyring = Keyring(keyring_core::mock::Store::new().unwrap());
+        let keyring = Keyring::of_tests();
         let ann = Text::from("ann");
         let locked = || {
             let entry = keyring.entry("h", 21, &ann).unwrap();

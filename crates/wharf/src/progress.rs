@@ -4,8 +4,8 @@
 //! told is the library's `Progress`; nothing is measured here but time.
 
 use std::fmt::{Display, Write};
-use std::io::{self, IsTerminal};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
@@ -39,7 +39,7 @@ impl Screen {
 
     /// Whether there is a bar now.
     pub(crate) fn has_bar(&self) -> bool {
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.place().is_some()
     }
 
     /// Says something unless quiet is wanted.
@@ -51,9 +51,20 @@ impl Screen {
 
     /// Says something that must be said.
     pub(crate) fn say(&self, line: impl Display) {
-        match &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(bar) => bar.suspend(|| terminal::say(line)),
-            None => terminal::say(line),
+        self.aside(|| terminal::say(line));
+    }
+
+    /// Gives out a line of data, on standard output.
+    pub(crate) fn data(&self, line: impl Display) {
+        // Whoever has heard enough need not be told that.
+        self.aside(|| drop(writeln!(io::stdout().lock(), "{line}")));
+    }
+
+    /// Writes something with the bar out of the way.
+    fn aside(&self, write: impl FnOnce()) {
+        match &*self.place() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 
@@ -69,11 +80,20 @@ impl Screen {
         Status { screen: self.clone(), told: Instant::now() }
     }
 
+    /// Whether there may be a bar.
+    fn draws(&self) -> bool {
+        !self.quiet && terminal::draws()
+    }
+
     fn set_bar(&self, bar: Option<ProgressBar>) {
-        let mut place = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(old) = std::mem::replace(&mut *place, bar) {
+        if let Some(old) = std::mem::replace(&mut *self.place(), bar) {
             old.finish_and_clear();
         }
+    }
+
+    /// Where the bar is, if there is one.
+    fn place(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,21 +106,20 @@ pub(crate) struct Status {
 
 impl Status {
     /// Shows these words.
-    pub(crate) fn show(&mut self, words: &str) {
-        if !self.screen.quiet && io::stderr().is_terminal() {
+    pub(crate) fn show(&mut self, words: &dyn Fn() -> String) {
+        if self.screen.draws() {
             if !self.screen.has_bar() {
                 let style = ProgressStyle::with_template("{spinner} {wide_msg}");
                 let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
                 self.screen.set_bar(Some(ProgressBar::new_spinner().with_style(style)));
             }
-            let place = self.screen.bar.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(bar) = &*place {
-                bar.set_message(words.to_owned());
+            if let Some(bar) = &*self.screen.place() {
+                bar.set_message(words());
                 bar.tick();
             }
         } else if self.told.elapsed() >= BETWEEN_LINES {
             self.told = Instant::now();
-            self.screen.note(words);
+            self.screen.note(words());
         }
     }
 }
@@ -167,7 +186,7 @@ impl Meter {
         self.total = total;
         self.begun = Instant::now();
         self.told = self.begun;
-        if self.screen.quiet || !io::stderr().is_terminal() {
+        if !self.screen.draws() {
             return;
         }
         let (bar, template) = match total {
@@ -185,15 +204,14 @@ impl Meter {
             })
             .with_key("left", move |state: &ProgressState, f: &mut dyn Write| {
                 let left = state.len().unwrap_or(0).saturating_sub(state.pos());
-                let speed = speed(state).max(1);
-                let _ = write!(f, "{} s", (left + speed / 2) / speed);
+                let _ = f.write_str(&time_for(left, speed(state)));
             });
         let bar = bar.with_style(style).with_message(self.name.clone()).with_position(at);
         self.screen.set_bar(Some(bar));
     }
 
     fn show(&mut self, at: u64) {
-        if let Some(bar) = &*self.screen.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(bar) = &*self.screen.place() {
             return bar.set_position(at);
         }
         if self.told.elapsed() < BETWEEN_LINES {
@@ -233,4 +251,35 @@ fn rate(moved: u64, seconds: f64) -> String {
 )]
 pub(crate) fn a_second(bytes: u64, seconds: f64) -> u64 {
     (bytes as f64 / seconds) as u64
+}
+
+/// How long so many bytes take at this speed: `7 s`, `3:05`, `2:00:41`.
+pub(crate) fn time_for(bytes: u64, a_second: u64) -> String {
+    let a_second = a_second.max(1);
+    let seconds = bytes.saturating_add(a_second / 2) / a_second;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_told_in_seconds_and_from_a_minute_on_as_a_clock_does() {
+        for (bytes, a_second, words) in [
+            (0, 0, "0 s"),
+            (10, 0, "10 s"),
+            (149, 100, "1 s"),
+            (5_950, 100, "1:00"),
+            (18_500, 100, "3:05"),
+            (7_241, 1, "2:00:41"),
+            (u64::MAX, u64::MAX, "1 s"),
+        ] {
+            assert_eq!(time_for(bytes, a_second), words, "{bytes} at {a_second}");
+        }
+    }
 }

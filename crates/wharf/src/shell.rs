@@ -4,6 +4,7 @@
 //! prompts, questions, line editing and history; from a pipe lines are read and nothing is asked. Replies
 //! of the server are shown as they come, on standard error; listings and files go to standard output.
 
+mod afar;
 mod complete;
 mod connect;
 mod haul;
@@ -36,9 +37,9 @@ use crate::args::{ConnectionArgs, ShellArgs, Url};
 use crate::commands::{client_runtime, report};
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
-use crate::settings;
 use crate::trace::Trace;
 use crate::visit::is_text;
+use crate::{settings, terminal};
 
 /// Whether the shell goes on after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +111,8 @@ fn expanded(line: &str) -> Result<String, Usage> {
 impl Shell {
     pub(crate) fn new(arguments: ShellArgs) -> anyhow::Result<Self> {
         let connection = arguments.connection;
-        let link = Rc::new(Link::new(client_runtime()?));
+        let gauge = (!connection.quiet && terminal::draws()).then(Arc::default);
+        let link = Rc::new(Link::new(client_runtime()?, gauge));
         Ok(Self {
             lines: Lines::open(Rc::clone(&link))?,
             link,
@@ -198,22 +200,31 @@ impl Shell {
             .ok_or_else(|| Usage(format!("{name}: no such command; try help")))?;
         let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
         let charset = self.connection.charset.unwrap_or_default();
-        // What is typed goes out in the server's charset; an option in front is no name.
-        let options = words.iter().take_while(|word| word.as_bytes().starts_with(b"-")).count();
+        // What is typed goes out in the server's charset.
+        let kinds = command.kinds(words);
         let words: Vec<Text> = words
             .iter()
-            .enumerate()
-            .map(|(nth, word)| match command.word(nth.saturating_sub(options)) {
+            .zip(kinds)
+            .map(|(word, kind)| match kind {
                 Word::Remote => charset.typed(word.as_bytes()).into_owned().into(),
-                Word::Nothing | Word::Local | Word::Command | Word::Bookmark => word.clone(),
+                Word::Either if word.as_bytes().starts_with(b":") => {
+                    charset.typed(word.as_bytes()).into_owned().into()
+                }
+                Word::Nothing
+                | Word::Local
+                | Word::Either
+                | Word::Command
+                | Word::Bookmark
+                | Word::Option => word.clone(),
             })
             .collect();
         let call = Call { words: &words, rest };
         match command.run {
             Run::Now(run) if !behind => run(self, &call),
             Run::Now(_) => {
-                let why =
-                    format!("{name} is no job: get, put, mget and mput can be, with & behind");
+                let why = format!(
+                    "{name} is no job: get, put, mget, mput and sync can be, with & behind"
+                );
                 Err(Usage(why).into())
             }
             Run::Move(haul) => {
@@ -271,8 +282,11 @@ impl Shell {
             (Some(host), Some(place)) => format!("{host}:{place}"),
         };
         match self.jobs.running() {
-            0 => format!("{place}> "),
-            running => format!("{place} ({})> ", jobs::counted(running)),
+            // Where there is a gauge, that tells it, and as it is now.
+            running if running > 0 && self.link.gauge.is_none() => {
+                format!("{place} ({})> ", jobs::counted(running))
+            }
+            _ => format!("{place}> "),
         }
     }
 

@@ -24,6 +24,18 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether standard error is a terminal that can take back what was written: where a bar or a status may be drawn.
+pub(crate) fn draws() -> bool {
+    io::stderr().is_terminal() && !is_dumb()
+}
+
+/// Whether the terminal can do nothing but write on.
+pub(crate) fn is_dumb() -> bool {
+    // The line editor edits no lines on these either.
+    env::var_os("TERM")
+        .is_some_and(|term| ["dumb", "cons25", "emacs"].iter().any(|dumb| term == *dumb))
+}
+
 /// How many columns standard error has, if it is a terminal.
 pub(crate) fn columns() -> Option<usize> {
     let size = tcgetwinsize(io::stderr()).ok()?;

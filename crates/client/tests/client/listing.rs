@@ -1,6 +1,10 @@
 //! Listings of hosts that are no Unix, from a server: what is asked of it, and what is made of the rows.
 
+use std::io::Write;
+
 use wharf_client::{Error, Login, Options, Session};
+use wharf_proto::Text;
+use wharf_proto::listing::Entry;
 use wharf_testkit::faulty::{Fault, Faulty};
 use wharf_testkit::scripted::{Peer, Scripted};
 
@@ -67,5 +71,45 @@ fn a_listing_without_end_is_given_up_at_the_limit() {
         session.login(&Login::anonymous()).await.unwrap();
         let error = session.list(None).await.unwrap_err();
         assert!(matches!(error, Error::ListingTooLong { limit: 0x10_0000 }), "{error}");
+    });
+}
+
+#[test]
+fn rows_are_handed_over_as_they_come_whatever_the_packets_and_a_row_without_end_is_given_up() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&["MLST type*;size*;"]);
+        for _ in 0..2 {
+            let data = peer.epsv();
+            peer.answer("MLSD", "150 opening");
+            let mut data = data.open();
+            for part in
+                [&b"type=cdir; .\r\ntype=file;si"[..], b"ze=5; a\r", b"\n\r\nodd\r\ntype=dir; b"]
+            {
+                data.write_all(part).unwrap();
+            }
+            drop(data);
+            peer.say("226 done");
+        }
+        let data = peer.epsv();
+        peer.answer("MLSD", "150 opening");
+        let mut data = data.open();
+        // Whoever has heard enough goes.
+        while data.write_all(&[b'x'; 4096]).is_ok() {}
+        peer.say("426 broken");
+    });
+    run(async {
+        let mut session = log_in(&server, &options()).await;
+        let mut rows = Vec::new();
+        let mut each = |row: Result<Entry, Text>| {
+            rows.push(row.map_or_else(|row| row.to_string(), |entry| format!("{:?}", entry.size)));
+            Ok(())
+        };
+        session.list_each(None, &mut each).await.unwrap();
+        assert_eq!(rows, ["Some(5)", "odd", "None"]);
+        let listing = session.list(None).await.unwrap();
+        assert_eq!((listing.entries.len(), listing.unread.len()), (2, 1));
+        let error = session.list_each(None, &mut |_| Ok(())).await.unwrap_err();
+        assert!(matches!(error, Error::ListingTooLong { limit: 0x1_0000 }), "{error}");
     });
 }

@@ -28,6 +28,15 @@ pub(crate) struct CheckArgs {
     /// The server, and a folder to list.
     #[arg(help = "ftp://[user[:password]@]host[:port]/[folder]; ftps:// where TLS begins at once")]
     pub(crate) url: Url,
+    #[command(flatten)]
+    pub(crate) how: CheckHow,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// What is tried, and how it is told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CheckHow {
     /// Send the password in clear too, to try what works without TLS; that of anonymous users is none and is always
     /// sent
     #[arg(long)]
@@ -44,8 +53,6 @@ pub(crate) struct CheckArgs {
     /// The language of all that is not the protocol's [default: that of the environment]
     #[arg(long, value_enum, value_name = "LANG")]
     pub(crate) lang: Option<LangArg>,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
 }
 
 impl CheckArgs {

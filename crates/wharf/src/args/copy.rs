@@ -20,6 +20,15 @@ pub(crate) struct CopyArgs {
     /// What it is to be called.
     #[arg(value_name = "DST", help = TARGET)]
     pub(crate) target: Url,
+    #[command(flatten)]
+    pub(crate) how: CopyHow,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// How something is copied.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CopyHow {
     /// Copy the folder with all that is below it; what the target has already, of the same size and time, is not
     /// copied again
     #[arg(short, long)]
@@ -43,11 +52,9 @@ pub(crate) struct CopyArgs {
     pub(crate) moving: MoveArgs,
     #[command(flatten)]
     pub(crate) tree: TreeArgs,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
 }
 
-impl CopyArgs {
+impl CopyHow {
     /// How files are to be copied.
     ///
     /// # Errors

@@ -21,6 +21,15 @@ pub(crate) struct SyncArgs {
     /// The tree that is to become like it: the other one of the two
     #[arg(value_name = "DST")]
     pub(crate) target: Place,
+    #[command(flatten)]
+    pub(crate) how: AlikeArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+}
+
+/// How one tree is made like another.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct AlikeArgs {
     /// Delete what the source does not have
     #[arg(long)]
     pub(crate) delete: bool,
@@ -47,8 +56,6 @@ pub(crate) struct SyncArgs {
     pub(crate) moving: MoveArgs,
     #[command(flatten)]
     pub(crate) tree: TreeArgs,
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
 }
 
 /// One of the two trees.

@@ -37,7 +37,8 @@ async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
     let options = options(address, connection, &covers)?;
     let options = Options { timeout: arguments.timeout(), memory: Memory::default(), ..options };
     let patient = Patient::new(address, visit::login(address)?, options);
-    let mut report = Report::new(arguments, language(arguments.lang), wanted(address, connection));
+    let mut report =
+        Report::new(arguments, language(arguments.how.lang), wanted(address, connection));
     let (host, port) = match &connection.proxy {
         Some(proxy) => (&proxy.host, proxy.port),
         None => (&address.host, address.port),
@@ -67,10 +68,10 @@ async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     if let Some((cover, setup)) = report.best() {
-        if arguments.upload {
+        if arguments.how.upload {
             report.extra(Extra::Upload, &patient.try_upload(cover, setup).await)?;
         }
-        if let Some(seconds) = arguments.idle {
+        if let Some(seconds) = arguments.how.idle {
             let silence = Duration::from_secs(seconds.get());
             report.extra(Extra::Idle(silence), &patient.try_silence(cover, silence).await)?;
         }
@@ -156,7 +157,7 @@ fn setups<'a>(
 
 /// Whether this login may go over the line in clear.
 fn may_be_heard(arguments: &CheckArgs, login: &Login) -> bool {
-    arguments.clear_password || login.user == Login::anonymous().user
+    arguments.how.clear_password || login.user == Login::anonymous().user
 }
 
 /// Whether a way can be tried over the address family that the connection has.

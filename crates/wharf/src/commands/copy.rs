@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: &CopyArgs) -> anyhow::Result<Exit> {
     let errand = Errand::of(arguments)?;
     let trace = arguments.connection.trace.clone().map(Trace::new);
     let copier = errand.copier(trace.as_ref())?;
-    let result = match arguments.recursive {
+    let result = match arguments.how.recursive {
         true => errand.copy_tree(&copier).await,
         false => errand.copy_file(&copier).await,
     };
@@ -76,15 +76,15 @@ impl<'a> Errand<'a> {
             return Err(Usage("a copy goes byte by byte, without ;type=".to_owned()).into());
         }
         let account =
-            |address: &Address| (address.host.clone(), address.port, address.user.clone());
+            |address: &Address| (address.host.clone(), address.port, address.login().user);
         let same = account(from) == account(to);
         let mut source = place(from, PASSWORD_VARIABLE)?;
         let mut target =
             place(to, if same { PASSWORD_VARIABLE } else { TARGET_PASSWORD_VARIABLE })?;
-        if !arguments.recursive {
+        if !arguments.how.recursive {
             file(&source.address)?;
         }
-        let remote = remote(&source.address, &target.address, arguments.recursive)?;
+        let remote = remote(&source.address, &target.address, arguments.how.recursive)?;
         if same && source.address.path == remote {
             return Err(Usage(format!("{from}: this is source and target at once")).into());
         }
@@ -117,12 +117,13 @@ impl<'a> Errand<'a> {
         let mut target = site(&self.target, TARGET_SESSIONS)?;
         target.options.origin = source.options.origin;
         // What goes through here is paid for once.
-        source.options.throttle = self.arguments.moving.limit_rate.map(Throttle::new);
+        source.options.throttle = self.arguments.how.moving.limit_rate.map(Throttle::new);
         let told = [&source.options.tls, &target.options.tls];
         if let Some(tls) = told.into_iter().find(|tls| tls.mode != TlsMode::Off) {
             warn(tls, self.arguments.connection.quiet);
         }
-        let jobs = if self.arguments.recursive { self.arguments.tree.jobs.get() } else { 1 };
+        let jobs =
+            if self.arguments.how.recursive { self.arguments.how.tree.jobs.get() } else { 1 };
         Ok(Copier::new(source, target, jobs))
     }
 
@@ -157,12 +158,12 @@ impl<'a> Errand<'a> {
     }
 
     async fn copy_file(&self, copier: &Copier) -> anyhow::Result<Exit> {
-        let (quiet, json) = (self.arguments.connection.quiet, self.arguments.moving.json);
-        let report = Report::new(quiet, json, &self.arguments.tree)?;
+        let (quiet, json) = (self.arguments.connection.quiet, self.arguments.how.moving.json);
+        let report = Report::new(quiet, &self.arguments.how.moving, &self.arguments.how.tree)?;
         let screen = Screen::new(quiet || json);
         let mut meter = screen.meter(&self.remote);
-        let request = self.arguments.request()?;
-        let copying = persist(self.arguments.moving.retries, quiet, async |attempt| {
+        let request = self.arguments.how.request()?;
+        let copying = persist(self.arguments.how.moving.retries, quiet, async |attempt| {
             self.enter(copier).await?;
             attempt.enters();
             let path = &self.source.address.path;
@@ -198,10 +199,10 @@ impl<'a> Errand<'a> {
 
     async fn copy_tree(&self, copier: &Copier) -> anyhow::Result<Exit> {
         let arguments = self.arguments;
-        let files = arguments.request()?;
-        let tree = arguments.tree.request(&arguments.moving, !arguments.restart)?;
-        let (quiet, json) = (arguments.connection.quiet, arguments.moving.json);
-        let mut report = Report::new(quiet, json, &arguments.tree)?;
+        let files = arguments.how.request()?;
+        let tree = arguments.how.tree.request(&arguments.how.moving, !arguments.how.restart)?;
+        let quiet = arguments.connection.quiet;
+        let mut report = Report::new(quiet, &arguments.how.moving, &arguments.how.tree)?;
         self.enter(copier).await?;
         let mut hear = |happened| report.hear(happened);
         let path = &self.source.address.path;

@@ -24,7 +24,7 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let remote = file(address)?;
     let target = target(arguments.local.as_deref(), address)?;
     let moving = &arguments.moving;
-    let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
+    let report = Report::new(arguments.connection.quiet, moving, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(remote);
     let request = Get { how, resume: !arguments.restart, verify: moving.verify };
     let fetched =
@@ -50,7 +50,7 @@ async fn tree(arguments: &GetArgs, how: Representation) -> anyhow::Result<Exit> 
     let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
     let target = folder_for(arguments.local.as_deref(), address.file_name());
     let request = tree.request(moving, !arguments.restart)?;
-    let mut report = Report::new(connection.quiet, moving.json, tree)?;
+    let mut report = Report::new(connection.quiet, moving, tree)?;
     let visit = Visit::new(address, connection, moving, tree.jobs.get())?;
     let mut hear = |happened| report.hear(happened);
     let tally = visit

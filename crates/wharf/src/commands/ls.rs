@@ -1,53 +1,77 @@
 //! `wharf ls`: a folder's entries, one a line, in columns that do not depend on the server.
 //!
 //! Names are printed so that a terminal obeys none of them, also into pipes: a name with a line end in it
-//! must not look like two names.
+//! must not look like two names. Sorted, a listing is held as what is to be printed, in one buffer (`ls/shelf.rs`);
+//! unsorted it is printed as it comes.
+
+mod shelf;
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use wharf_client::{Address, Error, Listing, Session, UrlType};
+use wharf_client::{Address, Error, RowWatch, Session, UrlType};
 use wharf_proto::charset::Charset;
 use wharf_proto::listing::{Entry, Kind, Precision};
 use wharf_proto::time::Timestamp;
-use wharf_proto::write_safe;
+use wharf_proto::{Text, write_safe};
 
+use self::shelf::{Cells, Shelf};
 use crate::args::LsArgs;
 use crate::exit::Exit;
 use crate::terminal;
 use crate::visit::visit;
 
+/// How many rows that nobody can read are shown.
+const SHOWN: usize = 50;
+/// The widths of the columns where nobody knows what is to come.
+const SHORT: [usize; 2] = [1, 12];
+const LONG: [usize; 5] = [9, 8, 8, 1, 12];
+
 pub(crate) async fn run(arguments: &LsArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    let listing = visit(address, &arguments.connection, async |session| {
-        list(session, address, arguments.connection.plain).await
-    })
-    .await?;
     let form = match (arguments.json, arguments.long) {
         (true, _) => Form::Json,
         (_, true) => Form::Long,
         _ if arguments.names || address.kind == Some(UrlType::Directory) => Form::Names,
         _ => Form::Short,
     };
-    print(&listing, form, arguments.connection.charset.unwrap_or_default())?;
+    let charset = arguments.connection.charset.unwrap_or_default();
+    let mut printer = Printer::new(form, charset, !arguments.unsorted);
+    visit(address, &arguments.connection, async |session| {
+        list(session, address, arguments.connection.plain, &mut |row| printer.take(row)).await
+    })
+    .await?;
+    printer.end()?;
     Ok(Exit::Done)
 }
 
 /// Lists what the address names. LIST with an argument is read differently by different servers (as
 /// flags, as a pattern), so a folder is entered where MLSD cannot be used.
-async fn list(session: &mut Session, address: &Address, plain: bool) -> Result<Listing, Error> {
+async fn list(
+    session: &mut Session,
+    address: &Address,
+    plain: bool,
+    each: &mut RowWatch<'_>,
+) -> Result<(), Error> {
     let path = Some(&address.path).filter(|path| !path.is_empty());
-    let Some(path) = path else { return session.list(None).await };
+    let Some(path) = path else { return session.list_each(None, each).await };
     if !plain && session.features().await?.has("MLST") {
-        return session.list(Some(path)).await;
+        return session.list_each(Some(path), each).await;
     }
     match session.cwd(path).await {
-        Ok(_) => session.list(None).await,
-        // It may be a file. Some servers list what is not there as nothing.
-        Err(refusal @ Error::Refused { .. }) => match session.list(Some(path)).await? {
-            listing if listing.entries.is_empty() && listing.unread.is_empty() => Err(refusal),
-            listing => Ok(listing),
-        },
+        Ok(_) => session.list_each(None, each).await,
+        // It may be a file. Some servers list what is not there as nothing, and a folder that they cannot enter as
+        // its name.
+        Err(refusal @ Error::Refused { .. }) => {
+            let (mut rows, mut folders) = (0, 0);
+            let mut each = |row| {
+                rows += 1;
+                folders += usize::from(matches!(&row, Ok(Entry { kind: Kind::Folder, .. })));
+                if folders == 0 { each(row) } else { Ok(()) }
+            };
+            session.list_each(Some(path), &mut each).await?;
+            if rows > folders { Ok(()) } else { Err(refusal) }
+        }
         Err(error) => Err(error),
     }
 }
@@ -65,33 +89,70 @@ pub(crate) enum Form {
     Json,
 }
 
-/// Prints a listing on standard output, sorted by name.
-pub(crate) fn print(listing: &Listing, form: Form, charset: Charset) -> io::Result<()> {
-    let mut entries: Vec<&Entry> = listing.entries.iter().collect();
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let widest = |text: fn(&Entry) -> String| {
-        entries.iter().map(|entry| text(entry).chars().count()).max().unwrap_or(0)
-    };
-    let widths = [widest(size), widest(|e| holder(&e.owner)), widest(|e| holder(&e.group))];
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    for entry in &entries {
-        let name = escaped(&charset.shown(&entry.name));
-        match form {
-            Form::Names => writeln!(out, "{name}")?,
-            Form::Short => writeln!(out, "{}", row(entry, &name, widths[0]))?,
-            Form::Long => {
-                let [_, owner, group] = widths;
-                write!(out, "{} {:<owner$} ", mode_of(entry), holder(&entry.owner))?;
-                writeln!(out, "{:<group$} {}", holder(&entry.group), row(entry, &name, widths[0]))?;
+/// Prints a listing on standard output.
+pub(crate) struct Printer {
+    form: Form,
+    charset: Charset,
+    /// What is to be sorted by name.
+    shelf: Option<Shelf>,
+    out: io::BufWriter<io::Stdout>,
+    unread: Vec<Text>,
+    more_unread: usize,
+}
+
+impl Printer {
+    /// One that prints in this form, sorted by name or as it comes; JSON always as it comes.
+    pub(crate) fn new(form: Form, charset: Charset, sorted: bool) -> Self {
+        let shelf = (sorted && form != Form::Json).then(Shelf::default);
+        let out = io::BufWriter::new(io::stdout());
+        Self { form, charset, shelf, out, unread: Vec::new(), more_unread: 0 }
+    }
+
+    /// Takes in a row.
+    ///
+    /// # Errors
+    /// Those of standard output.
+    pub(crate) fn take(&mut self, row: Result<Entry, Text>) -> io::Result<()> {
+        match row {
+            Ok(entry) => self.take_entry(&entry)?,
+            Err(row) if self.unread.len() < SHOWN => self.unread.push(row),
+            Err(_) => self.more_unread += 1,
+        }
+        Ok(())
+    }
+
+    fn take_entry(&mut self, entry: &Entry) -> io::Result<()> {
+        if self.form == Form::Json {
+            return writeln!(self.out, "{}", json(entry));
+        }
+        let cells = cells(entry, self.form, &escaped(&self.charset.shown(&entry.name)));
+        match &mut self.shelf {
+            Some(shelf) => {
+                shelf.put(&entry.name, &cells);
+                Ok(())
             }
-            Form::Json => writeln!(out, "{}", json(entry))?,
+            None if self.form == Form::Long => cells.write(&mut self.out, &LONG),
+            None => cells.write(&mut self.out, &SHORT),
         }
     }
-    out.flush()?;
-    for unread in &listing.unread {
-        terminal::say(format_args!("warning: a row of the listing cannot be read: {unread}"));
+
+    /// Prints what is left to be printed, and tells which rows could not be read.
+    ///
+    /// # Errors
+    /// Those of standard output.
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        if let Some(shelf) = self.shelf {
+            shelf.write(&mut self.out)?;
+        }
+        self.out.flush()?;
+        for unread in &self.unread {
+            terminal::say(format_args!("warning: a row of the listing cannot be read: {unread}"));
+        }
+        if self.more_unread > 0 {
+            terminal::say(format_args!("warning: and {} rows more", self.more_unread));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// An entry as an object. A name that is not UTF-8 has its bytes besides, in hexadecimal.
@@ -152,8 +213,8 @@ fn holder(name: &Option<Vec<u8>>) -> String {
     name.as_deref().map_or_else(|| "?".to_owned(), escaped)
 }
 
-/// `d 1234  2024-05-01 12:30  name`.
-fn row(entry: &Entry, name: &str, width: usize) -> String {
+/// What is printed of an entry in this form.
+fn cells(entry: &Entry, form: Form, name: &str) -> Cells {
     let (kind, suffix) = match &entry.kind {
         Kind::File => ('-', String::new()),
         Kind::Folder => ('d', "/".to_owned()),
@@ -161,8 +222,16 @@ fn row(entry: &Entry, name: &str, width: usize) -> String {
         Kind::Link { target: None } => ('l', "@".to_owned()),
         Kind::Other => ('?', String::new()),
     };
-    let time = time(entry);
-    format!("{kind} {:>width$}  {time}  {name}{suffix}", size(entry))
+    let behind = || format!(" {}  {name}{suffix}", time(entry));
+    match form {
+        Form::Names | Form::Json => Cells::new([name.to_owned()]),
+        Form::Short => Cells::new([kind.to_string(), size(entry), behind()]),
+        Form::Long => {
+            let (owner, group) = (holder(&entry.owner), holder(&entry.group));
+            let kind = kind.to_string();
+            Cells::new([mode_of(entry), owner, group, kind, size(entry), behind()])
+        }
+    }
 }
 
 fn size(entry: &Entry) -> String {
@@ -196,6 +265,7 @@ fn escaped(name: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wharf_client::Listing;
 
     #[test]
     fn rows_have_columns_of_their_own_and_show_controls_in_names() {
@@ -205,11 +275,22 @@ mod tests {
               type=OS.unix=slink:/etc;modify=20240501123000; link\r\n\
               -rw-r--r-- 1 u g 7 Jan  2  2020 old\r\n",
         );
-        let rows: Vec<String> =
-            listing.entries.iter().map(|entry| row(entry, &escaped(&entry.name), 5)).collect();
-        assert_eq!(rows[0], "d     -  2024-05-01 12:30  sub/");
-        assert_eq!(rows[1], "- 12345  2024-05-01 12:30  a b\\x1b[2J");
+        let rows: Vec<String> = listing
+            .entries
+            .iter()
+            .map(|entry| {
+                let mut out = Vec::new();
+                cells(entry, Form::Short, &escaped(&entry.name)).write(&mut out, &[1, 5]).unwrap();
+                String::from_utf8(out).unwrap()
+            })
+            .collect();
+        assert_eq!(rows[0], "d     -  2024-05-01 12:30  sub/\n");
+        assert_eq!(rows[1], "- 12345  2024-05-01 12:30  a b\\x1b[2J\n");
         assert!(rows[2].starts_with("l     -  2024-05-01 12:30  link"), "{}", rows[2]);
-        assert_eq!(rows[3], "-     7  2020-01-02        old");
+        assert_eq!(rows[3], "-     7  2020-01-02        old\n");
+        let mut out = Vec::new();
+        cells(&listing.entries[3], Form::Long, "old").write(&mut out, &LONG).unwrap();
+        let row = "rw-r--r-- u        g        -            7  2020-01-02        old\n";
+        assert_eq!(String::from_utf8(out).unwrap(), row);
     }
 }

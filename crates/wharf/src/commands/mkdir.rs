@@ -29,7 +29,7 @@ pub(crate) async fn run(arguments: &MkdirArgs) -> anyhow::Result<Exit> {
 
 /// Makes a folder and those above it. Servers refuse to make what is there, and say so in many words: that it can be
 /// entered tells more.
-async fn make_with_parents(session: &mut Session, path: &Text) -> Result<(), Error> {
+pub(crate) async fn make_with_parents(session: &mut Session, path: &Text) -> Result<(), Error> {
     let here = session.pwd().await?;
     let bytes = path.as_bytes().strip_suffix(b"/").unwrap_or(path.as_bytes());
     let ends = bytes.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0);

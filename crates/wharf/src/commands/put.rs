@@ -24,7 +24,7 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
         return tree(arguments, &remote, how).await;
     }
     let moving = &arguments.moving;
-    let report = Report::new(arguments.connection.quiet, moving.json, &arguments.tree)?;
+    let report = Report::new(arguments.connection.quiet, moving, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(&remote);
     let (resume, atomic, verify) = (arguments.resume, arguments.is_atomic(), moving.verify);
     let request = Put { how, resume, atomic, verify };
@@ -55,7 +55,7 @@ async fn tree(arguments: &PutArgs, remote: &Text, how: Representation) -> anyhow
         .with_context(|| format!("{}", arguments.local.display()))?;
     let request = tree.request(moving, !arguments.restart)?;
     let request = TreeRequest { atomic: arguments.is_atomic(), ..request };
-    let mut report = Report::new(connection.quiet, moving.json, tree)?;
+    let mut report = Report::new(connection.quiet, moving, tree)?;
     let visit = Visit::new(&arguments.url.0, connection, moving, tree.jobs.get())?;
     let mut hear = |happened| report.hear(happened);
     let tally = visit

@@ -25,25 +25,39 @@ pub(crate) async fn run(arguments: &StatArgs) -> anyhow::Result<Exit> {
         Ok(())
     })
     .await?;
+    let found = found.iter().map(|(address, entry)| (Some(address.to_string()), entry));
+    print(found, arguments.json)?;
+    Ok(parts.end())
+}
+
+/// Prints what is known of names, with their URLs where there are any.
+///
+/// # Errors
+/// Those of standard output.
+pub(crate) fn print<'e>(
+    found: impl Iterator<Item = (Option<String>, &'e Entry)>,
+    as_json: bool,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    for (nth, (address, entry)) in found.iter().enumerate() {
-        if arguments.json {
+    for (nth, (url, entry)) in found.enumerate() {
+        if as_json {
             let mut object = json(entry);
-            object["url"] = address.to_string().into();
+            if let Some(url) = url {
+                object["url"] = url.into();
+            }
             writeln!(out, "{object}")?;
             continue;
         }
         if nth > 0 {
             writeln!(out)?;
         }
-        write!(out, "{}", described(address, entry))?;
+        write!(out, "{}", described(url, entry))?;
     }
-    out.flush()?;
-    Ok(parts.end())
+    out.flush()
 }
 
 /// A line for each thing that is known.
-fn described(address: &Address, entry: &Entry) -> String {
+fn described(url: Option<String>, entry: &Entry) -> String {
     let kind = match &entry.kind {
         Kind::File => "file".to_owned(),
         Kind::Folder => "folder".to_owned(),
@@ -54,7 +68,7 @@ fn described(address: &Address, entry: &Entry) -> String {
     let safe = |bytes: &Vec<u8>| Text::from(bytes.as_slice()).to_string();
     let facts = [
         ("name", Some(safe(&entry.name))),
-        ("url", Some(address.to_string())),
+        ("url", url),
         ("kind", Some(kind)),
         ("size", entry.size.map(|size| size.to_string())),
         ("modified", entry.modified.map(|_| format!("{} UTC", time(entry).trim_end()))),

@@ -4,22 +4,27 @@
 //! folder and then known until something changes. A name that a line cannot hold as it is, is put in the form in which
 //! the words of a line are read again (`words.rs`).
 
+use std::borrow::Cow;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
+use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 use wharf_proto::Text;
 
 use super::haul::path_of;
+use super::jobs::fitted;
 use super::link::{Known, Link};
-use super::table::{self, Word};
+use super::table::{self, Row, Word};
 use super::words;
-use crate::settings;
+use crate::{settings, terminal};
+
+/// How many names are offered at most; the editor cannot count beyond 65,535.
+const MOST: usize = 10_000;
 
 /// Completes lines.
 pub(crate) struct Completion {
@@ -36,16 +41,20 @@ impl Completion {
         let start = words::last_word(line);
         let (before, begun) = line.split_at(start);
         let begun = words::unquoted(begun);
-        let mut earlier = before.split_whitespace();
-        let Some(name) = earlier.next() else {
+        let earlier = words::split(before).unwrap_or_default();
+        let Some((name, earlier)) = earlier.split_first() else {
             let names = table::names().filter(|name| name.as_bytes().starts_with(&begun));
             return (start, names.map(|name| pair(name.as_bytes(), b"", true)).collect());
         };
-        let nth = earlier.skip_while(|word| word.starts_with('-')).count();
-        let kind = table::named(name).map_or(Word::Nothing, |row| row.word(nth));
+        let row = table::named(&name.to_string());
+        let kind = row.map_or(Word::Nothing, |row| row.kind_behind(earlier, &begun));
+        let (begun, mark) = match begun.strip_prefix(b":") {
+            Some(there) if kind == Word::Either => (there, &b":"[..]),
+            _ => (&begun[..], &b""[..]),
+        };
         let (folder, stem) = match begun.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => begun.split_at(slash + 1),
-            None => (&[][..], &begun[..]),
+            None => (&[][..], begun),
         };
         let known = match kind {
             Word::Nothing => Vec::new(),
@@ -57,6 +66,9 @@ impl Completion {
                 let names = settings::bookmarks().into_iter().flatten();
                 names.map(|(name, _)| (format!("@{name}").into_bytes(), false)).collect()
             }
+            Word::Option => row.into_iter().flat_map(Row::option_names).collect(),
+            Word::Either if mark.is_empty() => here(folder),
+            Word::Either => self.link.names(folder).unwrap_or_default(),
             Word::Local => here(folder),
             // What the server refuses is no name; nobody has asked to hear of it.
             Word::Remote => self.link.names(folder).unwrap_or_default(),
@@ -65,11 +77,30 @@ impl Completion {
             name.starts_with(stem) && (!stem.is_empty() || !name.starts_with(b"."))
         };
         let pairs = known.iter().filter(fits).map(|(name, is_folder)| {
-            let whole = [folder, name, if *is_folder { b"/" } else { b"" }].concat();
+            let whole = [mark, folder, name, if *is_folder { b"/" } else { b"" }].concat();
             pair(&whole, name, !*is_folder)
         });
-        (start, pairs.collect())
+        (start, manageable(pairs.collect()))
     }
+}
+
+/// What the editor can show; of more, what they begin with.
+fn manageable(pairs: Vec<Pair>) -> Vec<Pair> {
+    if pairs.len() <= MOST {
+        return pairs;
+    }
+    let words = || pairs.iter().map(|pair| pair.replacement.as_str());
+    let begun = words().reduce(|begun, word| {
+        let same = begun.char_indices().zip(word.chars()).find(|((_, one), other)| one != other);
+        match same {
+            Some(((at, _), _)) => &begun[..at],
+            None if begun.len() <= word.len() => begun,
+            None => word,
+        }
+    });
+    // A backslash is nothing without what it stands before.
+    let begun = begun.unwrap_or_default().trim_end_matches('\\').to_owned();
+    vec![Pair { display: format!("{} names", pairs.len()), replacement: begun }]
 }
 
 /// The names in a folder of this machine.
@@ -109,10 +140,36 @@ impl Completer for Completion {
     }
 }
 
-impl Hinter for Completion {
-    type Hint = String;
+/// A row below the line, for the gauge. What stands in it is said when it is drawn.
+pub(crate) struct Room;
+
+impl Hint for Room {
+    fn display(&self) -> &str {
+        "\n "
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
 }
-impl Highlighter for Completion {}
+
+impl Hinter for Completion {
+    type Hint = Room;
+
+    fn hint(&self, _: &str, _: usize, _: &Context<'_>) -> Option<Room> {
+        let gauge = self.link.gauge.as_ref()?;
+        (!gauge.is_idle()).then_some(Room)
+    }
+}
+
+impl Highlighter for Completion {
+    fn highlight_hint<'h>(&self, room: &'h str) -> Cow<'h, str> {
+        let Some(gauge) = &self.link.gauge else { return room.into() };
+        // In the last column a terminal might begin a new row.
+        let columns = terminal::output_columns().unwrap_or(80).saturating_sub(1);
+        format!("\n{}", fitted(&gauge.drawn(), columns)).into()
+    }
+}
 impl Validator for Completion {}
 impl Helper for Completion {}
 
@@ -122,7 +179,7 @@ mod tests {
     use crate::commands::client_runtime;
 
     fn completed(line: &str) -> Vec<String> {
-        let completion = Completion::new(Rc::new(Link::new(client_runtime().unwrap())));
+        let completion = Completion::new(Rc::new(Link::new(client_runtime().unwrap(), None)));
         let (start, pairs) = completion.candidates(line);
         pairs.into_iter().map(|pair| format!("{}{}", &line[..start], pair.replacement)).collect()
     }
@@ -133,6 +190,37 @@ mod tests {
         assert_eq!(completed("help mge"), ["help mget "]);
         assert!(completed("m").contains(&"mdelete ".to_owned()));
         assert!(completed("frobnicate x").is_empty() && completed("pwd x").is_empty());
+    }
+
+    #[test]
+    fn options_are_completed_and_their_values_and_the_words_behind_them_are_told_apart() {
+        assert_eq!(completed("sync --dry"), ["sync --dry-run "]);
+        assert!(completed("get --").contains(&"get --verify ".to_owned()));
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("list"), "").unwrap();
+        let at = folder.path().display();
+        for before in
+            ["sync", "sync --delete", "sync --failed", "get x", "get -r --exclude y x", "put -j 2"]
+        {
+            let line = format!("{before} {at}/l");
+            assert_eq!(completed(&line), [format!("{before} {at}/list ")], "{before}");
+        }
+        // Those are the server's, of which nothing is known.
+        for before in ["get", "get -r", "get -r --exclude y", "get --exclude=y", "get -j2", "put x"]
+        {
+            assert!(completed(&format!("{before} {at}/l")).is_empty(), "{before}");
+        }
+        assert!(completed("sync :l").is_empty());
+        assert_eq!(completed(&format!("get -- x {at}/l")), [format!("get -- x {at}/list ")]);
+    }
+
+    #[test]
+    fn of_more_names_than_can_be_shown_there_is_what_they_begin_with() {
+        let of =
+            |count: usize| (0..count).map(|n| pair(format!("file {n:06}").as_bytes(), b"", true));
+        assert_eq!(manageable(of(MOST).collect()).len(), MOST);
+        let [one] = &manageable(of(70_000).collect())[..] else { panic!("not one") };
+        assert_eq!(one.replacement, "file\\ 0");
     }
 
     #[test]

@@ -201,6 +201,23 @@ pub(super) fn present(shell: &Shell) -> Result<(&Address, &(Text, Secret)), Usag
     Ok((&home.address, home.logged_in()?))
 }
 
+/// The address of a name on the server of the session, seen from the folder where that is, with who is logged in.
+pub(super) fn address(shell: &Shell, name: &Text) -> Result<Address, Usage> {
+    let home = present_home(shell)?;
+    let (user, password) = home.logged_in()?.clone();
+    let mut path = Vec::new();
+    // From an absolute name on, what was before it does not count.
+    for part in home.folders.iter().chain([name]).map(Text::as_bytes) {
+        match part {
+            [b'/', ..] => path = part.to_vec(),
+            _ if path.is_empty() || path.ends_with(b"/") => path.extend_from_slice(part),
+            _ => path = [&path[..], b"/", part].concat(),
+        }
+    }
+    let (user, password) = (Some(user), Some(password));
+    Ok(Address { user, password, path: path.into(), kind: None, ..home.address.clone() })
+}
+
 /// Where and as whom jobs log in: as the shell did, into the folder where it is now; and how many of them at a time.
 pub(super) fn site(shell: &Shell) -> Result<(Site, Arc<Seats>), Usage> {
     let home = present_home(shell)?;

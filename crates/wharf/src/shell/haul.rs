@@ -1,38 +1,45 @@
-//! What is to be moved: the files of `get`, `put`, `mget` and `mput`, or the tree of `get -r` and `put -r`.
+//! What is to be moved: the files of `get`, `put`, `mget` and `mput`, or a tree: that of `get -r`, `put -r` and `sync`.
 //!
 //! The command says what; whether it is moved at once, over the shell's own session, or by a job, over one of its own
 //! (`jobs/work.rs`), makes no difference to it. A tree is always a job's, for it may need several sessions.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use anyhow::Context;
-use wharf_client::{BYTES, Direction, Error, Get, Put, Session, TEXT, Watch};
+use wharf_client::{BYTES, Direction, Error, Get, Put, Session, TEXT, TreeRequest, Watch};
 use wharf_proto::Text;
 use wharf_proto::listing::names::is_plain;
 
 use super::{Call, Flow, Outcome, Shell, jobs};
-use crate::args::tree::folder_for;
+use crate::args::shell::{GetWords, PutWords, Side, SyncWords, read};
+use crate::args::tree::{MoveArgs, TreeArgs, folder_for};
+use crate::commands::sync::Alike;
 use crate::commands::{Parts, get, put};
 use crate::exit::Usage;
 
 /// What a command moves.
-#[derive(Debug)]
 pub(crate) enum Haul {
     /// Files, one after the other.
-    Files {
-        /// Which.
-        items: Vec<Item>,
-        /// Whether as text.
-        text: bool,
-    },
+    Files(Files),
     /// A folder with all that is below it.
-    Tree(Item),
+    Tree(Box<Tree>),
 }
 
-/// A file or folder on both sides.
-#[derive(Debug)]
+/// Files, one after the other.
+pub(crate) struct Files {
+    /// Which.
+    pub(super) items: Vec<Item>,
+    /// Whether as text.
+    pub(super) text: bool,
+    /// Whether what an earlier try left is gone on with.
+    pub(super) resume: bool,
+    /// Whether digests are compared.
+    pub(super) verify: bool,
+}
+
+/// A file on both sides.
 pub(crate) struct Item {
     /// Down from the server, or up to it.
     pub(super) direction: Direction,
@@ -40,24 +47,41 @@ pub(crate) struct Item {
     pub(super) local: PathBuf,
 }
 
-impl Item {
-    /// Moves the file. Gives how many bytes it took, and what is known of its size.
-    pub(super) async fn be_moved(
+/// A folder on both sides, and what is done with it.
+pub(crate) struct Tree {
+    pub(super) direction: Direction,
+    pub(super) task: Task,
+    pub(super) moving: MoveArgs,
+    pub(super) tree: TreeArgs,
+}
+
+/// What is done with a tree.
+pub(crate) enum Task {
+    /// It is fetched or stored.
+    Move { remote: Text, local: PathBuf, request: TreeRequest },
+    /// One is made like the other.
+    Alike(Alike),
+}
+
+impl Files {
+    /// Moves one of the files. Gives how many bytes it took, and what is known of it.
+    pub(super) async fn move_one(
         &self,
+        item: &Item,
         session: &mut Session,
-        text: bool,
         watch: &mut Watch<'_>,
     ) -> Result<(u64, &'static str), Error> {
-        let how = if text { TEXT } else { BYTES };
-        match self.direction {
+        let how = if self.text { TEXT } else { BYTES };
+        let (resume, verify) = (self.resume, self.verify);
+        match item.direction {
             Direction::Down => {
-                let request = Get { how, ..Get::default() };
-                let fetched = session.get(&self.remote, &self.local, request, watch).await?;
+                let request = Get { how, resume, verify };
+                let fetched = session.get(&item.remote, &item.local, request, watch).await?;
                 Ok((fetched.moved, get::verdict(fetched)))
             }
             Direction::Up => {
-                let request = Put { how, ..Put::default() };
-                let stored = session.put(&self.local, &self.remote, request, watch).await?;
+                let request = Put { how, resume, verify, ..Put::default() };
+                let stored = session.put(&item.local, &item.remote, request, watch).await?;
                 Ok((stored.moved, put::verdict(stored)))
             }
         }
@@ -70,13 +94,21 @@ impl Haul {
     /// # Errors
     /// The folder where the shell is has no name.
     pub(super) fn anchored(mut self) -> anyhow::Result<Self> {
-        let items = match &mut self {
-            Self::Files { items, .. } => items.as_mut_slice(),
-            Self::Tree(item) => std::slice::from_mut(item),
+        let anchor = |path: &mut PathBuf| -> anyhow::Result<()> {
+            *path = absolute(&*path).with_context(|| path.display().to_string())?;
+            Ok(())
         };
-        for item in items {
-            item.local = std::path::absolute(&item.local)
-                .with_context(|| item.local.display().to_string())?;
+        match &mut self {
+            Self::Files(files) => {
+                files.items.iter_mut().try_for_each(|item| anchor(&mut item.local))?;
+            }
+            Self::Tree(tree) => {
+                match &mut tree.task {
+                    Task::Move { local, .. } => anchor(local)?,
+                    Task::Alike(alike) => anchor(&mut alike.local)?,
+                }
+                tree.tree.failed.as_mut().map_or(Ok(()), anchor)?;
+            }
         }
         Ok(self)
     }
@@ -84,8 +116,8 @@ impl Haul {
     /// Whether something is stored on the server.
     pub(super) fn stores(&self) -> bool {
         match self {
-            Self::Files { items, .. } => items.iter().any(|item| item.direction == Direction::Up),
-            Self::Tree(item) => item.direction == Direction::Up,
+            Self::Files(files) => files.items.iter().any(|item| item.direction == Direction::Up),
+            Self::Tree(tree) => tree.direction == Direction::Up,
         }
     }
 
@@ -94,23 +126,23 @@ impl Haul {
         if self.stores() {
             shell.link.forget_names();
         }
-        let (items, text) = match self {
+        let files = match self {
             Self::Tree(_) => return jobs::carry_out(shell, self, line),
-            Self::Files { items, text } => (items, text),
+            Self::Files(files) => files,
         };
         let move_one = |item: &Item| -> anyhow::Result<()> {
             let mut meter = shell.screen.meter(&item.remote);
             let (moved, verdict) = shell.with(async |session| {
-                item.be_moved(session, text, &mut |progress| meter.hear(progress)).await
+                files.move_one(item, session, &mut |progress| meter.hear(progress)).await
             })?;
             meter.done(moved, verdict);
             Ok(())
         };
-        if let [item] = &items[..] {
+        if let [item] = &files.items[..] {
             return move_one(item).map(|()| Flow::On);
         }
         let mut parts = Parts::default();
-        for item in &items {
+        for item in &files.items {
             parts.count(move_one(item));
         }
         parts.outcome()?;
@@ -120,64 +152,66 @@ impl Haul {
 
 /// `get FILE [LOCAL]`, `get -r FOLDER [LOCAL]`.
 pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
-    const USAGE: &str = "get FILE [LOCAL], or get -r FOLDER [LOCAL]";
-    let (recursive, words) = recursive(call.words);
-    let (remote, local) = match words {
-        [remote] => (remote, None),
-        [remote, local] => (remote, Some(path_of(local))),
-        _ => return Err(Usage(USAGE.to_owned()).into()),
-    };
-    let direction = Direction::Down;
+    let GetWords { remote, local, recursive, restart, moving, tree } = read(call.words)?;
+    let (direction, resume) = (Direction::Down, !restart);
+    let local = local.as_deref();
     if recursive {
-        let local = folder_for(local, name_of(trimmed(remote)).ok().map(|name| name.as_bytes()));
-        return tree(shell, Item { direction, remote: remote.clone(), local });
+        let local =
+            folder_for(local, name_of(trimmed(remote.as_bytes())).ok().map(|name| name.as_bytes()));
+        let request = tree.request(&moving, resume)?;
+        let task = Task::Move { remote, local, request };
+        return of_tree(shell, Tree { direction, task, moving, tree });
     }
     let local = match local {
         Some(file) if !file.is_dir() => file.to_owned(),
         folder => folder.unwrap_or_else(|| Path::new("")).join(name_of(remote.as_bytes())?),
     };
-    let items = vec![Item { direction, remote: remote.clone(), local }];
-    Ok(Haul::Files { items, text: shell.text })
+    let items = vec![Item { direction, remote, local }];
+    Ok(Haul::Files(Files { items, text: shell.text, resume, verify: moving.verify }))
 }
 
 /// `put LOCAL [FILE]`, `put -r LOCAL [FOLDER]`.
 pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
-    const USAGE: &str = "put LOCAL [FILE], or put -r LOCAL [FOLDER]";
-    let (recursive, words) = recursive(call.words);
-    let (local, remote) = match words {
-        [local] => (local, None),
-        [local, remote] => (local, Some(remote.as_bytes())),
-        _ => return Err(Usage(USAGE.to_owned()).into()),
-    };
-    let remote = match remote {
-        Some(remote) if !remote.is_empty() && !remote.ends_with(b"/") => remote.to_vec(),
+    let PutWords { local, remote, recursive, resume, restart, moving, tree } = read(call.words)?;
+    let direction = Direction::Up;
+    let remote: Text = match remote {
+        Some(remote) if !remote.is_empty() && !remote.as_bytes().ends_with(b"/") => remote,
         folder => {
-            let name = name_of(trimmed(local))?;
-            [folder.unwrap_or_default(), name.as_bytes()].concat()
+            let name = name_of(trimmed(local.as_os_str().as_bytes()))?.as_bytes();
+            [folder.as_ref().map_or(&b""[..], Text::as_bytes), name].concat().into()
         }
     };
-    let (local, remote) = (path_of(local).to_owned(), remote.into());
-    let item = Item { direction: Direction::Up, remote, local };
     if recursive {
-        std::fs::read_dir(&item.local).with_context(|| item.local.display().to_string())?;
-        return tree(shell, item);
+        std::fs::read_dir(&local).with_context(|| local.display().to_string())?;
+        let request = tree.request(&moving, !restart)?;
+        let task = Task::Move { remote, local, request };
+        return of_tree(shell, Tree { direction, task, moving, tree });
     }
-    Ok(Haul::Files { items: vec![item], text: shell.text })
+    let items = vec![Item { direction, remote, local }];
+    Ok(Haul::Files(Files { items, text: shell.text, resume, verify: moving.verify }))
 }
 
-fn tree(shell: &Shell, item: Item) -> anyhow::Result<Haul> {
+/// `sync SRC DST`, of which one has a colon before it: that on the server.
+pub(super) fn sync(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
+    let SyncWords { source, target, how } = read(call.words)?;
+    let (direction, remote, local) = match (source, target) {
+        (Side::There(remote), Side::Here(local)) => (Direction::Down, remote, local),
+        (Side::Here(local), Side::There(remote)) => (Direction::Up, remote, local),
+        (Side::Here(_), Side::Here(_)) | (Side::There(_), Side::There(_)) => {
+            let why =
+                "one of the two trees is on the server, and has a colon before it: sync :pub pub";
+            return Err(Usage(why.to_owned()).into());
+        }
+    };
+    let task = Task::Alike(Alike::new(&how, direction, local, remote)?);
+    of_tree(shell, Tree { direction, task, moving: how.moving, tree: how.tree })
+}
+
+fn of_tree(shell: &Shell, tree: Tree) -> anyhow::Result<Haul> {
     if shell.text {
         return Err(Usage("a tree is moved byte by byte: say binary first".to_owned()).into());
     }
-    Ok(Haul::Tree(item))
-}
-
-/// Whether it is about a tree, and the words behind that.
-fn recursive(words: &[Text]) -> (bool, &[Text]) {
-    match words {
-        [option, rest @ ..] if option.as_bytes() == b"-r" => (true, rest),
-        _ => (false, words),
-    }
+    Ok(Haul::Tree(Box::new(tree)))
 }
 
 /// A word as a path of this machine.
@@ -186,8 +220,7 @@ pub(super) fn path_of(word: &Text) -> &Path {
 }
 
 /// A path without the slash at its end.
-fn trimmed(path: &Text) -> &[u8] {
-    let path = path.as_bytes();
+fn trimmed(path: &[u8]) -> &[u8] {
     path.strip_suffix(b"/").unwrap_or(path)
 }
 

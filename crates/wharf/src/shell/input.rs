@@ -4,13 +4,15 @@ use std::fs;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::Context;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor, ExternalPrinter};
+use rustyline::{ColorMode, CompletionType, Config, Editor, ExternalPrinter};
 
 use super::complete::Completion;
+use super::jobs::Gauge;
 use super::link::Link;
 use crate::settings::state_file;
 use crate::terminal;
@@ -34,6 +36,8 @@ pub(crate) enum Lines {
         editor: Box<Editor<Completion, FileHistory>>,
         /// Where the history is kept between sessions.
         history: Option<PathBuf>,
+        /// Stands below the line while jobs run.
+        gauge: Option<Arc<Gauge>>,
     },
     /// A pipe or a file.
     Pipe,
@@ -46,7 +50,10 @@ impl Lines {
             return Ok(Self::Pipe);
         }
         let config =
-            Config::builder().auto_add_history(false).completion_type(CompletionType::List).build();
+            Config::builder().auto_add_history(false).completion_type(CompletionType::List);
+        // No colours are given out; what is so called here draws the gauge as well.
+        let config = config.color_mode(ColorMode::Forced).build();
+        let gauge = link.gauge.clone();
         let mut editor = Editor::with_config(config).context("cannot use the terminal")?;
         editor.set_helper(Some(Completion::new(link)));
         let history = state_file("history");
@@ -54,7 +61,7 @@ impl Lines {
             // There is none the first time.
             let _ = editor.load_history(file);
         }
-        Ok(Self::Terminal { editor: Box::new(editor), history })
+        Ok(Self::Terminal { editor: Box::new(editor), history, gauge })
     }
 
     /// Whether a person types.
@@ -73,15 +80,25 @@ impl Lines {
     /// The next line. In a pipe there is nobody to prompt.
     pub(crate) fn next(&mut self, prompt: &str) -> anyhow::Result<Input> {
         match self {
-            Self::Terminal { editor, .. } => match editor.readline(prompt) {
-                Ok(line) => Ok(Input::Line(line)),
-                Err(ReadlineError::Interrupted) => Ok(Input::Cancelled),
-                Err(ReadlineError::Eof) => {
-                    terminal::say("");
-                    Ok(Input::End)
+            Self::Terminal { editor, gauge, .. } => {
+                if let Some(gauge) = gauge {
+                    gauge.look();
+                    gauge.edits(true);
                 }
-                Err(error) => Err(error).context("cannot read from the terminal"),
-            },
+                let read = editor.readline(prompt);
+                if let Some(gauge) = gauge {
+                    gauge.edits(false);
+                }
+                match read {
+                    Ok(line) => Ok(Input::Line(line)),
+                    Err(ReadlineError::Interrupted) => Ok(Input::Cancelled),
+                    Err(ReadlineError::Eof) => {
+                        terminal::say("");
+                        Ok(Input::End)
+                    }
+                    Err(error) => Err(error).context("cannot read from the terminal"),
+                }
+            }
             Self::Pipe => {
                 let mut line = Vec::new();
                 let count = io::stdin().lock().read_until(b'\n', &mut line);
@@ -96,7 +113,7 @@ impl Lines {
 
     /// Keeps a line for later, unless there may be a password in it.
     pub(crate) fn remember(&mut self, line: &str) {
-        let Self::Terminal { editor, history } = self else { return };
+        let Self::Terminal { editor, history, .. } = self else { return };
         let line = line.trim();
         let secret = line.starts_with("user ") || (line.contains("://") && line.contains('@'));
         if line.is_empty() || secret {

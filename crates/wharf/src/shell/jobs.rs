@@ -4,6 +4,7 @@
 //! when the shell goes elsewhere. All of them run on one thread beside the shell's. A job says how it ended; the shell
 //! keeps that too until somebody has asked: `wait`, or the end of a script, whose exit code it becomes.
 
+mod gauge;
 mod notices;
 mod seats;
 mod work;
@@ -22,16 +23,20 @@ use tokio::time::timeout;
 use wharf_proto::Text;
 use wharf_proto::tap::SessionId;
 
+pub(crate) use self::gauge::{Gauge, fitted};
 pub(crate) use self::seats::Seats;
 
+use self::gauge::Watched;
 use self::notices::{Notices, Voice};
 use self::work::{Stage, State, Work, locked};
 use super::haul::Haul;
 use super::input::Input;
+use super::link::Link;
 use super::{Call, Flow, Outcome, Shell, connect};
 use crate::commands::Parts;
 use crate::exit::{Exit, Failed, Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
+use crate::progress::Screen;
 
 /// How often `fg` looks how far a job is.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -81,7 +86,7 @@ impl Job {
         let state = locked(&self.state);
         let (stage, words) = match state.stage {
             Stage::Waiting => ("waiting", String::new()),
-            Stage::Running => ("running", state.words()),
+            Stage::Running => ("running", state.words(state.rate())),
             Stage::Ended(Ok(())) => ("done", String::new()),
             Stage::Ended(Err(_)) => ("failed", String::new()),
         };
@@ -123,53 +128,64 @@ impl Jobs {
 
 /// Begins a job behind the shell's back.
 pub(super) fn start(shell: &mut Shell, haul: Haul, line: &str) -> Outcome {
-    let number = shell.jobs.begun + 1;
-    let name = format!("[{number}] {line}");
-    shell.screen.note(&name);
-    let job = begin(shell, haul, line, name)?;
+    let job = begin(shell, haul, line, true)?;
     shell.jobs.all.push(job);
     Ok(Flow::On)
 }
 
 /// Has a job move it while the shell waits.
 pub(super) fn carry_out(shell: &mut Shell, haul: Haul, line: &str) -> Outcome {
-    let job = begin(shell, haul, line, line.to_owned())?;
+    let job = begin(shell, haul, line, false)?;
     watch(shell, job)
 }
 
-fn begin(shell: &mut Shell, haul: Haul, line: &str, name: String) -> anyhow::Result<Job> {
+/// Begins a job. One that is `apart` goes by its number in what it says, and its beginning is told.
+fn begin(shell: &mut Shell, haul: Haul, line: &str, apart: bool) -> anyhow::Result<Job> {
     let number = shell.jobs.begun + 1;
     let (mut site, seats) = connect::site(shell)?;
     // The sessions of a shell are counted from one on; a job may have any number of them.
     site.options.session = SessionId(number << 32);
     let haul = haul.anchored()?;
-    let notices = match &shell.jobs.notices {
-        Some(notices) => notices.clone(),
-        None => {
-            let notices = Notices::new(shell.screen.clone(), shell.lines.printer());
-            shell.jobs.notices.insert(notices).clone()
+    let notices = notices(shell);
+    let runtime = match &mut shell.jobs.runtime {
+        Some(runtime) => runtime,
+        none => {
+            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            none.insert(runtime.context("cannot begin a job")?)
         }
     };
-    if shell.jobs.runtime.is_none() {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        shell.jobs.runtime = Some(runtime.context("cannot begin a job")?);
+    // Nothing can go wrong from here on.
+    shell.jobs.begun = number;
+    let name = if apart { format!("[{number}] {line}") } else { line.to_owned() };
+    if apart {
+        shell.screen.note(&name);
     }
     let state = Arc::new(Mutex::new(State::of(&haul)));
     let (kill, killed) = oneshot::channel();
     let outdated = haul.stores().then(|| Arc::clone(&shell.link.outdated));
-    let voice = Voice::new(notices, name);
+    let voice = Voice::new(notices.clone(), name.clone());
     let work = Work { haul, site, seats, state: Arc::clone(&state), voice, killed };
-    let task = shell.jobs.runtime.as_ref().map(|runtime| {
-        runtime.spawn(async move {
-            work.run().await;
-            if let Some(outdated) = outdated {
-                outdated.store(true, Ordering::Relaxed);
-            }
-        })
+    let task = runtime.spawn(async move {
+        work.run().await;
+        if let Some(outdated) = outdated {
+            outdated.store(true, Ordering::Relaxed);
+        }
     });
-    let task = task.context("cannot begin a job")?;
-    shell.jobs.begun = number;
+    if let Some(gauge) = &shell.link.gauge {
+        gauge.add(Watched { name, state: Arc::clone(&state), task: task.abort_handle() });
+        notices.begun();
+    }
     Ok(Job { number, line: line.to_owned(), state, kill, task })
+}
+
+/// Where jobs speak.
+fn notices(shell: &mut Shell) -> Notices {
+    if let Some(notices) = &shell.jobs.notices {
+        return notices.clone();
+    }
+    let gauge = shell.link.gauge.clone();
+    let notices = Notices::new(shell.screen.clone(), shell.lines.printer(), gauge);
+    shell.jobs.notices.insert(notices).clone()
 }
 
 /// `jobs`.
@@ -210,11 +226,12 @@ pub(super) fn wait(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// Awaits the end of a job, of which nobody has to ask any more then. Ctrl-C ends the waiting and not the job.
 fn await_end(shell: &mut Shell, number: u64) -> Result<Result<(), Failed>, Interrupted> {
-    let Some(job) = shell.jobs.all.iter_mut().find(|job| job.number == number) else {
+    let Shell { jobs, link, screen, .. } = shell;
+    let Some(job) = jobs.all.iter_mut().find(|job| job.number == number) else {
         return Ok(Ok(()));
     };
-    let ended = shell.link.runtime.block_on(unless_interrupted(&mut job.task));
-    if ended.is_none() {
+    let words = || link.gauge.as_ref().map(|gauge| gauge.look()).unwrap_or_default();
+    if show_until_over(link, screen, &mut job.task, &words).is_none() {
         return Err(Interrupted);
     }
     Ok(shell.jobs.take(number).map_or(Ok(()), |job| job.end()))
@@ -233,23 +250,40 @@ pub(super) fn foreground(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// Shows how far a job is until it ends. Ctrl-C ends the job.
 fn watch(shell: &Shell, mut job: Job) -> Outcome {
-    let mut status = shell.screen.status();
-    let looking = async {
-        while timeout(GLANCE, &mut job.task).await.is_err() {
-            let state = locked(&job.state);
-            if matches!(state.stage, Stage::Running) {
-                status.show(&format!("{}: {}", job.line, state.words()));
+    let words = || {
+        let mut state = locked(&job.state);
+        match state.stage {
+            Stage::Running => {
+                let rate = state.pace();
+                format!("{}: {}", job.line, state.words(rate))
             }
+            Stage::Waiting | Stage::Ended(_) => String::new(),
         }
     };
-    let ended = shell.link.runtime.block_on(unless_interrupted(looking));
-    drop(status);
-    if ended.is_none() {
+    if show_until_over(&shell.link, &shell.screen, &mut job.task, &words).is_none() {
         stop(shell, vec![job]);
         return Err(Interrupted.into());
     }
     job.end()?;
     Ok(Flow::On)
+}
+
+/// Shows these words, as they change, until a job is over; `None` after Ctrl-C.
+fn show_until_over(
+    link: &Link,
+    screen: &Screen,
+    task: &mut JoinHandle<()>,
+    words: &dyn Fn() -> String,
+) -> Option<()> {
+    let mut status = screen.status();
+    let looking = async {
+        while timeout(GLANCE, &mut *task).await.is_err() {
+            if !words().is_empty() {
+                status.show(words);
+            }
+        }
+    };
+    link.runtime.block_on(unless_interrupted(looking))
 }
 
 /// `kill N...`, `kill all`.

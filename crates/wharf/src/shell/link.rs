@@ -13,6 +13,7 @@ use wharf_client::{Error, Listing, Session};
 use wharf_proto::Text;
 use wharf_proto::listing::Kind;
 
+use super::jobs::Gauge;
 use crate::exit::Usage;
 use crate::interrupt::with_session;
 
@@ -30,14 +31,17 @@ pub(crate) struct Link {
     pub(crate) hushed: Arc<AtomicBool>,
     /// Whether a job has stored something since the names were asked for.
     pub(crate) outdated: Arc<AtomicBool>,
+    /// How far the jobs are, where there is a place to show it.
+    pub(crate) gauge: Option<Arc<Gauge>>,
     /// Folders whose names have been asked for since something was changed.
     known: RefCell<BTreeMap<Vec<u8>, Vec<Known>>>,
 }
 
 impl Link {
-    pub(crate) fn new(runtime: Runtime) -> Self {
+    pub(crate) fn new(runtime: Runtime, gauge: Option<Arc<Gauge>>) -> Self {
         Self {
             runtime,
+            gauge,
             session: RefCell::default(),
             hushed: Arc::default(),
             outdated: Arc::default(),

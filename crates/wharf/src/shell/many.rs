@@ -14,7 +14,7 @@ use wharf_proto::Text;
 use wharf_proto::glob::Glob;
 use wharf_proto::listing::names::is_plain;
 
-use super::haul::{Haul, Item, name_of, path_of};
+use super::haul::{Files, Haul, Item, name_of, path_of};
 use super::{Call, Flow, Outcome, Shell};
 use crate::commands::Parts;
 use crate::exit::Usage;
@@ -26,7 +26,7 @@ pub(super) fn mget(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
         let local = PathBuf::from(name_of(remote.as_bytes())?);
         items.push(Item { direction: Direction::Down, remote, local });
     }
-    Ok(Haul::Files { items, text: shell.text })
+    Ok(files(shell, items, true))
 }
 
 /// `mput PATTERN...`.
@@ -39,7 +39,11 @@ pub(super) fn mput(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
             items.push(Item { direction: Direction::Up, remote, local });
         }
     }
-    Ok(Haul::Files { items, text: shell.text })
+    Ok(files(shell, items, false))
+}
+
+fn files(shell: &Shell, items: Vec<Item>, resume: bool) -> Haul {
+    Haul::Files(Files { items, text: shell.text, resume, verify: false })
 }
 
 /// `mdelete PATTERN...`.

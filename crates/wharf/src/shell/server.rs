@@ -3,10 +3,13 @@
 use anyhow::Context;
 use wharf_proto::command::Site;
 use wharf_proto::reply::Class;
-use wharf_proto::{Command, Verb};
+use wharf_proto::{Command, Text, Verb};
 
 use super::table::print;
 use super::{Call, Flow, Outcome, Shell, connect};
+use crate::commands::Parts;
+use crate::commands::mkdir::make_with_parents;
+use crate::commands::stat::print as print_facts;
 use crate::exit::Usage;
 
 /// `cd FOLDER`.
@@ -60,20 +63,69 @@ pub(super) fn rename(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     Ok(Flow::On)
 }
 
-/// `delete FILE`.
+/// `delete [-r] PATH...`: what cannot be deleted does not keep the rest from being deleted.
 pub(super) fn delete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("delete FILE".to_owned()).into()) };
+    let (recursive, paths) = option(call.words, b"-r");
+    some(paths, "delete [-r] PATH...")?;
     shell.link.forget_names();
-    shell.with(async |session| session.delete(path).await)?;
+    if let ([path], false) = (paths, recursive) {
+        shell.with(async |session| session.delete(path).await)?;
+        return Ok(Flow::On);
+    }
+    let mut parts = Parts::default();
+    for path in paths {
+        if recursive {
+            let mut told = |_: &Text, result| parts.count(result);
+            shell.with(async |session| session.remove_tree(path, &mut told).await)?;
+        } else {
+            parts.count(shell.with(async |session| session.delete(path).await).map(drop));
+        }
+    }
+    parts.outcome()?;
     Ok(Flow::On)
 }
 
-/// `mkdir FOLDER`.
+/// `mkdir [-p] FOLDER...`.
 pub(super) fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("mkdir FOLDER".to_owned()).into()) };
+    let (parents, paths) = option(call.words, b"-p");
+    some(paths, "mkdir [-p] FOLDER...")?;
     shell.link.forget_names();
-    shell.with(async |session| session.mkdir(path).await)?;
+    for path in paths {
+        shell.with(async |session| match parents {
+            true => make_with_parents(session, path).await,
+            false => session.mkdir(path).await.map(drop),
+        })?;
+    }
     Ok(Flow::On)
+}
+
+/// `stat [--json] PATH...`: what these names are.
+pub(super) fn stat(shell: &mut Shell, call: &Call<'_>) -> Outcome {
+    let (as_json, paths) = option(call.words, b"--json");
+    some(paths, "stat [--json] PATH...")?;
+    let mut found = Vec::new();
+    for path in paths {
+        found.push(shell.with(async |session| session.stat(path).await)?);
+    }
+    print_facts(found.iter().map(|entry| (None, entry)), as_json)?;
+    Ok(Flow::On)
+}
+
+/// Whether this option stands in front, and the words behind it; `--` ends the options.
+fn option<'w>(words: &'w [Text], option: &[u8]) -> (bool, &'w [Text]) {
+    let (is_there, words) = match words {
+        [first, rest @ ..] if first.as_bytes() == option => (true, rest),
+        _ => (false, words),
+    };
+    match words {
+        [first, rest @ ..] if first.as_bytes() == b"--" => (is_there, rest),
+        _ => (is_there, words),
+    }
+}
+
+/// There must be words.
+fn some(words: &[Text], usage: &str) -> Result<(), Usage> {
+    if words.is_empty() { Err(Usage(usage.to_owned())) } else { Ok(()) }
 }
 
 /// `rmdir FOLDER`.

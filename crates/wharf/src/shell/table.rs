@@ -7,12 +7,15 @@
 use std::io::{self, Write};
 
 use wharf_client::Way;
+use wharf_proto::Text;
 
 use self::Run::{Move, Now};
 use super::haul::Haul;
 #[cfg(feature = "keyring")]
 use super::keys;
-use super::{Call, Flow, Outcome, Shell, connect, haul, jobs, local, many, server, transfer};
+use super::link::Known;
+use super::{Call, Flow, Outcome, Shell, afar, connect, haul, jobs, local, many, server, transfer};
+use crate::args::shell::{CheckWords, CopyWords, GetWords, PutWords, SyncWords, definition};
 use crate::exit::Usage;
 use crate::settings;
 
@@ -27,8 +30,12 @@ pub(crate) enum Word {
     Local,
     /// A command of the shell.
     Command,
+    /// A name on the server with a colon before it, or a name here.
+    Either,
     /// A bookmark.
     Bookmark,
+    /// An option of the command.
+    Option,
 }
 
 /// A command of the shell.
@@ -39,6 +46,8 @@ pub(crate) struct Row {
     usage: &'static str,
     /// What the words behind it are; the last one stands for all that follow.
     words: &'static [Word],
+    /// The definition of its options, where it has more than a few.
+    options: Option<fn() -> clap::Command>,
     /// What it does, in one line.
     help: &'static str,
     /// Does it.
@@ -55,11 +64,79 @@ pub(crate) enum Run {
 }
 
 impl Row {
-    /// What the nth word behind the name is.
-    pub(crate) fn word(&self, nth: usize) -> Word {
-        let word = self.words.get(nth).or_else(|| self.words.last());
-        word.copied().unwrap_or(Word::Nothing)
+    /// What each of these words behind the name is.
+    pub(crate) fn kinds(&self, words: &[Text]) -> Vec<Word> {
+        let mut places = Places::of(self);
+        words.iter().map(|word| places.take(word.as_bytes())).collect()
     }
+
+    /// What the word is that has begun so, behind these.
+    pub(crate) fn kind_behind(&self, words: &[Text], begun: &[u8]) -> Word {
+        let mut places = Places::of(self);
+        for word in words {
+            places.take(word.as_bytes());
+        }
+        places.take(begun)
+    }
+
+    /// The names of its options.
+    pub(crate) fn option_names(&self) -> Vec<Known> {
+        let definition = self.options.map(|definition| definition());
+        let names = definition.iter().flat_map(clap::Command::get_arguments);
+        let names = names.filter_map(clap::Arg::get_long);
+        names.map(|name| (format!("--{name}").into_bytes(), false)).collect()
+    }
+}
+
+/// Which place behind a command's name the next word has.
+struct Places<'r> {
+    row: &'r Row,
+    options: Option<clap::Command>,
+    /// How many words there were that are no options.
+    nth: usize,
+    /// The next word is the value of an option.
+    value: bool,
+    /// No options follow.
+    ended: bool,
+}
+
+impl<'r> Places<'r> {
+    fn of(row: &'r Row) -> Self {
+        let options = row.options.map(|definition| definition());
+        Self { row, options, nth: 0, value: false, ended: false }
+    }
+
+    /// The kind of the next word.
+    fn take(&mut self, word: &[u8]) -> Word {
+        if std::mem::take(&mut self.value) {
+            return Word::Local;
+        }
+        if !self.ended && word.starts_with(b"-") {
+            if let Some(definition) = &self.options {
+                self.ended = word == b"--";
+                self.value = wants_value(definition, &String::from_utf8_lossy(word));
+            }
+            return Word::Option;
+        }
+        // Where there are only a few options they stand in front; what begins so elsewhere is a name.
+        self.ended |= self.options.is_none();
+        let words = self.row.words;
+        let kind = words.get(self.nth).or_else(|| words.last()).copied();
+        self.nth += 1;
+        kind.unwrap_or(Word::Nothing)
+    }
+}
+
+/// Whether the word behind this option is its value: `--exclude x`, `-j 4`, but not `--exclude=x` and `-j4`.
+fn wants_value(definition: &clap::Command, option: &str) -> bool {
+    let takes = |arg: &clap::Arg| arg.get_action().takes_values();
+    if let Some(long) = option.strip_prefix("--") {
+        let found = definition.get_arguments().find(|arg| arg.get_long() == Some(long));
+        return found.is_some_and(takes);
+    }
+    let of = |letter| definition.get_arguments().find(|arg| arg.get_short() == Some(letter));
+    let mut letters = option.chars().skip(1);
+    letters.find(|letter| of(*letter).is_some_and(takes)).is_some() && letters.next().is_none()
 }
 
 const NO: &[Word] = &[];
@@ -69,56 +146,60 @@ const L: &[Word] = &[Word::Local];
 /// The table. The order is that of HELP: as one needs them.
 #[rustfmt::skip]
 static ROWS: &[Row] = &[
-    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], help: "connect to a server", run: Now(connect::open) },
-    Row { names: &["bookmarks"], usage: "", words: NO, help: "list the bookmarks, which open takes as @NAME", run: Now(bookmarks) },
-    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, help: "log in", run: Now(connect::user) },
-    Row { names: &["ls", "list"], usage: "[-l | -1 | --json] [PATH]", words: R, help: "list a folder", run: Now(transfer::ls) },
-    Row { names: &["dir"], usage: "[PATH]", words: R, help: "list a folder as the server words it", run: Now(transfer::dir) },
-    Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, help: "go to a folder of the server; .. is the one above", run: Now(server::cd) },
-    Row { names: &["cdup"], usage: "", words: NO, help: "go to the folder above", run: Now(server::cdup) },
-    Row { names: &["pwd"], usage: "", words: NO, help: "tell which folder that is", run: Now(server::pwd) },
-    Row { names: &["get", "recv", "reget"], usage: "[-r] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Move(haul::get) },
-    Row { names: &["mget"], usage: "PATTERN... [&]", words: R, help: "fetch the files that these patterns mean", run: Move(many::mget) },
-    Row { names: &["put", "send"], usage: "[-r] LOCAL [FILE] [&]", words: &[Word::Local, Word::Remote], help: "store a file, or a tree", run: Move(haul::put) },
-    Row { names: &["mput"], usage: "PATTERN... [&]", words: L, help: "store the files that these patterns mean", run: Move(many::mput) },
-    Row { names: &["jobs"], usage: "", words: NO, help: "list what was begun with & and is not over, or not yet asked for", run: Now(jobs::list) },
-    Row { names: &["wait"], usage: "[N...]", words: NO, help: "wait until these jobs are over, or all", run: Now(jobs::wait) },
-    Row { names: &["fg"], usage: "[N]", words: NO, help: "watch a job until it is over; Ctrl-C ends it", run: Now(jobs::foreground) },
-    Row { names: &["kill"], usage: "N... | all", words: NO, help: "break jobs off", run: Now(jobs::kill) },
-    Row { names: &["cat"], usage: "FILE", words: R, help: "show what is in a file", run: Now(transfer::cat) },
-    Row { names: &["size"], usage: "FILE", words: R, help: "tell how many bytes a file has", run: Now(server::size) },
-    Row { names: &["modtime"], usage: "FILE", words: R, help: "tell when a file was last changed", run: Now(server::modtime) },
-    Row { names: &["rename", "mv"], usage: "FROM TO", words: R, help: "rename a file or folder", run: Now(server::rename) },
-    Row { names: &["delete", "rm"], usage: "FILE", words: R, help: "delete a file", run: Now(server::delete) },
-    Row { names: &["mdelete", "mrm"], usage: "PATTERN...", words: R, help: "delete the files that these patterns mean", run: Now(many::mdelete) },
-    Row { names: &["mkdir"], usage: "FOLDER", words: R, help: "make a folder", run: Now(server::mkdir) },
-    Row { names: &["rmdir"], usage: "FOLDER", words: R, help: "remove an empty folder", run: Now(server::rmdir) },
-    Row { names: &["chmod"], usage: "MODE PATH", words: &[Word::Nothing, Word::Remote], help: "change the permissions of a file", run: Now(server::chmod) },
-    Row { names: &["lcd"], usage: "FOLDER", words: L, help: "go to a folder of this machine", run: Now(local::lcd) },
-    Row { names: &["lpwd"], usage: "", words: NO, help: "tell which folder that is", run: Now(local::lpwd) },
-    Row { names: &["lls"], usage: "[PATH]", words: L, help: "list a folder of this machine", run: Now(local::lls) },
-    Row { names: &["!"], usage: "[COMMAND]", words: L, help: "have the system's shell do something", run: Now(local::bang) },
-    Row { names: &["source"], usage: "FILE", words: L, help: "carry out the lines of a file", run: Now(local::source) },
-    Row { names: &["set"], usage: "-e | +e", words: NO, help: "whether a script ends at the first command that fails", run: Now(local::set) },
-    Row { names: &["binary", "image"], usage: "", words: NO, help: "move files byte by byte", run: Now(|shell, _| set_text(shell, false)) },
-    Row { names: &["ascii"], usage: "", words: NO, help: "move files as text, with the other side's line ends", run: Now(|shell, _| set_text(shell, true)) },
-    Row { names: &["passive"], usage: "", words: NO, help: "open data connections from here", run: Now(|shell, _| connect::set_way(shell, Way::Passive)) },
-    Row { names: &["active"], usage: "", words: NO, help: "let the server open data connections", run: Now(|shell, _| connect::set_way(shell, Way::Active)) },
-    Row { names: &["status"], usage: "[PATH]", words: R, help: "tell how things stand, or what the server says of a name", run: Now(server::status) },
-    Row { names: &["system"], usage: "", words: NO, help: "ask what system the server is", run: Now(server::system) },
-    Row { names: &["features"], usage: "", words: NO, help: "ask what the server can do", run: Now(server::features) },
-    Row { names: &["noop"], usage: "", words: NO, help: "ask the server for a sign of life", run: Now(server::noop) },
-    Row { names: &["site"], usage: "WORDS", words: NO, help: "say something that only this server understands", run: Now(server::site) },
-    Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, help: "ask the server for help", run: Now(server::remote_help) },
-    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, help: "send a command of the protocol, such as SYST", run: Now(server::quote) },
-    Row { names: &["reconnect"], usage: "", words: NO, help: "open the last session again, where it was", run: Now(connect::reconnect) },
+    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], options: None, help: "connect to a server", run: Now(connect::open) },
+    Row { names: &["bookmarks"], usage: "", words: NO, options: None, help: "list the bookmarks, which open takes as @NAME", run: Now(bookmarks) },
+    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, options: None, help: "log in", run: Now(connect::user) },
+    Row { names: &["ls", "list"], usage: "[-l | -1 | --json] [-U] [PATH]", words: R, options: None, help: "list a folder", run: Now(transfer::ls) },
+    Row { names: &["dir"], usage: "[PATH]", words: R, options: None, help: "list a folder as the server words it", run: Now(transfer::dir) },
+    Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, options: None, help: "go to a folder of the server; .. is the one above", run: Now(server::cd) },
+    Row { names: &["cdup"], usage: "", words: NO, options: None, help: "go to the folder above", run: Now(server::cdup) },
+    Row { names: &["pwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(server::pwd) },
+    Row { names: &["get", "recv", "reget"], usage: "[-r] [OPTION...] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], options: Some(definition::<GetWords>), help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Move(haul::get) },
+    Row { names: &["mget"], usage: "PATTERN... [&]", words: R, options: None, help: "fetch the files that these patterns mean", run: Move(many::mget) },
+    Row { names: &["put", "send"], usage: "[-r] [OPTION...] LOCAL [FILE] [&]", words: &[Word::Local, Word::Remote], options: Some(definition::<PutWords>), help: "store a file, or a tree", run: Move(haul::put) },
+    Row { names: &["mput"], usage: "PATTERN... [&]", words: L, options: None, help: "store the files that these patterns mean", run: Move(many::mput) },
+    Row { names: &["sync"], usage: "[OPTION...] :FOLDER LOCAL | LOCAL :FOLDER [&]", words: &[Word::Either], options: Some(definition::<SyncWords>), help: "make the second tree like the first; that with the colon is on the server", run: Move(haul::sync) },
+    Row { names: &["copy"], usage: "[OPTION...] NAME|URL NAME|URL", words: R, options: Some(definition::<CopyWords>), help: "copy a file or tree to another server, or from there", run: Now(afar::copy) },
+    Row { names: &["jobs"], usage: "", words: NO, options: None, help: "list what was begun with & and is not over, or not yet asked for", run: Now(jobs::list) },
+    Row { names: &["wait"], usage: "[N...]", words: NO, options: None, help: "wait until these jobs are over, or all", run: Now(jobs::wait) },
+    Row { names: &["fg"], usage: "[N]", words: NO, options: None, help: "watch a job until it is over; Ctrl-C ends it", run: Now(jobs::foreground) },
+    Row { names: &["kill"], usage: "N... | all", words: NO, options: None, help: "break jobs off", run: Now(jobs::kill) },
+    Row { names: &["cat"], usage: "FILE", words: R, options: None, help: "show what is in a file", run: Now(transfer::cat) },
+    Row { names: &["size"], usage: "FILE", words: R, options: None, help: "tell how many bytes a file has", run: Now(server::size) },
+    Row { names: &["modtime"], usage: "FILE", words: R, options: None, help: "tell when a file was last changed", run: Now(server::modtime) },
+    Row { names: &["rename", "mv"], usage: "FROM TO", words: R, options: None, help: "rename a file or folder", run: Now(server::rename) },
+    Row { names: &["stat"], usage: "[--json] PATH...", words: R, options: None, help: "tell what names are", run: Now(server::stat) },
+    Row { names: &["delete", "rm"], usage: "[-r] PATH...", words: R, options: None, help: "delete files, and with -r folders with all that is in them", run: Now(server::delete) },
+    Row { names: &["mdelete", "mrm"], usage: "PATTERN...", words: R, options: None, help: "delete the files that these patterns mean", run: Now(many::mdelete) },
+    Row { names: &["mkdir"], usage: "[-p] FOLDER...", words: R, options: None, help: "make folders, and with -p those above them", run: Now(server::mkdir) },
+    Row { names: &["rmdir"], usage: "FOLDER", words: R, options: None, help: "remove an empty folder", run: Now(server::rmdir) },
+    Row { names: &["chmod"], usage: "MODE PATH", words: &[Word::Nothing, Word::Remote], options: None, help: "change the permissions of a file", run: Now(server::chmod) },
+    Row { names: &["lcd"], usage: "FOLDER", words: L, options: None, help: "go to a folder of this machine", run: Now(local::lcd) },
+    Row { names: &["lpwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(local::lpwd) },
+    Row { names: &["lls"], usage: "[PATH]", words: L, options: None, help: "list a folder of this machine", run: Now(local::lls) },
+    Row { names: &["!"], usage: "[COMMAND]", words: L, options: None, help: "have the system's shell do something", run: Now(local::bang) },
+    Row { names: &["source"], usage: "FILE", words: L, options: None, help: "carry out the lines of a file", run: Now(local::source) },
+    Row { names: &["set"], usage: "-e | +e", words: NO, options: None, help: "whether a script ends at the first command that fails", run: Now(local::set) },
+    Row { names: &["binary", "image"], usage: "", words: NO, options: None, help: "move files byte by byte", run: Now(|shell, _| set_text(shell, false)) },
+    Row { names: &["ascii"], usage: "", words: NO, options: None, help: "move files as text, with the other side's line ends", run: Now(|shell, _| set_text(shell, true)) },
+    Row { names: &["passive"], usage: "", words: NO, options: None, help: "open data connections from here", run: Now(|shell, _| connect::set_way(shell, Way::Passive)) },
+    Row { names: &["active"], usage: "", words: NO, options: None, help: "let the server open data connections", run: Now(|shell, _| connect::set_way(shell, Way::Active)) },
+    Row { names: &["status"], usage: "[PATH]", words: R, options: None, help: "tell how things stand, or what the server says of a name", run: Now(server::status) },
+    Row { names: &["system"], usage: "", words: NO, options: None, help: "ask what system the server is", run: Now(server::system) },
+    Row { names: &["features"], usage: "", words: NO, options: None, help: "ask what the server can do", run: Now(server::features) },
+    Row { names: &["noop"], usage: "", words: NO, options: None, help: "ask the server for a sign of life", run: Now(server::noop) },
+    Row { names: &["site"], usage: "WORDS", words: NO, options: None, help: "say something that only this server understands", run: Now(server::site) },
+    Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, options: None, help: "ask the server for help", run: Now(server::remote_help) },
+    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, options: None, help: "send a command of the protocol, such as SYST", run: Now(server::quote) },
+    Row { names: &["check"], usage: "[OPTION...]", words: NO, options: Some(definition::<CheckWords>), help: "find out which ways of talking to this server work", run: Now(afar::check) },
+    Row { names: &["reconnect"], usage: "", words: NO, options: None, help: "open the last session again, where it was", run: Now(connect::reconnect) },
     #[cfg(feature = "keyring")]
-    Row { names: &["remember"], usage: "", words: NO, help: "keep the password of this session in the keyring of the desktop", run: Now(keys::remember) },
+    Row { names: &["remember"], usage: "", words: NO, options: None, help: "keep the password of this session in the keyring of the desktop", run: Now(keys::remember) },
     #[cfg(feature = "keyring")]
-    Row { names: &["forget"], usage: "", words: NO, help: "have the keyring forget it", run: Now(keys::forget) },
-    Row { names: &["close", "disconnect"], usage: "", words: NO, help: "end the session, stay here", run: Now(connect::close) },
-    Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], help: "list the commands, or explain one", run: Now(help) },
-    Row { names: &["quit", "bye", "exit"], usage: "", words: NO, help: "end the session and leave", run: Now(|_, _| Ok(Flow::Quit)) },
+    Row { names: &["forget"], usage: "", words: NO, options: None, help: "have the keyring forget it", run: Now(keys::forget) },
+    Row { names: &["close", "disconnect"], usage: "", words: NO, options: None, help: "end the session, stay here", run: Now(connect::close) },
+    Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], options: None, help: "list the commands, or explain one", run: Now(help) },
+    Row { names: &["quit", "bye", "exit"], usage: "", words: NO, options: None, help: "end the session and leave", run: Now(|_, _| Ok(Flow::Quit)) },
 ];
 
 /// The names of all commands.
@@ -163,6 +244,11 @@ fn help(_: &mut Shell, call: &Call<'_>) -> Outcome {
                 .ok_or_else(|| Usage(format!("{name}: no such command")))?;
             writeln!(out, "{} {}", row.names.join(", "), row.usage)?;
             writeln!(out, "  {}", row.help)?;
+            if let Some(definition) = row.options {
+                // Name and usage are told already.
+                let mut definition = definition().help_template("{all-args}");
+                writeln!(out, "\n{}", definition.render_help())?;
+            }
         }
     }
     Ok(Flow::On)

@@ -7,23 +7,27 @@ use wharf_client::quiet;
 use wharf_proto::Text;
 
 use super::{Call, Flow, Outcome, Shell};
-use crate::commands::{Form, cat, print};
+use crate::commands::{Form, Printer, cat};
 use crate::exit::Usage;
 
-/// `ls [-l | -1 | --json] [PATH]`.
+/// `ls [-l | -1 | --json] [-U] [PATH]`.
 pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let (form, words) = match call.words {
-        [option, rest @ ..] => match option.as_bytes() {
-            b"-l" => (Form::Long, rest),
-            b"-1" => (Form::Names, rest),
-            b"--json" => (Form::Json, rest),
-            _ => (Form::Short, call.words),
-        },
-        [] => (Form::Short, call.words),
-    };
-    let path = at_most_one(&Call { words, rest: call.rest }, "ls [-l | -1 | --json] [PATH]")?;
-    let listing = shell.with(async |session| session.list(path).await)?;
-    print(&listing, form, shell.connection.charset.unwrap_or_default())?;
+    let (mut form, mut sorted, mut words) = (Form::Short, true, call.words);
+    while let [option, rest @ ..] = words {
+        match option.as_bytes() {
+            b"-l" => form = Form::Long,
+            b"-1" => form = Form::Names,
+            b"--json" => form = Form::Json,
+            b"-U" => sorted = false,
+            _ => break,
+        }
+        words = rest;
+    }
+    let path = at_most_one(&Call { words, rest: call.rest }, "ls [-l | -1 | --json] [-U] [PATH]")?;
+    let charset = shell.connection.charset.unwrap_or_default();
+    let mut printer = Printer::new(form, charset, sorted);
+    shell.with(async |session| session.list_each(path, &mut |row| printer.take(row)).await)?;
+    printer.end()?;
     Ok(Flow::On)
 }
 

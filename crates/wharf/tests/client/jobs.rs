@@ -147,7 +147,7 @@ fn jobs_share_the_limit_of_the_rate() {
 fn what_cannot_be_a_job_and_jobs_that_are_none_are_usage_errors() {
     let server = Faulty::new(FILES, &[]);
     let run = |line: &str| wharf(&["shell", "-q", &server.url("")]).typing(&[line]).ends_with(2);
-    run("size a.txt &").saying("size is no job: get, put, mget and mput can be");
+    run("size a.txt &").saying("size is no job: get, put, mget, mput and sync can be");
     run("wait 1").saying("1: no such job");
     run("kill").saying("kill N... | all");
     run("kill x");

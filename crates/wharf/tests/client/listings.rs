@@ -38,6 +38,32 @@ fn ls_prints_rows_sorted_and_escaped_and_names_alone_where_asked() {
 }
 
 #[test]
+fn unsorted_rows_and_json_come_in_the_servers_order() {
+    for (options, wanted) in [
+        (
+            &["-U"][..],
+            "d            -  2024-05-01 12:30  sub/\n\
+                       -           12  2024-05-01 12:30  a b\\x1b[2J\\xff\n",
+        ),
+        (&["-1", "--unsorted"], "sub\na b\\x1b[2J\\xff\n"),
+    ] {
+        let server = Scripted::session(|peer| {
+            peer.login();
+            peer.features(&["MLST type*;"]);
+            serve_mlsd(peer, "MLSD pub");
+        });
+        wharf(&[&["ls"], options, &[&server.url("pub")]].concat()).ends_with(0).printing(wanted);
+    }
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&["MLST type*;"]);
+        serve_mlsd(peer, "MLSD pub");
+    });
+    let listed = wharf(&["ls", "--json", &server.url("pub")]).ends_with(0);
+    assert!(listed.out.starts_with(b"{\"modified\":\"2024-05-01T12:30:00Z\",\"name\":\"sub\""));
+}
+
+#[test]
 fn ls_enters_the_folder_where_there_is_no_mlsd() {
     let server = Scripted::session(|peer| {
         peer.login();
@@ -53,6 +79,36 @@ fn ls_enters_the_folder_where_there_is_no_mlsd() {
         .ends_with(0)
         .printing("- 7  2020-01-02        old\n")
         .saying("warning: a row of the listing cannot be read: what is this?");
+}
+
+#[test]
+fn a_folder_that_cannot_be_entered_or_read_is_refused_and_not_listed_as_a_name_or_as_nothing() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.answer("CWD closed", "550 Failed to change directory.");
+        let data = peer.epsv();
+        peer.answer("LIST closed", "150 opening");
+        data.give(b"drwx------ 2 u g 9 Jan  1  2020 closed\r\n");
+        peer.say("226 done");
+    });
+    wharf(&["ls", &server.url("closed")])
+        .ends_with(5)
+        .printing("")
+        .saying("CWD closed was refused: 550 Failed to change directory.");
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.answer("CWD unread", "250 ok");
+        let data = peer.epsv();
+        peer.answer("LIST", "150 opening");
+        data.give(b"");
+        peer.say("226 Transfer done (but failed to open directory).");
+    });
+    wharf(&["ls", &server.url("unread")])
+        .ends_with(6)
+        .printing("")
+        .saying("failed to open directory");
 }
 
 #[test]

@@ -26,15 +26,21 @@ struct Terminal {
 impl Terminal {
     /// `wharf shell` with this URL.
     fn open(folder: &Path, url: &str) -> Self {
+        Self::begin(folder, &[url], "xterm")
+    }
+
+    /// `wharf shell` with these arguments at a terminal of this type.
+    fn begin(folder: &Path, arguments: &[&str], kind: &str) -> Self {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keys).unwrap();
         unlockpt(&keys).unwrap();
         let name = ptsname(&keys, Vec::new()).unwrap().into_string().unwrap();
         let side = || File::options().read(true).write(true).open(&name).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_wharf"))
-            .args(["shell", url])
+            .arg("shell")
+            .args(arguments)
             .env_clear()
-            .envs([("LANG", "C.UTF-8"), ("TERM", "xterm")])
+            .envs([("LANG", "C.UTF-8"), ("TERM", kind)])
             .current_dir(folder)
             .stdin(side())
             .stdout(side())
@@ -91,7 +97,7 @@ fn the_end_of_a_job_is_told_above_the_line_that_is_being_typed() {
     shell.shows("127.0.0.1:/> ");
     shell.types("get a.txt &");
     shell.shows("[1] get a.txt\r\n");
-    shell.shows("127.0.0.1:/ (1 job)> ");
+    shell.shows("127.0.0.1:/> ");
     // Half a line stands there when the job ends, and is whole again below.
     shell.keys.write_all(b"size b.t").unwrap();
     shell.shows("size b.t");
@@ -114,14 +120,14 @@ fn who_leaves_while_jobs_run_is_asked() {
     let mut shell = Terminal::open(folder.path(), &server.url(""));
     shell.shows("127.0.0.1:/> ");
     shell.types("get a.txt &");
-    shell.shows("(1 job)> ");
+    shell.shows("127.0.0.1:/> ");
     shell.types("quit");
     shell.shows("1 job running: wait, stop or stay? [w/s/N] ");
     shell.types("n");
-    shell.shows("(1 job)> ");
+    shell.shows("127.0.0.1:/> ");
     shell.types("jobs");
     shell.shows("[1] running  get a.txt");
-    shell.shows("(1 job)> ");
+    shell.shows("127.0.0.1:/> ");
     shell.types("quit");
     shell.shows("[w/s/N] ");
     shell.types("s");
@@ -136,7 +142,7 @@ fn ctrl_c_ends_the_waiting_and_not_the_job_and_a_job_in_the_foreground() {
     let mut shell = Terminal::open(folder.path(), &server.url(""));
     shell.shows("127.0.0.1:/> ");
     shell.types("get a.txt &");
-    shell.shows("(1 job)> ");
+    shell.shows("127.0.0.1:/> ");
     shell.types("fg");
     // It is shown how far it is.
     shell.shows("get a.txt: 0%");
@@ -145,7 +151,7 @@ fn ctrl_c_ends_the_waiting_and_not_the_job_and_a_job_in_the_foreground() {
     shell.shows("interrupted");
     shell.shows("127.0.0.1:/> ");
     shell.types("get b.txt &");
-    shell.shows("(1 job)> ");
+    shell.shows("127.0.0.1:/> ");
     shell.types("wait");
     shell.shows("wait");
     // The signal means the shell only when it waits for it; until then it is sent again.
@@ -156,9 +162,57 @@ fn ctrl_c_ends_the_waiting_and_not_the_job_and_a_job_in_the_foreground() {
             shell.seen += &String::from_utf8_lossy(&more);
         }
     }
-    shell.shows("(1 job)> ");
+    shell.shows("127.0.0.1:/> ");
     shell.types("kill all");
     shell.shows("[2] get b.txt: stopped");
+    shell.types("quit");
+    shell.ends();
+}
+
+#[test]
+fn how_far_jobs_are_stands_below_the_line_that_is_typed_and_goes_when_it_is_entered() {
+    let bytes: &[u8] = &[7; 3_000_000];
+    let server = Faulty::new(&[("big", bytes), ("b.txt", b"two")], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url("");
+    let mut shell = Terminal::begin(folder.path(), &["--limit-rate", "1M", &url], "xterm");
+    shell.shows("127.0.0.1:/> ");
+    shell.types("get big &");
+    shell.shows("[1] get big\r\n");
+    shell.shows("127.0.0.1:/> ");
+    shell.shows("\r\n[1] get big: ");
+    shell.shows("% of 2.86 MiB at ");
+    // It moves on by itself, and what is being typed stays above it.
+    shell.keys.write_all(b"size b.t").unwrap();
+    shell.shows("size b.t");
+    shell.shows("127.0.0.1:/> size b.t\r\n[1] get big: ");
+    shell.shows("127.0.0.1:/> size b.t\r\n[1] get big: ");
+    shell.shows(" s left");
+    shell.types("xt");
+    // Entered, it stands alone.
+    shell.shows("127.0.0.1:/> size b.txt\r");
+    shell.shows("3\r\n");
+    shell.types("get b.txt &");
+    shell.shows("[2] get b.txt: 3 bytes");
+    shell.types("kill all");
+    shell.shows("[1] get big: stopped");
+    shell.types("quit");
+    shell.ends();
+}
+
+#[test]
+fn on_a_terminal_that_takes_nothing_back_nothing_is_drawn() {
+    let server = Faulty::new(FILES, &[Fault::Delay("RETR", Duration::from_millis(700))]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Terminal::begin(folder.path(), &[&server.url("")], "dumb");
+    shell.shows("127.0.0.1:/> ");
+    shell.types("get a.txt &");
+    shell.shows("127.0.0.1:/ (1 job)> ");
+    let shown = shell.shows("[1] get a.txt: 3 bytes in ");
+    assert!(!shown.contains('\u{1b}') && !shown.contains('%'), "{shown:?}");
+    shell.types("get b.txt");
+    let shown = shell.shows("b.txt: 3 bytes");
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
     shell.types("quit");
     shell.ends();
 }

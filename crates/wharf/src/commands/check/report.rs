@@ -184,7 +184,7 @@ impl<'a> Report<'a> {
         self.cells.push(Cell { cover: attempt.cover, setup, works, resumed, words });
         let title = format!("{} {}", name(setup), cover(attempt.cover, self.lang));
         self.remember(attempt, &title);
-        if self.arguments.json { print(&format!("{object}\n")) } else { Ok(()) }
+        if self.arguments.how.json { print(&format!("{object}\n")) } else { Ok(()) }
     }
 
     /// A way by which data connections were seen to resume the TLS session, for finding out whether they must.
@@ -257,7 +257,7 @@ impl<'a> Report<'a> {
         let best = self.best();
         self.excuse(best.map(|(cover, _)| cover));
         let settings = best.map(|best| settings(address, &self.arguments.connection, best));
-        if self.arguments.json {
+        if self.arguments.how.json {
             for (cover, finding) in &self.findings {
                 print(&format!("{}\n", self.finding(*cover, finding)))?;
             }
@@ -433,7 +433,7 @@ impl<'a> Report<'a> {
 
     /// A line of what was done so far.
     fn step(&self, title: &str, words: &str, object: &Value) -> anyhow::Result<()> {
-        if self.arguments.json {
+        if self.arguments.how.json {
             return print(&format!("{object}\n"));
         }
         if self.arguments.connection.quiet {

@@ -3,25 +3,26 @@
 //! It knows nothing of the shell. How far it is stands in [`State`], which the shell looks at; what it has to say, its
 //! [`Voice`] says.
 
-use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount};
 use tokio::sync::oneshot;
-use wharf_client::{Direction, Error, Happened, Pool, Progress, Session, Site, TreeRequest};
+use wharf_client::{Direction, Error, Pool, Progress, Session, Site, Tally, Throttle};
 
 use super::notices::Voice;
 use super::seats::Seats;
 use crate::commands::Parts;
-use crate::commands::tree::{TOLD, end_of, shown, summary};
+use crate::commands::sync::End;
+use crate::commands::tree::{Outlet, Report};
 use crate::exit::{Exit, Failed};
-use crate::progress::a_second;
-use crate::shell::haul::{Haul, Item};
+use crate::progress::{a_second, time_for};
+use crate::shell::haul::{Files, Haul, Task, Tree};
 
-/// How many sessions a tree may have.
-const LANES: usize = 4;
+/// Over how long the present rate is taken.
+const SPAN: Duration = Duration::from_millis(400);
 
 /// Where a job is.
 #[derive(Clone, Copy, Debug)]
@@ -41,47 +42,90 @@ pub(super) struct State {
     begun: Instant,
     what: What,
     /// Bytes that were moved.
+    pub(super) moved: u64,
+    pace: Pace,
+}
+
+/// How fast bytes have moved lately.
+#[derive(Debug)]
+struct Pace {
+    /// When that was looked at last, and how many bytes had been moved then.
+    at: Instant,
     moved: u64,
+    /// A second, the present one counting most.
+    rate: u64,
 }
 
 #[derive(Debug)]
 enum What {
     /// The nth of so many files has come so far.
     Files { nth: usize, all: usize, at: u64, total: Option<u64> },
-    /// So many files of a tree are done.
-    Tree { done: u64 },
+    /// So many files of a tree are done, and so many bytes are to be moved, where that is known.
+    Tree { done: u64, total: Option<u64> },
 }
 
 impl State {
     /// That of a job that has not begun.
     pub(super) fn of(haul: &Haul) -> Self {
         let what = match haul {
-            Haul::Files { items, .. } => {
-                What::Files { nth: 0, all: items.len(), at: 0, total: None }
+            Haul::Files(files) => {
+                What::Files { nth: 0, all: files.items.len(), at: 0, total: None }
             }
-            Haul::Tree(_) => What::Tree { done: 0 },
+            Haul::Tree(_) => What::Tree { done: 0, total: None },
         };
-        Self { stage: Stage::Waiting, begun: Instant::now(), what, moved: 0 }
+        let begun = Instant::now();
+        let pace = Pace { at: begun, moved: 0, rate: 0 };
+        Self { stage: Stage::Waiting, begun, what, moved: 0, pace }
     }
 
-    /// How far it is, in words.
-    pub(super) fn words(&self) -> String {
-        let seconds = self.begun.elapsed().as_secs_f64().max(0.1);
-        let rate = HumanBytes(a_second(self.moved, seconds));
+    /// It begins now.
+    fn begin(&mut self) {
+        self.stage = Stage::Running;
+        self.begun = Instant::now();
+        self.pace = Pace { at: self.begun, moved: self.moved, rate: 0 };
+    }
+
+    /// How far it is, in words, at so many bytes a second.
+    pub(super) fn words(&self, rate: u64) -> String {
+        let left = self.left().filter(|_| rate > 0);
+        let left = left.map_or_else(String::new, |left| format!(", {} left", time_for(left, rate)));
+        let rate = HumanBytes(rate);
         match self.what {
-            What::Tree { done } => {
-                format!("{} files, {} at {rate}/s", HumanCount(done), HumanBytes(self.moved))
+            What::Tree { done, total } => {
+                let moved = share(self.moved, total);
+                format!("{} files, {moved} at {rate}/s{left}", HumanCount(done))
             }
             What::Files { nth, all, at, total } => {
                 let which = if all > 1 { format!("file {nth} of {all}, ") } else { String::new() };
-                let share = total.filter(|total| *total > 0).map(|total| {
-                    let percent = u128::from(at) * 100 / u128::from(total);
-                    format!("{percent}% of {}", HumanBytes(total))
-                });
-                let far = share.unwrap_or_else(|| HumanBytes(at).to_string());
-                format!("{which}{far} at {rate}/s")
+                format!("{which}{} at {rate}/s{left}", share(at, total))
             }
         }
+    }
+
+    /// How many bytes a second it has moved since it began.
+    pub(super) fn rate(&self) -> u64 {
+        a_second(self.moved, self.begun.elapsed().as_secs_f64().max(0.1))
+    }
+
+    /// How many bytes a second it has moved lately.
+    pub(super) fn pace(&mut self) -> u64 {
+        let Pace { at, moved, rate } = &mut self.pace;
+        let seconds = at.elapsed().as_secs_f64();
+        if seconds >= SPAN.as_secs_f64() {
+            let present = a_second(self.moved.saturating_sub(*moved), seconds);
+            *rate = if *rate > 0 { (*rate / 4).saturating_mul(3) + present / 4 } else { present };
+            (*at, *moved) = (Instant::now(), self.moved);
+        }
+        if *rate > 0 { *rate } else { self.rate() }
+    }
+
+    /// How many bytes are left to be moved, where that is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        let (at, total) = match self.what {
+            What::Files { nth, all, at, total } => (at, total.filter(|_| nth == all)),
+            What::Tree { total, .. } => (self.moved, total),
+        };
+        total.map(|total| total.saturating_sub(at))
     }
 
     /// Takes in the progress of the present file.
@@ -98,8 +142,16 @@ impl State {
     }
 }
 
-/// What came of files that were moved, in words, and how that is to end.
-type Done = (String, Result<(), Failed>);
+/// `42% of 3 MiB`, or `1 MiB` where nobody knows of how much.
+fn share(at: u64, total: Option<u64>) -> String {
+    match total.filter(|total| *total > 0) {
+        Some(total) => {
+            let percent = u128::from(at) * 100 / u128::from(total);
+            format!("{percent}% of {}", HumanBytes(total))
+        }
+        None => HumanBytes(at).to_string(),
+    }
+}
 
 /// A job that is to be done.
 pub(super) struct Work {
@@ -118,24 +170,21 @@ impl Work {
     pub(super) async fn run(mut self) {
         let end = loop {
             let Some(seat) = unless(&mut self.killed, self.seats.take()).await else { return };
-            self.state().stage = Stage::Running;
-            self.state().begun = Instant::now();
+            self.state().begin();
             let done = match &self.haul {
-                Haul::Tree(item) => {
-                    let (site, state) = (self.site.clone(), Arc::clone(&self.state));
-                    tree(item, site, &state, &self.voice, &mut self.killed).await
+                Haul::Tree(tree) => {
+                    let outlet =
+                        Beside { voice: self.voice.clone(), state: Arc::clone(&self.state) };
+                    move_tree(tree, self.site.clone(), outlet, &mut self.killed).await
                 }
-                Haul::Files { items, text } => {
-                    let files = Files { items, text: *text, site: &self.site };
-                    files.moved(&self.state, &self.voice, &mut self.killed).await
+                Haul::Files(files) => {
+                    let moving = Moving { files, site: &self.site };
+                    moving.done(&self.state, &self.voice, &mut self.killed).await
                 }
             };
             match done {
                 None => return,
-                Some(Ok((words, end))) => {
-                    self.voice.note(words);
-                    break end;
-                }
+                Some(Ok(end)) => break end,
                 Some(Err(error)) if error.is_turned_away() && self.seats.are_too_many() => {
                     self.voice.note(format_args!("waiting for another job to end ({error})"));
                     self.state().stage = Stage::Waiting;
@@ -167,31 +216,31 @@ async fn unless<T>(killed: &mut oneshot::Receiver<()>, work: impl Future<Output 
     }
 }
 
-/// Files to be moved over one session, or over another one where that was lost.
-struct Files<'a> {
-    items: &'a [Item],
-    text: bool,
+/// Files that are moved over one session, or over another one where that was lost.
+struct Moving<'a> {
+    files: &'a Files,
     site: &'a Site,
 }
 
-impl Files<'_> {
+impl Moving<'_> {
     /// Moves them; what fails is told and does not keep the rest from being done. `None` where the job was killed.
     ///
     /// # Errors
     /// The first session could not be had.
-    async fn moved(
+    async fn done(
         &self,
         state: &Mutex<State>,
         voice: &Voice,
         killed: &mut oneshot::Receiver<()>,
-    ) -> Option<Result<Done, Error>> {
+    ) -> Option<Result<Result<(), Failed>, Error>> {
         let begun = Instant::now();
         let mut session = match unless(killed, self.site.enter()).await? {
             Ok(session) => Some(session),
             Err(error) => return Some(Err(error)),
         };
+        let items = &self.files.items;
         let (mut parts, mut bytes, mut last) = (Parts::default(), 0, "");
-        for (index, item) in self.items.iter().enumerate() {
+        for (index, item) in items.iter().enumerate() {
             if let What::Files { nth, .. } = &mut locked(state).what {
                 *nth = index + 1;
             }
@@ -203,7 +252,7 @@ impl Files<'_> {
                 Err(error) => Err(error),
                 Ok(mut present) => {
                     let mut hear = |progress| locked(state).hear(progress);
-                    let moving = item.be_moved(&mut present, self.text, &mut hear);
+                    let moving = self.files.move_one(item, &mut present, &mut hear);
                     let Some(result) = unless(killed, moving).await else {
                         leave_in_the_midst(present).await;
                         return None;
@@ -218,7 +267,7 @@ impl Files<'_> {
                 bytes += *moved;
                 last = *verdict;
             }
-            parts.count_told(result.map(drop).map_err(|error| match self.items {
+            parts.count_told(result.map(drop).map_err(|error| match &items[..] {
                 [_] => voice.fault(error),
                 _ => voice.fault(anyhow::Error::from(error).context(item.remote.to_string())),
             }));
@@ -227,13 +276,14 @@ impl Files<'_> {
             // What was done is proven already.
             let _ = unless(killed, session.quit()).await;
         }
-        Some(Ok((self.words(&parts, bytes, begun, last), parts.outcome())))
+        voice.note(self.words(&parts, bytes, begun, last));
+        Some(Ok(parts.outcome()))
     }
 
     fn words(&self, parts: &Parts, bytes: u64, begun: Instant, verdict: &str) -> String {
         let seconds = begun.elapsed().as_secs_f64();
         let failed = parts.failed();
-        match self.items {
+        match &self.files.items[..] {
             [_] if failed > 0 => "failed".to_owned(),
             [_] => format!("{} bytes in {seconds:.1} s; {verdict}", HumanCount(bytes)),
             items => {
@@ -253,61 +303,84 @@ async fn leave_in_the_midst(mut session: Session) {
     }
 }
 
-/// Moves a tree. `None` where the job was killed.
+/// Where the report of a job goes: beside the shell.
+struct Beside {
+    voice: Voice,
+    state: Arc<Mutex<State>>,
+}
+
+impl Outlet for Beside {
+    fn note(&self, line: &dyn Display) {
+        self.voice.note(line);
+    }
+
+    fn fault(&self, line: &dyn Display) {
+        self.voice.complain(line);
+    }
+
+    fn data(&self, line: &dyn Display) {
+        self.voice.data(line);
+    }
+
+    fn expects(&mut self, bytes: u64) {
+        locked(&self.state).what = What::Tree { done: 0, total: Some(bytes) };
+    }
+
+    fn progress(&mut self, tally: Tally, _: u64) {
+        let mut state = locked(&self.state);
+        if let What::Tree { done, .. } = &mut state.what {
+            *done = tally.done;
+        }
+        state.moved = tally.moved;
+    }
+}
+
+/// Moves a tree, or makes one like another. `None` where the job was killed.
 ///
 /// # Errors
 /// What ends all of it.
-async fn tree(
-    item: &Item,
-    site: Site,
-    state: &Mutex<State>,
-    voice: &Voice,
+async fn move_tree(
+    tree: &Tree,
+    mut site: Site,
+    outlet: Beside,
     killed: &mut oneshot::Receiver<()>,
-) -> Option<Result<Done, Error>> {
-    let begun = Instant::now();
-    let pool = Pool::new(site, LANES);
-    let (mut told, mut only) = (0, None);
-    let mut hear = |happened: Happened| match happened {
-        Happened::Tick(tally) => {
-            let mut state = locked(state);
-            (state.what, state.moved) = (What::Tree { done: tally.done }, tally.moved);
-        }
-        Happened::Failed { path, error, .. } => {
-            told += 1;
-            only = (told == 1).then(|| Exit::of_client(&error));
-            if told <= TOLD {
-                voice.fault(anyhow::Error::from(error).context(shown(&path)));
-            }
-        }
-        Happened::LeftOut { path, why, is_fault: true } => {
-            (told, only) = (told + 1, None);
-            if told <= TOLD {
-                voice.fault(anyhow::anyhow!("{}: left out: {why}", shown(&path)));
-            }
-        }
-        Happened::LeftOut { path, why, .. } => {
-            voice.note(format_args!("{}: left out: {why}", shown(&path)));
-        }
-        Happened::Note(note) => voice.note(note),
-        _ => {}
+) -> Option<Result<Result<(), Failed>, Error>> {
+    if let Some(rate) = tree.moving.limit_rate {
+        site.options.throttle = Some(Throttle::new(rate));
+    }
+    let (voice, server) = (outlet.voice.clone(), site.host.clone());
+    let mut report = match Report::to(Box::new(outlet), &tree.moving, &tree.tree) {
+        Ok(report) => report,
+        Err(error) => return Some(Ok(Err(failed(voice.fault(error), (1, 1))))),
     };
-    let request = TreeRequest::default();
-    let (local, remote) = (item.local.as_path(), &item.remote);
-    let result = match item.direction {
-        Direction::Down => {
-            unless(killed, pool.get_tree(remote, local, &request, &mut hear)).await?
+    let pool = Pool::new(site, tree.tree.jobs.get());
+    let ended = match &tree.task {
+        Task::Move { remote, local, request } => {
+            let mut hear = |happened| report.hear(happened);
+            let moved = match tree.direction {
+                Direction::Down => {
+                    unless(killed, pool.get_tree(remote, local, request, &mut hear)).await?
+                }
+                Direction::Up => {
+                    unless(killed, pool.put_tree(local, remote, request, &mut hear)).await?
+                }
+            };
+            moved.map(|tally| (End::Applied(tally).failed(), report.end(tally)))
         }
-        Direction::Up => unless(killed, pool.put_tree(local, remote, &request, &mut hear)).await?,
+        Task::Alike(alike) => {
+            let made = unless(killed, alike.make(&pool, &mut report)).await?;
+            made.map(|end| (end.failed(), alike.ended(report, end, &server)))
+        }
     };
     unless(killed, pool.close()).await?;
-    Some(result.map(|tally| {
-        let words = summary(tally, begun.elapsed().as_secs_f64(), &BTreeMap::new());
-        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let all = count(tally.done + tally.same + tally.failed);
-        let end = match end_of(tally, only) {
-            Exit::Done => Ok(()),
-            exit => Err(Failed { exit, failed: count(tally.failed), all }),
-        };
-        (words, end)
+    Some(ended.map(|(count, exit)| match exit.unwrap_or_else(|error| voice.fault(error)) {
+        Exit::Done => Ok(()),
+        exit => Err(failed(exit, count)),
     }))
+}
+
+/// So many of so many failed.
+fn failed(exit: Exit, (failed, all): (u64, u64)) -> Failed {
+    let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    Failed { exit, failed: count(failed), all: count(all) }
 }
