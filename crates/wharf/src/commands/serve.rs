@@ -7,9 +7,9 @@
 
 mod certificates;
 mod exposure;
+mod log;
 
-use std::env;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,14 +18,13 @@ use std::thread;
 use anyhow::Context;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::filter::LevelFilter;
 use wharf_proto::Text;
 use wharf_proto::path::VirtualPath;
 use wharf_server::storage::local::LocalFolder;
 use wharf_server::tls::KeyLog;
 use wharf_server::{Config, Host, Log, Server, Tap, descriptors};
 
-use crate::args::{LogFormat, ServeArgs};
+use crate::args::ServeArgs;
 use crate::config::Settings;
 use crate::confine::{self, Confinement, Measure, Needs, low_ports};
 use crate::exit::Exit;
@@ -38,7 +37,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     if arguments.check {
         return check(&settings, &config);
     }
-    start_log(&settings);
+    let log = log::start(settings.quiet, settings.log_format);
     if let Err(error) = descriptors::raise_limit() {
         tracing::warn!(%error, "the limit of descriptors stays what it was");
     }
@@ -58,6 +57,8 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     if let Some(tap) = tap {
         tap.still_writes()?;
     }
+    // Ends behind the runtime, and so behind whatever is logged.
+    let _outlet = log.let_out().context("cannot begin")?;
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot begin")?;
     runtime.block_on(async {
         // Whoever reads that we listen may tell us to end.
@@ -171,16 +172,4 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-fn start_log(settings: &Settings) {
-    let level = if settings.quiet { LevelFilter::WARN } else { LevelFilter::INFO };
-    // In a journal or a file colours are noise, and a reader could not tell them from what somebody has smuggled in.
-    let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt().with_max_level(level).with_ansi(colours);
-    let log = log.with_writer(io::stderr);
-    match settings.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
 }

@@ -25,5 +25,6 @@ mod trace;
 mod tree;
 #[cfg(feature = "tui")]
 mod tui;
+mod unread_log;
 #[cfg(feature = "sqlite")]
 mod user;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -103,10 +103,25 @@ impl Serving {
         }
     }
 
-    /// Asks the server to end, and gives its exit code and its log.
-    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+    /// The pipe that its log goes into.
+    pub(crate) fn log(&self) -> &ChildStderr {
+        self.child.stderr.as_ref().unwrap()
+    }
+
+    /// Asks the server to end.
+    pub(crate) fn tell_to_end(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Awaits the end of the server without reading its log, and gives its exit code.
+    pub(crate) fn ends_unread(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    /// Asks the server to end, and gives its exit code and its log.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        self.tell_to_end();
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code(), log)
