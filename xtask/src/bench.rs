@@ -4,15 +4,18 @@
 //! The figure is the server's own CPU time, all its processes counted, because wall time says more about the
 //! machine than about the server. Servers take turns within each load, and the least of the rounds counts:
 //! what disturbs a round only adds to it. With loads named, only those run and nothing is written. It is not a
-//! test: no figure makes it fail. It loads servers on loopback only, each for a bounded number of files.
+//! test: no figure makes it fail. However it ends, what it has started ends with it (`reaper.rs`). It loads servers on loopback only, each for a bounded number of files.
 
+pub(crate) mod client;
 mod load;
 mod peers;
+mod reaper;
 mod server;
 mod usage;
 
 use crate::Ending;
 use load::{Figure, LOADS, Load, Unit};
+use reaper::Reaper;
 use server::Server;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,13 +38,10 @@ pub(crate) fn run(arguments: &[String]) -> Ending {
         [] => LOADS.iter().collect(),
         names => names.iter().map(|name| load::named(name)).collect::<Result<_, _>>()?,
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace")?;
-    let built = Command::new(env!("CARGO")).args(["build", "--release", "-p", "wharf"]).status()?;
-    if !built.success() {
-        return Err("the release build failed".into());
-    }
-    let tree = load::tree()?;
-    let servers = server::all(root, tree.path())?;
+    let root = built()?;
+    let reaper = Reaper::start()?;
+    let tree = load::tree(&reaper)?;
+    let servers = server::all(root, tree.path(), &reaper, |_| true)?;
     println!("{}", row("load", servers.iter().map(|server| server.name.clone())));
     let mut table = Vec::new();
     for load in loads {
@@ -54,6 +54,13 @@ pub(crate) fn run(arguments: &[String]) -> Ending {
         println!("written to {PAGE}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds what is to be measured, and gives the workspace's folder.
+fn built() -> Result<&'static Path, Box<dyn std::error::Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace")?;
+    let built = Command::new(env!("CARGO")).args(["build", "--release", "-p", "wharf"]).status()?;
+    if built.success() { Ok(root) } else { Err("the release build failed".into()) }
 }
 
 /// The least of all rounds, server after server in each.

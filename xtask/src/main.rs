@@ -28,6 +28,11 @@ struct Chore {
 /// Every chore. A new one is a row here and a module beside this file.
 static CHORES: &[Chore] = &[
     Chore { name: "bench", summary: "measure our server beside its peers", run: bench::run },
+    Chore {
+        name: "bench-client",
+        summary: "measure our client beside its peers",
+        run: bench::client::run,
+    },
     Chore { name: "help", summary: "list the chores", run: help },
     Chore { name: "map", summary: "write docs/COMMANDS.md from the verb table", run: map::run },
     Chore { name: "session", summary: "write docs/session.md from captures", run: session::run },
@@ -60,7 +65,7 @@ fn help(arguments: &[String]) -> Ending {
     takes_nothing(arguments)?;
     println!("usage: cargo xtask CHORE\n");
     for Chore { name, summary, .. } in CHORES {
-        println!("  {name:<8}{summary}");
+        println!("  {name:<14}{summary}");
     }
     Ok(ExitCode::SUCCESS)
 }

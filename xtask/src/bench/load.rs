@@ -1,5 +1,6 @@
 //! The loads, and the client that makes them: bare sockets, so that it costs little beside the server.
 
+use super::reaper::Reaper;
 use super::server::Server;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -184,10 +185,17 @@ pub(super) fn named(name: &str) -> Result<&'static Load, String> {
         .ok_or_else(|| format!("no such load; there are {}", names()))
 }
 
-/// The tree that is served: in memory, where the system has a place for that.
-pub(super) fn tree() -> io::Result<TempDir> {
+/// A folder in memory, where the system has a place for that.
+pub(super) fn folder(reaper: &Reaper) -> io::Result<TempDir> {
     let memory = Path::new("/dev/shm");
-    let tree = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    reaper.minds(folder.path())?;
+    Ok(folder)
+}
+
+/// The tree that is served.
+pub(super) fn tree(reaper: &Reaper) -> io::Result<TempDir> {
+    let tree = folder(reaper)?;
     let root = tree.path();
     for folder in ["small", "many", "up"] {
         fs::create_dir(root.join(folder))?;

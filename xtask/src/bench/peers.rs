@@ -30,7 +30,7 @@ fn vsftpd() -> Recipe {
             let settings = format!(
                 "listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n\
              anonymous_enable=YES\nno_anon_password=YES\nanon_root={}\nwrite_enable=YES\n\
-             anon_upload_enable=YES\nanon_other_write_enable=YES\nanon_umask=022\n\
+             anon_upload_enable=YES\nanon_mkdir_write_enable=YES\nanon_other_write_enable=YES\nanon_umask=022\n\
              secure_chroot_dir={}\npasv_min_port=10000\npasv_max_port=30000\nmax_clients=0\nmax_per_ip=0\nxferlog_enable=NO\n\
              seccomp_sandbox=NO\nftp_username=daemon\n{tls}",
                 root.display(),

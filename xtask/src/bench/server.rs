@@ -1,15 +1,15 @@
 //! The servers that are measured: ours, and the peers that this machine has.
 //!
 //! Each runs alone in a process group of its own, serves the same folder to anonymous users on loopback, and is
-//! ended with the group. A peer that is not there, or that wants to be root where we are not, is left out and
+//! ended with the group (`reaper.rs`). A peer that is not there, or that wants to be root where we are not, is left out and
 //! named.
 
+use super::reaper::{Group, Reaper};
 use super::{peers, usage};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ pub(super) struct Server {
     pub(super) at: SocketAddr,
     /// The same server with TLS, where it can have that.
     pub(super) covered: Option<Box<Self>>,
-    child: Child,
+    group: Group,
     /// Holds its configuration.
     _folder: TempDir,
 }
@@ -47,23 +47,27 @@ pub(super) struct Place<'a> {
     pub(super) certificate: Option<&'a Path>,
 }
 
-/// Ours first, then the peers.
-pub(super) fn all(workspace: &Path, root: &Path) -> io::Result<Vec<Server>> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(Into::into);
-    let target = target.unwrap_or_else(|| workspace.join("target"));
+/// Ours first, then the peers that are wanted.
+pub(super) fn all(
+    workspace: &Path,
+    root: &Path,
+    reaper: &Reaper,
+    is_wanted: impl Fn(&str) -> bool,
+) -> io::Result<Vec<Server>> {
+    let program = our_program(workspace);
     let folder = tempfile::tempdir()?;
     let certificate = certificate(folder.path())?;
     let start = |recipe: &Recipe| -> io::Result<Server> {
-        let covered = start(recipe, root, Some(&certificate));
+        let covered = start(recipe, root, Some(&certificate), reaper);
         let covered = covered
             .map_err(|error| println!("{} is left out under TLS ({error})", recipe.name))
             .ok();
-        let mut server = start(recipe, root, None)?;
+        let mut server = start(recipe, root, None, reaper)?;
         server.covered = covered.map(Box::new);
         Ok(server)
     };
-    let mut servers = vec![start(&ours(target.join("release/wharf").into()))?];
-    for recipe in peers::peers() {
+    let mut servers = vec![start(&ours(program.into()))?];
+    for recipe in peers::peers().into_iter().filter(|recipe| is_wanted(recipe.name)) {
         if recipe.needs_root && !rustix::process::geteuid().is_root() {
             println!("left out, since it wants to be root: {}", recipe.name);
             continue;
@@ -74,6 +78,12 @@ pub(super) fn all(workspace: &Path, root: &Path) -> io::Result<Vec<Server>> {
         }
     }
     Ok(servers)
+}
+
+/// Where our release build is.
+pub(super) fn our_program(workspace: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(Into::into);
+    target.unwrap_or_else(|| workspace.join("target")).join("release/wharf")
 }
 
 fn ours(program: OsString) -> Recipe {
@@ -118,58 +128,49 @@ fn certificate(folder: &Path) -> io::Result<PathBuf> {
     Ok(file)
 }
 
-fn start(recipe: &Recipe, root: &Path, certificate: Option<&Path>) -> io::Result<Server> {
+fn start(
+    recipe: &Recipe,
+    root: &Path,
+    certificate: Option<&Path>,
+    reaper: &Reaper,
+) -> io::Result<Server> {
     let folder = tempfile::tempdir()?;
     // The port is free now; whoever takes it before the server does is found out below.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let arguments = (recipe.arguments)(&Place { root, folder: folder.path(), port, certificate })?;
-    let mut child = Command::new(&recipe.program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()?;
+    let mut command = Command::new(&recipe.program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    reaper.minds(folder.path())?;
+    let mut group = reaper.spawn(&mut command)?;
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let end = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect(at).is_err() {
-        if child.try_wait()?.is_some() || Instant::now() > end {
+        if group.child()?.try_wait()?.is_some() || Instant::now() > end {
             return Err(io::Error::other("it did not start"));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    let version = version(recipe).unwrap_or_else(|| recipe.name.to_owned());
-    Ok(Server { name: recipe.name.to_owned(), version, at, covered: None, child, _folder: folder })
+    let version = version(&recipe.program, recipe.version);
+    let version = version.unwrap_or_else(|| recipe.name.to_owned());
+    Ok(Server { name: recipe.name.to_owned(), version, at, covered: None, group, _folder: folder })
 }
 
-/// The first line that it says of itself.
-fn version(recipe: &Recipe) -> Option<String> {
-    let said =
-        Command::new(&recipe.program).args(recipe.version).stdin(Stdio::null()).output().ok()?;
+/// The first line that a program says of itself, when it is asked so.
+pub(super) fn version(program: &OsStr, question: &[&str]) -> Option<String> {
+    let said = Command::new(program).args(question).stdin(Stdio::null()).output().ok()?;
     let text = [said.stdout, said.stderr].concat();
-    String::from_utf8_lossy(&text).lines().next().map(str::to_owned)
+    let text = String::from_utf8_lossy(&text);
+    text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }
 
 impl Server {
     /// CPU seconds that it has used so far.
     pub(super) fn cpu(&self) -> f64 {
-        usage::cpu(self.child.id())
+        usage::cpu(self.group.id())
     }
 
     /// KiB of memory that it holds.
     pub(super) fn memory(&self) -> f64 {
-        usage::memory(self.child.id())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
-        if let Ok(group) = i32::try_from(self.child.id())
-            && let Some(group) = rustix::process::Pid::from_raw(group)
-        {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        let _ = self.child.wait();
+        usage::memory(self.group.id())
     }
 }
