@@ -283,6 +283,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether nobody in between has a part in the login, and nothing comes behind it.
+    pub(crate) fn is_plainly_reached(&self) -> bool {
+        !self.wants_ccc && self.proxy.as_ref().is_none_or(|proxy| proxy.is_tunnel())
+    }
+
     /// Queues a command behind others whose replies are owed, for a server that takes commands so.
     pub(crate) fn send_behind(&mut self, command: &Command) -> Result<(), Error> {
         let sent = self.machine.send_behind(command);

@@ -108,6 +108,34 @@ pub(crate) struct DataPlane {
     /// The port for the next active data connection, bound so that nobody else takes it.
     reserved: Option<TcpSocket>,
     opened: u32,
+    /// Whether a connection has come about in this way, in this session or in another one with the same server.
+    proven: bool,
+}
+
+/// The way that data connections were seen to take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proven {
+    way: Way,
+    epsv: Epsv,
+}
+
+/// A data connection that is asked for in a way that is known to be granted: then the command that uses it need not
+/// wait for the answer.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) command: Command,
+    /// Where we listen, if it is we who do.
+    listener: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Question {
+    /// The plan that the answer makes, which is no refusal.
+    pub(crate) fn planned(self, control: &Connection, reply: &Reply) -> Result<Plan, Error> {
+        let Some((listener, at)) = self.listener else { return DataPlane::planned(control, reply) };
+        control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
+        let (peer, patience) = (control.server().ip(), control.patience());
+        Ok(Plan::Accept { listener, at, peer, patience })
+    }
 }
 
 /// Whether the other way may be tried.
@@ -174,7 +202,21 @@ impl DataPlane {
         let memory = options.memory.clone();
         let plain = options.plain;
         let (wished, tried, reserved, opened) = (options.way, Vec::new(), None, 0);
-        Self { way, plain, only, wished, switch, epsv, tried, memory, key, reserved, opened }
+        let proven = false;
+        Self {
+            way,
+            plain,
+            only,
+            wished,
+            switch,
+            epsv,
+            tried,
+            memory,
+            key,
+            reserved,
+            opened,
+            proven,
+        }
     }
 
     /// Agrees with the server on the next data connection.
@@ -185,15 +227,30 @@ impl DataPlane {
         }
     }
 
-    /// The command that asks for the next passive data connection, where it is known to be granted: then the command
-    /// that uses it need not wait for the answer.
-    pub(crate) fn sure_question(&self) -> Option<Command> {
+    /// Asks for the next data connection, where it is known to be granted.
+    pub(crate) fn sure_question(&mut self, control: &Connection) -> Option<Question> {
+        let passive = |command| Some(Question { command, listener: None });
         match self.way {
-            _ if self.opened == 0 => None,
-            Way::Passive if self.may_epsv() => Some(Command::Epsv(EpsvArgument::Same)),
-            Way::Passive => Some(Command::Pasv),
-            Way::Active => None,
+            _ if !self.proven => None,
+            Way::Passive if self.may_epsv() => passive(Command::Epsv(EpsvArgument::Same)),
+            Way::Passive => passive(Command::Pasv),
+            Way::Active => {
+                let (command, listener, at) = self.await_server(control).ok()?;
+                Some(Question { command, listener: Some((listener, at)) })
+            }
         }
+    }
+
+    /// The way that was seen to work.
+    pub(crate) fn proven(&self) -> Option<Proven> {
+        let Self { way, epsv, .. } = *self;
+        self.proven.then_some(Proven { way, epsv })
+    }
+
+    /// Takes a way that another session has seen to work.
+    pub(crate) fn take_over(&mut self, Proven { way, epsv }: Proven) {
+        self.set_way(way);
+        (self.epsv, self.proven) = (epsv, true);
     }
 
     /// The plan that the answer to it makes.
@@ -244,13 +301,8 @@ impl DataPlane {
                 io::Error::new(io::ErrorKind::Unsupported, "a proxy takes in no connections");
             return Err(Error::DataListen { source });
         }
-        let listener =
-            self.listen(control.client()).map_err(|e| Error::DataListen { source: e })?;
-        let at = listener.local_addr().map_err(|e| Error::DataListen { source: e })?;
-        let command = match at {
-            SocketAddr::V4(at) if self.only != Some(Setup::Eprt) => Command::Port(at),
-            _ => Command::Eprt(Eprt::Address(at)),
-        };
+        let awaited = self.await_server(control);
+        let (command, listener, at) = awaited.map_err(|source| Error::DataListen { source })?;
         let reply = control.command(&command).await?;
         if reply.code.is_refusal() {
             return Err(Error::Refused { last: control.last_boxed() });
@@ -259,6 +311,20 @@ impl DataPlane {
         let peer = control.server().ip();
         let longest = if self.switch == Switch::Barred { Duration::MAX } else { TRIAL };
         Ok(Plan::Accept { listener, at, peer, patience: control.patience().min(longest) })
+    }
+
+    /// Listens for the server, and gives the command that tells it where.
+    fn await_server(
+        &mut self,
+        control: &Connection,
+    ) -> io::Result<(Command, TcpListener, SocketAddr)> {
+        let listener = self.listen(control.client())?;
+        let at = listener.local_addr()?;
+        let command = match at {
+            SocketAddr::V4(at) if self.only != Some(Setup::Eprt) => Command::Port(at),
+            _ => Command::Eprt(Eprt::Address(at)),
+        };
+        Ok((command, listener, at))
     }
 
     /// Listens at the host of `here`: for the first time at any port, then at one port after the other,
@@ -347,6 +413,7 @@ impl DataPlane {
     pub(crate) fn opened(&mut self, stream: TcpStream, control: &Connection) -> DataConnection {
         self.opened += 1;
         self.tried.clear();
+        self.proven = true;
         control.acknowledge_quickly(&stream);
         if self.on_trial(control) {
             self.epsv = Epsv::Works;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wharf_proto::Text;
 
+use crate::session::Acquaintance;
 use crate::{Address, Error, Login, Options, Session};
 
 /// A server and who logs in there.
@@ -51,7 +52,16 @@ impl Site {
     /// # Errors
     /// Those of [`Session::connect`], [`Session::login`] and [`Session::cwd`].
     pub async fn enter(&self) -> Result<Session, Error> {
+        self.enter_as(None).await
+    }
+
+    /// The same, for a server that is `known` from another session.
+    async fn enter_as(&self, known: Option<Acquaintance>) -> Result<Session, Error> {
         let mut session = Session::connect(&self.host, self.port, &self.options).await?;
+        if let Some(known) = known {
+            session.log_in_again(&self.login, &self.folders, known).await?;
+            return Ok(session);
+        }
         session.login(&self.login).await?;
         for folder in &self.folders {
             session.cwd(folder).await?;
@@ -89,12 +99,29 @@ struct State {
     /// How many sessions were begun: each has a name of its own in what the tap hears.
     begun: u64,
     idle: Vec<Session>,
+    known: Known,
+}
+
+/// What is known of the server from the sessions that are in.
+#[derive(Debug)]
+enum Known {
+    Nothing,
+    Well(Acquaintance),
+    /// What was known did not hold; each session asks for itself.
+    Wrongly,
 }
 
 impl Pool {
     /// A pool of up to `limit` sessions, but at least one. None is opened yet.
     pub fn new(site: Site, limit: usize) -> Self {
-        let state = State { taken: 0, inside: 0, limit: limit.max(1), begun: 0, idle: Vec::new() };
+        let state = State {
+            taken: 0,
+            inside: 0,
+            limit: limit.max(1),
+            begun: 0,
+            idle: Vec::new(),
+            known: Known::Nothing,
+        };
         Self { site: Arc::new(site), state: Arc::new(Mutex::new(state)) }
     }
 
@@ -108,12 +135,27 @@ impl Pool {
         self.state().limit
     }
 
+    /// How many sessions are logged in.
+    pub(crate) fn inside(&self) -> usize {
+        self.state().inside
+    }
+
+    /// Lets the sessions to come take for granted what this one has seen, once it has.
+    pub(crate) fn learn_from(&self, session: &Session) {
+        let mut state = self.state();
+        if matches!(state.known, Known::Nothing)
+            && let Some(known) = session.acquaintance()
+        {
+            state.known = Known::Well(known);
+        }
+    }
+
     /// A session that is logged in; `None` when as many are in use as may be.
     ///
     /// # Errors
     /// Those of [`Site::enter`], unless the server only has enough of us.
     pub async fn take(&self) -> Result<Option<Session>, Error> {
-        let site = {
+        let (site, known) = {
             let mut state = self.state();
             if let Some(session) = state.idle.pop() {
                 state.taken += 1;
@@ -126,11 +168,16 @@ impl Pool {
             let mut site = Site::clone(&self.site);
             site.options.session.0 += state.begun;
             state.begun += 1;
-            site
+            let known = match &state.known {
+                Known::Well(known) => Some(known.clone()),
+                Known::Nothing | Known::Wrongly => None,
+            };
+            (site, known)
         };
         // Whoever waits for it may stop waiting.
         let mut place = Place { pool: self, entered: false };
-        let entered = site.enter().await;
+        let was_known = known.is_some();
+        let entered = site.enter_as(known).await;
         let mut state = self.state();
         match entered {
             Ok(session) => {
@@ -143,7 +190,12 @@ impl Pool {
                 tracing::info!(limit = state.limit, %error, "the server has enough of us");
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if was_known {
+                    state.known = Known::Wrongly;
+                }
+                Err(error)
+            }
         }
     }
 

@@ -4,7 +4,10 @@
 //! error of a refusal. How replies are paired with commands is in `connection.rs`, how bytes move in
 //! `transfer.rs`, how files on this machine are kept safe in `files.rs`.
 
+mod again;
 mod gateway;
+
+pub(crate) use again::Acquaintance;
 
 use tokio::io::AsyncWrite;
 use wharf_proto::command::Algorithm;
@@ -15,7 +18,7 @@ use wharf_proto::time::{Timestamp, parse_mdtm};
 use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::connection::FAREWELL;
-use crate::data::DataPlane;
+use crate::data::{DataPlane, Question};
 use crate::transfer::Order;
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
 
@@ -131,12 +134,14 @@ pub struct Session {
     tls_client: bool,
     /// The algorithm that was chosen for HASH.
     pub(crate) chosen_digest: Option<Algorithm>,
+    /// Whether the login was a user and a password, and nothing else.
+    short_login: bool,
     /// Whether the server was seen to take several commands in one segment.
     pub(crate) at_once: bool,
     /// The command of the next transfer, which may be sent as soon as the bytes of the present one are here.
     pub(crate) ahead: Option<Command>,
-    /// The command of the next transfer, where it has been.
-    pub(crate) asked: Option<Command>,
+    /// The command of the next transfer, where it has been, and how a data connection was asked for.
+    pub(crate) asked: Option<(Question, Command)>,
 }
 
 impl Session {
@@ -162,6 +167,7 @@ impl Session {
             unknown: Vec::new(),
             tls_client: false,
             chosen_digest: None,
+            short_login: false,
             at_once: false,
             ahead: None,
             asked: None,
@@ -179,6 +185,7 @@ impl Session {
                 return Err(Error::NoPassword { user: login.user.clone() });
             };
             wanted = self.password(password).await?;
+            self.short_login = wanted == Wanted::Nothing && self.control.is_plainly_reached();
         }
         if let (Wanted::Account, Some(account)) = (wanted, &login.account) {
             wanted = self.account(account).await?;

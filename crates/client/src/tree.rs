@@ -26,10 +26,12 @@ mod walk;
 mod work;
 
 pub use filter::{BadPattern, Filter};
+pub(crate) use lane::PROBE;
 pub(crate) use store::{take_name, temporary};
 pub use sync::{Compare, Direction, Plan, Reason, Step, StepKind, Steps, SyncRequest};
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -54,6 +56,8 @@ use crate::{Copier, CopyRequest, Error, Pool, Side, Verdict};
 const TICK: Duration = Duration::from_millis(100);
 /// The most sessions that are used at a time, however many the pool may have.
 const WIDEST: usize = 64;
+/// How many sessions are opened at a time: as many as are in, but so many at least and at most.
+const OPENED: RangeInclusive<usize> = 3..=8;
 
 /// How a tree is moved.
 #[derive(Clone, Debug)]
@@ -279,8 +283,10 @@ impl Copier {
             retries: request.retries,
             habits: Default::default(),
         });
-        let limit = |side| self.pool(side).limit();
-        let more = |lanes| board.has_work() && lanes < limit(Side::Source).min(limit(Side::Target));
+        let least =
+            |of: fn(&Pool) -> usize| of(self.pool(Side::Source)).min(of(self.pool(Side::Target)));
+        let more =
+            |lanes| board.has_work() && may_open(lanes, least(Pool::inside), least(Pool::limit));
         let lane = |first| pairs::run(Arc::clone(&crew), first);
         let result = work(&board, &mut happened, watch, more, lane).await;
         ended(&board, result, happened, watch)
@@ -322,7 +328,7 @@ async fn run(
             Some(true) => board.has_heavy(),
             Some(false) => board.has_work(),
         };
-        of_use && lanes < crew.pool.limit()
+        of_use && may_open(lanes, crew.pool.inside(), crew.pool.limit())
     };
     let lane = |first| lane::run(Arc::clone(&crew), first);
     let result = work(&board, &mut happened, watch, more, lane).await;
@@ -331,6 +337,12 @@ async fn run(
         desk.close().await;
     }
     ended(&board, result, happened, watch)
+}
+
+/// Whether one more session may be opened beside so many, of which some are `inside`. Their number doubles at
+/// first: a small tree takes few, and a server that lets in few turns few away.
+fn may_open(lanes: usize, inside: usize, limit: usize) -> bool {
+    lanes < limit && lanes < inside + inside.clamp(*OPENED.start(), *OPENED.end())
 }
 
 /// Runs lanes until none has anything to do. `more`: whether one more would be of use beside so many.
@@ -350,8 +362,7 @@ where
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failed = None;
     loop {
-        // One more lane each time something is done, as long as there is something to do for it.
-        if !lanes.is_empty() && lanes.len() < WIDEST && more(lanes.len()) {
+        while !lanes.is_empty() && lanes.len() < WIDEST && more(lanes.len()) {
             lanes.spawn(lane(false));
         }
         tokio::select! {
@@ -363,6 +374,7 @@ where
                 Some(Ok(Err(error))) => failed = Some(error),
                 Some(Err(panic)) => failed = Some(Error::Sink(std::io::Error::other(panic))),
             },
+            () = board.called_for_more() => {}
             _ = ticks.tick() => watch(Happened::Tick(board.tally())),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::work::{Agenda, Complaint, Found, Next, Work};
 use super::{Happened, Tally};
@@ -20,6 +20,8 @@ pub(crate) struct Board {
     /// Counts what might end somebody's wait.
     changed: watch::Sender<u64>,
     events: mpsc::UnboundedSender<Happened>,
+    /// More sessions may be of use.
+    more: Notify,
     counts: Counts,
 }
 
@@ -34,6 +36,9 @@ struct State {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Latest {
+    /// A piece of work, behind which there may be none.
+    First,
+    /// One piece behind another.
     Work,
     Heavy,
     Other,
@@ -58,7 +63,8 @@ impl Board {
         let state = State { agenda, again: VecDeque::new(), latest: Latest::Other, stopped: None };
         let (changed, _) = watch::channel(0);
         let counts = Counts::default();
-        (Self { state: Mutex::new(state), changed, events, counts }, happened)
+        let more = Notify::new();
+        (Self { state: Mutex::new(state), changed, events, more, counts }, happened)
     }
 
     /// The next piece of work for somebody who takes `heavy` work, or does not.
@@ -78,14 +84,19 @@ impl Board {
         };
         let before = state.latest;
         state.latest = match &next {
-            Next::Work(_) => Latest::Work,
+            Next::Work(_) if matches!(before, Latest::First | Latest::Work) => Latest::Work,
+            Next::Work(_) => Latest::First,
             Next::Heavy => Latest::Heavy,
             Next::Wait => Latest::Other,
             Next::Over => Latest::Over,
         };
-        let ends = state.latest == Latest::Over && before != Latest::Over;
+        let is_new = state.latest != before;
+        let ends = state.latest == Latest::Over && is_new;
         let (same, complaints) = (state.agenda.same(), state.agenda.complaints());
         drop(state);
+        if is_new {
+            self.calls_for_more();
+        }
         if ends {
             self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
@@ -108,6 +119,16 @@ impl Board {
             self.counts.failed.fetch_add(1, Ordering::Relaxed);
         }
         self.tell(happened);
+    }
+
+    /// More sessions may be of use from now on.
+    pub(crate) fn calls_for_more(&self) {
+        self.more.notify_one();
+    }
+
+    /// Waits until more sessions may be of use.
+    pub(crate) async fn called_for_more(&self) {
+        self.more.notified().await;
     }
 
     /// Waits until all that there is to do is in somebody's hands, or done.
@@ -138,7 +159,7 @@ impl Board {
         self.state().latest == Latest::Heavy
     }
 
-    /// Whether there was something to do when somebody last asked.
+    /// Whether there was more than one thing to do when somebody last asked.
     pub(crate) fn has_work(&self) -> bool {
         self.state().latest == Latest::Work
     }

@@ -29,7 +29,7 @@ use crate::{Error, Pool, Retry, Session};
 use blocks::Pause;
 
 /// How long two commands in one segment may take to be answered, before it is thought that the second is lost.
-const PROBE: Duration = Duration::from_secs(8);
+pub(crate) const PROBE: Duration = Duration::from_secs(8);
 
 /// What all sessions at work on a tree share.
 pub(crate) struct Crew {
@@ -145,21 +145,24 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
             () = crew.board.nothing_left(), if !first => return Ok(()),
         };
         let error = match taken {
-            Ok(Some(mut session)) => match work(&crew, &mut session, first).await {
-                // It was not waited for what nobody needs any more.
-                Ok(()) if session.control.awaits_replies() => {
-                    crew.pool.lose(session);
-                    return Ok(());
+            Ok(Some(mut session)) => {
+                crew.board.calls_for_more();
+                match work(&crew, &mut session, first).await {
+                    // It was not waited for what nobody needs any more.
+                    Ok(()) if session.control.awaits_replies() => {
+                        crew.pool.lose(session);
+                        return Ok(());
+                    }
+                    Ok(()) => {
+                        crew.pool.give(session);
+                        return Ok(());
+                    }
+                    Err(error) => {
+                        crew.pool.lose(session);
+                        error
+                    }
                 }
-                Ok(()) => {
-                    crew.pool.give(session);
-                    return Ok(());
-                }
-                Err(error) => {
-                    crew.pool.lose(session);
-                    error
-                }
-            },
+            }
             Ok(None) => return Ok(()),
             // The others go on with the work, and so can this place in the pool when it is free.
             // Its place is free a moment later, so that whoever fills it again does not storm the server.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
+mod again;
 mod blocks;
 mod clock;
 mod control;

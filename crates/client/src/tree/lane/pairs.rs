@@ -46,6 +46,7 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
         };
         let error = match crew.copier.take(needless).await {
             Ok(Some(mut ends)) => {
+                crew.board.calls_for_more();
                 let end = work(&crew, &mut ends, first).await;
                 crew.copier.give(ends);
                 match end {

@@ -43,6 +43,7 @@ pub(super) async fn run(
         let follower = follower(crew, session, &work);
         let done = one(crew, session, work).await;
         session.ahead = None;
+        crew.pool.learn_from(session);
         match (done, follower) {
             (Ok(()), Some(work)) if session.asked.is_some() => asked = Some(work),
             (done, follower) => {
