@@ -109,8 +109,17 @@ fn a_reply_without_an_address_is_malformed() {
         let error = fails(&plain(), move |peer| peer.answer("PASV", reply));
         assert!(matches!(error, Error::Malformed { .. }), "{error}");
     }
-    let error = fails(&options(), |peer| peer.answer("EPSV", "229 (|||0|)"));
-    assert!(matches!(error, Error::Malformed { .. }), "{error}");
+}
+
+#[test]
+fn a_229_without_a_port_is_a_reason_to_try_pasv() {
+    lists_twice(&options(), |peer| {
+        peer.answer("EPSV", "229 (|||0|)");
+        for _ in 0..2 {
+            let data = peer.pasv();
+            serve_listing(peer, &data);
+        }
+    });
 }
 
 #[test]
