@@ -254,7 +254,7 @@ impl TlsRole {
         match self {
             Self::Client => lang.of("TLS client", "TLS クライアント"),
             Self::Server => lang.of("TLS server", "TLS サーバー"),
-            Self::Both => lang.of("TLS client and server", "TLS クライアントとサーバー"),
+            Self::Both => lang.of("TLS client + server", "TLS クライアント兼サーバー"),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A third party that drives two servers: its two sessions as one picture, in every form, compared with the files in
 //! `tests/golden` (`UPDATE_GOLDEN=1` rewrites them).
 
-use crate::captures;
+use crate::{captures, verdicts};
 use std::path::Path;
 use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
-use wharf_ladder::scene::{Role, Who, scenes};
+use wharf_ladder::scene::{Role, TlsRole, Who, scenes};
 use wharf_ladder::sessions::Sessions;
 use wharf_ladder::{Channel, Lang, Options, Packet, Scene, text};
 
@@ -110,4 +110,20 @@ fn the_capture_made_of_it_is_read_as_the_same_two_sessions() {
         scene.steps.iter().map(|step| step.row.label.to_string()).collect()
     };
     assert_eq!(labels(&again[0]), labels(&scene));
+}
+
+#[test]
+fn between_servers_it_is_told_which_is_the_client_of_tls() {
+    let case = verdicts::play(
+        "clean a transfer under TLS",
+        "login\n> PROT P\n< 200 ok\n> SSCN ON\n< 200 ok\nends 192.0.2.10:1190 198.51.100.7:21\nlogin\n\
+         > PROT P\n< 200 ok\nat 1\npassive\n> STOR a\nat 2\n> PORT 203,0,113,5,195,80\n< 200 ok\n> RETR a\n\
+         data d 198.51.100.7:20 203.0.113.5:50000 open\ntls d full",
+    );
+    let scene = scenes(&verdicts::sessions(&case)).remove(0);
+    let roles: Vec<Option<TlsRole>> = scene.lifelines.iter().map(|of| of.tls).collect();
+    assert_eq!(roles, [Some(TlsRole::Client), None, Some(TlsRole::Server)]);
+    let drawn = text::scene(&scene, &Options::default());
+    let line = drawn.lines().nth(3).unwrap_or_default();
+    assert!(line.contains("TLS client") && line.ends_with("TLS server"), "{drawn}");
 }
