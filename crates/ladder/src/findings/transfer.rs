@@ -3,8 +3,8 @@
 mod known;
 
 use self::known::{
-    announced, is_deflated, is_file, is_foreign, is_plain, is_text, is_whole, left_early, mode,
-    moved, restart, sender,
+    announced, has_name, is_deflated, is_file, is_foreign, is_plain, is_text, is_whole, left_early,
+    mode, moved, restart, sender,
 };
 use super::login::is_about_other_things;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
@@ -22,6 +22,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// A side that takes nothing for so long stands still.
 const STALLED: Duration = Duration::from_secs(30);
 const FULL: &[&str] = &["quota", "disk full", "no space", "insufficient", "storage"];
+/// There is nothing of that name.
+const NONE: &[&str] = &["no such file", "not found"];
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -279,8 +281,9 @@ pub(super) const RULES: &[Rule] = &[
                     && !says(row, FULL)
             };
             let refused = |one: &&Exchange<'_>| {
+                let is_missing = |row: &Row| has_name(one) && says(row, NONE);
                 one.refused().is_some_and(plain)
-                    && is_file(one.verb)
+                    && (is_file(one.verb) || one.refused().is_some_and(is_missing))
                     && !is_foreign(case, one)
                     && case.conns_of(one).iter().all(|conn| conn.bytes() == 0)
             };
@@ -327,9 +330,13 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say("take it for an empty folder", "空のフォルダーとして扱う"),
         find: |case| {
-            let words = ["no files", "no such file", "not found", "empty"];
-            let lists = case.of([Verb::Nlst, Verb::List, Verb::Mlsd]);
-            let row = refusal(lists, |row| matches!(code(row), 450 | 550) && says(row, &words))?;
+            let lists = || case.of([Verb::Nlst, Verb::List, Verb::Mlsd]);
+            let is_one =
+                |row: &Row, words: &[&str]| matches!(code(row), 450 | 550) && says(row, words);
+            // Of the folder where one is, which is there; of a name they say that there is none of it.
+            let here = lists().filter(|one| !has_name(one));
+            let row = refusal(lists(), |row| is_one(row, &["no files", "empty"]))
+                .or_else(|| refusal(here, |row| is_one(row, NONE)))?;
             Some(Proof::of([row.no]).saying(&row.label))
         },
     },

@@ -14,6 +14,12 @@ pub(super) fn sender(verb: Option<Verb>) -> Party {
     }
 }
 
+/// Whether a command says a name, and not options alone.
+pub(super) fn has_name(one: &Exchange<'_>) -> bool {
+    let words = |row: &Row| row.label.to_string();
+    one.command.is_some_and(|row| words(row).split(' ').skip(1).any(|word| !word.starts_with('-')))
+}
+
 pub(super) fn is_file(verb: Option<Verb>) -> bool {
     matches!(verb, Some(Verb::Retr | Verb::Stor | Verb::Stou | Verb::Appe))
 }
