@@ -73,6 +73,15 @@ impl Column {
     }
 }
 
+/// How many sessions are kept.
+struct Most(usize);
+
+impl Default for Most {
+    fn default() -> Self {
+        Self(MAX_SESSIONS)
+    }
+}
+
 /// All of them.
 #[derive(Default)]
 pub(super) struct Entries {
@@ -86,6 +95,7 @@ pub(super) struct Entries {
     /// What the list shows, in its order.
     shown: Vec<usize>,
     is_stale: bool,
+    most: Most,
     /// How many have been forgotten.
     pub(super) forgotten: usize,
     filter: Option<Filter>,
@@ -94,6 +104,12 @@ pub(super) struct Entries {
 }
 
 impl Entries {
+    /// None yet, and never more than this many.
+    #[cfg(test)]
+    pub(super) fn at_most(sessions: usize) -> Self {
+        Self { most: Most(sessions), ..Self::default() }
+    }
+
     /// Takes a session in, in place of what was known of it; sessions that it was joined with are no longer alone.
     pub(super) fn take(&mut self, mut entry: Entry) {
         let no = entry.facts.no;
@@ -137,10 +153,10 @@ impl Entries {
 
     /// Forgets the oldest of too many sessions.
     fn forget(&mut self) {
-        if self.all.len() < MAX_SESSIONS {
+        if self.all.len() < self.most.0 {
             return;
         }
-        let first = MAX_SESSIONS / 8;
+        let first = (self.most.0 / 8).max(1);
         for place in 0..first {
             self.keep(place, None);
         }

@@ -20,7 +20,7 @@ use wharf_proto::tap::Party;
 use super::super::facts::Facts;
 use super::app::{Action, App, Update, View};
 use super::draw;
-use super::entries::Entry;
+use super::entries::{Entries, Entry};
 
 /// A screen and what is on it.
 struct Desk {
@@ -355,4 +355,50 @@ fn a_hundred_thousand_sessions_are_listed_and_gone_through_without_waiting() {
     assert_eq!(desk.press("g\n"), Action::Fetch(1));
     desk.app.take(Update::Again(1, one.scene));
     desk.shows("220 Wharf FTP server ready.");
+}
+
+#[test]
+fn sessions_of_two_runs_with_one_number_are_both_listed_and_one_that_is_gone_is_not() {
+    let mut desk = Desk::of_size(100, 32, plain());
+    let entry = entries(ACTIVE).remove(0);
+    for _ in 0..2 {
+        desk.app.take(Update::Session(Box::new(numbered(&entry, 1))));
+    }
+    desk.shows("2 sessions");
+    let open = Entry { is_open: true, ..numbered(&entry, 5) };
+    for _ in 0..2 {
+        desk.app.take(Update::Session(Box::new(open.clone())));
+        desk.shows("3 sessions");
+    }
+    desk.app.take(Update::Gone(vec![5]));
+    desk.shows("2 sessions");
+}
+
+#[test]
+fn of_too_many_sessions_the_oldest_are_forgotten_and_that_is_told() {
+    let mut desk = Desk::of_size(100, 32, plain());
+    desk.app.entries = Entries::at_most(16);
+    let entry = entries(ACTIVE).remove(0);
+    for no in 1..=20 {
+        desk.app.take(Update::Session(Box::new(numbered(&entry, no))));
+        desk.draw();
+    }
+    desk.shows("16 sessions, reading, 4 before them forgotten");
+    assert!(desk.chosen().contains(" 5 "), "{:?}", desk.screen());
+    desk.press("G");
+    assert!(desk.chosen().contains(" 20 "), "{:?}", desk.screen());
+    desk.press("\n");
+    desk.shows("CWD pub");
+}
+
+#[test]
+fn p_folds_the_bare_acks_that_the_command_line_asked_for() {
+    let mut desk = Desk::with(&[ACTIVE], Options { packets: true, ..plain() });
+    let acks =
+        |desk: &mut Desk| desk.screen().iter().filter(|line| line.contains("─ ACK ─")).count();
+    desk.press("\n");
+    let all = acks(&mut desk);
+    desk.press("p");
+    let folded = acks(&mut desk);
+    assert!(all > folded && folded == 1, "{all} and {folded}");
 }
