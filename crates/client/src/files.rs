@@ -3,16 +3,18 @@
 //! A download goes to a hidden part beside its target and is renamed when it is proven complete; what a
 //! broken one leaves behind is gone on with the next time (`part.rs`, `download.rs`). An upload can be
 //! gone on with where the server kept what it got (`upload.rs`). That either is of the same file is found out by its
-//! last bytes (`overlap.rs`). How well the bytes of either are proven is in `proof.rs`. Whole trees are not done here (`tree.rs`).
+//! last bytes (`overlap.rs`). A file may come over several sessions at a time (`segments.rs`). How well the bytes of either are proven is in `proof.rs`. Whole trees are not done here (`tree.rs`).
 
 mod download;
 mod overlap;
 mod part;
 mod proof;
+mod segments;
 mod upload;
 
 pub use download::{Fetched, Get};
 pub use proof::Verdict;
+pub use segments::SegmentRequest;
 pub use upload::{Put, Stored};
 
 pub(crate) use download::system_time;
@@ -32,6 +34,15 @@ pub const BYTES: Representation =
 
 /// A file as text, whose line ends become those of the other side: TYPE A, STRU F, MODE S.
 pub const TEXT: Representation = Representation { kind: Type::Ascii(Format::NonPrint), ..BYTES };
+
+/// Names the file that could not be written.
+pub(crate) fn unwritten(path: &Path) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        error if overlap::is_difference(&error) => error,
+        Error::Sink(source) => local("write", path)(source),
+        error => error,
+    }
+}
 
 /// Makes an error of a file of this machine out of what the system said.
 pub(crate) fn local(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -15,7 +15,7 @@ use wharf_proto::reply::Class;
 use wharf_proto::{Command, Reply, Text};
 
 use crate::spool::{Glance, Spool};
-use crate::transfer::Order;
+use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Session, quiet};
 
 /// How servers say, behind a listing of nothing, that they could not look into the folder.
@@ -134,7 +134,8 @@ impl Session {
 
     /// Receives a listing.
     async fn spooled(&mut self, command: &Command, mut spool: Spool) -> Result<Spool, Error> {
-        let order = Order { command, offset: 0, restart: false, expected: None, how: BYTES };
+        let order =
+            Order { command, offset: 0, restart: Restart::Known, expected: None, how: BYTES };
         match self.receive(&order, &mut spool, &mut quiet()).await {
             Ok(done) => {
                 let said = done.reply.text().to_ascii_lowercase();

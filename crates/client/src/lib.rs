@@ -3,7 +3,7 @@
 //! What this crate is: a [`Connection`] that sends commands and awaits their replies, a [`Session`] with
 //! a typed method for each thing one does over FTP, data connections in both modes, transfers that are
 //! done only when their end is proven, TLS on both connections, files fetched and stored so that they can
-//! be resumed, and files and trees copied between two servers. What it is not: it prints nothing and asks nobody, and reads nothing from the environment but what
+//! be resumed, one file over several sessions at a time, and files and trees copied between two servers. What it is not: it prints nothing and asks nobody, and reads nothing from the environment but what
 //! says where the system keeps the certificates that it trusts, and SSLKEYLOGFILE if that is wanted; the program
 //! that uses it does.
 //!
@@ -61,7 +61,7 @@ pub use copy::{
 pub use data::{Setup, Way};
 pub use digest::Digest;
 pub use error::{Error, Exchange, Proof};
-pub use files::{BYTES, Fetched, Get, Put, Stored, TEXT, Verdict};
+pub use files::{BYTES, Fetched, Get, Put, SegmentRequest, Stored, TEXT, Verdict};
 pub use listing::{Listing, RowWatch};
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};

@@ -15,7 +15,7 @@ use wharf_proto::params::{Format, Type};
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
-use crate::transfer::Order;
+use crate::transfer::{Order, Restart};
 use crate::{BYTES, Error, Session, Transfer, quiet};
 
 /// How long a row of MLSD may be.
@@ -170,8 +170,13 @@ impl Session {
     ) -> Result<(), Error> {
         self.set_type(Type::Ascii(Format::NonPrint)).await?;
         // The rows are cut by whoever reads them, so their line ends need no translation.
-        let order =
-            Order { command: &command, offset: 0, restart: false, expected: None, how: BYTES };
+        let order = Order {
+            command: &command,
+            offset: 0,
+            restart: Restart::Known,
+            expected: None,
+            how: BYTES,
+        };
         let transfer = self.receive(&order, to, &mut quiet()).await?;
         self.was_opened(&transfer)
     }

@@ -19,7 +19,7 @@ use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::connection::FAREWELL;
 use crate::data::{DataPlane, Question};
-use crate::transfer::Order;
+use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
 
 /// Who logs in.
@@ -499,7 +499,7 @@ impl Session {
         watch(Progress::Begins { at, total: size });
         let command = Command::Retr(path.clone());
         let expected = size.map(|size| size.saturating_sub(at));
-        let order = Order { command: &command, offset: at, restart: true, expected, how };
+        let order = Order { command: &command, offset: at, restart: Restart::Rest, expected, how };
         self.receive(&order, to, watch).await
     }
 

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::client::{Answer, Asked};
 use wharf_proto::codec::{Losses, Marker};
+use wharf_proto::command::Range;
 use wharf_proto::params::Representation;
 use wharf_proto::reply::Class;
 use wharf_proto::tap::{HalfEnd, Timer, What};
@@ -53,6 +54,9 @@ pub enum Progress {
     },
     /// So many bytes of the file are there.
     At(u64),
+    /// The server does not send parts of the file as they are asked for: what came is thrown away, and all of it is
+    /// fetched in one stream.
+    Unsplit,
     /// Not all of it could be kept as it was, in the TYPE and STRU that were asked for.
     Lost(Losses),
 }
@@ -91,19 +95,34 @@ pub(crate) struct Order<'a> {
     pub(crate) command: &'a Command,
     /// Where in the file to begin.
     pub(crate) offset: u64,
-    /// Whether the server must be told that by REST; APPE knows.
-    pub(crate) restart: bool,
+    /// How the server is told that.
+    pub(crate) restart: Restart,
     /// How many bytes must come from there on, where that is known.
     pub(crate) expected: Option<u64>,
     /// How the bytes are represented.
     pub(crate) how: Representation,
 }
 
+/// How a server is told where in a file to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// It knows: by APPE, or because it is the beginning.
+    Known,
+    /// By REST.
+    Rest,
+    /// By RANG, which tells as well where to end: before this byte.
+    Rang(u64),
+}
+
 impl Order<'_> {
     /// What tells the server where to begin, if that is not the beginning.
     fn restart(&self, from: Option<&Mark>) -> Option<Command> {
-        let at = || Command::Rest(Marker::at(self.offset));
-        from.map(Mark::restart).or_else(|| (self.restart && self.offset > 0).then(at))
+        let at = match self.restart {
+            Restart::Rest if self.offset > 0 => Some(Command::Rest(Marker::at(self.offset))),
+            Restart::Known | Restart::Rest => None,
+            Restart::Rang(end) => Some(Command::Rang(Range { start: self.offset, end: Some(end) })),
+        };
+        from.map(Mark::restart).or(at)
     }
 }
 
@@ -237,20 +256,23 @@ impl Session {
     /// The same, and notes what the server says of the transfer that is broken off.
     pub(crate) async fn wind_up(&mut self, replies: &mut Replies) -> Result<(), Error> {
         const PATIENCE: Duration = Duration::from_secs(5);
+        // A server that answers ABOR and the transfer does both at once; some answer only one of them.
+        const BEHIND: Duration = Duration::from_secs(1);
         if self.control.owes_a_transfer() && !self.plain {
             self.control.send(&Command::Abor)?;
         }
-        let waited = PATIENCE.min(self.control.patience());
-        let settled = async {
-            while self.control.awaits_replies() {
-                replies.note(Ok(self.control.answer().await?));
+        let mut waited = PATIENCE.min(self.control.patience());
+        while self.control.awaits_replies() {
+            let Ok(answer) = timeout(waited, self.control.answer()).await else {
+                return Err(Error::NoReply { last: self.control.last_boxed(), waited });
+            };
+            let answer = answer?;
+            if !answer.more {
+                waited = waited.min(BEHIND);
             }
-            Ok(())
-        };
-        match timeout(waited, settled).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::NoReply { last: self.control.last_boxed(), waited }),
+            replies.note(Ok(answer));
         }
+        Ok(())
     }
 
     /// Opens a data connection and sends the command over the control connection.

@@ -326,6 +326,11 @@ pub(crate) struct GetArgs {
     /// Begin anew, whatever an earlier try left
     #[arg(long)]
     pub(crate) restart: bool,
+    /// Fetch one file over up to N sessions at a time, a part of it each; fewer where the server lets in fewer or the
+    /// file is small
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(conflicts_with_all = ["recursive", "ascii", "ebcdic", "record", "block_mode", "plain"])]
+    pub(crate) segments: Option<u8>,
     /// Fetch the folder with all that is below it; what is here already, of the same size and time, is not fetched again
     #[arg(short, long)]
     pub(crate) recursive: bool,

@@ -148,6 +148,9 @@ impl Meter {
             Progress::StartsOver => self.screen.note(format_args!(
                 "{name}: what an earlier try left is not known to be of the same file; starting over"
             )),
+            Progress::Unsplit => self.screen.note(format_args!(
+                "{name}: the server does not send parts of it as they were asked for; starting over in one stream"
+            )),
             Progress::Begins { at, total } => {
                 if at > 0 {
                     let at = HumanCount(at);

@@ -16,8 +16,8 @@ use wharf_proto::{Command, Text, Verb};
 
 use super::overlap::{self, Overlap};
 use super::part::{Here, Opened, Part};
-use super::{BYTES, local};
-use crate::transfer::Order;
+use super::{BYTES, local, unwritten};
+use crate::transfer::{Order, Restart};
 use crate::{End, Error, Progress, Proof, Session, Transfer, Watch};
 
 /// How a file is fetched.
@@ -59,9 +59,9 @@ const NO_SUCH_PLACE: u16 = 554;
 
 /// The remote file as the server describes it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Facts {
-    size: Option<u64>,
-    modified: Option<Timestamp>,
+pub(super) struct Facts {
+    pub(super) size: Option<u64>,
+    pub(super) modified: Option<Timestamp>,
 }
 
 impl Facts {
@@ -95,17 +95,13 @@ impl Session {
             _ => Ok(opened),
         };
         let resume = request.resume && (passes_through(request.how) || framed);
-        let opened = Part::open(target, origin, resume)?;
-        let opened = match facts.size {
-            Some(size) if opened.at > size => {
-                drop(opened);
-                Part::open_anew(target, origin)?
-            }
-            _ => opened,
+        let opened = marked(Part::open(target, origin, resume, facts.size)?)?;
+        let resumes = !opened.is_empty();
+        let fetched = match origin.filter(|_| opened.has_holes()) {
+            Some(origin) => self.get_lacking(remote, opened, (origin, facts), request, watch).await,
+            None => self.get_part(remote, opened, request, facts, watch).await,
         };
-        let opened = marked(opened)?;
-        let resumes = opened.at > 0;
-        match self.get_part(remote, opened, request, facts, watch).await {
+        match fetched {
             Err(error) if resumes && is_of_the_part(&error) => {
                 let opened = marked(Part::open_anew(target, origin)?)?;
                 self.get_part(remote, opened, request, facts, watch).await
@@ -123,7 +119,7 @@ impl Session {
         facts: Facts,
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
-        let Opened { part, file, at, tail, discarded, mut marks } = opened;
+        let Opened { part, file, at, tail, discarded, mut marks, .. } = opened;
         if discarded {
             watch(Progress::StartsOver);
         }
@@ -134,27 +130,30 @@ impl Session {
         let offset = at - tail.len() as u64;
         let command = Command::Retr(remote.clone());
         let expected = facts.size_on_the_wire(how).map(|size| size.saturating_sub(offset));
-        let order = Order { command: &command, offset, restart: true, expected, how };
+        let order = Order { command: &command, offset, restart: Restart::Rest, expected, how };
         let mut to = Overlap::new(&tail, &mut file);
         let fetched = self.receive_marked(&order, &mut marks, &mut to, watch).await;
         let Transfer { moved, end, .. } = fetched.map_err(unwritten(part.path()))?;
         self.has_its_size(&file.0, facts, moved).map_err(unwritten(part.path()))?;
-        let checked = match self.unchanged(remote, facts, moved).await {
-            Ok(()) if request.verify && is_exact(how) => self.agrees(remote, part.path()).await,
-            unchanged => unchanged.map(|()| false),
-        };
-        let verified = match checked {
-            Err(error @ Error::Unproven { .. }) => {
-                part.discard();
-                return Err(error);
-            }
-            checked => checked?,
-        };
-        if let Some(time) = facts.modified.and_then(system_time) {
-            file.0.set_modified(time).map_err(local("set the time of", part.path()))?;
-        }
-        part.finish()?;
+        let proven = self.proven(remote, part.path(), facts, request, moved).await;
+        let verified = part.conclude(&file.0, facts.modified, proven)?;
         Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
+    }
+
+    /// Whether the digests agree, where they are to be compared, of a file of which all bytes are at `here`.
+    pub(super) async fn proven(
+        &mut self,
+        remote: &Text,
+        here: &Path,
+        facts: Facts,
+        request: Get,
+        moved: u64,
+    ) -> Result<bool, Error> {
+        self.unchanged(remote, facts, moved).await?;
+        if request.verify && is_exact(request.how) {
+            return self.agrees(remote, here).await;
+        }
+        Ok(false)
     }
 
     /// That the file here is as large as the one there. Of a stream of bytes the transfer has made sure of it; blocks
@@ -174,21 +173,27 @@ impl Session {
 
     /// That the file is the one that was begun with, as far as its time tells. It is asked when all of it is here, so a
     /// session that breaks then changes nothing.
-    async fn unchanged(&mut self, remote: &Text, facts: Facts, moved: u64) -> Result<(), Error> {
+    pub(super) async fn unchanged(
+        &mut self,
+        remote: &Text,
+        facts: Facts,
+        moved: u64,
+    ) -> Result<(), Error> {
         let Some(before) = facts.modified else { return Ok(()) };
         match self.mdtm(remote).await {
-            Ok(Some(now)) if now != before => Err(Error::Unproven {
-                missing: Proof::Unchanged,
-                moved,
-                last: self.control.last_boxed(),
-                source: None,
-            }),
+            Ok(Some(now)) if now != before => Err(self.changed(moved)),
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::debug!(%error, "whether the file has changed is not known");
                 Ok(())
             }
         }
+    }
+
+    /// The error of a file that is another one than it was.
+    pub(super) fn changed(&self, moved: u64) -> Error {
+        let last = self.control.last_boxed();
+        Error::Unproven { missing: Proof::Unchanged, moved, last, source: None }
     }
 
     /// A target that is no file, such as `/dev/null` or a pipe, is written as it is.
@@ -209,7 +214,7 @@ impl Session {
     }
 
     /// What the server tells of the file; nothing in plain mode, and no size where its bytes are others here.
-    async fn facts(&mut self, remote: &Text, request: Get) -> Result<Facts, Error> {
+    pub(super) async fn facts(&mut self, remote: &Text, request: Get) -> Result<Facts, Error> {
         if self.plain {
             return Ok(Facts::default());
         }
@@ -219,7 +224,12 @@ impl Session {
 
     /// The note that tells this remote file from every other one, and from itself after a change. A file whose bytes are
     /// others here has no size that could be compared; but then it has restart markers, or is not gone on with.
-    fn origin(&self, remote: &Text, facts: Facts, how: Representation) -> Option<String> {
+    pub(super) fn origin(
+        &self,
+        remote: &Text,
+        facts: Facts,
+        how: Representation,
+    ) -> Option<String> {
         let unknown = || "unknown".to_owned();
         let size = match facts.size {
             Some(size) => size.to_string(),
@@ -247,18 +257,9 @@ impl Session {
     }
 }
 
-/// Names the file that could not be written.
-fn unwritten(path: &Path) -> impl FnOnce(Error) -> Error {
-    move |error| match error {
-        error if overlap::is_difference(&error) => error,
-        Error::Sink(source) => local("write", path)(source),
-        error => error,
-    }
-}
-
 /// Whether what an earlier try left is to blame, so that it may go well without it: a server that cannot restart says
 /// so before anything is sent.
-fn is_of_the_part(error: &Error) -> bool {
+pub(super) fn is_of_the_part(error: &Error) -> bool {
     match error {
         Error::Refused { last } => {
             last.verb == Some(Verb::Rest) || error.code() == Some(NO_SUCH_PLACE)
@@ -270,7 +271,7 @@ fn is_of_the_part(error: &Error) -> bool {
     }
 }
 
-fn is_special(target: &Path) -> bool {
+pub(super) fn is_special(target: &Path) -> bool {
     fs::metadata(target).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 

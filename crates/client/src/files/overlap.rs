@@ -19,7 +19,7 @@ use wharf_proto::{Command, Text};
 
 use super::local;
 use crate::digest::Digest;
-use crate::transfer::Order;
+use crate::transfer::{Order, Restart};
 use crate::{BYTES, Error, Proof, Session, quiet};
 
 /// How many bytes are compared, where there are as many.
@@ -37,12 +37,22 @@ pub(super) fn is_difference(error: &Error) -> bool {
     matches!(error, Error::Sink(error) if error.get_ref().is_some_and(|inner| inner.is::<Differs>()))
 }
 
+/// The same.
+pub(super) fn difference() -> Error {
+    Error::Sink(io::Error::other(Differs))
+}
+
 /// The last bytes of the first `at` of a file, `most` at most.
 pub(super) fn tail(file: &File, at: u64, most: u64, path: &Path) -> Result<Vec<u8>, Error> {
     let length = at.min(most);
-    let mut tail = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.read_exact_at(&mut tail, at - length).map_err(local("read", path))?;
-    Ok(tail)
+    piece(file, at - length, length, path)
+}
+
+/// So many bytes of a file, from `at` on.
+pub(super) fn piece(file: &File, at: u64, length: u64, path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.read_exact_at(&mut bytes, at).map_err(local("read", path))?;
+    Ok(bytes)
 }
 
 /// Takes the bytes of a transfer that begins with what is known, compares that, and hands on what is behind it.
@@ -103,7 +113,7 @@ impl Session {
         let command = Command::Retr(remote.clone());
         let (expected, how) = (Some(known.len() as u64), BYTES);
         let offset = there - known.len() as u64;
-        let order = Order { command: &command, offset, restart: true, expected, how };
+        let order = Order { command: &command, offset, restart: Restart::Rest, expected, how };
         let mut compared = Overlap::new(&known, tokio::io::sink());
         match self.receive(&order, &mut compared, &mut quiet()).await {
             Ok(_) => Ok(Some(true)),

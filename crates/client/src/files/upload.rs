@@ -20,7 +20,7 @@ use wharf_proto::{Command, Text, Verb};
 
 use super::{BYTES, beside, local};
 use crate::marks::{Journal, Marks};
-use crate::transfer::Order;
+use crate::transfer::{Order, Restart};
 use crate::tree::{take_name, temporary};
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
@@ -281,8 +281,13 @@ impl Session {
                 return self.put_bytes(&mut sent.file, remote, at, how, watch).await;
             }
             let command = Command::Stor(remote.clone());
-            let order =
-                Order { command: &command, offset: at, restart: false, expected: None, how };
+            let order = Order {
+                command: &command,
+                offset: at,
+                restart: Restart::Known,
+                expected: None,
+                how,
+            };
             let Beginning { marks, .. } = begin;
             match self.transmit_marked(&order, marks, &mut sent.file, watch).await {
                 Err(error @ Error::Refused { .. })
@@ -308,7 +313,13 @@ impl Session {
     ) -> Result<Transfer, Error> {
         if at > 0 && self.features().await?.has("REST") {
             let command = Command::Stor(remote.clone());
-            let order = Order { command: &command, offset: at, restart: true, expected: None, how };
+            let order = Order {
+                command: &command,
+                offset: at,
+                restart: Restart::Rest,
+                expected: None,
+                how,
+            };
             match self.transmit(&order, from, watch).await {
                 Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {}
                 result => return result,
@@ -318,7 +329,8 @@ impl Session {
             0 => Command::Stor(remote.clone()),
             _ => Command::Appe(remote.clone()),
         };
-        let order = Order { command: &command, offset: at, restart: false, expected: None, how };
+        let order =
+            Order { command: &command, offset: at, restart: Restart::Known, expected: None, how };
         self.transmit(&order, from, watch).await
     }
 

@@ -262,7 +262,7 @@ impl Board {
                 self.moved(at.saturating_sub(before));
                 before = at;
             }
-            Progress::StartsOver | Progress::Lost(_) => {}
+            Progress::StartsOver | Progress::Unsplit | Progress::Lost(_) => {}
         }
     }
 

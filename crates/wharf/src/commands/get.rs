@@ -1,10 +1,12 @@
-//! `wharf get`: a file of the server as a file here, complete or not at all; with `-r` a whole tree.
+//! `wharf get`: a file of the server as a file here, complete or not at all; with `--segments` over several sessions at a
+//! time, with `-r` a whole tree.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use wharf_client::{Address, End, Fetched, Get};
+use wharf_client::{Address, End, Fetched, Get, SegmentRequest};
+use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
 
@@ -12,8 +14,11 @@ use super::tree::{Report, Visit};
 use crate::args::GetArgs;
 use crate::args::tree::folder_for;
 use crate::exit::{Exit, Usage};
-use crate::progress::Screen;
+use crate::progress::{Meter, Screen};
 use crate::visit::{file, form, visit_to_move};
+
+const BYTES_ALONE: &str = "segments are parts of a file byte by byte: --segments goes with none of --ascii, --ebcdic, \
+    --record, --block-mode, --plain and ;type=a";
 
 pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
@@ -27,20 +32,53 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     let report = Report::new(arguments.connection.quiet, moving, &arguments.tree)?;
     let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(remote);
     let request = Get { how, resume: !arguments.restart, verify: moving.verify };
-    let fetched =
-        visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
-            let request = Get { resume: request.resume || attempt.has_moved(), ..request };
-            let mut hear = |progress| {
-                attempt.hear(progress);
-                meter.hear(progress);
-            };
-            session.get(remote, &target, request, &mut hear).await
-        })
-        .await;
+    let fetched = match arguments.segments {
+        Some(segments) if segments > 1 => {
+            in_segments(arguments, segments, (remote, &target), request, &mut meter).await
+        }
+        _ => in_one(arguments, (remote, &target), request, &mut meter).await,
+    };
     let fetched =
         report.one("fetch", remote, fetched, |fetched| (fetched.moved, fetched.verdict()))?;
     meter.done(fetched.moved, verdict(fetched));
     Ok(Exit::Done)
+}
+
+/// Fetches a file in one stream.
+async fn in_one(
+    arguments: &GetArgs,
+    (remote, target): (&Text, &Path),
+    request: Get,
+    meter: &mut Meter,
+) -> anyhow::Result<Fetched> {
+    let (moving, address) = (&arguments.moving, &arguments.url.0);
+    visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
+        let request = Get { resume: request.resume || attempt.has_moved(), ..request };
+        let mut hear = |progress| {
+            attempt.hear(progress);
+            meter.hear(progress);
+        };
+        session.get(remote, target, request, &mut hear).await
+    })
+    .await
+}
+
+/// Fetches a file over several sessions at a time.
+async fn in_segments(
+    arguments: &GetArgs,
+    segments: u8,
+    (remote, target): (&Text, &Path),
+    Get { how, resume, verify }: Get,
+    meter: &mut Meter,
+) -> anyhow::Result<Fetched> {
+    let (connection, moving) = (&arguments.connection, &arguments.moving);
+    if !passes_through(how) || connection.plain {
+        return Err(Usage(BYTES_ALONE.to_owned()).into());
+    }
+    let visit = Visit::new(&arguments.url.0, connection, moving, segments.into())?;
+    let request = SegmentRequest { resume, verify, retries: moving.retries };
+    let mut hear = |progress| meter.hear(progress);
+    visit.during(async |pool| pool.get(remote, target, &request, &mut hear).await).await
 }
 
 /// Fetches a tree.

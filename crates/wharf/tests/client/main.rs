@@ -9,6 +9,7 @@ mod files;
 mod jobs;
 mod listings;
 mod manual;
+mod segments;
 mod settings;
 mod shell;
 mod story;

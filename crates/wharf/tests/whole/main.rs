@@ -15,6 +15,7 @@ mod marks;
 mod remote;
 mod reserve;
 mod resume;
+mod segments;
 mod serve;
 mod serving;
 mod supply;
