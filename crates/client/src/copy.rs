@@ -19,6 +19,7 @@
 
 mod crossing;
 mod direct;
+mod names;
 mod proof;
 mod relay;
 mod remedy;
@@ -34,6 +35,7 @@ use wharf_proto::time::Timestamp;
 
 use self::crossing::{Crossing, crossings};
 use self::direct::Fault;
+pub(crate) use self::names::Names;
 use crate::tree::{take_name, temporary};
 use crate::{Error, Pool, Progress, Proof, Session, Site, Verdict};
 
@@ -166,6 +168,7 @@ pub struct Copier {
     target: Pool,
     known: Arc<Mutex<Known>>,
     stop: Arc<watch::Sender<bool>>,
+    names: Names,
 }
 
 /// What is known of the pair.
@@ -273,6 +276,7 @@ impl Copier {
     /// A pair of servers, with up to `limit` sessions each. None is opened yet.
     pub fn new(source: Site, target: Site, limit: usize) -> Self {
         Self {
+            names: Names { source: source.charset, target: target.charset },
             source: Pool::new(source, limit),
             target: Pool::new(target, limit),
             known: Arc::default(),
@@ -286,6 +290,10 @@ impl Copier {
             Side::Source => &self.source,
             Side::Target => &self.target,
         }
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        self.names
     }
 
     /// Copies the file `from` of the source to `to` at the target; what is there is replaced.

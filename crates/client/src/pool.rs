@@ -8,6 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wharf_proto::Text;
+use wharf_proto::charset::Charset;
 
 use crate::session::Acquaintance;
 use crate::{Address, Error, Login, Options, Session};
@@ -34,12 +35,15 @@ pub struct Site {
     pub options: Options,
     /// The folders that each session goes to, one after the other, before anything else is done.
     pub folders: Vec<Text>,
+    /// The charset of its names. They stay as they are, but for those of a copy to a server with another one.
+    pub charset: Charset,
 }
 
 impl Site {
     /// A server and who logs in there.
     pub fn new(host: impl Into<String>, port: u16, login: Login, options: Options) -> Self {
-        Self { host: host.into(), port, login, options, folders: Vec::new() }
+        let (host, folders, charset) = (host.into(), Vec::new(), Charset::default());
+        Self { host, port, login, options, folders, charset }
     }
 
     /// The server of an address, for whom the address names.

@@ -268,8 +268,8 @@ impl Copier {
         watch: &mut TreeWatch<'_>,
     ) -> Result<Tally, Error> {
         let to = Folder::top(to).remote;
-        let mut agenda =
-            Copying::new(Folder::top(from), to.clone(), request.filter.clone(), request.resume);
+        let (top, filter) = (Folder::top(from), request.filter.clone());
+        let mut agenda = Copying::new(top, to.clone(), self.names(), filter, request.resume);
         if let Some(only) = &request.only {
             agenda = agenda.only(only);
         }

@@ -19,6 +19,7 @@ use super::storing::{is_ours, is_same};
 use super::walk::{Seen, see};
 use super::work::{Agenda, Complaint, Folder, Found, Item, Next, Work, join};
 use crate::Error;
+use crate::copy::Names;
 use crate::spool::{Rows, Spool};
 
 /// How many folders are listed and made ahead.
@@ -40,6 +41,7 @@ struct Frame {
 pub(crate) struct Copying {
     /// Its top at the target.
     target: Text,
+    names: Names,
     filter: Filter,
     folders: Vec<Arc<Folder>>,
     /// Those that are listed, and are to be made, or listed, at the target.
@@ -63,9 +65,16 @@ pub(crate) struct Copying {
 
 impl Copying {
     /// The tree below `top` of the source, to be copied to `target`.
-    pub(crate) fn new(top: Folder, target: Text, filter: Filter, skip_same: bool) -> Self {
+    pub(crate) fn new(
+        top: Folder,
+        target: Text,
+        names: Names,
+        filter: Filter,
+        skip_same: bool,
+    ) -> Self {
         Self {
             target,
+            names,
             filter,
             folders: vec![Arc::new(top)],
             makes: Vec::new(),
@@ -132,7 +141,8 @@ impl Copying {
             Seen::Folder(folder) => self.folders.push(Arc::new(folder)),
             Seen::File(_) if is_ours(&entry.name) => {}
             Seen::File(item) => {
-                let there = there.get(entry.name.as_slice()).filter(|_| self.skip_same);
+                let name = self.names.at_target(&entry.name);
+                let there = there.get(name.as_bytes()).filter(|_| self.skip_same);
                 if !there.is_some_and(|there| is_same(&item, there, self.keeps_times)) {
                     return Some(item);
                 }
@@ -254,7 +264,8 @@ mod tests {
     }
 
     fn copying(target: &str) -> Copying {
-        Copying::new(Folder::top(&"pub".into()), target.into(), Filter::default(), true)
+        let top = Folder::top(&"pub".into());
+        Copying::new(top, target.into(), Names::default(), Filter::default(), true)
     }
 
     fn work(agenda: &mut Copying) -> Work {

@@ -84,7 +84,7 @@ impl<'a> Errand<'a> {
         if !arguments.how.recursive {
             file(&source.address)?;
         }
-        let remote = remote(&source.address, &target.address, arguments.how.recursive)?;
+        let remote = remote(&source, &target, arguments.how.recursive)?;
         if same && source.address.path == remote {
             return Err(Usage(format!("{from}: this is source and target at once")).into());
         }
@@ -111,7 +111,9 @@ impl<'a> Errand<'a> {
             let mut options = options(connection, address.scheme, trace.map(Trace::tap))?;
             options.session = SessionId(first);
             let login = login_by(address, variable)?;
-            Ok(Site::new(address.host.clone(), address.port, login, options))
+            let charset = connection.charset.unwrap_or_default();
+            let site = Site::new(address.host.clone(), address.port, login, options);
+            Ok(Site { charset, ..site })
         };
         let mut source = site(&self.source, 1)?;
         let mut target = site(&self.target, TARGET_SESSIONS)?;
@@ -245,14 +247,18 @@ fn words(copied: &Copied) -> (String, &'static str) {
 }
 
 /// The path at the target: the URL's, with the name of the source behind a slash at its end.
-fn remote(from: &Address, to: &Address, recursive: bool) -> Result<Text, Usage> {
-    let path = to.path.as_bytes();
+fn remote(from: &Place, to: &Place, recursive: bool) -> Result<Text, Usage> {
+    let path = to.address.path.as_bytes();
     if !path.is_empty() && !path.ends_with(b"/") {
-        return Ok(to.path.clone());
+        return Ok(to.address.path.clone());
     }
-    match from.file_name() {
-        Some(name) => Ok([path, name].concat().into()),
-        None if recursive => Ok(to.path.clone()),
-        None => Err(Usage(format!("{from}: the URL names no file"))),
+    let charset = |place: &Place| place.connection.charset.unwrap_or_default();
+    match from.address.file_name() {
+        Some(name) => {
+            let shown = charset(from).shown(name);
+            Ok([path, &charset(to).typed(&shown)].concat().into())
+        }
+        None if recursive => Ok(to.address.path.clone()),
+        None => Err(Usage(format!("{}: the URL names no file", from.address))),
     }
 }

@@ -238,3 +238,38 @@ fn the_trace_has_both_control_connections_in_one_picture() {
     }
     assert!(!said.contains("D13"), "{said}");
 }
+
+#[test]
+fn names_go_from_the_charset_of_one_server_into_that_of_the_other() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    // 港 and 船 as the source has them, in Shift_JIS.
+    let (harbour, ship) = (OsStr::from_bytes(b"\x8D\x60"), OsStr::from_bytes(b"\x91\x44"));
+    let source = Serving::new(&["--quiet"]);
+    let target = Serving::at(THERE, &["--quiet", "--writable"]);
+    fs::create_dir(source.path("d").as_path()).unwrap();
+    fs::create_dir(source.path("d").join(harbour)).unwrap();
+    fs::write(source.path("d").join(harbour).join(ship), "sails").unwrap();
+    fs::write(source.path("d").join("plain"), "as it is").unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let settings = home.path().join("client.toml");
+    fs::write(&settings, "[host.\"127.0.0.1\"]\ncharset = \"shift_jis\"\n").unwrap();
+    let copied = |arguments: &[&str]| {
+        let mut command = crate::serving::wharf();
+        command.env("WHARF_SETTINGS", &settings).args(["copy", "--relay"]).args(arguments);
+        let output = command.output().unwrap();
+        ends_with(0, &output);
+        text(&output.stdout)
+    };
+    let (from, to) = (source.url("d/"), target.url("tree/"));
+    copied(&["-r", &from, &to]);
+    let found = |path: &str| fs::read_to_string(target.path(path)).ok();
+    let top = if target.path("tree/d").exists() { "tree/d" } else { "tree" };
+    assert_eq!(found(&format!("{top}/港/船")).as_deref(), Some("sails"));
+    assert_eq!(found(&format!("{top}/plain")).as_deref(), Some("as it is"));
+    // What is there is found under its name there.
+    assert!(copied(&["-r", "--json", &from, &to]).contains("\"done\":0"));
+    fs::create_dir(target.path("one")).unwrap();
+    copied(&[&source.url("d/港/船"), &target.url("one/")]);
+    assert_eq!(found("one/船").as_deref(), Some("sails"));
+}

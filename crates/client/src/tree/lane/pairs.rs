@@ -25,6 +25,13 @@ pub(crate) struct Crew {
     pub(crate) habits: [Habits; 2],
 }
 
+impl Crew {
+    /// Where at the target this is, which is below the top of the source.
+    fn at_target(&self, below: &Text) -> Text {
+        join(&self.target, self.copier.names().at_target(below.as_bytes()).as_bytes())
+    }
+}
+
 /// How the work with two sessions ended.
 enum End {
     /// There is nothing left to do.
@@ -155,7 +162,7 @@ async fn one(crew: &Crew, ends: &mut Ends, work: Work) -> Result<Option<End>, Er
 
 /// Does what concerns one of the servers only.
 async fn with_one(crew: &Crew, ends: &mut Ends, work: &Work) -> Result<(), Error> {
-    let there = |folder: &Folder| join(&crew.target, folder.below.as_bytes());
+    let there = |folder: &Folder| crew.at_target(&folder.below);
     let [habits, habits_there] = &crew.habits;
     match work {
         Work::List(folder) => {
@@ -186,7 +193,7 @@ async fn with_one(crew: &Crew, ends: &mut Ends, work: &Work) -> Result<(), Error
 async fn copy(crew: &Crew, ends: &mut Ends, item: &Item) -> Result<Turn, Error> {
     let job = Job {
         from: item.remote.clone(),
-        to: join(&crew.target, item.below.as_bytes()),
+        to: crew.at_target(&item.below),
         // What the listing said may have been wrong.
         size: item.size.filter(|_| item.tries == 0),
         modified: item.modified.filter(|_| item.precision == Default::default()),
