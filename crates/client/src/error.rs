@@ -74,6 +74,8 @@ impl fmt::Display for Answered<'_> {
 pub enum Proof {
     /// The data connection ended by a reset, not by FIN: its last bytes may be missing.
     DataEnd,
+    /// The data connection ended in order, and the blocks or records in it did not: the rest of the file is missing.
+    EndMark,
     /// Under TLS: the data connection ended without the close_notify that says so. Anybody in between could
     /// have ended it.
     CloseNotify,
@@ -99,6 +101,9 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DataEnd => f.write_str("the data connection was reset instead of closed"),
+            Self::EndMark => {
+                f.write_str("the data connection ended before the mark that ends the file")
+            }
             Self::CloseNotify => {
                 f.write_str("the data connection ended without the close_notify of TLS")
             }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::client::{Answer, Asked};
-use wharf_proto::codec::{Losses, Marker};
+use wharf_proto::codec::{Losses, Marker, WireError};
 use wharf_proto::command::Range;
 use wharf_proto::params::Representation;
 use wharf_proto::reply::Class;
@@ -489,8 +489,13 @@ impl Session {
             Some(Ok(())) | None => None,
             Some(Err(Fault::Network(error))) => {
                 tracing::debug!(%error, moved, "the data connection broke");
-                let unsaid = resumed.is_some() && error.kind() == io::ErrorKind::UnexpectedEof;
-                Some(if unsaid { Proof::CloseNotify } else { Proof::DataEnd })
+                Some(match error.kind() {
+                    io::ErrorKind::UnexpectedEof if resumed.is_some() => Proof::CloseNotify,
+                    _ if error.get_ref().is_some_and(|inner| inner.is::<WireError>()) => {
+                        Proof::EndMark
+                    }
+                    _ => Proof::DataEnd,
+                })
             }
             Some(Err(Fault::Here(error))) => return Err(self.abort_after(error).await),
             Some(Err(Fault::Still)) => {

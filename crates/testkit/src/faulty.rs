@@ -1,7 +1,8 @@
 //! A small FTP server that does one thing wrong, or several: for tests of what a client makes of it.
 //!
 //! [`Scripted`](crate::scripted::Scripted) plays one dialogue to the letter; this one answers whatever a client
-//! asks, with a few files in memory, in clear, and has faults as rows of a list. A test says which, runs the client
+//! asks, with a few files in memory, in clear, and has faults as rows of a list. It has block mode; to STRU R it says yes
+//! and knows no records. A test says which, runs the client
 //! and looks at how it ended. It never waits for longer than [`PATIENCE`](crate::scripted::PATIENCE).
 //!
 //! ```
@@ -155,7 +156,7 @@ pub enum Fault {
     NoData(&'static str),
     /// Says 200 to PORT and 150 to the transfer, and never connects.
     NeverConnects,
-    /// Ends the data in order after so many bytes, and says that it is done.
+    /// Ends the data of a file in order after so many bytes, and says that it is done.
     CutAfter(usize),
     /// Resets the data connection of its first download after so many bytes.
     ResetsOnceAfter(usize),
@@ -193,4 +194,12 @@ pub enum Fault {
     HidesDots,
     /// Takes the flags of LIST for a name, and lists what is not there as nothing.
     NoFlags,
+    /// Lists this in FEAT as well, and need not have it.
+    Offers(&'static str),
+    /// In block mode sends this in place of the blocks of a file.
+    Blocks(&'static [u8]),
+    /// Answers this verb behind the reply to the next command.
+    AnswersLate(&'static str),
+    /// Waits between the pieces of its data.
+    Pauses(Duration),
 }

@@ -52,8 +52,8 @@ struct Counts {
     same: AtomicU64,
     failed: AtomicU64,
     moved: AtomicU64,
-    /// Bytes that came over data connections, listings among them.
-    came: AtomicU64,
+    /// Listings that are here whole.
+    listed: AtomicU64,
 }
 
 impl Board {
@@ -166,6 +166,9 @@ impl Board {
 
     /// Takes what came of a piece of work that others wait for.
     pub(crate) fn found(&self, work: &Work, found: Found) {
+        if matches!(found, Found::Listing(_)) {
+            self.counts.listed.fetch_add(1, Ordering::Relaxed);
+        }
         self.state().agenda.found(work, found);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -266,15 +269,11 @@ impl Board {
         }
     }
 
-    /// So many bytes came over a data connection, whatever they are of.
-    pub(crate) fn came(&self, bytes: u64) {
-        self.counts.came.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// What grows as long as a session is of any use.
+    /// What grows as long as a session is of any use. Bytes of a listing are of none until it is whole: a server that
+    /// breaks off each time would be asked for ever.
     pub(crate) fn progress(&self) -> u64 {
-        let Counts { done, same: _, failed: _, moved, came } = &self.counts;
-        [done, moved, came].iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        let Counts { done, same: _, failed: _, moved, listed } = &self.counts;
+        [done, moved, listed].iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// Says something that is worth knowing.
@@ -285,7 +284,7 @@ impl Board {
     /// How far all of it is.
     pub(crate) fn tally(&self) -> Tally {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { done, same, failed, moved, came: _ } = &self.counts;
+        let Counts { done, same, failed, moved, listed: _ } = &self.counts;
         Tally { done: count(done), same: count(same), failed: count(failed), moved: count(moved) }
     }
 

@@ -116,7 +116,7 @@ fn blocks_that_are_none_and_blocks_without_an_end_are_told_apart() {
             }
         });
         match shown(&server, BLOCKS).unwrap_err() {
-            Error::Unproven { missing: Proof::DataEnd, .. } => assert!(cut),
+            Error::Unproven { missing: Proof::EndMark, .. } => assert!(cut),
             Error::NotInForm { .. } => assert!(!cut),
             error => panic!("{error}"),
         }

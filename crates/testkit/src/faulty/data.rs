@@ -52,6 +52,7 @@ impl Session<'_> {
             return self.say("426 broken off");
         }
         if let Some(count) = said!(self, ResetsOnceAfter)
+            && verb == "RETR"
             && self.is_first("reset")
         {
             data.write_all(bytes.get(..count).unwrap_or(bytes))?;
@@ -66,16 +67,41 @@ impl Session<'_> {
         }
         let cut = said!(self, CutAfter);
         let grown = said!(self, Grows);
+        let cut = cut.filter(|_| verb == "RETR");
         let bytes = bytes.get(..cut.unwrap_or(bytes.len())).unwrap_or(bytes);
         let piece = said!(self, Pieces);
+        let pause = said!(self, Pauses);
+        let framed = self.blocks.then(|| self.in_blocks(verb, bytes));
+        let bytes = framed.as_deref().unwrap_or(bytes);
         data.set_nodelay(true)?;
-        let sent =
-            bytes.chunks(piece.unwrap_or(usize::MAX)).try_for_each(|piece| data.write_all(piece));
+        let sent = bytes.chunks(piece.unwrap_or(usize::MAX)).try_for_each(|piece| {
+            sleep(pause.unwrap_or_default());
+            data.write_all(piece)
+        });
         let sent = sent.and_then(|()| data.write_all(&vec![b'+'; grown.unwrap_or(0)]));
         let ended = sent.and_then(|()| data.shutdown(Shutdown::Write));
-        let read = ended.and_then(|()| data.read(&mut [0]));
+        // In blocks the file has ended without the client, which keeps its side open.
+        let read = match self.blocks {
+            true => ended.map(|()| 0),
+            false => ended.and_then(|()| data.read(&mut [0])),
+        };
         drop(data);
         if read.is_err() { self.say("426 broken off") } else { self.done() }
+    }
+
+    /// These bytes as they go in block mode, or what goes in their place (RFC 959 section 3.4.2).
+    fn in_blocks(&self, verb: &str, bytes: &[u8]) -> Vec<u8> {
+        const END: u8 = 64;
+        let wrong = said!(self, Blocks);
+        if let Some(wrong) = wrong.filter(|_| verb == "RETR") {
+            return wrong.to_vec();
+        }
+        let block = |codes, bytes: &[u8]| {
+            let [high, low] = u16::try_from(bytes.len()).unwrap_or(0).to_be_bytes();
+            [&[codes, high, low], bytes].concat()
+        };
+        let blocks = bytes.chunks(4096).flat_map(|bytes| block(0, bytes));
+        blocks.chain(block(END, b"")).collect()
     }
 
     /// An upload.

@@ -34,6 +34,10 @@ pub(super) struct Session<'s> {
     /// Where the next transfer begins.
     pub(super) offset: usize,
     renamed: Option<String>,
+    /// Whether MODE B is in force.
+    pub(super) blocks: bool,
+    /// A reply that is to come behind the next one.
+    held: Option<String>,
     /// Whether a download has begun.
     pub(super) has_sent: bool,
 }
@@ -46,8 +50,9 @@ impl<'s> Session<'s> {
         if let Ok(lines) = lines {
             let control = stream;
             let (way, renamed, offset) = (None, None, 0);
+            let (blocks, held, has_sent) = (false, None, false);
             let mut session =
-                Self { shared, control, lines, way, offset, renamed, has_sent: false };
+                Self { shared, control, lines, way, offset, renamed, blocks, held, has_sent };
             let _ = session.run(count);
         }
         shared.open.fetch_sub(1, Ordering::SeqCst);
@@ -80,13 +85,13 @@ impl<'s> Session<'s> {
             "USER" => "331 password",
             "PASS" => "230 in",
             "SYST" => "215 UNIX Type: L8",
-            "FEAT" if self.shared.has(&Fault::NoFacts) => {
-                "211-Features\n SIZE\n MDTM\n REST STREAM\n211 End"
+            "FEAT" => return self.features(line),
+            "MODE" => {
+                let taken = self.answer(verb, line, "200 ok")?;
+                self.blocks = taken && argument == "B";
+                return Ok(());
             }
-            "FEAT" => {
-                "211-Features\n SIZE\n MDTM\n REST STREAM\n MLST type*;size*;modify*;\n211 End"
-            }
-            "TYPE" | "OPTS" | "NOOP" | "STRU" | "MODE" => "200 ok",
+            "TYPE" | "OPTS" | "NOOP" | "STRU" => "200 ok",
             "PWD" => "257 \"/\"",
             "CWD" | "CDUP" => "250 ok",
             "MKD" => "257 \"made\"",
@@ -118,6 +123,20 @@ impl<'s> Session<'s> {
             _ => "502 not here",
         };
         self.answer(verb, line, reply).map(drop)
+    }
+
+    fn features(&mut self, line: &str) -> io::Result<()> {
+        let mut rows = vec!["SIZE", "MDTM", "REST STREAM"];
+        if !self.shared.has(&Fault::NoFacts) {
+            rows.push("MLST type*;size*;modify*;");
+        }
+        for fault in &self.shared.faults {
+            if let Fault::Offers(feature) = fault {
+                rows.push(feature);
+            }
+        }
+        let rows: String = rows.iter().map(|row| format!(" {row}\n")).collect();
+        self.answer("FEAT", line, &format!("211-Features\n{rows}211 End")).map(drop)
     }
 
     fn size(&mut self, name: &str, line: &str) -> io::Result<()> {
@@ -185,6 +204,10 @@ impl<'s> Session<'s> {
         }
         for fault in &self.shared.faults {
             match fault {
+                Fault::AnswersLate(of) if *of == verb && self.held.is_none() => {
+                    self.held = Some(reply.to_owned());
+                    return Ok(true);
+                }
                 Fault::Reply(to, text) if *to == verb || *to == line => {
                     return self.say(text).map(|()| false);
                 }
@@ -216,7 +239,9 @@ impl<'s> Session<'s> {
     /// Sends a reply; each line gets its line end, all of it leaves in one segment.
     pub(super) fn say(&mut self, reply: &str) -> io::Result<()> {
         let end = if self.shared.has(&Fault::BareLf) { "\n" } else { "\r\n" };
-        let text: String = reply.lines().map(|line| format!("{line}{end}")).collect();
+        let held = self.held.take();
+        let lines = reply.lines().chain(held.iter().flat_map(|held| held.lines()));
+        let text: String = lines.map(|line| format!("{line}{end}")).collect();
         let pause = said!(self, Trickle);
         let Some(pause) = pause else { return self.control.write_all(text.as_bytes()) };
         text.as_bytes().chunks(1).try_for_each(|byte| {

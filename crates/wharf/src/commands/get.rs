@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
     };
     let fetched =
         report.one("fetch", remote, fetched, |fetched| (fetched.moved, fetched.verdict()))?;
-    meter.done(fetched.moved, verdict(fetched));
+    meter.done(fetched.moved, &with_digest(verdict(fetched), moving.verify && !fetched.verified));
     Ok(Exit::Done)
 }
 
@@ -111,6 +111,12 @@ pub(crate) fn verdict(fetched: Fetched) -> &'static str {
         (End::Said, Some(_)) => "size agrees",
         (End::Said, None) => "size not compared",
     }
+}
+
+/// The same, and that there was no digest, where one was asked for.
+pub(super) fn with_digest(verdict: &str, lacks_it: bool) -> String {
+    let behind = if lacks_it { "; the server told no digest" } else { "" };
+    format!("{verdict}{behind}")
 }
 
 /// The file to write: the one that is named, or in the folder that is named, or here.

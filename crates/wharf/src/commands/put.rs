@@ -9,7 +9,7 @@ use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
 
-use super::get::only_bytes;
+use super::get::{only_bytes, with_digest};
 use super::tree::{Report, Visit};
 use crate::args::PutArgs;
 use crate::exit::{Exit, Usage};
@@ -43,7 +43,8 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
     })
     .await;
     let stored = report.one("store", &remote, stored, |done| (done.moved, done.verdict()))?;
-    meter.done(stored.moved, verdict(stored));
+    let lacks_a_digest = moving.verify && stored.verdict() != Verdict::Verified;
+    meter.done(stored.moved, &with_digest(verdict(stored), lacks_a_digest));
     Ok(Exit::Done)
 }
 

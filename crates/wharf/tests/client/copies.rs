@@ -78,6 +78,10 @@ fn a_file_of_which_either_server_says_that_it_is_not_whole_does_not_get_its_name
             (&[NoFinalReply], &[NoFinalReply], 3, ""),
             (&[NoData("150 here it comes")], &[], 3, ""),
             (&[NoData("425 no way")], &[], 3, "425 no way"),
+            // One says that it is done, and the other that nobody came.
+            (&[DoneBeforeData], &[NoData("150 go on\n425 nobody came")], 3, "425 nobody came"),
+            (&[NoData("150 so\n425 nobody came")], &[DoneBeforeData], 3, "425 nobody came"),
+            (&[DoneBeforeData], &[NeverConnects, NoData("425 nobody came")], 3, "425"),
         ],
     );
     copying(

@@ -25,10 +25,16 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// Fetches `x` from a server for each row.
 fn getting(rows: &[Row<'_>]) {
+    getting_with(&[], rows);
+}
+
+/// The same with options.
+fn getting_with(options: &[&str], rows: &[Row<'_>]) {
     at_once(rows, |(faults, code, says, arrives)| {
         let server = Faulty::new(&[("x", FILE)], faults);
         let folder = tempfile::tempdir().unwrap();
-        let arguments = ["get", "--retries", "0", "--timeout", "1", &server.url("x")];
+        let url = server.url("x");
+        let arguments = [&["get", "--retries", "0", "--timeout", "1"], options, &[&url]].concat();
         let ending = wharf(&arguments).within(folder.path()).ends_with_for(*code, faults);
         ending.saying(says);
         let whole = fs::read(folder.path().join("x")).is_ok_and(|bytes| bytes == FILE);
@@ -55,6 +61,7 @@ fn what_is_odd_and_harmless_is_understood() {
         (&[BareLf], 0, "", true),
         (&[Trickle(Duration::from_millis(2))], 0, "", true),
         (&[Pieces(1)], 0, "", true),
+        (&[Pieces(1), Pauses(Duration::from_millis(5))], 0, "", true),
         (&[DoneBeforeData], 0, "", true),
         (&[SizeIn150(3)], 0, "", true),
         (&[SizeIn150(30)], 0, "", true),
@@ -91,6 +98,103 @@ fn a_file_that_is_not_proven_whole_does_not_get_its_name() {
         (&[NoFinalReply], 3, "no reply within 1 s", false),
         (&[LateFinalReply(Duration::from_secs(3))], 3, "no reply within 1 s", false),
     ]);
+}
+
+const RANG: Fault = Offers("RANG STREAM");
+const HASH: Fault = Offers("HASH SHA-256*");
+const LIE: &str =
+    "213 SHA-256 0-9 0000000000000000000000000000000000000000000000000000000000000000 x";
+const TRUE: &str =
+    "213 SHA-256 0-9 84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882 x";
+
+#[test]
+fn a_digest_proves_a_file_only_if_it_is_one_and_the_same() {
+    let none = "size agrees; the server told no digest";
+    getting_with(
+        &["--verify"],
+        &[
+            (&[], 0, none, true),
+            (&[HASH, Reply("HASH", TRUE)], 0, "digest agrees", true),
+            (&[HASH, Reply("HASH", LIE)], 7, "SHA-256 is not the one", false),
+            (&[HASH], 0, none, true),
+            (&[HASH, Reply("HASH", "213 SHA-256 0-9 84d8 x")], 0, none, true),
+            (&[HASH, Reply("HASH", "213")], 0, none, true),
+            (&[HASH, Reply("HASH", "550 not now")], 0, none, true),
+            (&[HASH, Reply("HASH", "421 bye")], 3, "421 bye", false),
+            (&[HASH, EndlessLine("HASH")], 3, "", false),
+            (&[HASH, AnswersLate("HASH")], 3, "no reply within 1 s", false),
+            (&[Offers("HASH SHA-256"), Reply("OPTS", "501 no")], 0, none, true),
+            (&[Offers("HASH"), Reply("HASH", LIE)], 0, none, true),
+        ],
+    );
+}
+
+#[test]
+fn blocks_that_are_none_or_do_not_end_are_no_file() {
+    const FORM: &str = "not in the TYPE, STRU and MODE";
+    const END: &str = "ended before the mark that ends the file";
+    getting_with(
+        &["--block-mode"],
+        &[
+            (&[], 0, "size agrees", true),
+            (&[Pieces(1)], 0, "size agrees", true),
+            (&[Reply("MODE B", "504 no")], 6, "MODE B was refused", false),
+            (&[Blocks(FILE)], 7, FORM, false),
+            (&[Blocks(b"\xFF\xFF\xFF")], 7, FORM, false),
+            (&[Blocks(b"\x10\x01\x2Ca marker of 300 bytes")], 7, FORM, false),
+            (&[Blocks(b"")], 7, END, false),
+            (&[Blocks(b"\0")], 7, END, false),
+            (&[Blocks(b"\0\0\x0A0123456789")], 7, END, false),
+            (&[Blocks(b"\x40\0\x0A0123")], 7, END, false),
+            (&[Blocks(b"\x40\0\x040123")], 7, "the file has 10 bytes, 4 arrived", false),
+            (&[Blocks(b"\x40\0\x0A0123456789and more")], 0, "size agrees", true),
+            // Markers that go back, that say nothing, and that nobody could say again.
+            (&[Blocks(b"\x10\0\x019\x10\0\x011\x40\0\x0A0123456789")], 0, "", true),
+            (&[Blocks(b"\x10\0\0\x40\0\x0A0123456789\x10\0\0")], 0, "", true),
+            (&[Blocks(b"\x10\0\x03\r\n\x1B\x40\0\x0A0123456789")], 0, "", true),
+        ],
+    );
+    // It says yes to STRU R, and sends no record.
+    getting_with(&["--record"], &[(&[], 7, END, false)]);
+    getting_with(&["--ebcdic", "--record", "--block-mode"], &[(&[Blocks(b"")], 7, END, false)]);
+}
+
+#[test]
+fn a_tree_comes_whole_from_a_server_whose_block_mode_or_pipelining_is_none() {
+    const B: Fault = Offers("MODE B");
+    const NO: &str = "no block mode from here on";
+    let rows: &[(&[Fault], i32, &str)] = &[
+        (&[B], 0, "block mode: all small files"),
+        (&[B, Reply("MODE B", "504 no")], 0, ""),
+        (&[B, Blocks(FILE)], 0, NO),
+        (&[B, Blocks(b"\xFF\xFF\xFF")], 0, NO),
+        (&[B, Blocks(b"")], 0, NO),
+        (&[B, Blocks(b"\0\0\x0A0123456789")], 0, NO),
+        (&[B, Blocks(b"\x10\0\x019\x10\0\x011\x40\0\x0A0123456789")], 0, ""),
+        (&[B, DoneBeforeData], 0, ""),
+        (&[B, AnswersLate("RETR")], 0, ""),
+        (&[B, Few("RETR", "226 what?", 1)], 0, NO),
+        (&[B, Few("RETR", "110 MARK 1 = 1\n250 done", 1)], 0, NO),
+        (&[B, Few("RETR", "425 not now", 1)], 0, ""),
+        (&[AnswersLate("NOOP")], 0, ""),
+        (&[AnswersLate("TYPE")], 0, ""),
+        (&[Sessions(2)], 0, ""),
+        (&[Few("RETR", "421 bye", 2)], 0, ""),
+        (&[ResetsOnceAfter(4)], 0, ""),
+        (&[CutAfter(4)], 1, "the file has 10 bytes, 4 arrived"),
+    ];
+    at_once(rows, |(faults, code, says)| {
+        let names = ["a", "b", "c"];
+        let server = Faulty::new(&names.map(|name| (name, FILE)), faults);
+        let folder = tempfile::tempdir().unwrap();
+        let url = server.url("");
+        let arguments = ["get", "-r", "--timeout", "1", "--jobs", "3", &url, "out"];
+        wharf(&arguments).within(folder.path()).ends_with_for(*code, faults).saying(says);
+        for name in names {
+            let file = fs::read(folder.path().join("out").join(name)).ok();
+            assert_eq!(file.as_deref(), (*code == 0).then_some(FILE), "{faults:?}: {name}");
+        }
+    });
 }
 
 #[test]
@@ -200,6 +304,10 @@ fn an_upload_that_goes_on_is_held_to_what_the_server_has_afterwards() {
             (&[ZeroFills], 0, "size agrees", Some(b"\0\0\x003456789")),
             (&[Forgets], 7, "3 arrived", Some(b"012")),
             (&[Reply("RETR", "550 only to be written")], 0, "going on", Some(FILE)),
+            // RANG is promised, and HASH is of something else.
+            (&[RANG, HASH, Reply("RANG", "350 ok"), Reply("HASH", LIE)], 0, "", Some(FILE)),
+            (&[RANG, HASH, Reply("RANG", "502 no")], 0, "going on", Some(FILE)),
+            (&[RANG, HASH, Reply("RANG", "350 ok")], 0, "going on", Some(FILE)),
         ],
     );
 }

@@ -398,7 +398,6 @@ impl Lane<'_> {
             }
             Came::Bytes(Ok(count)) => {
                 self.filled = 0..count;
-                self.crew.board.came(count as u64);
                 if let Door::Open(data) = &mut self.door {
                     data.books.received += count as u64;
                 }
