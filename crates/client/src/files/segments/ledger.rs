@@ -320,12 +320,13 @@ mod tests {
         ledger.came(0, 4 * MB);
         assert_eq!(ledger.place(0), Place::Seam { room: SEAM });
         assert_eq!(ledger.seam(), None);
-        ledger.came_behind(0, &[7; SEAM as usize]);
+        let seam = vec![7; usize::try_from(SEAM).unwrap()];
+        ledger.came_behind(0, &seam);
         assert_eq!(ledger.place(0), Place::Beyond);
         ledger.leave(0, true);
         assert_eq!(ledger.seam(), None, "the other side is not there yet");
         ledger.came(1, 2 * MB);
-        assert_eq!(ledger.seam(), Some((4 * MB, &[7; SEAM as usize][..])));
+        assert_eq!(ledger.seam(), Some((4 * MB, seam.as_slice())));
         ledger.join();
         assert_eq!((ledger.spans(), ledger.is_whole()), (vec![(0, 6 * MB)], false));
         ledger.came(1, 2 * MB);
