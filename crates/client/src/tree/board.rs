@@ -333,6 +333,8 @@ mod tests {
     #[test]
     fn a_board_that_is_stopped_has_no_work_for_anybody() {
         let (board, _events) = Board::new(Box::new(Pieces(9)));
+        // One thing alone calls for nobody else.
+        assert!(matches!(board.next(true), Next::Work(_)) && !board.has_work());
         assert!(matches!(board.next(true), Next::Work(_)) && board.has_work());
         board.stop(Error::Stopped);
         assert!(!board.has_work() && !board.has_heavy());
