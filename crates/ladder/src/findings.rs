@@ -121,6 +121,7 @@ pub enum Visible {
 pub(crate) struct Proof {
     rows: Vec<u32>,
     what: String,
+    who: Option<Party>,
     severity: Option<Severity>,
     doubts: u8,
     ghost: Option<Ghost>,
@@ -153,6 +154,7 @@ pub struct Finding {
     /// What did not come.
     pub ghost: Option<Ghost>,
     what: String,
+    who: Option<Party>,
 }
 
 /// The findings on a session, the worst first; of equals in the order of the session's life.
@@ -215,7 +217,7 @@ impl Ghost {
 
 impl Finding {
     fn new(rule: &'static Rule, proof: Proof, case: &Case<'_>) -> Self {
-        let Proof { mut rows, what, severity, mut doubts, ghost } = proof;
+        let Proof { mut rows, what, who, severity, mut doubts, ghost } = proof;
         let gaps = case.setting.missing > 0 && rule.id != GAPS;
         doubts += u8::from(gaps) + u8::from(!case.has_beginning());
         let confidence = (0..doubts).fold(rule.confidence, |sure, _| sure.less());
@@ -223,13 +225,18 @@ impl Finding {
         rows.dedup();
         rows.truncate(MAX_ROWS);
         let severity = severity.unwrap_or(rule.severity);
-        Self { rule, severity, confidence, rows, ghost, what }
+        Self { rule, severity, confidence, rows, ghost, what, who }
     }
 
     /// What happened and why.
     #[must_use]
     pub fn cause(&self, lang: Lang) -> String {
-        self.rule.cause.of(lang).replace("{}", &self.what)
+        let who = match self.who {
+            Some(Party::Client) => lang.of("client", "クライアント"),
+            Some(Party::Server) => lang.of("server", "サーバー"),
+            None => "?",
+        };
+        self.rule.cause.of(lang).replace("{who}", who).replace("{}", &self.what)
     }
 
     /// The same with its rows under other numbers; those that have none there are left out.
@@ -315,6 +322,11 @@ impl Proof {
     /// What stands in the words of the cause.
     fn saying(self, what: impl fmt::Display) -> Self {
         Self { what: what.to_string(), ..self }
+    }
+
+    /// Who stands in the words of the cause, as `{who}`.
+    fn by(self, who: impl Into<Option<Party>>) -> Self {
+        Self { who: who.into(), ..self }
     }
 
     fn weighing(self, severity: Severity) -> Self {

@@ -142,9 +142,9 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Shape,
         hidden_by: &["T1", "T2", "T3", "T4", "T6"],
         cause: say(
-            "the {} ended the data connection without saying close_notify: a cut file would look the same, and careful \
+            "the {who} ended the data connection without saying close_notify: a cut file would look the same, and careful \
              peers report an error",
-            "{} が close_notify を送らずにデータコネクションを閉じた。途中で切れたファイルと区別できず、相手がエラーにすることがある",
+            "{who}が close_notify を送らずにデータコネクションを閉じた。途中で切れたファイルと区別できず、相手がエラーにすることがある",
         ),
         advice: say(
             "that side must say close_notify before its FIN (RFC 8446 section 6.1); an update often mends it",
@@ -156,7 +156,7 @@ pub(super) const RULES: &[Rule] = &[
             let bad = one.is_some_and(|row| code(row) >= 400);
             let worst = if bad { Severity::Failure } else { Severity::Warning };
             let rows = [conn.side(party).ended?.2, one.map_or(0, |row| row.no)];
-            Some(Proof::of(rows).saying(name(party)).weighing(worst))
+            Some(Proof::of(rows).by(party).weighing(worst))
         },
     },
     Rule {
@@ -275,13 +275,6 @@ fn cut_by(conn: &Conn) -> Option<Party> {
     };
     let ended = matches!(conn.side(sender).ended, Some((HalfEnd::Fin, ..)));
     (ended && tls.said_goodbye(sender) == Some(false)).then_some(sender)
-}
-
-fn name(party: Party) -> &'static str {
-    match party {
-        Party::Client => "client",
-        Party::Server => "server",
-    }
 }
 
 /// Whether PROT P was in force when a row came.

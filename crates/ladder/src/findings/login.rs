@@ -151,9 +151,9 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Shape,
         hidden_by: &[],
         cause: say(
-            "the encrypted control connection was reset by somebody else than the {}: its packets come over another \
+            "the encrypted control connection was reset by somebody else than the {who}: its packets come over another \
              number of hops",
-            "暗号化された制御コネクションが第三者にリセットされた。{} を名乗るパケットのホップ数が違う",
+            "暗号化された制御コネクションが第三者にリセットされた。{who}を名乗るパケットのホップ数が違う",
         ),
         advice: say(
             "turn off FTP inspection (an FTP helper, StatefulFTP on Windows) in the firewalls between",
@@ -166,8 +166,7 @@ pub(super) const RULES: &[Rule] = &[
                 |party| control.side(party).hops.is_some_and(|(first, last)| first != last);
             let party =
                 [Party::Server, Party::Client].into_iter().find(|p| reset(*p) && foreign(*p))?;
-            let name = if party == Party::Server { "server" } else { "client" };
-            Some(Proof::of([control.side(party).ended?.2]).saying(name))
+            Some(Proof::of([control.side(party).ended?.2]).by(party))
         },
     },
     Rule {

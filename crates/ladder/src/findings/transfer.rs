@@ -153,8 +153,8 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Words,
         hidden_by: &["T1", "T2", "T3", "T4", "T5", "X4", "X10", "X14", "X17", "N1", "N2", "P3"],
         cause: say(
-            "the transfer broke off, ended first by the {}",
-            "転送が途中で切れた。先に終えたのは {}",
+            "the transfer broke off, ended first by the {who}",
+            "転送が途中で切れた。先に終えたのは{who}",
         ),
         advice: say(
             "look at that side: disk, quota, a user who gave up; else at the network. Go on with REST",
@@ -170,12 +170,7 @@ pub(super) const RULES: &[Rule] = &[
             let one = case.transfers().find(broke).filter(|_| !aborted)?;
             let conns = case.conns_of(one);
             let first = conns.iter().find_map(|conn| conn.first_end());
-            let who = match first {
-                Some((Party::Client, ..)) => "client",
-                Some((Party::Server, ..)) => "server",
-                None => "?",
-            };
-            Some(Proof::of(one.numbers()).saying(who))
+            Some(Proof::of(one.numbers()).by(first.map(|(who, ..)| who)))
         },
     },
     Rule {
@@ -477,8 +472,8 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Shape,
         hidden_by: &["N2"],
         cause: say(
-            "the transfer stood still because one side took nothing: {}",
-            "片側がデータを受け取らず、転送が止まった：{}",
+            "the transfer stood still because one side took nothing: {who}, {} s",
+            "片側がデータを受け取らず、転送が止まった：{who}、{} 秒",
         ),
         advice: say(
             "look at the disk or the reader of that side; raise the time limit where it is only slow",
@@ -497,9 +492,8 @@ fn stalled(case: &Case<'_>) -> Option<Proof> {
     let both = case.data.iter().flat_map(|conn| [(conn, Party::Client), (conn, Party::Server)]);
     let worst = both.max_by_key(|(conn, party)| full(conn, *party));
     if let Some((conn, party)) = worst.filter(|(conn, party)| full(conn, *party) >= STALLED) {
-        let who = if party == Party::Client { "client" } else { "server" };
         let time = full(conn, party).as_secs();
-        return Some(Proof::of([conn.rows.0, conn.rows.1]).saying(format_args!("{who}, {time} s")));
+        return Some(Proof::of([conn.rows.0, conn.rows.1]).by(party).saying(time));
     }
     let note = case.timer(Timer::DataIdle)?;
     Some(Proof::of([note.no]).saying(&note.label))

@@ -221,7 +221,7 @@ const REPLIES: &[(u16, bool, Sentence)] = &[
     (503, false, say("959 4.2", "another command must come first", "コマンドの順序が正しくない")),
     (504, false, say("959 4.2", "not done for this parameter", "このパラメーターには対応していない")),
     (521, false, say("4217 10", "data connections must be protected", "データコネクションの保護が必要")),
-    (522, false, say("2428 2", "no such network protocol here", "このネットワークプロトコルには対応していない")),
+    (522, false, say("2428 2", "not this kind of data connection", "この種のデータコネクションは使えない")),
     (530, false, say("959 4.2", "not logged in", "ログインしていない")),
     (532, false, say("959 4.2", "storing needs an account", "格納にはアカウントが必要")),
     (533, false, say("2228 5", "the control connection is in clear", "制御コネクションが平文である")),

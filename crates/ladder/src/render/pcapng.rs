@@ -23,9 +23,10 @@ const RESOLUTION: u16 = 9;
 /// The link types of frames that begin with their IP header, and with that of Ethernet.
 const RAW: u16 = 101;
 const ETHERNET: u16 = 1;
-/// The longest payload of a synthesised segment, and how many of them a row of data has at most.
+/// The longest payload of a synthesised segment, and how many of them a row of data has at most: more than 3 GiB, as
+/// what has no segment is taken for lost by those who read it.
 const MAX_PAYLOAD: u64 = 60_000;
-const MAX_SEGMENTS: u64 = 16;
+const MAX_SEGMENTS: u64 = 1 << 16;
 
 /// The beginning of the file: a section and an interface.
 #[must_use]

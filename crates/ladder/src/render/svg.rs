@@ -35,25 +35,79 @@ const STYLE: &str = "\
 .l .cmd{stroke:#7fb8ff}.l .ok{stroke:#7fd694}.l .no,.l .gst{stroke:#ff9a90}.l .dat{stroke:#d9a2ec}\
 .l text.no{fill:#ff9a90;stroke:none}.l text.note{fill:#e6c15a}}";
 
-/// The pictures of a scene, one below the other, with what was found below the last.
+/// The pictures of a scene in one, with what was found below the last.
 #[must_use]
 pub fn render(sheet: &Sheet<'_>) -> String {
-    pictures(sheet, &verdict(sheet))
+    let mut album = Album::default();
+    album.add(sheet);
+    album.finish()
 }
 
-/// The same with these lines below the last.
+/// Pictures one below the other in one, as a file of this form holds one alone.
+#[derive(Debug, Default)]
+pub struct Album(Vec<Picture>);
+
+impl Album {
+    /// Adds the pictures of a scene, with what was found below the last of them.
+    pub fn add(&mut self, sheet: &Sheet<'_>) {
+        self.0.extend(drawn(sheet, &verdict(sheet)));
+    }
+
+    /// How many bytes they are so far.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|picture| picture.svg.len()).sum()
+    }
+
+    /// The one that holds them.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        if self.0.len() == 1 {
+            return self.0.remove(0).svg;
+        }
+        let width = self.0.iter().map(|picture| picture.width).max().unwrap_or(0);
+        let height: usize = self.0.iter().map(|picture| picture.height).sum();
+        let mut out = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"100%\">\n"
+        );
+        let mut y = 0;
+        for Picture { svg, height, .. } in &self.0 {
+            let inner = svg.strip_prefix(OPEN).unwrap_or(svg);
+            let _ = write!(out, "{OPEN} y=\"{y}\" height=\"{height}\"{inner}");
+            y += height;
+        }
+        out.push_str("</svg>\n");
+        out
+    }
+}
+
+/// A picture, and how large it is.
+#[derive(Debug)]
+struct Picture {
+    svg: String,
+    width: usize,
+    height: usize,
+}
+
+/// How each begins.
+const OPEN: &str = "<svg";
+
+/// The pictures of a scene, one behind the other, with these lines below the last.
 pub(super) fn pictures(sheet: &Sheet<'_>, below: &[(bool, String)]) -> String {
+    drawn(sheet, below).into_iter().map(|picture| picture.svg).collect()
+}
+
+fn drawn(sheet: &Sheet<'_>, below: &[(bool, String)]) -> Vec<Picture> {
     let steps: Vec<&Step> = sheet.shown().collect();
-    let mut out = String::new();
-    let parts = steps.chunks(ROWS).count().max(1);
-    for (part, steps) in steps.chunks(ROWS).enumerate() {
-        let below = if part + 1 == parts { below } else { &[] };
-        picture(&mut out, sheet, steps, (part, parts), below);
-    }
     if steps.is_empty() {
-        picture(&mut out, sheet, &[], (0, 1), below);
+        return vec![picture(sheet, &[], (0, 1), below)];
     }
-    out
+    let parts = steps.chunks(ROWS).count();
+    let part = |(part, steps)| {
+        let below = if part + 1 == parts { below } else { &[] };
+        picture(sheet, steps, (part, parts), below)
+    };
+    steps.chunks(ROWS).enumerate().map(part).collect()
 }
 
 /// What was found, in lines that have room beside the margins; whether each tells a cause.
@@ -84,12 +138,12 @@ fn last(sheet: &Sheet<'_>) -> usize {
 
 /// One of several pictures, and what stands below it.
 fn picture(
-    out: &mut String,
     sheet: &Sheet<'_>,
     steps: &[&Step],
     (part, parts): (usize, usize),
     below: &[(bool, String)],
-) {
+) -> Picture {
+    let mut out = String::new();
     let top = TOP + if sheet.scene.is_joined() { 18 } else { 0 };
     let foot = top + steps.len() * ROW + 16;
     let (width, height) = (last(sheet) + BESIDE, foot + below.len() * LINE);
@@ -103,14 +157,14 @@ fn picture(
     let code = lang.of("en", "ja");
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"l\" viewBox=\"0 0 {width} {height}\" width=\"100%\" role=\"img\" \
+        "{OPEN} xmlns=\"http://www.w3.org/2000/svg\" class=\"l\" viewBox=\"0 0 {width} {height}\" width=\"100%\" role=\"img\" \
          lang=\"{code}\" aria-labelledby=\"{id}t {id}d\"><title id=\"{id}t\">{title}</title>\
          <desc id=\"{id}d\">{names}</desc><style>{STYLE}</style>\
          <rect class=\"k\" width=\"{width}\" height=\"{height}\"/>"
     );
-    lifelines(out, sheet, top, foot - 10);
+    lifelines(&mut out, sheet, top, foot - 10);
     for (n, step) in steps.iter().enumerate() {
-        line(out, sheet, step, top + n * ROW);
+        line(&mut out, sheet, step, top + n * ROW);
     }
     for (n, (is_cause, words)) in below.iter().enumerate() {
         let (class, words) = (if *is_cause { "no" } else { "d" }, escaped(words));
@@ -118,6 +172,7 @@ fn picture(
         let _ = writeln!(out, "<text class=\"{class}\" x=\"40\" y=\"{y}\">{words}</text>");
     }
     out.push_str("</svg>\n");
+    Picture { svg: out, width, height }
 }
 
 /// The lifelines with their names, and below these the parts of servers between which data goes.

@@ -62,6 +62,21 @@ enum Version {
 }
 
 impl TlsArgs {
+    /// The options that say whom to trust, as they would be written; nothing where the system decides.
+    pub(crate) fn words_of_trust(&self) -> String {
+        let mut words = String::new();
+        if self.insecure {
+            words += " --insecure";
+        }
+        for pin in &self.pin {
+            words += &format!(" --pin {pin}");
+        }
+        for ca in &self.ca {
+            words += &format!(" --ca '{}'", ca.display());
+        }
+        words
+    }
+
     /// Whether certificates are not looked at.
     pub(crate) fn trusts_anybody(&self) -> bool {
         self.insecure

@@ -26,7 +26,13 @@ fn every_way_is_tried_in_clear_and_under_tls_and_the_best_is_told() {
     }
     assert!(said.contains("upload     works"), "{said}");
     assert!(said.contains("is not sent in clear without --clear-password"), "{said}");
-    assert!(said.contains("Works: wharf ls ftpes://127.0.0.1:"), "{said}");
+    // It works as it is told.
+    let works = said.lines().find_map(|line| line.strip_prefix("Works: wharf ")).unwrap();
+    let (words, way) = works.split_once("  # ").unwrap();
+    assert_eq!(
+        (words, way),
+        (&*format!("ls --insecure ftpes://ann@127.0.0.1:{}/", serving.port), "EPSV")
+    );
     assert!(!said.contains("secret"), "{said}");
     assert_eq!(std::fs::read_dir(serving.tree.path()).unwrap().count(), 1, "nothing is left");
 }

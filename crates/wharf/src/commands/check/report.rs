@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use wharf_client::{Address, Error, Login, Setup};
+use wharf_client::{Address, Error, Login, Scheme, Setup};
 use wharf_ladder::findings::{Finding, Severity, with_ghosts};
 use wharf_ladder::{Lang, Options, text};
 
@@ -447,14 +447,14 @@ impl<'a> Report<'a> {
 /// A command line that does what worked.
 fn settings(address: &Address, connection: &ConnectionArgs, (of, setup): (Cover, Setup)) -> String {
     let scheme = match of {
-        Cover::Clear => "ftp",
-        Cover::Explicit => "ftpes",
-        Cover::Implicit => "ftps",
+        Cover::Clear => Scheme::Ftp,
+        Cover::Explicit => Scheme::Ftpes,
+        Cover::Implicit => Scheme::Ftps,
     };
+    let trust = if of == Cover::Clear { String::new() } else { connection.tls.words_of_trust() };
     let way = if matches!(setup, Setup::Eprt | Setup::Port) { " --active" } else { "" };
     let plain = if setup == Setup::Pasv { " --plain" } else { "" };
-    let (host, port) = (&address.host, address.port);
-    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let url = Address { scheme, ..address.clone() };
     let family = match (connection.ipv4, connection.ipv6) {
         (true, _) => " -4",
         (_, true) => " -6",
@@ -462,7 +462,8 @@ fn settings(address: &Address, connection: &ConnectionArgs, (of, setup): (Cover,
     };
     let proxy = connection.proxy.as_ref().map(|proxy| format!(" --proxy {proxy}"));
     let proxy = proxy.unwrap_or_default();
-    format!("wharf ls{way}{plain}{family}{proxy} {scheme}://{host}:{port}/ ({})", name(setup))
+    // Behind the sign of a comment, so that all of it can be pasted into a shell.
+    format!("wharf ls{way}{plain}{family}{proxy}{trust} {url}  # {}", name(setup))
 }
 
 fn drawing(columns: Option<usize>) -> Options {

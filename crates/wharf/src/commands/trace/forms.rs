@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use anyhow::bail;
 use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Session;
@@ -11,17 +12,21 @@ use wharf_ladder::{Options, text};
 use super::Renderer;
 use crate::args::trace::Format;
 
+/// A picture of more bytes than that no viewer opens.
+const LARGEST: usize = 64 << 20;
+
 /// A file of one form.
 pub(super) struct Forms {
     form: Format,
     options: Options,
     origin: Option<Duration>,
     is_begun: bool,
+    album: svg::Album,
 }
 
 impl Forms {
     pub(super) fn new(form: Format, options: Options) -> Self {
-        Self { form, options, origin: None, is_begun: false }
+        Self { form, options, origin: None, is_begun: false, album: svg::Album::default() }
     }
 
     /// What stands before the first session.
@@ -53,7 +58,16 @@ impl Renderer for Forms {
                 origin: self.origin,
             };
             let text = match self.form {
-                Format::Svg => svg::render(&sheet),
+                // How large the one picture of them all is stands at its beginning.
+                Format::Svg => {
+                    self.album.add(&sheet);
+                    if self.album.size() > LARGEST {
+                        bail!(
+                            "one picture cannot hold them all: choose some by --session or --filter"
+                        );
+                    }
+                    continue;
+                }
                 Format::Html => html::session(&sheet),
                 Format::Json => json::render(&sheet),
                 Format::Mermaid => mermaid::render(&sheet),
@@ -70,8 +84,10 @@ impl Renderer for Forms {
 
     fn end(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
         self.begin(out)?;
-        if self.form == Format::Html {
-            out.write_all(html::end().as_bytes())?;
+        match self.form {
+            Format::Html => out.write_all(html::end().as_bytes())?,
+            Format::Svg => out.write_all(std::mem::take(&mut self.album).finish().as_bytes())?,
+            Format::Text | Format::Json | Format::Mermaid | Format::Pcapng => {}
         }
         Ok(())
     }
