@@ -73,6 +73,7 @@ impl Session {
             let listed = self.list_here(dots, limit).await;
             return self.back(listed, &[Command::Type(Type::Image)]).await;
         };
+        self.set_stream().await?;
         let (home, place) = (self.home().await?, self.place());
         let enter = Command::Cwd(path.clone());
         let [entered, _] = self.both(&enter, &Command::Type(text)).await?;

@@ -112,7 +112,7 @@ impl Session {
             match listed.and_then(|()| rows.last().map_err(Error::Sink)) {
                 Err(error) if self.has_no_mlsd(&error) => {}
                 // MLSD lists folders only; LIST will tell whether it is a file or nothing.
-                Err(Error::Refused { .. }) if path.is_some() => {}
+                Err(Error::Refused { .. }) if path.is_some() && rows.taken == 0 => {}
                 Err(Error::Sink(_)) if rows.is_too_long() => {
                     let limit = if rows.taken > limit { limit } else { LONGEST_ROW };
                     return Err(Error::ListingTooLong { limit });

@@ -523,6 +523,12 @@ impl Session {
         self.set_form(Representation { kind, ..Representation::default() }).await
     }
 
+    /// Sets STRU and MODE for a stream of a file, whatever the TYPE is.
+    pub(crate) async fn set_stream(&mut self) -> Result<(), Error> {
+        let kind = self.kind;
+        self.set_type(kind).await
+    }
+
     /// Sets TYPE, STRU and MODE, as far as they are not in force already.
     pub(crate) async fn set_form(&mut self, how: Representation) -> Result<(), Error> {
         if self.kind != how.kind {

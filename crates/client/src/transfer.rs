@@ -17,7 +17,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use wharf_proto::client::{Answer, Asked};
 use wharf_proto::codec::{Losses, Marker, WireError};
 use wharf_proto::command::Range;
@@ -262,13 +262,15 @@ impl Session {
             self.control.send(&Command::Abor)?;
         }
         let mut waited = PATIENCE.min(self.control.patience());
+        let mut until = Instant::now() + waited;
         while self.control.awaits_replies() {
-            let Ok(answer) = timeout(waited, self.control.answer()).await else {
+            let Ok(answer) = timeout_at(until, self.control.answer()).await else {
                 return Err(Error::NoReply { last: self.control.last_boxed(), waited });
             };
             let answer = answer?;
             if !answer.more {
                 waited = waited.min(BEHIND);
+                until = until.min(Instant::now() + BEHIND);
             }
             replies.note(Ok(answer));
         }

@@ -121,13 +121,14 @@ impl Redactor {
             self.secrets.remove(0);
         }
         self.secrets.push(Secret(secret.to_vec()));
-        // One may be part of another.
-        self.secrets.sort_by_key(|known| std::cmp::Reverse(known.0.len()));
     }
 
     fn without(&self, text: &[u8]) -> Vec<u8> {
+        // One may be part of another.
+        let mut secrets: Vec<&Secret> = self.secrets.iter().collect();
+        secrets.sort_by_key(|known| std::cmp::Reverse(known.0.len()));
         let blank = |text: Vec<u8>, secret: &Secret| blanked(&text, &secret.0);
-        self.secrets.iter().fold(text.to_vec(), blank)
+        secrets.into_iter().fold(text.to_vec(), blank)
     }
 }
 

@@ -12,7 +12,7 @@ mod ls;
 pub(crate) mod mkdir;
 mod mv;
 pub(crate) mod put;
-mod rm;
+pub(crate) mod rm;
 mod serve;
 mod shell;
 pub(crate) mod stat;

@@ -209,7 +209,7 @@ pub(crate) fn is_same(item: &Item, there: &Entry, keeps_times: bool) -> bool {
 
 /// Whether it is a file that a transfer of ours has left, to be gone on with.
 pub(crate) fn is_ours(name: &[u8]) -> bool {
-    let left = [&b".wharf-part"[..], b".wharf-note", b".wharf-sent"];
+    let left = [&b".wharf-part"[..], b".wharf-note", b".wharf-sent", b".wharf-draft"];
     name.starts_with(b".") && left.iter().any(|end| name.ends_with(end))
 }
 

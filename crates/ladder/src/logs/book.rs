@@ -14,9 +14,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use wharf_proto::address::{Eprt, parse_227, parse_229};
+use wharf_proto::redact::Redactor;
 use wharf_proto::reply::{Reply, ReplyReader};
 use wharf_proto::tap::{Event, HalfEnd, Party, SessionId, Timer, TlsFacts, What};
-use wharf_proto::{Command, Moment, Text, Verb, command};
+use wharf_proto::{Command, Moment, Text, Verb};
 
 /// Names of sessions that are remembered at most.
 const MOST: usize = 8192;
@@ -65,6 +66,7 @@ struct Live {
     server: Option<SocketAddr>,
     stage: Stage,
     reply: ReplyReader,
+    redactor: Redactor,
     has_replies: bool,
     quits: bool,
     /// Its data connections so far, and the listener that was named last.
@@ -119,9 +121,8 @@ impl Logs {
         let begins = matches!(said, Said::Opening(_) | Said::Opened(_));
         let known = self.live.get(key.as_ref());
         let goes_on = known.is_some_and(|live| {
-            let is_next = !begins || (live.stage == Stage::Opening && said == Said::Opened(None));
             let is_next =
-                is_next || matches!((&said, live.stage), (Said::Opened(_), Stage::Opening));
+                !begins || matches!((&said, live.stage), (Said::Opened(_), Stage::Opening));
             is_next && live.stage != Stage::Over && self.told.holds(live.id)
         });
         if !goes_on && !said.is_speech() {
@@ -278,6 +279,8 @@ impl Pen<'_> {
     }
 
     fn note(&mut self, remark: Remark, words: &[u8]) {
+        let words = self.live.redactor.hide(&Text::from(words));
+        let words = words.as_bytes();
         let words = words.get(..LONGEST).unwrap_or(words);
         let (at, teller) = (self.at, self.teller);
         if let Some(ladder) = self.told.ladder(self.live.id) {
@@ -323,7 +326,7 @@ impl Pen<'_> {
     fn command(&mut self, line: &[u8]) {
         self.speaks(false);
         self.flush();
-        let (verb, shown) = command::redacted(line);
+        let (verb, shown) = self.live.redactor.command(line);
         self.live.quits = verb == Some(Verb::Quit);
         self.tell(What::Command { verb, line: shown });
         let address = match Command::parse(line) {
@@ -338,19 +341,20 @@ impl Pen<'_> {
         self.live.has_replies = true;
         match self.live.reply.line(line.into_owned()) {
             Ok(None) => {}
-            Ok(Some(reply)) => self.replied(reply),
+            Ok(Some(reply)) => self.replied(&reply),
             Err(error) => self.note(Remark::Logged, error.to_string().as_bytes()),
         }
     }
 
-    fn replied(&mut self, reply: Reply) {
+    fn replied(&mut self, reply: &Reply) {
         let code = reply.code.value();
         self.speaks(code == 220);
         if code >= 200 {
             self.flush();
         }
         let text = reply.text().to_vec();
-        self.tell(What::Reply { code, lines: reply.lines });
+        let shown = self.live.redactor.reply(reply);
+        self.tell(What::Reply { code, lines: shown.lines });
         let server = self.live.server.filter(|server| !server.ip().is_unspecified());
         let address = match code {
             227 => parse_227(&text).ok().map(SocketAddr::V4),

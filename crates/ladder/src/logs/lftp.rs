@@ -80,7 +80,6 @@ impl Lftp {
 /// The mark of a line, and what is behind it; before it may be a process, a time and a host.
 fn marked(line: &[u8]) -> Option<(Option<super::Stamp>, &'static [u8], &[u8])> {
     let mark = |text: &[u8]| MARKS.into_iter().find(|mark| text.starts_with(*mark));
-    let behind = |text: &'_ [u8]| text.get(5..).map(<[u8]>::len);
     if let Some(mark) = mark(line) {
         return Some((None, mark, line.get(5..)?));
     }
@@ -100,8 +99,7 @@ fn marked(line: &[u8]) -> Option<(Option<super::Stamp>, &'static [u8], &[u8])> {
             (rest, mark(rest)?)
         }
     };
-    let length = behind(rest)?;
-    Some((stamp, found, rest.get(rest.len() - length..)?))
+    Some((stamp, found, rest.get(5..)?))
 }
 
 /// `... to NAME (10.0.0.1) port 21`.

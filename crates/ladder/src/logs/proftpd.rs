@@ -92,10 +92,7 @@ impl Proftpd {
         let Some(rest) = text.strip_prefix(b"dispatching ") else { return Said::Aside };
         let Some((phase, rest)) = split(rest, b" command '") else { return Said::Aside };
         let Some((line, _)) = rsplit(rest, b"' to mod_") else { return Said::Aside };
-        if self.of.len() >= MOST && !self.of.contains_key(&pid) {
-            self.of.clear();
-        }
-        let process = self.of.entry(pid).or_default();
+        let process = self.process(pid);
         if phase.starts_with(b"LOG_CMD") {
             process.command = None;
             return Said::Aside;
@@ -116,12 +113,20 @@ impl Proftpd {
         let Some((which, address)) = split(end, b": ") else { return Said::Aside };
         let address = socket(address);
         if which.starts_with(b"local") {
-            self.of.entry(pid).or_default().local = address;
+            self.process(pid).local = address;
             return Said::Aside;
         }
         let opener = if way == b"passive" { Party::Client } else { Party::Server };
         let server = self.of.get_mut(&pid).and_then(|process| process.local.take());
         Said::DataOpened { opener, client: address, server }
+    }
+
+    /// What a process is at; of too many the others are forgotten.
+    fn process(&mut self, pid: u64) -> &mut Process {
+        if self.of.len() >= MOST && !self.of.contains_key(&pid) {
+            self.of.clear();
+        }
+        self.of.entry(pid).or_default()
     }
 }
 

@@ -143,7 +143,7 @@ impl Half {
     /// What the other side has and will not be seen any more, because it has come to its own end.
     pub(super) fn lost_at_end(&mut self) -> Option<Gap> {
         let (acked, next) = (self.acked?, self.next?);
-        let ahead = distance(next, acked) - i32::from(self.is_closed());
+        let ahead = distance(next, acked).saturating_sub(i32::from(self.is_closed()));
         let bytes = u64::try_from(ahead).ok().filter(|bytes| *bytes > 0)?;
         if !self.held.is_empty() {
             return None;

@@ -98,6 +98,30 @@ fn three_lifelines_in_the_forms_that_programs_read() {
 }
 
 #[test]
+fn the_pictures_of_several_scenes_are_one_picture_without_overlap() {
+    let scene = joined();
+    let one = svg::render(&sheet(&scene));
+    let mut album = svg::Album::default();
+    for _ in 0..3 {
+        album.add(&sheet(&scene));
+    }
+    let all = album.finish();
+    let height = |svg: &str| -> usize {
+        let from = svg.find("viewBox=\"0 0 ").expect("a size") + 13;
+        let size = svg[from..].split('"').next().expect("an end");
+        size.split(' ').nth(1).and_then(|height| height.parse().ok()).expect("a height")
+    };
+    assert_eq!(height(&all), 3 * height(&one));
+    let places: Vec<usize> = all
+        .match_indices("<svg y=\"")
+        .filter_map(|(at, mark)| all[at + mark.len()..].split('"').next()?.parse().ok())
+        .collect();
+    assert_eq!(places, [0, height(&one), 2 * height(&one)]);
+    // One root holds them.
+    assert!(all.trim_end().ends_with("</svg>\n</svg>") && all.matches("</svg>").count() == 4);
+}
+
+#[test]
 fn the_capture_made_of_it_is_read_as_the_same_two_sessions() {
     let scene = joined();
     let mut bytes = pcapng::begin();

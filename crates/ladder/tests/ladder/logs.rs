@@ -132,6 +132,14 @@ fn no_password_is_in_what_is_drawn() {
 }
 
 #[test]
+fn a_password_that_comes_back_is_blanked_as_well() {
+    let log = "---- Connecting to ftp.example.com (203.0.113.5) port 21\n<--- 220 ready\n---> USER ann\n\
+               <--- 331 Password, please\n---> PASS hunter2\n<--- 530 no hunter2 here\n---- hunter2\n";
+    let drawn = drawn(log.as_bytes());
+    assert!(drawn.contains("530 no … here") && !drawn.contains("hunter2"), "{drawn}");
+}
+
+#[test]
 fn sessions_that_run_at_the_same_time_are_told_apart() {
     for (name, count) in
         [("vsftpd", 2), ("proftpd-trace", 2), ("filezilla", 2), ("filezilla-server-09", 2)]

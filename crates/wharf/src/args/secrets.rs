@@ -22,10 +22,11 @@ pub(crate) fn redacted(mut error: clap::Error) -> clap::Error {
 
 /// A URL, or what was to be one, without what stands in the place of its password.
 fn without_password(text: &str) -> String {
-    let parts = text.split_once("://").and_then(|(scheme, rest)| {
-        let (login, place) = rest.rsplit_once('@')?;
+    // Who forgets the scheme has typed the password all the same.
+    let (scheme, rest) = text.split_at(text.find("://").map_or(0, |at| at + 3));
+    let parts = rest.rsplit_once('@').and_then(|(login, place)| {
         let (user, _) = login.split_once(':')?;
-        Some(format!("{scheme}://{user}:…@{place}"))
+        Some(format!("{scheme}{user}:…@{place}"))
     });
     parts.unwrap_or_else(|| text.to_owned())
 }
@@ -42,6 +43,7 @@ mod tests {
         for words in [
             &["ls", "ftp://ann:hunter2@h/a?b"][..],
             &["ls", "ftp://ann:hun/hunter2@h/"],
+            &["ls", "ann:hunter2@h/"],
             &["ls", "ftp://h/", "ftp://ann:hunter2@h/"],
             &["ls", "--proxy", "socks9://u:hunter2@h", "ftp://h/"],
             &["ls", "--proxy=socks9://u:hunter2@h", "ftp://h/"],

@@ -9,11 +9,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Command, CommandFactory, Parser};
 use wharf_proto::Text;
 
-use super::Url;
 use super::check::CheckHow;
 use super::copy::CopyHow;
 use super::sync::AlikeArgs;
 use super::tree::{MoveArgs, TreeArgs};
+use super::{Url, redacted};
 use crate::exit::Usage;
 
 /// How many sessions a tree of a shell has if nothing is said: the shell has one as well, and so have other jobs.
@@ -167,7 +167,7 @@ fn of_trees(arg: clap::Arg) -> clap::Arg {
 pub(crate) fn read<W: Parser>(words: &[Text]) -> Result<W, Usage> {
     let words = words.iter().map(|word| OsStr::from_bytes(word.as_bytes()));
     W::try_parse_from(words).map_err(|error| {
-        let told = error.to_string();
+        let told = redacted(error).to_string();
         Usage(told.strip_prefix("error: ").unwrap_or(&told).trim_end().to_owned())
     })
 }
@@ -183,6 +183,12 @@ mod tests {
 
     fn words(line: &str) -> Vec<Text> {
         line.split(' ').map(Text::from).collect()
+    }
+
+    #[test]
+    fn a_mistake_is_told_without_a_password_in_it() {
+        let Usage(told) = read::<CopyWords>(&words("a ftp://ann:hunter2@h/x?y")).unwrap_err();
+        assert!(told.contains("ann:…@h") && !told.contains("hunter2"), "{told}");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `wharf rm`: names gone from the server, and with `-r` folders with all that is in them.
 
+use wharf_client::{Error, Session};
+use wharf_proto::Text;
+
 use crate::args::remote::{RmArgs, on_one_server};
 use crate::commands::Parts;
 use crate::exit::Exit;
@@ -7,18 +10,33 @@ use crate::visit::visit;
 
 pub(crate) async fn run(arguments: &RmArgs) -> anyhow::Result<Exit> {
     let addresses = on_one_server(&arguments.url)?;
-    let mut parts = Parts::default();
+    let paths: Vec<Text> = addresses.iter().map(|address| address.path.clone()).collect();
+    let (mut parts, mut left) = (Parts::default(), &paths[..]);
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
     visit(server, &arguments.connection, async |session| {
-        for address in &addresses {
-            if arguments.recursive {
-                session.remove_tree(&address.path, &mut |_, result| parts.count(result)).await?;
-                continue;
-            }
-            parts.judge(session.delete(&address.path).await.map(drop))?;
-        }
-        Ok(())
+        remove(session, &mut left, arguments.recursive, &mut parts).await
     })
     .await?;
     Ok(parts.end())
+}
+
+/// Removes these names. What is done with is taken out of `left`, so that another session can go on.
+///
+/// # Errors
+/// What concerns the names behind it as well; a refusal is counted.
+pub(crate) async fn remove(
+    session: &mut Session,
+    left: &mut &[Text],
+    recursive: bool,
+    parts: &mut Parts,
+) -> Result<(), Error> {
+    while let [path, rest @ ..] = *left {
+        if recursive {
+            session.remove_tree(path, &mut |_, result| parts.count(result)).await?;
+        } else {
+            parts.judge(session.delete(path).await.map(drop))?;
+        }
+        *left = rest;
+    }
+    Ok(())
 }

@@ -37,6 +37,8 @@ pub(crate) struct Files {
     pub(super) resume: bool,
     /// Whether digests are compared.
     pub(super) verify: bool,
+    /// Whether what is stored has a temporary name first.
+    pub(super) atomic: bool,
 }
 
 /// A file on both sides.
@@ -72,7 +74,7 @@ impl Files {
         watch: &mut Watch<'_>,
     ) -> Result<(u64, &'static str), Error> {
         let how = if self.text { TEXT } else { BYTES };
-        let (resume, verify) = (self.resume, self.verify);
+        let Self { resume, verify, atomic, .. } = *self;
         match item.direction {
             Direction::Down => {
                 let request = Get { how, resume, verify };
@@ -80,7 +82,7 @@ impl Files {
                 Ok((fetched.moved, get::verdict(fetched)))
             }
             Direction::Up => {
-                let request = Put { how, resume, verify, ..Put::default() };
+                let request = Put { how, resume, atomic, verify };
                 let stored = session.put(&item.local, &item.remote, request, watch).await?;
                 Ok((stored.moved, put::verdict(stored)))
             }
@@ -167,7 +169,7 @@ pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
         folder => folder.unwrap_or_else(|| Path::new("")).join(name_of(remote.as_bytes())?),
     };
     let items = vec![Item { direction, remote, local }];
-    Ok(Haul::Files(Files { items, text: shell.text, resume, verify: moving.verify }))
+    Ok(of_files(shell, items, resume, moving.verify))
 }
 
 /// `put LOCAL [FILE]`, `put -r LOCAL [FOLDER]`.
@@ -183,12 +185,13 @@ pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
     };
     if recursive {
         std::fs::read_dir(&local).with_context(|| local.display().to_string())?;
-        let request = tree.request(&moving, !restart)?;
+        let atomic = shell.connection.atomic.unwrap_or(false);
+        let request = TreeRequest { atomic, ..tree.request(&moving, !restart)? };
         let task = Task::Move { remote, local, request };
         return of_tree(shell, Tree { direction, task, moving, tree });
     }
     let items = vec![Item { direction, remote, local }];
-    Ok(Haul::Files(Files { items, text: shell.text, resume, verify: moving.verify }))
+    Ok(of_files(shell, items, resume, moving.verify))
 }
 
 /// `sync SRC DST`, of which one has a colon before it: that on the server.
@@ -205,6 +208,12 @@ pub(super) fn sync(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
     };
     let task = Task::Alike(Alike::new(&how, direction, local, remote)?);
     of_tree(shell, Tree { direction, task, moving: how.moving, tree: how.tree })
+}
+
+/// Files as the shell moves them now.
+pub(super) fn of_files(shell: &Shell, items: Vec<Item>, resume: bool, verify: bool) -> Haul {
+    let atomic = shell.connection.atomic.unwrap_or(false);
+    Haul::Files(Files { items, text: shell.text, resume, verify, atomic })
 }
 
 fn of_tree(shell: &Shell, tree: Tree) -> anyhow::Result<Haul> {

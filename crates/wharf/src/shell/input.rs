@@ -115,8 +115,7 @@ impl Lines {
     pub(crate) fn remember(&mut self, line: &str) {
         let Self::Terminal { editor, history, .. } = self else { return };
         let line = line.trim();
-        let secret = line.starts_with("user ") || (line.contains("://") && line.contains('@'));
-        if line.is_empty() || secret {
+        if line.is_empty() || may_hold_a_password(line) {
             return;
         }
         // A history that cannot be kept is no reason to stop.
@@ -124,6 +123,40 @@ impl Lines {
         if let Some(file) = history {
             let _ = file.parent().map(fs::create_dir_all);
             let _ = editor.append_history(file);
+        }
+    }
+}
+
+/// Whether there may be a password in a line.
+fn may_hold_a_password(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let (name, next) = (words.next().unwrap_or_default(), words.next());
+    let proves = |verb: &str| ["pass", "acct"].iter().any(|it| verb.eq_ignore_ascii_case(it));
+    match name {
+        "user" | "login" if next.is_some() => true,
+        "quote" | "literal" if next.is_some_and(proves) => true,
+        _ => line.contains("://") && line.contains('@'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_may_hold_a_password_are_not_kept() {
+        for line in [
+            "user ann x",
+            "login ann x",
+            "user\tann x",
+            "quote PASS x",
+            "literal acct x",
+            "open ftp://a:b@h/",
+        ] {
+            assert!(may_hold_a_password(line), "{line}");
+        }
+        for line in ["user", "quote NOOP", "get user", "open ftp://h/", "ls", ""] {
+            assert!(!may_hold_a_password(line), "{line}");
         }
     }
 }

@@ -14,9 +14,8 @@ use wharf_proto::Text;
 use wharf_proto::glob::Glob;
 use wharf_proto::listing::names::is_plain;
 
-use super::haul::{Files, Haul, Item, name_of, path_of};
-use super::{Call, Flow, Outcome, Shell};
-use crate::commands::Parts;
+use super::haul::{Haul, Item, name_of, of_files, path_of};
+use super::{Call, Outcome, Shell, server};
 use crate::exit::Usage;
 
 /// `mget PATTERN...`.
@@ -26,7 +25,7 @@ pub(super) fn mget(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
         let local = PathBuf::from(name_of(remote.as_bytes())?);
         items.push(Item { direction: Direction::Down, remote, local });
     }
-    Ok(files(shell, items, true))
+    Ok(of_files(shell, items, true, false))
 }
 
 /// `mput PATTERN...`.
@@ -39,23 +38,14 @@ pub(super) fn mput(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
             items.push(Item { direction: Direction::Up, remote, local });
         }
     }
-    Ok(files(shell, items, false))
-}
-
-fn files(shell: &Shell, items: Vec<Item>, resume: bool) -> Haul {
-    Haul::Files(Files { items, text: shell.text, resume, verify: false })
+    Ok(of_files(shell, items, false, false))
 }
 
 /// `mdelete PATTERN...`.
 pub(super) fn mdelete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let files = remote_files(shell, call, "mdelete PATTERN...")?;
-    let mut parts = Parts::default();
-    for path in &files {
-        parts.count(shell.with(async |session| session.delete(path).await).map(drop));
-    }
     shell.link.forget_names();
-    parts.outcome()?;
-    Ok(Flow::On)
+    server::delete_all(shell, &files, false)
 }
 
 /// The files on the server that the words mean.

@@ -9,6 +9,7 @@ use super::table::print;
 use super::{Call, Flow, Outcome, Shell, connect};
 use crate::commands::Parts;
 use crate::commands::mkdir::make_with_parents;
+use crate::commands::rm::remove;
 use crate::commands::stat::print as print_facts;
 use crate::exit::Usage;
 
@@ -72,15 +73,13 @@ pub(super) fn delete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         shell.with(async |session| session.delete(path).await)?;
         return Ok(Flow::On);
     }
-    let mut parts = Parts::default();
-    for path in paths {
-        if recursive {
-            let mut told = |_: &Text, result| parts.count(result);
-            shell.with(async |session| session.remove_tree(path, &mut told).await)?;
-        } else {
-            parts.count(shell.with(async |session| session.delete(path).await).map(drop));
-        }
-    }
+    delete_all(shell, paths, recursive)
+}
+
+/// Removes all these names. What is refused is told, and keeps none of the others; Ctrl-C, or a session that is lost, does.
+pub(super) fn delete_all(shell: &Shell, paths: &[Text], recursive: bool) -> Outcome {
+    let (mut parts, mut left) = (Parts::default(), paths);
+    shell.with(async |session| remove(session, &mut left, recursive, &mut parts).await)?;
     parts.outcome()?;
     Ok(Flow::On)
 }

@@ -70,15 +70,10 @@ impl fmt::Display for Setting {
 }
 
 impl Setting {
-    /// Whether this machine has that client, and it can do that.
-    pub(super) fn is_there(&self, wharf: &Path, work: Work) -> bool {
+    /// Whether this machine has that client.
+    pub(super) fn is_there(&self) -> bool {
         let (name, _) = self.client.known_as();
         match self.client {
-            // What is being made may not be able to do it yet.
-            Client::Wharf if work == Work::Parts => {
-                let help = Command::new(wharf).args(["get", "--help"]).output();
-                help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--segments"))
-            }
             Client::Wharf => true,
             _ => {
                 let which = ["-c", "command -v \"$0\"", name];

@@ -49,6 +49,8 @@ const ACKNOWLEDGE: u16 = 4;
 /// # Errors
 /// That only root may, and those of `ip`.
 pub(super) fn enter_own_network() -> io::Result<()> {
+    // There is no way back from a network that nobody can set up.
+    run("ip", &["-V"])?;
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
     run("ip", &["link", "set", "lo", "up"])
 }

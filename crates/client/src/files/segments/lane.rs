@@ -235,7 +235,11 @@ impl Session {
             Order { command: &command, offset, restart, expected: Some(ends - offset), how: BYTES };
         let mut sink = Sink { pieces, lane, at: job.at, ends, is_over: false };
         let received = self.receive(&order, &mut Overlap::new(&known, &mut sink), watch).await;
-        let came = sink.at - offset;
+        let came = match &received {
+            Ok(transfer) => transfer.moved,
+            Err(_) if sink.at > job.at => sink.at - offset,
+            Err(_) => 0,
+        };
         pieces.moved.fetch_add(came, Ordering::Relaxed);
         match received {
             Ok(transfer) => {

@@ -33,7 +33,7 @@ pub(super) struct Folder {
     waiting: BinaryHeap<Reverse<(Duration, PathBuf)>>,
     /// When the first of all events was, which the moments of all count from.
     origin: Option<Duration>,
-    /// How many files are not named after their session.
+    /// Which million the next file gets that is not named after its session.
     others: u64,
     pub(super) last: Moment,
     pub(super) full: Vec<String>,
@@ -101,7 +101,7 @@ impl Folder {
             take(&Heard::Event(&Event { session, at: self.last, ..event }));
         }
         if strand.events.is_empty() {
-            self.fill(&path);
+            self.fill(&path, LINES);
         }
         self.wait_for(path);
         Ok(Some(Next::More))
@@ -118,6 +118,8 @@ impl Folder {
             }
         }
         paths.sort();
+        // Of sessions long over the files go.
+        self.strands.retain(|path, _| paths.binary_search(path).is_ok());
         for path in paths {
             // Sessions of long ago may be removed meanwhile.
             let Ok(length) = fs::metadata(&path).map(|file| file.len()) else { continue };
@@ -133,17 +135,18 @@ impl Folder {
                     None => continue,
                 },
             }
-            self.fill(&path);
+            // The first says when its turn is.
+            self.fill(&path, 1);
             self.wait_for(path);
         }
         Ok(())
     }
 
-    /// Reads some lines of a file.
-    fn fill(&mut self, path: &Path) {
+    /// Reads lines of a file until so many events wait.
+    fn fill(&mut self, path: &Path, most: usize) {
         let Some(strand) = self.strands.get_mut(path) else { return };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match strand.fill(path, self.follows) {
+        match strand.fill(path, self.follows, most) {
             Ok(is_full) => self.full.extend(is_full.then_some(name)),
             Err(error) => {
                 strand.is_broken = true;
@@ -155,7 +158,8 @@ impl Folder {
             let first = strand.events.front().map(|(_, event)| event.session.to_string());
             let is_its = path.file_stem().is_some_and(|stem| first.is_some_and(|id| *stem == *id));
             strand.numbers = if is_its { 0 } else { APART * self.others };
-            self.others += u64::from(!is_its);
+            // The first numbers are those of the files that are named after their session.
+            self.others = if is_its { self.others.max(1) } else { self.others + 1 };
         }
     }
 
@@ -178,7 +182,7 @@ impl Strand {
     }
 
     /// Reads some lines; says whether the last says that the file was full.
-    fn fill(&mut self, path: &Path, follows: bool) -> Result<bool, Error> {
+    fn fill(&mut self, path: &Path, follows: bool, most: usize) -> Result<bool, Error> {
         let mut file = match File::open(path) {
             // Of sessions long over the files go.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -187,7 +191,7 @@ impl Strand {
         file.seek(SeekFrom::Start(self.read)).map_err(Error::Io)?;
         let mut reader = Reader::behind(BufReader::new(file), self.lines);
         let mut is_full = false;
-        while self.events.len() < LINES {
+        while self.events.len() < most {
             let line = match reader.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
@@ -205,6 +209,7 @@ impl Strand {
                 }
             }
         }
+        self.events.shrink_to_fit();
         Ok(is_full)
     }
 }

@@ -99,7 +99,7 @@ fn words(jobs: &[Watched]) -> String {
         }
         rate += state.pace();
         moved += state.moved;
-        left = left.zip(state.left()).map(|(left, more)| left + more);
+        left = left.zip(state.left()).map(|(left, more)| left.saturating_add(more));
     }
     if let [job] = jobs {
         let state = locked(&job.state);
