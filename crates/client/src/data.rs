@@ -119,25 +119,6 @@ pub(crate) struct Proven {
     epsv: Epsv,
 }
 
-/// A data connection that is asked for in a way that is known to be granted: then the command that uses it need not
-/// wait for the answer.
-#[derive(Debug)]
-pub(crate) struct Question {
-    pub(crate) command: Command,
-    /// Where we listen, if it is we who do.
-    listener: Option<(TcpListener, SocketAddr)>,
-}
-
-impl Question {
-    /// The plan that the answer makes, which is no refusal.
-    pub(crate) fn planned(self, control: &Connection, reply: &Reply) -> Result<Plan, Error> {
-        let Some((listener, at)) = self.listener else { return DataPlane::planned(control, reply) };
-        control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
-        let (peer, patience) = (control.server().ip(), control.patience());
-        Ok(Plan::Accept { listener, at, peer, patience })
-    }
-}
-
 /// Whether the other way may be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Switch {
@@ -227,17 +208,15 @@ impl DataPlane {
         }
     }
 
-    /// Asks for the next data connection, where it is known to be granted.
-    pub(crate) fn sure_question(&mut self, control: &Connection) -> Option<Question> {
-        let passive = |command| Some(Question { command, listener: None });
+    /// The command that asks for the next passive data connection, where it is known to be granted: then the command
+    /// that uses it need not wait for the answer. There are servers that connect before they answer PORT, and break when
+    /// the file is asked for meanwhile.
+    pub(crate) fn sure_question(&self) -> Option<Command> {
         match self.way {
             _ if !self.proven => None,
-            Way::Passive if self.may_epsv() => passive(Command::Epsv(EpsvArgument::Same)),
-            Way::Passive => passive(Command::Pasv),
-            Way::Active => {
-                let (command, listener, at) = self.await_server(control).ok()?;
-                Some(Question { command, listener: Some((listener, at)) })
-            }
+            Way::Passive if self.may_epsv() => Some(Command::Epsv(EpsvArgument::Same)),
+            Way::Passive => Some(Command::Pasv),
+            Way::Active => None,
         }
     }
 
@@ -301,8 +280,13 @@ impl DataPlane {
                 io::Error::new(io::ErrorKind::Unsupported, "a proxy takes in no connections");
             return Err(Error::DataListen { source });
         }
-        let awaited = self.await_server(control);
-        let (command, listener, at) = awaited.map_err(|source| Error::DataListen { source })?;
+        let listener =
+            self.listen(control.client()).map_err(|e| Error::DataListen { source: e })?;
+        let at = listener.local_addr().map_err(|e| Error::DataListen { source: e })?;
+        let command = match at {
+            SocketAddr::V4(at) if self.only != Some(Setup::Eprt) => Command::Port(at),
+            _ => Command::Eprt(Eprt::Address(at)),
+        };
         let reply = control.command(&command).await?;
         if reply.code.is_refusal() {
             return Err(Error::Refused { last: control.last_boxed() });
@@ -311,20 +295,6 @@ impl DataPlane {
         let peer = control.server().ip();
         let longest = if self.switch == Switch::Barred { Duration::MAX } else { TRIAL };
         Ok(Plan::Accept { listener, at, peer, patience: control.patience().min(longest) })
-    }
-
-    /// Listens for the server, and gives the command that tells it where.
-    fn await_server(
-        &mut self,
-        control: &Connection,
-    ) -> io::Result<(Command, TcpListener, SocketAddr)> {
-        let listener = self.listen(control.client())?;
-        let at = listener.local_addr()?;
-        let command = match at {
-            SocketAddr::V4(at) if self.only != Some(Setup::Eprt) => Command::Port(at),
-            _ => Command::Eprt(Eprt::Address(at)),
-        };
-        Ok((command, listener, at))
     }
 
     /// Listens at the host of `here`: for the first time at any port, then at one port after the other,

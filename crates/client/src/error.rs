@@ -254,6 +254,9 @@ pub enum Error {
     NotResumed {
         /// The command and the refusal.
         last: Box<Exchange>,
+        /// Whether earlier ones of this session have: then the server's tickets are used up, and another session has
+        /// new ones.
+        spent: bool,
     },
     /// A name cannot be sent over FTP.
     #[error(transparent)]
@@ -383,7 +386,7 @@ impl Error {
             | Self::NotProtected { last }
             | Self::Injected { last }
             | Self::Tls { last, .. }
-            | Self::NotResumed { last }
+            | Self::NotResumed { last, .. }
             | Self::DataConnect { last, .. }
             | Self::DataAccept { last, .. }
             | Self::Stalled { last, .. }
@@ -422,6 +425,7 @@ impl Error {
             | Self::DataAccept { .. }
             | Self::Stalled { .. } => true,
             Self::NoWay { tried } => tried.iter().any(Self::is_passing),
+            Self::NotResumed { spent, .. } => *spent,
             Self::Proxy { fault: ProxyFault::NoConnection(error), .. } => error.is_passing(),
             Self::Unwelcome { reply } => reply.code.value() < 500,
             Self::Tls { fault, .. } => matches!(fault, TlsFault::Broken(_) | TlsFault::Late),
@@ -481,6 +485,7 @@ impl Error {
             | Self::OutOfStep { .. }
             | Self::ReplyOwed { .. } => true,
             Self::Unproven { source, .. } => source.is_some(),
+            Self::NotResumed { spent, .. } => *spent,
             _ => false,
         }
     }
@@ -493,7 +498,7 @@ impl Error {
             | Self::Login { last, .. }
             | Self::Refused { last }
             | Self::NotProtected { last }
-            | Self::NotResumed { last } => last.reply.as_ref(),
+            | Self::NotResumed { last, .. } => last.reply.as_ref(),
             _ => None,
         };
         reply.map(|reply| reply.code.value())

@@ -18,7 +18,7 @@ use wharf_proto::time::{Timestamp, parse_mdtm};
 use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::connection::FAREWELL;
-use crate::data::{DataPlane, Question};
+use crate::data::DataPlane;
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
 
@@ -140,8 +140,10 @@ pub struct Session {
     pub(crate) at_once: bool,
     /// The command of the next transfer, which may be sent as soon as the bytes of the present one are here.
     pub(crate) ahead: Option<Command>,
-    /// The command of the next transfer, where it has been, and how a data connection was asked for.
-    pub(crate) asked: Option<(Question, Command)>,
+    /// The command of the next transfer, where it has been.
+    pub(crate) asked: Option<Command>,
+    /// Whether a data connection has resumed its TLS session.
+    pub(crate) has_resumed: bool,
 }
 
 impl Session {
@@ -171,6 +173,7 @@ impl Session {
             at_once: false,
             ahead: None,
             asked: None,
+            has_resumed: false,
         })
     }
 

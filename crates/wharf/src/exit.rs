@@ -199,7 +199,7 @@ mod tests {
         let tls = |fault| code(Error::Tls { fault, last: last() });
         assert_eq!(code(Error::NotProtected { last: last() }), Exit::Login);
         assert_eq!(code(Error::Injected { last: last() }), Exit::Login);
-        assert_eq!(code(Error::NotResumed { last: last() }), Exit::Login);
+        assert_eq!(code(Error::NotResumed { last: last(), spent: false }), Exit::Login);
         assert_eq!(tls(TlsFault::NotTls), Exit::Login);
         let why = CertificateFault::UnknownIssuer;
         assert_eq!(tls(TlsFault::Certificate { why, shown: None }), Exit::Login);

@@ -30,7 +30,10 @@ impl Session {
         };
         let work = timeout(self.control.patience(), data.cover(&security));
         match alongside(&mut self.control, &mut replies, over, work).await {
-            Some(Ok(Ok(data))) => Ok((data, replies)),
+            Some(Ok(Ok(data))) => {
+                self.has_resumed |= data.resumed == Some(true);
+                Ok((data, replies))
+            }
             Some(Ok(Err(fault))) => Err(self.uncovered(fault, replies).await),
             Some(Err(_)) => Err(self.uncovered(TlsFault::Late, replies).await),
             None => Err(replies.failure(self.control.last())),
@@ -54,6 +57,23 @@ impl Session {
         }
         Error::Tls { fault, last }
     }
+
+    /// A refusal, with its reason where that is TLS: the data connection was covered, and `resumed` an earlier TLS
+    /// session or not.
+    pub(super) fn explained(&self, error: Error, resumed: Option<bool>) -> Error {
+        match error {
+            Error::Refused { last }
+                if resumed == Some(false)
+                    && last
+                        .reply
+                        .as_ref()
+                        .is_some_and(|r| TURNED_AWAY.contains(&r.code.value())) =>
+            {
+                Error::NotResumed { last, spent: self.has_resumed }
+            }
+            error => error,
+        }
+    }
 }
 
 /// Answers the end of the server's half with that of ours; the connection goes next. Servers may wait for it before
@@ -63,19 +83,5 @@ pub(super) async fn return_close(data: &mut DataConnection) {
         && let Ok(Ok(())) = timeout(AFTERGLOW, data.stream.shutdown()).await
     {
         data.books.ours_ended(HalfEnd::Fin);
-    }
-}
-
-/// A refusal, with its reason where that is TLS: the data connection was covered, and `resumed` an earlier TLS
-/// session or not.
-pub(super) fn explained(error: Error, resumed: Option<bool>) -> Error {
-    match error {
-        Error::Refused { last }
-            if resumed == Some(false)
-                && last.reply.as_ref().is_some_and(|r| TURNED_AWAY.contains(&r.code.value())) =>
-        {
-            Error::NotResumed { last }
-        }
-        error => error,
     }
 }

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use wharf_client::{Login, Options, Pool, Site, TreeRequest, Way};
-use wharf_proto::Command;
+use wharf_client::{Login, Options, Pool, Site, TreeRequest};
 use wharf_testkit::scripted::{Data, Host, Peer, Scripted};
 
 use crate::support::{options, run};
@@ -45,14 +44,6 @@ fn serve(peer: &mut Peer, number: usize) {
     peer.say(&format!("229 here (|||{port}|)\n150 opening"));
     Data::Accept(listener).give(b"x");
     peer.say("226 done");
-}
-
-/// Hears where to connect to, and says nothing yet.
-fn hear_port(peer: &mut Peer) -> Data {
-    match Command::parse(&peer.hear_bytes()) {
-        Ok(Command::Port(to)) => Data::Connect(to.into()),
-        other => panic!("PORT expected: {other:?}"),
-    }
 }
 
 #[test]
@@ -120,27 +111,4 @@ fn a_session_that_is_under_way_when_the_work_is_over_is_not_waited_for() {
         first.answer("QUIT", "221 bye");
     });
     assert_eq!(fetch(&server, 2, options()), (2, 2));
-}
-
-#[test]
-fn in_active_mode_too_a_file_is_asked_for_with_its_connection_and_the_next_one_behind_its_bytes() {
-    let server = Scripted::session(|peer| {
-        begin(peer);
-        let data = peer.port();
-        peer.answer("MLSD pub", "150 opening");
-        data.give(rows(2).as_bytes());
-        peer.say("226 done");
-        let data = hear_port(peer);
-        peer.expect("RETR pub/0");
-        peer.say("200 noted\n150 opening");
-        data.give(b"x");
-        let data = hear_port(peer);
-        peer.expect("RETR pub/1");
-        peer.say("226 done\n200 noted\n150 opening");
-        data.give(b"y");
-        peer.say("226 done");
-        peer.answer("QUIT", "221 bye");
-    });
-    let options = Options { way: Way::Active, ..options() };
-    assert_eq!(fetch(&server, 1, options), (2, 2));
 }

@@ -208,7 +208,7 @@ impl<'a> Report<'a> {
                 )
                 .to_owned(),
             ),
-            Err(Error::NotResumed { last }) => {
+            Err(Error::NotResumed { last, .. }) => {
                 let said = last.reply.as_ref().map(ToString::to_string).unwrap_or_default();
                 let words = lang.of(
                     "demanded: data connections must resume the TLS session",
