@@ -5,6 +5,7 @@
 //! of the server are shown as they come, on standard error; listings and files go to standard output.
 
 mod afar;
+mod classic;
 mod complete;
 mod connect;
 mod haul;

@@ -111,6 +111,36 @@ impl Session {
         Ok(stored)
     }
 
+    /// Puts the bytes of the file `source` behind what is in `remote`, which is made if it is not there (APPE, RFC 959
+    /// section 4.1.3). Gives how many were sent; nothing but the server's word proves them.
+    ///
+    /// # Errors
+    /// `Local` for trouble with the file, and every error that a transfer can have.
+    pub async fn append(
+        &mut self,
+        source: &Path,
+        remote: &Text,
+        how: Representation,
+        watch: &mut Watch<'_>,
+    ) -> Result<u64, Error> {
+        let mut file = File::open(source).await.map_err(local("open", source))?;
+        let metadata = file.metadata().await.map_err(local("open", source))?;
+        if metadata.is_dir() {
+            return Err(local("send", source)(std::io::ErrorKind::IsADirectory.into()));
+        }
+        self.set_form(how).await?;
+        let total = metadata.is_file().then_some(metadata.len());
+        watch(Progress::Begins { at: 0, total });
+        let command = Command::Appe(remote.clone());
+        let restart = Restart::Known;
+        let order = Order { command: &command, offset: 0, restart, expected: None, how };
+        match self.transmit(&order, &mut file, watch).await {
+            Ok(transfer) => Ok(transfer.moved),
+            Err(Error::Source(error)) => Err(local("read", source)(error)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Stores a file under this very name.
     async fn put_as(
         &mut self,

@@ -133,7 +133,7 @@ fn may_hold_a_password(line: &str) -> bool {
     let (name, next) = (words.next().unwrap_or_default(), words.next());
     let proves = |verb: &str| ["pass", "acct"].iter().any(|it| verb.eq_ignore_ascii_case(it));
     match name {
-        "user" | "login" if next.is_some() => true,
+        "user" | "login" | "account" if next.is_some() => true,
         "quote" | "literal" if next.is_some_and(proves) => true,
         _ => line.contains("://") && line.contains('@'),
     }
@@ -149,6 +149,7 @@ mod tests {
             "user ann x",
             "login ann x",
             "user\tann x",
+            "account x",
             "quote PASS x",
             "literal acct x",
             "open ftp://a:b@h/",

@@ -212,7 +212,7 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 }
 
 /// Sends a command whose reply is the answer, shown as it comes; a refusal is a failure.
-fn ask(shell: &Shell, command: &Command) -> Outcome {
+pub(super) fn ask(shell: &Shell, command: &Command) -> Outcome {
     let reply = shell.with(async |session| session.quote(command).await)?;
     match reply.code.class() {
         Class::Completion => Ok(Flow::On),

@@ -14,7 +14,9 @@ use super::haul::Haul;
 #[cfg(feature = "keyring")]
 use super::keys;
 use super::link::Known;
-use super::{Call, Flow, Outcome, Shell, afar, connect, haul, jobs, local, many, server, transfer};
+use super::{
+    Call, Flow, Outcome, Shell, afar, classic, connect, haul, jobs, local, many, server, transfer,
+};
 use crate::args::shell::{CheckWords, CopyWords, GetWords, PutWords, SyncWords, definition};
 use crate::exit::Usage;
 use crate::settings;
@@ -151,6 +153,7 @@ static ROWS: &[Row] = &[
     Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, options: None, help: "log in", run: Now(connect::user) },
     Row { names: &["ls", "list"], usage: "[-l | -1 | --json] [-U] [PATH]", words: R, options: None, help: "list a folder", run: Now(transfer::ls) },
     Row { names: &["dir"], usage: "[PATH]", words: R, options: None, help: "list a folder as the server words it", run: Now(transfer::dir) },
+    Row { names: &["nlist"], usage: "[PATH]", words: R, options: None, help: "list names alone, as the server words them", run: Now(classic::nlist) },
     Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, options: None, help: "go to a folder of the server; .. is the one above", run: Now(server::cd) },
     Row { names: &["cdup"], usage: "", words: NO, options: None, help: "go to the folder above", run: Now(server::cdup) },
     Row { names: &["pwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(server::pwd) },
@@ -158,6 +161,8 @@ static ROWS: &[Row] = &[
     Row { names: &["mget"], usage: "PATTERN... [&]", words: R, options: None, help: "fetch the files that these patterns mean", run: Move(many::mget) },
     Row { names: &["put", "send"], usage: "[-r] [OPTION...] LOCAL [FILE] [&]", words: &[Word::Local, Word::Remote], options: Some(definition::<PutWords>), help: "store a file, or a tree", run: Move(haul::put) },
     Row { names: &["mput"], usage: "PATTERN... [&]", words: L, options: None, help: "store the files that these patterns mean", run: Move(many::mput) },
+    Row { names: &["append"], usage: "LOCAL [FILE]", words: &[Word::Local, Word::Remote], options: None, help: "put a file behind what is in one on the server", run: Now(classic::append) },
+    Row { names: &["newer"], usage: "FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], options: None, help: "fetch a file if it is newer than the one here", run: Move(classic::newer) },
     Row { names: &["sync"], usage: "[OPTION...] :FOLDER LOCAL | LOCAL :FOLDER [&]", words: &[Word::Either], options: Some(definition::<SyncWords>), help: "make the second tree like the first; that with the colon is on the server", run: Move(haul::sync) },
     Row { names: &["copy"], usage: "[OPTION...] NAME|URL NAME|URL", words: R, options: Some(definition::<CopyWords>), help: "copy a file or tree to another server, or from there", run: Now(afar::copy) },
     Row { names: &["jobs"], usage: "", words: NO, options: None, help: "list what was begun with & and is not over, or not yet asked for", run: Now(jobs::list) },
@@ -182,6 +187,7 @@ static ROWS: &[Row] = &[
     Row { names: &["set"], usage: "-e | +e", words: NO, options: None, help: "whether a script ends at the first command that fails", run: Now(local::set) },
     Row { names: &["binary", "image"], usage: "", words: NO, options: None, help: "move files byte by byte", run: Now(|shell, _| set_text(shell, false)) },
     Row { names: &["ascii"], usage: "", words: NO, options: None, help: "move files as text, with the other side's line ends", run: Now(|shell, _| set_text(shell, true)) },
+    Row { names: &["type"], usage: "[ascii | binary]", words: NO, options: None, help: "tell or choose which of these", run: Now(classic::kind) },
     Row { names: &["passive"], usage: "", words: NO, options: None, help: "open data connections from here", run: Now(|shell, _| connect::set_way(shell, Way::Passive)) },
     Row { names: &["active"], usage: "", words: NO, options: None, help: "let the server open data connections", run: Now(|shell, _| connect::set_way(shell, Way::Active)) },
     Row { names: &["status"], usage: "[PATH]", words: R, options: None, help: "tell how things stand, or what the server says of a name", run: Now(server::status) },
@@ -190,6 +196,9 @@ static ROWS: &[Row] = &[
     Row { names: &["noop"], usage: "", words: NO, options: None, help: "ask the server for a sign of life", run: Now(server::noop) },
     Row { names: &["site"], usage: "WORDS", words: NO, options: None, help: "say something that only this server understands", run: Now(server::site) },
     Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, options: None, help: "ask the server for help", run: Now(server::remote_help) },
+    Row { names: &["umask"], usage: "[MASK]", words: NO, options: None, help: "tell or choose which permissions new files do not get", run: Now(classic::umask) },
+    Row { names: &["idle"], usage: "[SECONDS]", words: NO, options: None, help: "tell or choose how long the server lets a session be silent", run: Now(classic::idle) },
+    Row { names: &["account"], usage: "SECRET", words: NO, options: None, help: "prove oneself further, where a server wants that", run: Now(classic::account) },
     Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, options: None, help: "send a command of the protocol, such as SYST", run: Now(server::quote) },
     Row { names: &["check"], usage: "[OPTION...]", words: NO, options: Some(definition::<CheckWords>), help: "find out which ways of talking to this server work", run: Now(afar::check) },
     Row { names: &["reconnect"], usage: "", words: NO, options: None, help: "open the last session again, where it was", run: Now(connect::reconnect) },
@@ -197,6 +206,13 @@ static ROWS: &[Row] = &[
     Row { names: &["remember"], usage: "", words: NO, options: None, help: "keep the password of this session in the keyring of the desktop", run: Now(keys::remember) },
     #[cfg(feature = "keyring")]
     Row { names: &["forget"], usage: "", words: NO, options: None, help: "have the keyring forget it", run: Now(keys::forget) },
+    Row { names: &["prompt"], usage: "", words: NO, options: None, help: "nothing is asked before each file", run: Now(|shell, _| classic::told(shell, "nothing is asked before each file")) },
+    Row { names: &["hash", "tick", "progress"], usage: "", words: NO, options: None, help: "how far a file is, is shown at a terminal", run: Now(|shell, _| classic::told(shell, "how far a file is, is shown at a terminal")) },
+    Row { names: &["verbose", "bell"], usage: "", words: NO, options: None, help: "what matters is told; with -q only that", run: Now(|shell, _| classic::told(shell, "what matters is told; with -q only that")) },
+    Row { names: &["glob"], usage: "", words: NO, options: None, help: "patterns mean files in mget, mput and mdelete only", run: Now(|shell, _| classic::told(shell, "patterns mean files in mget, mput and mdelete only")) },
+    Row { names: &["form"], usage: "[non-print]", words: NO, options: None, help: "the form of text", run: Now(|shell, call| classic::usual(shell, call, "non-print", "wharf get --ebcdic")) },
+    Row { names: &["mode"], usage: "[stream]", words: NO, options: None, help: "the mode of transfer", run: Now(|shell, call| classic::usual(shell, call, "stream", "wharf get --block-mode")) },
+    Row { names: &["struct"], usage: "[file]", words: NO, options: None, help: "the structure of files", run: Now(|shell, call| classic::usual(shell, call, "file", "wharf get --record")) },
     Row { names: &["close", "disconnect"], usage: "", words: NO, options: None, help: "end the session, stay here", run: Now(connect::close) },
     Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], options: None, help: "list the commands, or explain one", run: Now(help) },
     Row { names: &["quit", "bye", "exit"], usage: "", words: NO, options: None, help: "end the session and leave", run: Now(|_, _| Ok(Flow::Quit)) },
@@ -220,7 +236,7 @@ fn bookmarks(_: &mut Shell, _: &Call<'_>) -> Outcome {
     Ok(Flow::On)
 }
 
-fn set_text(shell: &mut Shell, text: bool) -> Outcome {
+pub(super) fn set_text(shell: &mut Shell, text: bool) -> Outcome {
     shell.text = text;
     shell.screen.note(if text {
         "files are moved as text"

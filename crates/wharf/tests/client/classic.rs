@@ -188,3 +188,38 @@ fn a_pattern_means_what_is_there_now_whoever_put_it_there() {
     assert_eq!((server.file("b.txt"), server.file("z.txt")), (None, None));
     assert!(server.file("a.txt").is_some());
 }
+
+#[test]
+fn what_scripts_know_from_other_clients_is_taken() {
+    let server = Faulty::new(FILES, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("more"), "+").unwrap();
+    fs::write(folder.path().join("b.txt"), "newer than any there").unwrap();
+    let lines = [
+        "prompt",
+        "hash",
+        "bell",
+        "verbose",
+        "glob off",
+        "type",
+        "type ascii",
+        "type binary",
+        "form",
+        "mode stream",
+        "struct file",
+        "newer a.txt",
+        "newer b.txt",
+        "nlist",
+    ];
+    wharf(&["shell", "-e", &server.url("")])
+        .within(folder.path())
+        .typing(&lines)
+        .ends_with(0)
+        .printing("a.txt\nb.txt\nc d.bin\n")
+        .saying("nothing is asked before each file")
+        .saying("b.txt: the one here is as new");
+    assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"one");
+    let shell = || wharf(&["shell", "-e", &server.url("")]).within(folder.path());
+    shell().typing(&["mode block"]).ends_with(2).saying("--block-mode");
+    shell().typing(&["append nothing"]).ends_with(8);
+}

@@ -66,6 +66,20 @@ fn trees_go_either_way_before_the_shell_and_beside_it() {
 }
 
 #[test]
+fn what_is_appended_stands_behind_what_was_there() {
+    let serving = Serving::new(&["--quiet", "--user", "ann:secret"]);
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("more"), "more").unwrap();
+    let url = format!("ftp://ann:secret@127.0.0.1:{}/", serving.port);
+    let lines = ["append more log", "append more log", "umask 027", "idle 60", "put more"];
+    let (code, said) = shell(here.path(), &[&url], &lines);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fs::read(serving.path("log")).unwrap(), b"moremore");
+    let mode = fs::metadata(serving.path("more")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o640);
+}
+
+#[test]
 fn a_tree_becomes_like_the_other_either_way_from_the_shell() {
     let serving = Serving::new(&["--quiet", "--writable"]);
     plant(&serving.path("home/pub"));
