@@ -41,7 +41,10 @@ pub(crate) fn run(mut arguments: Arguments) -> Exit {
     }
     let exit = carry_out(arguments);
     settings::keep_memory();
-    exit
+    match terminal::lost().filter(|_| exit == Exit::Done) {
+        Some(error) => report(&anyhow::Error::from(error).context("standard output")),
+        None => exit,
+    }
 }
 
 fn carry_out(arguments: Arguments) -> Exit {

@@ -4,7 +4,6 @@
 //! told is the library's `Progress`; nothing is measured here but time.
 
 use std::fmt::{Display, Write};
-use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,8 +55,7 @@ impl Screen {
 
     /// Gives out a line of data, on standard output.
     pub(crate) fn data(&self, line: impl Display) {
-        // Whoever has heard enough need not be told that.
-        self.aside(|| drop(writeln!(io::stdout().lock(), "{line}")));
+        self.aside(|| terminal::give_out(line));
     }
 
     /// Writes something with the bar out of the way.

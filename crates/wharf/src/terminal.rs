@@ -7,12 +7,31 @@ use std::env;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::sync::OnceLock;
 
 use wharf_ladder::{Ambiguous, Lang};
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
 };
+
+/// What kept data from standard output, if anything did.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Writes a line of data on standard output. What cannot be written is remembered; whoever has heard enough, such as
+/// `head`, need not be told that.
+pub(crate) fn give_out(line: impl Display) {
+    if let Err(error) = writeln!(io::stdout().lock(), "{line}")
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error);
+    }
+}
+
+/// Why some of it is not there, if it is not.
+pub(crate) fn lost() -> Option<io::Error> {
+    LOST.get().map(|error| io::Error::new(error.kind(), error.to_string()))
+}
 
 /// Writes a line for people. If nobody can read it, nobody can be told that either.
 pub(crate) fn say(line: impl Display) {

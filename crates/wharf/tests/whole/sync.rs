@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::serving::{Serving, run};
+use crate::serving::{Serving, run, wharf};
 use crate::tree::{files, plant};
 
 fn text(bytes: &[u8]) -> String {
@@ -178,5 +178,25 @@ fn uploads_that_are_refused_end_in_block_mode_as_they_do_without_it() {
             let (code, _, said) = sync(here.path(), &arguments);
             assert!(matches!(code, Some(1 | 5 | 6)), "{target} {options:?}: {code:?} {said}");
         }
+    }
+}
+
+#[test]
+fn a_plan_that_cannot_be_written_down_is_no_success() {
+    let serving = Serving::new(&["--quiet", "--writable"]);
+    let here = tempfile::tempdir().unwrap();
+    plant(&here.path().join("t"));
+    for more in [&["--dry-run"][..], &["--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = wharf()
+            .args(["sync", "t", &serving.url("t")])
+            .args(more)
+            .current_dir(here.path())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(8), "{said}");
+        assert!(said.contains("standard output: No space left"), "{said}");
     }
 }
