@@ -48,21 +48,11 @@ mod tests {
     use crate::args::{Arguments, Command};
     use clap::Parser;
     use wharf_client::Address;
-    use wharf_testkit::scripted::Scripted;
+    use wharf_testkit::faulty::Faulty;
 
     /// A shell that has said these lines to a server that lets everybody in.
-    fn shell(lines: &[&str]) -> (Shell, Address, Scripted) {
-        let server = Scripted::session(|peer| {
-            peer.say("220 ready");
-            loop {
-                match peer.hear().split(' ').next() {
-                    Some("USER") => peer.say("331 password"),
-                    Some("PASS") => peer.say("230 in"),
-                    Some("QUIT") | None => return peer.say("221 bye"),
-                    Some(_) => peer.say("502 not here"),
-                }
-            }
-        });
+    fn shell(lines: &[&str]) -> (Shell, Address, Faulty) {
+        let server = Faulty::new(&[], &[]);
         let parsed = Arguments::try_parse_from(["wharf", "shell", "-q"]).unwrap();
         let Command::Shell(arguments) = parsed.command else { panic!("another command") };
         let mut shell = Shell::new(arguments).unwrap();
