@@ -75,9 +75,9 @@ fn s27_half_open_and_idle_sessions_do_not_hold_up_a_transfer_and_leave_nothing()
     }
     // There is no place left; the reserve is for whom it is meant.
     let mut admin = server.bob_at(ADMIN);
-    let threads = tasks();
     assert_eq!(admin.fetch("RETR big").len(), 32 << 20);
-    assert!(tasks() <= threads + 2, "a session is no thread");
+    // Other tests have threads in this process as well, but never as many as there are sessions here.
+    assert!(tasks() < half_open.len() + idle.len(), "a session is no thread");
     for stream in &mut half_open {
         let mut said = String::new();
         stream.read_to_string(&mut said).unwrap();
