@@ -257,6 +257,11 @@ impl Connection {
         self.life.closed
     }
 
+    /// Whether no other command can be sent: it has ended, or replies are owed.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.is_closed() || self.awaits_replies()
+    }
+
     /// Whether TLS covers it.
     pub fn is_covered(&self) -> bool {
         self.stream.is_covered()

@@ -209,7 +209,7 @@ impl Ends {
 
     /// Whether both can be used further.
     pub(crate) fn are_sound(&self) -> bool {
-        is_sound(&self.source) && is_sound(&self.target)
+        !self.source.control.is_spent() && !self.target.control.is_spent()
     }
 
     /// Breaks off what is under way at both, with ABOR where a transfer runs.
@@ -223,16 +223,12 @@ impl Ends {
     /// Removes what is not finished, as far as the target lets us.
     async fn discard(&mut self) {
         let Some(part) = self.part.take() else { return };
-        if is_sound(&self.target)
+        if !self.target.control.is_spent()
             && let Err(error) = self.target.delete(&part).await
         {
             tracing::debug!(%error, "an unfinished copy stays");
         }
     }
-}
-
-fn is_sound(session: &Session) -> bool {
-    !session.control.is_closed() && !session.control.awaits_replies()
 }
 
 /// A file to be copied.
@@ -363,7 +359,7 @@ impl Copier {
     /// Gives sessions back, as far as they are of use.
     pub(crate) fn give(&self, ends: Ends) {
         for (pool, session) in [(&self.source, ends.source), (&self.target, ends.target)] {
-            if is_sound(&session) { pool.give(session) } else { pool.lose(session) }
+            if session.control.is_spent() { pool.lose(session) } else { pool.give(session) }
         }
     }
 

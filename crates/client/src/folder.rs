@@ -14,12 +14,10 @@ use wharf_proto::params::{Format, Type};
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Reply, Text};
 
+use crate::listing::was_opened;
 use crate::spool::{Glance, Spool};
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Session, quiet};
-
-/// How servers say, behind a listing of nothing, that they could not look into the folder.
-const UNOPENED: &[u8] = b"failed to open directory";
 
 /// What is known of how a server lists names that begin with a dot. All sessions with it may share this.
 #[derive(Debug, Default)]
@@ -138,15 +136,7 @@ impl Session {
         let order =
             Order { command, offset: 0, restart: Restart::Known, expected: None, how: BYTES };
         match self.receive(&order, &mut spool, &mut quiet()).await {
-            Ok(done) => {
-                let said = done.reply.text().to_ascii_lowercase();
-                match said.windows(UNOPENED.len()).any(|words| words == UNOPENED) {
-                    true => Err(Error::Refused {
-                        last: Connection::exchange(command, Some(done.reply)),
-                    }),
-                    false => Ok(spool),
-                }
-            }
+            Ok(done) => was_opened(command, done).map(|()| spool),
             Err(Error::Sink(_)) if spool.is_full() => Err(spool.too_long()),
             Err(error) => Err(error),
         }
@@ -159,10 +149,7 @@ impl Session {
         commands: &[Command],
     ) -> Result<Spool, Error> {
         let over = |error: &Error| error.ends_the_session();
-        if self.control.is_closed()
-            || self.control.awaits_replies()
-            || listed.as_ref().err().is_some_and(over)
-        {
+        if self.control.is_spent() || listed.as_ref().err().is_some_and(over) {
             return listed;
         }
         let replies = match commands {

@@ -16,7 +16,7 @@ use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use crate::transfer::{Order, Restart};
-use crate::{BYTES, Error, Session, Transfer, quiet};
+use crate::{BYTES, Connection, Error, Session, Transfer, quiet};
 
 /// How long a row of MLSD may be.
 const LONGEST_ROW: usize = 64 << 10;
@@ -178,16 +178,19 @@ impl Session {
             how: BYTES,
         };
         let transfer = self.receive(&order, to, &mut quiet()).await?;
-        self.was_opened(&transfer)
+        was_opened(&command, transfer)
     }
+}
 
-    /// Whether a listing is one: vsftpd calls it done where it could not open the folder, and says so behind that.
-    pub(crate) fn was_opened(&self, listing: &Transfer) -> Result<(), Error> {
-        let said = listing.reply.lines.iter().any(|line| {
-            let words = line.as_bytes().to_ascii_lowercase();
-            words.windows(NOT_OPENED.len()).any(|part| part == NOT_OPENED)
-        });
-        if said { Err(Error::Refused { last: self.control.last_boxed() }) } else { Ok(()) }
+/// Whether a listing is one: vsftpd calls it done where it could not open the folder, and says so behind that.
+pub(crate) fn was_opened(command: &Command, listing: Transfer) -> Result<(), Error> {
+    let said = listing.reply.lines.iter().any(|line| {
+        let words = line.as_bytes().to_ascii_lowercase();
+        words.windows(NOT_OPENED.len()).any(|part| part == NOT_OPENED)
+    });
+    match said {
+        true => Err(Error::Refused { last: Connection::exchange(command, Some(listing.reply)) }),
+        false => Ok(()),
     }
 }
 

@@ -290,8 +290,7 @@ impl Session {
         loop {
             match self.try_to_begin(order, from).await {
                 Err(error)
-                    if !self.control.awaits_replies()
-                        && !self.control.is_closed()
+                    if !self.control.is_spent()
                         && self.data.try_otherwise(&self.control, &error) =>
                 {
                     self.data.has_tried(error);

@@ -5,9 +5,18 @@
 
 use std::collections::VecDeque;
 use wharf_proto::Verb;
+use wharf_proto::tap::Party;
 
 /// Commands that may wait for their reply before the oldest is forgotten.
 const MAX_WAITING: usize = 64;
+
+/// Who sends in a transfer.
+pub(crate) fn sender(verb: Option<Verb>) -> Party {
+    match verb {
+        Some(Verb::Stor | Verb::Stou | Verb::Appe) => Party::Client,
+        _ => Party::Server,
+    }
+}
 
 /// The state of the dialogue on a control connection.
 #[derive(Clone, Debug, Default)]

@@ -134,7 +134,7 @@ impl Part {
         Ok(verified)
     }
 
-    /// The same, but what an earlier try left is thrown away, because it is of no use after all.
+    /// As [`open`](Self::open), but what an earlier try left is thrown away, because it is of no use after all.
     pub(crate) fn open_anew(target: &Path, origin: Option<&str>) -> Result<Opened, Error> {
         Ok(Opened { discarded: true, ..Self::open(target, origin, false, None)? })
     }

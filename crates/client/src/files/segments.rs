@@ -281,7 +281,7 @@ impl Pool {
     /// Gives a session back, or says that it is no more, as what came of its work has it.
     pub(super) fn settle<T>(&self, session: Session, result: &Result<T, Error>) {
         let broken = matches!(result, Err(error) if error.ends_the_session());
-        if broken || session.is_spent() { self.lose(session) } else { self.give(session) }
+        if broken || session.control.is_spent() { self.lose(session) } else { self.give(session) }
     }
 }
 

@@ -68,7 +68,16 @@ struct Sent<'a> {
     metadata: Metadata,
 }
 
-impl Sent<'_> {
+impl<'a> Sent<'a> {
+    async fn open(path: &'a Path) -> Result<Self, Error> {
+        let file = File::open(path).await.map_err(local("open", path))?;
+        let metadata = file.metadata().await.map_err(local("open", path))?;
+        if metadata.is_dir() {
+            return Err(local("send", path)(std::io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self { path, file, metadata })
+    }
+
     /// How many bytes it has; a pipe does not tell.
     fn total(&self) -> Option<u64> {
         self.metadata.is_file().then_some(self.metadata.len())
@@ -123,18 +132,13 @@ impl Session {
         how: Representation,
         watch: &mut Watch<'_>,
     ) -> Result<u64, Error> {
-        let mut file = File::open(source).await.map_err(local("open", source))?;
-        let metadata = file.metadata().await.map_err(local("open", source))?;
-        if metadata.is_dir() {
-            return Err(local("send", source)(std::io::ErrorKind::IsADirectory.into()));
-        }
+        let mut sent = Sent::open(source).await?;
         self.set_form(how).await?;
-        let total = metadata.is_file().then_some(metadata.len());
-        watch(Progress::Begins { at: 0, total });
+        watch(Progress::Begins { at: 0, total: sent.total() });
         let command = Command::Appe(remote.clone());
         let restart = Restart::Known;
         let order = Order { command: &command, offset: 0, restart, expected: None, how };
-        match self.transmit(&order, &mut file, watch).await {
+        match self.transmit(&order, &mut sent.file, watch).await {
             Ok(transfer) => Ok(transfer.moved),
             Err(Error::Source(error)) => Err(local("read", source)(error)),
             Err(error) => Err(error),
@@ -149,12 +153,7 @@ impl Session {
         request: Put,
         watch: &mut Watch<'_>,
     ) -> Result<Stored, Error> {
-        let file = File::open(source).await.map_err(local("open", source))?;
-        let metadata = file.metadata().await.map_err(local("open", source))?;
-        if metadata.is_dir() {
-            return Err(local("send", source)(std::io::ErrorKind::IsADirectory.into()));
-        }
-        let mut sent = Sent { path: source, file, metadata };
+        let mut sent = Sent::open(source).await?;
         let total = sent.total();
         let mut begin = self.beginning(remote, &sent, request, watch).await?;
         if begin.at > 0 && Some(begin.at) == total {

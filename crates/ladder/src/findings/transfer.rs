@@ -4,12 +4,13 @@ mod known;
 
 use self::known::{
     announced, has_name, is_deflated, is_file, is_foreign, is_plain, is_text, is_whole, left_early,
-    mode, moved, restart, sender,
+    mode, moved, restart,
 };
 use super::login::is_about_other_things;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, code, refusal, says};
 use crate::conn::Conn;
+use crate::dialogue::sender;
 use crate::row::{Channel, Row};
 use std::time::Duration;
 use wharf_proto::Verb;

@@ -164,15 +164,10 @@ impl Logs {
         self.told.finish()
     }
 
-    /// The numbers of the sessions that are open, and how many rows each has.
-    pub fn open(&self) -> impl Iterator<Item = (u64, usize)> {
-        self.told.open()
-    }
-
-    /// An open session as far as it has come.
+    /// The sessions that are open.
     #[must_use]
-    pub fn look(&self, no: u64) -> Option<Session> {
-        self.told.look(no)
+    pub fn told(&self) -> &Told {
+        &self.told
     }
 
     /// When the first line was written, since 1970; none where the log leaves out the day or the year.

@@ -2,11 +2,12 @@
 
 use super::{Ladder, Open};
 use crate::conn::Conn;
+use crate::dialogue::sender;
 use crate::label;
 use crate::row::{Channel, Ends, Packet, Ports, Provenance, Remark};
 use std::net::SocketAddr;
 use wharf_proto::tap::{HalfEnd, Party};
-use wharf_proto::{Moment, Text, Verb};
+use wharf_proto::{Moment, Text};
 
 /// How a log knows of a row: it has lines of what was said, and the packets are inferred from what it says of them.
 pub(super) fn provenance(packet: Packet) -> Provenance {
@@ -110,13 +111,5 @@ impl Ladder {
     /// QUIT was answered, as the end of the session shows.
     pub(crate) fn said_goodbye(&mut self) {
         self.summary.answered(221);
-    }
-}
-
-/// Who sends in a transfer.
-fn sender(verb: Option<Verb>) -> Party {
-    match verb {
-        Some(Verb::Stor | Verb::Stou | Verb::Appe) => Party::Client,
-        _ => Party::Server,
     }
 }

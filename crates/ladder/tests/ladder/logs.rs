@@ -238,7 +238,7 @@ fn a_session_in_a_log_that_never_ends_keeps_its_bounds() {
         logs.push(format!("{} \"NOOP\" 200 \"well\"", n % 5000).as_bytes());
         if n.is_multiple_of(500) {
             given += logs.take_finished().len();
-            assert!(logs.open().count() <= 4096);
+            assert!(logs.told().open().count() <= 4096);
         }
     }
     for _ in 0..10_000 {

@@ -209,7 +209,7 @@ impl Session {
             pieces.leave(lane, fetched.is_ok());
             fetched?;
             pieces.compare()?;
-            if self.is_spent() {
+            if self.control.is_spent() {
                 return Err(Error::ControlLost { last: self.control.last_boxed(), source: None });
             }
         }
@@ -264,11 +264,6 @@ impl Session {
             }
             Err(error) => Err(unwritten(&pieces.path)(error)),
         }
-    }
-
-    /// Whether no other command can be sent.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.control.is_closed() || self.control.awaits_replies()
     }
 }
 

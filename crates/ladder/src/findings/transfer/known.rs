@@ -2,17 +2,10 @@
 
 use crate::case::{Case, Exchange};
 use crate::conn::Conn;
+use crate::dialogue::sender;
 use crate::row::{Packet, Row};
 use wharf_proto::Verb;
 use wharf_proto::tap::{HalfEnd, Party};
-
-/// Whose bytes a transfer moves.
-pub(super) fn sender(verb: Option<Verb>) -> Party {
-    match verb {
-        Some(Verb::Stor | Verb::Stou | Verb::Appe) => Party::Client,
-        _ => Party::Server,
-    }
-}
 
 /// Whether a command says a name, and not options alone.
 pub(super) fn has_name(one: &Exchange<'_>) -> bool {

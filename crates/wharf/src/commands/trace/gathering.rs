@@ -89,25 +89,21 @@ impl Gathering {
         mut is_new: impl FnMut(u64, usize) -> bool,
         mut look: impl FnMut(&Session, Scene),
     ) {
-        match &*self.lock() {
+        let kind = self.lock();
+        let told = match &*kind {
             Kind::Captured(sessions) => {
                 let new = |session: &&Session| is_new(session.no, session.packets.rows().len());
                 for session in sessions.open().filter(new).take(most) {
                     look(session, session.scene());
                 }
+                return;
             }
-            Kind::Told(told) => {
-                let new = told.open().filter(|(no, rows)| is_new(*no, *rows)).take(most);
-                for session in new.filter_map(|(no, _)| told.look(no)) {
-                    look(&session, session.scene());
-                }
-            }
-            Kind::Logged(logs) => {
-                let new = logs.open().filter(|(no, rows)| is_new(*no, *rows)).take(most);
-                for session in new.filter_map(|(no, _)| logs.look(no)) {
-                    look(&session, session.scene());
-                }
-            }
+            Kind::Told(told) => told,
+            Kind::Logged(logs) => logs.told(),
+        };
+        let new = told.open().filter(|(no, rows)| is_new(*no, *rows)).take(most);
+        for session in new.filter_map(|(no, _)| told.look(no)) {
+            look(&session, session.scene());
         }
     }
 

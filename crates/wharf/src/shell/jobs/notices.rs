@@ -67,21 +67,21 @@ impl Notices {
 
     /// Says it.
     fn say(&self, line: String) {
-        match &self.editor {
-            Some(editor) if !self.screen.has_bar() => {
-                let _ = editor.send(Message::Line(line));
-            }
-            _ => self.screen.say(line),
-        }
+        self.tell(line, Screen::say);
     }
 
     /// Gives out a line of data.
     fn data(&self, line: String) {
+        self.tell(line, Screen::data);
+    }
+
+    /// Has it stand above the line that is edited; where none is, `otherwise` writes it.
+    fn tell(&self, line: String, otherwise: impl FnOnce(&Screen, String)) {
         match &self.editor {
             Some(editor) if !self.screen.has_bar() => {
                 let _ = editor.send(Message::Line(line));
             }
-            _ => self.screen.data(line),
+            _ => otherwise(&self.screen, line),
         }
     }
 }
