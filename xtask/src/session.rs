@@ -51,7 +51,7 @@ fn files(root: &Path) -> Result<Vec<(PathBuf, String)>, Box<dyn Error>> {
         let mut page = head(lang);
         for (lesson, scene) in &drawn {
             if lesson.picture {
-                let sheet = Sheet { scene, lang, packets: false, origin: None };
+                let sheet = Sheet { scene, lang, packets: false, no_times: false, origin: None };
                 let path = Path::new(FOLDER).join(format!("{}{ending}.svg", lesson.name));
                 files.push((path, svg::render(&sheet)));
             }

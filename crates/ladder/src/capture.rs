@@ -58,6 +58,8 @@ struct Facts {
 /// A captured frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
+    /// Its number, from 1, as other readers of captures count too.
+    pub no: u64,
     /// When, since the first frame.
     pub at: Moment,
     /// What its bytes begin with; none where that is a link type that is not read.
@@ -156,7 +158,7 @@ impl<'a> Capture<'a> {
             *count += 1;
         }
         let bytes = self.input.take(length, behind);
-        Ok(Some(Frame { at: Moment::after(since), link, bytes }))
+        Ok(Some(Frame { no: self.facts.frames, at: Moment::after(since), link, bytes }))
     }
 
     /// Gives every TCP segment of the rest of the file, in its order, and how many frames there were in all.

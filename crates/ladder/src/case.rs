@@ -5,6 +5,7 @@
 //! session are read alike. It judges nothing.
 
 use crate::conn::Conn;
+use crate::more::More;
 use crate::row::{Channel, Ends, Packet, Remark, Row};
 use crate::sessions::Before;
 use std::collections::VecDeque;
@@ -274,9 +275,9 @@ pub(crate) fn code(row: &Row) -> u16 {
 
 /// Whether a row's words hold one of these, in any case and in any line.
 pub(crate) fn says(row: &Row, words: &[&str]) -> bool {
-    let lines = [Some(&row.label), row.more.as_deref()];
-    lines.into_iter().flatten().any(|said| {
-        let said = said.as_bytes().to_ascii_lowercase();
+    let more = row.more.as_deref().map(More::words);
+    [Some(row.label.as_bytes()), more].into_iter().flatten().any(|said| {
+        let said = said.to_ascii_lowercase();
         words.iter().any(|word| said.windows(word.len()).any(|part| part == word.as_bytes()))
     })
 }

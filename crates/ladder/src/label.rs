@@ -7,9 +7,8 @@ use crate::tls::SEALED;
 use wharf_proto::tap::HalfEnd;
 use wharf_proto::{Text, Verb};
 
-/// Bytes of a label kept at most, and of the lines behind it.
+/// Bytes of a label kept at most.
 const MAX_LABEL: usize = 1024;
-const MAX_MORE: usize = 512;
 
 /// A reply: its code and first line, and how many lines follow.
 pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
@@ -22,21 +21,6 @@ pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
         label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
     }
     Text::from(label)
-}
-
-/// The lines of a reply behind the first.
-pub(crate) fn more(lines: &[Text]) -> Option<Box<Text>> {
-    let (_, more) = lines.split_first().filter(|(_, more)| !more.is_empty())?;
-    let mut kept = Vec::new();
-    for line in more {
-        if kept.len() + line.as_bytes().len() > MAX_MORE {
-            break;
-        }
-        kept.extend_from_slice(line.as_bytes());
-        kept.push(b'\n');
-    }
-    kept.shrink_to_fit();
-    Some(Box::new(Text::from(kept)))
 }
 
 /// Bytes of a transfer, and the end of the half behind them.

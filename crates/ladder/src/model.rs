@@ -13,6 +13,7 @@ use crate::conn::Conn;
 use crate::dialogue::{Dialogue, names_listener};
 use crate::findings::{Finding, findings};
 use crate::label::{self, bounded, half_ended};
+use crate::more::More;
 use crate::packets::{Packets, Telling};
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Ports, Provenance, Remark, Row};
@@ -319,7 +320,7 @@ impl Ladder {
         }
         self.control_row(at, Party::Server, Packet::Reply(code), verb, label::reply(code, lines));
         if let Some(row) = self.rows.last_mut() {
-            row.more = label::more(lines);
+            row.more = More::of_reply(lines);
         }
         if matches!(code, 227..=229) {
             self.name_listener(Party::Server);
@@ -473,7 +474,7 @@ impl Ladder {
         let Some(first) = self.rows.drain(HEAD..cut).next() else { return };
         let label = Text::from("rows not kept");
         let packet = Packet::Omitted(1);
-        self.rows.insert(HEAD, Row { packet, label, verb: None, names: None, ..first });
+        self.rows.insert(HEAD, Row { packet, label, verb: None, names: None, more: None, ..first });
         let has = self.number_of(HEAD + 1).unwrap_or(keeps);
         if let Some(row) = self.rows.get_mut(HEAD) {
             row.packet = Packet::Omitted(1 + keeps.saturating_sub(has));

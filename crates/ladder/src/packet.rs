@@ -41,6 +41,8 @@ pub struct Segment<'a> {
 /// What the headers of a segment tell beside where it belongs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
+    /// The number of its frame in the capture; zero where that is not known.
+    pub frame: u64,
     /// The identification of its IP packet; IPv6 has none.
     pub id: Option<u16>,
     /// How many hops its IP packet had left.
@@ -82,7 +84,9 @@ impl<'a> Segment<'a> {
     /// The segment in a frame of any link type, if there is one.
     #[must_use]
     pub fn of_frame(frame: &Frame<'a>) -> Option<Self> {
-        Self::of_packet(frame.at, &frame.link?.packet(frame.bytes)?)
+        let mut segment = Self::of_packet(frame.at, &frame.link?.packet(frame.bytes)?)?;
+        segment.header.frame = frame.no;
+        Some(segment)
     }
 
     fn of_packet(at: Moment, packet: &LaxSlicedPacket<'a>) -> Option<Self> {
@@ -99,7 +103,7 @@ impl<'a> Segment<'a> {
             flags: Flags::of(tcp),
             length,
             payload,
-            header: Header { id, hops, window: tcp.window_size() },
+            header: Header { frame: 0, id, hops, window: tcp.window_size() },
         })
     }
 }

@@ -39,6 +39,7 @@ use data::DataFlows;
 pub(crate) use expected::ENOUGH;
 use expected::Expected;
 pub(crate) use half::Run;
+pub use record::Keep;
 use record::Record;
 use std::net::SocketAddr;
 use wharf_proto::tap::Party;
@@ -148,6 +149,13 @@ impl Packets {
         self
     }
 
+    /// The same, keeping those of its rows.
+    #[must_use]
+    pub fn keeping(mut self, keep: Keep) -> Self {
+        self.state.record = Record::keeping(keep);
+        self
+    }
+
     /// Takes the next segment of the capture; says whether it belongs to this session.
     pub fn push(&mut self, segment: &Segment<'_>) -> bool {
         if self.control.is_none() {
@@ -173,6 +181,11 @@ impl Packets {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         self.state.record.rows()
+    }
+
+    /// What the rows weigh ([`Row::weighs`]).
+    pub(crate) fn weight(&self) -> usize {
+        self.state.record.weight()
     }
 
     /// The rows under their final numbers: as the reference session where this is one, else as captured.
@@ -340,7 +353,15 @@ impl<'a> Pen<'a> {
             provenance: Provenance::Seen,
             tls: self.tls
                 && matches!(packet, Packet::Command | Packet::Reply(_) | Packet::Data { .. }),
-            wire: Some(Wire { flags: self.segment.flags, segments, again }),
+            wire: Some(Wire {
+                flags: self.segment.flags,
+                header: self.segment.header,
+                seq: self.segment.seq,
+                ack: self.segment.ack,
+                length: self.segment.length,
+                segments,
+                again,
+            }),
         }
     }
 

@@ -12,6 +12,7 @@ pub mod svg;
 
 use crate::row::{Channel, Packet, Provenance, Row};
 use crate::scene::{Scene, Step};
+use crate::text;
 use std::time::Duration;
 use wharf_proto::{Lang, Moment};
 
@@ -24,6 +25,8 @@ pub struct Sheet<'a> {
     pub lang: Lang,
     /// Shows the bare ACKs.
     pub packets: bool,
+    /// Leaves out every time, where the form can do without.
+    pub no_times: bool,
     /// When the first moment was, since the beginning of 1970, where that is known.
     pub origin: Option<Duration>,
 }
@@ -32,6 +35,31 @@ impl Sheet<'_> {
     /// The steps that are shown.
     fn shown(&self) -> impl Iterator<Item = &Step> {
         self.scene.steps.iter().filter(|step| self.packets || !step.row.is_bare_ack())
+    }
+
+    /// The same, a silence before each that came after one.
+    fn lines(&self) -> Vec<Line<'_>> {
+        let mut before: Option<Moment> = None;
+        let mut out = Vec::new();
+        for step in self.shown() {
+            if let Some(at) = step.row.at.filter(|_| !self.no_times) {
+                let since = before.map(|before| at.since(before));
+                out.extend(since.filter(|since| *since > text::SILENCE).map(Line::Silence));
+                before = before.max(Some(at));
+            }
+            out.push(Line::Step(step));
+        }
+        out
+    }
+
+    /// When a row was, in seconds.
+    fn time(&self, row: &Row) -> String {
+        row.at.filter(|_| !self.no_times).map(seconds).unwrap_or_default()
+    }
+
+    /// What the marks mean, and what is folded.
+    fn meaning(&self) -> Option<String> {
+        text::meaning(self.scene, self.shown().count(), self.lang)
     }
 
     /// The number of the first session in it.
@@ -60,17 +88,28 @@ impl Sheet<'_> {
     }
 }
 
+/// What is drawn in a line.
+#[derive(Clone, Copy, Debug)]
+enum Line<'a> {
+    /// Nothing was sent for so long.
+    Silence(Duration),
+    /// A step.
+    Step(&'a Step),
+}
+
 /// What stands on a row, without anything that a program could obey.
 fn label(row: &Row, lang: Lang) -> String {
     let said = crate::width::spell_out(&row.label.to_string(), false);
     match row.packet {
         Packet::Absent => said + lang.of(" did not come", " は来なかった"),
-        Packet::Omitted(rows) => match lang {
-            Lang::En => format!("{rows} rows not kept"),
-            Lang::Ja => format!("{rows} 行は保持していない"),
-        },
+        Packet::Omitted(rows) => text::omitted(rows, lang),
         _ => said,
     }
+}
+
+/// All lines of a reply of several, or of none, without anything that a program could obey.
+fn several(row: &Row) -> Vec<String> {
+    row.several().iter().map(|line| crate::width::spell_out(&line.to_string(), false)).collect()
 }
 
 /// Seconds with three digits behind the point.

@@ -3,7 +3,8 @@
 //! Rows are what every source makes (the tap today, captures later) and what every renderer reads. This
 //! file does not decide which rows a session has; that is `model.rs`.
 
-use crate::packet::Flags;
+use crate::more::More;
+use crate::packet::{Flags, Header};
 use std::net::SocketAddr;
 use wharf_proto::tap::{HalfEnd, Party, Timer};
 use wharf_proto::{Moment, Text, Verb};
@@ -31,8 +32,8 @@ pub struct Row {
     pub names: Option<SocketAddr>,
     /// What stands on the arrow. Bytes of a peer are kept as they came; renderers escape them.
     pub label: Text,
-    /// The lines of a reply behind the first, as far as they are kept.
-    pub more: Option<Box<Text>>,
+    /// What it holds beside that.
+    pub more: Option<Box<More>>,
     /// How we know of it.
     pub provenance: Provenance,
     /// Its bytes went under TLS, whether they could be read or not.
@@ -46,6 +47,14 @@ pub struct Row {
 pub struct Wire {
     /// The flags of its segment, or of the first of them.
     pub flags: Flags,
+    /// What TCP and IP say beside them.
+    pub header: Header,
+    /// The number of its first byte, and the next byte that its sender expects.
+    pub seq: u32,
+    /// See [`Wire::seq`]; of no meaning without [`Flags::ack`].
+    pub ack: u32,
+    /// How many bytes its segment carried, all lines in it included.
+    pub length: u32,
     /// How many segments it stands for: more than one where a run was folded, none where it is one of
     /// several lines in the segment of the row before it.
     pub segments: u32,

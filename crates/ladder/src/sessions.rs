@@ -15,7 +15,7 @@ mod visits;
 
 use crate::findings::{Finding, findings};
 use crate::packet::{Flags, Segment};
-use crate::packets::Packets;
+use crate::packets::{Keep, Packets};
 use crate::row::Ends;
 use crate::tls::Keys;
 use copies::Copies;
@@ -52,8 +52,11 @@ pub struct Sessions {
     visits: HashMap<SocketAddr, VecDeque<Visit>>,
     next: u64,
     weight: usize,
+    /// What they may weigh together.
+    most: usize,
     copies: Copies,
     keys: Keys,
+    keep: Keep,
     now: Moment,
 }
 
@@ -102,7 +105,7 @@ struct Open {
     heard: Moment,
     /// When anything of it was.
     last: Moment,
-    rows: usize,
+    weight: usize,
     keys: Vec<Key>,
     /// The ports that it has announced.
     named: Vec<u16>,
@@ -153,10 +156,21 @@ impl Sessions {
             visits: HashMap::new(),
             next: 1,
             weight: 0,
+            most: MAX_WEIGHT,
             copies: Copies::default(),
             keys: Keys::default(),
+            keep: Keep::default(),
             now: Moment::START,
         }
+    }
+
+    /// The same, keeping those rows of each session.
+    #[must_use]
+    pub fn keeping(mut self, keep: Keep) -> Self {
+        // One session alone must have room.
+        self.most = MAX_WEIGHT.max(keep.rows.saturating_mul(2));
+        self.keep = keep;
+        self
     }
 
     /// The same with the secrets of a key log, which may still be learning.
@@ -205,7 +219,7 @@ impl Sessions {
         {
             out.push(self.take_group(&group));
         }
-        if self.weight > MAX_WEIGHT {
+        if self.weight > self.most {
             self.relieve(&mut out);
         }
         out
@@ -320,11 +334,11 @@ impl Sessions {
         let no = self.next;
         self.next += 1;
         let before = self.visit(ends, no, segment.at);
-        let packets = Packets::between(ends).with_keys(self.keys.clone());
+        let packets = Packets::between(ends).keeping(self.keep).with_keys(self.keys.clone());
         let (partners, until) = (Vec::new(), segment.at);
         let session = Session { no, packets, partners, is_cut: false, before, until };
         let (heard, last) = (segment.at, segment.at);
-        let open = Open { session, heard, last, rows: 0, keys: vec![key], named: Vec::new() };
+        let open = Open { session, heard, last, weight: 0, keys: vec![key], named: Vec::new() };
         self.open.insert(no, open);
         self.weight += WEIGHT;
         let pair = self.pairs.entry(pair(ends.client, ends.server)).or_default();
@@ -361,9 +375,9 @@ impl Sessions {
                 }
             }
         }
-        let rows = packets.rows().len();
-        self.weight = self.weight.saturating_sub(open.rows) + rows;
-        open.rows = rows;
+        let weight = packets.weight();
+        self.weight = self.weight.saturating_sub(open.weight) + weight;
+        open.weight = weight;
         for listener in news {
             self.meet(id, listener);
         }
@@ -427,7 +441,7 @@ impl Sessions {
         let mut out = Vec::with_capacity(group.len());
         for id in group {
             let Some(open) = self.open.remove(id) else { continue };
-            self.weight = self.weight.saturating_sub(open.rows + WEIGHT);
+            self.weight = self.weight.saturating_sub(open.weight + WEIGHT);
             for key in &open.keys {
                 // The port may have been used again, and be another session's now.
                 let is_its = match self.flows.get(key) {
@@ -474,7 +488,7 @@ impl Sessions {
             .collect();
         quiet.sort_unstable();
         for (_, _, id) in quiet {
-            if self.weight <= MAX_WEIGHT / 2 {
+            if self.weight <= self.most / 2 {
                 return;
             }
             if self.open.contains_key(&id) {

@@ -39,7 +39,9 @@ const ABSOLUTE: usize = 100;
 /// From here on notes stand beside the rows.
 const BESIDE: usize = 120;
 /// A silence of more than this has a row of its own.
-const SILENCE: Duration = Duration::from_secs(1);
+pub(crate) const SILENCE: Duration = Duration::from_secs(1);
+/// How far the further lines of a reply are moved in beneath their row.
+const INDENT: usize = 4;
 
 /// How to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,10 @@ pub struct Options {
     pub notes: bool,
     /// Leaves out every time, so that two runs of the same session give the same text.
     pub no_times: bool,
+    /// Shows all lines of a reply, those behind the first beneath its row.
+    pub whole: bool,
+    /// Times count from this moment, and not each from the row before.
+    pub since: Option<Moment>,
 }
 
 impl Default for Options {
@@ -73,6 +79,8 @@ impl Default for Options {
             lang: Lang::En,
             notes: false,
             no_times: false,
+            whole: false,
+            since: None,
         }
     }
 }
@@ -182,9 +190,10 @@ struct Shown<'a> {
     to: usize,
     /// Since the latest of the rows before it.
     since: Option<Duration>,
+    /// What stands in the column of these: that, or the time since a moment of choice, and the sign of it.
+    delta: Option<(&'static str, Duration)>,
     /// Since the first row that has one.
     start: Option<Duration>,
-    first: bool,
     /// What it means, where that is wanted.
     note: Option<String>,
 }
@@ -198,6 +207,20 @@ impl Shown<'_> {
     fn is_rightwards(&self) -> bool {
         self.from < self.to
     }
+
+    /// The lines of a reply behind the first, where they are wanted, in so many columns.
+    fn beneath(&self, options: &Options, room: usize) -> Vec<String> {
+        if !options.whole {
+            return Vec::new();
+        }
+        let said = self.row.several();
+        let lines = said.iter().skip(1).flat_map(|line| {
+            let line = spell_out(&line.to_string(), options.ascii);
+            wrap(&line, room.saturating_sub(INDENT + 1), options.ambiguous)
+        });
+        let indented = |line: String| pad(&(" ".repeat(INDENT) + &line), room, options.ambiguous);
+        lines.map(indented).collect()
+    }
 }
 
 fn shown<'a>(scene: &'a Scene, options: &Options) -> Vec<Shown<'a>> {
@@ -208,21 +231,26 @@ fn shown<'a>(scene: &'a Scene, options: &Options) -> Vec<Shown<'a>> {
     let shown = steps.map(|(place, step)| {
         let row = &step.row;
         let at = row.at.filter(|_| !options.no_times);
-        let first = at.is_some() && origin.is_none();
+        let first = origin.is_none();
         origin = origin.or(at);
         let start = at.zip(origin).map(|(at, origin)| at.since(origin));
         let since = at.map(|at| before.map_or(Duration::ZERO, |before| at.since(before)));
+        let delta = match (at, options.since) {
+            (Some(at), Some(from)) if at < from => Some(("-", from.since(at))),
+            (Some(at), Some(from)) => Some(("+", at.since(from))),
+            _ => since.map(|since| (if first { "" } else { "+" }, since)),
+        };
         before = before.max(at);
         let words = || note::of_step(scene, step, options.lang());
         let note = options.notes.then(words).flatten();
         let note = note.map(|words| spell_out(&words, options.ascii));
-        Shown { row, place, from: step.from, to: step.to, since, start, first, note }
+        Shown { row, place, from: step.from, to: step.to, since, delta, start, note }
     });
     shown.collect()
 }
 
 /// `C` or `D` for the connection, then `~` for what was not seen, `T` for what went under TLS; `!` for a remark.
-fn mark(row: &Row) -> &'static str {
+pub(crate) fn mark(row: &Row) -> &'static str {
     let seen = row.provenance == Provenance::Seen;
     match (row.packet, row.channel) {
         (Packet::Command | Packet::Reply(_) | Packet::Data { .. }, channel) if seen && row.tls => {
@@ -246,15 +274,20 @@ fn mark(row: &Row) -> &'static str {
 /// The label as it may be shown.
 fn label(row: &Row, options: &Options) -> String {
     if let Packet::Omitted(rows) = row.packet {
-        return match options.lang() {
-            Lang::En => format!("{rows} rows not kept"),
-            Lang::Ja => format!("{rows} 行は保持していない"),
-        };
+        return omitted(rows, options.lang());
     }
     let label = spell_out(&row.label.to_string(), options.ascii);
     match row.packet {
         Packet::Absent => format!("{label}{}", options.lang().of(" did not come", " は来なかった")),
         _ => label,
+    }
+}
+
+/// What stands in place of rows that were dropped.
+pub(crate) fn omitted(rows: u32, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("{rows} rows not kept; --rows N keeps more"),
+        Lang::Ja => format!("{rows} 行は保持していない（--rows N で増やせる）"),
     }
 }
 
@@ -265,8 +298,12 @@ fn number(row: &Row, width: usize) -> String {
 
 /// A silence in words: `⋯ 61.2 s ⋯`.
 fn silence(length: Duration, options: &Options) -> String {
-    let dots = if options.ascii { "..." } else { "⋯" };
-    let unit = options.lang().of("s", "秒");
+    pause(length, if options.ascii { "..." } else { "⋯" }, options.lang())
+}
+
+/// The same between these dots.
+pub(crate) fn pause(length: Duration, dots: &str, lang: Lang) -> String {
+    let unit = lang.of("s", "秒");
     let tenths = length.as_millis() / 100;
     format!("{dots} {}.{} {unit} {dots}", tenths / 10, tenths % 10)
 }
@@ -278,7 +315,14 @@ fn legend(
     shown: usize,
     options: &Options,
 ) -> fmt::Result {
-    let lang = options.lang();
+    match meaning(scene, shown, options.lang()) {
+        Some(words) => indented(out, "", &words, options),
+        None => Ok(()),
+    }
+}
+
+/// What the marks mean that stand on some row, and how many rows are folded of which so many are shown.
+pub(crate) fn meaning(scene: &Scene, shown: usize, lang: Lang) -> Option<String> {
     let mut rows = scene.steps.iter().map(|step| &step.row);
     let folded = scene.steps.len().saturating_sub(shown);
     let acks = |lang| match lang {
@@ -301,10 +345,7 @@ fn legend(
         parts.push(lang.of(en, "? は来るはずで来なかったもの").to_owned());
     }
     parts.extend((folded > 0).then(|| acks(lang)));
-    if parts.is_empty() {
-        return Ok(());
-    }
-    indented(out, "", &parts.join(lang.of("; ", "、")), options)
+    (!parts.is_empty()).then(|| parts.join(lang.of("; ", "、")))
 }
 
 fn note_list(out: &mut impl fmt::Write, shown: &[Shown<'_>], options: &Options) -> fmt::Result {

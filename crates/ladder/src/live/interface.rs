@@ -58,6 +58,8 @@ pub struct Interface {
     origin: Duration,
     stamps: Stamps,
     frame: Vec<u8>,
+    /// Frames that have been given.
+    frames: u64,
     dropped: u64,
 }
 
@@ -76,7 +78,15 @@ impl Interface {
             bind(socket.as_raw_fd(), address)?;
         }
         let index = address.map(|address| address.ifindex());
-        Ok(Self { socket, index, origin, stamps: Stamps::new(), frame: vec![0; FRAME], dropped: 0 })
+        Ok(Self {
+            socket,
+            index,
+            origin,
+            stamps: Stamps::new(),
+            frame: vec![0; FRAME],
+            frames: 0,
+            dropped: 0,
+        })
     }
 
     /// When it was opened, since 1970: what the moments of its frames count from.
@@ -112,7 +122,8 @@ impl Interface {
                     let at = Moment::after(at.saturating_sub(self.origin));
                     let link = link(from.hatype());
                     let bytes = self.frame.get(..length).unwrap_or_default();
-                    return Ok(Some(Frame { at, link, bytes }));
+                    self.frames += 1;
+                    return Ok(Some(Frame { no: self.frames, at, link, bytes }));
                 }
                 Ok(_) | Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => {

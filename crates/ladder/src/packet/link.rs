@@ -88,7 +88,7 @@ mod tests {
 
     fn payload(link: Link, header: &[u8]) -> Option<Vec<u8>> {
         let bytes = [header, &IP].concat();
-        let frame = Frame { at: Moment::START, link: Some(link), bytes: &bytes };
+        let frame = Frame { no: 1, at: Moment::START, link: Some(link), bytes: &bytes };
         Segment::of_frame(&frame).map(|segment| segment.payload.to_vec())
     }
 

@@ -7,6 +7,7 @@ use super::rewritten::Named;
 use super::speech::{Said, Speech};
 use super::{Pen, State};
 use crate::label::{self, bounded, half_ended};
+use crate::more::More;
 use crate::packet::Segment;
 use crate::row::{Channel, Ends, Packet, Remark, Row};
 use crate::tls::{Heard, Keys, Tls};
@@ -221,7 +222,7 @@ impl Control {
             state.expected.announced(address);
         }
         let row = pen.row(Packet::Reply(code), label::reply(code, &shown.lines), false);
-        Row { verb, names, more: label::more(&shown.lines), ..row }
+        Row { verb, names, more: More::of_reply(&shown.lines), ..row }
     }
 }
 

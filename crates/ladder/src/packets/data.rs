@@ -7,6 +7,7 @@ use super::record::Mark;
 use super::{Pen, State};
 use crate::conn::Conn;
 use crate::label::{self, half_ended};
+use crate::more::More;
 use crate::packet::Segment;
 use crate::row::{Channel, Ends, Packet, Remark, Row};
 use crate::tls::{Heard, SEALED};
@@ -187,8 +188,8 @@ impl DataFlow {
         }
         if pen.made == 0 {
             let row = Row { verb, ..pen.ack(establishes) };
-            let bulk = row.packet == Packet::Ack && state.record.is_folding(self.channel);
-            if bulk { state.record.fold(row) } else { state.record.add(row) }
+            let is_bulk = row.packet == Packet::Ack && state.record.is_folding(self.channel);
+            if is_bulk { state.record.fold(row) } else { state.record.add(row) }
         }
     }
 
@@ -266,8 +267,12 @@ impl DataFlow {
         };
         let row = Row { verb: self.verb, ..pen.row(packet, label, again) };
         let begun = self.begun.get_mut(usize::from(pen.from == Party::Server));
-        let more = begun.is_some_and(|begun| std::mem::replace(begun, true));
-        if more && plain { state.record.fold(row) } else { state.record.add(row) }
+        let is_bulk = begun.is_some_and(|begun| std::mem::replace(begun, true)) && plain;
+        if is_bulk && state.record.folds() {
+            return state.record.fold(row);
+        }
+        let bytes = heard.map_or(pen.segment.payload, |heard| &heard.plain);
+        state.record.add(Row { more: More::of_bytes(bytes), ..row });
     }
 
     /// Remembers what a segment carries, should it come again.

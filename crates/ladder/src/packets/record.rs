@@ -2,20 +2,42 @@
 //!
 //! A bulk transfer is thousands of segments and as many ACKs. The first bytes of each direction have a row of
 //! their own, as have SYN, FIN, RST and whatever was sent again; what follows is counted into one row of data
-//! and one of ACKs, until something happens on another connection. A very long session keeps its beginning
-//! and its end.
+//! and one of ACKs, until something happens on another connection; who wants every packet has nothing folded
+//! ([`Keep`]). A very long session keeps its beginning and its end.
 
 use crate::label;
 use crate::row::{Channel, Packet, Row, Wire};
 use wharf_proto::tap::Party;
 use wharf_proto::{Text, Verb};
 
-/// Rows kept at most; above it the oldest go, save the session's beginning.
+/// Rows kept at most, if nothing else is said.
 const MAX_ROWS: usize = 4096;
+/// The same where each packet has a row of its own.
+const MAX_PACKETS: usize = 100_000;
 /// Rows of the session's beginning that always stay.
 const HEAD: usize = 512;
 /// How far back rows of a connection are looked for that a later command names.
 const LOOK_BACK: usize = 16;
+
+/// Which rows of a session are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// How many at most; above it the oldest go, save the session's beginning. At least 2048 are kept.
+    pub rows: usize,
+    /// Counts the segments of a bulk transfer into one row, and their acknowledgments into another.
+    pub folds: bool,
+}
+
+impl Keep {
+    /// A row for each packet, 100,000 of them at most.
+    pub const PACKETS: Self = Self { rows: MAX_PACKETS, folds: false };
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { rows: MAX_ROWS, folds: true }
+    }
+}
 
 /// The rows.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +45,9 @@ pub(super) struct Record {
     rows: Vec<Row>,
     last_no: u32,
     open: Option<Open>,
+    keep: Keep,
+    /// What the rows weigh.
+    weight: usize,
 }
 
 /// The rows that more segments of a bulk transfer are counted into.
@@ -58,7 +83,23 @@ impl Record {
     /// Rows that have their numbers.
     pub(super) fn of(rows: Vec<Row>) -> Self {
         let last_no = rows.last().map_or(0, |row| row.no);
-        Self { rows, last_no, open: None }
+        let weight = rows.iter().map(Row::weighs).sum();
+        Self { rows, last_no, weight, ..Self::default() }
+    }
+
+    /// None yet, of which those are kept.
+    pub(super) fn keeping(keep: Keep) -> Self {
+        Self { keep: Keep { rows: keep.rows.max(4 * HEAD), ..keep }, ..Self::default() }
+    }
+
+    /// Whether the segments of a bulk transfer are to be counted into one row.
+    pub(super) fn folds(&self) -> bool {
+        self.keep.folds
+    }
+
+    /// What its rows weigh.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     pub(super) fn rows(&self) -> &[Row] {
@@ -74,8 +115,9 @@ impl Record {
     pub(super) fn add(&mut self, row: Row) {
         self.open.take_if(|open| open.channel != row.channel);
         self.last_no = self.last_no.saturating_add(1);
+        self.weight += row.weighs();
         self.rows.push(Row { no: self.last_no, ..row });
-        if self.rows.len() > MAX_ROWS {
+        if self.rows.len() > self.keep.rows {
             self.shed();
         }
     }
@@ -153,12 +195,15 @@ impl Record {
     /// Drops old rows behind the beginning; a row that counts them keeps the numbers of all that follow.
     fn shed(&mut self) {
         self.open = None;
-        let dropped: Vec<Row> = self.rows.drain(HEAD..MAX_ROWS / 2).collect();
+        let dropped: Vec<Row> = self.rows.drain(HEAD..self.keep.rows / 2).collect();
+        let weighed: usize = dropped.iter().map(Row::weighs).sum();
+        self.weight = (self.weight + 1).saturating_sub(weighed);
         let weight = dropped.iter().fold(0u32, |sum, row| sum.saturating_add(row.weight()));
         if let Some(first) = dropped.into_iter().next() {
             let label = Text::from("rows not kept");
             let (packet, wire) = (Packet::Omitted(weight), None);
-            self.rows.insert(HEAD, Row { packet, label, verb: None, names: None, wire, ..first });
+            let (verb, names, more) = (None, None, None);
+            self.rows.insert(HEAD, Row { packet, label, verb, names, more, wire, ..first });
         }
     }
 }

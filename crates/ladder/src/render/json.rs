@@ -3,8 +3,8 @@
 //!
 //! Each has `schema`, which counts up when the meaning of a field changes; fields may be added without that.
 
-use super::{Sheet, kind, label, provenance};
-use crate::row::{Channel, Ends, Packet};
+use super::{Sheet, kind, label, provenance, several};
+use crate::row::{Channel, Ends, Packet, Wire};
 use crate::scene::{Lifeline, Role, TlsRole};
 use serde_json::{Value, json};
 use wharf_proto::{Lang, Moment, Verb};
@@ -50,7 +50,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         put(json!({
             "schema": SCHEMA, "kind": "row", "session": no, "of": step.session,
             "no": (row.no > 0).then_some(row.no),
-            "at": row.at.map(|at| at.since(Moment::START).as_secs_f64()),
+            "at": row.at.filter(|_| !sheet.no_times).map(|at| at.since(Moment::START).as_secs_f64()),
             "from": sheet.key(step.from), "to": sheet.key(step.to), "data": data, "what": kind(row), "code": code,
             "verb": row.verb.map(Verb::name), "label": label(row, Lang::En), "bytes": bytes, "end": end,
             "client_port": row.ports.client.filter(|_| two),
@@ -58,6 +58,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
             "ends": step.ends.map(|ends| ends.map(Ends::named)),
             "names": row.names.map(|address| address.to_string()),
             "again": row.is_again(), "tls": row.tls, "segments": row.wire.map(|wire| wire.segments),
+            "lines": Some(several(row)).filter(|lines| !lines.is_empty()), "wire": row.wire.map(wire),
             "provenance": provenance(row),
         }));
     }
@@ -71,4 +72,14 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         }));
     }
     out
+}
+
+/// What the headers of a packet say.
+fn wire(wire: Wire) -> Value {
+    let header = wire.header;
+    json!({
+        "frame": Some(header.frame).filter(|frame| *frame > 0), "flags": wire.flags.to_string(),
+        "seq": wire.seq, "ack": wire.flags.ack.then_some(wire.ack), "length": wire.length,
+        "window": header.window, "hops": header.hops, "id": header.id,
+    })
 }

@@ -1,52 +1,175 @@
-//! A sequence diagram for mermaid, which many wikis and forges draw.
+//! A sequence diagram for mermaid, which many wikis and forges draw: one for all sessions, since a text holds one.
 //!
-//! Renderers limit how much they take, so a long session is cut, and says so.
+//! Commands and what else opens or moves something are solid, replies dashed, data has an open head, what broke off or did
+//! not come ends in a cross. Mermaid counts the arrows itself; it is told where the numbers of rows jump. Renderers limit how
+//! much they take, so a long text is cut, and says so.
 
 use super::{Sheet, label};
-use crate::row::{Packet, Provenance};
+use crate::row::{Channel, Packet, Provenance, Row};
+use crate::scene::{Lifeline, Who};
 use std::fmt::Write as _;
+use std::net::IpAddr;
+use wharf_proto::Lang;
 
 /// Rows drawn at most.
 const MAX_ROWS: usize = 300;
+/// Participants at most: beyond them nobody sees who is who.
+const MAX_PARTICIPANTS: usize = 40;
 
 /// The diagram of a session.
 #[must_use]
 pub fn render(sheet: &Sheet<'_>) -> String {
-    let mut out = String::from("sequenceDiagram\n");
-    let lang = sheet.lang;
-    let letter = |at: usize| sheet.scene.letter(at);
-    for (at, name) in sheet.names().iter().enumerate() {
-        let _ = writeln!(out, "    participant {} as {}", letter(at), safe(name));
+    let mut diagram = Diagram::default();
+    diagram.add(sheet);
+    diagram.finish()
+}
+
+/// A diagram of sessions, one below the other.
+#[derive(Debug, Default)]
+pub struct Diagram {
+    participants: Vec<Participant>,
+    /// What stands above each session where there are several, and its rows.
+    parts: Vec<(String, String)>,
+    rows: usize,
+    /// Sessions and rows that are not drawn.
+    left: (usize, usize),
+    lang: Lang,
+}
+
+/// A host; clients are one whatever their port, servers are not.
+#[derive(Debug)]
+struct Participant {
+    id: String,
+    key: (Who, Option<IpAddr>, Option<u16>),
+    /// Its name with all that is known of it, and with what holds for all sessions.
+    names: [String; 2],
+    /// In how many sessions it is.
+    sessions: usize,
+}
+
+impl Diagram {
+    /// Adds a session.
+    pub fn add(&mut self, sheet: &Sheet<'_>) {
+        self.lang = sheet.lang;
+        let count = sheet.shown().count();
+        let full = self.participants.len() + sheet.scene.lifelines.len() > MAX_PARTICIPANTS;
+        let room = if full { 0 } else { MAX_ROWS.saturating_sub(self.rows) };
+        if room == 0 {
+            self.left = (self.left.0 + 1, self.left.1 + count);
+            return;
+        }
+        let names = sheet.names();
+        let lifelines = sheet.scene.lifelines.iter().zip(&names);
+        let ids: Vec<String> =
+            lifelines.map(|(of, name)| self.participant(of, name, sheet)).collect();
+        let all = [ids.first(), ids.last()].map(|id| id.map_or("", String::as_str)).join(",");
+        let lines = rows(sheet, &ids, &all, room);
+        let words = sheet.lang.of("Session", "セッション");
+        let head = safe(&format!("{words} {}: {}", sheet.numbers(), names.join(" – ")));
+        self.parts.push((format!("    Note over {all}: {head}\n"), lines));
+        self.rows += count.min(room);
+        self.left.1 += count.saturating_sub(room);
     }
-    let all = format!("{},{}", letter(0), letter(sheet.scene.lifelines.len().saturating_sub(1)));
-    let count = sheet.shown().count();
-    for step in sheet.shown().take(MAX_ROWS) {
-        let row = &step.row;
-        let number = if row.no == 0 { String::new() } else { format!("{} ", row.no) };
-        let words = safe(&format!("{number}{}", label(row, lang)));
-        let (from, to) = (letter(step.from), letter(step.to));
-        let arrow = match (row.packet, row.provenance) {
-            (Packet::Note(_) | Packet::Omitted(_), _) => {
-                let _ = writeln!(out, "    Note over {all}: {words}");
-                continue;
+
+    /// The whole text.
+    #[must_use]
+    pub fn finish(self) -> String {
+        let mut out = String::from("sequenceDiagram\n");
+        for one in &self.participants {
+            let [whole, common] = &one.names;
+            let name = if one.sessions > 1 { common } else { whole };
+            let _ = writeln!(out, "    participant {} as {}", one.id, safe(name));
+        }
+        let several = self.parts.len() + self.left.0 > 1;
+        for (head, rows) in &self.parts {
+            out += if several { head } else { "" };
+            out += rows;
+        }
+        let ends = [self.participants.first(), self.participants.last()];
+        if let [Some(first), Some(last)] = ends
+            && let Some(words) = self.rest()
+        {
+            let _ = writeln!(out, "    Note over {},{}: {}", first.id, last.id, safe(&words));
+        }
+        out
+    }
+
+    /// What there is to say of what is not drawn.
+    fn rest(&self) -> Option<String> {
+        let (sessions, rows) = self.left;
+        let lang = self.lang;
+        let (some, more) = match lang {
+            Lang::En => {
+                (format!("{sessions} more sessions, "), format!("{rows} more rows, not drawn"))
             }
-            (Packet::Absent, _) => "--x",
-            (_, Provenance::Seen) if super::is_control(row) => "->>",
-            (_, Provenance::Seen) => "-)",
-            _ => "-->>",
+            Lang::Ja => (format!("さらに {sessions} セッション、"), format!("{rows} 行は省略")),
         };
-        let _ = writeln!(out, "    {from}{arrow}{to}: {words}");
+        (rows > 0).then(|| if sessions > 0 { some + &more } else { more })
+    }
+
+    /// The id of a host.
+    fn participant(&mut self, of: &Lifeline, name: &str, sheet: &Sheet<'_>) -> String {
+        let port = of.port.filter(|_| of.who != Who::Client && of.who != Who::Third);
+        let key = (of.who, of.ip, port);
+        if let Some(known) = self.participants.iter_mut().find(|known| known.key == key) {
+            known.sessions += 1;
+            return known.id.clone();
+        }
+        let same = self.participants.iter().filter(|known| known.key.0 == of.who).count();
+        let letter = of.who.letter();
+        let id = if same == 0 { letter.to_owned() } else { format!("{letter}{}", same + 1) };
+        let common = Lifeline { port, role: None, tls: None, ..of.clone() }.title(sheet.lang);
+        let names = [name.to_owned(), common];
+        self.participants.push(Participant { id: id.clone(), key, names, sessions: 1 });
+        id
+    }
+}
+
+/// The rows of a session, so many at most, between the participants of these ids.
+fn rows(sheet: &Sheet<'_>, ids: &[String], all: &str, most: usize) -> String {
+    let mut out = String::new();
+    let id = |at: usize| ids.get(at).map_or("", String::as_str);
+    let lang = sheet.lang;
+    // The number that mermaid gives to the next arrow, and whether it shows any.
+    let (mut next, mut counts) = (None, false);
+    for step in sheet.shown().take(most) {
+        let row = &step.row;
+        let words = safe(&label(row, lang));
+        let Some(arrow) = arrow(row) else {
+            let _ = writeln!(out, "    Note over {all}: {words}");
+            continue;
+        };
+        if row.no == 0 && counts {
+            out += "    autonumber off\n";
+            counts = false;
+        } else if row.no > 0 && (!counts || next != Some(row.no)) {
+            let _ = writeln!(out, "    autonumber {}", row.no);
+            counts = true;
+        }
+        next = Some(if row.no > 0 { row.no } else { next.unwrap_or(0) } + 1);
+        let guessed = matches!(row.provenance, Provenance::Inferred | Provenance::Synthesised);
+        let (from, to) = (id(step.from), id(step.to));
+        let mark = if guessed { "~ " } else { "" };
+        let _ = writeln!(out, "    {from}{arrow}{to}: {mark}{words}");
         let findings = sheet.scene.findings.iter();
-        for finding in findings.filter(|finding| finding.rows.last() == Some(&row.no)) {
+        for finding in findings.filter(|found| row.no > 0 && found.rows.last() == Some(&row.no)) {
             let said = safe(&format!("{}: {}", finding.rule.id, finding.cause(lang)));
             let _ = writeln!(out, "    Note over {all}: {said}");
         }
     }
-    if let Some(more) = count.checked_sub(MAX_ROWS).filter(|more| *more > 0) {
-        let said = lang.of("more rows, not drawn", "行は省略").to_owned();
-        let _ = writeln!(out, "    Note over {all}: {more} {said}");
-    }
     out
+}
+
+/// The arrow of a row; none for a remark.
+fn arrow(row: &Row) -> Option<&'static str> {
+    Some(match (row.packet, row.channel) {
+        (Packet::Note(_) | Packet::Omitted(_), _) => return None,
+        (Packet::Absent, _) => "--x",
+        (Packet::Rst, _) => "-x",
+        (Packet::Reply(_), _) => "-->>",
+        (_, Channel::Data(_)) => "-)",
+        (_, Channel::Control) => "->>",
+    })
 }
 
 /// Words without what the language of the diagrams has a meaning for.
@@ -59,10 +182,33 @@ fn safe(words: &str) -> String {
             '<' => out.push_str("#lt;"),
             '>' => out.push_str("#gt;"),
             '%' => out.push_str("#37;"),
+            // Two of them begin a formula.
+            '$' => out.push_str("#36;"),
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }
-    // The bare word ends a block.
-    if out.trim().eq_ignore_ascii_case("end") { format!("({out})") } else { out }
+    // The bare word ends a block, and `wrap:` before the others is an order.
+    let begins = |word: &str| out.trim_start().to_ascii_lowercase().starts_with(word);
+    if out.trim().eq_ignore_ascii_case("end") {
+        return format!("({out})");
+    }
+    if begins("wrap:") || begins("nowrap:") || begins(":") {
+        out.replacen(':', "#58;", 1)
+    } else {
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_peer_says_is_an_order_to_the_renderer() {
+        assert_eq!(safe("a;b#c<d>%%{init}"), "a#59;b#35;c#lt;d#gt;#37;#37;{init}");
+        assert_eq!(safe("END"), "(END)");
+        assert_eq!(safe("nowrap: x"), "nowrap#58; x");
+        assert_eq!(safe("$$x$$\u{7}\n"), "#36;#36;x#36;#36;  ");
+    }
 }

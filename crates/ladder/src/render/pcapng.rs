@@ -8,6 +8,7 @@
 use super::{Sheet, label, provenance};
 use crate::capture::Frame;
 use crate::packet::Link;
+use crate::raw;
 use crate::row::{Ends, Packet, Provenance, Row};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -124,10 +125,9 @@ impl Wire {
             Packet::Syn => put(SYN, b"", 0, comment),
             Packet::SynAck => put(SYN | ACK, b"", 0, comment),
             Packet::Command | Packet::Reply(_) => {
-                let mut line = row.label.as_bytes().to_vec();
-                line.extend(b"\r\n");
-                let length = line.len() as u64;
-                put(PSH | ACK, &line, length, comment);
+                let lines = raw::bytes(row);
+                let length = lines.len() as u64;
+                put(PSH | ACK, &lines, length, comment);
             }
             Packet::Data { bytes, end } => {
                 let mut left = bytes;

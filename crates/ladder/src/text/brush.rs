@@ -114,12 +114,13 @@ impl<'a> Brush<'a> {
             Packet::Command => "36",
             Packet::Reply(code) if code < 400 => "32",
             Packet::Reply(_) | Packet::Rst => "31",
-            Packet::Data { .. } => "35",
+            Packet::Data { .. } if row.channel != Channel::Control => "35",
             Packet::Note(_) => "33",
             Packet::Syn
             | Packet::SynAck
             | Packet::Established
             | Packet::Ack
+            | Packet::Data { .. }
             | Packet::Fin
             | Packet::Absent
             | Packet::Omitted(_) => "",

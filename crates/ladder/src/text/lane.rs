@@ -74,7 +74,15 @@ impl<'a> Lane<'a> {
         let first = notes.next().unwrap_or_default();
         self.line(out, &prefix, &body, &port(ports.server), &first)?;
         let empty = brush.centred("", self.lane);
-        notes.try_for_each(|note| self.line(out, &self.blank(), &empty, "", &note))
+        let mut said = shown.beneath(brush.options, self.lane).into_iter();
+        loop {
+            let (body, note) = (said.next(), notes.next());
+            if body.is_none() && note.is_none() {
+                return Ok(());
+            }
+            let (body, note) = (body.as_ref().unwrap_or(&empty), note.unwrap_or_default());
+            self.line(out, &self.blank(), body, "", &note)?;
+        }
     }
 
     /// One line of the ladder, without blanks at its end.

@@ -39,6 +39,8 @@ impl<'a> List<'a> {
             (true, false) => format!("{from}<"),
         };
         let label = ellipsize(&label(row, options), room, ellipsis, options.ambiguous);
-        writeln!(out, "{} {} {way} {label}", number(row, no), mark(row))
+        writeln!(out, "{} {} {way} {label}", number(row, no), mark(row))?;
+        let mut said = shown.beneath(options, room).into_iter();
+        said.try_for_each(|said| writeln!(out, "{:no$}       {}", "", said.trim_end()))
     }
 }

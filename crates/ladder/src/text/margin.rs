@@ -54,7 +54,8 @@ impl<'a> Margin<'a> {
         let cell = |name: &str, width: usize| {
             if width == 0 { String::new() } else { format!("{name:>width$}") }
         };
-        let (start, delta) = (cell("s", self.start), cell("d/s", self.delta));
+        let unit = if self.options.since.is_some() { "*/s" } else { "d/s" };
+        let (start, delta) = (cell("s", self.start), cell(unit, self.delta));
         format!("{:>no$}   {start}{delta}", "No", no = self.no)
     }
 
@@ -89,16 +90,15 @@ impl<'a> Margin<'a> {
 
     fn delta(&self, shown: &Shown<'_>) -> String {
         let width = self.delta;
-        match shown.since.filter(|_| width > 0) {
+        match shown.delta.filter(|_| width > 0) {
             None => " ".repeat(width),
-            Some(since) => format!("{:>width$}", delta(since, shown.first)),
+            Some((sign, since)) => format!("{:>width$}", delta(since, sign)),
         }
     }
 }
 
-/// A time since the row before in at most six columns.
-fn delta(since: Duration, first: bool) -> String {
-    let sign = if first { "" } else { "+" };
+/// A time since another row in at most six columns.
+fn delta(since: Duration, sign: &str) -> String {
     let millis = since.as_millis();
     match since.as_secs() {
         0..10 => format!("{sign}{}.{:03}", since.as_secs(), millis % 1000),
@@ -124,8 +124,8 @@ mod tests {
             (360_000_000, "+100h"),
             (u64::MAX, "+9999h"),
         ] {
-            assert_eq!(delta(Duration::from_millis(millis), false), text);
+            assert_eq!(delta(Duration::from_millis(millis), "+"), text);
         }
-        assert_eq!(delta(Duration::ZERO, true), "0.000");
+        assert_eq!(delta(Duration::ZERO, ""), "0.000");
     }
 }

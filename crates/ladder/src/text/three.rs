@@ -77,8 +77,10 @@ impl<'a> Three<'a> {
         let mut notes = self.margin.notes(shown).into_iter();
         let first = notes.next().unwrap_or_default();
         self.line(out, &self.margin.of(shown), &body, &first)?;
+        let said = shown.beneath(brush.options, whole);
         let empty = format!("{empty}{edge}{empty}");
-        notes.try_for_each(|note| self.line(out, &self.margin.blank(), &empty, &note))
+        notes.try_for_each(|note| self.line(out, &self.margin.blank(), &empty, &note))?;
+        said.iter().try_for_each(|said| self.line(out, &self.margin.blank(), said, ""))
     }
 
     /// One line of the ladder, without blanks at its end.

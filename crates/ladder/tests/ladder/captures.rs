@@ -29,6 +29,8 @@ const WITH_ACKS: Options = Options {
     lang: Lang::En,
     notes: false,
     no_times: false,
+    whole: false,
+    since: None,
 };
 
 fn file(name: &str) -> PathBuf {

@@ -120,7 +120,13 @@ fn draw(group: &[Session]) {
     for scene in scenes(group) {
         let drawn = text::scene(&scene, &options) + &text::verdicts(&scene.findings, &options);
         assert_clean(&drawn);
-        let sheet = Sheet { scene: &scene, lang: options.lang, packets: true, origin: None };
+        let sheet = Sheet {
+            scene: &scene,
+            lang: options.lang,
+            packets: true,
+            no_times: false,
+            origin: None,
+        };
         assert_clean(&json::render(&sheet));
     }
 }

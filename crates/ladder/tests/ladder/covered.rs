@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use wharf_ladder::capture::Capture;
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::tls::Keys;
-use wharf_ladder::{Lang, Options, Packet, Row};
+use wharf_ladder::{Lang, Options, Packet, Row, Scene};
 
 const PLAIN: Options = Options {
     width: 80,
@@ -28,6 +28,8 @@ const PLAIN: Options = Options {
     lang: Lang::En,
     notes: false,
     no_times: true,
+    whole: false,
+    since: None,
 };
 
 /// Bytes of the list that curl fetches in the captures of CBC.
@@ -47,6 +49,12 @@ fn read(name: &str) -> (Vec<Owned>, Keys) {
         assert!(capture.keys().learn(&keys) > 0);
     }
     (segments, capture.keys().clone())
+}
+
+/// A capture as a picture.
+pub(crate) fn scene(name: &str) -> Scene {
+    let (segments, keys) = read(name);
+    session(&segments, &keys).expect("a session").scene()
 }
 
 fn session<'a>(segments: impl IntoIterator<Item = &'a Owned>, keys: &Keys) -> Option<Session> {

@@ -13,6 +13,8 @@ const PLAIN: Options = Options {
     lang: Lang::En,
     notes: false,
     no_times: false,
+    whole: false,
+    since: None,
 };
 
 #[track_caller]

@@ -20,7 +20,7 @@ fn joined() -> Scene {
 }
 
 #[track_caller]
-fn compare(name: &str, got: &str) {
+pub(crate) fn compare(name: &str, got: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, got).expect("the golden file is writable");
@@ -30,7 +30,7 @@ fn compare(name: &str, got: &str) {
 }
 
 fn sheet(scene: &Scene) -> Sheet<'_> {
-    Sheet { scene, lang: Lang::En, packets: false, origin: None }
+    Sheet { scene, lang: Lang::En, packets: false, no_times: false, origin: None }
 }
 
 #[test]

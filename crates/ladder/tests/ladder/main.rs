@@ -9,6 +9,7 @@ mod claims;
 mod corpus;
 mod covered;
 mod events;
+mod forms;
 mod golden;
 mod hard;
 mod joined;

@@ -52,11 +52,14 @@ fn check(ladder: &Ladder, options: &Options) -> Result<(), TestCaseError> {
 
 fn options() -> impl Strategy<Value = Options> {
     let widths = prop_oneof![Just(80_usize), 20_usize..=200];
-    (widths, any::<[bool; 6]>()).prop_map(|(width, [two, ascii, packets, ja, notes, no_times])| {
-        let ambiguous = if two { Ambiguous::Two } else { Ambiguous::One };
-        let lang = if ja { Lang::Ja } else { Lang::En };
-        Options { width, ambiguous, ascii, colour: false, packets, lang, notes, no_times }
-    })
+    (widths, any::<[bool; 7]>()).prop_map(
+        |(width, [two, ascii, packets, ja, notes, no_times, whole])| {
+            let ambiguous = if two { Ambiguous::Two } else { Ambiguous::One };
+            let lang = if ja { Lang::Ja } else { Lang::En };
+            let plain = Options::default();
+            Options { width, ambiguous, ascii, packets, lang, notes, no_times, whole, ..plain }
+        },
+    )
 }
 
 #[test]

@@ -62,6 +62,9 @@ pub(crate) struct TraceArgs {
     #[cfg(feature = "tui")]
     #[arg(long, conflicts_with_all = ["format", "list"])]
     pub(crate) tui: bool,
+    /// Keep up to so many rows of a captured session, its beginning and its end [default: 4096; with --packets 100000]
+    #[arg(long, value_name = "N")]
+    pub(crate) rows: Option<usize>,
     /// Wait for more at the end of a file that still grows, or in a folder of --tap, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
@@ -83,9 +86,12 @@ impl TraceArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Drawing")]
 pub(crate) struct DrawingArgs {
-    /// Show every packet, those too that acknowledge and nothing else
+    /// Show every packet: those too that acknowledge and nothing else, and each segment of a transfer by itself
     #[arg(long)]
     pub(crate) packets: bool,
+    /// Show all lines of replies that have several
+    #[arg(long)]
+    pub(crate) whole_replies: bool,
     /// Write a line about each row: beside it where there is room, else below the ladder
     #[arg(long)]
     pub(crate) notes: bool,

@@ -173,5 +173,7 @@ pub(crate) fn options(drawing: &DrawingArgs) -> Options {
         lang: language(drawing.lang),
         notes: drawing.notes,
         no_times: drawing.no_times,
+        whole: drawing.whole_replies,
+        since: None,
     }
 }

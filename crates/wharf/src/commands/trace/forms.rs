@@ -22,11 +22,13 @@ pub(super) struct Forms {
     origin: Option<Duration>,
     is_begun: bool,
     album: svg::Album,
+    diagram: mermaid::Diagram,
 }
 
 impl Forms {
     pub(super) fn new(form: Format, options: Options) -> Self {
-        Self { form, options, origin: None, is_begun: false, album: svg::Album::default() }
+        let (album, diagram) = (svg::Album::default(), mermaid::Diagram::default());
+        Self { form, options, origin: None, is_begun: false, album, diagram }
     }
 
     /// What stands before the first session.
@@ -55,6 +57,7 @@ impl Renderer for Forms {
                 scene: &scene,
                 lang: self.options.lang,
                 packets: self.options.packets,
+                no_times: self.options.no_times,
                 origin: self.origin,
             };
             let text = match self.form {
@@ -70,7 +73,11 @@ impl Renderer for Forms {
                 }
                 Format::Html => html::session(&sheet),
                 Format::Json => json::render(&sheet),
-                Format::Mermaid => mermaid::render(&sheet),
+                // A text holds one diagram.
+                Format::Mermaid => {
+                    self.diagram.add(&sheet);
+                    continue;
+                }
                 Format::Pcapng => {
                     out.write_all(&pcapng::session(&sheet))?;
                     continue;
@@ -87,7 +94,10 @@ impl Renderer for Forms {
         match self.form {
             Format::Html => out.write_all(html::end().as_bytes())?,
             Format::Svg => out.write_all(std::mem::take(&mut self.album).finish().as_bytes())?,
-            Format::Text | Format::Json | Format::Mermaid | Format::Pcapng => {}
+            Format::Mermaid => {
+                out.write_all(std::mem::take(&mut self.diagram).finish().as_bytes())?;
+            }
+            Format::Text | Format::Json | Format::Pcapng => {}
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use wharf_ladder::logs::Form;
 use wharf_ladder::render::pcapng;
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::tls::Keys;
-use wharf_ladder::{Segment, tap};
+use wharf_ladder::{Keep, Segment, tap};
 use wharf_proto::Moment;
 
 use super::folder::Folder;
@@ -163,7 +163,8 @@ impl Source {
     pub(super) fn gathering(&self, arguments: &TraceArgs) -> Gathering {
         match &self.kind {
             Kind::File(_) | Kind::Live(_) => {
-                Gathering::captured(Sessions::new(&arguments.ports).with_keys(self.keys.clone()))
+                let sessions = Sessions::new(&arguments.ports).keeping(keep(arguments));
+                Gathering::captured(sessions.with_keys(self.keys.clone()))
             }
             Kind::Tap(_) | Kind::Taps(_) => Gathering::told(),
             Kind::Log(log) => Gathering::logged(log.form),
@@ -341,6 +342,12 @@ impl Live {
         });
         unread.into_iter().chain(dropped).collect()
     }
+}
+
+/// Which rows of a session are kept.
+fn keep(arguments: &TraceArgs) -> Keep {
+    let usual = if arguments.drawing.packets { Keep::PACKETS } else { Keep::default() };
+    Keep { rows: arguments.rows.unwrap_or(usual.rows), ..usual }
 }
 
 /// What a file is, by its beginning or because it was said.

@@ -1,0 +1,180 @@
+//! What every form must show beside the rows themselves: all lines of a reply, silences, gaps, what was sent again, what is
+//! under TLS; compared with the files in `tests/golden` (`UPDATE_GOLDEN=1` rewrites them).
+
+use crate::joined::compare;
+use crate::wire::{ACK, Acceptor, Opener, PSH, Wire};
+use crate::{captures, covered};
+use std::time::Duration;
+use wharf_ladder::capture::Capture;
+use wharf_ladder::packet::Header;
+use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
+use wharf_ladder::scene::scenes;
+use wharf_ladder::sessions::Sessions;
+use wharf_ladder::{Keep, Lang, More, Options, Packet, Packets, Scene, raw, text};
+
+/// A session with a reply of four lines, one that comes back with the password, a segment sent again, a minute of silence,
+/// and bytes that were not captured.
+fn marked() -> Wire {
+    let mut wire = Wire::greeted();
+    wire.asks("USER ann", "331 password");
+    wire.asks("PASS hunter2", "230-Welcome\r\n<b>hunter2</b>\x1b[31m\r\n230 done");
+    wire.asks("FEAT", "211-Features:\r\n MDTM\r\n REST STREAM\r\n211 End");
+    wire.asks("PASV", "227 Entering passive mode (203,0,113,5,200,1).");
+    wire.wait(Duration::from_millis(250));
+    wire.again();
+    let data = wire.connect("192.0.2.10:1182", "203.0.113.5:51201");
+    wire.asks("RETR a.txt", "150 here it comes");
+    wire.put(data, Acceptor, PSH, &[b'a'; 40]);
+    wire.unseen(data, Acceptor, PSH, &[b'b'; 60]);
+    wire.put(data, Acceptor, PSH, b"end");
+    wire.put(data, Opener, ACK, b"");
+    wire.wait(Duration::from_secs(61));
+    wire.says("226 done");
+    wire.asks("QUIT", "221 bye");
+    for segment in &mut wire.segments {
+        segment.header = Header { hops: 57, window: 1000, id: Some(7), frame: 3 };
+    }
+    wire
+}
+
+fn scene(wire: &Wire) -> Scene {
+    let mut sessions = Sessions::default();
+    wire.segments.iter().for_each(|segment| sessions.push(&segment.segment()));
+    scenes(&sessions.finish().pop().expect("a session")).pop().expect("a scene")
+}
+
+fn sheet(scene: &Scene) -> Sheet<'_> {
+    Sheet { scene, lang: Lang::En, packets: false, no_times: false, origin: None }
+}
+
+#[test]
+fn silences_gaps_what_was_sent_again_and_all_lines_of_replies_are_in_every_form() {
+    let scene = scene(&marked());
+    let whole = Options { whole: true, ..Options::default() };
+    compare("marked.txt", &text::scene(&scene, &whole));
+    compare("marked.svg", &svg::render(&sheet(&scene)));
+    compare("marked.html", &html::session(&Sheet { lang: Lang::Ja, ..sheet(&scene) }));
+    compare("marked.mermaid", &mermaid::render(&sheet(&scene)));
+    compare("marked.json", &json::render(&sheet(&scene)));
+}
+
+#[test]
+fn no_form_holds_a_password_that_a_reply_repeats_nor_anything_that_steers_its_reader() {
+    let scene = scene(&marked());
+    let forms = [
+        text::scene(&scene, &Options { whole: true, ..Options::default() }),
+        svg::render(&sheet(&scene)),
+        html::session(&sheet(&scene)),
+        json::render(&sheet(&scene)),
+        String::from_utf8_lossy(&pcapng::session(&sheet(&scene))).into_owned(),
+    ];
+    for form in &forms {
+        assert!(!form.contains("hunter2"));
+    }
+    for form in &forms[..4] {
+        assert!(!form.contains('\x1b'));
+    }
+    for form in &forms[1..3] {
+        assert!(form.contains("&lt;b&gt;…&lt;/b&gt;") && !form.contains("<b>"), "{form}");
+    }
+}
+
+#[test]
+fn the_capture_that_is_made_holds_the_lines_of_replies_as_they_went_over_the_wire() {
+    let scene = scene(&marked());
+    let mut bytes = pcapng::begin();
+    bytes.extend(pcapng::session(&sheet(&scene)));
+    let mut capture = Capture::open(bytes.as_slice()).expect("a capture");
+    let mut said = Vec::new();
+    capture.each_segment(|segment| said.push(segment.payload.to_vec())).expect("a whole capture");
+    let features = b"211-Features:\r\n MDTM\r\n REST STREAM\r\n211 End\r\n";
+    assert!(said.iter().any(|said| said == features));
+    assert!(!said.iter().any(|said| said.windows(2).any(|part| part == b"(+")));
+}
+
+#[test]
+fn what_is_under_tls_is_marked_and_no_row_of_the_control_connection_is_drawn_as_data() {
+    let scene = covered::scene("tls13-wharf");
+    let svg = svg::render(&sheet(&scene));
+    assert!(svg.contains(">CT</text>") && svg.contains(">DT</text>"));
+    assert!(svg.contains("T under TLS"));
+    let rows = svg.lines().filter(|line| line.contains("<g id="));
+    for row in rows.filter(|row| row.contains(">CT</text>")) {
+        assert!(!row.contains("class=\"dat"), "{row}");
+    }
+}
+
+#[test]
+fn sessions_of_one_text_are_one_diagram_in_which_hosts_stand_once_and_rows_keep_their_numbers() {
+    let scene = scene(&marked());
+    let mut diagram = mermaid::Diagram::default();
+    diagram.add(&sheet(&scene));
+    diagram.add(&sheet(&scene));
+    let all = diagram.finish();
+    assert_eq!(all.matches("sequenceDiagram").count(), 1);
+    assert_eq!(all.matches("participant").count(), 2, "{all}");
+    assert!(all.contains("participant C as client 192.0.2.10\n"), "{all}");
+    assert_eq!(all.matches("Note over C,S: Session 1:").count(), 2);
+    assert_eq!(all.matches("autonumber 1\n").count(), 2);
+    assert!(all.contains("S-->>C: 230 Welcome") && all.contains("C->>S: FEAT"));
+}
+
+#[test]
+fn a_long_diagram_is_cut_and_says_how_much_is_not_drawn() {
+    let mut wire = Wire::greeted();
+    (0..200).for_each(|_| wire.asks("NOOP", "200 ok"));
+    let scene = scene(&wire);
+    let mut diagram = mermaid::Diagram::default();
+    diagram.add(&sheet(&scene));
+    diagram.add(&sheet(&scene));
+    let all = diagram.finish();
+    assert!(all.lines().count() < 400);
+    assert!(all.contains("1 more sessions, 508 more rows, not drawn"), "{all}");
+}
+
+#[test]
+fn with_every_packet_each_segment_is_a_row_and_what_is_not_kept_is_told() {
+    let read = |keep: Keep| {
+        let mut packets = Packets::of_port(2121).keeping(keep);
+        for segment in captures::segments("bulk-cut") {
+            packets.push(&segment.segment());
+        }
+        packets
+    };
+    let segments = |packets: &Packets| -> Vec<u32> {
+        packets.rows().iter().filter_map(|row| Some(row.wire?.segments)).collect()
+    };
+    let (folded, every) = (read(Keep::default()), read(Keep::PACKETS));
+    assert!(segments(&folded).iter().any(|segments| *segments > 1));
+    assert!(segments(&every).iter().all(|segments| *segments <= 1));
+    assert_eq!(segments(&every).len(), segments(&folded).iter().sum::<u32>() as usize);
+
+    let mut wire = Wire::greeted();
+    (0..1500).for_each(|_| wire.asks("NOOP", "200 ok"));
+    let mut packets = Packets::of_port(21).keeping(Keep { rows: 2048, folds: false });
+    wire.segments.iter().for_each(|segment| _ = packets.push(&segment.segment()));
+    let rows = packets.rows();
+    assert!(rows.len() <= 2048);
+    let left = rows.iter().find(|row| matches!(row.packet, Packet::Omitted(_)));
+    assert!(left.is_some());
+    let drawn = packets.render_text(&Options::default());
+    assert!(drawn.contains("rows not kept; --rows N keeps more"), "{drawn}");
+}
+
+#[test]
+fn the_headers_and_the_first_bytes_of_a_packet_are_told_and_of_control_only_what_may_be() {
+    let scene = scene(&marked());
+    let step = |label: &str| {
+        let found = scene.steps.iter().find(|step| step.row.label.to_string().starts_with(label));
+        found.expect("a row")
+    };
+    let fields = raw::fields(step("PASS"), Lang::En);
+    let said: Vec<String> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    assert_eq!(said[0], "frame: 3");
+    assert_eq!(said[2..5], ["from: 192.0.2.10:1180", "to: 203.0.113.5:21", "IP: TTL 57, id 7"]);
+    assert!(said[5].starts_with("TCP: PSH, ACK; seq ") && said[5].ends_with("win 1000; 14 B"));
+    assert_eq!(raw::bytes(&step("PASS").row), "PASS …\r\n".as_bytes());
+    let data = &step("RETR data").row;
+    assert_eq!(data.more.as_deref(), Some(&More::Bytes(vec![b'a'; 40])));
+    assert_eq!(raw::bytes(data), [b'a'; 40]);
+}
