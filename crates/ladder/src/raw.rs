@@ -75,7 +75,7 @@ pub fn dump(bytes: &[u8], each: usize) -> Vec<String> {
         let blank = "   ".repeat(each - part.len());
         let seen = |byte: &u8| if matches!(byte, 0x20..=0x7e) { char::from(*byte) } else { '.' };
         let text: String = part.iter().map(seen).collect();
-        line + &blank + "  " + &text
+        (line + &blank + "  " + &text).trim_end().to_owned()
     };
     bytes.chunks(each).enumerate().map(line).collect()
 }
