@@ -61,6 +61,8 @@ pub struct Side {
     pub inside: Option<u64>,
     /// The first of them.
     pub first: Vec<u8>,
+    /// Segments that brought them, those that came again left out.
+    pub segments: u32,
     /// The longest segment.
     pub longest: u32,
     /// When it sent its first and its last byte.
@@ -77,6 +79,10 @@ pub struct Side {
     pub full_since: Option<Moment>,
     /// The longest time for which it took nothing.
     pub full: Duration,
+    /// The least and the most that it has said it takes, before scaling.
+    pub window: Option<(u16, u16)>,
+    /// How its SYN has that scaled (RFC 7323 section 2).
+    pub scale: Option<u8>,
     /// Hops that its packets had left, the first and the last.
     pub hops: Option<(u8, u8)>,
     /// Line feeds in its bytes, as far as they were captured, and whether there was a NUL among them.
@@ -242,6 +248,7 @@ impl Side {
     /// Counts the bytes of a segment in.
     pub(crate) fn count(&mut self, at: Moment, new: u32, bytes: &[u8]) {
         self.bytes = self.bytes.saturating_add(new.into());
+        self.segments = self.segments.saturating_add(1);
         self.longest = self.longest.max(new);
         let (first, _) = self.spoke.unwrap_or((at, at));
         self.spoke = Some((first, at));

@@ -239,6 +239,11 @@ impl Finding {
         self.rule.cause.of(lang).replace("{who}", who).replace("{}", &self.what)
     }
 
+    /// Puts other words in place of those that the proof says.
+    pub(crate) fn reword(&mut self, with: impl FnOnce(&str) -> String) {
+        self.what = with(&self.what);
+    }
+
     /// The same with its rows under other numbers; those that have none there are left out.
     pub(crate) fn renumbered(&self, number: impl Fn(u32) -> u32) -> Self {
         let mut finding = self.clone();

@@ -39,11 +39,14 @@
 #![forbid(unsafe_code)]
 
 mod acks;
+pub mod beside;
 pub mod capture;
 mod case;
+pub mod compare;
 pub mod conn;
 mod dialogue;
 pub mod findings;
+mod hidden;
 mod label;
 #[cfg(target_os = "linux")]
 pub mod live;
@@ -59,6 +62,7 @@ pub mod render;
 mod row;
 pub mod scene;
 pub mod sessions;
+pub mod statistics;
 pub mod summary;
 pub mod tap;
 pub mod text;
@@ -67,6 +71,8 @@ pub mod width;
 
 pub use acks::with_acks;
 pub use case::{Case, Setting, Vantage};
+pub use conn::Conn;
+pub use hidden::Hide;
 pub use model::Ladder;
 pub use more::{Lines, More};
 pub use packet::{Flags, Segment};

@@ -60,6 +60,20 @@ impl More {
         (!bytes.is_empty()).then(|| Box::new(Self::Bytes(bytes.to_vec())))
     }
 
+    /// Puts other words in place of those of each line, which is told whether it stands between the first and the last. Bytes of
+    /// a transfer are no lines.
+    pub(crate) fn reword(&mut self, mut with: impl FnMut(&[u8], bool) -> Vec<u8>) {
+        let Self::Lines(lines) = self else { return };
+        let kept = lines.text.strip_suffix(b"\n").unwrap_or(&lines.text);
+        let last = kept.iter().filter(|byte| **byte == b'\n').count();
+        let mut text = Vec::with_capacity(lines.text.len());
+        for (at, line) in kept.split(|byte| *byte == b'\n').enumerate() {
+            text.extend(with(line, at > 0 && at < last));
+            text.push(b'\n');
+        }
+        lines.text = text;
+    }
+
     /// The bytes in which words are looked for.
     pub(crate) fn words(&self) -> &[u8] {
         match self {

@@ -10,7 +10,7 @@ mod link;
 pub use link::Link;
 
 use crate::capture::Frame;
-use etherparse::{LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice};
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use wharf_proto::Moment;
@@ -49,6 +49,8 @@ pub struct Header {
     pub hops: u8,
     /// How many bytes more its sender takes, before scaling (RFC 7323).
     pub window: u16,
+    /// How a SYN has that scaled, where it says so.
+    pub scale: Option<u8>,
 }
 
 /// The flags of a segment. ECE and CWR say nothing about a session and are left out.
@@ -103,9 +105,20 @@ impl<'a> Segment<'a> {
             flags: Flags::of(tcp),
             length,
             payload,
-            header: Header { frame: 0, id, hops, window: tcp.window_size() },
+            header: Header { frame: 0, id, hops, window: tcp.window_size(), scale: scale(tcp) },
         })
     }
+}
+
+/// How a SYN has windows scaled (RFC 7323 section 2.2).
+fn scale(tcp: &TcpSlice<'_>) -> Option<u8> {
+    if !tcp.syn() {
+        return None;
+    }
+    tcp.options_iterator().flatten().find_map(|option| match option {
+        TcpOptionElement::WindowScale(shift) => Some(shift.min(14)),
+        _ => None,
+    })
 }
 
 impl Flags {

@@ -8,7 +8,9 @@
 //! No control character leaves this file but its own colours and line feeds, whatever a label holds. The
 //! same rows and options give the same bytes.
 
+mod beside;
 mod brush;
+mod compared;
 mod lane;
 mod lesson;
 mod list;
@@ -16,6 +18,8 @@ mod margin;
 mod three;
 mod verdict;
 
+pub use beside::beside;
+pub use compared::compared;
 pub use lesson::lesson;
 pub use verdict::verdicts;
 

@@ -31,7 +31,15 @@ pub enum Ambiguous {
 /// ```
 #[must_use]
 pub fn columns(text: &str, ambiguous: Ambiguous) -> usize {
+    if is_plain(text) {
+        return text.len();
+    }
     text.chars().map(|c| char_columns(c, ambiguous)).sum()
+}
+
+/// Whether each byte is a character of one column, as nearly always.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn char_columns(c: char, ambiguous: Ambiguous) -> usize {
@@ -52,6 +60,9 @@ fn char_columns(c: char, ambiguous: Ambiguous) -> usize {
 /// ```
 #[must_use]
 pub fn spell_out(text: &str, ascii: bool) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let mut visible = String::with_capacity(text.len());
     for c in text.chars() {
         if ascii && c == '…' {
@@ -107,6 +118,11 @@ pub fn ellipsize(text: &str, max: usize, ellipsis: &str, ambiguous: Ambiguous) -
     }
     let mark = columns(ellipsis, ambiguous);
     let Some(room) = max.checked_sub(mark) else { return String::new() };
+    if is_plain(text) {
+        let (head, tail) = (room * 2 / 3, room - room * 2 / 3);
+        let end = text.len() - tail;
+        return [text.get(..head), Some(ellipsis), text.get(end..)].into_iter().flatten().collect();
+    }
     let (head, used) = take(text.graphemes(true), room * 2 / 3, ambiguous);
     let (tail, _) = take(text.graphemes(true).rev(), room - used, ambiguous);
     let end: String = tail.into_iter().rev().collect();
@@ -135,7 +151,10 @@ fn take<'a>(
 #[must_use]
 pub fn pad(text: &str, max: usize, ambiguous: Ambiguous) -> String {
     let spaces = max.saturating_sub(columns(text, ambiguous));
-    text.to_owned() + &" ".repeat(spaces)
+    let mut out = String::with_capacity(text.len() + spaces);
+    out.push_str(text);
+    out.extend(std::iter::repeat_n(' ', spaces));
+    out
 }
 
 /// Breaks `text` into lines of at most `max` columns: after spaces and beside wide characters, but not
@@ -151,18 +170,27 @@ pub fn pad(text: &str, max: usize, ambiguous: Ambiguous) -> String {
 pub fn wrap(text: &str, max: usize, ambiguous: Ambiguous) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
+    let mut used = 0;
     for word in words(text) {
-        if columns(&line, ambiguous) + columns(word.trim_end(), ambiguous) > max
-            && !line.trim_end().is_empty()
-        {
+        let whole = columns(word, ambiguous);
+        if used + columns(word.trim_end(), ambiguous) > max && !line.trim_end().is_empty() {
             lines.push(line.trim_end().to_owned());
             line.clear();
+            used = 0;
+        }
+        if used + whole <= max {
+            line.push_str(word);
+            used += whole;
+            continue;
         }
         for cluster in word.graphemes(true) {
-            if columns(&line, ambiguous) + columns(cluster, ambiguous) > max && cluster != " " {
+            let more = columns(cluster, ambiguous);
+            if used + more > max && cluster != " " {
                 lines.push(std::mem::take(&mut line));
+                used = 0;
             }
             line.push_str(cluster);
+            used += more;
         }
     }
     if !line.trim_end().is_empty() || lines.is_empty() {

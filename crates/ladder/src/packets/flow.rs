@@ -132,6 +132,9 @@ impl Flow {
         }
         let side = conn.side_mut(from);
         note_headers(side, segment);
+        if flags.syn {
+            side.scale = segment.header.scale;
+        }
         if fresh.bytes > 0 {
             let bytes = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
             side.count(segment.at, fresh.bytes, bytes);
@@ -262,6 +265,9 @@ fn note_window(side: &mut Side, segment: &Segment<'_>) {
     }
     let since = side.full_since.map_or(Duration::ZERO, |since| segment.at.since(since));
     side.full = side.full.max(since);
+    let window = segment.header.window;
+    let (least, most) = side.window.unwrap_or((window, window));
+    side.window = Some((least.min(window), most.max(window)));
     if segment.header.window > 0 {
         side.full_since = None;
     } else {

@@ -4,9 +4,15 @@
 //! Each has `schema`, which counts up when the meaning of a field changes; fields may be added without that.
 
 use super::{Sheet, kind, label, provenance, several};
+use crate::beside::{Beside, Fate};
+use crate::compare::{self, Likeness, Pair};
 use crate::row::{Channel, Ends, Packet, Wire};
-use crate::scene::{Lifeline, Role, TlsRole};
+use crate::scene::{Lifeline, Role, Scene, Step, TlsRole, Who};
+use crate::sessions::Session;
+use crate::statistics::{Statistics, Transfer};
 use serde_json::{Value, json};
+use std::time::Duration;
+use wharf_proto::tap::Party;
 use wharf_proto::{Lang, Moment, Verb};
 
 /// The version of the objects.
@@ -82,4 +88,115 @@ fn wire(wire: Wire) -> Value {
         "seq": wire.seq, "ack": wire.flags.ack.then_some(wire.ack), "length": wire.length,
         "window": header.window, "hops": header.hops, "id": header.id,
     })
+}
+
+/// The lines of a session's numbers: one of its control connection, one of each data connection. Times are in seconds, rates in
+/// bytes a second.
+#[must_use]
+pub fn statistics(session: &Session) -> String {
+    let Statistics { round_trip, greeted, logged_in, longest, again, transfers } =
+        session.statistics();
+    let first = json!({
+        "schema": SCHEMA, "kind": "statistics", "session": session.no,
+        "round_trip": secs(round_trip), "greeted": secs(greeted), "logged_in": secs(logged_in),
+        "longest_wait": secs(longest.map(|(wait, ..)| wait)),
+        "longest_verb": longest.map(|(_, verb, _)| verb.name()), "longest_row": longest.map(|(.., row)| row),
+        "again": again, "missing": session.packets.missing(),
+    });
+    let transfers = transfers.iter().map(|one| transfer(session.no, one));
+    std::iter::once(first)
+        .chain(transfers)
+        .fold(String::new(), |out, line| format!("{out}{line}\n"))
+}
+
+fn transfer(no: u64, one: &Transfer) -> Value {
+    let by = if one.by == Party::Client { Who::Client } else { Who::Server };
+    json!({
+        "schema": SCHEMA, "kind": "transfer", "session": no, "data": one.conn, "row": one.row,
+        "verb": one.verb.map(Verb::name), "by": by.key(), "bytes": one.bytes, "code": one.code,
+        "round_trip": secs(one.round_trip), "waited": secs(one.waited), "took": secs(one.took), "rate": one.rate(),
+        "segments": one.segments, "again": one.again, "missing": one.missing,
+        "window_least": one.window.map(|(least, _)| least), "window_most": one.window.map(|(_, most)| most),
+        "shut": one.shut.as_secs_f64(), "tls_resumed": one.resumed,
+    })
+}
+
+fn secs(time: Option<Duration>) -> Option<f64> {
+    time.map(|time| time.as_secs_f64())
+}
+
+/// The lines of two sessions that are compared: an object, and one for each step.
+#[must_use]
+pub fn compared(left: &Scene, right: &Scene) -> String {
+    let pairs = compare::compared(left, right);
+    let numbers = |scene: &Scene| scene.sessions.clone();
+    let mut out = json!({
+        "schema": SCHEMA, "kind": "comparison", "left": numbers(left), "right": numbers(right),
+        "parts_at": pairs.iter().position(Pair::is_apart),
+    })
+    .to_string();
+    out.push('\n');
+    for pair in &pairs {
+        let side = |scene: &Scene, at: Option<usize>| {
+            let row = &scene.steps.get(at?)?.row;
+            let delta = compare::delta(scene, at?).map(|delta| delta.as_secs_f64());
+            Some(
+                json!({ "no": row.no, "delta": delta, "what": kind(row), "label": label(row, Lang::En) }),
+            )
+        };
+        let likeness = match pair.likeness(left, right) {
+            Likeness::Same => "same",
+            Likeness::Alike => "alike",
+            Likeness::Left => "left",
+            Likeness::Right => "right",
+        };
+        let line = json!({
+            "schema": SCHEMA, "kind": "pair", "likeness": likeness,
+            "left": side(left, pair.left), "right": side(right, pair.right),
+        });
+        out += &format!("{line}\n");
+    }
+    out
+}
+
+/// The lines of a session that was captured at both ends: an object, and one for each packet.
+#[must_use]
+pub fn beside(beside: &Beside) -> String {
+    let ends = |ends: Ends| json!({ "client": ends.client.to_string(), "server": ends.server.to_string() });
+    let translated = beside.translated();
+    let translated: Vec<Value> = translated
+        .iter()
+        .map(|(data, here, there)| json!({ "data": data, "at_client": ends(*here), "at_server": ends(*there) }))
+        .collect();
+    let mut out = json!({
+        "schema": SCHEMA, "kind": "beside",
+        "at_client": beside.client.no, "at_server": beside.server.no, "translated": translated,
+        "server_ahead": beside.clock.map(|clock| clock.ahead as f64 / 1e9),
+        "one_way": secs(beside.clock.map(|clock| clock.one_way)),
+    })
+    .to_string();
+    out.push('\n');
+    for line in &beside.lines {
+        let [here, there] = beside.steps(line);
+        let Some(row) = here.or(there).map(|step| &step.row) else { continue };
+        let side = |step: Option<&Step>| {
+            step.map(|step| json!({ "no": step.row.no, "label": label(&step.row, Lang::En) }))
+        };
+        let fate = match line.fate {
+            Fate::Arrived => "arrived",
+            Fate::Rewritten => "rewritten",
+            Fate::Lost => "lost",
+            Fate::Foreign => "foreign",
+            Fate::Unseen => "unseen",
+        };
+        let from = if row.from == Party::Client { Who::Client } else { Who::Server };
+        let data = if let Channel::Data(no) = row.channel { Some(no) } else { None };
+        let line = json!({
+            "schema": SCHEMA, "kind": "packet", "fate": fate, "from": from.key(), "data": data, "what": kind(row),
+            "at": secs(beside.at(line)), "took": secs(line.took),
+            "at_client": side(here), "at_server": side(there),
+        });
+        out += &format!("{line}\n");
+    }
+    out
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "clippy knows test functions, not their helpers")]
 
 mod alignment;
+mod beside;
 mod captures;
 mod claims;
 mod corpus;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 
+use wharf_ladder::Hide;
 use wharf_ladder::logs::{FORMS, Form};
 
 use super::LangArg;
@@ -37,9 +38,16 @@ pub(crate) struct TraceArgs {
     /// What to make of it
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+    /// As `--format json`: an object a line, at the end one with the totals
+    #[arg(long, conflicts_with_all = ["format", "list"])]
+    pub(crate) json: bool,
     /// One line a session
     #[arg(long)]
     pub(crate) list: bool,
+    /// Add what transfers came to: how long they took to begin and in all, their rate, what was sent again, windows; and at
+    /// the end the totals. JSON always has them
+    #[arg(long)]
+    pub(crate) stats: bool,
     /// Only these sessions, by the numbers that --list shows: 3 or 3-7; may be given several times
     #[arg(long = "session", value_name = "N|A-B", value_parser = numbers)]
     pub(crate) sessions: Vec<RangeInclusive<u64>>,
@@ -60,11 +68,34 @@ pub(crate) struct TraceArgs {
     pub(crate) filter: Option<Filter>,
     /// Look through the sessions on the whole terminal; ? there tells the keys
     #[cfg(feature = "tui")]
-    #[arg(long, conflicts_with_all = ["format", "list"])]
+    #[arg(long, conflicts_with_all = ["format", "json", "list", "stats", "compare", "beside"])]
     pub(crate) tui: bool,
     /// Keep up to so many rows of a captured session, its beginning and its end [default: 4096; with --packets 100000]
     #[arg(long, value_name = "N")]
     pub(crate) rows: Option<usize>,
+    /// Set two sessions side by side, by their numbers: what both have, where they part, and which steps took longer
+    #[arg(
+        long,
+        value_name = "A,B",
+        value_parser = two_numbers,
+        conflicts_with_all = ["live", "follow", "list", "stats", "filter", "sessions", "host"]
+    )]
+    pub(crate) compare: Option<(u64, u64)>,
+    /// The second session of --compare is in this file
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    pub(crate) against: Option<PathBuf>,
+    /// The same sessions as they were captured at the other end: which packets both saw, what was rewritten or lost on the way,
+    /// how addresses are translated, and how far the clocks are apart. Which file is the client's end is found out
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["live", "follow", "list", "stats", "filter", "compare"]
+    )]
+    pub(crate) beside: Option<PathBuf>,
+    /// Put numbers in place of the names of users, or of files and folders, in all that is made: user, names, or both.
+    /// Passwords are never shown
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', conflicts_with = "write")]
+    pub(crate) redact: Vec<RedactArg>,
     /// Wait for more at the end of a file that still grows, or in a folder of --tap, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
@@ -73,6 +104,22 @@ pub(crate) struct TraceArgs {
 }
 
 impl TraceArgs {
+    /// What is made.
+    pub(crate) fn form(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
+    /// What is hidden.
+    pub(crate) fn hide(&self) -> Hide {
+        let is_asked = |what| self.redact.contains(&what);
+        Hide { users: is_asked(RedactArg::User), names: is_asked(RedactArg::Names) }
+    }
+
+    /// Whether sessions are set against each other.
+    pub(crate) fn is_of_pairs(&self) -> bool {
+        self.compare.is_some() || self.beside.is_some()
+    }
+
     /// Whether the sessions are shown on the whole terminal.
     pub(crate) fn is_on_screen(&self) -> bool {
         #[cfg(feature = "tui")]
@@ -126,6 +173,15 @@ pub(crate) enum AmbiguousArg {
     Auto,
 }
 
+/// What `wharf trace` hides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RedactArg {
+    /// The names of users.
+    User,
+    /// The names of files and folders.
+    Names,
+}
+
 /// What `wharf trace` makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -155,4 +211,12 @@ fn numbers(text: &str) -> Result<RangeInclusive<u64>, String> {
         Some((first, last)) => Ok(number(first)?..=number(last)?),
         None => number(text).map(|one| one..=one),
     }
+}
+
+/// Reads `3,7`.
+fn two_numbers(text: &str) -> Result<(u64, u64), String> {
+    let wrong = || "two numbers of sessions: 3,7".to_owned();
+    let (one, other) = text.split_once(',').ok_or_else(wrong)?;
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+    Ok((number(one)?, number(other)?))
 }

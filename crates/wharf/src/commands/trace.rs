@@ -9,38 +9,71 @@ mod folder;
 mod forms;
 mod gathering;
 mod logged;
+mod pairs;
 mod source;
 mod text;
 mod told;
+mod totals;
 #[cfg(feature = "tui")]
 mod tui;
 
+use std::cell::OnceCell;
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Session;
-use wharf_ladder::{Ambiguous, Options};
+use wharf_ladder::{Ambiguous, Hide, Options, Scene};
 
 use crate::args::language;
 use crate::args::trace::{AmbiguousArg, DrawingArgs, Format, TraceArgs};
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::terminal;
 use facts::Facts;
 use source::Source;
+use totals::Totals;
 
 /// What makes something of the sessions of a capture.
 trait Renderer {
     /// Sessions that belong together: one, or those of a transfer between servers.
-    fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()>;
+    fn group(&mut self, group: &Group<'_>, out: &mut dyn Write) -> anyhow::Result<()>;
 
     /// When the capture began, since 1970; told before the first group.
     fn begins_at(&mut self, _origin: Option<Duration>) {}
 
-    /// The capture is over.
-    fn end(&mut self, _out: &mut dyn Write) -> anyhow::Result<()> {
+    /// The source is over, and this is what it and its sessions came to.
+    fn end(&mut self, _totals: &Totals, _out: &mut dyn Write) -> anyhow::Result<()> {
         Ok(())
     }
+}
+
+/// Sessions that belong together, and the pictures of them, which are made where somebody wants them.
+struct Group<'a> {
+    sessions: &'a [Session],
+    hide: Hide,
+    scenes: OnceCell<Vec<Scene>>,
+}
+
+impl<'a> Group<'a> {
+    fn new(sessions: &'a [Session], hide: Hide) -> Self {
+        Self { sessions, hide, scenes: OnceCell::new() }
+    }
+
+    fn scenes(&self) -> &[Scene] {
+        self.scenes.get_or_init(|| pictures(self.sessions, self.hide))
+    }
+
+    /// The sessions that are in a picture.
+    fn of<'b>(&'b self, scene: &'b Scene) -> impl Iterator<Item = &'a Session> + 'b {
+        self.sessions.iter().filter(|session| scene.sessions.contains(&session.no))
+    }
+}
+
+/// The pictures of sessions that belong together, in which nothing stands that is to be hidden.
+fn pictures(group: &[Session], hide: Hide) -> Vec<Scene> {
+    let mut scenes = scenes(group);
+    scenes.iter_mut().for_each(|scene| scene.hide(hide));
+    scenes
 }
 
 pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
@@ -49,23 +82,33 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
     if arguments.tui {
         return tui::run(source, arguments);
     }
+    if arguments.is_of_pairs() {
+        if !matches!(arguments.form(), Format::Text | Format::Json) {
+            let why = "--compare and --beside are drawn as text or as JSON";
+            return Err(Usage(why.to_owned()).into());
+        }
+        return pairs::run(source, arguments, &mut BufWriter::new(io::stdout().lock()));
+    }
     let name = source.name().to_owned();
     let mut renderer = renderer(arguments);
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut seen = Seen { arguments, sessions: 0, shown: 0 };
+    let mut seen = Seen { arguments, sessions: 0, totals: Totals::default() };
     let broken = read(&mut source, arguments, |group, origin| {
         renderer.begins_at(origin);
         seen.give(group, &mut *renderer, &mut out)?;
         // Somebody waits for it.
         if arguments.follow || arguments.live.is_some() { Ok(out.flush()?) } else { Ok(()) }
     })?;
-    renderer.end(&mut out)?;
+    let mut totals = std::mem::take(&mut seen.totals);
+    totals.source = source.losses();
+    totals.source.broken = broken.as_ref().map(|error| format!("{error:#}"));
+    renderer.end(&totals, &mut out)?;
     out.flush()?;
     drop(out);
     for remark in source.remarks() {
         terminal::say(format_args!("wharf: {remark}"));
     }
-    match (broken, seen.sessions, seen.shown) {
+    match (broken, seen.sessions, totals.sessions) {
         (Some(error), ..) => {
             terminal::say(format_args!("wharf: {name}: {error:#}"));
             Ok(Exit::Failed)
@@ -85,8 +128,10 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
 /// Gives the sessions that are asked for to the renderer.
 struct Seen<'a> {
     arguments: &'a TraceArgs,
+    /// Groups that came.
     sessions: u64,
-    shown: u64,
+    /// What those came to that were asked for.
+    totals: Totals,
 }
 
 impl Seen<'_> {
@@ -97,10 +142,14 @@ impl Seen<'_> {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         self.sessions += 1;
-        if group.iter().any(|session| is_wanted(self.arguments, session))
+        let group = &Group::new(group, self.arguments.hide());
+        if group.sessions.iter().any(|session| is_wanted(self.arguments, session))
             && fits(self.arguments, group)
         {
-            self.shown += 1;
+            if self.arguments.stats || self.arguments.form() == Format::Json {
+                self.totals.count(group);
+            }
+            self.totals.sessions += group.sessions.len() as u64;
             renderer.group(group, out)?;
         }
         Ok(())
@@ -141,18 +190,18 @@ fn is_wanted(arguments: &TraceArgs, session: &Session) -> bool {
 }
 
 /// Whether sessions fit the filter.
-fn fits(arguments: &TraceArgs, group: &[Session]) -> bool {
+fn fits(arguments: &TraceArgs, group: &Group<'_>) -> bool {
     let Some(filter) = &arguments.filter else { return true };
-    let sessions: Vec<&Session> = group.iter().collect();
+    let sessions: Vec<&Session> = group.sessions.iter().collect();
     let lang = language(arguments.drawing.lang);
-    scenes(group).iter().any(|scene| filter.matches(&Facts::of(scene, &sessions, lang)))
+    group.scenes().iter().any(|scene| filter.matches(&Facts::of(scene, &sessions, lang)))
 }
 
 fn renderer(arguments: &TraceArgs) -> Box<dyn Renderer> {
     let options = options(&arguments.drawing);
-    match (arguments.list, arguments.format) {
-        (true, _) => Box::new(text::List::new(options)),
-        (false, Format::Text) => Box::new(text::Ladders::new(options)),
+    match (arguments.list, arguments.form()) {
+        (true, _) => Box::new(text::List::new(options, arguments.stats)),
+        (false, Format::Text) => Box::new(text::Ladders::new(options, arguments.stats)),
         (false, form) => Box::new(forms::Forms::new(form, options)),
     }
 }

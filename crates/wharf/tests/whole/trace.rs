@@ -180,3 +180,110 @@ fn a_key_log_that_is_none_is_told_before_anything_is_drawn() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("holds no keys of TLS sessions"));
     assert_eq!(trace(&["--keys", "/no/such/file"], "reference.cap").status.code(), Some(8));
 }
+
+#[test]
+fn json_tells_the_numbers_of_each_session_and_ends_with_the_totals() {
+    let lines: Vec<serde_json::Value> = text(&["--json"], "bulk-cut.cap")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |kind: &str| lines.iter().find(|line| line["kind"] == kind).unwrap();
+    assert!(of("statistics")["logged_in"].as_f64().unwrap() > 0.0);
+    let transfer = of("transfer");
+    assert_eq!(transfer["verb"], "RETR");
+    assert!(transfer["segments"].as_u64().unwrap() > 1 && transfer["code"] == 226, "{transfer}");
+    assert!(transfer["window_most"].as_u64().unwrap() > 65_535, "windows are scaled: {transfer}");
+    let total = lines.last().unwrap();
+    assert_eq!((&total["kind"], &total["sessions"]), (&"total".into(), &1.into()));
+    assert_eq!(total["to_client"], transfer["bytes"]);
+    assert_eq!(total["source"]["broken"], serde_json::Value::Null);
+}
+
+#[test]
+fn totals_count_what_tls_was_seen_and_tell_that_the_source_breaks_off() {
+    let totals = |text: &str| -> serde_json::Value {
+        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    };
+    let total = totals(&text(&["--json"], "tls13-wharf.pcapng"));
+    assert_eq!(total["tls"]["sessions"], 1);
+    assert_eq!((&total["tls"]["data_own"], &total["tls"]["sealed"]), (&0.into(), &0.into()));
+    assert!(total["tls"]["versions"]["TLS 1.3"].as_u64().unwrap() > 1, "{total}");
+    let bytes = std::fs::read(capture("reference.cap")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.cap");
+    std::fs::write(&cut, &bytes[..bytes.len() - 3]).unwrap();
+    let output = wharf().args(["trace", "--json"]).arg(&cut).output().unwrap();
+    let broken = &totals(&String::from_utf8(output.stdout).unwrap())["source"]["broken"];
+    assert!(broken.as_str().unwrap().contains("breaks off after frame"), "{broken}");
+}
+
+#[test]
+fn numbers_stand_below_the_ladder_and_totals_at_the_end_where_they_are_asked_for() {
+    let drawn = text(&["--stats"], "bulk-cut.cap");
+    for words in [
+        "Control connection: round trip ",
+        "Data connection 1 RETR: ",
+        "window ",
+        "Total: 1 session, 1 transfer,",
+    ] {
+        assert!(drawn.contains(words), "{words}: {drawn}");
+    }
+    assert!(!text(&[], "bulk-cut.cap").contains("round trip"));
+    let japanese = text(&["--stats", "--list", "--lang", "ja"], "reference.cap");
+    assert!(japanese.contains("合計：セッション 1 件"), "{japanese}");
+}
+
+#[test]
+fn two_sessions_stand_side_by_side_with_the_step_in_which_they_part() {
+    let other = capture("passive-pyftpdlib-curl.cap");
+    let against = ["--compare", "1,1", "--against", other.to_str().unwrap()];
+    let drawn = text(&against, "reference.cap");
+    assert!(drawn.contains("=    6   +0.000 > USER anonymous"), "{drawn}");
+    assert!(
+        drawn.contains("They part here: nothing at the left, PWD (row 11) at the right"),
+        "{drawn}"
+    );
+    assert!(text(&["--compare", "1,1"], "reference.cap").contains("They do not part."));
+    let json = text(&["--json", "--compare", "1,2"], "third-party.cap");
+    assert!(json.starts_with("{\"kind\":\"comparison\"") && json.contains("\"likeness\":\"left\""));
+    let none = trace(&["--compare", "1,7"], "reference.cap");
+    assert_eq!(none.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("has no session 7"));
+    let svg = trace(&["--compare", "1,1", "--format", "svg"], "reference.cap");
+    assert_eq!(svg.status.code(), Some(2));
+}
+
+#[test]
+fn the_same_capture_beside_itself_has_lost_nothing() {
+    let same = capture("upload-lftp.cap");
+    let drawn = text(&["--beside", same.to_str().unwrap()], "upload-lftp.cap");
+    assert!(drawn.contains("Clocks: the server's is 0.0000 s ahead"), "{drawn}");
+    assert!(drawn.contains("arrived at the other, as it was sent"), "{drawn}");
+    let json = text(&["--json", "--beside", same.to_str().unwrap()], "upload-lftp.cap");
+    assert!(json.lines().skip(1).all(|line| line.contains("\"fate\":\"arrived\"")), "{json}");
+    let other = capture("reference.cap");
+    let none = trace(&["--beside", other.to_str().unwrap()], "upload-lftp.cap");
+    assert_eq!(none.status.code(), Some(5));
+}
+
+#[test]
+fn names_are_hidden_in_every_form_where_that_is_asked_for() {
+    for form in ["text", "json", "mermaid", "svg", "html", "pcapng"] {
+        let options = ["--format", form, "--redact", "user,names", "--stats"];
+        let output = trace(&options, "reference.cap");
+        assert!(output.status.success());
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(!text.contains("notes.txt") && !text.contains("pub"), "{form}: {text}");
+        assert!(text.contains("RETR name-2") && text.contains("USER anonymous"), "{form}: {text}");
+    }
+    assert!(text(&["--redact", "user"], "reference.cap").contains("RETR notes.txt"));
+}
+
+#[test]
+fn keys_for_what_is_no_capture_are_told_to_be_of_no_use() {
+    let log = crate::logs::log("vsftpd.log");
+    let output = wharf().args(["trace", "--keys", "/no/such/file"]).arg(log).output().unwrap();
+    assert!(output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("--keys is of no use for"), "{told}");
+}

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::bail;
 use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
-use wharf_ladder::scene::scenes;
-use wharf_ladder::sessions::Session;
 use wharf_ladder::{Options, text};
 
-use super::Renderer;
+use super::totals::Totals;
+use super::{Group, Renderer};
 use crate::args::trace::Format;
 
 /// A picture of more bytes than that no viewer opens.
@@ -50,11 +49,11 @@ impl Renderer for Forms {
         self.origin = origin;
     }
 
-    fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
+    fn group(&mut self, group: &Group<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
         self.begin(out)?;
-        for scene in scenes(group) {
+        for scene in group.scenes() {
             let sheet = Sheet {
-                scene: &scene,
+                scene,
                 lang: self.options.lang,
                 packets: self.options.packets,
                 no_times: self.options.no_times,
@@ -72,7 +71,13 @@ impl Renderer for Forms {
                     continue;
                 }
                 Format::Html => html::session(&sheet),
-                Format::Json => json::render(&sheet),
+                Format::Json => {
+                    out.write_all(json::render(&sheet).as_bytes())?;
+                    for session in group.of(scene) {
+                        out.write_all(json::statistics(session).as_bytes())?;
+                    }
+                    continue;
+                }
                 // A text holds one diagram.
                 Format::Mermaid => {
                     self.diagram.add(&sheet);
@@ -82,22 +87,23 @@ impl Renderer for Forms {
                     out.write_all(&pcapng::session(&sheet))?;
                     continue;
                 }
-                Format::Text => text::scene(&scene, &self.options),
+                Format::Text => text::scene(scene, &self.options),
             };
             out.write_all(text.as_bytes())?;
         }
         Ok(())
     }
 
-    fn end(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn end(&mut self, totals: &Totals, out: &mut dyn Write) -> anyhow::Result<()> {
         self.begin(out)?;
         match self.form {
             Format::Html => out.write_all(html::end().as_bytes())?,
             Format::Svg => out.write_all(std::mem::take(&mut self.album).finish().as_bytes())?,
+            Format::Json => writeln!(out, "{}", totals.json())?,
             Format::Mermaid => {
                 out.write_all(std::mem::take(&mut self.diagram).finish().as_bytes())?;
             }
-            Format::Text | Format::Json | Format::Pcapng => {}
+            Format::Text | Format::Pcapng => {}
         }
         Ok(())
     }

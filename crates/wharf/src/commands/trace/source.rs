@@ -22,6 +22,7 @@ use super::folder::Folder;
 use super::gathering::{Gathering, Heard};
 use super::logged::{LogFile, recognised};
 use super::told::{HEAD, TapFile};
+use super::totals::Losses;
 use crate::args::trace::TraceArgs;
 use crate::confine::confine_capture;
 use crate::exit::Usage;
@@ -131,6 +132,7 @@ impl Source {
         let stop = follows.then(crate::interrupt::told_to_end).transpose()?;
         if path.is_dir() {
             let folder = Folder::open(path, follows)?;
+            no_use_of_keys(arguments, &name);
             return Ok(Self::of(name, Kind::Taps(Box::new(folder)), Keys::default(), stop));
         }
         let waits = Arc::new(AtomicBool::new(true));
@@ -144,6 +146,9 @@ impl Source {
         };
         let source = unpacked(source).with_context(cannot)?;
         let (what, source) = What::of(source, arguments.log, &name)?;
+        if !matches!(what, What::Capture) {
+            no_use_of_keys(arguments, &name);
+        }
         let (kind, keys) = if let What::Log(form) = what {
             (Kind::Log(Box::new(LogFile::new(source, form))), Keys::default())
         } else if let What::Tap = what {
@@ -239,6 +244,21 @@ impl Source {
             Kind::Taps(folder) => folder.full.iter().map(|name| full(name)).collect(),
             Kind::Log(log) => log.remarks.clone(),
         }
+    }
+
+    /// What it held, and what of it is not in the sessions.
+    pub(super) fn losses(&self) -> Losses {
+        let (unread, dropped) = match &self.kind {
+            Kind::File(capture) => (capture.unread().map_or(0, |(_, frames)| frames), 0),
+            Kind::Live(live) => (live.unread, live.dropped.load(Ordering::Relaxed)),
+            Kind::Tap(_) | Kind::Taps(_) | Kind::Log(_) => (0, 0),
+        };
+        let is_full = match &self.kind {
+            Kind::Tap(tap) => tap.is_full,
+            Kind::Taps(folder) => !folder.full.is_empty(),
+            Kind::File(_) | Kind::Live(_) | Kind::Log(_) => false,
+        };
+        Losses { pieces: self.pieces, unread, dropped, is_full, broken: None }
     }
 
     /// How many frames the kernel has dropped, as that goes on.
@@ -376,6 +396,15 @@ impl What {
             _ => Self::Log(recognised(&mut *source, &mut head, name)?),
         };
         Ok((what, Box::new(io::Cursor::new(head).chain(source))))
+    }
+}
+
+/// Says that keys open nothing here.
+fn no_use_of_keys(arguments: &TraceArgs, name: &str) {
+    if !arguments.keys.is_empty() {
+        terminal::say(format_args!(
+            "wharf: --keys is of no use for {name}, which is no capture: what went under TLS is told in it as it was said"
+        ));
     }
 }
 

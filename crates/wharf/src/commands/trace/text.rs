@@ -3,57 +3,77 @@
 use std::io::Write;
 use std::net::SocketAddr;
 
-use wharf_ladder::scene::{Scene, scenes};
+use wharf_ladder::scene::Scene;
 use wharf_ladder::sessions::Session;
 use wharf_ladder::{Ends, Lang, Options, text, width};
 
-use super::Renderer;
+use super::totals::Totals;
+use super::{Group, Renderer};
 
 /// Ladders, a title before each.
 pub(super) struct Ladders {
     options: Options,
+    stats: bool,
     is_first: bool,
 }
 
 impl Ladders {
-    pub(super) fn new(options: Options) -> Self {
-        Self { options, is_first: true }
+    pub(super) fn new(options: Options, stats: bool) -> Self {
+        Self { options, stats, is_first: true }
     }
 
-    /// A line beneath a ladder, which is no wider than that.
-    fn write(&self, line: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-        for part in width::wrap(line, self.options.width(), self.options.ambiguous) {
-            writeln!(out, "{part}")?;
+    /// What a session came to, beneath its ladder.
+    fn numbers(&self, session: &Session, out: &mut dyn Write) -> anyhow::Result<()> {
+        if !self.stats {
+            return Ok(());
         }
-        Ok(())
+        let lines = session.statistics().lines(self.options.lang());
+        lines.iter().try_for_each(|line| write(line, &self.options, out))
     }
 }
 
+/// A line beneath a ladder, which is no wider than that.
+fn write(line: &str, options: &Options, out: &mut dyn Write) -> anyhow::Result<()> {
+    for part in width::wrap(line, options.width(), options.ambiguous) {
+        writeln!(out, "{part}")?;
+    }
+    Ok(())
+}
+
+/// The totals, where numbers are asked for.
+fn end(totals: &Totals, options: &Options, stats: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    if !stats {
+        return Ok(());
+    }
+    totals.lines(options.lang()).iter().try_for_each(|line| write(line, options, out))
+}
+
 impl Renderer for Ladders {
-    fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
-        for scene in scenes(group) {
+    fn group(&mut self, group: &Group<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+        for scene in group.scenes() {
             if !std::mem::take(&mut self.is_first) {
                 writeln!(out)?;
             }
-            let drawn = text::scene(&scene, &self.options);
-            let its = || group.iter().filter(|session| scene.sessions.contains(&session.no));
+            let drawn = text::scene(scene, &self.options);
             let lang = self.options.lang();
             match scene.is_joined() {
                 true => {
-                    writeln!(out, "{}", joint_title(&scene, lang))?;
+                    writeln!(out, "{}", joint_title(scene, lang))?;
                     write!(out, "{drawn}")?;
-                    for session in its() {
+                    for session in group.of(scene) {
                         let no = session.no;
                         let words = lang.of("Session", "セッション");
                         let line = format!("{words} {no}: {}", ending(session, &self.options));
-                        self.write(&line, out)?;
+                        write(&line, &self.options, out)?;
+                        self.numbers(session, out)?;
                     }
                 }
                 false => {
-                    for session in its() {
+                    for session in group.of(scene) {
                         writeln!(out, "{}", title(session, lang))?;
                         write!(out, "{drawn}")?;
-                        self.write(&ending(session, &self.options), out)?;
+                        write(&ending(session, &self.options), &self.options, out)?;
+                        self.numbers(session, out)?;
                     }
                 }
             }
@@ -61,22 +81,30 @@ impl Renderer for Ladders {
         }
         Ok(())
     }
+
+    fn end(&mut self, totals: &Totals, out: &mut dyn Write) -> anyhow::Result<()> {
+        if self.stats && !self.is_first {
+            writeln!(out)?;
+        }
+        end(totals, &self.options, self.stats, out)
+    }
 }
 
 /// One line a session.
 pub(super) struct List {
     options: Options,
+    stats: bool,
 }
 
 impl List {
-    pub(super) fn new(options: Options) -> Self {
-        Self { options }
+    pub(super) fn new(options: Options, stats: bool) -> Self {
+        Self { options, stats }
     }
 }
 
 impl Renderer for List {
-    fn group(&mut self, group: &[Session], out: &mut dyn Write) -> anyhow::Result<()> {
-        for session in group {
+    fn group(&mut self, group: &Group<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+        for session in group.sessions {
             let lang = self.options.lang();
             let found: Vec<&str> = session.findings().iter().map(|found| found.rule.id).collect();
             let found =
@@ -84,6 +112,10 @@ impl Renderer for List {
             writeln!(out, "{}: {}{found}", title(session, lang), ending(session, &self.options))?;
         }
         Ok(())
+    }
+
+    fn end(&mut self, totals: &Totals, out: &mut dyn Write) -> anyhow::Result<()> {
+        end(totals, &self.options, self.stats, out)
     }
 }
 

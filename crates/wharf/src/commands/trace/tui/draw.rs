@@ -17,12 +17,13 @@ use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation as _;
+use wharf_ladder::compare;
 use wharf_ladder::findings::Severity;
 use wharf_ladder::width::{Ambiguous, columns, ellipsize, pad, spell_out, wrap};
 use wharf_ladder::{Options, Packet, Provenance, Row};
 
 use super::app::{App, View};
-use super::diff::{self, Diff};
+use super::diff::Diff;
 use super::entries::{Column, Entry};
 use super::ladder::Ladder;
 use super::words;
@@ -302,14 +303,14 @@ impl Canvas<'_> {
         for (pair, (at, y)) in
             view.pairs.iter().skip(view.top).zip((view.top..).zip(body.y + 1..body.y + 1 + rows))
         {
-            let [one, other] = view.steps(*pair);
+            let [one, other] = pair.steps(&view.left, &view.right);
             let cell =
                 |scene, place: Option<usize>, step: Option<&wharf_ladder::scene::Step>| match (
                     place, step,
                 ) {
                     (Some(place), Some(step)) => {
-                        let delta = diff::delta(scene, place)
-                            .map(|delta| format!("+{delta:.3}"))
+                        let delta = compare::delta(scene, place)
+                            .map(|delta| format!("+{:.3}", delta.as_secs_f64()))
                             .unwrap_or_default();
                         let way = if step.is_rightwards() { '>' } else { '<' };
                         format!("{:>4} {delta:>8} {way} {}", step.row.no, step.row.label)
@@ -318,13 +319,8 @@ impl Canvas<'_> {
                 };
             let (left, right) =
                 (cell(&view.left, pair.left, one), cell(&view.right, pair.right, other));
-            let sign = match (one, other) {
-                (Some(one), Some(other)) if one.row.label == other.row.label => "=",
-                (Some(_), Some(_)) => "~",
-                (Some(_), None) => "<",
-                _ => ">",
-            };
-            let hue = if matches!(sign, "=" | "~") { PLAIN } else { Style::new().fg(Color::Red) };
+            let sign = pair.likeness(&view.left, &view.right).sign();
+            let hue = if !pair.is_apart() { PLAIN } else { Style::new().fg(Color::Red) };
             let style = if at == view.cursor { CHOSEN.patch(hue) } else { hue };
             self.halves(y, &left, sign, &right, half, style);
         }
@@ -334,8 +330,8 @@ impl Canvas<'_> {
         let y = body.bottom() - below;
         self.rule(y);
         let Some(pair) = view.pairs.get(view.cursor) else { return };
-        let said: Vec<String> = view
-            .steps(*pair)
+        let said: Vec<String> = pair
+            .steps(&view.left, &view.right)
             .iter()
             .map(|step| step.map_or_else(|| "-".to_owned(), |step| step.row.label.to_string()))
             .collect();

@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use wharf_ladder::Lang;
-use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Session;
 
 use super::super::facts::Facts;
 use super::super::gathering::Gathering;
-use super::super::is_wanted;
 use super::super::source::Source;
+use super::super::{is_wanted, pictures};
 use super::app::Update;
 use super::entries::Entry;
 use crate::args::trace::TraceArgs;
@@ -78,7 +77,8 @@ impl Reading {
             seen.get(&no) != Some(&rows)
         };
         let (arguments, lang) = (&self.arguments, self.lang);
-        self.gathering.look(LOOKED_AT, is_new, |session, scene| {
+        self.gathering.look(LOOKED_AT, is_new, |session, mut scene| {
+            scene.hide(arguments.hide());
             let facts = Facts::of(&scene, &[session], lang);
             if is_wanted(arguments, session) && fits(arguments, &facts) {
                 let entry = Entry { facts, scene: Some(Arc::new(scene)), is_open: true };
@@ -134,7 +134,7 @@ impl Reader {
             |group: &&Vec<Session>| group.iter().any(|session| is_wanted(&self.arguments, session));
         groups.iter().filter(wanted).all(|group| {
             let sessions: Vec<&Session> = group.iter().collect();
-            scenes(group).into_iter().all(|scene| {
+            pictures(group, self.arguments.hide()).into_iter().all(|scene| {
                 let facts = Facts::of(&scene, &sessions, self.lang);
                 let update = if fits(&self.arguments, &facts) {
                     let scene = Some(Arc::new(scene));
@@ -163,7 +163,7 @@ fn again(
     let mut source = Source::open(&arguments)?;
     let gathering = source.gathering(&arguments);
     let found = |groups: Vec<Vec<Session>>| {
-        let scenes = groups.iter().flat_map(|group| scenes(group));
+        let scenes = groups.iter().flat_map(|group| pictures(group, arguments.hide()));
         scenes.into_iter().find(|scene| scene.sessions.first() == Some(&no)).map(Arc::new)
     };
     // What was cut off ends here too: what came before it was shown, and is shown again.

@@ -224,7 +224,7 @@ fn two_sessions_stand_side_by_side_and_the_first_difference_is_chosen() {
     assert!(desk.chosen().is_empty());
     let View::Diff(diff) = &desk.app.view else { unreachable!() };
     let pair = diff.pairs[diff.cursor];
-    let label = diff.steps(pair)[0].map(|step| step.row.label.to_string());
+    let label = pair.steps(&diff.left, &diff.right)[0].map(|step| step.row.label.to_string());
     assert_eq!(label.as_deref(), Some("PORT 192,0,2,10,4,158"));
     desk.shows("= ");
     desk.press("n");
