@@ -4,6 +4,7 @@
 //! likely cause and a remedy. How errors become exit codes is the program's business.
 
 mod advice;
+mod cause;
 
 use std::fmt;
 use std::io;

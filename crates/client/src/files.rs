@@ -3,13 +3,15 @@
 //! A download goes to a hidden part beside its target and is renamed when it is proven complete; what a
 //! broken one leaves behind is gone on with the next time (`part.rs`, `download.rs`). An upload can be
 //! gone on with where the server kept what it got (`upload.rs`). That either is of the same file is found out by its
-//! last bytes (`overlap.rs`). A file may come over several sessions at a time (`segments.rs`). How well the bytes of either are proven is in `proof.rs`. Whole trees are not done here (`tree.rs`).
+//! last bytes (`overlap.rs`). A file may come over several sessions at a time (`segments.rs`), and what is stored may be no
+//! file (`stream.rs`). How well the bytes of either are proven is in `proof.rs`. Whole trees are not done here (`tree.rs`).
 
 mod download;
 mod overlap;
 mod part;
 mod proof;
 mod segments;
+mod stream;
 mod upload;
 
 pub use download::{Fetched, Get};

@@ -12,6 +12,7 @@ pub(crate) mod tls;
 pub(crate) mod trace;
 pub(crate) mod tree;
 
+mod habits;
 mod secrets;
 #[cfg(feature = "sqlite")]
 mod user;
@@ -19,7 +20,7 @@ mod user;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -39,7 +40,8 @@ use self::remote::{MkdirArgs, MvArgs, RmArgs, StatArgs};
 use self::sync::SyncArgs;
 use self::tls::TlsArgs;
 use self::trace::TraceArgs;
-use self::tree::{MoveArgs, TreeArgs};
+use self::tree::{MoveArgs, TreeArgs, of_trees};
+use crate::events::{Events, Stream};
 use crate::exit::Usage;
 use crate::{settings, terminal};
 
@@ -292,7 +294,7 @@ pub(crate) struct LsArgs {
     /// With permissions, owner and group
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) long: bool,
-    /// A JSON object a line, in the server's order
+    /// Tell it as JSON, an object an entry, in the server's order
     #[arg(long)]
     pub(crate) json: bool,
     /// In the server's order, each row as it comes; else sorted by name
@@ -308,6 +310,9 @@ pub(crate) struct CatArgs {
     /// The file on the server.
     #[arg(help = FILE_URL)]
     pub(crate) url: Url,
+    /// Tell what happens as JSON on standard error, one object an event
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) form: FormArgs,
     #[command(flatten)]
@@ -316,13 +321,17 @@ pub(crate) struct CatArgs {
 
 /// `wharf get`.
 #[derive(Args, Debug)]
+#[command(mut_args(of_trees))]
 pub(crate) struct GetArgs {
     /// The file on the server.
     #[arg(help = FILE_URL)]
     pub(crate) url: Url,
-    /// The file to write, or the folder to put it in; the name in the URL if nothing is said. With -r the folder that
-    /// becomes the tree, or, with a slash at its end, the one to put it in
+    /// The file to write, or the folder to put it in; `-` for standard output; the name in the URL if nothing is said.
+    /// With -r the folder that becomes the tree, or, with a slash at its end, the one to put it in
     pub(crate) local: Option<PathBuf>,
+    /// The same as LOCAL
+    #[arg(short, long, value_name = "LOCAL", conflicts_with = "local")]
+    pub(crate) output: Option<PathBuf>,
     /// Begin anew, whatever an earlier try left
     #[arg(long)]
     pub(crate) restart: bool,
@@ -335,19 +344,32 @@ pub(crate) struct GetArgs {
     #[arg(short, long)]
     pub(crate) recursive: bool,
     #[command(flatten)]
+    pub(crate) form: FormArgs,
+    #[command(flatten)]
     pub(crate) moving: MoveArgs,
     #[command(flatten)]
     pub(crate) tree: TreeArgs,
     #[command(flatten)]
-    pub(crate) form: FormArgs,
-    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+}
+
+impl GetArgs {
+    /// Where it is to go, if that was said.
+    pub(crate) fn local(&self) -> Option<&Path> {
+        self.local.as_deref().or(self.output.as_deref())
+    }
+
+    /// Whether that is standard output. A file of that name is written `./-`.
+    pub(crate) fn goes_out(&self) -> bool {
+        self.local() == Some(Path::new("-"))
+    }
 }
 
 /// `wharf put`.
 #[derive(Args, Debug)]
+#[command(mut_args(of_trees))]
 pub(crate) struct PutArgs {
-    /// The file to send, or the folder with -r
+    /// The file to send, or the folder with -r; `-` for standard input
     pub(crate) local: PathBuf,
     /// The file on the server, or its folder.
     #[arg(help = format!("{FILE_URL}; with a slash at the end, the folder to put it in"))]
@@ -370,16 +392,21 @@ pub(crate) struct PutArgs {
     #[arg(long, conflicts_with = "atomic")]
     pub(crate) in_place: bool,
     #[command(flatten)]
+    pub(crate) form: FormArgs,
+    #[command(flatten)]
     pub(crate) moving: MoveArgs,
     #[command(flatten)]
     pub(crate) tree: TreeArgs,
-    #[command(flatten)]
-    pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
 
 impl PutArgs {
+    /// Whether it comes from standard input. A file of that name is written `./-`.
+    pub(crate) fn comes_in(&self) -> bool {
+        self.local == Path::new("-")
+    }
+
     /// Whether files have a temporary name first.
     pub(crate) fn is_atomic(&self) -> bool {
         self.atomic || (!self.in_place && self.connection.atomic.unwrap_or(false))
@@ -516,6 +543,29 @@ impl Command {
             Self::Completions(_) | Self::Man(_) => None,
             #[cfg(feature = "sqlite")]
             Self::User(_) => None,
+        }
+    }
+
+    /// Where programs are told what happens, if they are to be told.
+    pub(crate) fn events(&self) -> Events {
+        match self {
+            Self::Ls(args) => Events::to(Stream::Out, args.json),
+            Self::Cat(args) => Events::to(Stream::Err, args.json),
+            Self::Get(args) if args.goes_out() => Events::to(Stream::Err, args.moving.json),
+            Self::Get(args) => Events::to(Stream::Out, args.moving.json),
+            Self::Put(args) => Events::to(Stream::Out, args.moving.json),
+            Self::Rm(args) => Events::to(Stream::Out, args.json),
+            Self::Mkdir(args) => Events::to(Stream::Out, args.json),
+            Self::Mv(args) => Events::to(Stream::Out, args.json),
+            Self::Stat(args) => Events::to(Stream::Out, args.json),
+            Self::Sync(args) => Events::to(Stream::Out, args.how.moving.json),
+            Self::Copy(args) => Events::to(Stream::Out, args.how.moving.json),
+            Self::Check(args) => Events::to(Stream::Out, args.how.json),
+            // They have forms of their own.
+            Self::Serve(_) | Self::Shell(_) | Self::Demo(_) | Self::Trace(_) => Events::default(),
+            Self::Completions(_) | Self::Man(_) => Events::default(),
+            #[cfg(feature = "sqlite")]
+            Self::User(_) => Events::default(),
         }
     }
 

@@ -25,51 +25,57 @@ mod user;
 use std::future::Future;
 
 use anyhow::Context;
+use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 use wharf_client::{AddressError, Error};
 
 pub(crate) use ls::{Form, Printer};
 
+use wharf_proto::Text;
+
 use crate::args::{Arguments, Command};
+use crate::events::Events;
 use crate::exit::{Exit, Failed, Told};
 use crate::{settings, terminal};
 
 /// Does what the command line asks for.
 pub(crate) fn run(mut arguments: Arguments) -> Exit {
-    if let Err(error) = arguments.command.settle() {
-        return report(&error.into());
-    }
-    let exit = carry_out(arguments);
+    let events = arguments.command.events();
+    let result = match arguments.command.settle() {
+        Ok(()) => carry_out(arguments, &events),
+        Err(error) => Err(error.into()),
+    };
+    let exit = result.as_ref().map_or_else(report, |exit| *exit);
     settings::keep_memory();
+    events.end(exit, result.as_ref().err());
     match terminal::lost().filter(|_| exit == Exit::Done) {
         Some(error) => report(&anyhow::Error::from(error).context("standard output")),
         None => exit,
     }
 }
 
-fn carry_out(arguments: Arguments) -> Exit {
-    let result = match arguments.command {
+fn carry_out(arguments: Arguments, events: &Events) -> anyhow::Result<Exit> {
+    match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         #[cfg(feature = "sqlite")]
         Command::User(arguments) => user::run(&arguments),
-        Command::Ls(arguments) => alone(ls::run(&arguments)),
-        Command::Cat(arguments) => alone(cat::run(&arguments)),
-        Command::Get(arguments) => alone(get::run(&arguments)),
-        Command::Put(arguments) => alone(put::run(&arguments)),
-        Command::Rm(arguments) => alone(rm::run(&arguments)),
-        Command::Mkdir(arguments) => alone(mkdir::run(&arguments)),
-        Command::Mv(arguments) => alone(mv::run(&arguments)),
-        Command::Stat(arguments) => alone(stat::run(&arguments)),
-        Command::Sync(arguments) => alone(sync::run(&arguments)),
-        Command::Copy(arguments) => alone(copy::run(&arguments)),
+        Command::Ls(arguments) => alone(ls::run(&arguments, events)),
+        Command::Cat(arguments) => alone(cat::run(&arguments, events)),
+        Command::Get(arguments) => alone(get::run(&arguments, events)),
+        Command::Put(arguments) => alone(put::run(&arguments, events)),
+        Command::Rm(arguments) => alone(rm::run(&arguments, events)),
+        Command::Mkdir(arguments) => alone(mkdir::run(&arguments, events)),
+        Command::Mv(arguments) => alone(mv::run(&arguments, events)),
+        Command::Stat(arguments) => alone(stat::run(&arguments, events)),
+        Command::Sync(arguments) => alone(sync::run(&arguments, events)),
+        Command::Copy(arguments) => alone(copy::run(&arguments, events)),
         Command::Shell(arguments) => shell::run(arguments),
-        Command::Check(arguments) => alone(check::run(&arguments)),
+        Command::Check(arguments) => alone(check::run(&arguments, events)),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => completions::man(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
-    };
-    result.unwrap_or_else(|error| report(&error))
+    }
 }
 
 /// Runs a command of the client, for which one thread is enough.
@@ -88,6 +94,7 @@ pub(crate) fn client_runtime() -> anyhow::Result<Runtime> {
 /// A command of several parts, of which some may fail.
 #[derive(Default)]
 pub(crate) struct Parts {
+    events: Events,
     done: usize,
     failed: usize,
     /// How the first of them ended that failed.
@@ -95,9 +102,20 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// Parts of which programs are told, too.
+    pub(crate) fn telling(events: &Events) -> Self {
+        Self { events: events.clone(), ..Self::default() }
+    }
+
     /// Counts a part; what failed is told.
     pub(crate) fn count<E: Into<anyhow::Error>>(&mut self, result: Result<(), E>) {
         self.count_told(result.map_err(|error| report(&error.into())));
+    }
+
+    /// Counts what was done with this path.
+    pub(crate) fn tell(&mut self, action: &str, path: &Text, result: Result<(), Error>) {
+        let result = result.map_err(anyhow::Error::from);
+        self.count(self.events.one(action, path, result, |()| (None, json!({}))));
     }
 
     /// Counts a part of which has been told how it ended.
@@ -111,11 +129,28 @@ impl Parts {
         }
     }
 
-    /// Counts a part that was done or refused.
+    /// Counts what was done with this path, or refused.
     ///
     /// # Errors
     /// What went wrong otherwise, which concerns the parts behind it as well.
-    pub(crate) fn judge(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn judge(
+        &mut self,
+        action: &str,
+        path: &Text,
+        result: Result<(), Error>,
+    ) -> Result<(), Error> {
+        match result {
+            Ok(()) | Err(Error::Refused { .. }) => self.tell(action, path, result),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The same, of which no program is told.
+    ///
+    /// # Errors
+    /// What went wrong otherwise, which concerns the parts behind it as well.
+    pub(crate) fn count_refusal(&mut self, result: Result<(), Error>) -> Result<(), Error> {
         match result {
             Ok(()) | Err(Error::Refused { .. }) => self.count(result),
             Err(error) => return Err(error),
@@ -162,19 +197,27 @@ pub(crate) fn explained(error: &anyhow::Error, who: &str) -> (Exit, Option<Strin
     if exit == Exit::Done || error.is::<Told>() {
         return (exit, None);
     }
-    let mut words = who.to_owned();
-    for cause in error.chain() {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        // The library's errors tell their causes themselves.
-        if cause.is::<Error>() || cause.is::<AddressError>() {
-            break;
-        }
-    }
+    let mut words = format!("{who}: {}", words(error));
     let advice = error.chain().find_map(|cause| cause.downcast_ref::<Error>()?.advice());
     if let Some(advice) = advice {
         words.push_str("\n  ");
         words.push_str(advice);
     }
     (exit, Some(words))
+}
+
+/// What went wrong, and in the midst of what.
+pub(crate) fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain() {
+        if !words.is_empty() {
+            words.push_str(": ");
+        }
+        words.push_str(&cause.to_string());
+        // The library's errors tell their causes themselves.
+        if cause.is::<Error>() || cause.is::<AddressError>() {
+            break;
+        }
+    }
+    words
 }

@@ -46,6 +46,26 @@ impl From<Exit> for ExitCode {
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
+/// It ends so, for this reason: where no error of the library says it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{words}")]
+pub(crate) struct Why {
+    pub(crate) exit: Exit,
+    pub(crate) words: String,
+}
+
+impl Why {
+    /// Nothing is there of that name.
+    pub(crate) fn not_found(words: impl Into<String>) -> Self {
+        Self { exit: Exit::NotFound, words: words.into() }
+    }
+
+    /// Nothing is here of that name.
+    pub(crate) fn not_here(words: impl Into<String>) -> Self {
+        Self { exit: Exit::Local, words: words.into() }
+    }
+}
+
 /// Of many things some failed, each of which has been told.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("{failed} of {all} failed")]
@@ -69,6 +89,22 @@ pub(crate) struct Told(pub(crate) Exit);
 pub(crate) struct Interrupted;
 
 impl Exit {
+    /// What it says, in a word for programs.
+    pub(crate) fn cause(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Network => "network",
+            Self::Login => "login",
+            Self::NotFound => "not-found",
+            Self::Refused => "refused",
+            Self::Unverified => "unverified",
+            Self::Local => "local",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     /// The exit code of an error.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         error.chain().find_map(Self::of_cause).unwrap_or(Self::Failed)
@@ -85,6 +121,8 @@ impl Exit {
             Some(failed.exit)
         } else if let Some(Told(exit)) = cause.downcast_ref() {
             Some(*exit)
+        } else if let Some(why) = cause.downcast_ref::<Why>() {
+            Some(why.exit)
         } else if cause.is::<Interrupted>() {
             Some(Self::Interrupted)
         } else {

@@ -8,6 +8,7 @@ mod args;
 mod commands;
 mod config;
 mod confine;
+mod events;
 mod exit;
 mod interrupt;
 #[cfg(feature = "keyring")]
@@ -17,6 +18,7 @@ mod pseudo;
 mod retry;
 mod settings;
 mod shell;
+mod standard;
 #[cfg(feature = "sqlite")]
 mod store;
 mod tap;

@@ -11,6 +11,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyl
 use wharf_client::Progress;
 use wharf_proto::codec::Losses;
 
+use crate::events::Course;
 use crate::terminal;
 
 /// How often a log hears of a transfer.
@@ -70,7 +71,7 @@ impl Screen {
     pub(crate) fn meter(&self, name: impl Display) -> Meter {
         let now = Instant::now();
         let (screen, name) = (self.clone(), name.to_string());
-        Meter { screen, name, begun: now, told: now, total: None }
+        Meter { screen, name, begun: now, told: now, total: None, course: None }
     }
 
     /// A line that tells how something is that takes time.
@@ -129,29 +130,38 @@ impl Drop for Status {
 }
 
 /// Shows how far a transfer is, until it is dropped.
-#[derive(Debug)]
 pub(crate) struct Meter {
     screen: Screen,
     name: String,
     begun: Instant,
     told: Instant,
     total: Option<u64>,
+    /// Where programs hear the same.
+    course: Option<Course>,
 }
 
 impl Meter {
+    /// One of which programs hear, too.
+    pub(crate) fn telling(mut self, course: Course) -> Self {
+        self.course = Some(course);
+        self
+    }
+
     /// Takes in what the transfer tells.
     pub(crate) fn hear(&mut self, progress: Progress) {
-        let name = &self.name;
+        if let Some(course) = &mut self.course {
+            course.hear(progress);
+        }
         match progress {
-            Progress::StartsOver => self.screen.note(format_args!(
-                "{name}: what an earlier try left is not known to be of the same file; starting over"
-            )),
-            Progress::Unsplit => self.screen.note(format_args!(
-                "{name}: the server does not send parts of it as they were asked for; starting over in one stream"
-            )),
+            Progress::StartsOver => self.note(
+                "what an earlier try left is not known to be of the same file; starting over",
+            ),
+            Progress::Unsplit => self.note(
+                "the server does not send parts of it as they were asked for; starting over in one stream",
+            ),
             Progress::Begins { at, total } => {
                 if at > 0 {
-                    let at = HumanCount(at);
+                    let (name, at) = (&self.name, HumanCount(at));
                     self.screen.note(format_args!("{name}: going on after {at} bytes"));
                 }
                 self.begin(at, total);
@@ -162,6 +172,15 @@ impl Meter {
         }
     }
 
+    /// Something is worth knowing of this file.
+    fn note(&self, words: impl Display) {
+        let words = format!("{}: {words}", self.name);
+        if let Some(course) = &self.course {
+            course.note(&words);
+        }
+        self.screen.note(words);
+    }
+
     fn tell_losses(&self, losses: Losses) {
         let Losses { substituted, assumed, split } = losses;
         let told = [
@@ -170,7 +189,7 @@ impl Meter {
             (split, "line ends within records became lines of their own"),
         ];
         for (count, what) in told.into_iter().filter(|(count, _)| *count > 0) {
-            self.screen.note(format_args!("{}: {} {what}", self.name, HumanCount(count)));
+            self.note(format_args!("{} {what}", HumanCount(count)));
         }
     }
 

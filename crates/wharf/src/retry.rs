@@ -2,6 +2,7 @@
 
 use wharf_client::{Error, Progress, Retry};
 
+use crate::events::Events;
 use crate::exit::Interrupted;
 use crate::interrupt::unless_interrupted;
 use crate::terminal;
@@ -23,6 +24,11 @@ impl Try {
         self.farthest > 0
     }
 
+    /// What has moved cannot be moved again: there is no other try.
+    pub(crate) fn is_the_last(&mut self) {
+        self.entered = false;
+    }
+
     /// A server has let us in.
     pub(crate) fn enters(&mut self) {
         self.entered = true;
@@ -41,6 +47,7 @@ impl Try {
 pub(crate) async fn persist<T>(
     retries: u32,
     quiet: bool,
+    events: &Events,
     mut work: impl AsyncFnMut(&mut Try) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let mut retry = Retry::new(retries);
@@ -59,6 +66,7 @@ pub(crate) async fn persist<T>(
         let Some((passing, wait)) = passing.and_then(|why| Some((why, retry.after(why)?))) else {
             return Err(error);
         };
+        events.retry(attempt.number + 1, wait, passing);
         if !quiet {
             let wait = wait.as_secs_f32();
             // Its own words name its causes already.

@@ -8,6 +8,7 @@ mod afar;
 mod classic;
 mod complete;
 mod connect;
+mod habits;
 mod haul;
 mod input;
 mod jobs;
@@ -33,9 +34,10 @@ use self::connect::Home;
 use self::input::{Input, Lines};
 use self::jobs::Jobs;
 use self::link::Link;
-use self::table::{Run, Word};
+use self::table::{Run, Typed, Word};
 use crate::args::{ConnectionArgs, ShellArgs, Url};
 use crate::commands::{client_runtime, report};
+use crate::events::Events;
 use crate::exit::{Exit, Usage};
 use crate::progress::Screen;
 use crate::trace::Trace;
@@ -53,6 +55,13 @@ pub(crate) enum Flow {
 
 /// What a command comes to.
 pub(crate) type Outcome = anyhow::Result<Flow>;
+
+/// Tells programs how a command ended.
+fn told(events: &Events, outcome: Outcome) -> Outcome {
+    let error = outcome.as_ref().err();
+    events.end(error.map_or(Exit::Done, Exit::of), error);
+    outcome
+}
 
 /// The words and the line of a command.
 pub(crate) struct Call<'a> {
@@ -197,8 +206,12 @@ impl Shell {
         let (line, behind) = words::without_ampersand(line);
         let words = words::split(line).map_err(|error| Usage(error.to_string()))?;
         let Some((name, words)) = words.split_first() else { return Ok(Flow::On) };
-        let command = table::named(&name.to_string())
-            .ok_or_else(|| Usage(format!("{name}: no such command; try help")))?;
+        let command = match table::meant(&name.to_string())? {
+            Typed::Row(row) => row,
+            Typed::Habit(name) => {
+                return habits::answer(self, name).unwrap_or(Ok(Flow::On));
+            }
+        };
         let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
         let charset = self.connection.charset.unwrap_or_default();
         // What is typed goes out in the server's charset.
@@ -251,6 +264,9 @@ impl Shell {
                     self.place = None;
                 }
                 let exit = report(&error);
+                if !self.link.is_open() && matches!(exit, Exit::Network | Exit::Login) {
+                    self.link.is_lost(exit);
+                }
                 if was_open && !self.link.is_open() && self.home.is_some() {
                     self.screen.note("  the session is lost; reconnect goes back to where it was");
                 }

@@ -17,6 +17,7 @@ use wharf_proto::{Secret, Text};
 use crate::args::tls::warn;
 use crate::args::tree::MoveArgs;
 use crate::args::{ConnectionArgs, DataAddressArg, FormArgs, TypeArgs};
+use crate::events::Events;
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::{unless_interrupted, with_session};
 use crate::retry::{Try, persist};
@@ -61,12 +62,13 @@ pub(crate) async fn visit_to_move<T>(
     moving: &MoveArgs,
     address: &Address,
     arguments: &ConnectionArgs,
+    events: &Events,
     mut work: impl AsyncFnMut(&mut Session, &mut Try) -> Result<T, Error>,
 ) -> anyhow::Result<T> {
     traced(address, arguments, async |login, mut options| {
         options.throttle = moving.limit_rate.map(Throttle::new);
         let first = options.session.0;
-        persist(moving.retries, arguments.quiet, async |attempt| {
+        persist(moving.retries, arguments.quiet, events, async |attempt| {
             options.session.0 = first + u64::from(attempt.number);
             let work = async |session: &mut Session| {
                 attempt.enters();

@@ -364,7 +364,7 @@ impl Session {
     }
 
     /// Asks the server how much it has now.
-    async fn verify(&mut self, remote: &Text, sent: u64) -> Result<bool, Error> {
+    pub(super) async fn verify(&mut self, remote: &Text, sent: u64) -> Result<bool, Error> {
         if self.plain {
             return Ok(false);
         }

@@ -47,7 +47,7 @@ pub(crate) struct CheckHow {
     /// Be silent for so long, and see whether the session is still there
     #[arg(long, value_name = "SECONDS")]
     pub(crate) idle: Option<NonZeroU64>,
-    /// One JSON object a step
+    /// Tell it as JSON, an object a step
     #[arg(long)]
     pub(crate) json: bool,
     /// The language of all that is not the protocol's [default: that of the environment]

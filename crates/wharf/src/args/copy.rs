@@ -3,7 +3,7 @@
 use clap::Args;
 use wharf_client::{CopyRequest, Passage};
 
-use super::tree::{MoveArgs, TreeArgs};
+use super::tree::{MoveArgs, TreeArgs, of_trees};
 use super::{ConnectionArgs, Url};
 use crate::exit::Usage;
 
@@ -13,6 +13,7 @@ const TARGET: &str = "What it is to be called, on the other server; with a slash
 
 /// `wharf copy`.
 #[derive(Args, Debug)]
+#[command(mut_args(of_trees))]
 pub(crate) struct CopyArgs {
     /// The file that is to be copied.
     #[arg(value_name = "SRC", help = SOURCE)]

@@ -15,6 +15,9 @@ pub(crate) struct RmArgs {
     /// Remove folders too, with all that is in them; links are removed and not followed
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    /// Tell what happens as JSON on standard output, one object an event
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -28,6 +31,9 @@ pub(crate) struct MkdirArgs {
     /// Make the folders above them too, and take it as done where they are there
     #[arg(short, long)]
     pub(crate) parents: bool,
+    /// Tell what happens as JSON on standard output, one object an event
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -39,6 +45,9 @@ pub(crate) struct MvArgs {
     pub(crate) from: Url,
     /// What it is to be called, on the same server; with a slash at the end, the folder to put it in
     pub(crate) to: Url,
+    /// Tell what happens as JSON on standard output, one object an event
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -49,7 +58,7 @@ pub(crate) struct StatArgs {
     /// What to describe, all on one server
     #[arg(required = true)]
     pub(crate) url: Vec<Url>,
-    /// A JSON object a line
+    /// Tell it as JSON, an object a name
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

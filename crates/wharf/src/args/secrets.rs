@@ -2,6 +2,8 @@
 
 use clap::error::{ContextKind, ContextValue};
 
+use super::habits::with_habits;
+
 /// The same error, in which nobody reads a password: it ends up in logs.
 pub(crate) fn redacted(mut error: clap::Error) -> clap::Error {
     let secret = error.get(ContextKind::InvalidArg).is_some_and(
@@ -17,7 +19,7 @@ pub(crate) fn redacted(mut error: clap::Error) -> clap::Error {
         };
         error.insert(kind, ContextValue::String(value));
     }
-    error
+    with_habits(error)
 }
 
 /// A URL, or what was to be one, without what stands in the place of its password.

@@ -103,6 +103,13 @@ pub(crate) struct PutWords {
     /// With -r, send every file, whatever the server has
     #[arg(long)]
     pub(crate) restart: bool,
+    /// Store each file under a temporary name first; it gets its own when it is whole, and what had that before stays
+    /// until then
+    #[arg(long)]
+    pub(crate) atomic: bool,
+    /// Store under the own name at once, where the settings of the host say otherwise
+    #[arg(long, conflicts_with = "atomic")]
+    pub(crate) in_place: bool,
     #[command(flatten)]
     pub(crate) moving: MoveArgs,
     #[command(flatten)]

@@ -80,9 +80,15 @@ pub(crate) struct MoveArgs {
     /// Try again up to N times in a row after a fault of the network, a little later each time; a file goes on where it was
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) retries: u32,
-    /// Tell what happens as JSON on standard output, one object an event
+    /// Tell what happens as JSON on standard output, one object an event; on standard error where the file goes to
+    /// standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What is about trees goes with -r only.
+pub(super) fn of_trees(arg: clap::Arg) -> clap::Arg {
+    if arg.get_help_heading() == Some("Trees") { arg.requires("recursive") } else { arg }
 }
 
 /// Reads a number of bytes with a unit.

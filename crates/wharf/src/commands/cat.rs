@@ -1,39 +1,62 @@
 //! `wharf cat`: a file's bytes on standard output.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::AsFd;
-
 use anyhow::Context;
-use wharf_client::{End, quiet};
+use serde_json::json;
+use wharf_client::{End, Error, Progress, Session, Transfer, Verdict, Watch};
+use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
+use wharf_proto::params::Representation;
 
 use crate::args::CatArgs;
+use crate::events::Events;
 use crate::exit::Exit;
+use crate::progress::Screen;
+use crate::standard::Standard;
 use crate::terminal;
 use crate::visit::{file, form, visit};
 
-pub(crate) async fn run(arguments: &CatArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &CatArgs, events: &Events) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
     let how = form(arguments.form, arguments.connection.plain, address.kind)?;
     let remote = file(address)?;
-    let mut out = stdout().context("standard output")?;
+    let mut out = Standard::output().context("standard output")?;
+    // Nobody is shown how far it is: what is in the file is.
+    let mut meter = Screen::new(true).meter(remote).telling(events.course("fetch", remote));
     let shown = visit(address, &arguments.connection, async |session| {
-        if passes_through(how) {
-            session.fetch(remote, 0, &mut out, &mut quiet()).await
-        } else {
-            session.fetch_as(remote, how, &mut out, &mut quiet()).await
-        }
+        write(session, remote, how, &mut out, &mut |progress| meter.hear(progress)).await
     })
-    .await?;
+    .await;
+    let shown = events.one("fetch", remote, shown, |(shown, verdict)| {
+        events.verdict(verdict.name());
+        (Some(shown.moved), json!({ "verdict": verdict.name() }))
+    });
+    let (shown, _) = shown?;
     if shown.end == End::Counted && !arguments.connection.quiet {
         terminal::say("the size agrees, but the server did not end TLS in order");
     }
     Ok(Exit::Done)
 }
 
-/// Standard output without the line buffer that std puts before it.
-pub(crate) fn stdout() -> io::Result<tokio::fs::File> {
-    let out = io::stdout().as_fd().try_clone_to_owned()?;
-    Ok(tokio::fs::File::from_std(File::from(out)))
+/// Writes a file's bytes, and tells what is known of them.
+pub(super) async fn write(
+    session: &mut Session,
+    remote: &Text,
+    how: Representation,
+    to: &mut Standard,
+    watch: &mut Watch<'_>,
+) -> Result<(Transfer, Verdict), Error> {
+    let mut verdict = Verdict::Unproven;
+    let mut hear = |progress| {
+        if let Progress::Begins { total: Some(_), .. } = progress {
+            // More or fewer bytes than that are an error.
+            verdict = Verdict::SizeOnly;
+        }
+        watch(progress);
+    };
+    let transfer = if passes_through(how) {
+        session.fetch(remote, 0, to, &mut hear).await?
+    } else {
+        session.fetch_as(remote, how, to, &mut hear).await?
+    };
+    Ok((transfer, verdict))
 }

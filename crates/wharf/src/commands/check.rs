@@ -15,6 +15,7 @@ use wharf_client::{Address, Error, Login, Memory, Options, Proxy, Scheme, Setup}
 
 use crate::args::check::CheckArgs;
 use crate::args::{ConnectionArgs, language};
+use crate::events::Events;
 use crate::exit::{Exit, Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
 use crate::visit;
@@ -24,12 +25,12 @@ use report::Report;
 /// The ways of agreeing on a data connection, the best first.
 const SETUPS: [Setup; 4] = [Setup::Epsv, Setup::Pasv, Setup::Eprt, Setup::Port];
 
-pub(crate) async fn run(arguments: &CheckArgs) -> anyhow::Result<Exit> {
-    let work = check(arguments);
+pub(crate) async fn run(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
+    let work = check(arguments, events);
     unless_interrupted(work).await.ok_or(Interrupted)?
 }
 
-async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
+async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
     let connection = &arguments.connection;
     let covers = covers(address, connection);
@@ -38,7 +39,7 @@ async fn check(arguments: &CheckArgs) -> anyhow::Result<Exit> {
     let options = Options { timeout: arguments.timeout(), memory: Memory::default(), ..options };
     let patient = Patient::new(address, visit::login(address)?, options);
     let mut report =
-        Report::new(arguments, language(arguments.how.lang), wanted(address, connection));
+        Report::new(arguments, events, language(arguments.how.lang), wanted(address, connection));
     let (host, port) = match &connection.proxy {
         Some(proxy) => (&proxy.host, proxy.port),
         None => (&address.host, address.port),

@@ -15,6 +15,7 @@ use super::tree::Report;
 use crate::args::ConnectionArgs;
 use crate::args::copy::CopyArgs;
 use crate::args::tls::{TlsArgs, warn};
+use crate::events::Events;
 use crate::exit::{Exit, Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
 use crate::progress::Screen;
@@ -46,13 +47,13 @@ struct Errand<'a> {
     remote: Text,
 }
 
-pub(crate) async fn run(arguments: &CopyArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &CopyArgs, events: &Events) -> anyhow::Result<Exit> {
     let errand = Errand::of(arguments)?;
     let trace = arguments.connection.trace.clone().map(Trace::new);
     let copier = errand.copier(trace.as_ref())?;
     let result = match arguments.how.recursive {
-        true => errand.copy_tree(&copier).await,
-        false => errand.copy_file(&copier).await,
+        true => errand.copy_tree(&copier, events).await,
+        false => errand.copy_file(&copier, events).await,
     };
     if result.is_ok() {
         // How QUIT went changes nothing: what was done is proven already.
@@ -159,19 +160,18 @@ impl<'a> Errand<'a> {
         }
     }
 
-    async fn copy_file(&self, copier: &Copier) -> anyhow::Result<Exit> {
-        let (quiet, json) = (self.arguments.connection.quiet, self.arguments.how.moving.json);
-        let report = Report::new(quiet, &self.arguments.how.moving, &self.arguments.how.tree)?;
-        let screen = Screen::new(quiet || json);
-        let mut meter = screen.meter(&self.remote);
+    async fn copy_file(&self, copier: &Copier, events: &Events) -> anyhow::Result<Exit> {
+        let quiet = self.arguments.connection.quiet;
+        let screen = Screen::new(quiet || events.is_on());
+        let mut meter = screen.meter(&self.remote).telling(events.course("copy", &self.remote));
         let request = self.arguments.how.request()?;
-        let copying = persist(self.arguments.how.moving.retries, quiet, async |attempt| {
+        let copying = persist(self.arguments.how.moving.retries, quiet, events, async |attempt| {
             self.enter(copier).await?;
             attempt.enters();
             let path = &self.source.address.path;
             let mut hear = |event| match event {
                 CopyEvent::Note(note) => {
-                    report.event("note", || json!({"text": note}));
+                    events.note(&note);
                     screen.note(note);
                 }
                 CopyEvent::Moves(progress) => {
@@ -184,9 +184,10 @@ impl<'a> Errand<'a> {
             until_stopped(copier, work).await?.map_err(|error| self.told(error))
         });
         let copied = copying.await;
-        let copied = report.one_with("copy", &self.remote, copied, |copied| {
+        let copied = events.one("copy", &self.remote, copied, |copied| {
             let (_, route) = words(copied);
-            json!({"bytes": copied.moved, "verdict": copied.verdict.name(), "route": route})
+            events.verdict(copied.verdict.name());
+            (copied.moved, json!({ "verdict": copied.verdict.name(), "route": route }))
         })?;
         let (verdict, _) = words(&copied);
         match copied.moved {
@@ -199,12 +200,12 @@ impl<'a> Errand<'a> {
         Ok(Exit::Done)
     }
 
-    async fn copy_tree(&self, copier: &Copier) -> anyhow::Result<Exit> {
+    async fn copy_tree(&self, copier: &Copier, events: &Events) -> anyhow::Result<Exit> {
         let arguments = self.arguments;
         let files = arguments.how.request()?;
         let tree = arguments.how.tree.request(&arguments.how.moving, !arguments.how.restart)?;
         let quiet = arguments.connection.quiet;
-        let mut report = Report::new(quiet, &arguments.how.moving, &arguments.how.tree)?;
+        let mut report = Report::new(quiet, &arguments.how.tree, events)?;
         self.enter(copier).await?;
         let mut hear = |happened| report.hear(happened);
         let path = &self.source.address.path;

@@ -2,44 +2,55 @@
 //! time, with `-r` a whole tree.
 
 use std::ffi::OsStr;
+use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use wharf_client::{Address, End, Fetched, Get, SegmentRequest};
+use anyhow::Context;
+use serde_json::json;
+use wharf_client::{Address, End, Fetched, Get, SegmentRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
 
+use super::cat;
 use super::tree::{Report, Visit};
 use crate::args::GetArgs;
 use crate::args::tree::folder_for;
+use crate::events::Events;
 use crate::exit::{Exit, Usage};
 use crate::progress::{Meter, Screen};
+use crate::standard::Standard;
 use crate::visit::{file, form, visit_to_move};
 
 const BYTES_ALONE: &str = "segments are parts of a file byte by byte: --segments goes with none of --ascii, --ebcdic, \
     --record, --block-mode, --plain and ;type=a";
 
-pub(crate) async fn run(arguments: &GetArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &GetArgs, events: &Events) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
     let how = form(arguments.form, arguments.connection.plain, address.kind)?;
     if arguments.recursive {
-        return tree(arguments, how).await;
+        return tree(arguments, how, events).await;
     }
     let remote = file(address)?;
-    let target = target(arguments.local.as_deref(), address)?;
+    if arguments.goes_out() {
+        return to_standard_output(arguments, remote, how, events).await;
+    }
+    let target = target(arguments.local(), address)?;
     let moving = &arguments.moving;
-    let report = Report::new(arguments.connection.quiet, moving, &arguments.tree)?;
-    let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(remote);
+    let screen = Screen::new(arguments.connection.quiet || events.is_on());
+    let mut meter = screen.meter(remote).telling(events.course("fetch", remote));
     let request = Get { how, resume: !arguments.restart, verify: moving.verify };
     let fetched = match arguments.segments {
         Some(segments) if segments > 1 => {
             in_segments(arguments, segments, (remote, &target), request, &mut meter).await
         }
-        _ => in_one(arguments, (remote, &target), request, &mut meter).await,
+        _ => in_one(arguments, (remote, &target), request, &mut meter, events).await,
     };
-    let fetched =
-        report.one("fetch", remote, fetched, |fetched| (fetched.moved, fetched.verdict()))?;
+    let fetched = events.one("fetch", remote, fetched, |fetched| {
+        events.verdict(fetched.verdict().name());
+        (Some(fetched.moved), json!({ "verdict": fetched.verdict().name() }))
+    })?;
     meter.done(fetched.moved, &with_digest(verdict(fetched), moving.verify && !fetched.verified));
     Ok(Exit::Done)
 }
@@ -50,9 +61,10 @@ async fn in_one(
     (remote, target): (&Text, &Path),
     request: Get,
     meter: &mut Meter,
+    events: &Events,
 ) -> anyhow::Result<Fetched> {
     let (moving, address) = (&arguments.moving, &arguments.url.0);
-    visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
+    visit_to_move(moving, address, &arguments.connection, events, async |session, attempt| {
         let request = Get { resume: request.resume || attempt.has_moved(), ..request };
         let mut hear = |progress| {
             attempt.hear(progress);
@@ -61,6 +73,47 @@ async fn in_one(
         session.get(remote, target, request, &mut hear).await
     })
     .await
+}
+
+/// Writes a file on standard output. What has been written cannot be taken back, so that is not tried again.
+async fn to_standard_output(
+    arguments: &GetArgs,
+    remote: &Text,
+    how: Representation,
+    events: &Events,
+) -> anyhow::Result<Exit> {
+    let (moving, connection) = (&arguments.moving, &arguments.connection);
+    if moving.verify || arguments.segments.is_some() {
+        let why = "--verify and --segments are for files here: standard output gets each byte once";
+        return Err(Usage(why.to_owned()).into());
+    }
+    let mut out = Standard::output().context("standard output")?;
+    // A bar would stand in the midst of the file.
+    let hidden = connection.quiet || events.is_on() || io::stdout().is_terminal();
+    let mut meter = Screen::new(hidden).meter(remote).telling(events.course("fetch", remote));
+    let address = &arguments.url.0;
+    let written = visit_to_move(moving, address, connection, events, async |session, attempt| {
+        let mut hear = |progress| meter.hear(progress);
+        let written = cat::write(session, remote, how, &mut out, &mut hear).await;
+        if out.moved > 0 {
+            attempt.is_the_last();
+        }
+        written
+    })
+    .await;
+    let (written, verdict) = events.one("fetch", remote, written, |(written, verdict)| {
+        events.verdict(verdict.name());
+        (Some(written.moved), json!({ "verdict": verdict.name() }))
+    })?;
+    meter.done(
+        written.moved,
+        match (written.end, verdict) {
+            (End::Counted, _) => "size agrees, but the server did not end TLS in order",
+            (End::Said, Verdict::Unproven) => "size not compared",
+            (End::Said, _) => "size agrees",
+        },
+    );
+    Ok(Exit::Done)
 }
 
 /// Fetches a file over several sessions at a time.
@@ -82,13 +135,16 @@ async fn in_segments(
 }
 
 /// Fetches a tree.
-async fn tree(arguments: &GetArgs, how: Representation) -> anyhow::Result<Exit> {
+async fn tree(arguments: &GetArgs, how: Representation, events: &Events) -> anyhow::Result<Exit> {
     only_bytes(how)?;
+    if arguments.goes_out() {
+        return Err(Usage("a tree does not go to standard output: name a folder".to_owned()).into());
+    }
     let address = &arguments.url.0;
     let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
-    let target = folder_for(arguments.local.as_deref(), address.file_name());
+    let target = folder_for(arguments.local(), address.file_name());
     let request = tree.request(moving, !arguments.restart)?;
-    let mut report = Report::new(connection.quiet, moving, tree)?;
+    let mut report = Report::new(connection.quiet, tree, events)?;
     let visit = Visit::new(address, connection, moving, tree.jobs.get())?;
     let mut hear = |happened| report.hear(happened);
     let tally = visit

@@ -17,6 +17,7 @@ use wharf_proto::{Text, write_safe};
 
 use self::shelf::{Cells, Shelf};
 use crate::args::LsArgs;
+use crate::events::{Events, hex};
 use crate::exit::Exit;
 use crate::terminal;
 use crate::visit::visit;
@@ -27,9 +28,9 @@ const SHOWN: usize = 50;
 const SHORT: [usize; 2] = [1, 12];
 const LONG: [usize; 5] = [9, 8, 8, 1, 12];
 
-pub(crate) async fn run(arguments: &LsArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    let form = match (arguments.json, arguments.long) {
+    let form = match (events.is_on(), arguments.long) {
         (true, _) => Form::Json,
         (_, true) => Form::Long,
         _ if arguments.names || address.kind == Some(UrlType::Directory) => Form::Names,
@@ -123,7 +124,9 @@ impl Printer {
 
     fn take_entry(&mut self, entry: &Entry) -> io::Result<()> {
         if self.form == Form::Json {
-            return writeln!(self.out, "{}", json(entry));
+            let mut object = json(entry);
+            object["event"] = "entry".into();
+            return writeln!(self.out, "{object}");
         }
         let cells = cells(entry, self.form, &escaped(&self.charset.shown(&entry.name)));
         match &mut self.shelf {
@@ -145,6 +148,13 @@ impl Printer {
             shelf.write(&mut self.out)?;
         }
         self.out.flush()?;
+        if self.form == Form::Json {
+            for unread in &self.unread {
+                let text = format!("a row of the listing cannot be read: {unread}");
+                writeln!(self.out, "{}", json!({ "event": "note", "text": text }))?;
+            }
+            self.out.flush()?;
+        }
         for unread in &self.unread {
             terminal::say(format_args!("warning: a row of the listing cannot be read: {unread}"));
         }
@@ -179,8 +189,7 @@ pub(crate) fn json(entry: &Entry) -> Value {
         }
     };
     let raw = std::str::from_utf8(&entry.name).is_err();
-    let hex = || entry.name.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    add("name_hex", raw.then(|| hex().into()));
+    add("name_hex", raw.then(|| hex(&entry.name).into()));
     add("target", target.map(|target| text(target).into()));
     add("size", entry.size.map(Value::from));
     add("modified", modified.map(Value::from));

@@ -5,13 +5,14 @@ use wharf_proto::Text;
 
 use crate::args::remote::{MkdirArgs, on_one_server};
 use crate::commands::Parts;
+use crate::events::Events;
 use crate::exit::Exit;
 use crate::visit::visit;
 
-pub(crate) async fn run(arguments: &MkdirArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &MkdirArgs, events: &Events) -> anyhow::Result<Exit> {
     let addresses = on_one_server(&arguments.url)?;
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
-    let mut parts = Parts::default();
+    let mut parts = Parts::telling(events);
     visit(server, &arguments.connection, async |session| {
         for address in &addresses {
             let made = if arguments.parents {
@@ -19,7 +20,7 @@ pub(crate) async fn run(arguments: &MkdirArgs) -> anyhow::Result<Exit> {
             } else {
                 session.mkdir(&address.path).await.map(drop)
             };
-            parts.judge(made)?;
+            parts.judge("make", &address.path, made)?;
         }
         Ok(())
     })

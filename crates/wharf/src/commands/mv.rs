@@ -1,12 +1,14 @@
 //! `wharf mv`: another name, or another folder, on the same server.
 
+use serde_json::json;
 use wharf_proto::Text;
 
 use crate::args::remote::{MvArgs, on_one_server};
+use crate::events::Events;
 use crate::exit::{Exit, Usage};
 use crate::visit::visit;
 
-pub(crate) async fn run(arguments: &MvArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &MvArgs, events: &Events) -> anyhow::Result<Exit> {
     let addresses = on_one_server([&arguments.from, &arguments.to])?;
     let [from, to] = addresses[..] else { return Ok(Exit::Done) };
     let target = if to.path.as_bytes().ends_with(b"/") {
@@ -16,7 +18,10 @@ pub(crate) async fn run(arguments: &MvArgs) -> anyhow::Result<Exit> {
     } else {
         to.path.clone()
     };
-    visit(from, &arguments.connection, async |session| session.rename(&from.path, &target).await)
-        .await?;
+    let renamed = visit(from, &arguments.connection, async |session| {
+        session.rename(&from.path, &target).await
+    });
+    let to = || (None, json!({ "to": String::from_utf8_lossy(target.as_bytes()) }));
+    events.one("rename", &from.path, renamed.await, |_| to())?;
     Ok(Exit::Done)
 }

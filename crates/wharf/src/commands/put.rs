@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::Context;
+use serde_json::json;
 use wharf_client::{Address, Put, Stored, TreeRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
@@ -12,24 +13,47 @@ use wharf_proto::params::Representation;
 use super::get::{only_bytes, with_digest};
 use super::tree::{Report, Visit};
 use crate::args::PutArgs;
+use crate::events::Events;
 use crate::exit::{Exit, Usage};
-use crate::progress::Screen;
+use crate::progress::{Meter, Screen};
+use crate::standard::Standard;
 use crate::visit::{form, visit_to_move};
 
-pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &PutArgs, events: &Events) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
     let how = form(arguments.form, arguments.connection.plain, address.kind)?;
     let remote = remote(&arguments.local, address)?;
     if arguments.recursive {
-        return tree(arguments, &remote, how).await;
+        return tree(arguments, &remote, how, events).await;
     }
     let moving = &arguments.moving;
-    let report = Report::new(arguments.connection.quiet, moving, &arguments.tree)?;
-    let mut meter = Screen::new(arguments.connection.quiet || moving.json).meter(&remote);
+    let screen = Screen::new(arguments.connection.quiet || events.is_on());
+    let mut meter = screen.meter(&remote).telling(events.course("store", &remote));
     let (resume, atomic, verify) = (arguments.resume, arguments.is_atomic(), moving.verify);
     let request = Put { how, resume, atomic, verify };
-    let local = &arguments.local;
-    let stored = visit_to_move(moving, address, &arguments.connection, async |session, attempt| {
+    let stored = match arguments.comes_in() {
+        true => from_standard_input(arguments, &remote, request, &mut meter, events).await,
+        false => from_file(arguments, &remote, request, &mut meter, events).await,
+    };
+    let stored = events.one("store", &remote, stored, |stored| {
+        events.verdict(stored.verdict().name());
+        (Some(stored.moved), json!({ "verdict": stored.verdict().name() }))
+    })?;
+    let lacks_a_digest = moving.verify && stored.verdict() != Verdict::Verified;
+    meter.done(stored.moved, &with_digest(verdict(stored), lacks_a_digest));
+    Ok(Exit::Done)
+}
+
+async fn from_file(
+    arguments: &PutArgs,
+    remote: &Text,
+    request: Put,
+    meter: &mut Meter,
+    events: &Events,
+) -> anyhow::Result<Stored> {
+    let PutArgs { local, url, moving, connection, .. } = arguments;
+    let how = request.how;
+    visit_to_move(moving, &url.0, connection, events, async |session, attempt| {
         let request = Put {
             resume: request.resume
                 || (attempt.has_moved() && (passes_through(how) || how.mode.is_framed())),
@@ -39,24 +63,50 @@ pub(crate) async fn run(arguments: &PutArgs) -> anyhow::Result<Exit> {
             attempt.hear(progress);
             meter.hear(progress);
         };
-        session.put(local, &remote, request, &mut hear).await
+        session.put(local, remote, request, &mut hear).await
     })
-    .await;
-    let stored = report.one("store", &remote, stored, |done| (done.moved, done.verdict()))?;
-    let lacks_a_digest = moving.verify && stored.verdict() != Verdict::Verified;
-    meter.done(stored.moved, &with_digest(verdict(stored), lacks_a_digest));
-    Ok(Exit::Done)
+    .await
+}
+
+/// Stores what comes on standard input. It comes once, so there is another try only as long as nothing has been sent.
+async fn from_standard_input(
+    arguments: &PutArgs,
+    remote: &Text,
+    request: Put,
+    meter: &mut Meter,
+    events: &Events,
+) -> anyhow::Result<Stored> {
+    let PutArgs { url, moving, connection, .. } = arguments;
+    if request.verify || request.resume {
+        let why = "--verify and --resume are for files here: standard input comes once";
+        return Err(Usage(why.to_owned()).into());
+    }
+    let mut input = Standard::input().context("standard input")?;
+    visit_to_move(moving, &url.0, connection, events, async |session, attempt| {
+        let mut hear = |progress| meter.hear(progress);
+        let stored = session.store(&mut input, remote, request, &mut hear).await;
+        if input.moved > 0 {
+            attempt.is_the_last();
+        }
+        stored
+    })
+    .await
 }
 
 /// Stores a tree.
-async fn tree(arguments: &PutArgs, remote: &Text, how: Representation) -> anyhow::Result<Exit> {
+async fn tree(
+    arguments: &PutArgs,
+    remote: &Text,
+    how: Representation,
+    events: &Events,
+) -> anyhow::Result<Exit> {
     only_bytes(how)?;
     let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
     std::fs::read_dir(&arguments.local)
         .with_context(|| format!("{}", arguments.local.display()))?;
     let request = tree.request(moving, !arguments.restart)?;
     let request = TreeRequest { atomic: arguments.is_atomic(), ..request };
-    let mut report = Report::new(connection.quiet, moving, tree)?;
+    let mut report = Report::new(connection.quiet, tree, events)?;
     let visit = Visit::new(&arguments.url.0, connection, moving, tree.jobs.get())?;
     let mut hear = |happened| report.hear(happened);
     let tally = visit
@@ -80,7 +130,7 @@ fn remote(local: &Path, address: &Address) -> Result<Text, Usage> {
     if !path.is_empty() && !path.ends_with(b"/") {
         return Ok(address.path.clone());
     }
-    let name = local.file_name().ok_or_else(|| {
+    let name = local.file_name().filter(|name| *name != "-").ok_or_else(|| {
         Usage(format!("{}: neither this nor the URL names a file", local.display()))
     })?;
     Ok([path, name.as_bytes()].concat().into())

@@ -5,13 +5,14 @@ use wharf_proto::Text;
 
 use crate::args::remote::{RmArgs, on_one_server};
 use crate::commands::Parts;
+use crate::events::Events;
 use crate::exit::Exit;
 use crate::visit::visit;
 
-pub(crate) async fn run(arguments: &RmArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &RmArgs, events: &Events) -> anyhow::Result<Exit> {
     let addresses = on_one_server(&arguments.url)?;
     let paths: Vec<Text> = addresses.iter().map(|address| address.path.clone()).collect();
-    let (mut parts, mut left) = (Parts::default(), &paths[..]);
+    let (mut parts, mut left) = (Parts::telling(events), &paths[..]);
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
     visit(server, &arguments.connection, async |session| {
         remove(session, &mut left, arguments.recursive, &mut parts).await
@@ -32,9 +33,11 @@ pub(crate) async fn remove(
 ) -> Result<(), Error> {
     while let [path, rest @ ..] = *left {
         if recursive {
-            session.remove_tree(path, &mut |_, result| parts.count(result)).await?;
+            session
+                .remove_tree(path, &mut |path, result| parts.tell("delete", path, result))
+                .await?;
         } else {
-            parts.judge(session.delete(path).await.map(drop))?;
+            parts.judge("delete", path, session.delete(path).await.map(drop))?;
         }
         *left = rest;
     }

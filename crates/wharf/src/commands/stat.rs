@@ -9,24 +9,32 @@ use wharf_proto::listing::{Entry, Kind};
 use super::ls::{json, mode_of, time};
 use crate::args::remote::{StatArgs, on_one_server};
 use crate::commands::Parts;
+use crate::events::Events;
 use crate::exit::Exit;
 use crate::visit::visit;
 
-pub(crate) async fn run(arguments: &StatArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &StatArgs, events: &Events) -> anyhow::Result<Exit> {
     let addresses = on_one_server(&arguments.url)?;
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
     let mut found: Vec<(&Address, Entry)> = Vec::new();
-    let mut parts = Parts::default();
+    let mut parts = Parts::telling(events);
     visit(server, &arguments.connection, async |session| {
         for address in &addresses {
             let told = session.stat(&address.path).await;
-            parts.judge(told.map(|entry| found.push((address, entry))))?;
+            match told {
+                // What is known of it is told below.
+                Ok(entry) => {
+                    found.push((address, entry));
+                    parts.count_told(Ok(()));
+                }
+                Err(error) => parts.judge("stat", &address.path, Err(error))?,
+            }
         }
         Ok(())
     })
     .await?;
     let found = found.iter().map(|(address, entry)| (Some(address.to_string()), entry));
-    print(found, arguments.json)?;
+    print(found, events)?;
     Ok(parts.end())
 }
 
@@ -36,16 +44,18 @@ pub(crate) async fn run(arguments: &StatArgs) -> anyhow::Result<Exit> {
 /// Those of standard output.
 pub(crate) fn print<'e>(
     found: impl Iterator<Item = (Option<String>, &'e Entry)>,
-    as_json: bool,
+    events: &Events,
 ) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     for (nth, (url, entry)) in found.enumerate() {
-        if as_json {
-            let mut object = json(entry);
-            if let Some(url) = url {
-                object["url"] = url.into();
-            }
-            writeln!(out, "{object}")?;
+        if events.is_on() {
+            events.tell("entry", || {
+                let mut object = json(entry);
+                if let Some(url) = url {
+                    object["url"] = url.into();
+                }
+                object
+            });
             continue;
         }
         if nth > 0 {

@@ -12,6 +12,7 @@ use wharf_proto::Text;
 
 use super::tree::{Report, Visit};
 use crate::args::sync::{AlikeArgs, CompareArg, Place, Share, SyncArgs};
+use crate::events::Events;
 use crate::exit::{Exit, Usage};
 
 /// What came of it.
@@ -35,7 +36,7 @@ impl End {
     }
 }
 
-pub(crate) async fn run(arguments: &SyncArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(arguments: &SyncArgs, events: &Events) -> anyhow::Result<Exit> {
     let (direction, url, local) = match (&arguments.source, &arguments.target) {
         (Place::Remote(url), Place::Local(local)) => (Direction::Down, url, local),
         (Place::Local(local), Place::Remote(url)) => (Direction::Up, url, local),
@@ -51,7 +52,7 @@ pub(crate) async fn run(arguments: &SyncArgs) -> anyhow::Result<Exit> {
     };
     let (address, connection, how) = (&url.0, &arguments.connection, &arguments.how);
     let alike = Alike::new(how, direction, local.clone(), address.path.clone())?;
-    let mut report = Report::new(connection.quiet, &how.moving, &how.tree)?;
+    let mut report = Report::new(connection.quiet, &how.tree, events)?;
     let visit = Visit::new(address, connection, &how.moving, how.tree.jobs.get())?;
     let end = visit.during(async |pool| alike.make(pool, &mut report).await).await?;
     alike.ended(report, end, &address.to_string())
@@ -128,10 +129,7 @@ impl Alike {
             End::Applied(tally) => report.end(tally),
             End::Planned(plan) => {
                 report.line("dry run: nothing was done");
-                report.event(
-                    "end",
-                    || json!({"dry_run": true, "same": plan.same(), "failed": plan.failed()}),
-                );
+                report.is_planned(plan.same(), plan.failed());
                 Ok(if plan.failed() > 0 { Exit::Failed } else { Exit::Done })
             }
             End::Guarded(plan) => {
@@ -155,9 +153,8 @@ fn show(report: &Report, plan: &Plan, all: bool) -> Result<(), Error> {
     if all {
         for step in plan.steps()? {
             let step = step?;
-            report.event("step", || {
-                json!({"step": step.kind.name(), "path": step.path.to_string(), "why": step.reason.words(),
-                       "size": step.size})
+            report.step(&step.path, || {
+                json!({ "step": step.kind.name(), "why": step.reason.words(), "size": step.size })
             });
             report.data(&step);
         }

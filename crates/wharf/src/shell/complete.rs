@@ -19,7 +19,7 @@ use wharf_proto::Text;
 use super::haul::path_of;
 use super::jobs::fitted;
 use super::link::{Known, Link};
-use super::table::{self, Row, Word};
+use super::table::{self, Row, Typed, Word};
 use super::words;
 use crate::{settings, terminal};
 
@@ -46,7 +46,10 @@ impl Completion {
             let names = table::names().filter(|name| name.as_bytes().starts_with(&begun));
             return (start, names.map(|name| pair(name.as_bytes(), b"", true)).collect());
         };
-        let row = table::named(&name.to_string());
+        let row = match table::meant(&name.to_string()) {
+            Ok(Typed::Row(row)) => Some(row),
+            Ok(Typed::Habit(_)) | Err(_) => None,
+        };
         let kind = row.map_or(Word::Nothing, |row| row.kind_behind(earlier, &begun));
         let (begun, mark) = match begun.strip_prefix(b":") {
             Some(there) if kind == Word::Either => (there, &b":"[..]),

@@ -6,8 +6,7 @@
 use std::env;
 use std::sync::Arc;
 
-use anyhow::anyhow;
-use wharf_client::{Address, Login, Options, Scheme, Session, Site, Wanted, Way};
+use wharf_client::{Address, Error, Login, Options, Scheme, Session, Site, Wanted, Way};
 use wharf_proto::tap::SessionId;
 use wharf_proto::{Secret, Text};
 
@@ -16,7 +15,7 @@ use super::jobs::Seats;
 use super::{Call, Flow, Outcome, Shell};
 use crate::args::Url;
 use crate::args::tls::warn;
-use crate::exit::{Interrupted, Usage};
+use crate::exit::{Exit, Interrupted, Usage, Why};
 use crate::interrupt::unless_interrupted;
 use crate::trace::Trace;
 use crate::visit::{PASSWORD_VARIABLE, options};
@@ -33,10 +32,14 @@ pub(super) fn open(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         }
         [host] => (host.to_string(), "21".to_owned()),
         [host, port] => (host.to_string(), port.to_string()),
-        _ => return Err(Usage("open HOST [PORT]".to_owned()).into()),
+        _ => return Err(Usage("open [USER@]HOST [PORT]".to_owned()).into()),
     };
     let port = port.parse().map_err(|_| Usage(format!("{port}: not a port")))?;
-    let address = settled(shell, &address_of(host, port))?;
+    let (user, host) = match host.rsplit_once('@') {
+        Some((user, host)) => (Some(user.into()), host.to_owned()),
+        None => (None, host),
+    };
+    let address = settled(shell, &Address { user, ..address_of(host, port) })?;
     connect(shell, &address)?;
     if let Some(user) = address.user {
         return log_in(shell, Some(user), address.password);
@@ -70,8 +73,9 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    fn logged_in(&self) -> Result<&(Text, Secret), Usage> {
-        self.login.as_ref().ok_or_else(|| Usage("not logged in; try user NAME".to_owned()))
+    fn logged_in(&self) -> Result<&(Text, Secret), Why> {
+        let words = || "not logged in; try user NAME".to_owned();
+        self.login.as_ref().ok_or_else(|| Why { exit: Exit::Login, words: words() })
     }
 
     /// The session has gone there.
@@ -189,20 +193,20 @@ fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn present_home(shell: &Shell) -> Result<&Home, Usage> {
+fn present_home(shell: &Shell) -> Result<&Home, Why> {
     let home = shell.home.as_ref().filter(|_| shell.link.is_open());
-    home.ok_or_else(|| Usage("not connected; try open HOST".to_owned()))
+    home.ok_or_else(|| shell.link.absence())
 }
 
 /// The server of the session, and who is logged in there, with what proves it.
 #[cfg(feature = "keyring")]
-pub(super) fn present(shell: &Shell) -> Result<(&Address, &(Text, Secret)), Usage> {
+pub(super) fn present(shell: &Shell) -> Result<(&Address, &(Text, Secret)), Why> {
     let home = present_home(shell)?;
     Ok((&home.address, home.logged_in()?))
 }
 
 /// The address of a name on the server of the session, seen from the folder where that is, with who is logged in.
-pub(super) fn address(shell: &Shell, name: &Text) -> Result<Address, Usage> {
+pub(super) fn address(shell: &Shell, name: &Text) -> Result<Address, Why> {
     let home = present_home(shell)?;
     let (user, password) = home.logged_in()?.clone();
     let mut path = Vec::new();
@@ -219,7 +223,7 @@ pub(super) fn address(shell: &Shell, name: &Text) -> Result<Address, Usage> {
 }
 
 /// Where and as whom jobs log in: as the shell did, into the folder where it is now; and how many of them at a time.
-pub(super) fn site(shell: &Shell) -> Result<(Site, Arc<Seats>), Usage> {
+pub(super) fn site(shell: &Shell) -> anyhow::Result<(Site, Arc<Seats>)> {
     let home = present_home(shell)?;
     let (user, password) = home.logged_in()?.clone();
     let login = Login { user, password: Some(password), account: None };
@@ -250,14 +254,14 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Ou
         proof = match password {
             Some(password) => password,
             None if name == ANONYMOUS.into() => {
-                Login::anonymous().password.map_or_else(|| password_for(shell), Ok)?
+                Login::anonymous().password.map_or_else(|| password_for(shell, &name), Ok)?
             }
-            None => password_for(shell)?,
+            None => password_for(shell, &name)?,
         };
         wanted = shell.with(async |session| session.password(&proof).await)?;
     }
-    if wanted != Wanted::Nothing {
-        return Err(anyhow!("the server wants an account besides, which cannot be given here"));
+    if wanted == Wanted::Account {
+        give_account(shell, &name)?;
     }
     if let Some(home) = &mut shell.home {
         home.login = Some((name, proof));
@@ -268,7 +272,19 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Ou
     look_around(shell)
 }
 
-fn password_for(shell: &mut Shell) -> anyhow::Result<Secret> {
+/// Gives what a server wants besides a password, if it can be asked for; `account` gives it in a script.
+fn give_account(shell: &Shell, user: &Text) -> anyhow::Result<()> {
+    if shell.lines.is_terminal() {
+        let account = terminal::ask_password("Account: ")?;
+        let account = Secret::new(account.ok_or(Interrupted)?);
+        return shell.with(async |session| session.account(&account).await.map(drop));
+    }
+    let last = shell.link.look(|session| session.control().last().clone());
+    let last = Box::new(last.unwrap_or_default());
+    Err(Error::Login { user: user.clone(), last }.into())
+}
+
+fn password_for(shell: &mut Shell, user: &Text) -> anyhow::Result<Secret> {
     if let Some(password) = env::var_os(PASSWORD_VARIABLE) {
         return Ok(Secret::new(password.into_encoded_bytes()));
     }
@@ -278,7 +294,7 @@ fn password_for(shell: &mut Shell) -> anyhow::Result<Secret> {
     }
     match shell.lines.next("")? {
         Input::Line(password) => Ok(Secret::new(password.into_bytes())),
-        Input::Cancelled | Input::End => Err(anyhow!(Usage("the password is missing".to_owned()))),
+        Input::Cancelled | Input::End => Err(Error::NoPassword { user: user.clone() }.into()),
     }
 }
 

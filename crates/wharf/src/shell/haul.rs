@@ -17,7 +17,7 @@ use crate::args::shell::{GetWords, PutWords, Side, SyncWords, read};
 use crate::args::tree::{MoveArgs, TreeArgs, folder_for};
 use crate::commands::sync::Alike;
 use crate::commands::{Parts, get, put};
-use crate::exit::Usage;
+use crate::exit::{Interrupted, Usage};
 
 /// What a command moves.
 pub(crate) enum Haul {
@@ -144,12 +144,24 @@ impl Haul {
             return move_one(item).map(|()| Flow::On);
         }
         let mut parts = Parts::default();
-        for item in &files.items {
-            parts.count(move_one(item));
+        for (nth, item) in files.items.iter().enumerate() {
+            match move_one(item) {
+                Err(error) if is_of_all(&error) => {
+                    let (left, all) = (files.items.len() - nth, files.items.len());
+                    shell.screen.note(format_args!("{left} of {all} files were not moved"));
+                    return Err(error);
+                }
+                result => parts.count(result),
+            }
         }
         parts.outcome()?;
         Ok(Flow::On)
     }
+}
+
+/// Whether what kept one file from being moved keeps the others as well: Ctrl-C, or a session that is lost.
+fn is_of_all(error: &anyhow::Error) -> bool {
+    error.is::<Interrupted>() || error.downcast_ref().is_some_and(Error::ends_the_session)
 }
 
 /// `get FILE [LOCAL]`, `get -r FOLDER [LOCAL]`.
@@ -174,7 +186,9 @@ pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
 
 /// `put LOCAL [FILE]`, `put -r LOCAL [FOLDER]`.
 pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
-    let PutWords { local, remote, recursive, resume, restart, moving, tree } = read(call.words)?;
+    let PutWords { local, remote, recursive, resume, restart, atomic, in_place, moving, tree } =
+        read(call.words)?;
+    let atomic = atomic || (!in_place && shell.connection.atomic.unwrap_or(false));
     let direction = Direction::Up;
     let remote: Text = match remote {
         Some(remote) if !remote.is_empty() && !remote.as_bytes().ends_with(b"/") => remote,
@@ -185,13 +199,15 @@ pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
     };
     if recursive {
         std::fs::read_dir(&local).with_context(|| local.display().to_string())?;
-        let atomic = shell.connection.atomic.unwrap_or(false);
         let request = TreeRequest { atomic, ..tree.request(&moving, !restart)? };
         let task = Task::Move { remote, local, request };
         return of_tree(shell, Tree { direction, task, moving, tree });
     }
     let items = vec![Item { direction, remote, local }];
-    Ok(of_files(shell, items, resume, moving.verify))
+    Ok(match of_files(shell, items, resume, moving.verify) {
+        Haul::Files(files) => Haul::Files(Files { atomic, ..files }),
+        tree @ Haul::Tree(_) => tree,
+    })
 }
 
 /// `sync SRC DST`, of which one has a colon before it: that on the server.

@@ -2,19 +2,18 @@
 //!
 //! While a line is edited no command runs, and the other way round; so the session is lent to one of them at a time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::anyhow;
 use tokio::runtime::Runtime;
 use wharf_client::{Error, Listing, Session};
 use wharf_proto::Text;
 use wharf_proto::listing::Kind;
 
 use super::jobs::Gauge;
-use crate::exit::Usage;
+use crate::exit::{Exit, Why};
 use crate::interrupt::with_session;
 
 /// How many folders' names are kept for completion.
@@ -27,6 +26,8 @@ pub(crate) type Known = (Vec<u8>, bool);
 pub(crate) struct Link {
     pub(crate) runtime: Runtime,
     session: RefCell<Option<Session>>,
+    /// How the last session ended, or could not be opened, if that was not what the user wanted.
+    lost: Cell<Option<Exit>>,
     /// Whether replies are not shown, because nobody asked for them.
     pub(crate) hushed: Arc<AtomicBool>,
     /// Whether a job has stored something since the names were asked for.
@@ -43,6 +44,7 @@ impl Link {
             runtime,
             gauge,
             session: RefCell::default(),
+            lost: Cell::default(),
             hushed: Arc::default(),
             outdated: Arc::default(),
             known: RefCell::default(),
@@ -62,12 +64,31 @@ impl Link {
     /// Takes on a session.
     pub(crate) fn put(&self, session: Session) {
         *self.session.borrow_mut() = Some(session);
+        self.lost.set(None);
         self.forget_names();
+    }
+
+    /// There is no session, and that is why.
+    pub(crate) fn is_lost(&self, exit: Exit) {
+        self.lost.set(Some(exit));
+    }
+
+    /// What is told of a session that is not there: for a script the reason is the one for which it is not.
+    pub(crate) fn absence(&self) -> Why {
+        match self.lost.get() {
+            None => Why { exit: Exit::Usage, words: "not connected; try open HOST".to_owned() },
+            Some(exit) => {
+                let words =
+                    "not connected: the session was lost, or could not be opened".to_owned();
+                Why { exit, words }
+            }
+        }
     }
 
     /// Gives the session away.
     pub(crate) fn take(&self) -> Option<Session> {
         self.forget_names();
+        self.lost.set(None);
         self.session.borrow_mut().take()
     }
 
@@ -84,9 +105,7 @@ impl Link {
         work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
     ) -> anyhow::Result<T> {
         let mut session = self.session.borrow_mut();
-        let session = session
-            .as_mut()
-            .ok_or_else(|| anyhow!(Usage("not connected; try open HOST".to_owned())))?;
+        let session = session.as_mut().ok_or_else(|| self.absence())?;
         self.runtime.block_on(with_session(session, work))
     }
 

@@ -15,9 +15,17 @@ use crate::exit::{Exit, Failed, Usage};
 /// How deep scripts may read each other.
 const DEPTH: usize = 16;
 
-/// `lcd FOLDER`.
+/// `lcd [FOLDER]`; without one, home.
 pub(super) fn lcd(_: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [path] = call.words else { return Err(Usage("lcd FOLDER".to_owned()).into()) };
+    let home;
+    let path = match call.words {
+        [] => {
+            home = env::var_os("HOME").map(|home| Text::from(home.into_encoded_bytes()));
+            home.as_ref().ok_or_else(|| Usage("lcd FOLDER: HOME is not set".to_owned()))?
+        }
+        [path] => path,
+        _ => return Err(Usage("lcd [FOLDER]".to_owned()).into()),
+    };
     env::set_current_dir(path_of(path)).with_context(|| path.to_string())?;
     Ok(Flow::On)
 }

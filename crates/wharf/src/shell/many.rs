@@ -16,7 +16,7 @@ use wharf_proto::listing::names::is_plain;
 
 use super::haul::{Haul, Item, name_of, of_files, path_of};
 use super::{Call, Outcome, Shell, server};
-use crate::exit::Usage;
+use crate::exit::Why;
 
 /// `mget PATTERN...`.
 pub(super) fn mget(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
@@ -65,7 +65,7 @@ fn remote_files(shell: &Shell, call: &Call<'_>, usage: &str) -> anyhow::Result<V
         let before = files.len();
         files.extend(fits.map(|(name, _)| Text::from([folder, name].concat())));
         if files.len() == before {
-            return Err(Usage(format!("{word}: no file is called so")).into());
+            return Err(Why::not_found(format!("{word}: no file is called so")).into());
         }
     }
     Ok(files)
@@ -87,7 +87,7 @@ fn local_files(word: &Text) -> anyhow::Result<Vec<Text>> {
         .collect();
     names.sort();
     if names.is_empty() {
-        return Err(Usage(format!("{word}: no file is called so")).into());
+        return Err(Why::not_here(format!("{word}: no file here is called so")).into());
     }
     Ok(names.into_iter().map(|name| Text::from([folder, &name[..]].concat())).collect())
 }

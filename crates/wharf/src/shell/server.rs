@@ -1,16 +1,17 @@
 //! Small questions and orders to the server: `size`, `modtime`, `status`, `system`, `site`, `chmod`, `quote`...
 
-use anyhow::Context;
+use wharf_client::{Error, Session};
 use wharf_proto::command::Site;
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Text, Verb};
 
 use super::table::print;
-use super::{Call, Flow, Outcome, Shell, connect};
+use super::{Call, Flow, Outcome, Shell, connect, told};
 use crate::commands::Parts;
 use crate::commands::mkdir::make_with_parents;
 use crate::commands::rm::remove;
 use crate::commands::stat::print as print_facts;
+use crate::events::{Events, Stream};
 use crate::exit::Usage;
 
 /// `cd FOLDER`.
@@ -42,18 +43,29 @@ pub(super) fn pwd(shell: &mut Shell, _: &Call<'_>) -> Outcome {
 pub(super) fn size(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let [path] = call.words else { return Err(Usage("size FILE".to_owned()).into()) };
     let size = shell.with(async |session| session.size(path).await)?;
-    print(size.with_context(|| format!("{path}: the server does not tell its size"))?)
+    print(size.map_or_else(|| untold(shell, path, "size"), Ok)?)
 }
 
 /// `modtime FILE`.
 pub(super) fn modtime(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let [path] = call.words else { return Err(Usage("modtime FILE".to_owned()).into()) };
     let time = shell.with(async |session| session.mdtm(path).await)?;
-    let time = time.with_context(|| format!("{path}: the server does not tell its time"))?.civil();
+    let time = time.map_or_else(|| untold(shell, path, "time"), Ok)?.civil();
     print(format_args!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
         time.year, time.month, time.day, time.hour, time.minute, time.second
     ))
+}
+
+/// Why the server does not tell this of a file: because it refuses to, or because it cannot.
+fn untold<T>(shell: &Shell, path: &Text, what: &str) -> anyhow::Result<T> {
+    let last = shell.link.look(|session| session.control().last().clone()).unwrap_or_default();
+    match &last.reply {
+        Some(reply) if reply.code.value() == 550 => {
+            Err(Error::Refused { last: Box::new(last) }.into())
+        }
+        _ => anyhow::bail!("{path}: the server does not tell its {what}"),
+    }
 }
 
 /// `rename FROM TO`.
@@ -89,12 +101,31 @@ pub(super) fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let (parents, paths) = option(call.words, b"-p");
     some(paths, "mkdir [-p] FOLDER...")?;
     shell.link.forget_names();
-    for path in paths {
-        shell.with(async |session| match parents {
-            true => make_with_parents(session, path).await,
-            false => session.mkdir(path).await.map(drop),
-        })?;
+    for_each(shell, paths, async |session, path| match parents {
+        true => make_with_parents(session, path).await,
+        false => session.mkdir(path).await.map(drop),
+    })
+}
+
+/// Does something with each of these names. What is refused is told, and keeps none of the others; Ctrl-C, or a session
+/// that is lost, does.
+fn for_each(
+    shell: &Shell,
+    paths: &[Text],
+    mut work: impl AsyncFnMut(&mut Session, &Text) -> Result<(), Error>,
+) -> Outcome {
+    if let [path] = paths {
+        shell.with(async |session| work(session, path).await)?;
+        return Ok(Flow::On);
     }
+    let mut parts = Parts::default();
+    shell.with(async |session| {
+        for path in paths {
+            parts.count_refusal(work(session, path).await)?;
+        }
+        Ok(())
+    })?;
+    parts.outcome()?;
     Ok(Flow::On)
 }
 
@@ -102,12 +133,14 @@ pub(super) fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 pub(super) fn stat(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let (as_json, paths) = option(call.words, b"--json");
     some(paths, "stat [--json] PATH...")?;
+    let events = Events::to(Stream::Out, as_json);
     let mut found = Vec::new();
-    for path in paths {
-        found.push(shell.with(async |session| session.stat(path).await)?);
-    }
-    print_facts(found.iter().map(|entry| (None, entry)), as_json)?;
-    Ok(Flow::On)
+    let outcome = for_each(shell, paths, async |session, path| {
+        found.push(session.stat(path).await?);
+        Ok(())
+    });
+    print_facts(found.iter().map(|entry| (None, entry)), &events)?;
+    told(&events, outcome)
 }
 
 /// Whether this option stands in front, and the words behind it; `--` ends the options.
@@ -208,18 +241,23 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     {
         shell.went(path);
     }
-    Ok(Flow::On)
+    judged(shell, reply.code.class())
 }
 
 /// Sends a command whose reply is the answer, shown as it comes; a refusal is a failure.
 pub(super) fn ask(shell: &Shell, command: &Command) -> Outcome {
     let reply = shell.with(async |session| session.quote(command).await)?;
-    match reply.code.class() {
-        Class::Completion => Ok(Flow::On),
-        _ => {
+    judged(shell, reply.code.class())
+}
+
+/// A reply that is a refusal is a failure; one that wants more is none.
+fn judged(shell: &Shell, class: Class) -> Outcome {
+    match class {
+        Class::Preliminary | Class::Completion | Class::Intermediate => Ok(Flow::On),
+        Class::Transient | Class::Permanent => {
             let last = shell.link.look(|session| session.control().last().clone());
             let last = Box::new(last.unwrap_or_default());
-            Err(wharf_client::Error::Refused { last }.into())
+            Err(Error::Refused { last }.into())
         }
     }
 }

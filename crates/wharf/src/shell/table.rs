@@ -15,7 +15,8 @@ use super::haul::Haul;
 use super::keys;
 use super::link::Known;
 use super::{
-    Call, Flow, Outcome, Shell, afar, classic, connect, haul, jobs, local, many, server, transfer,
+    Call, Flow, Outcome, Shell, afar, classic, connect, habits, haul, jobs, local, many, server,
+    transfer,
 };
 use crate::args::shell::{CheckWords, CopyWords, GetWords, PutWords, SyncWords, definition};
 use crate::exit::Usage;
@@ -148,17 +149,17 @@ const L: &[Word] = &[Word::Local];
 /// The table. The order is that of HELP: as one needs them.
 #[rustfmt::skip]
 static ROWS: &[Row] = &[
-    Row { names: &["open", "connect"], usage: "HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], options: None, help: "connect to a server", run: Now(connect::open) },
+    Row { names: &["open", "connect", "ftp"], usage: "[USER@]HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], options: None, help: "connect to a server", run: Now(connect::open) },
     Row { names: &["bookmarks"], usage: "", words: NO, options: None, help: "list the bookmarks, which open takes as @NAME", run: Now(bookmarks) },
     Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, options: None, help: "log in", run: Now(connect::user) },
-    Row { names: &["ls", "list"], usage: "[-l | -1 | --json] [-U] [PATH]", words: R, options: None, help: "list a folder", run: Now(transfer::ls) },
+    Row { names: &["ls", "list", "cls", "mlsd"], usage: "[-l | -1 | --json] [-U] [PATH]", words: R, options: None, help: "list a folder", run: Now(transfer::ls) },
     Row { names: &["dir"], usage: "[PATH]", words: R, options: None, help: "list a folder as the server words it", run: Now(transfer::dir) },
     Row { names: &["nlist"], usage: "[PATH]", words: R, options: None, help: "list names alone, as the server words them", run: Now(classic::nlist) },
     Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, options: None, help: "go to a folder of the server; .. is the one above", run: Now(server::cd) },
     Row { names: &["cdup"], usage: "", words: NO, options: None, help: "go to the folder above", run: Now(server::cdup) },
     Row { names: &["pwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(server::pwd) },
     Row { names: &["get", "recv", "reget"], usage: "[-r] [OPTION...] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], options: Some(definition::<GetWords>), help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Move(haul::get) },
-    Row { names: &["mget"], usage: "PATTERN... [&]", words: R, options: None, help: "fetch the files that these patterns mean", run: Move(many::mget) },
+    Row { names: &["mget", "mreget"], usage: "PATTERN... [&]", words: R, options: None, help: "fetch the files that these patterns mean", run: Move(many::mget) },
     Row { names: &["put", "send"], usage: "[-r] [OPTION...] LOCAL [FILE] [&]", words: &[Word::Local, Word::Remote], options: Some(definition::<PutWords>), help: "store a file, or a tree", run: Move(haul::put) },
     Row { names: &["mput"], usage: "PATTERN... [&]", words: L, options: None, help: "store the files that these patterns mean", run: Move(many::mput) },
     Row { names: &["append"], usage: "LOCAL [FILE]", words: &[Word::Local, Word::Remote], options: None, help: "put a file behind what is in one on the server", run: Now(classic::append) },
@@ -170,29 +171,32 @@ static ROWS: &[Row] = &[
     Row { names: &["fg"], usage: "[N]", words: NO, options: None, help: "watch a job until it is over; Ctrl-C ends it", run: Now(jobs::foreground) },
     Row { names: &["kill"], usage: "N... | all", words: NO, options: None, help: "break jobs off", run: Now(jobs::kill) },
     Row { names: &["cat"], usage: "FILE", words: R, options: None, help: "show what is in a file", run: Now(transfer::cat) },
+    Row { names: &["page", "less", "more"], usage: "FILE", words: R, options: None, help: "show what is in a file, a screen at a time ($PAGER)", run: Now(transfer::page) },
     Row { names: &["size"], usage: "FILE", words: R, options: None, help: "tell how many bytes a file has", run: Now(server::size) },
     Row { names: &["modtime"], usage: "FILE", words: R, options: None, help: "tell when a file was last changed", run: Now(server::modtime) },
     Row { names: &["rename", "mv"], usage: "FROM TO", words: R, options: None, help: "rename a file or folder", run: Now(server::rename) },
-    Row { names: &["stat"], usage: "[--json] PATH...", words: R, options: None, help: "tell what names are", run: Now(server::stat) },
+    Row { names: &["stat", "mlst"], usage: "[--json] PATH...", words: R, options: None, help: "tell what names are", run: Now(server::stat) },
     Row { names: &["delete", "rm"], usage: "[-r] PATH...", words: R, options: None, help: "delete files, and with -r folders with all that is in them", run: Now(server::delete) },
     Row { names: &["mdelete", "mrm"], usage: "PATTERN...", words: R, options: None, help: "delete the files that these patterns mean", run: Now(many::mdelete) },
     Row { names: &["mkdir"], usage: "[-p] FOLDER...", words: R, options: None, help: "make folders, and with -p those above them", run: Now(server::mkdir) },
     Row { names: &["rmdir"], usage: "FOLDER", words: R, options: None, help: "remove an empty folder", run: Now(server::rmdir) },
     Row { names: &["chmod"], usage: "MODE PATH", words: &[Word::Nothing, Word::Remote], options: None, help: "change the permissions of a file", run: Now(server::chmod) },
-    Row { names: &["lcd"], usage: "FOLDER", words: L, options: None, help: "go to a folder of this machine", run: Now(local::lcd) },
+    Row { names: &["echo"], usage: "WORDS", words: NO, options: None, help: "print these words", run: Now(|_, call| print(call.rest)) },
+    Row { names: &["version"], usage: "", words: NO, options: None, help: "tell which wharf this is", run: Now(|_, _| print(format_args!("wharf {}", env!("CARGO_PKG_VERSION")))) },
+    Row { names: &["lcd"], usage: "[FOLDER]", words: L, options: None, help: "go to a folder of this machine, or home", run: Now(local::lcd) },
     Row { names: &["lpwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(local::lpwd) },
     Row { names: &["lls"], usage: "[PATH]", words: L, options: None, help: "list a folder of this machine", run: Now(local::lls) },
     Row { names: &["!"], usage: "[COMMAND]", words: L, options: None, help: "have the system's shell do something", run: Now(local::bang) },
     Row { names: &["source"], usage: "FILE", words: L, options: None, help: "carry out the lines of a file", run: Now(local::source) },
     Row { names: &["set"], usage: "-e | +e", words: NO, options: None, help: "whether a script ends at the first command that fails", run: Now(local::set) },
-    Row { names: &["binary", "image"], usage: "", words: NO, options: None, help: "move files byte by byte", run: Now(|shell, _| set_text(shell, false)) },
+    Row { names: &["binary", "image", "tenex"], usage: "", words: NO, options: None, help: "move files byte by byte", run: Now(|shell, _| set_text(shell, false)) },
     Row { names: &["ascii"], usage: "", words: NO, options: None, help: "move files as text, with the other side's line ends", run: Now(|shell, _| set_text(shell, true)) },
     Row { names: &["type"], usage: "[ascii | binary]", words: NO, options: None, help: "tell or choose which of these", run: Now(classic::kind) },
-    Row { names: &["passive"], usage: "", words: NO, options: None, help: "open data connections from here", run: Now(|shell, _| connect::set_way(shell, Way::Passive)) },
-    Row { names: &["active"], usage: "", words: NO, options: None, help: "let the server open data connections", run: Now(|shell, _| connect::set_way(shell, Way::Active)) },
-    Row { names: &["status"], usage: "[PATH]", words: R, options: None, help: "tell how things stand, or what the server says of a name", run: Now(server::status) },
+    Row { names: &["passive"], usage: "[on | off]", words: NO, options: None, help: "open data connections from here", run: Now(|shell, call| way(shell, call, Way::Passive, Way::Active)) },
+    Row { names: &["active"], usage: "[on | off]", words: NO, options: None, help: "let the server open data connections", run: Now(|shell, call| way(shell, call, Way::Active, Way::Passive)) },
+    Row { names: &["status", "rstatus"], usage: "[PATH]", words: R, options: None, help: "tell how things stand, or what the server says of a name", run: Now(server::status) },
     Row { names: &["system"], usage: "", words: NO, options: None, help: "ask what system the server is", run: Now(server::system) },
-    Row { names: &["features"], usage: "", words: NO, options: None, help: "ask what the server can do", run: Now(server::features) },
+    Row { names: &["features", "feat"], usage: "", words: NO, options: None, help: "ask what the server can do", run: Now(server::features) },
     Row { names: &["noop"], usage: "", words: NO, options: None, help: "ask the server for a sign of life", run: Now(server::noop) },
     Row { names: &["site"], usage: "WORDS", words: NO, options: None, help: "say something that only this server understands", run: Now(server::site) },
     Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, options: None, help: "ask the server for help", run: Now(server::remote_help) },
@@ -206,15 +210,11 @@ static ROWS: &[Row] = &[
     Row { names: &["remember"], usage: "", words: NO, options: None, help: "keep the password of this session in the keyring of the desktop", run: Now(keys::remember) },
     #[cfg(feature = "keyring")]
     Row { names: &["forget"], usage: "", words: NO, options: None, help: "have the keyring forget it", run: Now(keys::forget) },
-    Row { names: &["prompt"], usage: "", words: NO, options: None, help: "nothing is asked before each file", run: Now(|shell, _| classic::told(shell, "nothing is asked before each file")) },
-    Row { names: &["hash", "tick", "progress"], usage: "", words: NO, options: None, help: "how far a file is, is shown at a terminal", run: Now(|shell, _| classic::told(shell, "how far a file is, is shown at a terminal")) },
-    Row { names: &["verbose", "bell"], usage: "", words: NO, options: None, help: "what matters is told; with -q only that", run: Now(|shell, _| classic::told(shell, "what matters is told; with -q only that")) },
-    Row { names: &["glob"], usage: "", words: NO, options: None, help: "patterns mean files in mget, mput and mdelete only", run: Now(|shell, _| classic::told(shell, "patterns mean files in mget, mput and mdelete only")) },
     Row { names: &["form"], usage: "[non-print]", words: NO, options: None, help: "the form of text", run: Now(|shell, call| classic::usual(shell, call, "non-print", "wharf get --ebcdic")) },
     Row { names: &["mode"], usage: "[stream]", words: NO, options: None, help: "the mode of transfer", run: Now(|shell, call| classic::usual(shell, call, "stream", "wharf get --block-mode")) },
     Row { names: &["struct"], usage: "[file]", words: NO, options: None, help: "the structure of files", run: Now(|shell, call| classic::usual(shell, call, "file", "wharf get --record")) },
     Row { names: &["close", "disconnect"], usage: "", words: NO, options: None, help: "end the session, stay here", run: Now(connect::close) },
-    Row { names: &["help", "?"], usage: "[COMMAND]", words: &[Word::Command], options: None, help: "list the commands, or explain one", run: Now(help) },
+    Row { names: &["help", "?", "usage"], usage: "[COMMAND]", words: &[Word::Command], options: None, help: "list the commands, or explain one", run: Now(help) },
     Row { names: &["quit", "bye", "exit"], usage: "", words: NO, options: None, help: "end the session and leave", run: Now(|_, _| Ok(Flow::Quit)) },
 ];
 
@@ -226,6 +226,48 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// The row of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.names.contains(&name))
+}
+
+/// What was typed as a command.
+pub(super) enum Typed {
+    /// It is one.
+    Row(&'static Row),
+    /// One that others have, of this name.
+    Habit(&'static str),
+}
+
+/// The command that is meant, which may be shortened as long as it could be no other.
+///
+/// # Errors
+/// There is none, or there are several.
+pub(super) fn meant(name: &str) -> Result<Typed, Usage> {
+    if let Some(row) = named(name) {
+        return Ok(Typed::Row(row));
+    }
+    if let Some(habit) = habits::names().find(|habit| *habit == name) {
+        return Ok(Typed::Habit(habit));
+    }
+    let begun = |full: &&str| !name.is_empty() && full.starts_with(name);
+    let fits: Vec<&Row> = ROWS.iter().filter(|row| row.names.iter().any(&begun)).collect();
+    match (&fits[..], habits::names().find(|habit| begun(habit))) {
+        ([row], _) => Ok(Typed::Row(row)),
+        ([], Some(habit)) => Ok(Typed::Habit(habit)),
+        ([], None) => Err(Usage(format!("{}: no such command; try help", Text::from(name)))),
+        (rows, _) => {
+            let names = rows.iter().flat_map(|row| row.names).filter(|it| begun(it));
+            let names: Vec<&str> = names.copied().collect();
+            Err(Usage(format!("{name} may be any of {}", names.join(", "))))
+        }
+    }
+}
+
+/// `passive` and `active`, which others turn off as well.
+fn way(shell: &mut Shell, call: &Call<'_>, on: Way, off: Way) -> Outcome {
+    match call.words.first().map(ToString::to_string).as_deref() {
+        None | Some("on") => connect::set_way(shell, on),
+        Some("off") => connect::set_way(shell, off),
+        Some(_) => Err(Usage("passive [on | off], active [on | off]".to_owned()).into()),
+    }
 }
 
 fn bookmarks(_: &mut Shell, _: &Call<'_>) -> Outcome {
@@ -256,8 +298,13 @@ fn help(_: &mut Shell, call: &Call<'_>) -> Outcome {
             }
         }
         [name, ..] => {
-            let row = named(&name.to_string())
-                .ok_or_else(|| Usage(format!("{name}: no such command")))?;
+            let row = match meant(&name.to_string())? {
+                Typed::Row(row) => row,
+                Typed::Habit(name) => {
+                    writeln!(out, "{name}\n  {}", habits::words(name).unwrap_or_default())?;
+                    return Ok(Flow::On);
+                }
+            };
             writeln!(out, "{} {}", row.names.join(", "), row.usage)?;
             writeln!(out, "  {}", row.help)?;
             if let Some(definition) = row.options {

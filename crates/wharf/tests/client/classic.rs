@@ -35,10 +35,14 @@ fn of_many_files_those_that_fail_are_told_and_the_rest_is_done() {
         .saying("RETR a.txt was refused: 550 Permission denied")
         .saying("1 of 2 failed");
     assert!(folder.path().join("b.txt").exists() && !folder.path().join("a.txt").exists());
-    wharf(&["shell", "-q", &server.url("")])
-        .typing(&["mget *.zip"])
-        .ends_with(2)
-        .saying("*.zip: no file is called so");
+    // As for a single file: 5 where the server has none, 8 where there is none here.
+    for (line, code) in [("mget *.zip", 5), ("mdelete *.zip", 5), ("mput *.zip", 8)] {
+        wharf(&["shell", "-q", &server.url("")])
+            .within(folder.path())
+            .typing(&[line])
+            .ends_with_for(code, line)
+            .saying("*.zip: no file");
+    }
 }
 
 #[test]

@@ -60,7 +60,9 @@ fn unsorted_rows_and_json_come_in_the_servers_order() {
         serve_mlsd(peer, "MLSD pub");
     });
     let listed = wharf(&["ls", "--json", &server.url("pub")]).ends_with(0);
-    assert!(listed.out.starts_with(b"{\"modified\":\"2024-05-01T12:30:00Z\",\"name\":\"sub\""));
+    assert!(listed.out.starts_with(
+        b"{\"event\":\"entry\",\"modified\":\"2024-05-01T12:30:00Z\",\"name\":\"sub\""
+    ));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod classic;
+mod codes;
 mod copies;
+mod events;
 mod faults;
 mod files;
 mod jobs;

@@ -80,6 +80,11 @@ impl Ending {
         Self { out: stdout, err }
     }
 
+    /// All that it said on standard error.
+    pub(crate) fn said(&self) -> &str {
+        &self.err
+    }
+
     /// It printed just this on standard output.
     pub(crate) fn printing(self, expected: &str) -> Self {
         assert_eq!(String::from_utf8_lossy(&self.out), expected, "{}", self.err);

@@ -75,7 +75,7 @@ fn as_json_there_is_an_object_a_line_and_the_ladders_go_to_their_file() {
         said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let listed = lines.iter().filter(|line| line["step"] == "list" && line["ok"] == true).count();
     assert_eq!(listed, 4, "{said}");
-    assert_eq!(lines.last().unwrap()["step"], "end");
+    assert_eq!(lines.last().unwrap()["event"], "end");
     // The server has no TLS: that is found, and is why there is nothing better than clear.
     assert!(lines.iter().any(|line| line["id"] == "A3"), "{said}");
     let ladders = std::fs::read_to_string(ladders).unwrap();

@@ -147,7 +147,7 @@ fn what_the_command_line_can_do_the_shell_can_do_with_names_of_its_server() {
     ];
     let (code, out, said) = printing(here.path(), &[&one.url("home")], &lines);
     assert_eq!(code, Some(0), "{said}");
-    assert!(out.starts_with("{\"mode\":"), "{out}");
+    assert!(out.starts_with("{\"event\":\"entry\",\"mode\":"), "{out}");
     assert!(out.contains("\nname      pub\nkind      folder\n"), "{out}");
     assert!(out.contains("\n\nname      other\n") && out.contains("\"setup\":\"EPSV\""), "{out}");
     assert_eq!(fs::read(two.path("to/a")).unwrap(), fs::read(two.path("to/pub/a")).unwrap());

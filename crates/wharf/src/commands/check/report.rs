@@ -15,6 +15,7 @@ use super::SETUPS;
 use super::attempt::{Attempt, Cover, Extra};
 use crate::args::ConnectionArgs;
 use crate::args::check::CheckArgs;
+use crate::events::Events;
 use crate::exit::Exit;
 use crate::terminal;
 
@@ -28,6 +29,7 @@ const DEMANDS_TLS: [&str; 2] = ["A2", "T4"];
 /// What has been found so far.
 pub(super) struct Report<'a> {
     arguments: &'a CheckArgs,
+    events: &'a Events,
     lang: Lang,
     /// The listings, in the order in which they were tried.
     cells: Vec<Cell>,
@@ -52,9 +54,14 @@ struct Cell {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(arguments: &'a CheckArgs, lang: Lang, wanted: Option<Cover>) -> Self {
+    pub(super) fn new(
+        arguments: &'a CheckArgs,
+        events: &'a Events,
+        lang: Lang,
+        wanted: Option<Cover>,
+    ) -> Self {
         let (cells, findings, ladders) = (Vec::new(), Vec::new(), Vec::new());
-        Self { arguments, lang, cells, findings, ladders, wanted, worst: None, extra: None }
+        Self { arguments, events, lang, cells, findings, ladders, wanted, worst: None, extra: None }
     }
 
     /// What the host's name leads to.
@@ -184,7 +191,8 @@ impl<'a> Report<'a> {
         self.cells.push(Cell { cover: attempt.cover, setup, works, resumed, words });
         let title = format!("{} {}", name(setup), cover(attempt.cover, self.lang));
         self.remember(attempt, &title);
-        if self.arguments.how.json { print(&format!("{object}\n")) } else { Ok(()) }
+        self.events.tell("check", || object);
+        Ok(())
     }
 
     /// A way by which data connections were seen to resume the TLS session, for finding out whether they must.
@@ -257,14 +265,12 @@ impl<'a> Report<'a> {
         let best = self.best();
         self.excuse(best.map(|(cover, _)| cover));
         let settings = best.map(|best| settings(address, &self.arguments.connection, best));
-        if self.arguments.how.json {
+        if self.events.is_on() {
             for (cover, finding) in &self.findings {
-                print(&format!("{}\n", self.finding(*cover, finding)))?;
+                self.events.tell("check", || self.finding(*cover, finding));
             }
-            print(&format!(
-                "{}\n",
-                json!({ "step": "end", "ok": best.is_some() && self.extra.is_none(), "settings": settings })
-            ))?;
+            self.events.and_at_the_end("ok", best.is_some() && self.extra.is_none());
+            self.events.and_at_the_end("settings", settings);
         } else {
             if !self.arguments.connection.quiet {
                 print(&self.table())?;
@@ -433,10 +439,8 @@ impl<'a> Report<'a> {
 
     /// A line of what was done so far.
     fn step(&self, title: &str, words: &str, object: &Value) -> anyhow::Result<()> {
-        if self.arguments.how.json {
-            return print(&format!("{object}\n"));
-        }
-        if self.arguments.connection.quiet {
+        self.events.tell("check", || object.clone());
+        if self.events.is_on() || self.arguments.connection.quiet {
             return Ok(());
         }
         let title = wharf_ladder::width::pad(title, HEAD, wharf_ladder::Ambiguous::One);

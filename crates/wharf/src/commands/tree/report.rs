@@ -1,24 +1,23 @@
-//! What is told while a tree is moved, or a file: lines for people, JSON for programs, a list of what failed.
+//! What is told while a tree is moved: lines for people, events for programs, a list of what failed.
 //!
 //! Where it is told is the [`Outlet`]'s business: a command speaks on the terminal, a job of the shell beside it.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
-use wharf_client::{Deed, Error, Happened, Tally, Verdict};
+use wharf_client::{Deed, Error, Happened, Tally};
 use wharf_proto::Text;
 
 use super::failed::FailedList;
 use super::{end_of, shown, summary};
-use crate::args::tree::{MoveArgs, TreeArgs};
+use crate::args::tree::TreeArgs;
+use crate::events::Events;
 use crate::exit::Exit;
 use crate::progress::{Screen, Status, a_second, time_for};
 
-/// How often a reader of JSON hears how far it is.
-const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
 /// How many failures are told one by one in plain lines; all of them are in `--failed` and `--json`.
 const TOLD: u64 = 50;
 
@@ -70,8 +69,9 @@ impl Outlet for Console {
 /// Tells what happens.
 pub(crate) struct Report {
     begun: Instant,
-    told: Instant,
-    json: bool,
+    events: Events,
+    /// How many bytes are to be moved, where that is known.
+    total: Option<u64>,
     outlet: Box<dyn Outlet>,
     failed: Option<FailedList>,
     failures: u64,
@@ -83,24 +83,23 @@ pub(crate) struct Report {
 
 impl Report {
     /// A report of a command, to where the options want it.
-    pub(crate) fn new(quiet: bool, moving: &MoveArgs, tree: &TreeArgs) -> anyhow::Result<Self> {
-        let screen = Screen::new(quiet || moving.json);
+    pub(crate) fn new(quiet: bool, tree: &TreeArgs, events: &Events) -> anyhow::Result<Self> {
+        let screen = Screen::new(quiet || events.is_on());
         let status = screen.status();
-        Self::to(Box::new(Console { screen, status, total: None }), moving, tree)
+        Self::to(Box::new(Console { screen, status, total: None }), tree, events)
     }
 
     /// A report to this outlet.
     pub(crate) fn to(
         outlet: Box<dyn Outlet>,
-        moving: &MoveArgs,
         tree: &TreeArgs,
+        events: &Events,
     ) -> anyhow::Result<Self> {
         let failed = tree.failed.as_deref().map(FailedList::create).transpose()?;
-        let now = Instant::now();
         Ok(Self {
-            begun: now,
-            told: now,
-            json: moving.json,
+            begun: Instant::now(),
+            events: events.clone(),
+            total: None,
             outlet,
             failed,
             failures: 0,
@@ -111,6 +110,7 @@ impl Report {
 
     /// Takes in how many bytes are to be moved.
     pub(crate) fn expects(&mut self, bytes: u64) {
+        self.total = Some(bytes);
         self.outlet.expects(bytes);
     }
 
@@ -123,16 +123,11 @@ impl Report {
                     *self.verdicts.entry(verdict.name()).or_default() += 1;
                 }
                 let verdict = is_file.then(|| verdict.name());
-                self.event("done", || {
-                    json!({"action": name(kind), "path": path.to_string(), "bytes": moved, "verdict": verdict})
-                });
+                let facts = || json!({ "bytes": moved, "verdict": verdict });
+                self.events.done(name(kind), &path, facts);
             }
             Happened::Failed { path, kind, error } => {
-                let exit = Exit::of_client(&error) as u8;
-                self.event("failed", || {
-                    json!({"action": name(kind), "path": path.to_string(), "error": error.to_string(),
-                           "reply": error.code(), "exit": exit})
-                });
+                self.events.failed_by(name(kind), &path, &error);
                 if let Some(failed) = &mut self.failed {
                     failed.add(&path, matches!(kind, Deed::List | Deed::Make | Deed::Remove));
                 }
@@ -140,10 +135,7 @@ impl Report {
                 self.only_error = (self.failures == 1).then_some(error);
             }
             Happened::LeftOut { path, why, is_fault } => {
-                self.event(
-                    "left-out",
-                    || json!({"path": path.to_string(), "why": why, "fault": is_fault}),
-                );
+                self.events.left_out(&path, &why, is_fault);
                 if is_fault {
                     self.failure(format_args!("{}: left out: {why}", shown(&path)));
                     self.only_error = None;
@@ -152,7 +144,7 @@ impl Report {
                 }
             }
             Happened::Note(note) => {
-                self.event("note", || json!({"text": note}));
+                self.events.note(&note);
                 self.line(note);
             }
             Happened::Tick(tally) => self.tick(tally),
@@ -164,83 +156,36 @@ impl Report {
     pub(crate) fn end(mut self, tally: Tally) -> anyhow::Result<Exit> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let exit = end_of(tally, self.only_error.as_ref().map(Exit::of_client));
-        let Tally { done, same, failed, moved } = tally;
-        let verdicts = &self.verdicts;
-        self.event("end", || {
-            json!({"done": done, "same": same, "failed": failed, "bytes": moved, "seconds": seconds,
-                   "verdicts": verdicts, "exit": exit as u8})
-        });
+        self.events.comes_to(tally, &self.verdicts);
         self.line(summary(tally, seconds, &self.verdicts));
         if let Some(list) = self.failed.take() {
-            list.end(failed)?;
+            list.end(tally.failed)?;
         }
         Ok(exit)
     }
 
-    /// Tells the end of a command that moves one file, as its only event.
-    pub(crate) fn one<T>(
-        &self,
-        action: &str,
-        path: &Text,
-        result: anyhow::Result<T>,
-        facts: impl FnOnce(&T) -> (u64, Verdict),
-    ) -> anyhow::Result<T> {
-        self.one_with(action, path, result, |done| {
-            let (moved, verdict) = facts(done);
-            json!({"bytes": moved, "verdict": verdict.name()})
-        })
-    }
-
-    /// The same with whatever facts there are.
-    pub(crate) fn one_with<T>(
-        &self,
-        action: &str,
-        path: &Text,
-        result: anyhow::Result<T>,
-        facts: impl FnOnce(&T) -> Value,
-    ) -> anyhow::Result<T> {
-        match &result {
-            Ok(done) => self.event("done", || {
-                let mut facts = facts(done);
-                if let Value::Object(object) = &mut facts {
-                    object.insert("action".to_owned(), action.into());
-                    object.insert("path".to_owned(), path.to_string().into());
-                }
-                facts
-            }),
-            Err(error) => self.event("failed", || {
-                json!({"action": action, "path": path.to_string(), "error": format!("{error:#}"),
-                       "exit": Exit::of(error) as u8})
-            }),
-        }
-        result
+    /// Takes in that only a plan was wanted.
+    pub(crate) fn is_planned(&self, same: u64, failed: u64) {
+        self.events.comes_to(Tally { same, failed, ..Tally::default() }, &self.verdicts);
+        self.events.and_at_the_end("dry_run", true);
     }
 
     fn tick(&mut self, tally: Tally) {
-        let Tally { done, same, failed, moved } = tally;
-        if !self.json {
-            let rate = a_second(moved, self.begun.elapsed().as_secs_f64().max(0.1));
-            return self.outlet.progress(tally, rate);
-        }
-        if self.told.elapsed() >= BETWEEN_EVENTS {
-            self.told = Instant::now();
-            self.event(
-                "progress",
-                || json!({"done": done, "same": same, "failed": failed, "bytes": moved}),
-            );
-        }
+        let rate = a_second(tally.moved, self.begun.elapsed().as_secs_f64().max(0.1));
+        self.outlet.progress(tally, rate);
+        self.events.progress(tally, self.total);
     }
 
     /// Says something, unless it is for a program or nothing is to be said.
     pub(crate) fn line(&self, line: impl Display) {
-        if !self.json {
+        if !self.events.is_on() {
             self.outlet.note(&line);
         }
     }
 
     /// A line of data for people; programs have events.
     pub(crate) fn data(&self, line: impl Display) {
-        if !self.json {
+        if !self.events.is_on() {
             self.outlet.data(&line);
         }
     }
@@ -248,7 +193,7 @@ impl Report {
     fn failure(&mut self, line: std::fmt::Arguments<'_>) {
         self.failures += 1;
         match self.failures {
-            _ if self.json => {}
+            _ if self.events.is_on() => {}
             ..=TOLD => self.outlet.fault(&line),
             failures if failures == TOLD + 1 => {
                 self.outlet.fault(&"further failures are only counted; --failed FILE lists all")
@@ -257,16 +202,14 @@ impl Report {
         }
     }
 
-    /// One object an event.
+    /// Tells programs a step of a plan.
+    pub(crate) fn step(&self, path: &Text, facts: impl FnOnce() -> Value) {
+        self.events.step(path, facts);
+    }
+
+    /// Tells programs an event.
     pub(crate) fn event(&self, event: &str, facts: impl FnOnce() -> Value) {
-        if !self.json {
-            return;
-        }
-        let mut facts = facts();
-        if let Value::Object(object) = &mut facts {
-            object.insert("event".to_owned(), event.into());
-        }
-        self.outlet.data(&facts);
+        self.events.tell(event, facts);
     }
 }
 

@@ -17,6 +17,7 @@ use super::seats::Seats;
 use crate::commands::Parts;
 use crate::commands::sync::End;
 use crate::commands::tree::{Outlet, Report};
+use crate::events::Events;
 use crate::exit::{Exit, Failed};
 use crate::progress::{a_second, time_for};
 use crate::shell::haul::{Files, Haul, Task, Tree};
@@ -349,7 +350,14 @@ async fn move_tree(
         site.options.throttle = Some(Throttle::new(rate));
     }
     let (voice, server) = (outlet.voice.clone(), site.host.clone());
-    let mut report = match Report::to(Box::new(outlet), &tree.moving, &tree.tree) {
+    let events = match tree.moving.json {
+        true => {
+            let voice = voice.clone();
+            Events::through(move |event| voice.data(event))
+        }
+        false => Events::default(),
+    };
+    let mut report = match Report::to(Box::new(outlet), &tree.tree, &events) {
         Ok(report) => report,
         Err(error) => return Some(Ok(Err(failed(voice.fault(error), (1, 1))))),
     };
@@ -373,7 +381,15 @@ async fn move_tree(
         }
     };
     unless(killed, pool.close()).await?;
-    Some(ended.map(|(count, exit)| match exit.unwrap_or_else(|error| voice.fault(error)) {
+    let (count, exit) = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            events.end_by(&error);
+            return Some(Err(error));
+        }
+    };
+    events.end(exit.as_ref().map_or_else(Exit::of, |exit| *exit), exit.as_ref().err());
+    Some(Ok(match exit.unwrap_or_else(|error| voice.fault(error)) {
         Exit::Done => Ok(()),
         exit => Err(failed(exit, count)),
     }))

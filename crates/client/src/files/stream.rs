@@ -1,0 +1,49 @@
+//! Storing what is no file of this machine: the output of a program, bytes in memory.
+//!
+//! It comes once, so there is nothing to go on with and nothing to compare a digest with: whoever has a file uses
+//! [`put`](Session::put).
+
+use tokio::io::AsyncRead;
+use wharf_proto::Text;
+use wharf_proto::codec::passes_through;
+
+use super::{Put, Stored};
+use crate::tree::{take_name, temporary};
+use crate::{Error, Progress, Session, Watch};
+
+impl Session {
+    /// Stores what comes from `from`, to its end, as `remote`: [`fetch`](Self::fetch) the other way. Of the request
+    /// `resume` and `verify` have no meaning here.
+    ///
+    /// ```no_run
+    /// # async fn example(session: &mut wharf_client::Session) -> Result<(), wharf_client::Error> {
+    /// use wharf_client::{Put, quiet};
+    /// let mut bytes = &b"made here"[..];
+    /// let request = Put { atomic: true, ..Put::default() };
+    /// session.store(&mut bytes, &"pub/note".into(), request, &mut quiet()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `Source` where it cannot be read, `Unproven` when the server has another size afterwards, `Refused` where it may
+    /// not have its name, and every error that a transfer can have.
+    pub async fn store<R: AsyncRead + Unpin>(
+        &mut self,
+        from: &mut R,
+        remote: &Text,
+        request: Put,
+        watch: &mut Watch<'_>,
+    ) -> Result<Stored, Error> {
+        let Put { how, atomic, .. } = request;
+        let name = if atomic { temporary(remote) } else { remote.clone() };
+        watch(Progress::Begins { at: 0, total: None });
+        self.set_form(how).await?;
+        let moved = self.put_bytes(from, &name, 0, how, watch).await?.moved;
+        // What a codec makes of the bytes has a size of its own.
+        let verified = passes_through(how) && self.verify(&name, moved).await?;
+        if atomic {
+            take_name(self, &name, remote).await?;
+        }
+        Ok(Stored { moved, resumed_at: 0, verified, agrees: false })
+    }
+}

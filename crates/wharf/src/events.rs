@@ -1,0 +1,386 @@
+//! What happens, told to programs: `--json`. One object a line, each with its `event`; the last one is always `end`.
+//!
+//! The grammar is here and nowhere else: which fields every event has, how a path is written, how an error is told. It stands in
+//! docs/client.md, for the programs are written by others. Where it goes is the caller's business: a command has standard
+//! output, one whose file goes there standard error, a job of the shell its own voice.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use wharf_client::{Error, Progress, Tally};
+use wharf_proto::Text;
+
+use crate::exit::Exit;
+use crate::progress::a_second;
+use crate::terminal;
+
+/// How often a program hears how far it is.
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// Where events go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error, because the file itself goes to standard output.
+    Err,
+}
+
+/// The events of one command; clones tell the same ones. Those of a command that was not asked for any go nowhere.
+#[derive(Clone, Default)]
+pub(crate) struct Events(Option<Arc<Told>>);
+
+struct Told {
+    write: Box<dyn Fn(&Value) + Send + Sync>,
+    begun: Instant,
+    totals: Mutex<Totals>,
+}
+
+/// What all of it comes to, for the last event.
+#[derive(Default)]
+struct Totals {
+    tally: Tally,
+    /// How many files have which verdict.
+    verdicts: BTreeMap<&'static str, u64>,
+    /// What only this command has to say at its end.
+    more: Map<String, Value>,
+    /// When it was told last how far it is.
+    told: Option<Instant>,
+}
+
+impl Events {
+    /// Events to this stream, if they are `wanted`.
+    pub(crate) fn to(stream: Stream, wanted: bool) -> Self {
+        if !wanted {
+            return Self::default();
+        }
+        Self::through(move |object| match stream {
+            Stream::Out => terminal::give_out(object),
+            Stream::Err => terminal::say(object),
+        })
+    }
+
+    /// Events that are written by this.
+    pub(crate) fn through(write: impl Fn(&Value) + Send + Sync + 'static) -> Self {
+        let (write, totals) = (Box::new(write), Mutex::default());
+        Self(Some(Arc::new(Told { write, begun: Instant::now(), totals })))
+    }
+
+    /// Whether anybody wants to hear of anything.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Tells an event of this name, with these facts.
+    pub(crate) fn tell(&self, event: &str, facts: impl FnOnce() -> Value) {
+        let Some(told) = &self.0 else { return };
+        let mut facts = facts();
+        facts["event"] = event.into();
+        (told.write)(&facts);
+    }
+
+    /// Something is done at this path; the facts may name `bytes`.
+    pub(crate) fn done(&self, action: &str, path: &Text, facts: impl FnOnce() -> Value) {
+        self.tell("done", || with_path(path, with("action", action, facts())));
+    }
+
+    /// Something could not be done at this path.
+    pub(crate) fn failed(&self, action: &str, path: &Text, error: &anyhow::Error) {
+        self.tell("failed", || with_path(path, with("action", action, explained(error))));
+    }
+
+    /// The same of an error of the library.
+    pub(crate) fn failed_by(&self, action: &str, path: &Text, error: &Error) {
+        self.tell("failed", || with_path(path, with("action", action, of_client(error))));
+    }
+
+    /// How something went that is all that was asked for, or one of several such things. Gives the result back.
+    pub(crate) fn one<T>(
+        &self,
+        action: &str,
+        path: &Text,
+        result: anyhow::Result<T>,
+        facts: impl FnOnce(&T) -> (Option<u64>, Value),
+    ) -> anyhow::Result<T> {
+        if let Some(mut totals) = self.totals() {
+            match result {
+                Ok(_) => totals.tally.done += 1,
+                Err(_) => totals.tally.failed += 1,
+            }
+        }
+        match &result {
+            Ok(done) => {
+                let (bytes, mut facts) = facts(done);
+                if let Some(mut totals) = self.totals() {
+                    totals.tally.moved += bytes.unwrap_or(0);
+                }
+                if let Some(bytes) = bytes {
+                    facts["bytes"] = bytes.into();
+                }
+                self.done(action, path, || facts);
+            }
+            Err(error) => self.failed(action, path, error),
+        }
+        result
+    }
+
+    /// Something would be done at this path.
+    pub(crate) fn step(&self, path: &Text, facts: impl FnOnce() -> Value) {
+        self.tell("step", || with_path(path, facts()));
+    }
+
+    /// Something at this path is left out; `is_fault`: because something is wrong with it.
+    pub(crate) fn left_out(&self, path: &Text, why: &str, is_fault: bool) {
+        self.tell("left-out", || with_path(path, json!({ "why": why, "fault": is_fault })));
+    }
+
+    /// Something is worth knowing.
+    pub(crate) fn note(&self, text: &str) {
+        self.tell("note", || json!({ "text": text }));
+    }
+
+    /// It is tried again after `wait`, for the `number`th time.
+    pub(crate) fn retry(&self, number: u32, wait: Duration, why: &Error) {
+        self.tell("retry", || {
+            let facts = with("number", number, of_client(why));
+            with("wait", wait.as_secs_f64(), facts)
+        });
+    }
+
+    /// How far one file is, from now on.
+    pub(crate) fn course(&self, action: &'static str, path: &Text) -> Course {
+        let (events, path) = (self.clone(), path.clone());
+        Course { events, action, path, from: 0, total: None, begun: Instant::now() }
+    }
+
+    /// How far many files are, now and then; `total` bytes are to be moved, where that is known.
+    pub(crate) fn progress(&self, tally: Tally, total: Option<u64>) {
+        let Some(begun) = self.is_due() else { return };
+        let Tally { done, same, failed, moved } = tally;
+        self.tell("progress", || {
+            let facts = json!({ "done": done, "same": same, "failed": failed, "bytes": moved, "total": total });
+            paced(facts, (0, moved), total, begun)
+        });
+    }
+
+    /// What all of it comes to.
+    pub(crate) fn comes_to(&self, tally: Tally, verdicts: &BTreeMap<&'static str, u64>) {
+        if let Some(mut totals) = self.totals() {
+            totals.tally = tally;
+            totals.verdicts.clone_from(verdicts);
+        }
+    }
+
+    /// One file has this verdict.
+    pub(crate) fn verdict(&self, verdict: &'static str) {
+        if let Some(mut totals) = self.totals() {
+            *totals.verdicts.entry(verdict).or_default() += 1;
+        }
+    }
+
+    /// Something that the last event is to tell besides.
+    pub(crate) fn and_at_the_end(&self, name: &str, value: impl Into<Value>) {
+        if let Some(mut totals) = self.totals() {
+            totals.more.insert(name.to_owned(), value.into());
+        }
+    }
+
+    /// Tells the end: with the error, where it ended with one.
+    pub(crate) fn end(&self, exit: Exit, error: Option<&anyhow::Error>) {
+        if self.is_on() {
+            let error = error.filter(|_| exit != Exit::Done);
+            self.finish(exit, error.map_or_else(|| json!({}), explained));
+        }
+    }
+
+    /// The same where it ended with an error of the library.
+    pub(crate) fn end_by(&self, error: &Error) {
+        if self.is_on() {
+            self.finish(Exit::of_client(error), of_client(error));
+        }
+    }
+
+    fn finish(&self, exit: Exit, mut facts: Value) {
+        let Some(told) = &self.0 else { return };
+        let Some(totals) = self.totals() else { return };
+        let Tally { done, same, failed, moved } = totals.tally;
+        let numbers = [("done", done), ("same", same), ("failed", failed), ("bytes", moved)];
+        for (name, number) in numbers {
+            facts[name] = number.into();
+        }
+        for (name, value) in &totals.more {
+            facts[name] = value.clone();
+        }
+        facts["verdicts"] = json!(totals.verdicts);
+        facts["seconds"] = told.begun.elapsed().as_secs_f64().into();
+        facts["exit"] = (exit as u8).into();
+        drop(totals);
+        self.tell("end", || facts);
+    }
+
+    /// Since when it goes on, if it is time to tell how far it is.
+    fn is_due(&self) -> Option<Instant> {
+        let begun = self.0.as_ref()?.begun;
+        let mut totals = self.totals()?;
+        let is_due = totals.told.unwrap_or(begun).elapsed() >= BETWEEN;
+        is_due.then(|| {
+            totals.told = Some(Instant::now());
+            begun
+        })
+    }
+
+    fn totals(&self) -> Option<MutexGuard<'_, Totals>> {
+        Some(self.0.as_ref()?.totals.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How far one file is.
+#[derive(Clone)]
+pub(crate) struct Course {
+    events: Events,
+    action: &'static str,
+    path: Text,
+    from: u64,
+    total: Option<u64>,
+    begun: Instant,
+}
+
+impl Course {
+    /// Takes in what the transfer tells.
+    pub(crate) fn hear(&mut self, progress: Progress) {
+        let Self { events, action, path, .. } = self;
+        match progress {
+            Progress::Begins { at, total } => {
+                (self.from, self.total, self.begun) = (at, total, Instant::now());
+                let facts = || json!({ "action": action, "at": at, "total": total });
+                events.tell("begin", || with_path(path, facts()));
+            }
+            Progress::At(at) if events.is_due().is_some() => {
+                let facts = json!({ "action": action, "at": at, "total": self.total });
+                let facts = paced(facts, (self.from, at), self.total, self.begun);
+                events.tell("progress", || with_path(path, facts));
+            }
+            _ => {}
+        }
+    }
+
+    /// Something is worth knowing of it.
+    pub(crate) fn note(&self, text: &str) {
+        self.events.note(text);
+    }
+}
+
+/// With how many bytes a second that is, and how many seconds are left.
+fn paced(mut facts: Value, (from, at): (u64, u64), total: Option<u64>, begun: Instant) -> Value {
+    let rate = a_second(at.saturating_sub(from), begun.elapsed().as_secs_f64().max(0.1));
+    let left = total.filter(|_| rate > 0).map(|total| total.saturating_sub(at).div_ceil(rate));
+    facts["rate"] = rate.into();
+    facts["left"] = left.into();
+    facts
+}
+
+fn with(name: &str, value: impl Into<Value>, mut facts: Value) -> Value {
+    facts[name] = value.into();
+    facts
+}
+
+/// With a path: as text, and where it is not UTF-8 its bytes besides, in hexadecimal.
+fn with_path(path: &Text, mut facts: Value) -> Value {
+    let bytes = path.as_bytes();
+    facts["path"] = String::from_utf8_lossy(bytes).into();
+    if std::str::from_utf8(bytes).is_err() {
+        facts["path_hex"] = hex(bytes).into();
+    }
+    facts
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is told of an error: its words and its cause, the last command and reply, what helps, and its exit code.
+fn explained(error: &anyhow::Error) -> Value {
+    let exit = Exit::of(error);
+    let mut facts = match error.chain().find_map(|cause| cause.downcast_ref::<Error>()) {
+        Some(error) => of_client(error),
+        None => {
+            json!({ "cause": exit.cause(), "command": null, "reply": null, "text": null, "remedy": null })
+        }
+    };
+    facts["error"] = crate::commands::words(error).into();
+    facts["exit"] = (exit as u8).into();
+    facts
+}
+
+fn of_client(error: &Error) -> Value {
+    let command = error.last().map(|last| &last.command).filter(|command| !command.is_empty());
+    let reply = error.reply();
+    json!({
+        "error": error.to_string(), "cause": error.cause(), "exit": Exit::of_client(error) as u8,
+        "command": command.map(ToString::to_string),
+        "reply": reply.map(|reply| reply.code.value()),
+        "text": reply.map(|reply| {
+            let lines: Vec<String> = reply.lines.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        }),
+        "remedy": error.advice(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Usage;
+    use wharf_client::Exchange;
+    use wharf_proto::reply::Code;
+    use wharf_proto::{Reply, Verb};
+
+    fn heard() -> (Events, impl Fn() -> Vec<Value>) {
+        let all = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&all);
+        let events = Events::through(move |event| kept.lock().unwrap().push(event.clone()));
+        (events, move || std::mem::take(&mut *all.lock().unwrap()))
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_cause_the_last_command_and_reply_and_what_helps() {
+        let (events, told) = heard();
+        let reply = Code::new(550).map(|code| Reply::line(code, "x: no such file"));
+        let last = Exchange { verb: Some(Verb::Retr), command: "RETR x".into(), reply };
+        let error = Error::Refused { last: Box::new(last) };
+        let result: anyhow::Result<()> = Err(anyhow::Error::from(error).context("there"));
+        let error = events.one("fetch", &b"x\xff"[..].into(), result, |()| (None, json!({})));
+        events.end(Exit::NotFound, Some(&error.unwrap_err()));
+        let told = told();
+        let [failed, end] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((&failed["event"], &failed["action"]), (&json!("failed"), &json!("fetch")));
+        assert_eq!(failed["path_hex"], "78ff");
+        for event in [failed, end] {
+            assert_eq!(event["cause"], "not-found");
+            assert_eq!((&event["command"], &event["reply"]), (&json!("RETR x"), &json!(550)));
+            assert_eq!((&event["text"], &event["exit"]), (&json!("x: no such file"), &json!(5)));
+            assert!(event["error"].as_str().unwrap().starts_with("there: RETR x was refused"));
+            assert!(event["remedy"].as_str().unwrap().contains("spelling"));
+        }
+        assert_eq!((&end["event"], &end["failed"]), (&json!("end"), &json!(1)));
+    }
+
+    #[test]
+    fn what_is_no_error_of_the_library_has_the_same_fields() {
+        let (events, told) = heard();
+        events.end(Exit::Usage, Some(&Usage("no".to_owned()).into()));
+        let end = &told()[0];
+        assert_eq!((&end["cause"], &end["reply"]), (&json!("usage"), &Value::Null));
+        events.end(Exit::Done, None);
+        assert!(told()[0].get("error").is_none());
+    }
+
+    #[test]
+    fn nobody_who_does_not_ask_is_told_anything() {
+        Events::default().tell("done", || panic!("nobody asked"));
+        Events::default().end(Exit::Done, None);
+    }
+}

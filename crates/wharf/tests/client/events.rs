@@ -1,0 +1,145 @@
+//! `--json`: every line is an object of the grammar in docs/client.md, and the last one tells the end.
+
+use serde_json::Value;
+use wharf_testkit::faulty::{Fault, Faulty};
+
+use crate::story::{Story, wharf};
+
+const FILES: &[(&str, &[u8])] = &[("a.txt", b"one"), ("b.txt", b"two"), ("big", &[7; 3_000_000])];
+
+/// The events that may come, and the fields that each of them has always.
+const GRAMMAR: &[(&str, &[&str])] = &[
+    ("begin", &["action", "path", "at", "total"]),
+    ("progress", &["rate", "left"]),
+    ("retry", &["number", "wait", "error", "cause", "exit", "command", "reply", "text", "remedy"]),
+    ("note", &["text"]),
+    ("left-out", &["path", "why", "fault"]),
+    ("entry", &["name", "type"]),
+    ("check", &["step"]),
+    ("plan", &["add", "update", "delete", "same", "bytes"]),
+    ("step", &["step", "path", "why"]),
+    ("done", &["action", "path"]),
+    ("failed", &["action", "path", "error", "cause", "exit", "command", "reply", "text", "remedy"]),
+    ("end", &["exit", "done", "same", "failed", "bytes", "verdicts", "seconds"]),
+];
+
+/// Reads the lines of a run as events, each of which must be as the grammar has it.
+fn read(text: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(text).unwrap();
+    let read = |line: &str| -> Value {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    };
+    let events: Vec<Value> = text.lines().map(read).collect();
+    for event in &events {
+        let name = event["event"].as_str().unwrap();
+        let row = GRAMMAR.iter().find(|(known, _)| *known == name);
+        let (_, fields) = row.unwrap_or_else(|| panic!("unknown: {event}"));
+        for field in *fields {
+            assert!(event.get(field).is_some(), "{field} is missing: {event}");
+        }
+    }
+    let ends = events.iter().filter(|event| event["event"] == "end").count();
+    assert_eq!((ends, &events.last().unwrap()["event"]), (1, &"end".into()), "{text}");
+    events
+}
+
+fn events(story: Story, code: i32) -> Vec<Value> {
+    let events = read(&story.ends_with(code).out);
+    assert_eq!(events.last().unwrap()["exit"], code);
+    events
+}
+
+fn names(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["event"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_command_tells_what_it_does_and_how_it_ends() {
+    let server = Faulty::new(FILES, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("up"), "new").unwrap();
+    let url = |path: &str| server.url(path);
+    let moved: &[(&[&str], &str)] = &[
+        (&["get", "--json", &url("a.txt")], "fetch"),
+        (&["put", "--json", "up", &url("up")], "store"),
+        (&["mv", "--json", &url("up"), &url("there")], "rename"),
+        (&["rm", "--json", &url("there")], "delete"),
+    ];
+    for (arguments, action) in moved {
+        let told = events(wharf(arguments).within(folder.path()), 0);
+        let done: Vec<_> = told.iter().filter(|event| event["event"] == "done").collect();
+        assert_eq!((done.len(), &done[0]["action"]), (1, &(*action).into()), "{told:?}");
+        let end = told.last().unwrap();
+        assert_eq!((&end["done"], &end["failed"]), (&1.into(), &0.into()), "{arguments:?}");
+        if let "fetch" | "store" = *action {
+            assert_eq!(names(&told), ["begin", "done", "end"]);
+            assert_eq!((&done[0]["bytes"], &end["bytes"]), (&3.into(), &3.into()));
+            assert_eq!(end["verdicts"]["size-only"], 1);
+        }
+    }
+    let told = events(wharf(&["ls", "--json", &url("")]), 0);
+    assert_eq!(names(&told), ["entry", "entry", "entry", "end"]);
+    let of_rows = Faulty::new(FILES, &[Fault::NoFacts]);
+    let told = events(wharf(&["stat", "--json", &of_rows.url("b.txt")]), 0);
+    assert_eq!(names(&told), ["entry", "end"]);
+    let told = events(wharf(&["check", "--json", &url("")]), 0);
+    assert!(told.len() > 5 && told.last().unwrap()["settings"].is_string(), "{told:?}");
+    let told = events(wharf(&["get", "-r", "--json", &url("")]).within(folder.path()), 0);
+    assert!(names(&told).contains(&"done"), "{told:?}");
+    let plan = &["sync", "-n", "--json", &url(""), "none"];
+    let told = events(wharf(plan).within(folder.path()), 0);
+    assert!(names(&told).contains(&"step") && names(&told).contains(&"plan"), "{told:?}");
+    assert_eq!(told.last().unwrap()["dry_run"], true);
+}
+
+#[test]
+fn a_file_on_standard_output_has_its_events_on_standard_error() {
+    let server = Faulty::new(FILES, &[]);
+    for arguments in [&["cat", "--json"][..], &["get", "--json", "-o", "-"]] {
+        let ending = wharf(&[arguments, &[&server.url("a.txt")]].concat()).ends_with(0);
+        assert_eq!(ending.out, b"one", "{arguments:?}");
+        let told = read(ending.said().as_bytes());
+        assert_eq!(names(&told), ["begin", "done", "end"], "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_fails_tells_command_reply_cause_remedy_and_exit_code() {
+    let server = Faulty::new(FILES, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["get", "--json"][..], &["rm", "--json"]] {
+        let url = server.url("nothing");
+        let told = events(wharf(&[arguments, &[&url]].concat()).within(folder.path()), 5);
+        let failed = told.iter().find(|event| event["event"] == "failed").unwrap();
+        assert_eq!(failed["cause"], "not-found", "{failed}");
+        assert_eq!((&failed["exit"], &failed["reply"]), (&5.into(), &550.into()), "{failed}");
+        assert!(failed["command"].as_str().unwrap().ends_with(" nothing"), "{failed}");
+        assert!(failed["remedy"].is_string(), "{failed}");
+        assert_eq!(told.last().unwrap()["failed"], 1);
+    }
+    // What ends all of it is told at the end.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for arguments in [&["ls", "--json"][..], &["get", "-r", "--json"], &["mkdir", "--json"]] {
+        let url = format!("ftp://{gone}/x");
+        let told = events(wharf(&[arguments, &[&url]].concat()).within(folder.path()), 3);
+        assert_eq!(told.last().unwrap()["cause"], "no-connection", "{told:?}");
+        assert!(told.last().unwrap()["remedy"].is_string(), "{told:?}");
+    }
+    let told = events(wharf(&["get", "--json", "ftp://h/"]), 2);
+    assert_eq!(told.last().unwrap()["cause"], "usage");
+}
+
+#[test]
+fn who_tries_again_and_how_far_it_is_is_told() {
+    let server = Faulty::new(FILES, &[Fault::Few("RETR big", "425 not now", 1)]);
+    let folder = tempfile::tempdir().unwrap();
+    let get = wharf(&["get", "--json", "--limit-rate", "2M", &server.url("big")]);
+    let told = events(get.within(folder.path()), 0);
+    let first = |name: &str| told.iter().find(|event| event["event"] == name).unwrap();
+    let retry = first("retry");
+    assert_eq!((&retry["reply"], &retry["number"]), (&425.into(), &1.into()), "{retry}");
+    let progress = first("progress");
+    assert_eq!(progress["total"], 3_000_000, "{progress}");
+    assert!(progress["at"].as_u64().unwrap() > 0 && progress["rate"].as_u64().unwrap() > 0);
+    assert!(progress["left"].is_u64(), "{progress}");
+}
