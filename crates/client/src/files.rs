@@ -21,6 +21,7 @@ pub use upload::{Put, Stored};
 
 pub(crate) use download::system_time;
 pub(crate) use part::{Part, beside};
+pub(crate) use segments::Help;
 pub(crate) use upload::is_same_version;
 
 use std::io;

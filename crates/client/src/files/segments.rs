@@ -5,6 +5,7 @@
 //!      │
 //!   segments/lane.rs    a session at work
 //!      │
+//!   segments/helped.rs  one session that others may help: in a tree
 //!   segments/ledger.rs  which bytes are there, who fetches which, where they must fit together
 //! ```
 //!
@@ -12,6 +13,7 @@
 //! there. So whatever is broken off is gone on with, by however many sessions. RANG (draft-bryan-ftp-range) tells a
 //! server where to end; one that has only REST (RFC 3659 section 5) is broken off there.
 
+mod helped;
 mod lane;
 mod ledger;
 
@@ -31,6 +33,7 @@ use super::{Fetched, Get, overlap};
 use crate::retry::RETRIES;
 use crate::{BYTES, Error, Pool, Progress, Retry, Session, Watch};
 
+pub(crate) use self::helped::Help;
 pub(super) use self::ledger::Span;
 
 /// How often whoever watches hears how far it is.
@@ -339,38 +342,6 @@ impl Session {
         let origin = self.origin(remote, facts, get.how);
         let ranges = !self.plain && self.features().await?.has("RANG");
         Ok(About { facts, origin, ranges })
-    }
-
-    /// Fetches what is lacking of a part that has holes, and gives the whole its name once it is proven.
-    pub(super) async fn get_lacking(
-        &mut self,
-        remote: &Text,
-        opened: Opened,
-        (origin, facts): (&str, Facts),
-        get: Get,
-        watch: &mut Watch<'_>,
-    ) -> Result<Fetched, Error> {
-        let (at, size) = (there(&opened), facts.size.unwrap_or(0));
-        watch(Progress::Begins { at, total: facts.size });
-        let ranges = self.features().await?.has("RANG");
-        let Opened { part, file, there, .. } = opened;
-        let ledger = Ledger::new(size, &there, 1);
-        let pieces = Pieces::new(remote, (file, part.path()), ledger, ranges);
-        let mut journal = Journal::begin(&part, origin, &pieces)?;
-        let mut kept = Ok(());
-        let mut hear = |progress| {
-            if let Progress::At(_) = progress {
-                watch(Progress::At(pieces.there()));
-                kept = std::mem::replace(&mut kept, Ok(())).and_then(|()| journal.keep());
-            }
-        };
-        self.fetch_pieces(&pieces, 0, &mut hear).await?;
-        kept?;
-        drop(journal);
-        let (moved, end) = pieces.moved();
-        let proven = self.proven(remote, part.path(), facts, get, moved).await;
-        let verified = part.conclude(pieces.file(), facts.modified, proven)?;
-        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
     }
 }
 

@@ -164,6 +164,18 @@ impl Board {
         self.state().latest == Latest::Work
     }
 
+    /// Whether nothing is left to be handed out, so that who is free may help others.
+    pub(crate) fn has_nothing_left(&self) -> bool {
+        match self.next(true) {
+            Next::Over => true,
+            Next::Wait | Next::Heavy => false,
+            Next::Work(work) => {
+                self.return_unbegun(work);
+                false
+            }
+        }
+    }
+
     /// Takes what came of a piece of work that others wait for.
     pub(crate) fn found(&self, work: &Work, found: Found) {
         if matches!(found, Found::Listing(_)) {

@@ -98,3 +98,30 @@ fn a_file_whose_end_is_not_proven_does_not_get_its_name() {
         }
     });
 }
+
+#[test]
+fn the_last_large_file_of_a_tree_is_fetched_by_those_who_are_free_as_well() {
+    // As large as is worth it, and no part of it is like another one.
+    let bytes: Vec<u8> = (0..16_u32 << 10).flat_map(|i| i.to_le_bytes().repeat(1024)).collect();
+    let getting = |faults: &[Fault]| {
+        let server = Faulty::new(&[("x", &bytes), ("y", b"small")], faults);
+        let folder = tempfile::tempdir().unwrap();
+        let url = server.url("");
+        wharf(&["get", "-r", "--limit-rate", "28M", &url, "t"])
+            .within(folder.path())
+            .ends_with_for(0, faults);
+        assert!(fs::read(folder.path().join("t/x")).unwrap() == bytes, "{faults:?}");
+        server.heard()
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let heard = getting(&[]);
+            assert!(times(&heard, "REST ") > 0 && times(&heard, "RETR x") > 1, "{heard:?}");
+        });
+        // Who says no to REST has it all fetched by one.
+        scope.spawn(|| {
+            let heard = getting(&[Reply("REST", "502 no")]);
+            assert!(times(&heard, "REST ") > 0, "{heard:?}");
+        });
+    });
+}

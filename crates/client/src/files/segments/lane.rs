@@ -80,6 +80,11 @@ impl Pieces {
         self.ledger().there()
     }
 
+    /// How many are not.
+    pub(super) fn lacking(&self) -> u64 {
+        self.size - self.there()
+    }
+
     /// Which bytes of the file are there.
     pub(super) fn spans(&self) -> Vec<Span> {
         self.ledger().spans()

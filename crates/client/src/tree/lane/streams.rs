@@ -10,7 +10,7 @@ use wharf_proto::Command;
 use super::super::desk::{Parcel, give_up_or_go_on};
 use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
 use super::{Crew, Habits};
-use crate::files::local;
+use crate::files::{Help, local};
 use crate::spool::{LIMIT, Spool};
 use crate::{BYTES, Error, Get, Proof, Session, Verdict, quiet};
 
@@ -186,7 +186,9 @@ async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<
     let target = crew.ground.place(&item.below)?;
     let mut watch = crew.board.watch();
     let request = Get { how: BYTES, resume: crew.resume, verify: crew.verify };
-    let fetched = session.get(&item.remote, &target, request, &mut watch).await?;
+    let is_free = || crew.board.has_nothing_left();
+    let help = Help { pool: &crew.pool, is_free: &is_free };
+    let fetched = session.get_helped(&item.remote, &target, request, &help, &mut watch).await?;
     if let Some(mode) = item.mode.filter(|_| crew.modes) {
         let bits = std::fs::Permissions::from_mode(mode & 0o777);
         std::fs::set_permissions(&target, bits).map_err(local("set the mode of", &target))?;
