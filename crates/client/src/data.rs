@@ -35,6 +35,9 @@ const NOT_LOGGED_IN: u16 = 530;
 /// do not know.
 pub(crate) const TRIAL: Duration = Duration::from_secs(10);
 
+/// What servers say of themselves in their greeting that were seen to take PORT and what follows it in one segment.
+const BEAR_PORT_AHEAD: [&[u8]; 1] = [b"(vsFTPd "];
+
 /// How much is received at a time under TLS.
 const TLS_BUFFER: usize = 128 * 1024;
 
@@ -110,6 +113,27 @@ pub(crate) struct DataPlane {
     opened: u32,
     /// Whether a connection has come about in this way, in this session or in another one with the same server.
     proven: bool,
+}
+
+/// A data connection that is asked for in a way that is known to be granted: then the command that uses it need not
+/// wait for the answer.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) command: Command,
+    /// Where we listen, if it is we who do.
+    listener: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Question {
+    /// The plan that the answer makes, which is no refusal.
+    pub(crate) fn planned(self, control: &Connection, reply: &Reply) -> Result<Plan, Error> {
+        let Some((listener, at)) = self.listener else {
+            return DataPlane::planned(control, reply);
+        };
+        control.teller().tell(What::DataPlanned { listener: Party::Client, address: at });
+        let (peer, patience) = (control.server().ip(), control.patience());
+        Ok(Plan::Accept { listener, at, peer, patience })
+    }
 }
 
 /// The way that data connections were seen to take.
@@ -208,16 +232,26 @@ impl DataPlane {
         }
     }
 
-    /// The command that asks for the next passive data connection, where it is known to be granted: then the command
-    /// that uses it need not wait for the answer. There are servers that connect before they answer PORT, and break when
-    /// the file is asked for meanwhile.
-    pub(crate) fn sure_question(&self) -> Option<Command> {
+    /// Asks for the next data connection, where it is known to be granted: then the command that uses it need not wait
+    /// for the answer. There are servers that connect before they answer PORT, and break when the file is asked for
+    /// meanwhile; so in active mode this is for those that are known to bear it.
+    pub(crate) fn sure_question(&mut self, control: &Connection) -> Option<Question> {
+        let passive = |command| Some(Question { command, listener: None });
         match self.way {
             _ if !self.proven => None,
-            Way::Passive if self.may_epsv() => Some(Command::Epsv(EpsvArgument::Same)),
-            Way::Passive => Some(Command::Pasv),
+            Way::Passive if self.may_epsv() => passive(Command::Epsv(EpsvArgument::Same)),
+            Way::Passive => passive(Command::Pasv),
+            Way::Active if bears_port_ahead(control) => {
+                let (command, listener, at) = self.await_server(control).ok()?;
+                Some(Question { command, listener: Some((listener, at)) })
+            }
             Way::Active => None,
         }
+    }
+
+    /// The plan that the answer to a question for a passive connection makes.
+    pub(crate) fn planned(control: &Connection, reply: &Reply) -> Result<Plan, Error> {
+        planned_by(control, reply, Duration::MAX)
     }
 
     /// The way that was seen to work.
@@ -230,11 +264,6 @@ impl DataPlane {
     pub(crate) fn take_over(&mut self, Proven { way, epsv }: Proven) {
         self.set_way(way);
         (self.epsv, self.proven) = (epsv, true);
-    }
-
-    /// The plan that the answer to it makes.
-    pub(crate) fn planned(control: &Connection, reply: &Reply) -> Result<Plan, Error> {
-        planned_by(control, reply, Duration::MAX)
     }
 
     /// Whether EPSV is the question for a passive connection, and not PASV.
@@ -280,13 +309,8 @@ impl DataPlane {
                 io::Error::new(io::ErrorKind::Unsupported, "a proxy takes in no connections");
             return Err(Error::DataListen { source });
         }
-        let listener =
-            self.listen(control.client()).map_err(|e| Error::DataListen { source: e })?;
-        let at = listener.local_addr().map_err(|e| Error::DataListen { source: e })?;
-        let command = match at {
-            SocketAddr::V4(at) if self.only != Some(Setup::Eprt) => Command::Port(at),
-            _ => Command::Eprt(Eprt::Address(at)),
-        };
+        let awaited = self.await_server(control);
+        let (command, listener, at) = awaited.map_err(|source| Error::DataListen { source })?;
         let reply = control.command(&command).await?;
         if reply.code.is_refusal() {
             return Err(Error::Refused { last: control.last_boxed() });
@@ -295,6 +319,20 @@ impl DataPlane {
         let peer = control.server().ip();
         let longest = if self.switch == Switch::Barred { Duration::MAX } else { TRIAL };
         Ok(Plan::Accept { listener, at, peer, patience: control.patience().min(longest) })
+    }
+
+    /// Listens for the server, and gives the command that tells it where.
+    fn await_server(
+        &mut self,
+        control: &Connection,
+    ) -> io::Result<(Command, TcpListener, SocketAddr)> {
+        let listener = self.listen(control.client())?;
+        let at = listener.local_addr()?;
+        let command = match at {
+            SocketAddr::V4(at) if self.only != Some(Setup::Eprt) => Command::Port(at),
+            _ => Command::Eprt(Eprt::Address(at)),
+        };
+        Ok((command, listener, at))
     }
 
     /// Listens at the host of `here`: for the first time at any port, then at one port after the other,
@@ -409,6 +447,13 @@ impl DataPlane {
         let books = Books { conn: self.opened, teller, sent: 0, received: 0, over: [false; 2] };
         DataConnection { stream: Stream::Plain(stream), books, resumed: None }
     }
+}
+
+/// Whether this server is one that was seen to take PORT and the command behind it in one segment, by what it says
+/// of itself: no other one is tried with that, because some do not answer then.
+fn bears_port_ahead(control: &Connection) -> bool {
+    let greeting = control.greeted_with().map(Reply::text).unwrap_or_default();
+    BEAR_PORT_AHEAD.iter().any(|name| greeting.windows(name.len()).any(|words| words == *name))
 }
 
 /// Asks the server to listen, for an answer within so long.

@@ -17,7 +17,7 @@ use wharf_proto::{Command, Reply, Text};
 use crate::listing::was_opened;
 use crate::spool::{Glance, Spool};
 use crate::transfer::{Order, Restart};
-use crate::{BYTES, Connection, Error, Session, quiet};
+use crate::{BYTES, Connection, Error, Session, Watch, quiet};
 
 /// What is known of how a server lists names that begin with a dot. All sessions with it may share this.
 #[derive(Debug, Default)]
@@ -45,7 +45,8 @@ impl Dots {
 }
 
 impl Session {
-    /// Lists a folder, up to so many bytes of it; the empty path is the folder where the session is.
+    /// Lists a folder, up to so many bytes of it; the empty path is the folder where the session is. `watch` hears how
+    /// many have come.
     ///
     /// # Errors
     /// `Refused` where it is not there, is no folder, or cannot be looked into; `ListingTooLong`; and every error that a
@@ -55,12 +56,13 @@ impl Session {
         path: &Text,
         dots: &Dots,
         limit: u64,
+        watch: &mut Watch<'_>,
     ) -> Result<Spool, Error> {
         let named = Some(path).filter(|path| !path.is_empty());
         if !self.plain && self.features().await?.has("MLST") {
             self.set_type(Type::Image).await?;
             let mlsd = Command::Mlsd(named.cloned());
-            match self.spooled(&mlsd, Spool::new(true, limit)).await {
+            match self.spooled(&mlsd, Spool::new(true, limit), watch).await {
                 Err(error) if self.has_no_mlsd(&error) => {}
                 listed => return listed,
             }
@@ -68,7 +70,7 @@ impl Session {
         let text = Type::Ascii(Format::NonPrint);
         let Some(path) = named else {
             self.set_type(text).await?;
-            let listed = self.list_here(dots, limit).await;
+            let listed = self.list_here(dots, limit, watch).await;
             return self.back(listed, &[Command::Type(Type::Image)]).await;
         };
         self.set_stream().await?;
@@ -79,19 +81,25 @@ impl Session {
             let last = Connection::exchange(&enter, Some(entered));
             return Err(Error::Refused { last });
         }
-        let listed = self.list_here(dots, limit).await;
+        let listed = self.list_here(dots, limit, watch).await;
         let listed = self.back(listed, &[Command::Type(Type::Image), Command::Cwd(home)]).await;
         self.came_back(place);
         listed
     }
 
     /// Lists the folder where the session is by LIST, with the names that begin with a dot if there is a way.
-    async fn list_here(&mut self, dots: &Dots, limit: u64) -> Result<Spool, Error> {
+    async fn list_here(
+        &mut self,
+        dots: &Dots,
+        limit: u64,
+        watch: &mut Watch<'_>,
+    ) -> Result<Spool, Error> {
         let how = dots.known();
         if how == Some(How::Asked) {
-            return self.spooled(&Command::ListAll, Spool::new(false, limit)).await;
+            return self.spooled(&Command::ListAll, Spool::new(false, limit), watch).await;
         }
-        let mut spool = self.spooled(&Command::List(None), Spool::new(false, limit)).await?;
+        let spool = Spool::new(false, limit);
+        let mut spool = self.spooled(&Command::List(None), spool, watch).await?;
         spool.hides_dots = how != Some(How::Plainly);
         if !spool.hides_dots || self.plain {
             return Ok(spool);
@@ -113,7 +121,7 @@ impl Session {
         spool: Spool,
         plainly: Glance,
     ) -> Result<Spool, Error> {
-        match self.spooled(&Command::ListAll, Spool::new(false, spool.limit)).await {
+        match self.spooled(&Command::ListAll, Spool::new(false, spool.limit), &mut quiet()).await {
             Ok(mut asked) => {
                 let found = asked.glance()?;
                 if found.shows_dots && found.names.is_superset(&plainly.names) {
@@ -132,10 +140,15 @@ impl Session {
     }
 
     /// Receives a listing.
-    async fn spooled(&mut self, command: &Command, mut spool: Spool) -> Result<Spool, Error> {
+    async fn spooled(
+        &mut self,
+        command: &Command,
+        mut spool: Spool,
+        watch: &mut Watch<'_>,
+    ) -> Result<Spool, Error> {
         let order =
             Order { command, offset: 0, restart: Restart::Known, expected: None, how: BYTES };
-        match self.receive(&order, &mut spool, &mut quiet()).await {
+        match self.receive(&order, &mut spool, watch).await {
             Ok(done) => was_opened(command, done).map(|()| spool),
             Err(Error::Sink(_)) if spool.is_full() => Err(spool.too_long()),
             Err(error) => Err(error),

@@ -66,7 +66,7 @@ pub use listing::{Listing, RowWatch};
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};
 pub use options::{DataAddress, Explain, Family, Options, Tap};
-pub use pool::{Pool, Site};
+pub use pool::{MOST, Pool, Site, USUAL};
 pub use proxy::{Gateway, Proxy, ProxyError, ProxyFault, ProxyKind};
 pub use remove::Told;
 pub use retry::{Backoff, Retry};

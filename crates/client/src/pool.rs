@@ -13,6 +13,11 @@ use wharf_proto::charset::Charset;
 use crate::session::Acquaintance;
 use crate::{Address, Error, Login, Options, Session};
 
+/// How many sessions a tree has, where nobody says.
+pub const USUAL: usize = 16;
+/// How many it has at most, where nobody says.
+pub const MOST: usize = 50;
+
 /// A server and who logs in there.
 ///
 /// ```no_run
@@ -99,6 +104,7 @@ struct State {
     taken: usize,
     /// How many of them are logged in.
     inside: usize,
+    usual: usize,
     limit: usize,
     /// How many sessions were begun: each has a name of its own in what the tap hears.
     begun: u64,
@@ -118,10 +124,18 @@ enum Known {
 impl Pool {
     /// A pool of up to `limit` sessions, but at least one. None is opened yet.
     pub fn new(site: Site, limit: usize) -> Self {
+        Self::growing(site, limit, limit)
+    }
+
+    /// A pool whose trees have up to `usual` sessions, and up to `most` where many small files wait for nothing but the
+    /// distance: as long as one more makes hardly any file slower. [`USUAL`] and [`MOST`] are good numbers.
+    pub fn growing(site: Site, usual: usize, most: usize) -> Self {
+        let usual = usual.max(1);
         let state = State {
             taken: 0,
             inside: 0,
-            limit: limit.max(1),
+            usual,
+            limit: most.max(usual),
             begun: 0,
             idle: Vec::new(),
             known: Known::Nothing,
@@ -139,6 +153,11 @@ impl Pool {
         self.state().limit
     }
 
+    /// How many sessions a tree has without need for more.
+    pub(crate) fn usual(&self) -> usize {
+        self.state().usual
+    }
+
     /// How many sessions are logged in.
     pub(crate) fn inside(&self) -> usize {
         self.state().inside
@@ -147,9 +166,12 @@ impl Pool {
     /// Lets the sessions to come take for granted what this one has seen, once it has.
     pub(crate) fn learn_from(&self, session: &Session) {
         let mut state = self.state();
-        if matches!(state.known, Known::Nothing)
-            && let Some(known) = session.acquaintance()
-        {
+        let wants = match &state.known {
+            Known::Nothing => true,
+            Known::Well(known) => !known.is_complete(),
+            Known::Wrongly => false,
+        };
+        if wants && let Some(known) = session.acquaintance() {
             state.known = Known::Well(known);
         }
     }

@@ -9,7 +9,7 @@ use wharf_proto::reply::Class;
 use wharf_proto::{Command, Text};
 
 use crate::folder::Dots;
-use crate::{Error, Session};
+use crate::{Error, Session, quiet};
 
 /// How many folders may lie within each other.
 const DEPTH: usize = 256;
@@ -92,7 +92,7 @@ impl Session {
     /// What is in a folder.
     async fn members(&mut self, path: &Text, dots: &Dots) -> Result<Vec<Entry>, Error> {
         let limit = u64::try_from(self.listing_limit).unwrap_or(u64::MAX);
-        let rows = self.list_folder(path, dots, limit).await?.rows()?;
+        let rows = self.list_folder(path, dots, limit, &mut quiet()).await?.rows()?;
         let members = rows.filter(|row| row.as_ref().map_or(true, |row| row.role == Role::Member));
         members.collect::<Result<_, _>>().map_err(Error::Sink)
     }

@@ -18,7 +18,7 @@ use wharf_proto::time::{Timestamp, parse_mdtm};
 use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::connection::FAREWELL;
-use crate::data::DataPlane;
+use crate::data::{DataPlane, Question};
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
 
@@ -55,6 +55,15 @@ pub enum Wanted {
     Password,
     /// An account.
     Account,
+}
+
+/// What a login took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Took {
+    /// A user alone.
+    User,
+    /// A user and a password.
+    Password,
 }
 
 /// What FEAT says that the server can do.
@@ -134,14 +143,14 @@ pub struct Session {
     tls_client: bool,
     /// The algorithm that was chosen for HASH.
     pub(crate) chosen_digest: Option<Algorithm>,
-    /// Whether the login was a user and a password, and nothing else.
-    short_login: bool,
+    /// What the login took, where that was nothing out of the ordinary.
+    login_took: Option<Took>,
     /// Whether the server was seen to take several commands in one segment.
     pub(crate) at_once: bool,
     /// The command of the next transfer, which may be sent as soon as the bytes of the present one are here.
     pub(crate) ahead: Option<Command>,
-    /// The command of the next transfer, where it has been.
-    pub(crate) asked: Option<Command>,
+    /// The command of the next transfer, where it has been, and how a data connection was asked for.
+    pub(crate) asked: Option<(Question, Command)>,
     /// Whether a data connection has resumed its TLS session.
     pub(crate) has_resumed: bool,
 }
@@ -169,7 +178,7 @@ impl Session {
             unknown: Vec::new(),
             tls_client: false,
             chosen_digest: None,
-            short_login: false,
+            login_took: None,
             at_once: false,
             ahead: None,
             asked: None,
@@ -183,12 +192,14 @@ impl Session {
     /// `Login` when it is refused, and those of the control connection.
     pub async fn login(&mut self, login: &Login) -> Result<(), Error> {
         let mut wanted = self.user(&login.user).await?;
+        let plainly = self.control.is_plainly_reached();
+        self.login_took = (wanted == Wanted::Nothing && plainly).then_some(Took::User);
         if wanted == Wanted::Password {
             let Some(password) = &login.password else {
                 return Err(Error::NoPassword { user: login.user.clone() });
             };
             wanted = self.password(password).await?;
-            self.short_login = wanted == Wanted::Nothing && self.control.is_plainly_reached();
+            self.login_took = (wanted == Wanted::Nothing && plainly).then_some(Took::Password);
         }
         if let (Wanted::Account, Some(account)) = (wanted, &login.account) {
             wanted = self.account(account).await?;
@@ -573,6 +584,11 @@ impl Session {
             self.home = Some(self.pwd().await?);
         }
         Ok(self.home.clone().unwrap_or_default())
+    }
+
+    /// The current folder is what PWD answers here, if that can be read.
+    pub(crate) fn learn_home(&mut self, reply: &Reply) {
+        self.home = self.quoted(reply).ok();
     }
 
     /// Where the session is, for [`came_back`](Self::came_back).

@@ -27,7 +27,7 @@ use wharf_proto::tap::{HalfEnd, Timer, What};
 use wharf_proto::{Command, Reply};
 
 use self::pump::{Codec, Fault, Network, Pump};
-use crate::data::{DataConnection, DataPlane, Plan};
+use crate::data::{DataConnection, Plan, Question};
 use crate::marks::{Journal, Mark, Marks};
 use crate::tls::Stream;
 use crate::{Connection, Error, Exchange, Proof, Session};
@@ -306,11 +306,15 @@ impl Session {
         from: Option<&Mark>,
     ) -> Result<(DataConnection, Replies), Error> {
         let restart = order.restart(from);
-        if self.at_once
-            && restart.is_none()
-            && let Some(question) = self.data.sure_question()
-        {
-            return self.begin_at_once(order, &question).await;
+        if self.at_once && restart.is_none() {
+            let asked = self.asked.take().filter(|(_, command)| command == order.command);
+            let question = match asked {
+                Some((question, _)) => Some(question),
+                None => self.ask(order.command)?,
+            };
+            if let Some(question) = question {
+                return self.begin_at_once(order, question).await;
+            }
         }
         let plan = self.data.agree(&mut self.control).await?;
         if let Some(restart) = &restart {
@@ -325,20 +329,25 @@ impl Session {
         self.open_up(plan).await
     }
 
-    /// Asks for a data connection and sends the command behind the question, in one write.
+    /// Asks for a data connection and sends the command behind the question, in one write; where it is known that one
+    /// will be granted.
+    fn ask(&mut self, command: &Command) -> Result<Option<Question>, Error> {
+        let Some(question) = self.data.sure_question(&self.control) else { return Ok(None) };
+        self.control.send(&question.command)?;
+        self.control.send_behind(command)?;
+        Ok(Some(question))
+    }
+
+    /// Opens the data connection that was asked for in one write with the command.
     async fn begin_at_once(
         &mut self,
         order: &Order<'_>,
-        question: &Command,
+        question: Question,
     ) -> Result<(DataConnection, Replies), Error> {
-        if self.asked.take().as_ref() != Some(order.command) {
-            self.control.send(question)?;
-            self.control.send_behind(order.command)?;
-        }
         let answer = self.control.patiently(async |control| control.answer().await).await?;
         let agreed = match answer.reply.code.is_refusal() {
             true => Err(self.refused()),
-            false => DataPlane::planned(&self.control, &answer.reply),
+            false => question.planned(&self.control, &answer.reply),
         };
         self.control.speaks_of(order.command);
         match agreed {
@@ -357,10 +366,10 @@ impl Session {
     fn ask_ahead(&mut self) -> Result<(), Error> {
         let next = self.ahead.take().filter(|next| self.at_once && next.encode().is_ok());
         let Some(next) = next else { return Ok(()) };
-        if let Some(question) = self.data.sure_question() {
-            self.control.send_behind(&question)?;
+        if let Some(question) = self.data.sure_question(&self.control) {
+            self.control.send_behind(&question.command)?;
             self.control.send_behind(&next)?;
-            self.asked = Some(next);
+            self.asked = Some((question, next));
         }
         Ok(())
     }

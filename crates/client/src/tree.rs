@@ -19,6 +19,7 @@ mod desk;
 mod filter;
 mod ground;
 mod lane;
+mod pace;
 mod store;
 mod storing;
 mod sync;
@@ -45,7 +46,8 @@ use self::board::Board;
 use self::copying::Copying;
 use self::desk::Desk;
 use self::ground::Ground;
-use self::lane::{Crew, Habits, Known, pairs};
+use self::lane::{Crew, Habits, Known, Post, pairs};
+use self::pace::Pace;
 use self::storing::Storing;
 use self::walk::Fetching;
 use self::work::{Agenda, Folder, Work};
@@ -56,6 +58,8 @@ use crate::{Copier, CopyRequest, Error, Pool, Side, Verdict};
 const TICK: Duration = Duration::from_millis(100);
 /// The most sessions that are used at a time, however many the pool may have.
 const WIDEST: usize = 64;
+/// How many rows of a listing call for one session more, before all of it is here.
+const ROWS: u64 = 4;
 /// How many sessions are opened at a time: as many as are in, but so many at least and at most.
 const OPENED: RangeInclusive<usize> = 3..=8;
 
@@ -287,7 +291,7 @@ impl Copier {
             |of: fn(&Pool) -> usize| of(self.pool(Side::Source)).min(of(self.pool(Side::Target)));
         let more =
             |lanes| board.has_work() && may_open(lanes, least(Pool::inside), least(Pool::limit));
-        let lane = |first| pairs::run(Arc::clone(&crew), first);
+        let lane = |beside| pairs::run(Arc::clone(&crew), beside == 0);
         let result = work(&board, &mut happened, watch, more, lane).await;
         ended(&board, result, happened, watch)
     }
@@ -321,16 +325,31 @@ async fn run(
         atomic: request.atomic,
         known: Mutex::new(Known::default()),
         habits: Habits::default(),
+        pace: Pace::default(),
     });
+    // Where nothing is here yet, each row of a listing is likely to be something to be fetched.
+    let is_new = fetches && !crew.ground.root().exists();
     let more = |lanes| {
         let of_use = match crew.known().one_is_enough() {
             None => false,
             Some(true) => board.has_heavy(),
-            Some(false) => board.has_work(),
+            Some(false) => {
+                board.has_work() || (is_new && board.rows_foreseen() / ROWS > lanes as u64)
+            }
         };
-        of_use && may_open(lanes, crew.pool.inside(), crew.pool.limit())
+        let is_usual = lanes < crew.pool.usual();
+        of_use
+            && may_open(lanes, crew.pool.inside(), crew.pool.limit())
+            && (is_usual || crew.pace.bears_more())
     };
-    let lane = |first| lane::run(Arc::clone(&crew), first);
+    let lane = |beside| {
+        let post = match beside {
+            0 => Post::First,
+            _ if beside < crew.pool.usual() => Post::Usual,
+            _ => Post::Extra,
+        };
+        lane::run(Arc::clone(&crew), post)
+    };
     let result = work(&board, &mut happened, watch, more, lane).await;
     drop(crew);
     if let Some(desk) = desk {
@@ -345,25 +364,26 @@ fn may_open(lanes: usize, inside: usize, limit: usize) -> bool {
     lanes < limit && lanes < inside + inside.clamp(*OPENED.start(), *OPENED.end())
 }
 
-/// Runs lanes until none has anything to do. `more`: whether one more would be of use beside so many.
+/// Runs lanes until none has anything to do. `more`: whether one more would be of use beside so many; `lane`: one more
+/// beside so many.
 async fn work<L>(
     board: &Board,
     happened: &mut UnboundedReceiver<Happened>,
     watch: &mut TreeWatch<'_>,
     more: impl Fn(usize) -> bool,
-    lane: impl Fn(bool) -> L,
+    lane: impl Fn(usize) -> L,
 ) -> Result<(), Error>
 where
     L: Future<Output = Result<(), Error>> + Send + 'static,
 {
     let mut lanes = JoinSet::new();
-    lanes.spawn(lane(true));
+    lanes.spawn(lane(0));
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failed = None;
     loop {
         while !lanes.is_empty() && lanes.len() < WIDEST && more(lanes.len()) {
-            lanes.spawn(lane(false));
+            lanes.spawn(lane(lanes.len()));
         }
         tokio::select! {
             biased;

@@ -18,7 +18,7 @@ mod secrets;
 mod user;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -223,6 +223,9 @@ pub(crate) struct ConnectionArgs {
     /// Whether the settings of the host want uploads to have a temporary name first.
     #[arg(skip)]
     pub(crate) atomic: Option<bool>,
+    /// How many sessions the settings of the host want a tree to have at most.
+    #[arg(skip)]
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Go through this proxy.
     #[arg(long, value_name = "URL", help = PROXY_URL)]
     pub(crate) proxy: Option<Proxy>,

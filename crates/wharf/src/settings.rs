@@ -114,6 +114,7 @@ fn settle_connection(
     connection.plain |= settings.plain.unwrap_or(false);
     connection.timeout = connection.timeout.or(settings.timeout);
     connection.atomic = connection.atomic.or(settings.atomic);
+    connection.jobs = connection.jobs.or(settings.jobs);
     connection.charset = connection.charset.or_else(|| settings.charset.map(|name| name.0));
     connection.proxy = connection.proxy.take().or_else(|| settings.proxy.clone().map(|p| p.0));
     connection.data_address = connection.data_address.or_else(|| {

@@ -3,14 +3,14 @@
 //! What that session was told need not be asked again: what the server has, how its login goes, and which way data
 //! connections take. So all that is to be said goes out in one write behind the greeting, which is one round trip in
 //! place of six. It is said only where the server was seen to take several commands in one segment, and where its
-//! login was a user and a password and nothing else.
+//! login was a user, or a user and a password, and nothing else.
 
 use tokio::time::timeout;
 use wharf_proto::params::Type;
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Text, Verb};
 
-use super::{Features, Login, Session};
+use super::{Features, Login, Session, Took};
 use crate::Error;
 use crate::data::Proven;
 use crate::tree::PROBE;
@@ -19,15 +19,24 @@ use crate::tree::PROBE;
 #[derive(Clone, Debug)]
 pub(crate) struct Acquaintance {
     features: Features,
-    data: Proven,
+    /// Nothing as long as there was no data connection.
+    data: Option<Proven>,
+    login_took: Took,
+}
+
+impl Acquaintance {
+    /// Whether there is no more to be known.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.data.is_some()
+    }
 }
 
 impl Session {
-    /// What another session may take for granted; nothing before all of it has been seen.
+    /// What another session may take for granted; nothing before enough of it has been seen.
     pub(crate) fn acquaintance(&self) -> Option<Acquaintance> {
-        let is_usual = self.at_once && self.short_login && !self.plain;
-        let (features, data) = (self.features.clone()?, self.data.proven()?);
-        is_usual.then_some(Acquaintance { features, data })
+        let is_usual = self.at_once && !self.plain;
+        let (features, login_took) = (self.features.clone()?, self.login_took?);
+        is_usual.then(|| Acquaintance { features, data: self.data.proven(), login_took })
     }
 
     /// Logs in, goes to the folders and sets TYPE I.
@@ -44,7 +53,8 @@ impl Session {
             return Err(Error::NoPassword { user: login.user.clone() });
         };
         let user = Command::User(login.user.clone());
-        let behind = [Command::Pass(password.clone())].into_iter();
+        let password = Command::Pass(password.clone());
+        let behind = (known.login_took == Took::Password).then_some(password).into_iter();
         let behind = behind.chain(folders.iter().cloned().map(Command::Cwd));
         let encoding = known.features.has("UTF8").then(|| Command::Opts("UTF8 ON".into()));
         let behind = behind.chain(encoding).chain([Command::Type(Type::Image)]);
@@ -61,7 +71,8 @@ impl Session {
             };
             let class = answer?.reply.code.class();
             match (command.verb(), class) {
-                (Verb::User, Class::Intermediate | Class::Completion) => {}
+                (Verb::User, Class::Intermediate) if known.login_took == Took::Password => {}
+                (Verb::User, Class::Completion) => {}
                 (Verb::User | Verb::Pass, class) if class != Class::Completion => {
                     return Err(self.login_refused());
                 }
@@ -71,9 +82,11 @@ impl Session {
             }
         }
         self.features = Some(known.features);
-        self.data.take_over(known.data);
+        if let Some(data) = known.data {
+            self.data.take_over(data);
+        }
         self.at_once = true;
-        self.short_login = true;
+        self.login_took = Some(known.login_took);
         Ok(())
     }
 }

@@ -14,6 +14,9 @@ use crate::{Error, Progress, Verdict};
 /// How often a piece of work is tried.
 const TRIES: u8 = 4;
 
+/// The most bytes that a row of a listing has, as a rule.
+const ROW: u64 = 100;
+
 /// Shared by all sessions at work on one tree.
 pub(crate) struct Board {
     state: Mutex<State>,
@@ -54,6 +57,8 @@ struct Counts {
     moved: AtomicU64,
     /// Listings that are here whole.
     listed: AtomicU64,
+    /// Bytes of a listing that is not.
+    foreseen: AtomicU64,
 }
 
 impl Board {
@@ -176,8 +181,26 @@ impl Board {
         }
     }
 
+    /// Hears of the bytes of a listing that come, before all of it is here.
+    pub(crate) fn forewarned(&self) -> impl FnMut(Progress) {
+        |progress| {
+            if let Progress::At(bytes) = progress {
+                self.counts.foreseen.fetch_max(bytes, Ordering::Relaxed);
+                self.calls_for_more();
+            }
+        }
+    }
+
+    /// How many rows of a listing have come that is not whole yet, or more than that.
+    pub(crate) fn rows_foreseen(&self) -> u64 {
+        self.counts.foreseen.load(Ordering::Relaxed) / ROW
+    }
+
     /// Takes what came of a piece of work that others wait for.
     pub(crate) fn found(&self, work: &Work, found: Found) {
+        if matches!(work, Work::List(_)) {
+            self.counts.foreseen.store(0, Ordering::Relaxed);
+        }
         if matches!(found, Found::Listing(_)) {
             self.counts.listed.fetch_add(1, Ordering::Relaxed);
         }
@@ -284,7 +307,7 @@ impl Board {
     /// What grows as long as a session is of any use. Bytes of a listing are of none until it is whole: a server that
     /// breaks off each time would be asked for ever.
     pub(crate) fn progress(&self) -> u64 {
-        let Counts { done, same: _, failed: _, moved, listed } = &self.counts;
+        let Counts { done, same: _, failed: _, moved, listed, foreseen: _ } = &self.counts;
         [done, moved, listed].iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
@@ -296,7 +319,7 @@ impl Board {
     /// How far all of it is.
     pub(crate) fn tally(&self) -> Tally {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { done, same, failed, moved, listed: _ } = &self.counts;
+        let Counts { done, same, failed, moved, listed: _, foreseen: _ } = &self.counts;
         Tally { done: count(done), same: count(same), failed: count(failed), moved: count(moved) }
     }
 

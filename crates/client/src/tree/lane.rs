@@ -22,6 +22,7 @@ use super::board::Board;
 use super::clock::Clock;
 use super::desk::Parcel;
 use super::ground::Ground;
+use super::pace::Pace;
 use super::work::Work;
 use crate::folder::Dots;
 use crate::{Error, Pool, Retry, Session};
@@ -53,6 +54,18 @@ pub(crate) struct Crew {
     pub(crate) atomic: bool,
     pub(crate) known: Mutex<Known>,
     pub(crate) habits: Habits,
+    pub(crate) pace: Pace,
+}
+
+/// What a lane is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Post {
+    /// It does the work, whoever else does.
+    First,
+    /// It helps.
+    Usual,
+    /// It helps as long as that is of use.
+    Extra,
 }
 
 /// How the server lists where it has no MLSD.
@@ -133,9 +146,10 @@ impl Persistence {
     }
 }
 
-/// Works with one session after the other until nothing is left to do. A `first` lane insists on a session; others
+/// Works with one session after the other until nothing is left to do. The first lane insists on a session; others
 /// end where the server has none for them, or where nothing is left for them before they have one.
-pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
+pub(crate) async fn run(crew: Arc<Crew>, post: Post) -> Result<(), Error> {
+    let first = post == Post::First;
     let mut persistence = Persistence::new(crew.retries);
     loop {
         persistence.begins(&crew.board);
@@ -147,7 +161,7 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
         let error = match taken {
             Ok(Some(mut session)) => {
                 crew.board.calls_for_more();
-                match work(&crew, &mut session, first).await {
+                match work(&crew, &mut session, post).await {
                     // It was not waited for what nobody needs any more.
                     Ok(()) if session.control.awaits_replies() => {
                         crew.pool.lose(session);
@@ -163,11 +177,17 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
                     }
                 }
             }
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                crew.pace.refuse();
+                return Ok(());
+            }
             // The others go on with the work, and so can this place in the pool when it is free.
             // Its place is free a moment later, so that whoever fills it again does not storm the server.
             Err(error) if !first => {
                 tracing::info!(%error, "one session less");
+                if post == Post::Extra {
+                    crew.pace.refuse();
+                }
                 persistence.pause().await;
                 return Ok(());
             }
@@ -178,7 +198,8 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
 }
 
 /// Works with one session until nothing is left to do.
-async fn work(crew: &Crew, session: &mut Session, first: bool) -> Result<(), Error> {
+async fn work(crew: &Crew, session: &mut Session, post: Post) -> Result<(), Error> {
+    let first = post == Post::First;
     tokio::select! {
         biased;
         found = find_out(crew, session) => found?,
@@ -188,7 +209,9 @@ async fn work(crew: &Crew, session: &mut Session, first: bool) -> Result<(), Err
     session.at_once = known.in_a_row == Some(true);
     session.control.hurry();
     if known.blocks != Some(true) {
-        return streams::run(crew, session, false).await.map(drop);
+        // Others may come before its first file has.
+        crew.pool.learn_from(session);
+        return streams::run(crew, session, false, post).await.map(drop);
     }
     loop {
         session.completed(&Command::Mode(Mode::Block)).await?;
@@ -205,10 +228,10 @@ async fn work(crew: &Crew, session: &mut Session, first: bool) -> Result<(), Err
             Pause::Apart(why) => {
                 crew.learn(|known| known.blocks = Some(false));
                 crew.board.note(format!("no block mode from here on: {why}"));
-                return streams::run(crew, session, false).await.map(drop);
+                return streams::run(crew, session, false, post).await.map(drop);
             }
             Pause::Heavy | Pause::Odd(_) => {
-                if streams::run(crew, session, true).await? {
+                if streams::run(crew, session, true, post).await? {
                     return Ok(());
                 }
             }
@@ -226,6 +249,7 @@ async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
     let features = session.features().await?;
     // Listings come in block mode too, and are those of MLSD there.
     let offered = features.has("MODE B") && features.has("MLST");
+    let features_list = features.has("MLST");
     crew.board.learn_keeps_times(features.has("MFMT"));
     if known.in_a_row.is_some() {
         return session.set_type(Type::Image).await;
@@ -233,17 +257,25 @@ async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
     // A server that reads its commands one segment each loses the second one of these, which does no harm.
     crew.learn(|known| *known = Known { in_a_row: Some(false), blocks: Some(false) });
     let wants_blocks = offered && crew.may_block;
-    let second = if wants_blocks { Command::Mode(Mode::Block) } else { Command::Noop };
+    let second = match wants_blocks {
+        true => Command::Mode(Mode::Block),
+        // Without MLSD whoever lists a folder must know the way back.
+        false if !features_list => Command::Pwd,
+        false => Command::Noop,
+    };
     session.control.send(&Command::Type(Type::Image))?;
     session.control.send_behind(&second)?;
     let patience = PROBE.min(session.control.patience());
     let mut fine = [false; 2];
-    for fine in &mut fine {
+    for (fine, command) in fine.iter_mut().zip([&Command::Type(Type::Image), &second]) {
         let Ok(answer) = timeout(patience, session.control.answer()).await else {
             return Err(Error::NoReply { last: session.control.last_boxed(), waited: patience });
         };
         let answer = answer?;
         *fine = !answer.more && answer.reply.code.class() == Class::Completion;
+        if *fine && *command == Command::Pwd {
+            session.learn_home(&answer.reply);
+        }
     }
     let [kind, second] = fine;
     if !kind {

@@ -218,7 +218,7 @@ mod tests {
         );
         let up = read(". :");
         assert_eq!((up.source, up.target), (Side::Here(".".into()), Side::There("".into())));
-        assert_eq!(up.how.tree.jobs.get(), 4);
+        assert_eq!(up.how.tree.jobs.map(usize::from), Some(4));
     }
 
     #[test]

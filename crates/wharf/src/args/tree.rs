@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use wharf_client::{Filter, TreeRequest};
+use wharf_client::{Filter, MOST, Pool, Site, TreeRequest, USUAL};
 
+use super::ConnectionArgs;
 use crate::commands::tree::read_failed;
 use crate::exit::Usage;
 
@@ -14,9 +15,10 @@ use crate::exit::Usage;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Trees")]
 pub(crate) struct TreeArgs {
-    /// Use up to N sessions at a time; fewer where the server lets in fewer, and one in block mode
-    #[arg(short = 'j', long, value_name = "N", default_value = "16")]
-    pub(crate) jobs: NonZeroUsize,
+    /// Use up to N sessions at a time; fewer where the server lets in fewer, and one in block mode. If nothing is said,
+    /// 16, and with one server up to 50 while many small files wait for the distance alone
+    #[arg(short = 'j', long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Leave out what matches, as in an ignore file of git; may be given several times
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
@@ -38,6 +40,14 @@ pub(crate) struct TreeArgs {
 }
 
 impl TreeArgs {
+    /// Sessions with one server, as many as are wanted; if nothing is said, as many as the settings of the host have it.
+    pub(crate) fn pool(&self, site: Site, connection: &ConnectionArgs) -> Pool {
+        match self.jobs.or(connection.jobs) {
+            Some(jobs) => Pool::new(site, jobs.get()),
+            None => Pool::growing(site, USUAL, MOST),
+        }
+    }
+
     /// What the library is asked for. `resume`: what is there already is passed over.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::pin::pin;
 use serde_json::json;
 use wharf_client::{
     Address, Copied, Copier, CopyError, CopyEvent, Error, Route, Side, Site, Throttle, TlsMode,
-    UrlType, Verdict,
+    USUAL, UrlType, Verdict,
 };
 use wharf_proto::Text;
 use wharf_proto::tap::SessionId;
@@ -125,8 +125,10 @@ impl<'a> Errand<'a> {
         if let Some(tls) = told.into_iter().find(|tls| tls.mode != TlsMode::Off) {
             warn(tls, self.arguments.connection.quiet);
         }
-        let jobs =
-            if self.arguments.how.recursive { self.arguments.how.tree.jobs.get() } else { 1 };
+        let jobs = match self.arguments.how.recursive {
+            true => self.arguments.how.tree.jobs.map_or(USUAL, usize::from),
+            false => 1,
+        };
         Ok(Copier::new(source, target, jobs))
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
-use wharf_client::{Address, End, Fetched, Get, SegmentRequest, Verdict};
+use wharf_client::{Address, End, Fetched, Get, Pool, SegmentRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
@@ -128,7 +128,8 @@ async fn in_segments(
     if !passes_through(how) || connection.plain {
         return Err(Usage(BYTES_ALONE.to_owned()).into());
     }
-    let visit = Visit::new(&arguments.url.0, connection, moving, segments.into())?;
+    let visit =
+        Visit::new(&arguments.url.0, connection, moving, |site| Pool::new(site, segments.into()))?;
     let request = SegmentRequest { resume, verify, retries: moving.retries };
     let mut hear = |progress| meter.hear(progress);
     visit.during(async |pool| pool.get(remote, target, &request, &mut hear).await).await
@@ -145,7 +146,7 @@ async fn tree(arguments: &GetArgs, how: Representation, events: &Events) -> anyh
     let target = folder_for(arguments.local(), address.file_name());
     let request = tree.request(moving, !arguments.restart)?;
     let mut report = Report::new(connection.quiet, tree, events)?;
-    let visit = Visit::new(address, connection, moving, tree.jobs.get())?;
+    let visit = Visit::new(address, connection, moving, |site| tree.pool(site, connection))?;
     let mut hear = |happened| report.hear(happened);
     let tally = visit
         .during(async |pool| pool.get_tree(&address.path, &target, &request, &mut hear).await)

@@ -107,7 +107,8 @@ async fn tree(
     let request = tree.request(moving, !arguments.restart)?;
     let request = TreeRequest { atomic: arguments.is_atomic(), ..request };
     let mut report = Report::new(connection.quiet, tree, events)?;
-    let visit = Visit::new(&arguments.url.0, connection, moving, tree.jobs.get())?;
+    let visit =
+        Visit::new(&arguments.url.0, connection, moving, |site| tree.pool(site, connection))?;
     let mut hear = |happened| report.hear(happened);
     let tally = visit
         .during(async |pool| pool.put_tree(&arguments.local, remote, &request, &mut hear).await)

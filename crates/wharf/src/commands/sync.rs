@@ -53,7 +53,8 @@ pub(crate) async fn run(arguments: &SyncArgs, events: &Events) -> anyhow::Result
     let (address, connection, how) = (&url.0, &arguments.connection, &arguments.how);
     let alike = Alike::new(how, direction, local.clone(), address.path.clone())?;
     let mut report = Report::new(connection.quiet, &how.tree, events)?;
-    let visit = Visit::new(address, connection, &how.moving, how.tree.jobs.get())?;
+    let visit =
+        Visit::new(address, connection, &how.moving, |site| how.tree.pool(site, connection))?;
     let end = visit.during(async |pool| alike.make(pool, &mut report).await).await?;
     alike.ended(report, end, &address.to_string())
 }

@@ -34,14 +34,14 @@ impl Visit {
         address: &Address,
         connection: &ConnectionArgs,
         moving: &MoveArgs,
-        jobs: usize,
+        pool: impl FnOnce(Site) -> Pool,
     ) -> anyhow::Result<Self> {
         let trace = connection.trace.clone().map(Trace::new);
         let mut options = options(connection, address.scheme, trace.as_ref().map(Trace::tap))?;
         options.throttle = moving.limit_rate.map(Throttle::new);
         warn(&options.tls, connection.quiet);
         let site = Site::new(address.host.clone(), address.port, login(address)?, options);
-        Ok(Self { pool: Pool::new(site, jobs), trace })
+        Ok(Self { pool: pool(site), trace })
     }
 
     /// Does something with them, leaves in order, and draws what was to be drawn.

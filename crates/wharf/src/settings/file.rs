@@ -3,7 +3,7 @@
 //! Values are parsed into types that cannot be wrong, so that each mistake is found at its place in the text.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -45,6 +45,7 @@ pub(crate) struct HostSettings {
     pub(super) plain: Option<bool>,
     pub(super) timeout: Option<NonZeroU64>,
     pub(super) atomic: Option<bool>,
+    pub(super) jobs: Option<NonZeroUsize>,
     pub(super) charset: Option<CharsetName>,
     pub(super) proxy: Option<ProxyUrl>,
     pub(super) data_address: Option<DataHost>,

@@ -232,7 +232,9 @@ pub(super) fn of_files(shell: &Shell, items: Vec<Item>, resume: bool, verify: bo
     Haul::Files(Files { items, text: shell.text, resume, verify, atomic })
 }
 
-fn of_tree(shell: &Shell, tree: Tree) -> anyhow::Result<Haul> {
+fn of_tree(shell: &Shell, mut tree: Tree) -> anyhow::Result<Haul> {
+    let most = shell.connection.jobs;
+    tree.tree.jobs = tree.tree.jobs.map(|jobs| most.map_or(jobs, |most| jobs.min(most)));
     if shell.text {
         return Err(Usage("a tree is moved byte by byte: say binary first".to_owned()).into());
     }

@@ -10,7 +10,7 @@ use super::super::work::{Folder, Found, Item, Next, Work, join};
 use super::streams::list;
 use super::{Habits, Persistence};
 use crate::copy::{Ends, Job, Turn};
-use crate::{Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Verdict};
+use crate::{Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Verdict, quiet};
 
 /// What all lanes at work on a tree share.
 pub(crate) struct Crew {
@@ -166,12 +166,12 @@ async fn with_one(crew: &Crew, ends: &mut Ends, work: &Work) -> Result<(), Error
     let [habits, habits_there] = &crew.habits;
     match work {
         Work::List(folder) => {
-            let rows = list(habits, &mut ends.source, folder).await?;
+            let rows = list(habits, &mut ends.source, folder, &mut quiet()).await?;
             crew.board.found(work, Found::Listing(rows));
         }
         Work::Look(folder) => {
             let folder = Folder { remote: there(folder), ..Folder::clone(folder) };
-            let rows = list(habits_there, &mut ends.target, &folder).await?;
+            let rows = list(habits_there, &mut ends.target, &folder, &mut quiet()).await?;
             crew.board.found(work, Found::Listing(rows));
         }
         Work::Make(folder) => {

@@ -4,28 +4,34 @@
 //! one to the port, one to the connection, one to the bytes.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 use wharf_proto::Command;
 
 use super::super::desk::{Parcel, give_up_or_go_on};
 use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
-use super::{Crew, Habits};
+use super::{Crew, Habits, Post};
 use crate::files::{Help, local};
 use crate::spool::{LIMIT, Spool};
-use crate::{BYTES, Error, Get, Proof, Session, Verdict, quiet};
+use crate::{BYTES, Error, Get, Proof, Session, Verdict, Watch, quiet};
 
 /// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work. Tells whether nothing at
-/// all is left.
+/// all is left. Who is there as an extra ends as well when there are too many.
 pub(super) async fn run(
     crew: &Crew,
     session: &mut Session,
     heavy_alone: bool,
+    post: Post,
 ) -> Result<bool, Error> {
+    let is_needless = || post == Post::Extra && crew.pace.is_crowded();
     let mut changes = crew.board.changes();
     // What was asked for while the file before it was under way.
     let mut asked: Option<Work> = None;
     loop {
         changes.borrow_and_update();
+        if asked.is_none() && is_needless() {
+            return Ok(true);
+        }
         let work = match asked.take().map_or_else(|| crew.board.next(true), Next::Work) {
             Next::Work(work) if heavy_alone && !work.is_heavy() => {
                 crew.board.return_unbegun(work);
@@ -40,7 +46,7 @@ pub(super) async fn run(
             }
             Next::Over => return Ok(true),
         };
-        let follower = follower(crew, session, &work);
+        let follower = if is_needless() { None } else { follower(crew, session, &work) };
         let done = one(crew, session, work).await;
         session.ahead = None;
         crew.pool.learn_from(session);
@@ -81,8 +87,9 @@ fn follower(crew: &Crew, session: &mut Session, work: &Work) -> Option<Work> {
 /// Does one piece of work. An error is the session's; that of the work goes to the board.
 async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error> {
     let at_once = session.at_once;
+    let begun = Instant::now();
     let result = match &work {
-        Work::List(folder) => list(&crew.habits, session, folder)
+        Work::List(folder) => list(&crew.habits, session, folder, &mut crew.board.forewarned())
             .await
             .map(|spool| crew.board.found(&work, Found::Listing(spool))),
         Work::Fetch(item) if item.is_light() => fetch_light(crew, session, item).await,
@@ -100,7 +107,12 @@ async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error
             Ok(())
         }
     };
-    let Err(error) = result else { return Ok(()) };
+    let Err(error) = result else {
+        if matches!(&work, Work::Fetch(item) | Work::Store(item) if item.is_light()) {
+            crew.pace.took(begun.elapsed());
+        }
+        return Ok(());
+    };
     if at_once && !session.at_once {
         // It was the way of asking that was refused.
         crew.learn(|known| known.in_a_row = Some(false));
@@ -156,8 +168,9 @@ pub(super) async fn list(
     habits: &Habits,
     session: &mut Session,
     folder: &Folder,
+    watch: &mut Watch<'_>,
 ) -> Result<Spool, Error> {
-    let mut spool = session.list_folder(&folder.remote, &habits.dots, LIMIT).await?;
+    let mut spool = session.list_folder(&folder.remote, &habits.dots, LIMIT, watch).await?;
     if !spool.facts && !session.plain {
         spool.ahead = habits.clock.ahead(session, folder, &mut spool).await?;
     }

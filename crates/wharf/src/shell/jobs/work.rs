@@ -361,7 +361,7 @@ async fn move_tree(
         Ok(report) => report,
         Err(error) => return Some(Ok(Err(failed(voice.fault(error), (1, 1))))),
     };
-    let pool = Pool::new(site, tree.tree.jobs.get());
+    let pool = Pool::new(site, tree.tree.jobs.map_or(1, usize::from));
     let ended = match &tree.task {
         Task::Move { remote, local, request } => {
             let mut hear = |happened| report.hear(happened);
