@@ -11,7 +11,7 @@ use wharf_proto::Text;
 use wharf_proto::charset::Charset;
 
 use crate::session::Acquaintance;
-use crate::{Address, Error, Login, Options, Session};
+use crate::{Address, Error, Login, Options, Session, Versions};
 
 /// How many sessions a tree has, where nobody says.
 pub const USUAL: usize = 16;
@@ -110,6 +110,17 @@ struct State {
     begun: u64,
     idle: Vec<Session>,
     known: Known,
+    older_tls: OlderTls,
+}
+
+/// Whether sessions have TLS 1.2 where both versions are allowed. A ticket of TLS 1.3 is good for one data connection,
+/// and some servers give two of them and demand one for each; a TLS session of 1.2 is resumed as often as wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OlderTls {
+    NotNeeded,
+    Needed,
+    /// The server has none.
+    Missing,
 }
 
 /// What is known of the server from the sessions that are in.
@@ -139,6 +150,7 @@ impl Pool {
             begun: 0,
             idle: Vec::new(),
             known: Known::Nothing,
+            older_tls: OlderTls::NotNeeded,
         };
         Self { site: Arc::new(site), state: Arc::new(Mutex::new(state)) }
     }
@@ -176,12 +188,23 @@ impl Pool {
         }
     }
 
+    /// The tickets of a session were used up before the work was done. Whether that changes how sessions are begun.
+    pub(crate) fn lacks_tickets(&self) -> bool {
+        let mut state = self.state();
+        let changes = state.older_tls == OlderTls::NotNeeded
+            && self.site.options.tls.versions == Versions::Both;
+        if changes {
+            state.older_tls = OlderTls::Needed;
+        }
+        changes
+    }
+
     /// A session that is logged in; `None` when as many are in use as may be.
     ///
     /// # Errors
     /// Those of [`Site::enter`], unless the server only has enough of us.
     pub async fn take(&self) -> Result<Option<Session>, Error> {
-        let (site, known) = {
+        let (site, known, older_tls) = {
             let mut state = self.state();
             if let Some(session) = state.idle.pop() {
                 state.taken += 1;
@@ -198,7 +221,11 @@ impl Pool {
                 Known::Well(known) => Some(known.clone()),
                 Known::Nothing | Known::Wrongly => None,
             };
-            (site, known)
+            let older_tls = state.older_tls == OlderTls::Needed;
+            if older_tls {
+                site.options.tls.versions = Versions::Only12;
+            }
+            (site, known, older_tls)
         };
         // Whoever waits for it may stop waiting.
         let mut place = Place { pool: self, entered: false };
@@ -219,6 +246,9 @@ impl Pool {
             Err(error) => {
                 if was_known {
                     state.known = Known::Wrongly;
+                }
+                if older_tls && matches!(error, Error::Tls { .. }) {
+                    state.older_tls = OlderTls::Missing;
                 }
                 Err(error)
             }
@@ -272,5 +302,23 @@ impl Drop for Place<'_> {
             let mut state = self.pool.state();
             state.taken = state.taken.saturating_sub(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(versions: Versions) -> Pool {
+        let mut options = Options::default();
+        options.tls.versions = versions;
+        Pool::new(Site::new("localhost", 21, Login::anonymous(), options), 4)
+    }
+
+    #[test]
+    fn want_of_tickets_changes_the_version_of_tls_once_and_only_where_both_are_allowed() {
+        let both = pool(Versions::Both);
+        assert_eq!([both.lacks_tickets(), both.lacks_tickets()], [true, false]);
+        assert!(!pool(Versions::Only13).lacks_tickets() && !pool(Versions::Only12).lacks_tickets());
     }
 }

@@ -125,6 +125,11 @@ async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error
         && ends
         && error.is_passing();
     let why = again_as(&error, session);
+    if matches!(error, Error::NotResumed { spent: true, .. }) && crew.pool.lacks_tickets() {
+        crew.board.note(
+            "the server has no TLS ticket for each data connection: TLS 1.2 from here on, which needs but one",
+        );
+    }
     if again {
         crew.board.return_unbegun(work);
         return Err(error);
