@@ -19,7 +19,7 @@ const ROW: usize = 256;
 pub enum More {
     /// The lines of a reply of several.
     Lines(Lines),
-    /// The first bytes that a segment carried on a data connection.
+    /// The first bytes that a segment carried on a data connection, or a line of the server that is no reply.
     Bytes(Vec<u8>),
 }
 

@@ -9,15 +9,14 @@ use crate::scene::Step;
 use std::fmt::Write as _;
 use wharf_proto::{Lang, Moment};
 
-/// The fields of the packet of a step, as far as they are known: their names and what is in them. Of several segments
-/// counted into one row they are those of the first.
+/// A name and what is known by it.
+pub type Field = (&'static str, String);
+
+/// When a step was, and between which ends, as far as that is known.
 #[must_use]
-pub fn fields(step: &Step, lang: Lang) -> Vec<(&'static str, String)> {
+pub fn place(step: &Step, lang: Lang) -> Vec<Field> {
     let row = &step.row;
     let mut out = Vec::new();
-    if let Some(wire) = row.wire.filter(|wire| wire.header.frame > 0) {
-        out.push((lang.of("frame", "フレーム"), wire.header.frame.to_string()));
-    }
     if let Some(at) = row.at {
         let time = at.since(Moment::START);
         let unit = lang.of("s", "秒");
@@ -27,8 +26,19 @@ pub fn fields(step: &Step, lang: Lang) -> Vec<(&'static str, String)> {
     let ends = step.ends.map(|ends| ends.map(Ends::named)).unwrap_or_default();
     let names = [lang.of("from", "送信元"), lang.of("to", "宛先")];
     out.extend(names.into_iter().zip(ends).filter_map(|(name, end)| Some((name, end?))));
+    out
+}
+
+/// What the headers of its packet say, where it was captured. Of several segments counted into one row it is that of the
+/// first.
+#[must_use]
+pub fn fields(row: &Row, lang: Lang) -> Vec<Field> {
+    let mut out = Vec::new();
     let Some(wire) = row.wire else { return out };
     let header = wire.header;
+    if header.frame > 0 {
+        out.push((lang.of("frame", "フレーム"), header.frame.to_string()));
+    }
     if header.hops > 0 {
         let id = header.id.map(|id| format!(", id {id}")).unwrap_or_default();
         out.push(("IP", format!("TTL {}{id}", header.hops)));

@@ -185,7 +185,9 @@ impl Control {
                 Said::Reply { reply, shown } => self.reply(pen, state, &reply, &shown),
                 Said::Stray(line) => {
                     let bytes = line.as_bytes().len() as u64;
-                    pen.row(Packet::Data { bytes, end: None }, bounded(line), false)
+                    let more = More::of_bytes(&[line.as_bytes(), b"\r\n"].concat());
+                    let packet = Packet::Data { bytes, end: None };
+                    Row { more, ..pen.row(packet, bounded(line), false) }
                 }
             };
             state.record.add(row);

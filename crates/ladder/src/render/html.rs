@@ -169,12 +169,15 @@ fn details(sheet: &Sheet<'_>, step: &Step) -> String {
     if !lines.is_empty() {
         let _ = write!(out, "<pre>{}</pre>", lines.join("\n"));
     }
-    let fields = raw::fields(step, lang).into_iter().filter(|_| !sheet.no_times);
+    let place = if sheet.no_times { Vec::new() } else { raw::place(step, lang) };
     let known = (lang.of("known", "根拠"), provenance(row).to_owned());
-    let fields = fields.chain([known]).fold(String::new(), |mut out, (name, value)| {
-        let _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
-        out
-    });
+    let fields = place.into_iter().chain(raw::fields(row, lang)).chain([known]).fold(
+        String::new(),
+        |mut out, (name, value)| {
+            let _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
+            out
+        },
+    );
     let _ = write!(out, "<dl class=\"wire\">{fields}</dl>");
     let dump = dump(row);
     if !dump.is_empty() {

@@ -9,7 +9,7 @@ use super::{Sheet, label, provenance};
 use crate::capture::Frame;
 use crate::packet::Link;
 use crate::raw;
-use crate::row::{Ends, Packet, Provenance, Row};
+use crate::row::{Channel, Ends, Packet, Provenance, Row};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -124,6 +124,11 @@ impl Wire {
         match row.packet {
             Packet::Syn => put(SYN, b"", 0, comment),
             Packet::SynAck => put(SYN | ACK, b"", 0, comment),
+            // What completes a line brings all of it; a line that is no reply is a row of its own.
+            Packet::Data { .. } if row.channel == Channel::Control && !row.tls => {
+                let line = raw::bytes(row);
+                put(PSH | ACK, &line, line.len() as u64, comment);
+            }
             Packet::Command | Packet::Reply(_) => {
                 let lines = raw::bytes(row);
                 let length = lines.len() as u64;

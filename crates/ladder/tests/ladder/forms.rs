@@ -168,10 +168,11 @@ fn the_headers_and_the_first_bytes_of_a_packet_are_told_and_of_control_only_what
         let found = scene.steps.iter().find(|step| step.row.label.to_string().starts_with(label));
         found.expect("a row")
     };
-    let fields = raw::fields(step("PASS"), Lang::En);
+    let pass = step("PASS");
+    let fields = [raw::place(pass, Lang::En), raw::fields(&pass.row, Lang::En)].concat();
     let said: Vec<String> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    assert_eq!(said[0], "frame: 3");
-    assert_eq!(said[2..5], ["from: 192.0.2.10:1180", "to: 203.0.113.5:21", "IP: TTL 57, id 7"]);
+    assert_eq!(said[1..3], ["from: 192.0.2.10:1180", "to: 203.0.113.5:21"]);
+    assert_eq!(said[3..5], ["frame: 3", "IP: TTL 57, id 7"]);
     assert!(said[5].starts_with("TCP: PSH, ACK; seq ") && said[5].ends_with("win 1000; 14 B"));
     assert_eq!(raw::bytes(&step("PASS").row), "PASS …\r\n".as_bytes());
     let data = &step("RETR data").row;

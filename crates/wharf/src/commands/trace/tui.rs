@@ -8,6 +8,7 @@ mod diff;
 mod draw;
 pub(super) mod entries;
 mod ladder;
+mod pane;
 mod read;
 mod screen;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use super::source::Source;
 use crate::args::trace::TraceArgs;
 use crate::exit::{Exit, Interrupted, Usage};
 use crate::interrupt;
-use app::{Action, App};
+use app::{Action, App, Update};
 use read::Reading;
 use screen::Screen;
 
@@ -51,7 +52,7 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
     let mut failed = false;
     loop {
         reading.take_in(if app.is_reading { SLICE } else { Duration::ZERO }, |update| {
-            failed |= matches!(update, app::Update::End(Some(_), _));
+            failed |= matches!(update, Update::End(Some(_), _));
             app.take(update);
             is_stale = true;
         });
@@ -86,7 +87,8 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
             Action::Quit => return Ok(Exit::Done),
             Action::Interrupt => return Err(Interrupted.into()),
             Action::Suspend => screen.suspend()?,
-            Action::Fetch(no) => reading.fetch(no)?,
+            Action::Fetch(no) => reading.fetch(no, Update::Again, false)?,
+            Action::Unfold(no) => reading.fetch(no, Update::Unfolded, true)?,
         }
     }
 }

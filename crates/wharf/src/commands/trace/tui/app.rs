@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use wharf_ladder::{Lang, Options, Scene};
+use wharf_ladder::{Lang, Options};
 
 use super::diff::Diff;
-use super::entries::{Entries, Entry};
-use super::ladder::Ladder;
+use super::entries::{Entries, Entry, Rows};
+use super::ladder::{Ladder, Outcome};
+use super::words;
 
 /// Lines that a page key goes, where the screen has not been drawn yet.
 const PAGE: usize = 10;
@@ -20,7 +21,9 @@ pub(in super::super) enum Update {
     /// Sessions that go on no longer and are not wanted as they have become.
     Gone(Vec<u64>),
     /// The rows of a session, read again.
-    Again(u64, Option<Arc<Scene>>),
+    Again(u64, Option<Rows>),
+    /// The rows of a session, a row for each packet.
+    Unfolded(u64, Option<Rows>),
     /// The source has ended; what it broke off with, and what there is to say of what is missing in it.
     End(Option<String>, Vec<String>),
 }
@@ -38,6 +41,8 @@ pub(super) enum Action {
     Suspend,
     /// Read the rows of this session again.
     Fetch(u64),
+    /// The same, with a row for each packet.
+    Unfold(u64),
 }
 
 /// What is looked at.
@@ -116,16 +121,17 @@ impl App {
                 if let (View::Ladder(ladder), Some(scene)) = (&mut self.view, &entry.scene)
                     && ladder.no == no
                 {
-                    ladder.replace(Arc::clone(scene), self.follows);
+                    ladder.replace(Arc::clone(scene), entry.numbers.clone(), self.follows);
                 }
                 self.entries.take(*entry);
             }
             Update::Gone(sessions) => self.entries.leave(&sessions),
-            Update::Again(no, Some(scene)) => {
-                self.entries.give_back(no, Arc::clone(&scene));
+            Update::Again(no, Some((scene, numbers))) => {
+                self.entries.give_back(no, (Arc::clone(&scene), numbers.clone()));
                 if self.awaited.take_if(|awaited| *awaited == no).is_some() {
                     self.message = None;
-                    self.view = View::Ladder(Box::new(Ladder::new(no, scene, &self.options)));
+                    self.view =
+                        View::Ladder(Box::new(Ladder::new(no, scene, numbers, &self.options)));
                 }
             }
             Update::Again(no, None) => {
@@ -135,6 +141,22 @@ impl App {
                     "行は保持しておらず、読み直すこともできません",
                 );
                 self.message = Some(words.to_owned());
+            }
+            Update::Unfolded(no, scene) => {
+                self.message = None;
+                match (&mut self.view, scene) {
+                    (View::Ladder(ladder), Some((scene, _))) if ladder.no == no => {
+                        ladder.unfold(scene);
+                    }
+                    (View::Ladder(ladder), None) if ladder.no == no => {
+                        let words = self.options.lang().of(
+                            "long runs stay counted into one row: the source cannot be read again",
+                            "長い連続は1行にまとめたまま：読み直すことができません",
+                        );
+                        self.message = Some(words.to_owned());
+                    }
+                    _ => {}
+                }
             }
             Update::End(trouble, remarks) => {
                 self.is_reading = false;
@@ -198,13 +220,36 @@ impl App {
         match (&mut self.view, code) {
             (View::List, KeyCode::Char('q') | KeyCode::Esc) => return Action::Quit,
             (View::List, code) => return self.in_list(code),
+            (View::Ladder(ladder), code) => {
+                let (no, outcome) = (ladder.no, ladder.handle(code));
+                return self.came_to(no, outcome);
+            }
             (_, KeyCode::Char('q') | KeyCode::Esc | KeyCode::Left | KeyCode::Backspace) => {
                 self.view = View::List;
             }
-            (View::Ladder(ladder), code) => {
-                self.follows &= !ladder.handle(code);
-            }
             (View::Diff(diff), code) => diff.handle(code),
+        }
+        Action::None
+    }
+
+    /// What a key in the ladder of a session came to.
+    fn came_to(&mut self, no: u64, outcome: Outcome) -> Action {
+        let lang = self.lang();
+        match outcome {
+            Outcome::Went => self.follows = false,
+            Outcome::Stayed => {}
+            Outcome::Back => self.view = View::List,
+            Outcome::Unfold => {
+                self.message = Some(words::reading_again(lang).to_owned());
+                return Action::Unfold(no);
+            }
+            Outcome::Unmarked => {
+                let words = lang.of(
+                    "mark a row with m first, then choose the one to compare it with",
+                    "まず m で行に印を付け、次に比べる行を選びます",
+                );
+                self.message = Some(words.to_owned());
+            }
         }
         Action::None
     }
@@ -236,14 +281,13 @@ impl App {
         let no = entry.facts.no;
         match &entry.scene {
             Some(scene) => {
-                self.view =
-                    View::Ladder(Box::new(Ladder::new(no, Arc::clone(scene), &self.options)));
+                let (scene, numbers) = (Arc::clone(scene), entry.numbers.clone());
+                self.view = View::Ladder(Box::new(Ladder::new(no, scene, numbers, &self.options)));
                 Action::None
             }
             None => {
                 self.awaited = Some(no);
-                self.message =
-                    Some(self.lang().of("reading it again ...", "読み直しています…").to_owned());
+                self.message = Some(words::reading_again(self.lang()).to_owned());
                 Action::Fetch(no)
             }
         }

@@ -20,13 +20,13 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use wharf_ladder::compare;
 use wharf_ladder::findings::Severity;
 use wharf_ladder::width::{Ambiguous, columns, ellipsize, pad, spell_out, wrap};
-use wharf_ladder::{Options, Packet, Provenance, Row};
+use wharf_ladder::{Channel, Options, Packet, Provenance, Row};
 
 use super::app::{App, View};
 use super::diff::Diff;
 use super::entries::{Column, Entry};
-use super::ladder::Ladder;
-use super::words;
+use super::ladder::{Ladder, Panel};
+use super::{pane, words};
 
 /// Draws all of it.
 pub(super) fn draw(app: &mut App, buffer: &mut Buffer) {
@@ -191,17 +191,23 @@ impl Canvas<'_> {
 
     /// Lines that are broken where there is no room.
     fn paragraphs(&mut self, lines: &[String], from: u16, to: u16) {
-        let room = usize::from(self.area.width);
-        let wrapped = lines.iter().flat_map(|line| {
-            let indent = line.len() - line.trim_start().len();
-            let text = spell_out(line.trim_start(), self.options.ascii);
-            let broken = wrap(&text, room.saturating_sub(indent), self.options.ambiguous);
-            broken.into_iter().map(move |part| " ".repeat(indent) + &part)
-        });
-        let wrapped: Vec<String> = wrapped.collect();
-        for (line, y) in wrapped.iter().zip(from..to) {
+        for (line, y) in self.wrapped(lines).iter().zip(from..to) {
             self.line(y, line, PLAIN);
         }
+    }
+
+    /// The same as they stand on the screen.
+    fn wrapped(&self, lines: &[String]) -> Vec<String> {
+        let room = usize::from(self.area.width);
+        lines.iter().flat_map(|line| self.broken(line, room)).collect()
+    }
+
+    /// A line in so many columns, each part of it moved in as far as the first.
+    fn broken(&self, line: &str, room: usize) -> Vec<String> {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let text = spell_out(line.trim_start_matches(' '), self.options.ascii);
+        let broken = wrap(&text, room.saturating_sub(indent), self.options.ambiguous);
+        broken.into_iter().map(|part| " ".repeat(indent) + &part).collect()
     }
 
     /// A line of the list, as far as there are columns for it.
@@ -251,14 +257,86 @@ impl Canvas<'_> {
 
     fn ladder(&mut self, ladder: &mut Ladder, body: Rect) {
         let lang = self.options.lang();
-        let below = if body.height >= 14 { (body.height / 3).min(12) } else { 0 };
         let options = Options { width: self.options.width.saturating_sub(2), ..self.options };
-        let end = body.bottom() - below;
+        let (below, end) = match ladder.panel {
+            Panel::Rows => rooms(body, ladder.taller),
+            Panel::Detail | Panel::Compared | Panel::Numbers => (0, body.bottom()),
+        };
         ladder.fit(&options, usize::from(end.saturating_sub(body.y)));
+        match ladder.panel {
+            Panel::Rows => self.rows(ladder, body, end),
+            Panel::Detail => {
+                let lines = self.wrapped(&ladder.detail(self.options.width, lang));
+                self.scrolled(ladder, &lines, body);
+            }
+            Panel::Numbers => {
+                let lines = self.wrapped(&ladder.numbers);
+                self.scrolled(ladder, &lines, body);
+            }
+            Panel::Compared => self.two(ladder, body),
+        }
+        if below > 0 {
+            self.rule(end);
+            let lines = self.wrapped(&ladder.detail(self.options.width, lang));
+            let room = usize::from(body.bottom().saturating_sub(end + 1));
+            let more = lines.len().saturating_sub(room);
+            for (line, y) in lines.iter().zip(end + 1..body.bottom()) {
+                self.line(y, line, PLAIN);
+            }
+            if more > 0 && room > 1 {
+                self.line(body.bottom() - 1, &words::more(more + 1, lang), DIM);
+            }
+        }
+    }
+
+    /// Lines on the whole screen, as far as they have been scrolled.
+    fn scrolled(&mut self, ladder: &mut Ladder, lines: &[String], body: Rect) {
+        let room = usize::from(body.height);
+        ladder.scroll = ladder.scroll.min(lines.len().saturating_sub(room));
+        ladder.page = room;
+        for (line, y) in lines.iter().skip(ladder.scroll).zip(body.y..body.bottom()) {
+            self.line(y, line, PLAIN);
+        }
+    }
+
+    /// Two rows beside each other.
+    fn two(&mut self, ladder: &mut Ladder, body: Rect) {
+        let (head, pairs) = ladder.compared(self.options.lang());
+        self.line(body.y, &head, BOLD);
+        let half = usize::from(self.area.width.saturating_sub(3)) / 2;
+        let lines = pairs.iter().flat_map(|pair| {
+            let sign = pane::sign(pair);
+            let hue = if sign == "=" { PLAIN } else { Style::new().fg(Color::Red) };
+            let broken = |side: &Option<String>| {
+                side.as_ref().map(|line| self.broken(line, half)).unwrap_or_default()
+            };
+            let (left, right) = (broken(&pair.0), broken(&pair.1));
+            let of = |side: &[String], at: usize| side.get(at).cloned().unwrap_or_default();
+            let line = |at| {
+                let sign = if at == 0 { sign } else { " " };
+                (of(&left, at), sign, of(&right, at), hue)
+            };
+            (0..left.len().max(right.len())).map(line).collect::<Vec<_>>()
+        });
+        let lines: Vec<(String, &str, String, Style)> = lines.collect();
+        let room = usize::from(body.height.saturating_sub(1));
+        ladder.scroll = ladder.scroll.min(lines.len().saturating_sub(room));
+        ladder.page = room.max(1);
+        let lines = lines.iter().skip(ladder.scroll);
+        for ((left, sign, right, hue), y) in lines.zip(body.y + 1..body.bottom()) {
+            self.halves(y, left, sign, right, half, *hue);
+        }
+    }
+
+    /// The rows, down to a line of the screen.
+    fn rows(&mut self, ladder: &mut Ladder, body: Rect, end: u16) {
+        let shift = ladder.shifted(self.options.width.saturating_sub(2));
+        let marked = ladder.marked_step().map(|step| step.row.no);
         let Some(drawing) = ladder.drawing() else { return };
         let mut y = body.y;
         for line in &drawing.head {
-            self.put(self.area.x + 2, y, line, BOLD);
+            let line = self.window(line, shift);
+            self.put(self.area.x + 2, y, &line, BOLD);
             y += 1;
         }
         for (at, (place, lines)) in drawing.rows.iter().enumerate().skip(ladder.top) {
@@ -273,17 +351,37 @@ impl Canvas<'_> {
                     break;
                 }
                 let chosen = at == ladder.cursor;
-                let marks =
-                    [if chosen { ">" } else { " " }, if is_proof { "!" } else { " " }].concat();
+                let second = match (marked == Some(step.row.no), is_proof) {
+                    (true, _) => "*",
+                    (false, true) => "!",
+                    (false, false) => " ",
+                };
+                let marks = [if chosen { ">" } else { " " }, second].concat();
                 let style = if chosen { CHOSEN.patch(hue(&step.row)) } else { hue(&step.row) };
-                self.line(y, &(marks + line), style);
+                self.line(y, &(marks + &self.window(line, shift)), style);
                 y += 1;
             }
         }
-        if below > 0 {
-            self.rule(end);
-            self.paragraphs(&ladder.detail(lang), end + 1, body.bottom());
+    }
+
+    /// What of a line is to be seen beside the marks, when so many of its columns have gone out at the left.
+    fn window(&self, line: &str, shift: usize) -> String {
+        let room = usize::from(self.area.width).saturating_sub(2);
+        let (mut at, mut out) = (0, String::new());
+        for cluster in line.graphemes(true) {
+            let wide = columns(cluster, self.options.ambiguous);
+            if at + wide > shift + room {
+                break;
+            }
+            // Of a wide character that stands across the edge there is a blank.
+            match (at >= shift, at + wide > shift) {
+                (true, _) => out.push_str(cluster),
+                (false, true) => out.push_str(&" ".repeat(at + wide - shift)),
+                (false, false) => {}
+            }
+            at += wide;
         }
+        out
     }
 
     fn diff(&mut self, view: &mut Diff, body: Rect) {
@@ -359,6 +457,17 @@ impl Canvas<'_> {
     }
 }
 
+/// How high the detail below the rows is, and where the rows end.
+fn rooms(body: Rect, taller: i16) -> (u16, u16) {
+    let usual = if body.height >= 14 { (body.height / 3).min(12) } else { 0 };
+    let below = match usual.saturating_add_signed(taller) {
+        // A rule alone tells nothing.
+        0 | 1 => 0,
+        below => below.min(body.height.saturating_sub(4)),
+    };
+    (below, body.bottom() - below)
+}
+
 /// The colour of what was found; it is never the only sign.
 fn hue_of(worst: Option<Severity>) -> Style {
     match worst {
@@ -374,6 +483,8 @@ fn hue(row: &Row) -> Style {
         Packet::Command => Style::new().fg(Color::Cyan),
         Packet::Reply(code) if code < 400 => Style::new().fg(Color::Green),
         Packet::Reply(_) | Packet::Rst | Packet::Absent => Style::new().fg(Color::Red),
+        // Under TLS nobody knows what a segment of the control connection says.
+        Packet::Data { .. } if row.channel == Channel::Control => PLAIN,
         Packet::Data { .. } => Style::new().fg(Color::Magenta),
         Packet::Note(_) => Style::new().fg(Color::Yellow),
         Packet::Syn

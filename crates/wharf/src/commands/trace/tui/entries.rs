@@ -23,9 +23,14 @@ pub(in super::super) struct Entry {
     pub(in super::super) facts: Facts,
     /// Its rows, while they are kept.
     pub(in super::super) scene: Option<Arc<Scene>>,
+    /// What it came to in numbers, while those are.
+    pub(in super::super) numbers: Vec<String>,
     /// It goes on.
     pub(in super::super) is_open: bool,
 }
+
+/// The rows of a session that were read again, and its numbers.
+pub(in super::super) type Rows = (Arc<Scene>, Vec<String>);
 
 /// What the list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,19 +176,28 @@ impl Entries {
     }
 
     /// Keeps the rows of a session that were read again.
-    pub(super) fn give_back(&mut self, no: u64, scene: Arc<Scene>) {
+    pub(super) fn give_back(&mut self, no: u64, (scene, numbers): Rows) {
         let Some(place) = self.places.get(&no).copied() else { return };
         self.keep(place, Some(scene));
+        if let Some(Some(entry)) = self.all.get_mut(place) {
+            entry.numbers = numbers;
+        }
         self.shed(place);
     }
 
     /// Keeps these rows of an entry in place of those that it had.
     fn keep(&mut self, place: usize, scene: Option<Arc<Scene>>) {
         let Some(Some(entry)) = self.all.get_mut(place) else { return };
-        let rows = |of: &Option<Arc<Scene>>| of.as_ref().map_or(0, |scene| scene.steps.len());
+        let weight = |scene: &Arc<Scene>| -> usize {
+            scene.steps.iter().map(|step| step.row.weighs()).sum()
+        };
+        let rows = |of: &Option<Arc<Scene>>| of.as_ref().map_or(0, weight);
         self.rows = (self.rows + rows(&scene)).saturating_sub(rows(&entry.scene));
         if entry.scene.is_none() && scene.is_some() {
             self.kept.push_back(place);
+        }
+        if scene.is_none() {
+            entry.numbers = Vec::new();
         }
         entry.scene = scene;
     }

@@ -1,19 +1,60 @@
-//! One session: its ladder, the row that is looked at, and what there is to tell of that row.
+//! One session: its ladder, the row that is looked at, and what else is shown of it.
 
 use std::sync::Arc;
 
 use ratatui::crossterm::event::KeyCode;
 use wharf_ladder::scene::Step;
 use wharf_ladder::text::{self, Drawing};
-use wharf_ladder::{Channel, Ends, Lang, Options, Packet, Provenance, Row, Scene, note};
+use wharf_ladder::width::{Ambiguous, columns};
+use wharf_ladder::{Lang, Options, Row, Scene};
 use wharf_proto::Moment;
 
 use super::app::moved;
+use super::pane::{self, Shape};
+
+/// Columns that a key scrolls sideways.
+const SIDEWAYS: usize = 16;
+/// Columns of a ladder beside the words on its arrows.
+const BESIDE: usize = 48;
+/// The widest ladder that is drawn to be scrolled.
+const WIDEST: usize = 200;
+/// From this width on there is room for 16 bytes a line.
+const SIXTEEN: usize = 80;
+
+/// What fills the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Panel {
+    /// The rows, and below them what is known of the chosen one.
+    Rows,
+    /// That alone.
+    Detail,
+    /// The chosen row beside the marked one.
+    Compared,
+    /// The numbers of the session.
+    Numbers,
+}
+
+/// What a key came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Another row is chosen.
+    Went,
+    /// What is chosen stays.
+    Stayed,
+    /// The list is wanted again.
+    Back,
+    /// Every packet is wanted, and those of long runs were counted into one row.
+    Unfold,
+    /// There is no marked row to compare with.
+    Unmarked,
+}
 
 /// A ladder that is looked at.
 pub(super) struct Ladder {
     pub(super) no: u64,
     pub(super) scene: Arc<Scene>,
+    /// What its transfers came to in numbers.
+    pub(super) numbers: Vec<String>,
     /// The row that is chosen, among those shown, and the one at the top of the screen.
     pub(super) cursor: usize,
     pub(super) top: usize,
@@ -23,25 +64,73 @@ pub(super) struct Ladder {
     packets: bool,
     notes: bool,
     no_times: bool,
+    /// All lines of replies stand beneath their rows.
+    whole: bool,
+    pub(super) panel: Panel,
+    /// Lines of the panel that have gone out at the top of the screen.
+    pub(super) scroll: usize,
+    /// The detail is headers and bytes.
+    is_raw: bool,
+    /// The row from which times count, and that others are compared with.
+    marked: Option<u32>,
+    /// How many lines more the detail has than usual.
+    pub(super) taller: i16,
+    /// Columns that have gone out at the left, where it is drawn wider than the screen.
+    shift: Option<usize>,
+    /// Each packet has a row.
+    is_unfolded: bool,
     drawn: Option<(Options, Drawing)>,
 }
 
 impl Ladder {
     /// A session, shown at first as these options say.
-    pub(super) fn new(no: u64, scene: Arc<Scene>, options: &Options) -> Self {
+    pub(super) fn new(no: u64, scene: Arc<Scene>, numbers: Vec<String>, options: &Options) -> Self {
         let find = String::new();
         let (cursor, top, page) = (0, 0, 1);
-        let Options { packets, notes, no_times, .. } = *options;
-        let mut ladder =
-            Self { no, scene, cursor, top, page, find, packets, notes, no_times, drawn: None };
+        let Options { packets, notes, no_times, whole, .. } = *options;
+        let mut ladder = Self {
+            no,
+            scene,
+            numbers,
+            cursor,
+            top,
+            page,
+            find,
+            packets,
+            notes,
+            no_times,
+            whole,
+            panel: Panel::Rows,
+            scroll: 0,
+            is_raw: false,
+            marked: None,
+            taller: 0,
+            shift: None,
+            is_unfolded: packets,
+            drawn: None,
+        };
         // What went wrong is what one wants to see first.
         ladder.next_finding(true);
         ladder
     }
 
+    /// The same rows with those of each packet among them.
+    pub(super) fn unfold(&mut self, scene: Arc<Scene>) {
+        let chosen = self.step().and_then(|step| step.row.at);
+        let marked = self.marked_step().and_then(|step| step.row.at);
+        let number = |at: Moment| {
+            let mut rows = scene.steps.iter().map(|step| &step.row);
+            rows.find(|row| row.at >= Some(at)).map(|row| row.no)
+        };
+        self.marked = marked.and_then(number);
+        let chosen = chosen.and_then(number);
+        (self.scene, self.is_unfolded) = (scene, true);
+        self.redraw(chosen);
+    }
+
     /// The session has gone on.
-    pub(super) fn replace(&mut self, scene: Arc<Scene>, follows: bool) {
-        self.scene = scene;
+    pub(super) fn replace(&mut self, scene: Arc<Scene>, numbers: Vec<String>, follows: bool) {
+        (self.scene, self.numbers) = (scene, numbers);
         self.drawn = None;
         if follows {
             self.cursor = usize::MAX;
@@ -60,8 +149,11 @@ impl Ladder {
     fn prepare(&mut self, options: &Options) {
         // Beside the rows or not at all: below them is where the chosen row is told of.
         let notes = self.notes && options.width >= 120;
-        let (packets, no_times) = (self.packets, self.no_times);
-        let options = Options { packets, notes, no_times, colour: false, ..*options };
+        let (packets, no_times, whole) = (self.packets, self.no_times, self.whole);
+        let since = self.marked_step().and_then(|step| step.row.at);
+        let width = if self.shift.is_some() { self.wanted(options) } else { options.width };
+        let options =
+            Options { width, packets, notes, no_times, whole, since, colour: false, ..*options };
         if self.drawn.as_ref().is_none_or(|(of, _)| *of != options) {
             let mut drawing = text::draw(&self.scene, &options);
             let wanted = self.find.to_lowercase();
@@ -101,33 +193,122 @@ impl Ladder {
         }
     }
 
-    /// A key; says whether it went somewhere.
-    pub(super) fn handle(&mut self, code: KeyCode) -> bool {
+    /// A key.
+    pub(super) fn handle(&mut self, code: KeyCode) -> Outcome {
+        if self.panel != Panel::Rows {
+            return self.in_panel(code);
+        }
         if let Some(cursor) = moved(code, self.cursor, self.rows().saturating_sub(1), self.page) {
             self.cursor = cursor;
-            return true;
+            return Outcome::Went;
         }
+        match code {
+            KeyCode::Char('q') | KeyCode::Esc | KeyCode::Backspace => return Outcome::Back,
+            KeyCode::Left if self.shift.is_none() => return Outcome::Back,
+            KeyCode::Left => self.sideways(|shift| shift.checked_sub(SIDEWAYS)),
+            KeyCode::Right => self.sideways(|shift| Some(shift + SIDEWAYS)),
+            KeyCode::Enter => self.show(Panel::Detail),
+            KeyCode::Char('+') => self.taller = self.taller.saturating_add(1),
+            KeyCode::Char('-') => self.taller = self.taller.saturating_sub(1),
+            code => return self.anywhere(code),
+        }
+        Outcome::Stayed
+    }
+
+    /// A key while something else fills the screen.
+    fn in_panel(&mut self, code: KeyCode) -> Outcome {
+        if let Some(scroll) = moved(code, self.scroll, usize::MAX, self.page) {
+            self.scroll = scroll;
+            return Outcome::Stayed;
+        }
+        let last = self.rows().saturating_sub(1);
+        match code {
+            KeyCode::Char('q') | KeyCode::Esc | KeyCode::Backspace | KeyCode::Enter => {
+                self.show(Panel::Rows);
+                return Outcome::Stayed;
+            }
+            KeyCode::Left => self.cursor = self.cursor.saturating_sub(1),
+            KeyCode::Right => self.cursor = (self.cursor + 1).min(last),
+            code => return self.anywhere(code),
+        }
+        self.scroll = 0;
+        Outcome::Went
+    }
+
+    /// A key that means the same whatever fills the screen.
+    fn anywhere(&mut self, code: KeyCode) -> Outcome {
         let chosen = self.step().map(|step| step.row.no);
         match code {
-            KeyCode::Char('p') => self.packets = !self.packets,
+            KeyCode::Char('n' | 'N') => {
+                self.next_finding(code == KeyCode::Char('n'));
+                return Outcome::Went;
+            }
+            KeyCode::Char('x') => {
+                (self.is_raw, self.scroll) = (!self.is_raw, 0);
+                return Outcome::Stayed;
+            }
+            KeyCode::Char('i') => self.show(Panel::Numbers),
+            KeyCode::Char('d') if self.marked_step().is_none() => return Outcome::Unmarked,
+            KeyCode::Char('d') => self.show(Panel::Compared),
+            KeyCode::Char('m') => {
+                let chosen = chosen.filter(|no| *no > 0);
+                self.marked = if self.marked == chosen { None } else { chosen };
+            }
+            KeyCode::Char('w') => self.whole = !self.whole,
             KeyCode::Char('o') => self.notes = !self.notes,
             KeyCode::Char('t') => self.no_times = !self.no_times,
-            KeyCode::Char('n') => {
-                self.next_finding(true);
-                return true;
+            KeyCode::Char('p') => {
+                self.packets = !self.packets;
+                self.redraw(chosen);
+                let folded = |row: &Row| row.wire.is_some_and(|wire| wire.segments > 1);
+                let wants = self.packets && !self.is_unfolded;
+                let is_folded = self.scene.steps.iter().any(|step| folded(&step.row));
+                return if wants && is_folded { Outcome::Unfold } else { Outcome::Stayed };
             }
-            KeyCode::Char('N') => {
-                self.next_finding(false);
-                return true;
-            }
-            _ => return false,
+            _ => return Outcome::Stayed,
         }
+        self.redraw(chosen);
+        Outcome::Stayed
+    }
+
+    /// Fills the screen with something.
+    fn show(&mut self, panel: Panel) {
+        (self.panel, self.scroll) = (panel, 0);
+    }
+
+    /// Scrolls sideways, where there is anything beyond the edge of the screen.
+    fn sideways(&mut self, to: impl Fn(usize) -> Option<usize>) {
+        let Some((options, _)) = &self.drawn else { return };
+        self.shift = match self.shift {
+            None => (self.wanted(options) > options.width).then_some(SIDEWAYS),
+            Some(shift) => to(shift),
+        };
+    }
+
+    /// The columns that have gone out at the left, on a screen of so many.
+    pub(super) fn shifted(&mut self, room: usize) -> usize {
+        let drawn = self.drawn.as_ref().map_or(0, |(options, _)| options.width);
+        self.shift = self.shift.map(|shift| shift.min(drawn.saturating_sub(room)));
+        self.shift.unwrap_or(0)
+    }
+
+    /// The width at which nothing of the longest row is cut, as far as it is drawn at all.
+    fn wanted(&self, options: &Options) -> usize {
+        let of = |step: &Step| columns(&step.row.label.to_string(), options.ambiguous);
+        let longest = self.scene.steps.iter().map(of).max().unwrap_or(0);
+        let joined = if self.scene.is_joined() { 2 } else { 1 };
+        let wanted =
+            longest * joined + BESIDE * (1 + usize::from(options.ambiguous == Ambiguous::Two));
+        wanted.min(WIDEST).max(options.width)
+    }
+
+    /// Draws it again, with the same row chosen.
+    fn redraw(&mut self, chosen: Option<u32>) {
         let options = self.drawn.take().map(|(options, _)| options);
         if let (Some(no), Some(options)) = (chosen, options) {
             self.prepare(&options);
             self.go_to(no);
         }
-        false
     }
 
     /// Shows only rows in which this stands.
@@ -177,97 +358,33 @@ impl Ladder {
         self.scene.steps.get(drawing.rows.get(self.cursor)?.0)
     }
 
-    /// All that is known of the chosen row, line by line, and what was found there.
-    pub(super) fn detail(&self, lang: Lang) -> Vec<String> {
+    /// The step that is marked.
+    pub(super) fn marked_step(&self) -> Option<&Step> {
+        let no = self.marked?;
+        self.scene.steps.iter().find(|step| step.row.no == no)
+    }
+
+    /// All that is known of the chosen row, on a screen of so many columns.
+    pub(super) fn detail(&self, width: usize, lang: Lang) -> Vec<String> {
         let Some(step) = self.step() else { return Vec::new() };
-        let mut lines = facts(&self.scene, step, lang);
-        lines.extend(note::of_step(&self.scene, step, lang).map(|words| format!("    {words}")));
-        for finding in &self.scene.findings {
-            let is_here = finding.rows.contains(&step.row.no)
-                || finding.ghost.as_ref().is_some_and(|ghost| {
-                    step.row.no == 0 && step.row.label.to_string() == ghost.label
-                });
-            if !is_here {
-                continue;
-            }
-            let rows: Vec<String> = finding.rows.iter().map(u32::to_string).collect();
-            lines.push(format!(
-                "! {}  {} ({}, {}, {}; {} {})",
-                finding.rule.id,
-                finding.cause(lang),
-                finding.severity.words(lang),
-                finding.confidence.words(lang),
-                finding.rule.side.words(lang),
-                lang.of("rows", "行"),
-                rows.join(", "),
-            ));
-            lines.push(format!("  → {}", finding.advice(lang)));
-        }
-        lines
+        let shape = match (self.is_raw, width >= SIXTEEN) {
+            (false, _) => Shape::Words,
+            (true, true) => Shape::Bytes(16),
+            (true, false) => Shape::Bytes(8),
+        };
+        pane::detail(&self.scene, step, shape, lang)
     }
-}
 
-/// The facts of a row.
-fn facts(scene: &Scene, step: &Step, lang: Lang) -> Vec<String> {
-    let row = &step.row;
-    let name = |at: usize| scene.name(at, lang);
-    let at = |end: usize| match step.ends {
-        Some(ends) => ends.get(end).copied().and_then(Ends::named),
-        None => None,
-    };
-    let at = |end: usize| at(end).map_or_else(String::new, |end| format!(" {end}"));
-    let mut first = match row.no {
-        0 => String::new(),
-        no => format!("{} {no}", lang.of("row", "行")),
-    };
-    if let Some(moment) = row.at {
-        first +=
-            &format!(", {:.6} {}", moment.since(Moment::START).as_secs_f64(), lang.of("s", "秒"));
-    }
-    first += &format!(": {}{} → {}{}", name(step.from), at(0), name(step.to), at(1));
-    let mut second = vec![connection(row, lang), provenance(row.provenance, lang).to_owned()];
-    if let Some(wire) = row.wire {
-        let flags = wire.flags;
-        let set = [
-            (flags.syn, "SYN"),
-            (flags.fin, "FIN"),
-            (flags.rst, "RST"),
-            (flags.psh, "PSH"),
-            (flags.urg, "URG"),
-            (flags.ack, "ACK"),
-        ];
-        second.push(
-            set.iter()
-                .filter(|(is_set, _)| *is_set)
-                .map(|(_, name)| *name)
-                .collect::<Vec<_>>()
-                .join(" "),
-        );
-        if wire.segments > 1 {
-            second.push(format!("{} {}", wire.segments, lang.of("segments", "セグメント")));
-        }
-    }
-    if let Some(names) = row.names {
-        second.push(format!("{} {names}", lang.of("names", "伝える場所")));
-    }
-    if let Packet::Data { bytes, .. } = row.packet {
-        second.push(format!("{bytes} B"));
-    }
-    vec![first, format!("    {}", second.join(lang.of(", ", "、"))), format!("    {}", row.label)]
-}
-
-fn connection(row: &Row, lang: Lang) -> String {
-    match row.channel {
-        Channel::Control => lang.of("control connection", "制御コネクション").to_owned(),
-        Channel::Data(no) => format!("{} {no}", lang.of("data connection", "データコネクション")),
-    }
-}
-
-fn provenance(provenance: Provenance, lang: Lang) -> &'static str {
-    match provenance {
-        Provenance::Seen => lang.of("seen", "実測"),
-        Provenance::Inferred => lang.of("inferred", "推定"),
-        Provenance::Synthesised => lang.of("drawn for completeness", "補完"),
-        Provenance::Absent => lang.of("did not come", "来なかった"),
+    /// The chosen row beside the marked one: a head, and line by line.
+    pub(super) fn compared(&self, lang: Lang) -> (String, Vec<pane::Pair>) {
+        let (Some(left), Some(right)) = (self.marked_step(), self.step()) else {
+            return (String::new(), Vec::new());
+        };
+        let row = lang.of("row", "行");
+        let unit = lang.of("s", "秒");
+        let later = pane::between(left, right).map(|time| format!("   {time} {unit}"));
+        let head =
+            format!("{row} {} – {row} {}{}", left.row.no, right.row.no, later.unwrap_or_default());
+        (head, pane::compared(&self.scene, left, right, lang))
     }
 }

@@ -11,15 +11,15 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use wharf_ladder::Lang;
 use wharf_ladder::sessions::Session;
+use wharf_ladder::{Lang, Scene};
 
 use super::super::facts::Facts;
 use super::super::gathering::Gathering;
 use super::super::source::Source;
 use super::super::{is_wanted, pictures};
 use super::app::Update;
-use super::entries::Entry;
+use super::entries::{Entry, Rows};
 use crate::args::trace::TraceArgs;
 
 /// Sessions that wait to be shown, at most.
@@ -81,21 +81,31 @@ impl Reading {
             scene.hide(arguments.hide());
             let facts = Facts::of(&scene, &[session], lang);
             if is_wanted(arguments, session) && fits(arguments, &facts) {
-                let entry = Entry { facts, scene: Some(Arc::new(scene)), is_open: true };
+                let numbers = numbers(&scene, &[session], lang);
+                let scene = Some(Arc::new(scene));
+                let entry = Entry { facts, scene, numbers, is_open: true };
                 take(Update::Session(Box::new(entry)));
             }
         });
         self.seen = open;
     }
 
-    /// Reads the rows of a session again, if its source is a file.
-    pub(super) fn fetch(&self, no: u64) -> anyhow::Result<()> {
-        let (send, arguments) = (self.send.clone(), Arc::clone(&self.arguments));
+    /// Reads the rows of a session again, if its source is a file, and tells of them so; each packet has a row if that is
+    /// wanted.
+    pub(super) fn fetch(
+        &self,
+        no: u64,
+        told: fn(u64, Option<Rows>) -> Update,
+        packets: bool,
+    ) -> anyhow::Result<()> {
+        let (send, mut arguments) = (self.send.clone(), (*self.arguments).clone());
+        arguments.drawing.packets |= packets;
+        let lang = self.lang;
         let path = arguments.file.clone().filter(|path| path != Path::new("-"));
         let fetch = move || {
-            let scene = path.and_then(|path| again(&path, &arguments, no).ok().flatten());
+            let rows = path.and_then(|path| again(&path, &arguments, no, lang).ok().flatten());
             // Who looks no longer needs nothing.
-            let _ = send.send(Update::Again(no, scene));
+            let _ = send.send(told(no, rows));
         };
         Builder::new().name("again".to_owned()).spawn(fetch).context("cannot begin to read")?;
         Ok(())
@@ -137,8 +147,9 @@ impl Reader {
             pictures(group, self.arguments.hide()).into_iter().all(|scene| {
                 let facts = Facts::of(&scene, &sessions, self.lang);
                 let update = if fits(&self.arguments, &facts) {
+                    let numbers = numbers(&scene, &sessions, self.lang);
                     let scene = Some(Arc::new(scene));
-                    Update::Session(Box::new(Entry { facts, scene, is_open: false }))
+                    Update::Session(Box::new(Entry { facts, scene, numbers, is_open: false }))
                 } else {
                     Update::Gone(scene.sessions)
                 };
@@ -148,28 +159,41 @@ impl Reader {
     }
 }
 
+/// What the sessions of a scene came to in numbers, a title before each where there are several.
+fn numbers(scene: &Scene, sessions: &[&Session], lang: Lang) -> Vec<String> {
+    let its = || sessions.iter().filter(|session| scene.sessions.contains(&session.no));
+    let each = its().flat_map(|session| {
+        let title = (its().count() > 1)
+            .then(|| format!("{} {}", lang.of("Session", "セッション"), session.no));
+        title.into_iter().chain(session.statistics().lines(lang))
+    });
+    each.collect()
+}
+
 /// Whether the filter of the command line wants a session.
 fn fits(arguments: &TraceArgs, facts: &Facts) -> bool {
     arguments.filter.as_ref().is_none_or(|filter| filter.matches(facts))
 }
 
 /// Reads a file until this session has come.
-fn again(
-    path: &Path,
-    arguments: &TraceArgs,
-    no: u64,
-) -> anyhow::Result<Option<Arc<wharf_ladder::Scene>>> {
+fn again(path: &Path, arguments: &TraceArgs, no: u64, lang: Lang) -> anyhow::Result<Option<Rows>> {
     let arguments = TraceArgs { file: Some(path.to_owned()), follow: false, ..arguments.clone() };
     let mut source = Source::open(&arguments)?;
     let gathering = source.gathering(&arguments);
     let found = |groups: Vec<Vec<Session>>| {
-        let scenes = groups.iter().flat_map(|group| pictures(group, arguments.hide()));
-        scenes.into_iter().find(|scene| scene.sessions.first() == Some(&no)).map(Arc::new)
+        // Of all others it is not wanted what was found in them.
+        let is_it = |group: &&Vec<Session>| group.iter().any(|session| session.no == no);
+        let group = groups.iter().find(is_it)?;
+        let mut scenes = pictures(group, arguments.hide()).into_iter();
+        let scene = scenes.find(|scene| scene.sessions.first() == Some(&no))?;
+        let sessions: Vec<&Session> = group.iter().collect();
+        let numbers = numbers(&scene, &sessions, lang);
+        Some((Arc::new(scene), numbers))
     };
     // What was cut off ends here too: what came before it was shown, and is shown again.
     while let Ok(Some(groups)) = source.read(&gathering) {
-        if let Some(scene) = found(groups) {
-            return Ok(Some(scene));
+        if let Some(rows) = found(groups) {
+            return Ok(Some(rows));
         }
     }
     Ok(found(gathering.finish()))

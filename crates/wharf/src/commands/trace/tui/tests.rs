@@ -12,7 +12,7 @@ use wharf_ladder::capture::Capture;
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::{
-    Ambiguous, Channel, Ends, Lang, Options, Packet, Ports, Provenance, Row, Scene,
+    Ambiguous, Channel, Ends, Keep, Lang, Options, Packet, Ports, Provenance, Row, Scene,
 };
 use wharf_proto::Text;
 use wharf_proto::tap::Party;
@@ -75,6 +75,8 @@ impl Desk {
                 '\n' => KeyCode::Enter,
                 '\u{1b}' => KeyCode::Esc,
                 '\u{8}' => KeyCode::Backspace,
+                '←' => KeyCode::Left,
+                '→' => KeyCode::Right,
                 c => KeyCode::Char(c),
             };
             action = self.app.handle(KeyEvent::new(code, KeyModifiers::NONE));
@@ -117,7 +119,9 @@ fn entries(name: &str) -> Vec<Entry> {
         let all: Vec<&Session> = group.iter().collect();
         for scene in scenes(&group) {
             let facts = Facts::of(&scene, &all, Lang::En);
-            out.push(Entry { facts, scene: Some(Arc::new(scene)), is_open: false });
+            let numbers = all.iter().flat_map(|session| session.statistics().lines(Lang::En));
+            let numbers = numbers.collect();
+            out.push(Entry { facts, scene: Some(Arc::new(scene)), numbers, is_open: false });
         }
     }
     out
@@ -137,6 +141,8 @@ fn numbered(entry: &Entry, no: u64) -> Entry {
 const ACTIVE: &str = "docs/sessions/active";
 const BLOCKED: &str = "docs/sessions/active-blocked";
 const PASSIVE: &str = "docs/sessions/passive";
+const UPLOAD: &str = "crates/ladder/tests/captures/upload-lftp";
+const BULK: &str = "crates/ladder/tests/captures/bulk-cut";
 const THIRD: &str = "docs/sessions/third-party";
 
 #[test]
@@ -271,7 +277,7 @@ fn a_small_screen_and_a_large_one_are_drawn_without_harm_after_each_key() {
     let mut desk = Desk::with(&[ACTIVE, BLOCKED, THIRD], plain());
     for (width, height) in [(1, 1), (19, 5), (20, 3), (40, 8), (59, 20), (80, 24), (250, 90)] {
         desk.terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        desk.press("jj\npotnNG?qq kjsr mkd nNq/x\u{1b}");
+        desk.press("jj\npotnNG?qwxm→→→++j\ndd xi←←←\u{1b}d\u{1b}---q kjsr mkd nNq/x\u{1b}");
         desk.press("\u{1b}q");
         desk.app.view = View::List;
     }
@@ -298,7 +304,8 @@ fn no_control_character_of_a_peer_reaches_a_cell() {
         Ends { client: "10.0.0.1:1".parse().unwrap(), server: "10.0.0.2:21".parse().unwrap() };
     let scene = Scene::of(1, &[row], Some(ends), Vec::new());
     let facts = Facts::of(&scene, &[], Lang::En);
-    let entry = Entry { facts, scene: Some(Arc::new(scene)), is_open: true };
+    let (scene, numbers) = (Some(Arc::new(scene)), Vec::new());
+    let entry = Entry { facts, scene, numbers, is_open: true };
     let mut desk = Desk::of_size(100, 30, plain());
     desk.app.take(Update::Session(Box::new(entry)));
     for keys in ["", "\n", "qmd"] {
@@ -353,7 +360,7 @@ fn a_hundred_thousand_sessions_are_listed_and_gone_through_without_waiting() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // The rows of the oldest went, and are asked for when somebody looks.
     assert_eq!(desk.press("g\n"), Action::Fetch(1));
-    desk.app.take(Update::Again(1, one.scene));
+    desk.app.take(Update::Again(1, one.scene.map(|scene| (scene, one.numbers))));
     desk.shows("220 Wharf FTP server ready.");
 }
 
@@ -401,4 +408,125 @@ fn p_folds_the_bare_acks_that_the_command_line_asked_for() {
     desk.press("p");
     let folded = acks(&mut desk);
     assert!(all > folded && folded == 1, "{all} and {folded}");
+}
+
+/// A desk with a ladder in which the row with this label is chosen.
+fn at(name: &str, label: &str) -> Desk {
+    let mut desk = Desk::with(&[name], plain());
+    desk.press("\n");
+    while !desk.chosen().contains(label) {
+        let before = desk.chosen();
+        desk.press("j");
+        assert_ne!(desk.chosen(), before, "{label}");
+    }
+    desk
+}
+
+#[test]
+fn all_lines_of_a_reply_are_told_on_the_whole_screen_and_beneath_its_row() {
+    let mut desk = at(UPLOAD, "211 Features supported");
+    desk.shows("more lines: Enter");
+    desk.hides("211 End FEAT.");
+    desk.press("\n");
+    desk.shows("    211-Features supported:");
+    desk.shows("     REST STREAM");
+    desk.shows("    211 End FEAT.");
+    desk.press("\u{1b}w");
+    desk.shows("│    211 End FEAT.");
+    desk.press("w");
+    desk.hides("│    211 End FEAT.");
+}
+
+#[test]
+fn a_row_is_shown_as_headers_and_bytes_without_its_password() {
+    let mut desk = at(UPLOAD, "PASS …");
+    desk.press("x");
+    desk.shows("client 127.0.0.1:42922 → server 127.0.0.1:2121");
+    desk.shows("PSH, ACK; seq ");
+    desk.shows("IP  TTL 64");
+    desk.shows("0000  50 41 53 53 20 e2 80 a6 0d 0a");
+    desk.press("\n→");
+    desk.shows("0000  32 33 30 20 4c 6f");
+    desk.press("x");
+    desk.hides("0000  32 33 30");
+}
+
+#[test]
+fn times_count_from_a_marked_row_with_which_another_is_compared() {
+    let mut desk = at(UPLOAD, "USER ann");
+    desk.press("d");
+    desk.shows("mark a row with m first");
+    desk.press("m");
+    desk.shows("*/s");
+    assert!(desk.chosen().starts_with(">*") && desk.chosen().contains("+0.000"));
+    let first = desk.screen().into_iter().find(|line| line.contains("─ SYN ─")).unwrap();
+    assert!(first.contains("-0.00"), "{first}");
+    desk.press("jd");
+    desk.shows("row 14 – row 15   +0.0000");
+    desk.shows(
+        "    USER ann                                     ~     331 Username ok, send password.",
+    );
+    desk.shows("=     control connection, seen, PSH ACK");
+    desk.press("q");
+    desk.shows("*/s");
+    desk.press("km");
+    desk.shows("d/s");
+}
+
+#[test]
+fn rows_that_are_cut_are_scrolled_sideways_and_left_leads_back() {
+    let mut desk = at(UPLOAD, "OPTS MLST");
+    desk.terminal = Terminal::new(TestBackend::new(70, 30)).unwrap();
+    desk.draw();
+    assert!(desk.chosen().contains('…'));
+    desk.press("→→");
+    assert!(
+        desk.chosen().contains("OPTS MLST type;perm;size;modify;unix.mode;"),
+        "{}",
+        desk.chosen()
+    );
+    desk.press("←←←");
+    assert!(desk.chosen().contains('…'));
+    assert!(matches!(desk.app.view, View::Ladder(_)));
+    desk.press("←");
+    assert!(matches!(desk.app.view, View::List));
+}
+
+#[test]
+fn every_packet_is_asked_for_where_runs_were_folded_and_the_chosen_row_stays() {
+    let mut desk = at(BULK, "226 Transfer complete");
+    assert_eq!(desk.press("p"), Action::Unfold(1));
+    desk.shows("reading it again");
+    let mut capture = std::fs::File::open(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(BULK).with_extension("cap"),
+    )
+    .map(Capture::open)
+    .unwrap()
+    .unwrap();
+    let mut sessions = Sessions::default().keeping(Keep::PACKETS);
+    capture.each_segment(|segment| sessions.push(segment)).unwrap();
+    let scene = scenes(&sessions.finish().remove(0)).remove(0);
+    desk.app.take(Update::Unfolded(1, Some((Arc::new(scene), Vec::new()))));
+    desk.hides("reading it again");
+    assert!(desk.chosen().contains("226 Transfer complete"), "{}", desk.chosen());
+    desk.hides("in 12 segments");
+    assert_eq!(desk.press("pp"), Action::None);
+}
+
+#[test]
+fn the_room_below_the_rows_is_as_high_as_wanted() {
+    let mut desk = at(UPLOAD, "211 Features supported");
+    desk.press("++++++++");
+    desk.shows("211 End FEAT.");
+    desk.press("--------------------");
+    desk.hides("row 11,");
+}
+
+#[test]
+fn the_numbers_of_a_session_are_told_on_the_whole_screen() {
+    let mut desk = at(BULK, "226 Transfer complete");
+    desk.press("i");
+    desk.shows("Data connection 1 RETR: 400000 B");
+    desk.press("q");
+    desk.hides("400000 B in");
 }

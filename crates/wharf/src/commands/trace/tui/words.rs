@@ -4,6 +4,7 @@ use wharf_ladder::Lang;
 
 use super::app::View;
 use super::entries::Entry;
+use super::ladder::Panel;
 
 /// `12 of 345 sessions`.
 pub(super) fn count(shown: usize, all: usize, lang: Lang) -> String {
@@ -34,6 +35,19 @@ pub(super) fn forgotten(sessions: usize, lang: Lang) -> String {
     }
 }
 
+/// Said where lines have no room.
+pub(super) fn more(lines: usize, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("... {lines} more lines: Enter"),
+        Lang::Ja => format!("… 残り {lines} 行（Enter で表示）"),
+    }
+}
+
+/// Said while the rows of a session are read anew.
+pub(super) fn reading_again(lang: Lang) -> &'static str {
+    lang.of("reading it again ...", "読み直しています…")
+}
+
 /// The heads of the columns, in their order.
 pub(super) fn columns(lang: Lang) -> [&'static str; 8] {
     match lang {
@@ -46,13 +60,23 @@ pub(super) fn columns(lang: Lang) -> [&'static str; 8] {
 pub(super) fn keys(view: &View, lang: Lang) -> &'static str {
     match view {
         View::List => lang.of(
-            "Enter open  / filter  s sort  r reverse  m mark  d compare  f follow  ? help  q end",
-            "Enter 開く  / 絞り込み  s 並べ替え  r 逆順  m 印  d 比較  f 追跡  ? ヘルプ  q 終了",
+            "Enter open  / filter  s sort  r reverse  m mark  d compare  f follow  ? help  q",
+            "Enter 開く  / 絞り込み  s 並べ替え  r 逆順  m 印  d 比較  f 追跡  ? ヘルプ  q",
         ),
-        View::Ladder(_) => lang.of(
-            "n next finding  / filter  p packets  o notes  t times  f follow  ? help  q back",
-            "n 次の所見  / 絞り込み  p 全パケット  o 注釈  t 時刻  f 追跡  ? ヘルプ  q 戻る",
-        ),
+        View::Ladder(ladder) => match ladder.panel {
+            Panel::Rows => lang.of(
+                "Enter all  x bytes  n finding  / filter  m mark  d diff  i numbers  ? help  q",
+                "Enter 全文  x バイト列  n 所見  / 絞り込み  m 印  d 比較  i 数値  ? ヘルプ  q",
+            ),
+            Panel::Detail => lang.of(
+                "up, down scroll  left, right other rows  x bytes  n finding  ? help  q back",
+                "上下 スクロール  左右 前後の行  x バイト列  n 次の所見  ? ヘルプ  q 戻る",
+            ),
+            Panel::Compared | Panel::Numbers => lang.of(
+                "up, down scroll  left, right other rows  ? help  q back",
+                "上下 スクロール  左右 前後の行  ? ヘルプ  q 戻る",
+            ),
+        },
         View::Diff(_) => lang.of(
             "n next difference  N the one before  ? help  q back",
             "n 次の相違  N 前の相違  ? ヘルプ  q 戻る",
@@ -81,35 +105,47 @@ pub(super) fn help(lang: Lang) -> &'static [&'static str] {
     match lang {
         Lang::En => &[
             "up, down, j, k, PgUp, PgDn, Home, End    go",
-            "Enter    open the session         q, Esc    back; end",
-            "/        show only what fits: in the list sessions, in a ladder rows",
-            "         host 10.0.0.1, port 21, verb RETR, code 5*, finding D*, bytes 1000, longer 60,",
-            "         failed, any word of the session; and, or, not, ( )",
-            "s, r     sort by the next column; the other way round",
-            "m, d     mark a session; compare the chosen one with it",
-            "f        follow: stay with what comes last",
-            "n, N     the next finding or difference; the one before",
-            "p        show bare ACKs            o    notes beside the rows (from 122 columns on)",
-            "t        times                     Ctrl-Z    stop for a while",
+            "Enter  open the session; in a ladder, all of the chosen row   q, Esc  back",
+            "/      show only what fits: in a ladder rows, in the list sessions:",
+            "       host 10.0.0.1, port 21, verb RETR, code 5*, finding D*, bytes 1000,",
+            "       longer 60, failed, any word of the session; and, or, not, ( )",
+            "m, d   mark a session, or a row; compare the chosen one with it",
+            "n, N   the next finding or difference; the one before",
+            "f      follow: stay with what comes last      Ctrl-Z  stop for a while",
+            "s, r   in the list: sort by the next column; the other way round",
             "",
-            "> chosen   ! proves a finding   * marked   ~ goes on, or was not seen   ? should have come",
-            "C control connection (single line)   D data connection (double line)",
+            "x      in a ladder: the packet, headers and bytes",
+            "i      the numbers of the session: how long, how fast, what was sent again",
+            "m      times count from the marked row",
+            "w      all lines of replies, beneath their rows",
+            "p      every packet, bare ACKs too     t  times     o  notes (122 columns)",
+            "+, -   more or less room for the chosen row",
+            "left, right   scroll sideways; in all of a row, to other rows",
+            "",
+            "> chosen  ! proves a finding  * marked  ~ goes on, or not seen  ? did not come",
+            "C control connection (single line)   D data connection (double line)  T TLS",
         ],
         Lang::Ja => &[
             "上下, j, k, PgUp, PgDn, Home, End    移動",
-            "Enter    セッションを開く          q, Esc    戻る、終了",
-            "/        一致するものだけを表示（一覧ではセッション、ラダーでは行）",
-            "         host 10.0.0.1、port 21、verb RETR、code 5*、finding D*、bytes 1000、longer 60、",
-            "         failed、セッション内の語。and, or, not, ( ) でつなぐ",
-            "s, r     次の列で並べ替え、逆順",
-            "m, d     セッションに印を付ける、選んだものと比べる",
-            "f        追跡：最後に来たものを表示し続ける",
-            "n, N     次の所見・相違、前の所見・相違",
-            "p        ACK だけの行も表示        o    行の右に注釈（122 桁以上）",
-            "t        時刻                      Ctrl-Z    一時停止",
+            "Enter  セッションを開く。ラダーでは選んだ行の全文   q, Esc  戻る、終了",
+            "/      一致するものだけを表示（ラダーでは行、一覧ではセッション）",
+            "       host 10.0.0.1、port 21、verb RETR、code 5*、finding D*、bytes 1000、",
+            "       longer 60、failed、セッション内の語。and, or, not, ( ) でつなぐ",
+            "m, d   セッションか行に印を付ける、選んだものと比べる",
+            "n, N   次の所見・相違、前の所見・相違",
+            "f      追跡：最後に来たものを表示し続ける     Ctrl-Z  一時停止",
+            "s, r   一覧で：次の列で並べ替え、逆順",
             "",
-            "> 選択   ! 所見の根拠   * 印   ~ 継続中、または実測でない   ? 来るはずで来なかった",
-            "C 制御コネクション（一重線）   D データコネクション（二重線）",
+            "x      ラダーで：パケットのヘッダーとバイト列",
+            "i      セッションの数値：所要時間、速度、再送",
+            "m      時刻は印の行から数える",
+            "w      複数行の応答を行の下に全部表示",
+            "p      全パケット（ACK だけの行も）    t  時刻    o  注釈（122 桁以上）",
+            "+, -   下の欄の高さ",
+            "左右   横にスクロール。行の全文では前後の行へ",
+            "",
+            "> 選択  ! 所見の根拠  * 印  ~ 継続中か実測でない  ? 来るはずで来なかった",
+            "C 制御コネクション（一重線）   D データコネクション（二重線）   T TLS",
         ],
     }
 }
