@@ -102,6 +102,11 @@ impl Scene {
     /// One session: its rows, among them those that should have come ([`with_ghosts`]).
     #[must_use]
     pub fn of(no: u64, rows: &[Row], ends: Option<Ends>, findings: Vec<Finding>) -> Self {
+        Self::of_own(no, rows.to_vec(), ends, findings)
+    }
+
+    /// The same of rows that nobody else needs.
+    fn of_own(no: u64, rows: Vec<Row>, ends: Option<Ends>, findings: Vec<Finding>) -> Self {
         let of = |who, end: Option<SocketAddr>| {
             let ip = end.map(|end| end.ip()).filter(|ip| !ip.is_unspecified());
             let port = end.map(|end| end.port()).filter(|port| *port > 0);
@@ -111,13 +116,13 @@ impl Scene {
             of(Who::Client, ends.map(|ends| ends.client)),
             of(Who::Server, ends.map(|ends| ends.server)),
         ];
-        let step = |row: &Row| {
+        let step = |row: Row| {
             let (from, to) = way(row.from);
-            let ends = ends.map(|control| between(control, row));
+            let ends = ends.map(|control| between(control, &row));
             let conn = if let Channel::Data(no) = row.channel { no as usize + 1 } else { 0 };
-            Step { row: row.clone(), session: no, from, to, conn, ends }
+            Step { row, session: no, from, to, conn, ends }
         };
-        let steps = rows.iter().map(step).collect();
+        let steps = rows.into_iter().map(step).collect();
         Self { sessions: vec![no], lifelines, steps, findings }
     }
 
@@ -165,7 +170,7 @@ impl Session {
             true => self.packets.numbered(),
             false => with_ghosts(self.packets.rows(), &findings),
         };
-        Scene::of(self.no, &rows, self.packets.ends(), findings)
+        Scene::of_own(self.no, rows, self.packets.ends(), findings)
     }
 }
 

@@ -39,7 +39,13 @@ pub fn columns(text: &str, ambiguous: Ambiguous) -> usize {
 
 /// Whether each byte is a character of one column, as nearly always.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    plain(text.as_bytes()).is_some()
+}
+
+/// Bytes as a text, where each is a character of one column that [`spell_out`] leaves as it is.
+pub(crate) fn plain(bytes: &[u8]) -> Option<&str> {
+    let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    std::str::from_utf8(bytes).ok().filter(|_| is_plain)
 }
 
 fn char_columns(c: char, ambiguous: Ambiguous) -> usize {

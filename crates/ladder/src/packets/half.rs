@@ -111,19 +111,42 @@ impl Half {
         fresh.straight = usize::try_from(old).ok().filter(|_| {
             old < segment.length && self.held.is_empty() && start.wrapping_add(old) == next
         });
-        let frontier = self.held.last().map_or(next, Piece::end);
-        fresh.ahead = (distance(frontier, start) > 0).then_some(start);
-        let piece = Piece {
-            seq: start.wrapping_add(old),
-            length: segment.length - old,
-            bytes: bytes.filter(|_| self.keeps).unwrap_or_default().to_vec(),
-        };
-        fresh.bytes = self.hold(next, piece);
+        if fresh.straight.is_some() {
+            // As nearly always: nothing is held, and this comes just behind what was last.
+            fresh.bytes = segment.length - old;
+            let run =
+                self.in_order(start.wrapping_add(old), fresh.bytes, bytes.unwrap_or_default());
+            fresh.ready.extend(run);
+        } else {
+            let frontier = self.held.last().map_or(next, Piece::end);
+            fresh.ahead = (distance(frontier, start) > 0).then_some(start);
+        }
+        if fresh.straight.is_none() && (old < segment.length || !self.held.is_empty()) {
+            let piece = Piece {
+                seq: start.wrapping_add(old),
+                length: segment.length - old,
+                bytes: bytes.filter(|_| self.keeps).unwrap_or_default().to_vec(),
+            };
+            fresh.bytes = self.hold(next, piece);
+            (fresh.ready, fresh.gaps) = self.release(next);
+        }
         let end = start.wrapping_add(segment.length);
         fresh.fin = flags.fin && self.fin.replace(end) != Some(end);
-        (fresh.ready, fresh.gaps) = self.release(next);
         fresh.gaps.extend(self.lost_before_fin());
         fresh
+    }
+
+    /// Takes bytes that come just behind the last, and gives them where they are wanted.
+    fn in_order(&mut self, seq: u32, length: u32, bytes: &[u8]) -> Option<Run> {
+        self.next = Some(seq.wrapping_add(length));
+        let torn = std::mem::take(&mut self.torn);
+        if !self.keeps {
+            return None;
+        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.torn = cut > 0;
+        self.missing = self.missing.saturating_add(cut);
+        Some(Run { torn, bytes: bytes.to_vec() })
     }
 
     /// The other side has everything before `ack`; gives the gaps that will not be filled for that.

@@ -7,6 +7,7 @@ use crate::packets::ENOUGH;
 use crate::row::Ends;
 use std::net::SocketAddr;
 use std::time::Duration;
+use wharf_proto::Moment;
 
 /// A data connection of a session under TLS begins this soon after something went over its control connection.
 const SOON: Duration = Duration::from_secs(2);
@@ -78,15 +79,18 @@ impl Sessions {
             of_port(to.port()).chain(of_port(from.port())).chain(of_pair).copied().collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut rated: Vec<(i32, u64)> = ids
-            .into_iter()
-            .map(|id| (self.announced(segment, id).max(self.suspected(segment, id, probe)), id))
-            .filter(|(score, _)| *score > 0)
-            .collect();
         // Of equals the session that was heard last.
-        let heard = |id: &u64| self.open.get(id).map(|open| open.heard);
-        rated.sort_by(|(a, x), (b, y)| b.cmp(a).then(heard(y).cmp(&heard(x))));
-        rated
+        let mut rated: Vec<(i32, Moment, u64)> = ids
+            .into_iter()
+            .filter_map(|id| Some((id, self.open.get(&id)?)))
+            .map(|(id, open)| {
+                let score = self.announced(segment, id).max(self.suspected(segment, id, probe));
+                (score, open.heard, id)
+            })
+            .filter(|(score, ..)| *score > 0)
+            .collect();
+        rated.sort_by_key(|(score, heard, _)| std::cmp::Reverse((*score, *heard)));
+        rated.into_iter().map(|(score, _, id)| (score, id)).collect()
     }
 
     /// How well a connection fits what a session has announced.
@@ -133,8 +137,8 @@ impl Sessions {
     /// the other server's client.
     fn are_partners(&self, one: u64, other: u64, segment: &Segment<'_>) -> bool {
         let server = |id| self.open.get(&id)?.session.packets.ends().map(|ends| ends.server);
-        let fits = self.announced(segment, one).min(self.announced(segment, other)) >= ENOUGH;
-        fits && server(one) != server(other)
+        server(one) != server(other)
+            && self.announced(segment, one).min(self.announced(segment, other)) >= ENOUGH
     }
 
     fn join(&mut self, one: u64, other: u64) {

@@ -6,6 +6,7 @@
 use super::Options;
 use crate::row::{Channel, Packet, Provenance, Row};
 use crate::width::{Ambiguous, columns, ellipsize, pad};
+use std::borrow::Cow;
 
 /// The characters that are drawn with.
 pub(super) struct Glyphs {
@@ -58,6 +59,20 @@ impl<'a> Brush<'a> {
 
     /// An arrow of so many columns, its label in the middle.
     pub(super) fn arrow(&self, row: &Row, label: &str, room: usize, to_the_right: bool) -> String {
+        let mut out = String::with_capacity(room * 3 + label.len());
+        self.put_arrow(&mut out, row, label, room, to_the_right);
+        out
+    }
+
+    /// Writes that.
+    pub(super) fn put_arrow(
+        &self,
+        out: &mut String,
+        row: &Row,
+        label: &str,
+        room: usize,
+        to_the_right: bool,
+    ) {
         let seen = row.provenance == Provenance::Seen;
         let [control, data] = self.glyphs.lines;
         let [solid, dashed] = if row.channel == Channel::Control { control } else { data };
@@ -66,22 +81,44 @@ impl<'a> Brush<'a> {
             _ if seen => solid,
             _ => dashed,
         };
-        let (head, glyph) = (self.cells(self.glyphs.right), self.cells(line.concat().trim_end()));
-        let text = self.cut(label, room.saturating_sub(head + glyph + 2));
-        let rest = room.saturating_sub(head + 2 + self.cells(&text));
+        let head = self.cells(self.glyphs.right);
+        let glyph = line.first().map_or(1, |glyph| self.cells(glyph));
+        let most = room.saturating_sub(head + glyph + 2);
+        let (text, wide) = match self.cells(label) {
+            wide if wide <= most => (Cow::Borrowed(label), wide),
+            _ => {
+                let text = self.cut(label, most);
+                let wide = self.cells(&text);
+                (text.into(), wide)
+            }
+        };
+        let rest = room.saturating_sub(head + 2 + wide);
         let (before, after) = (rest / 2, rest - rest / 2);
+        if !to_the_right {
+            out.push_str(self.glyphs.left);
+        }
+        self.fill(out, line, before, false);
+        out.push(' ');
+        out.push_str(&text);
+        out.push(' ');
+        self.fill(out, line, after, true);
         if to_the_right {
-            let tail = self.fill(line, before, false);
-            format!("{tail} {text} {}{}", self.fill(line, after, true), self.glyphs.right)
-        } else {
-            let tail = self.fill(line, after, true);
-            format!("{}{} {text} {tail}", self.glyphs.left, self.fill(line, before, false))
+            out.push_str(self.glyphs.right);
         }
     }
 
     /// A line of exactly `room` columns. What its glyphs cannot fill is blank: at the end, or with
     /// `from_end` at the beginning, so that the blank is beside the label.
-    fn fill(&self, line: &[&str], room: usize, from_end: bool) -> String {
+    fn fill(&self, out: &mut String, line: &[&str], room: usize, from_end: bool) {
+        if let [glyph] = line {
+            let cells = self.cells(glyph).max(1);
+            let blank = room % cells;
+            let side = |is_here: bool| if is_here { blank } else { 0 };
+            super::blank(out, side(from_end));
+            (0..room / cells).for_each(|_| out.push_str(glyph));
+            super::blank(out, side(!from_end));
+            return;
+        }
         let mut glyphs: Vec<&str> = Vec::with_capacity(room);
         let mut left = room;
         for glyph in line.iter().copied().cycle() {
@@ -89,12 +126,12 @@ impl<'a> Brush<'a> {
             left = less;
             glyphs.push(glyph);
         }
-        let blank = " ".repeat(left);
         if from_end {
-            glyphs.reverse();
-            blank + &glyphs.concat()
+            super::blank(out, left);
+            out.extend(glyphs.into_iter().rev());
         } else {
-            glyphs.concat() + &blank
+            out.extend(glyphs);
+            super::blank(out, left);
         }
     }
 

@@ -61,7 +61,7 @@ fn cell(scene: &Scene, place: Option<usize>, step: Option<&Step>, options: &Opti
 }
 
 fn words(step: &Step) -> String {
-    super::label(&step.row, &Options { ascii: false, ..Options::default() })
+    super::label(&step.row, &Options { ascii: false, ..Options::default() }).into_owned()
 }
 
 /// What is to be seen at once.

@@ -2,11 +2,11 @@
 
 use super::brush::Brush;
 use super::margin::Margin;
-use super::{Options, Shown, label, silence};
+use super::{Options, Shown, blank, decimal, label, silence};
 use crate::row::Ports;
 use crate::scene::Lifeline;
 use crate::width::pad;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A lane wider than this gives way to notes.
 const LANE: usize = 54;
@@ -54,25 +54,45 @@ impl<'a> Lane<'a> {
         writeln!(out, "{}{server}", " ".repeat(indent))
     }
 
-    pub(super) fn row(&self, out: &mut impl fmt::Write, shown: &Shown<'_>) -> fmt::Result {
+    pub(super) fn row(&self, out: &mut String, shown: &Shown<'_>) -> fmt::Result {
         let row = shown.row;
         let brush = &self.brush;
         if let Some(length) = shown.silence() {
             let words = brush.centred(&silence(length, brush.options), self.lane);
-            self.line(out, &self.blank(), &words, "", "")?;
+            self.line(out, &words, "")?;
         }
         let label = label(row, brush.options);
-        let body = match row.is_packet() {
-            true => brush.arrow(row, &label, self.lane, shown.is_rightwards()),
-            false => brush.centred(&label, self.lane),
-        };
-        let body = brush.painted(row, body);
-        let port = |port: Option<u16>| port.map_or_else(String::new, |port| port.to_string());
         let ports = if row.is_packet() { row.ports } else { Ports::default() };
-        let prefix = format!("{} {:>PORT$}", self.margin.of(shown), port(ports.client));
+        self.margin.put(out, shown);
+        out.push(' ');
+        match ports.client {
+            Some(port) => decimal(out, port.into(), PORT, ' '),
+            None => blank(out, PORT),
+        }
+        out.push_str(brush.glyphs.lifeline);
+        match (row.is_packet(), brush.options.colour) {
+            (true, false) => {
+                brush.put_arrow(out, row, &label, self.lane, shown.is_rightwards());
+            }
+            (true, true) => {
+                let arrow = brush.arrow(row, &label, self.lane, shown.is_rightwards());
+                out.push_str(&brush.painted(row, arrow));
+            }
+            (false, _) => {
+                out.push_str(&brush.painted(row, brush.centred(&label, self.lane)));
+            }
+        }
+        out.push_str(brush.glyphs.lifeline);
+        let from = out.len();
+        if let Some(port) = ports.server {
+            decimal(out, port.into(), 1, ' ');
+        }
         let mut notes = self.margin.notes(shown).into_iter();
-        let first = notes.next().unwrap_or_default();
-        self.line(out, &prefix, &body, &port(ports.server), &first)?;
+        if let Some(first) = notes.next() {
+            blank(out, (from + PORT + 1).saturating_sub(out.len()));
+            out.push_str(&first);
+        }
+        end_line(out);
         let empty = brush.centred("", self.lane);
         let mut said = shown.beneath(brush.options, self.lane).into_iter();
         loop {
@@ -81,26 +101,26 @@ impl<'a> Lane<'a> {
                 return Ok(());
             }
             let (body, note) = (body.as_ref().unwrap_or(&empty), note.unwrap_or_default());
-            self.line(out, &self.blank(), body, "", &note)?;
+            self.line(out, body, &note)?;
         }
     }
 
-    /// One line of the ladder, without blanks at its end.
-    fn line(
-        &self,
-        out: &mut impl fmt::Write,
-        prefix: &str,
-        body: &str,
-        port: &str,
-        note: &str,
-    ) -> fmt::Result {
-        let edge = self.brush.glyphs.lifeline;
-        let line = format!("{prefix}{edge}{body}{edge}{port:<PORT$} {note}");
-        writeln!(out, "{}", line.trim_end())
+    /// A line of the ladder that has no row of its own.
+    fn line(&self, out: &mut String, body: &str, note: &str) -> fmt::Result {
+        let (edge, left) = (self.brush.glyphs.lifeline, self.blank());
+        write!(out, "{left}{edge}{body}{edge}{:PORT$} {note}", "")?;
+        end_line(out);
+        Ok(())
     }
 
     /// The blank that stands where a line has no row.
     fn blank(&self) -> String {
         self.margin.blank() + &" ".repeat(1 + PORT)
     }
+}
+
+/// Ends a line, without blanks at its end.
+fn end_line(out: &mut String) {
+    out.truncate(out.trim_end_matches(' ').len());
+    out.push('\n');
 }

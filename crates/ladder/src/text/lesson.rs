@@ -29,7 +29,9 @@ pub fn lesson(scene: &Scene, options: &Options) -> String {
             Channel::Data(no) => format!("{} {no}", lang.of("data", "データ")),
         };
         let (from, to) = (name(step.from), name(step.to));
-        let head = format!("{}  {from} {arrow} {to}, {channel}: ", number(row, 3));
+        let mut head = String::new();
+        number(&mut head, row, 3);
+        head += &format!("  {from} {arrow} {to}, {channel}: ");
         let room = options.width().saturating_sub(columns(&head, options.ambiguous)).max(20);
         let mut words = wrap(&label(row, options), room, options.ambiguous).into_iter();
         let written = writeln!(out, "{head}{}", words.next().unwrap_or_default());

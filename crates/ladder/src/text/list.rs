@@ -4,7 +4,7 @@
 use super::{Options, Shown, label, mark, number, silence};
 use crate::scene::Scene;
 use crate::width::ellipsize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The columns of a list, measured once.
 pub(super) struct List<'a> {
@@ -24,7 +24,7 @@ impl<'a> List<'a> {
         Self { options, scene, no, room, ellipsis }
     }
 
-    pub(super) fn row(&self, out: &mut impl fmt::Write, shown: &Shown<'_>) -> fmt::Result {
+    pub(super) fn row(&self, out: &mut String, shown: &Shown<'_>) -> fmt::Result {
         let Self { options, no, room, ellipsis, .. } = *self;
         let row = shown.row;
         if let Some(length) = shown.silence() {
@@ -39,7 +39,8 @@ impl<'a> List<'a> {
             (true, false) => format!("{from}<"),
         };
         let label = ellipsize(&label(row, options), room, ellipsis, options.ambiguous);
-        writeln!(out, "{} {} {way} {label}", number(row, no), mark(row))?;
+        number(out, row, no);
+        writeln!(out, " {} {way} {label}", mark(row))?;
         let mut said = shown.beneath(options, room).into_iter();
         said.try_for_each(|said| writeln!(out, "{:no$}       {}", "", said.trim_end()))
     }

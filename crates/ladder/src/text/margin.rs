@@ -1,6 +1,6 @@
 //! What stands beside the lifelines: number, mark and times at the left, notes at the right.
 
-use super::{ABSOLUTE, BESIDE, Options, Shown, mark, number};
+use super::{ABSOLUTE, BESIDE, Options, Shown, blank, decimal, mark, number};
 use crate::width::wrap;
 use std::time::Duration;
 
@@ -59,11 +59,13 @@ impl<'a> Margin<'a> {
         format!("{:>no$}   {start}{delta}", "No", no = self.no)
     }
 
-    /// What stands left of a row.
-    pub(super) fn of(&self, shown: &Shown<'_>) -> String {
-        let row = shown.row;
-        let times = self.start(shown) + &self.delta(shown);
-        format!("{} {}{times}", number(row, self.no), mark(row))
+    /// Writes what stands left of a row.
+    pub(super) fn put(&self, out: &mut String, shown: &Shown<'_>) {
+        number(out, shown.row, self.no);
+        out.push(' ');
+        out.push_str(mark(shown.row));
+        self.start(out, shown);
+        self.delta(out, shown);
     }
 
     /// And left of a line that has none.
@@ -77,22 +79,35 @@ impl<'a> Margin<'a> {
         words.map_or_else(Vec::new, |words| wrap(words, self.notes, self.options.ambiguous))
     }
 
-    fn start(&self, shown: &Shown<'_>) -> String {
+    fn start(&self, out: &mut String, shown: &Shown<'_>) {
         let width = self.start;
         match shown.start.filter(|_| width > 0) {
-            None => " ".repeat(width),
+            None => blank(out, width),
             Some(start) => {
-                let text = format!("{}.{:03}", start.as_secs(), start.subsec_millis());
-                format!("{text:>width$}")
+                decimal(out, start.as_secs(), width.saturating_sub(4), ' ');
+                out.push('.');
+                decimal(out, start.subsec_millis().into(), 3, '0');
             }
         }
     }
 
-    fn delta(&self, shown: &Shown<'_>) -> String {
+    fn delta(&self, out: &mut String, shown: &Shown<'_>) {
         let width = self.delta;
         match shown.delta.filter(|_| width > 0) {
-            None => " ".repeat(width),
-            Some((sign, since)) => format!("{:>width$}", delta(since, sign)),
+            None => blank(out, width),
+            // As nearly always.
+            Some((sign, since)) if since.as_secs() < 10 => {
+                blank(out, width.saturating_sub(sign.len() + 5));
+                out.push_str(sign);
+                decimal(out, since.as_secs(), 1, ' ');
+                out.push('.');
+                decimal(out, since.subsec_millis().into(), 3, '0');
+            }
+            Some((sign, since)) => {
+                let text = delta(since, sign);
+                blank(out, width.saturating_sub(text.len()));
+                out.push_str(&text);
+            }
         }
     }
 }

@@ -76,7 +76,9 @@ impl<'a> Three<'a> {
         };
         let mut notes = self.margin.notes(shown).into_iter();
         let first = notes.next().unwrap_or_default();
-        self.line(out, &self.margin.of(shown), &body, &first)?;
+        let mut left = String::new();
+        self.margin.put(&mut left, shown);
+        self.line(out, &left, &body, &first)?;
         let said = shown.beneath(brush.options, whole);
         let empty = format!("{empty}{edge}{empty}");
         notes.try_for_each(|note| self.line(out, &self.margin.blank(), &empty, &note))?;
