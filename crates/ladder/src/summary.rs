@@ -38,7 +38,7 @@ pub enum Ending {
     InOrder,
     /// With FIN, but without 221.
     WithoutGoodbye,
-    /// With FIN; whether with 221 is not known.
+    /// With FIN, whether with 221 is not known; or nobody says how.
     Closed,
     /// With RST.
     Reset,
@@ -96,6 +96,13 @@ impl Summary {
     pub(crate) fn is_given_away(&mut self) {
         if self.is_open() {
             self.ending = Ending::Untold;
+        }
+    }
+
+    /// The control connection has ended somehow.
+    pub(crate) fn has_ended(&mut self) {
+        if self.is_open() {
+            self.ending = Ending::Closed;
         }
     }
 

@@ -71,7 +71,8 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Network,
         visible: Visible::Shape,
-        hidden_by: &["D10", "D11", "D14", "D17", "D22", "F2"],
+        // TLS has come about on it, or was refused there.
+        hidden_by: &["D10", "D11", "D14", "D17", "D22", "F2", "T1", "T2", "T4"],
         cause: say(
             "passive mode: the client's connection to the server's data port{} gets no answer, a firewall drops it",
             "パッシブモード：サーバーのデータポート{}への接続に応答がない。ファイアウォールが破棄している",

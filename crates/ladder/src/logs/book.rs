@@ -72,6 +72,8 @@ struct Live {
     /// Its data connections so far, and the listener that was named last.
     conns: u32,
     named: Option<SocketAddr>,
+    /// The port at which the server said last that it listens.
+    listens: Option<u16>,
     has_data: bool,
     /// Bytes of the transfer that no row has shown yet.
     moved: u64,
@@ -125,7 +127,12 @@ impl Logs {
                 !begins || matches!((&said, live.stage), (Said::Opened(_), Stage::Opening));
             is_next && live.stage != Stage::Over && self.told.holds(live.id)
         });
-        if !goes_on && !said.is_speech() {
+        // Some clients tell of data connections as they do of others.
+        let to_data_port = known.is_some_and(|live| {
+            let port = if let Said::Opening(server) = said { Some(server.port()) } else { None };
+            live.stage == Stage::Open && port.is_some() && live.listens == port
+        });
+        if to_data_port || (!goes_on && !said.is_speech()) {
             return;
         }
         if !goes_on {
@@ -351,6 +358,11 @@ impl Pen<'_> {
         let shown = self.live.redactor.reply(reply);
         self.tell(What::Reply { code, lines: shown.lines });
         let server = self.live.server.filter(|server| !server.ip().is_unspecified());
+        match code {
+            227 => self.live.listens = parse_227(&text).ok().map(|address| address.port()),
+            229 => self.live.listens = parse_229(&text).ok(),
+            _ => {}
+        }
         let address = match code {
             227 => parse_227(&text).ok().map(SocketAddr::V4),
             229 => parse_229(&text)
@@ -434,6 +446,12 @@ impl Pen<'_> {
     fn closed(&mut self, by: Option<Party>) {
         self.flush();
         let by = by.or_else(|| self.live.quits.then_some(Party::Server));
+        if by.is_none()
+            && self.live.stage == Stage::Open
+            && let Some(ladder) = self.told.ladder(self.live.id)
+        {
+            ladder.has_ended();
+        }
         if self.live.quits && !self.live.has_replies {
             // It was answered as everything was: in silence.
             if let Some(ladder) = self.told.ladder(self.live.id) {

@@ -56,7 +56,7 @@ impl Dialect for Vsftpd {
             (b"OK" | b"FAIL", b"LOGIN") => Said::Note(head),
             // What they say, the reply says.
             (b"OK" | b"FAIL", _) => Said::Aside,
-            (b"DEBUG", _) => Said::Note(rest),
+            (b"DEBUG", _) => Said::Note(words.unwrap_or(rest)),
             _ => return None,
         };
         let key = match (result, of) {

@@ -36,6 +36,9 @@ fn remarked(text: &[u8]) -> Said<'_> {
     if text.starts_with(b"Disconnected from server") {
         return Said::Closed(None);
     }
+    if text.starts_with(b"Timeout detected. (data connection)") {
+        return Said::DataFailed(text);
+    }
     if text.starts_with(b"Timeout detected") {
         return Said::TimedOut(text);
     }

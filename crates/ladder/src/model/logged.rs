@@ -108,6 +108,11 @@ impl Ladder {
         self.summary.transfer_ended(true);
     }
 
+    /// The control connection has ended, and nobody says by whom and how.
+    pub(crate) fn has_ended(&mut self) {
+        self.summary.has_ended();
+    }
+
     /// QUIT was answered, as the end of the session shows.
     pub(crate) fn said_goodbye(&mut self) {
         self.summary.answered(221);
