@@ -23,12 +23,12 @@ mod transfer;
 mod words;
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wharf_client::{Error, Session, Tap, Throttle, Way};
-use wharf_proto::Text;
 use wharf_proto::tap::{Event, What};
+use wharf_proto::{Text, Verb};
 
 use self::connect::Home;
 use self::input::{Input, Lines};
@@ -116,6 +116,16 @@ fn expanded(line: &str) -> Result<String, Usage> {
         Some(command) => format!("{command}{}", &line[name.len()..]),
         None => line.to_owned(),
     })
+}
+
+/// Whether a reply tells nobody anything who has not asked for it: how a file is represented, how large it is and how old.
+fn is_by_the_way(verb: Option<Verb>, code: u16) -> bool {
+    match verb {
+        Some(Verb::Type | Verb::Stru | Verb::Mode) => code == 200,
+        Some(Verb::Size | Verb::Mdtm | Verb::Mfmt) => code == 213,
+        Some(Verb::Rest) => code == 350,
+        _ => false,
+    }
 }
 
 impl Shell {
@@ -310,11 +320,17 @@ impl Shell {
     /// The tap of a session of this shell: shows replies, and feeds the trace.
     fn tap(&self) -> Tap {
         let screen = self.screen.clone();
-        let hushed = Arc::clone(&self.link.hushed);
+        let (hushed, asked) = (Arc::clone(&self.link.hushed), Arc::clone(&self.link.asked));
+        let last = Mutex::new(None);
         let trace = self.trace.as_ref().map(Trace::tap);
         Arc::new(move |event: Event| {
+            if let What::Command { verb, .. } = &event.what {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = *verb;
+            }
             if let What::Reply { code, lines } = &event.what
                 && !hushed.load(Ordering::Relaxed)
+                && (asked.load(Ordering::Relaxed)
+                    || !is_by_the_way(*last.lock().unwrap_or_else(PoisonError::into_inner), *code))
             {
                 let last = lines.len().saturating_sub(1);
                 for (index, line) in lines.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Where the shell's lines come from: a terminal with line editing and history, or a pipe.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, BufRead};
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ pub(crate) enum Lines {
         history: Option<PathBuf>,
         /// Stands below the line while jobs run.
         gauge: Option<Arc<Gauge>>,
+        /// The lines behind the first of several that were pasted.
+        pasted: VecDeque<String>,
     },
     /// A pipe or a file.
     Pipe,
@@ -61,7 +64,8 @@ impl Lines {
             // There is none the first time.
             let _ = editor.load_history(file);
         }
-        Ok(Self::Terminal { editor: Box::new(editor), history, gauge })
+        let pasted = VecDeque::new();
+        Ok(Self::Terminal { editor: Box::new(editor), history, gauge, pasted })
     }
 
     /// Whether a person types.
@@ -80,7 +84,11 @@ impl Lines {
     /// The next line. In a pipe there is nobody to prompt.
     pub(crate) fn next(&mut self, prompt: &str) -> anyhow::Result<Input> {
         match self {
-            Self::Terminal { editor, gauge, .. } => {
+            Self::Terminal { editor, gauge, pasted, .. } => {
+                if let Some(line) = pasted.pop_front() {
+                    terminal::say(format_args!("{prompt}{line}"));
+                    return Ok(Input::Line(line));
+                }
                 if let Some(gauge) = gauge {
                     gauge.look();
                     gauge.edits(true);
@@ -90,7 +98,12 @@ impl Lines {
                     gauge.edits(false);
                 }
                 match read {
-                    Ok(line) => Ok(Input::Line(line)),
+                    Ok(lines) => {
+                        let mut lines = lines.lines().map(str::to_owned);
+                        let line = lines.next().unwrap_or_default();
+                        pasted.extend(lines);
+                        Ok(Input::Line(line))
+                    }
                     Err(ReadlineError::Interrupted) => Ok(Input::Cancelled),
                     Err(ReadlineError::Eof) => {
                         terminal::say("");

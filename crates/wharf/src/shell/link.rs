@@ -30,6 +30,8 @@ pub(crate) struct Link {
     lost: Cell<Option<Exit>>,
     /// Whether replies are not shown, because nobody asked for them.
     pub(crate) hushed: Arc<AtomicBool>,
+    /// Whether every reply is the answer to what the user has asked.
+    pub(crate) asked: Arc<AtomicBool>,
     /// Whether a job has stored something since the names were asked for.
     pub(crate) outdated: Arc<AtomicBool>,
     /// How far the jobs are, where there is a place to show it.
@@ -46,6 +48,7 @@ impl Link {
             session: RefCell::default(),
             lost: Cell::default(),
             hushed: Arc::default(),
+            asked: Arc::default(),
             outdated: Arc::default(),
             known: RefCell::default(),
         }
@@ -117,6 +120,17 @@ impl Link {
         self.hushed.store(true, Ordering::Relaxed);
         let result = self.with(work);
         self.hushed.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// The same, where each reply is the answer, whatever it is to.
+    pub(crate) fn with_answers<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        self.asked.store(true, Ordering::Relaxed);
+        let result = self.with(work);
+        self.asked.store(false, Ordering::Relaxed);
         result
     }
 

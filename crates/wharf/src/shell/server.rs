@@ -235,7 +235,7 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         return Err(Usage(why).into());
     }
     shell.link.forget_names();
-    let reply = shell.with(async |session| session.quote(&command).await)?;
+    let reply = shell.link.with_answers(async |session| session.quote(&command).await)?;
     if let Command::Cwd(path) = &command
         && reply.code.class() == Class::Completion
     {
@@ -246,7 +246,7 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// Sends a command whose reply is the answer, shown as it comes; a refusal is a failure.
 pub(super) fn ask(shell: &Shell, command: &Command) -> Outcome {
-    let reply = shell.with(async |session| session.quote(command).await)?;
+    let reply = shell.link.with_answers(async |session| session.quote(command).await)?;
     judged(shell, reply.code.class())
 }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::args::shell::{CheckWords, CopyWords, GetWords, PutWords, SyncWords, definition};
 use crate::exit::Usage;
-use crate::settings;
+use crate::{settings, terminal};
 
 /// What a word behind a command's name is, for Tab and for the charset of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,13 +288,44 @@ pub(super) fn set_text(shell: &mut Shell, text: bool) -> Outcome {
     Ok(Flow::On)
 }
 
+/// How wide the column is of what is typed.
+const HELP: usize = 30;
+/// How wide help is where nobody knows how wide the terminal is.
+const WIDTH: usize = 100;
+
+/// Words in lines of so many columns; the words of help are ASCII.
+fn folded(words: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in words.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn help(_: &mut Shell, call: &Call<'_>) -> Outcome {
+    let width = terminal::output_columns().unwrap_or(WIDTH);
     let mut out = io::stdout().lock();
     match call.words {
         [] => {
             for row in ROWS {
                 let call = format!("{} {}", row.names.join(", "), row.usage);
-                writeln!(out, "  {call:<38} {}", row.help)?;
+                let room = width.saturating_sub(HELP + 3).max(20);
+                let mut lines = folded(row.help, room).into_iter();
+                let first = lines.next().unwrap_or_default();
+                match call.len() <= HELP {
+                    true => writeln!(out, "  {call:<HELP$} {first}")?,
+                    false => writeln!(out, "  {call}\n  {:HELP$} {first}", "")?,
+                }
+                for line in lines {
+                    writeln!(out, "  {:HELP$} {line}", "")?;
+                }
             }
         }
         [name, ..] => {
@@ -309,7 +340,8 @@ fn help(_: &mut Shell, call: &Call<'_>) -> Outcome {
             writeln!(out, "  {}", row.help)?;
             if let Some(definition) = row.options {
                 // Name and usage are told already.
-                let mut definition = definition().help_template("{all-args}");
+                let mut definition =
+                    definition().help_template("{all-args}").term_width(width.min(WIDTH));
                 writeln!(out, "\n{}", definition.render_help())?;
             }
         }
@@ -326,6 +358,12 @@ pub(super) fn print(answer: impl std::fmt::Display) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_folded_where_the_columns_end_and_a_long_one_is_left_whole() {
+        assert_eq!(folded("one two three", 7), ["one two", "three"]);
+        assert_eq!(folded("incomprehensible it is", 5), ["incomprehensible", "it is"]);
+    }
 
     #[test]
     fn every_command_is_found_by_each_of_its_names_and_no_name_is_taken_twice() {
