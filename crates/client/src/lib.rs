@@ -79,6 +79,6 @@ pub use tls::{
 pub use transfer::{End, Progress, Transfer, Watch, quiet};
 pub use tree::{
     BadPattern, Compare, Deed, Direction, Filter, Happened, Plan, Reason, Step, StepKind, Steps,
-    SyncRequest, Tally, TreeRequest, TreeWatch,
+    SyncRequest, Tally, TreeRequest, TreeWatch, UnderWay,
 };
 pub use url::{Address, AddressError, Scheme, UrlType};

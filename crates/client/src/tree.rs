@@ -174,6 +174,19 @@ pub enum Happened {
     Note(String),
     /// How far it is, now and then.
     Tick(Tally),
+    /// Which files are under way by themselves, now and then: the large ones. Small ones come and go too fast to be told.
+    UnderWay(Vec<UnderWay>),
+}
+
+/// A file of a tree that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Where, below the top of the tree.
+    pub path: Text,
+    /// How many bytes of it are there.
+    pub at: u64,
+    /// How many it has, where that is known.
+    pub total: Option<u64>,
 }
 
 /// How far a tree is.
@@ -395,7 +408,10 @@ where
                 Some(Err(panic)) => failed = Some(Error::Sink(std::io::Error::other(panic))),
             },
             () = board.called_for_more() => {}
-            _ = ticks.tick() => watch(Happened::Tick(board.tally())),
+            _ = ticks.tick() => {
+                watch(Happened::UnderWay(board.under_way()));
+                watch(Happened::Tick(board.tally()));
+            }
         }
     }
     failed.map_or(Ok(()), Err)

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use wharf_client::{Error, Progress, Tally};
+use wharf_client::{Error, Progress, Tally, UnderWay};
 use wharf_proto::Text;
 
 use crate::exit::Exit;
@@ -156,11 +156,16 @@ impl Events {
     }
 
     /// How far many files are, now and then; `total` bytes are to be moved, where that is known.
-    pub(crate) fn progress(&self, tally: Tally, total: Option<u64>) {
+    pub(crate) fn progress(&self, tally: Tally, total: Option<u64>, under_way: &[UnderWay]) {
         let Some(begun) = self.is_due() else { return };
         let Tally { done, same, failed, moved } = tally;
         self.tell("progress", || {
-            let facts = json!({ "done": done, "same": same, "failed": failed, "bytes": moved, "total": total });
+            let file = |file: &UnderWay| {
+                with_path(&file.path, json!({ "at": file.at, "total": file.total }))
+            };
+            let files: Vec<Value> = under_way.iter().map(file).collect();
+            let facts = json!({ "done": done, "same": same, "failed": failed, "bytes": moved,
+                "total": total, "files": files });
             paced(facts, (0, moved), total, begun)
         });
     }

@@ -17,6 +17,10 @@ use crate::terminal;
 /// How often a log hears of a transfer.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 const WITH_TOTAL: &str = "{wide_msg} {bytes}/{total_bytes} {bar:20} {percent}% {speed} {left}";
+/// Where there is little room, so that the name is seen.
+const NARROW: &str = "{wide_msg} {percent}% {speed} {left}";
+/// Below so many columns there is little room.
+const ROOM: usize = 75;
 const WITHOUT_TOTAL: &str = "{wide_msg} {bytes} {speed} {elapsed}";
 
 /// Where people read.
@@ -104,16 +108,21 @@ pub(crate) struct Status {
 }
 
 impl Status {
-    /// Shows these words.
-    pub(crate) fn show(&mut self, words: &dyn Fn() -> String) {
+    /// Shows these words, and rows below them, as far as the terminal is wide.
+    pub(crate) fn show(&mut self, words: &dyn Fn() -> String, rows: &dyn Fn() -> Vec<String>) {
         if self.screen.draws() {
             if !self.screen.has_bar() {
-                let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+                let style = ProgressStyle::with_template("{spinner} {msg}{prefix}");
                 let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
                 self.screen.set_bar(Some(ProgressBar::new_spinner().with_style(style)));
             }
             if let Some(bar) = &*self.screen.place() {
-                bar.set_message(words());
+                let columns = terminal::columns().unwrap_or(80);
+                let rows = rows()
+                    .into_iter()
+                    .map(|row| format!("\n{}", fitted(&row, columns.saturating_sub(1))));
+                bar.set_prefix(rows.collect::<String>());
+                bar.set_message(fitted(&words(), columns.saturating_sub(3)).to_owned());
                 bar.tick();
             }
         } else if self.told.elapsed() >= BETWEEN_LINES {
@@ -210,6 +219,9 @@ impl Meter {
             return;
         }
         let (bar, template) = match total {
+            Some(total) if terminal::columns().is_some_and(|columns| columns < ROOM) => {
+                (ProgressBar::new(total), NARROW)
+            }
             Some(total) => (ProgressBar::new(total), WITH_TOTAL),
             None => (ProgressBar::no_length(), WITHOUT_TOTAL),
         };
@@ -284,9 +296,27 @@ pub(crate) fn time_for(bytes: u64, a_second: u64) -> String {
     }
 }
 
+/// As much of a line as goes into so many columns. What is not ASCII may be two wide.
+pub(crate) fn fitted(line: &str, columns: usize) -> &str {
+    let mut width = 0;
+    let end = line.char_indices().find(|(_, c)| {
+        width += if c.is_ascii() { 1 } else { 2 };
+        width > columns
+    });
+    &line[..end.map_or(line.len(), |(at, _)| at)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_where_the_terminal_ends() {
+        assert_eq!(fitted("get a: 5%", 80), "get a: 5%");
+        assert_eq!(fitted("get a: 5%", 5), "get a");
+        assert_eq!(fitted("日本語", 5), "日本");
+        assert_eq!(fitted("日本語", 0), "");
+    }
 
     #[test]
     fn time_is_told_in_seconds_and_from_a_minute_on_as_a_clock_does() {

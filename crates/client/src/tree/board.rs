@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, watch};
+use wharf_proto::Text;
 
-use super::work::{Agenda, Complaint, Found, Next, Work};
-use super::{Happened, Tally};
+use super::work::{Agenda, Complaint, Found, Item, Next, Work};
+use super::{Happened, Tally, UnderWay};
 use crate::{Error, Progress, Verdict};
 
 /// How often a piece of work is tried.
@@ -26,6 +27,34 @@ pub(crate) struct Board {
     /// More sessions may be of use.
     more: Notify,
     counts: Counts,
+    under_way: Mutex<Vec<UnderWay>>,
+}
+
+/// Where a file is noted that is under way, until this is dropped.
+struct Place<'b> {
+    board: &'b Board,
+    path: Text,
+}
+
+impl Place<'_> {
+    fn is(&self, at: u64, total: Option<u64>) {
+        let mut places = self.board.places();
+        places.retain(|file| file.path != self.path);
+        places.push(UnderWay { path: self.path.clone(), at, total });
+    }
+
+    fn is_at(&self, at: u64) {
+        let mut places = self.board.places();
+        if let Some(file) = places.iter_mut().find(|file| file.path == self.path) {
+            file.at = at;
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.board.places().retain(|file| file.path != self.path);
+    }
 }
 
 struct State {
@@ -69,7 +98,8 @@ impl Board {
         let (changed, _) = watch::channel(0);
         let counts = Counts::default();
         let more = Notify::new();
-        (Self { state: Mutex::new(state), changed, events, more, counts }, happened)
+        let under_way = Mutex::default();
+        (Self { state: Mutex::new(state), changed, events, more, counts, under_way }, happened)
     }
 
     /// The next piece of work for somebody who takes `heavy` work, or does not.
@@ -291,17 +321,31 @@ impl Board {
         self.counts.moved.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Counts what a transfer of a file by itself moves.
-    pub(crate) fn watch(&self) -> impl FnMut(Progress) {
+    /// Counts what a transfer of a file by itself moves, and keeps how far it is until this is dropped.
+    pub(crate) fn watch(&self, item: &Item) -> impl FnMut(Progress) {
+        let place = Place { board: self, path: item.below.clone() };
         let mut before = 0;
         move |progress| match progress {
-            Progress::Begins { at, .. } => before = at,
+            Progress::Begins { at, total } => {
+                before = at;
+                place.is(at, total);
+            }
             Progress::At(at) => {
                 self.moved(at.saturating_sub(before));
                 before = at;
+                place.is_at(at);
             }
             Progress::StartsOver | Progress::Unsplit | Progress::Lost(_) => {}
         }
+    }
+
+    /// The files that are under way by themselves.
+    pub(crate) fn under_way(&self) -> Vec<UnderWay> {
+        self.places().clone()
+    }
+
+    fn places(&self) -> MutexGuard<'_, Vec<UnderWay>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What grows as long as a session is of any use. Bytes of a listing are of none until it is whole: a server that
@@ -380,7 +424,7 @@ mod tests {
     fn what_was_given_back_as_heavy_is_not_waited_for_by_those_who_would_do_it() {
         let (board, _events) = Board::new(Box::new(Pieces(1)));
         let Next::Work(Work::Fetch(item)) = board.next(true) else { panic!("there is work") };
-        board.return_unbegun(Work::Fetch(super::super::work::Item { alone: true, ..item }));
+        board.return_unbegun(Work::Fetch(Item { alone: true, ..item }));
         assert!(matches!(board.next(false), Next::Heavy) && board.has_heavy());
         assert!(matches!(board.next(true), Next::Work(_)));
     }

@@ -18,7 +18,7 @@ const LONGEST: usize = 255 - "..wharf-part".len();
 pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
     let source = local_path(crew.ground.root(), &item.below);
     let found = std::fs::metadata(&source).map_err(local("open", &source))?;
-    let mut watch = crew.board.watch();
+    let mut watch = crew.board.watch(item);
     let name = if crew.atomic { temporary(&item.remote) } else { item.remote.clone() };
     let resume = crew.resume && !item.is_light() && (crew.atomic || item.tries > 0);
     // It has its time and its mode before it has its name, so the name is given here.

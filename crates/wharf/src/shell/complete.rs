@@ -17,10 +17,10 @@ use rustyline::{Context, Helper};
 use wharf_proto::Text;
 
 use super::haul::path_of;
-use super::jobs::fitted;
 use super::link::{Known, Link};
 use super::table::{self, Row, Typed, Word};
 use super::words;
+use crate::progress::fitted;
 use crate::{settings, terminal};
 
 /// How many names are offered at most; the editor cannot count beyond 65,535.

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use wharf_proto::Text;
 use wharf_proto::tap::SessionId;
 
-pub(crate) use self::gauge::{Gauge, fitted};
+pub(crate) use self::gauge::Gauge;
 pub(crate) use self::seats::Seats;
 
 use self::gauge::Watched;
@@ -279,7 +279,7 @@ fn show_until_over(
     let looking = async {
         while timeout(GLANCE, &mut *task).await.is_err() {
             if !words().is_empty() {
-                status.show(words);
+                status.show(words, &Vec::new);
             }
         }
     };

@@ -202,7 +202,7 @@ async fn fetch_light(crew: &Crew, session: &mut Session, item: &Item) -> Result<
 /// Fetches a large file into its place; what an earlier try left is gone on with.
 async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<(), Error> {
     let target = crew.ground.place(&item.below)?;
-    let mut watch = crew.board.watch();
+    let mut watch = crew.board.watch(item);
     let request = Get { how: BYTES, resume: crew.resume, verify: crew.verify };
     let is_free = || crew.board.has_nothing_left();
     let help = Help { pool: &crew.pool, is_free: &is_free };

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
-use wharf_client::{Deed, Error, Happened, Tally};
+use wharf_client::{Deed, Error, Happened, Tally, UnderWay};
 use wharf_proto::Text;
 
 use super::failed::FailedList;
@@ -21,6 +21,9 @@ use crate::progress::{Screen, Status, a_second, time_for};
 /// How many failures are told one by one in plain lines; all of them are in `--failed` and `--json`.
 const TOLD: u64 = 50;
 
+/// How many of the large files that are under way are shown.
+const SHOWN: usize = 5;
+
 /// Where a report is told.
 pub(crate) trait Outlet: Send + Sync {
     /// Says something, unless quiet is wanted.
@@ -31,8 +34,8 @@ pub(crate) trait Outlet: Send + Sync {
     fn data(&self, line: &dyn Display);
     /// Hears how many bytes are to be moved, once that is known.
     fn expects(&mut self, bytes: u64);
-    /// Hears how far it is, now and then, and how many bytes a second that is.
-    fn progress(&mut self, tally: Tally, rate: u64);
+    /// Hears how far it is, now and then, how many bytes a second that is, and which large files are under way.
+    fn progress(&mut self, tally: Tally, rate: u64, under_way: &[UnderWay]);
 }
 
 /// The terminal, or whatever standard output and standard error are.
@@ -60,9 +63,9 @@ impl Outlet for Console {
         self.total = Some(bytes);
     }
 
-    fn progress(&mut self, tally: Tally, rate: u64) {
+    fn progress(&mut self, tally: Tally, rate: u64, under_way: &[UnderWay]) {
         let total = self.total;
-        self.status.show(&|| how_far(tally, total, rate));
+        self.status.show(&|| how_far(tally, total, rate), &|| rows(under_way));
     }
 }
 
@@ -72,6 +75,8 @@ pub(crate) struct Report {
     events: Events,
     /// How many bytes are to be moved, where that is known.
     total: Option<u64>,
+    /// The large files that were under way when somebody last looked.
+    under_way: Vec<UnderWay>,
     outlet: Box<dyn Outlet>,
     failed: Option<FailedList>,
     failures: u64,
@@ -100,6 +105,7 @@ impl Report {
             begun: Instant::now(),
             events: events.clone(),
             total: None,
+            under_way: Vec::new(),
             outlet,
             failed,
             failures: 0,
@@ -148,6 +154,7 @@ impl Report {
                 self.line(note);
             }
             Happened::Tick(tally) => self.tick(tally),
+            Happened::UnderWay(files) => self.under_way = files,
             _ => {}
         }
     }
@@ -172,8 +179,8 @@ impl Report {
 
     fn tick(&mut self, tally: Tally) {
         let rate = a_second(tally.moved, self.begun.elapsed().as_secs_f64().max(0.1));
-        self.outlet.progress(tally, rate);
-        self.events.progress(tally, self.total);
+        self.outlet.progress(tally, rate, &self.under_way);
+        self.events.progress(tally, self.total, &self.under_way);
     }
 
     /// Says something, unless it is for a program or nothing is to be said.
@@ -226,6 +233,23 @@ fn how_far(tally: Tally, total: Option<u64>, rate: u64) -> String {
     let same = if same > 0 { format!(", {} the same", HumanCount(same)) } else { String::new() };
     let (files, moved, rate) = (HumanCount(done), HumanBytes(moved), HumanBytes(rate));
     format!("{files} files, {moved}{of} at {rate}/s{left}{same}")
+}
+
+/// A row for each of the large files that are under way: `  42% of 3 MiB  pub/image`.
+fn rows(under_way: &[UnderWay]) -> Vec<String> {
+    let row = |file: &UnderWay| match file.total.filter(|total| *total > 0) {
+        Some(total) => {
+            let percent = u128::from(file.at) * 100 / u128::from(total);
+            let total = HumanBytes(total).to_string();
+            format!("  {percent:>3}% of {total:>10}  {}", file.path)
+        }
+        None => format!("  {:>18}  {}", HumanBytes(file.at).to_string(), file.path),
+    };
+    let mut rows: Vec<String> = under_way.iter().take(SHOWN).map(row).collect();
+    if under_way.len() > SHOWN {
+        rows.push(format!("  and {} more", under_way.len() - SHOWN));
+    }
+    rows
 }
 
 fn name(deed: Deed) -> &'static str {

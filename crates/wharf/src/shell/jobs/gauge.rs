@@ -114,26 +114,3 @@ fn words(jobs: &[Watched]) -> String {
     let (moved, rate) = (HumanBytes(moved), HumanBytes(rate));
     format!("{}{waiting}: {moved} at {rate}/s{left}", counted(jobs.len()))
 }
-
-/// As much of a line as goes into so many columns. What is not ASCII may be two wide.
-pub(crate) fn fitted(line: &str, columns: usize) -> &str {
-    let mut width = 0;
-    let end = line.char_indices().find(|(_, c)| {
-        width += if c.is_ascii() { 1 } else { 2 };
-        width > columns
-    });
-    &line[..end.map_or(line.len(), |(at, _)| at)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_cut_where_the_terminal_ends() {
-        assert_eq!(fitted("get a: 5%", 80), "get a: 5%");
-        assert_eq!(fitted("get a: 5%", 5), "get a");
-        assert_eq!(fitted("日本語", 5), "日本");
-        assert_eq!(fitted("日本語", 0), "");
-    }
-}

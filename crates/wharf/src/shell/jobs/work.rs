@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount};
 use tokio::sync::oneshot;
-use wharf_client::{Direction, Error, Pool, Progress, Session, Site, Tally, Throttle};
+use wharf_client::{Direction, Error, Pool, Progress, Session, Site, Tally, Throttle, UnderWay};
 
 use super::notices::Voice;
 use super::seats::Seats;
@@ -327,7 +327,7 @@ impl Outlet for Beside {
         locked(&self.state).what = What::Tree { done: 0, total: Some(bytes) };
     }
 
-    fn progress(&mut self, tally: Tally, _: u64) {
+    fn progress(&mut self, tally: Tally, _: u64, _: &[UnderWay]) {
         let mut state = locked(&self.state);
         if let What::Tree { done, .. } = &mut state.what {
             *done = tally.done;
