@@ -105,7 +105,8 @@ fn page(
         "# Benchmarks\n\nWritten by `cargo xtask bench`; do not edit. Figures are CPU seconds of the server, user \
          and system, all of its processes, but where another unit is named. Client and servers share one machine \
          and its loopback, so no figure here is a speed over a network; ratios within a row are what they are \
-         for. Each is the least of several rounds, in which the servers took turns.\n\n",
+         for. Each is the least of several rounds, in which the servers took turns. The client has a \
+         page of its own: [benchmarks-client.md](benchmarks-client.md).\n\n",
     );
     writeln!(page, "- {}", machine()?)?;
     for server in servers {

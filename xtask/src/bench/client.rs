@@ -5,10 +5,12 @@
 //! that it took, and the most memory that it had. The clients take turns within each round, and the least of the rounds
 //! counts. Work over a distance goes over a link of twenty milliseconds (`link.rs`), which takes root; without it
 //! those rows are left out, and said to be. What was fetched is counted, so that nobody is fast at doing nothing.
-//! With rows named only those run, and nothing is written. It is not a test: no figure makes it fail.
+//! With rows named only those run. Each row's figures are kept beside the build (`kept.rs`), and the page is written when all
+//! are there, of this very program. It is not a test: no figure makes it fail.
 
 mod clients;
 mod grounds;
+mod kept;
 mod link;
 mod page;
 mod rows;
@@ -55,6 +57,8 @@ impl Figure {
 /// The figures of one row, in the order of its settings.
 struct Result {
     row: &'static Row,
+    /// What the server is.
+    version: String,
     settings: Vec<(Setting, Option<Figure>)>,
 }
 
@@ -63,7 +67,6 @@ struct Result {
 struct Wanted {
     rows: Vec<&'static Row>,
     rounds: usize,
-    is_all: bool,
 }
 
 /// Runs the chore.
@@ -85,7 +88,7 @@ pub(crate) fn run(arguments: &[String]) -> Ending {
 
 /// Reads the arguments.
 fn wanted(arguments: &[String]) -> std::result::Result<Wanted, String> {
-    let mut wanted = Wanted { rows: Vec::new(), rounds: ROUNDS, is_all: false };
+    let mut wanted = Wanted { rows: Vec::new(), rounds: ROUNDS };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
@@ -102,7 +105,7 @@ fn wanted(arguments: &[String]) -> std::result::Result<Wanted, String> {
         }
     }
     if wanted.rows.is_empty() {
-        wanted = Wanted { rows: ROWS.iter().collect(), is_all: true, ..wanted };
+        wanted.rows = ROWS.iter().collect();
     }
     Ok(wanted)
 }
@@ -113,7 +116,6 @@ fn measure(root: &Path, wanted: &Wanted) -> std::result::Result<(), Box<dyn std:
     let grounds = Grounds::make(&reaper, wanted.rows.iter().map(|row| row.work))?;
     let is_wanted = |name: &str| wanted.rows.iter().any(|row| row.server == name);
     let servers = server::all(root, grounds.served(), &reaper, is_wanted)?;
-    let mut results = Vec::new();
     for row in &wanted.rows {
         let Some(server) = servers.iter().find(|server| server.name == row.server) else {
             println!("left out, since {} is not there: {}", row.server, row.title);
@@ -122,11 +124,17 @@ fn measure(root: &Path, wanted: &Wanted) -> std::result::Result<(), Box<dyn std:
         let at = Place { wharf: &wharf, grounds: &grounds, server, reaper: &reaper };
         let result = at.run(row, wanted.rounds)?;
         print!("{}", page::details(&result));
-        results.push(result);
+        kept::keep(&wharf, &result)?;
     }
-    if wanted.is_all {
-        std::fs::write(root.join(PAGE), page::page(&wharf, &servers, &results)?)?;
+    let results = kept::all(&wharf)?;
+    let missing =
+        ROWS.iter().filter(|row| results.iter().all(|result| result.row.name != row.name));
+    let missing: Vec<&str> = missing.map(|row| row.name).collect();
+    if missing.is_empty() {
+        std::fs::write(root.join(PAGE), page::page(&wharf, &results)?)?;
         println!("written to {PAGE}");
+    } else {
+        println!("{PAGE} is written when these rows have been measured too: {}", missing.join(" "));
     }
     Ok(())
 }
@@ -155,7 +163,7 @@ impl Place<'_> {
                 }
             }
         }
-        Ok(Result { row, settings })
+        Ok(Result { row, version: self.server.version.clone(), settings })
     }
 
     /// One client at its work.
@@ -196,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn without_arguments_all_rows_are_wanted_and_written() {
+    fn without_arguments_all_rows_are_wanted() {
         let wanted = wants(&[]).unwrap();
-        assert!(wanted.is_all && wanted.rows.len() == ROWS.len() && wanted.rounds == ROUNDS);
+        assert_eq!((wanted.rows.len(), wanted.rounds), (ROWS.len(), ROUNDS));
     }
 
     #[test]
     fn rows_and_rounds_are_taken_by_name_and_nothing_else_is() {
         let wanted = wants(&["--only", "ls", "--rounds", "1"]).unwrap();
-        assert!(!wanted.is_all && wanted.rounds == 1);
+        assert_eq!(wanted.rounds, 1);
         assert_eq!(wanted.rows.iter().map(|row| row.name).collect::<Vec<_>>(), ["ls"]);
         for words in [&["--only", "nap"][..], &["--only"], &["--rounds", "0"], &["ls"]] {
             assert!(wants(words).is_err(), "{words:?}");

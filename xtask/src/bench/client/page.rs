@@ -2,7 +2,7 @@
 
 use super::clients::{Client, Setting};
 use super::rows::Bar;
-use super::{Figure, Result, server};
+use super::{Figure, Result};
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -23,11 +23,7 @@ pub(super) fn details(result: &Result) -> String {
 }
 
 /// The page, as Markdown.
-pub(super) fn page(
-    wharf: &Path,
-    servers: &[server::Server],
-    results: &[Result],
-) -> io::Result<String> {
+pub(super) fn page(wharf: &Path, results: &[Result]) -> io::Result<String> {
     let mut page = String::from(
         "# Benchmarks of the client\n\nWritten by `cargo xtask bench-client`; do not edit. Each client is a process of its own, \
          started for the work and ended by it. Client and server share one machine and its memory; over 20 ms means a link \
@@ -40,8 +36,11 @@ pub(super) fn page(
     for version in clients.filter_map(|client| client.version(wharf)) {
         page += &format!("- {version}\n");
     }
-    for server in servers {
-        page += &format!("- as a server: {}\n", server.version);
+    let mut versions: Vec<&String> = results.iter().map(|result| &result.version).collect();
+    versions.sort();
+    versions.dedup();
+    for version in versions {
+        page += &format!("- as a server: {version}\n");
     }
     page += "\n## What is to be reached\n\n`wharf` here is our client without options; peers are taken at their best setting.\n\n";
     page += "| work | bar | figures | |\n| --- | --- | --- | --- |\n";
@@ -117,7 +116,8 @@ mod tests {
         let row = rows::named("far-vsftpd").unwrap();
         let figure = |wall: &f64| Some(Figure { wall: *wall, cpu: *wall, memory: 10.0 });
         let figures = walls.iter().map(figure).chain([None; 20]);
-        Result { row, settings: row.settings.iter().copied().zip(figures).collect() }
+        let settings = row.settings.iter().copied().zip(figures).collect();
+        Result { row, version: String::new(), settings }
     }
 
     #[test]
