@@ -28,7 +28,10 @@ pub(super) fn page(wharf: &Path, results: &[Result]) -> io::Result<String> {
         "# Benchmarks of the client\n\nWritten by `cargo xtask bench-client`; do not edit. Each client is a process of its own, \
          started for the work and ended by it. Client and server share one machine and its memory; over 20 ms means a link \
          on which each packet waits for 10 ms, there and back, and is not held up otherwise. Each figure is the least of several rounds, in which the \
-         clients took turns. The servers set no limit to the number of sessions. What was fetched was counted.\n\n",
+         clients took turns. The servers set no limit to the number of sessions. What was fetched was counted. \
+         A dash stands for a client that did not do \
+         all of it: curl shows on one connection the TLS ticket of another when it has several at a time, which our server turns away; \
+         lftp ends before all of 100,000 rows are written.\n\n",
     );
     page += &format!("- {}\n", super::super::machine()?);
     let clients =
