@@ -154,7 +154,8 @@ impl Task<'_> {
         let passive = if self.setting.active { "off" } else { "on" };
         let taken = self.grounds.taken();
         let covered = if self.covered {
-            "set ftp:ssl-force on; set ftp:ssl-protect-data on; set ssl:verify-certificate off; "
+            "set ftp:ssl-allow-anonymous on; set ftp:ssl-force on; set ftp:ssl-protect-data on; \
+             set ssl:verify-certificate off; "
         } else {
             ""
         };
