@@ -6,6 +6,7 @@
 //!      │
 //!   crossing    who listens, and who is the TLS client                                     copy/crossing.rs
 //!   direct      one file by one crossing                                                   copy/direct.rs
+//!   left        what there is from an earlier copy                                          copy/left.rs
 //!   relay       one file through this machine                                              copy/relay.rs
 //!   proof       sizes, digests, times, and at last the name                                copy/proof.rs
 //! ```
@@ -19,6 +20,7 @@
 
 mod crossing;
 mod direct;
+mod left;
 mod names;
 mod proof;
 mod relay;
@@ -35,6 +37,7 @@ use wharf_proto::time::Timestamp;
 
 use self::crossing::{Crossing, crossings};
 use self::direct::Fault;
+use self::left::Left;
 pub(crate) use self::names::Names;
 use crate::tree::{take_name, temporary};
 use crate::{Error, Pool, Progress, Proof, Session, Site, Verdict};
@@ -87,8 +90,8 @@ pub struct CopyRequest {
     pub passage: Passage,
     /// Compare digests, where both servers make one of the same kind.
     pub verify: bool,
-    /// Go on with what an earlier copy has left at the target, and leave there what this one does not finish. Digests
-    /// are compared then, where they can be.
+    /// Go on with what an earlier copy has left at the target, if its last bytes are those of the file, and leave there
+    /// what this one does not finish. Digests are compared then, where they can be; else it is looked at once more.
     pub resume: bool,
     /// Store files under their own names at once. What is not finished is removed then where nothing had the name.
     pub in_place: bool,
@@ -385,7 +388,7 @@ impl Copier {
         // What is not the same file is not to be gone on with.
         let is_other = |error: &CopyError| {
             let Error::Unproven { missing, .. } = &error.error else { return false };
-            matches!(missing, Proof::Size { .. } | Proof::Digest { .. })
+            matches!(missing, Proof::Size { .. } | Proof::Digest { .. } | Proof::Beginning)
         };
         if turn.as_ref().is_err_and(|error| !request.resume || is_other(error)) {
             ends.discard().await;
@@ -418,8 +421,18 @@ impl Copier {
         };
         let in_place = request.in_place || ends.target.plain;
         let name = if in_place { job.to.clone() } else { temporary(&job.to) };
-        let begun = self.begin(ends, &name, size, request, in_place).await;
-        let resumed_at = begun.map_err(at(Side::Target))?;
+        let begun = self.begin(ends, &name, request, in_place).await;
+        let left = match (begun.map_err(at(Side::Target))?, size) {
+            (Some(there), Some(size)) => {
+                let left = Left::of(ends, (&job.from, &name), (there, size)).await?;
+                if left.is_none() && there > 0 {
+                    watch(CopyEvent::Moves(Progress::StartsOver));
+                }
+                left.unwrap_or_default()
+            }
+            (None, _) | (_, None) => Left::default(),
+        };
+        let resumed_at = left.at;
         let shipment = Shipment { from: &job.from, to: &name, at: resumed_at, size, in_place };
         watch(CopyEvent::Moves(Progress::Begins { at: resumed_at, total: size }));
         let whole = resumed_at > 0 && size == Some(resumed_at);
@@ -438,7 +451,10 @@ impl Copier {
         };
         // Nothing else tells whether what was there is the beginning of this file.
         let digests = request.verify || resumed_at > 0;
-        let (verdict, found) = proof::prove(ends, &shipment, digests).await?;
+        let (mut verdict, found) = proof::prove(ends, &shipment, digests).await?;
+        if resumed_at > 0 && !whole && verdict != Verdict::Verified {
+            proof::held(ends, &shipment, &left, &mut verdict).await?;
+        }
         proof::keep_time(ends, job, &name).await?;
         if !in_place {
             let named = take_name(&mut ends.target, &name, &job.to).await;
@@ -449,16 +465,15 @@ impl Copier {
         Ok(Turn::Done(Copied { moved, resumed_at, route, verdict }))
     }
 
-    /// How much of the file is at the target already, if that is to be gone on with; notes what will have to go if
-    /// the copy is not finished.
+    /// How much is at the target already, if that is to be gone on with; notes what will have to go if the copy is not
+    /// finished.
     async fn begin(
         &self,
         ends: &mut Ends,
         name: &Text,
-        size: Option<u64>,
         request: &CopyRequest,
         in_place: bool,
-    ) -> Result<u64, Error> {
+    ) -> Result<Option<u64>, Error> {
         let there = if (request.resume || in_place) && !ends.target.plain {
             ends.target.size(name).await?
         } else {
@@ -466,10 +481,7 @@ impl Copier {
         };
         // What had the name before may still be there after a failure, and is not ours.
         ends.part = (!in_place || (there.is_none() && !ends.target.plain)).then(|| name.clone());
-        Ok(match (request.resume, there, size) {
-            (true, Some(there), Some(size)) if there <= size => there,
-            _ => 0,
-        })
+        Ok(there.filter(|_| request.resume))
     }
 
     /// Has the data go between the servers, by the first crossing that works.

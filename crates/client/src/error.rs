@@ -89,6 +89,8 @@ pub enum Proof {
     },
     /// The file was changed while it was moved: what arrived may be of both versions.
     Unchanged,
+    /// The server took what was to go behind the beginning of a file, and does not have that beginning any more.
+    Beginning,
     /// The bytes that came are not as many as the file has.
     Size {
         /// How many the file has.
@@ -113,6 +115,9 @@ impl fmt::Display for Proof {
                 write!(f, "its {} is not the one that the server tells", algorithm.name())
             }
             Self::Unchanged => f.write_str("the file was changed while it was moved"),
+            Self::Beginning => {
+                f.write_str("the server did not keep the beginning of the file, which it had")
+            }
             Self::Size { expected, found } => {
                 write!(f, "the file has {expected} bytes, {found} arrived")
             }

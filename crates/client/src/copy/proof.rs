@@ -4,6 +4,7 @@
 
 use wharf_proto::Text;
 
+use super::left::Left;
 use super::{CopyError, Ends, Job, Shipment, Side, at};
 use crate::digest::Asking;
 use crate::{Error, Proof, Verdict};
@@ -40,6 +41,26 @@ pub(super) async fn prove(
         }
         None => Ok((verdict, found)),
     }
+}
+
+/// Looks whether what there was before this copy is still there; where nobody can tell, nothing is proven.
+pub(super) async fn held(
+    ends: &mut Ends,
+    shipment: &Shipment<'_>,
+    left: &Left,
+    verdict: &mut Verdict,
+) -> Result<(), CopyError> {
+    match left.is_kept(ends, shipment.to).await.map_err(at(Side::Target))? {
+        Some(true) => {}
+        Some(false) => {
+            let last = ends.target.control.last_boxed();
+            let moved = shipment.size.unwrap_or(0).saturating_sub(shipment.at);
+            let missing = Proof::Beginning;
+            return Err(at(Side::Target)(Error::Unproven { missing, moved, last, source: None }));
+        }
+        None => *verdict = Verdict::Unproven,
+    }
+    Ok(())
 }
 
 /// Whether the digests agree; nothing where the servers make none of the same kind.

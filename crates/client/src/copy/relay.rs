@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, ReadBuf, duplex};
 
 use super::{CopyError, CopyEvent, CopyWatch, Ends, Shipment, Side, at};
+use crate::files::Behind;
 use crate::{BYTES, Error, Progress, Session, quiet};
 
 /// How much may be on its way here.
@@ -65,7 +66,12 @@ async fn store(
     first.truncate(count);
     let mut bytes = first.as_slice().chain(outlet);
     target.set_form(BYTES).await?;
-    target.put_bytes(&mut bytes, shipment.to, shipment.at, BYTES, &mut quiet()).await.map(drop)
+    let Shipment { to, at, .. } = *shipment;
+    match target.put_bytes(&mut bytes, to, at, BYTES, &mut quiet()).await? {
+        // Whether the beginning is still there is looked at in either case.
+        Behind::Appended(_) | Behind::Restarted(_) => Ok(()),
+        Behind::Refused(error) => Err(error),
+    }
 }
 
 /// The end of a pipe whose bytes are all only when it is said that they are.

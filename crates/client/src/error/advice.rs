@@ -244,6 +244,7 @@ fn proof_advice(missing: Proof) -> &'static str {
             "the end may be cut off: run again; where the server never ends TLS in order, its keeper can mend it"
         }
         Proof::DataEnd | Proof::EndMark | Proof::Size { .. } => "the end may be cut off: run again",
+        Proof::Beginning => "the server cannot go on with files: store it again without --resume",
         Proof::Unchanged => "try again when nobody writes it",
         Proof::Digest { .. } => "it was changed on its way, or while it was moved: try again",
         Proof::FinalReply => "the bytes may be all there: running again finds out",

@@ -3,7 +3,7 @@
 //! A size and a time do not prove that the rest of a file belongs to its beginning: the clock of a server has whole
 //! seconds, some have none, and a server may take REST and begin elsewhere. So a download goes on a little before the
 //! end of what it has, and an upload has the server make a digest of what is there before it goes on, or looks at the
-//! end of that. RFC 3659 section 5.
+//! end of that. Where its rest came behind REST, it is looked once more whether its beginning has stayed. RFC 3659 section 5.
 
 use std::fs::File;
 use std::io;
@@ -26,11 +26,28 @@ use crate::{BYTES, Error, Proof, Session, quiet};
 pub(super) const LENGTH: u64 = 64 * 1024;
 /// Of how many of the last bytes a digest is asked for, at most: of more it would be long in coming.
 const DIGESTED: u64 = 1 << 30;
+/// How far it is looked for bytes that are not zero.
+const SEARCHED: u64 = 64 << 20;
 
 /// What came again is not what is here.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("what is there already is not of the same file")]
 struct Differs;
+
+/// What comes behind is not wanted.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no more is wanted")]
+struct Enough;
+
+/// Whether this is what a transfer was broken off with, because enough had come.
+pub(super) fn is_enough(error: &Error) -> bool {
+    matches!(error, Error::Sink(error) if error.get_ref().is_some_and(|inner| inner.is::<Enough>()))
+}
+
+/// The same.
+pub(super) fn enough() -> io::Error {
+    io::Error::other(Enough)
+}
 
 /// Whether this is what an [`Overlap`] says where the bytes differ.
 pub(super) fn is_difference(error: &Error) -> bool {
@@ -53,6 +70,20 @@ pub(super) fn piece(file: &File, at: u64, length: u64, path: &Path) -> Result<Ve
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
     file.read_exact_at(&mut bytes, at).map_err(local("read", path))?;
     Ok(bytes)
+}
+
+/// Where, before `at`, a file has its last byte that is not zero; `at` where it has none, and `None` where none is near.
+fn telling(file: &File, at: u64, path: &Path) -> Result<Option<u64>, Error> {
+    let mut end = at;
+    while end > at.saturating_sub(SEARCHED) {
+        let start = end.saturating_sub(LENGTH);
+        let bytes = piece(file, start, end - start, path)?;
+        if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+            return Ok(Some(start + last as u64 + 1));
+        }
+        end = start;
+    }
+    Ok((end == 0).then_some(at))
 }
 
 /// Takes the bytes of a transfer that begins with what is known, compares that, and hands on what is behind it.
@@ -94,6 +125,23 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Overlap<'_, W> {
     }
 }
 
+/// Wants nothing.
+struct Nothing;
+
+impl AsyncWrite for Nothing {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(enough()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl Session {
     /// Whether the server's `remote`, of `there` bytes, is the beginning of the file `source`: by a digest of what is
     /// there, where the server makes one, else by its last bytes. `None` where it tells neither, as of a file that may
@@ -110,16 +158,75 @@ impl Session {
             return Ok(agrees);
         }
         let known = tail(file, there, LENGTH, source)?;
+        let start = there - known.len() as u64;
+        Ok(self.has_bytes(remote, start, &known, Some(there)).await?.or(agrees))
+    }
+
+    /// Whether what the server had of the file `source`, its first `at` bytes, is still there now that all `total` of them
+    /// should be: by a digest, else by bytes that say so. `None` where neither can be had.
+    ///
+    /// A file that was emptied and filled with zeros up to `at` has the right size and the right end. So the bytes that are
+    /// looked at are the last ones before `at` that are not all zeros.
+    pub(super) async fn has_kept(
+        &mut self,
+        remote: &Text,
+        (at, total): (u64, u64),
+        (file, source): (&File, &Path),
+    ) -> Result<Option<bool>, Error> {
+        if total - at < DIGESTED
+            && let Some(agrees) = self.has_digest_of(remote, total, source).await?
+        {
+            return Ok(Some(agrees));
+        }
+        let Some(end) = telling(file, at, source)? else { return Ok(None) };
+        let start = end.saturating_sub(LENGTH);
+        let stop = if end == at { total.min(at + LENGTH) } else { end };
+        let known = piece(file, start, stop - start, source)?;
+        self.has_bytes(remote, start, &known, Some(total)).await
+    }
+
+    /// Whether the server's `remote`, of `size` bytes where that is known, has these from `start` on; `None` where it does
+    /// not send them. What is behind them is broken off.
+    pub(crate) async fn has_bytes(
+        &mut self,
+        remote: &Text,
+        start: u64,
+        known: &[u8],
+        size: Option<u64>,
+    ) -> Result<Option<bool>, Error> {
+        self.set_form(BYTES).await?;
         let command = Command::Retr(remote.clone());
-        let (expected, how) = (Some(known.len() as u64), BYTES);
-        let offset = there - known.len() as u64;
-        let order = Order { command: &command, offset, restart: Restart::Rest, expected, how };
-        let mut compared = Overlap::new(&known, tokio::io::sink());
+        let expected = size.map(|size| size.saturating_sub(start));
+        let restart = Restart::Rest;
+        let order = Order { command: &command, offset: start, restart, expected, how: BYTES };
+        let mut compared = Overlap::new(known, Nothing);
         match self.receive(&order, &mut compared, &mut quiet()).await {
-            Ok(_) => Ok(Some(true)),
+            Ok(transfer) => Ok(Some(transfer.moved >= known.len() as u64)),
+            Err(error) if is_enough(&error) => Ok(Some(true)),
             Err(error) if is_difference(&error) => Ok(Some(false)),
             Err(Error::Unproven { missing: Proof::Size { .. }, .. }) => Ok(Some(false)),
-            Err(Error::Refused { .. }) => Ok(agrees),
+            Err(Error::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last bytes, [`LENGTH`] at most, of the server's `remote` of `there`; `None` where it does not send them.
+    pub(crate) async fn tail_of(
+        &mut self,
+        remote: &Text,
+        there: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        self.set_form(BYTES).await?;
+        let command = Command::Retr(remote.clone());
+        let length = there.min(LENGTH);
+        let (offset, restart, expected) = (there - length, Restart::Rest, Some(length));
+        let order = Order { command: &command, offset, restart, expected, how: BYTES };
+        let mut bytes = Vec::new();
+        match self.receive(&order, &mut bytes, &mut quiet()).await {
+            Ok(_) => Ok(Some(bytes)),
+            Err(Error::Refused { .. } | Error::Unproven { missing: Proof::Size { .. }, .. }) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

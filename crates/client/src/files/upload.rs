@@ -13,11 +13,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncSeekExt};
+use tokio::io::AsyncSeekExt;
 use wharf_proto::codec::{is_exact, passes_through};
 use wharf_proto::params::Representation;
-use wharf_proto::{Command, Text, Verb};
+use wharf_proto::{Command, Text};
 
+use super::behind::Behind;
 use super::{BYTES, beside, local};
 use crate::marks::{Journal, Marks};
 use crate::transfer::{Order, Restart};
@@ -307,7 +308,22 @@ impl Session {
                 .map_err(Error::Source)?;
             self.set_form(how).await?;
             if !how.mode.is_framed() {
-                return self.put_bytes(&mut sent.file, remote, at, how, watch).await;
+                match self.put_bytes(&mut sent.file, remote, at, how, watch).await? {
+                    Behind::Appended(transfer) => return Ok(transfer),
+                    Behind::Restarted(transfer) => {
+                        if self.keeps(remote, at, sent).await? == Some(true) {
+                            return Ok(transfer);
+                        }
+                        tracing::info!("the server does not keep what is before the place of REST");
+                    }
+                    Behind::Refused(error) if at == 0 => return Err(error),
+                    Behind::Refused(error) => {
+                        tracing::debug!(%error, "the server does not go on with files");
+                    }
+                }
+                watch(Progress::StartsOver);
+                *begin = Beginning::default();
+                continue;
             }
             let command = Command::Stor(remote.clone());
             let order = Order {
@@ -326,41 +342,30 @@ impl Session {
                     *begin = self.anew(remote, sent, how).await?;
                     watch(Progress::StartsOver);
                 }
+                Ok(_)
+                    if begin.marks.from.is_some()
+                        && is_exact(how)
+                        && self.keeps(remote, at, sent).await? == Some(false) =>
+                {
+                    *begin = self.anew(remote, sent, how).await?;
+                    watch(Progress::StartsOver);
+                }
                 result => return result,
             }
         }
     }
 
-    /// Sends what is still to come of a file, from byte `at` on, by REST or, where the server has none, by APPE.
-    pub(crate) async fn put_bytes<R: AsyncRead + Unpin>(
+    /// Whether the server still has the first `at` bytes of a file, now that all of them should be there.
+    async fn keeps(
         &mut self,
-        from: &mut R,
         remote: &Text,
         at: u64,
-        how: Representation,
-        watch: &mut Watch<'_>,
-    ) -> Result<Transfer, Error> {
-        if at > 0 && self.features().await?.has("REST") {
-            let command = Command::Stor(remote.clone());
-            let order = Order {
-                command: &command,
-                offset: at,
-                restart: Restart::Rest,
-                expected: None,
-                how,
-            };
-            match self.transmit(&order, from, watch).await {
-                Err(Error::Refused { last }) if last.verb == Some(Verb::Rest) => {}
-                result => return result,
-            }
-        }
-        let command = match at {
-            0 => Command::Stor(remote.clone()),
-            _ => Command::Appe(remote.clone()),
-        };
-        let order =
-            Order { command: &command, offset: at, restart: Restart::Known, expected: None, how };
-        self.transmit(&order, from, watch).await
+        sent: &Sent<'_>,
+    ) -> Result<Option<bool>, Error> {
+        let Some(total) = sent.total() else { return Ok(None) };
+        let file = sent.file.try_clone().await.map_err(local("open", sent.path))?;
+        let file = file.into_std().await;
+        self.has_kept(remote, (at, total.max(at)), (&file, sent.path)).await
     }
 
     /// Asks the server how much it has now.

@@ -1,5 +1,6 @@
 //! Copies between two scripted servers: who is told what, in which order, and what is made of their answers.
 
+use std::io::Write;
 use std::net::{Ipv6Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 
@@ -404,31 +405,67 @@ fn digests_of_the_kind_that_both_have_decide_where_they_are_wanted() {
     }
 }
 
+/// Gives the end of what the target has.
+fn shows(peer: &mut Peer, bytes: &[u8]) {
+    let data = peer.epsv();
+    peer.answer("RETR .y.wharf-part", "150 opening");
+    data.give(bytes);
+    peer.say("226 done");
+}
+
 #[test]
-fn what_an_earlier_copy_left_is_gone_on_with_at_both_servers() {
-    let source = Scripted::session(|peer| {
-        source_begins(peer);
-        let data = peer.pasv();
-        peer.answer("REST 4", "350 from there");
-        peer.answer("RETR x", "150 opening");
-        data.give(&BYTES[4..]);
-        peer.say("226 done");
-        peer.features(&[]);
-        peer.answer("QUIT", "221 bye");
-    });
-    let target = Scripted::session(|peer| {
-        target_begins(peer);
-        peer.answer("SIZE .y.wharf-part", "213 4");
-        let data = peer.port();
-        peer.answer("REST 4", "350 from there");
-        peer.answer("STOR .y.wharf-part", "150 go on");
-        assert_eq!(data.take(), &BYTES[4..]);
-        peer.say("226 done");
-        target_ends(peer);
-    });
-    let request = CopyRequest { resume: true, ..direct() };
-    let copied = copy([&source, &target], request, &options()).0.unwrap();
-    assert_eq!((copied.resumed_at, copied.moved), (4, Some(6)));
+fn what_an_earlier_copy_left_is_gone_on_with_at_both_servers_if_it_is_still_there_in_the_end() {
+    for kept in [true, false] {
+        let source = Scripted::session(|peer| {
+            source_begins(peer);
+            let data = peer.epsv();
+            peer.answer("RETR x", "150 opening");
+            data.open().write_all(BYTES).unwrap();
+            peer.answer("ABOR", "426 broken off\n226 so be it");
+            let data = peer.pasv();
+            peer.answer("REST 4", "350 from there");
+            peer.answer("RETR x", "150 opening");
+            data.give(&BYTES[4..]);
+            peer.say("226 done");
+            peer.features(&[]);
+            peer.expect_end_or_quit();
+        });
+        let target = Scripted::session(move |peer| {
+            target_begins(peer);
+            peer.answer("SIZE .y.wharf-part", "213 4");
+            shows(peer, &BYTES[..4]);
+            let data = peer.port();
+            peer.answer("REST 4", "350 from there");
+            peer.answer("STOR .y.wharf-part", "150 go on");
+            assert_eq!(data.take(), &BYTES[4..]);
+            peer.say("226 done");
+            peer.answer("SIZE .y.wharf-part", "213 10");
+            peer.features(&["SIZE"]);
+            if kept {
+                shows(peer, &BYTES[..4]);
+                peer.answer("RNFR .y.wharf-part", "350 to what?");
+                peer.answer("RNTO y", "250 renamed");
+            } else {
+                let data = peer.epsv();
+                peer.answer("RETR .y.wharf-part", "150 opening");
+                data.open().write_all(b"\0\0\0\0456789").unwrap();
+                peer.answer("ABOR", "426 broken off\n226 so be it");
+                peer.answer("DELE .y.wharf-part", "250 gone");
+            }
+            peer.expect_end_or_quit();
+        });
+        let request = CopyRequest { resume: true, ..direct() };
+        let copied = copy([&source, &target], request, &options()).0;
+        match copied {
+            Ok(copied) => {
+                assert!(kept && (copied.resumed_at, copied.moved) == (4, Some(6)));
+            }
+            Err(CopyError { error, .. }) => {
+                assert!(!kept, "{error}");
+                assert!(matches!(error, Error::Unproven { missing: Proof::Beginning, .. }));
+            }
+        }
+    }
 }
 
 #[test]

@@ -428,23 +428,30 @@ fn show_end(peer: &mut Peer, bytes: &[u8]) {
 const RESUME: Put = Put { how: BYTES, resume: true, atomic: false, verify: false };
 
 #[test]
-fn an_upload_goes_on_by_rest_and_stor_or_by_appe_where_the_server_has_its_beginning() {
-    for (feature, resume) in [("REST STREAM", "REST 3"), ("SIZE", "")] {
+fn an_upload_goes_on_by_appe_or_by_rest_and_stor_where_the_server_has_its_beginning() {
+    for appends in [true, false] {
         let server = Scripted::session(move |peer| {
             peer.login();
             peer.answer("TYPE I", "200 ok");
             peer.answer("SIZE x", "213 3");
-            peer.features(&[feature]);
+            peer.features(&["REST STREAM"]);
             show_end(peer, b"one");
             let data = peer.epsv();
-            if resume.is_empty() {
+            if appends {
                 peer.answer("APPE x", "150 go on");
+                assert_eq!(data.take(), b" two ");
+                peer.say("226 done");
             } else {
-                peer.answer(resume, "350 from there");
+                peer.answer("APPE x", "502 no");
+                let behind = peer.epsv();
+                drop(data);
+                peer.answer("REST 3", "350 from there");
                 peer.answer("STOR x", "150 go on");
+                assert_eq!(behind.take(), b" two ");
+                peer.say("226 done");
+                // It is looked whether the beginning has stayed.
+                show_end(peer, b"one two ");
             }
-            assert_eq!(data.take(), b" two ");
-            peer.say("226 done");
             peer.answer("SIZE x", "213 8");
         });
         let stored = put(&server, RESUME).unwrap();
@@ -474,8 +481,7 @@ fn an_upload_is_gone_on_with_by_a_digest_of_what_is_there_or_by_the_size_where_n
             }
             let data = peer.epsv();
             drop(unused);
-            peer.answer("REST 3", "350 from there");
-            peer.answer("STOR x", "150 go on");
+            peer.answer("APPE x", "150 go on");
             assert_eq!(data.take(), b" two ");
             peer.say("226 done");
             peer.answer("SIZE x", "213 8");

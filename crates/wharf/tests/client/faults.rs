@@ -292,6 +292,8 @@ fn an_upload_is_done_when_the_server_has_it() {
     );
 }
 
+const OVER: &str = "starting over";
+
 #[test]
 fn an_upload_that_goes_on_is_held_to_what_the_server_has_afterwards() {
     putting(
@@ -299,9 +301,20 @@ fn an_upload_that_goes_on_is_held_to_what_the_server_has_afterwards() {
         &[
             (&[], 0, "size agrees", Some(FILE)),
             (&[IgnoresRest], 0, "", Some(FILE)),
-            (&[Reply("REST 3", "502 no")], 0, "", Some(FILE)),
-            // The size agrees; only what is in the file could tell.
-            (&[ZeroFills], 0, "size agrees", Some(b"\0\0\x003456789")),
+            (&[Reply("APPE", "502 no")], 0, "going on", Some(FILE)),
+            (&[Reply("APPE", "502 no"), Reply("REST 3", "502 no")], 0, OVER, Some(FILE)),
+            (
+                &[Reply("APPE", "451 not allowed"), Few("STOR", "451 nor this", 1)],
+                0,
+                OVER,
+                Some(FILE),
+            ),
+            (&[Reply("APPE", "450 busy")], 6, "in use", Some(b"012")),
+            // The size agrees; only what is in the file tells.
+            (&[ZeroFills, Reply("APPE", "502 no")], 0, OVER, Some(FILE)),
+            (&[ZeroFills], 0, "size agrees", Some(FILE)),
+            // Where nobody may look it is not believed.
+            (&[ZeroFills, Reply("APPE", "502 no"), Reply("RETR", "550 no")], 0, OVER, Some(FILE)),
             (&[Forgets], 7, "3 arrived", Some(b"012")),
             (&[Reply("RETR", "550 only to be written")], 0, "going on", Some(FILE)),
             // RANG is promised, and HASH is of something else.

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use wharf_proto::{Command, Text, Verb};
 
-use super::super::overlap::{self, Overlap};
+use super::super::overlap::{self, Overlap, is_enough};
 use super::super::{local, unwritten};
 use super::ledger::{Job, Ledger, Place, SEAM, Span};
 use crate::transfer::{Order, Restart};
@@ -26,11 +26,6 @@ use crate::{BYTES, End, Error, Pool, Proof, Retry, Session, Watch, quiet};
 
 /// How often a lane that has nothing to do looks whether another one has become slow.
 const LOOKS: Duration = Duration::from_millis(250);
-
-/// The bytes behind a piece are not wanted.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("no more is wanted")]
-struct Enough;
 
 /// A file that is fetched in pieces, and what its lanes share.
 #[derive(Debug)]
@@ -272,10 +267,6 @@ impl Session {
     }
 }
 
-fn is_enough(error: &Error) -> bool {
-    matches!(error, Error::Sink(error) if error.get_ref().is_some_and(|inner| inner.is::<Enough>()))
-}
-
 /// Where the bytes of a piece go.
 struct Sink<'p> {
     pieces: &'p Pieces,
@@ -308,14 +299,14 @@ impl Sink<'_> {
             Place::Beyond => {
                 self.is_over = self.at >= self.pieces.size;
                 self.at += bytes.len() as u64;
-                return Err(io::Error::other(Enough));
+                return Err(overlap::enough());
             }
         };
         self.at += count as u64;
         // What the server would go on with is for others, or here already. It may take a while to understand that.
         if self.at < self.ends && self.pieces.ledger().place(self.lane) == Place::Beyond {
             self.pieces.leave(self.lane, true);
-            return Err(io::Error::other(Enough));
+            return Err(overlap::enough());
         }
         Ok(count)
     }
