@@ -448,7 +448,7 @@ fn what_an_earlier_copy_left_is_gone_on_with_at_both_servers_if_it_is_still_ther
             } else {
                 let data = peer.epsv();
                 peer.answer("RETR .y.wharf-part", "150 opening");
-                data.open().write_all(b"\0\0\0\0456789").unwrap();
+                data.open().write_all(&[&[0; 4][..], &BYTES[4..]].concat()).unwrap();
                 peer.answer("ABOR", "426 broken off\n226 so be it");
                 peer.answer("DELE .y.wharf-part", "250 gone");
             }
