@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use wharf_proto::address::unmapped;
 use wharf_proto::client::{Answer, Asked, Client, Output, SendError};
+use wharf_proto::command::Telnet;
 use wharf_proto::redact::redacted;
 use wharf_proto::reply::{Class, ReplyError};
 use wharf_proto::tap::{HalfEnd, Party, Timer, What};
@@ -54,6 +55,7 @@ const TRANSFER_CODES: [u16; 6] = [125, 150, 225, 226, 425, 426];
 pub struct Connection {
     stream: Stream,
     machine: Client,
+    telnet: Telnet,
     life: Life,
     /// Where TLS covers the connection.
     security: Option<Arc<Security>>,
@@ -136,6 +138,7 @@ impl Connection {
         Ok(Self {
             stream: Stream::Plain(stream),
             machine: Client::new(teller.is_heard()),
+            telnet: Telnet::default(),
             life: Life { teller, closed: false },
             security: None,
             covers_data: false,
@@ -286,6 +289,17 @@ impl Connection {
         self.queued(sent)?;
         self.speaks_of(command);
         Ok(())
+    }
+
+    /// From now on commands are written for a server that makes this of what has a meaning in Telnet.
+    pub(crate) fn set_telnet(&mut self, telnet: Telnet) {
+        self.telnet = telnet;
+        self.machine.set_telnet(telnet);
+    }
+
+    /// Whether a command can be sent to this server.
+    pub(crate) fn can_be_sent(&self, command: &Command) -> Result<(), Error> {
+        Ok(command.encode_for(self.telnet).map(drop)?)
     }
 
     /// Whether nobody in between has a part in the login, and nothing comes behind it.

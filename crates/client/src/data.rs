@@ -21,7 +21,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use wharf_proto::address::{self, Eprt, canonical};
-use wharf_proto::command::EpsvArgument;
+use wharf_proto::command::{EpsvArgument, Telnet};
 use wharf_proto::tap::{HalfEnd, Party, What};
 use wharf_proto::{Command, Reply, Text, Verb};
 
@@ -195,7 +195,7 @@ impl DataPlane {
         };
         let way = learnt.way.filter(|_| switch == Switch::Allowed).unwrap_or(options.way);
         let way = only.map_or(way, Setup::way);
-        if learnt != Learnt::default() {
+        if learnt.no_epsv || learnt.way.is_some() {
             let epsv = if learnt.no_epsv { ", and EPSV is of no use" } else { "" };
             control.teller().explain(format_args!("known from earlier: {way} mode{epsv}"));
         }
@@ -404,7 +404,19 @@ impl DataPlane {
     fn learn(&self) {
         let no_epsv = self.epsv == Epsv::Refused;
         let way = (self.way != self.wished && self.only.is_none()).then_some(self.way);
-        self.memory.learn(&self.key, Learnt { no_epsv, way });
+        let learnt = self.memory.of(&self.key);
+        self.memory.learn(&self.key, Learnt { no_epsv, way, ..learnt });
+    }
+
+    /// What becomes of 0xFF and CR in names there, if that has been found out.
+    pub(crate) fn telnet(&self) -> Option<Telnet> {
+        self.memory.of(&self.key).telnet
+    }
+
+    /// Remembers that.
+    pub(crate) fn learn_telnet(&self, telnet: Telnet) {
+        let learnt = self.memory.of(&self.key);
+        self.memory.learn(&self.key, Learnt { telnet: Some(telnet), ..learnt });
     }
 
     /// Whether the connection that is being made is the first one by EPSV, which may still prove to be of

@@ -91,6 +91,8 @@ pub enum Proof {
     Unchanged,
     /// The server took what was to go behind the beginning of a file, and does not have that beginning any more.
     Beginning,
+    /// The last row of a listing has no line end: what is behind it may be missing.
+    LastRow,
     /// The bytes that came are not as many as the file has.
     Size {
         /// How many the file has.
@@ -118,6 +120,7 @@ impl fmt::Display for Proof {
             Self::Beginning => {
                 f.write_str("the server did not keep the beginning of the file, which it had")
             }
+            Self::LastRow => f.write_str("the listing ends in the midst of a row"),
             Self::Size { expected, found } => {
                 write!(f, "the file has {expected} bytes, {found} arrived")
             }
@@ -272,6 +275,8 @@ pub enum Error {
     DataConnect {
         /// Where the server said it listens.
         address: SocketAddr,
+        /// Whether that is another host than the server, because the one that a 227 names is believed.
+        elsewhere: bool,
         /// What the network said.
         source: io::Error,
         /// What was said last.
@@ -435,9 +440,10 @@ impl Error {
             Self::Proxy { fault: ProxyFault::NoConnection(error), .. } => error.is_passing(),
             Self::Unwelcome { reply } => reply.code.value() < 500,
             Self::Tls { fault, .. } => matches!(fault, TlsFault::Broken(_) | TlsFault::Late),
-            Self::Unproven { missing, .. } => {
-                !matches!(missing, Proof::Size { .. } | Proof::Digest { .. } | Proof::Unchanged)
-            }
+            Self::Unproven { missing, .. } => !matches!(
+                missing,
+                Proof::Size { .. } | Proof::Digest { .. } | Proof::Unchanged | Proof::Beginning
+            ),
             Self::Refused { .. } => matches!(self.code(), Some(421 | 425 | 426 | 450)),
             _ => false,
         }

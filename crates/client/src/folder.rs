@@ -139,8 +139,28 @@ impl Session {
         Ok(spool)
     }
 
-    /// Receives a listing.
+    /// Receives a listing; once more where it ends in the midst of a row. By LIST that may be this server's way: then it ends
+    /// in the same place again, and nobody can say whether something is missing.
     async fn spooled(
+        &mut self,
+        command: &Command,
+        spool: Spool,
+        watch: &mut Watch<'_>,
+    ) -> Result<Spool, Error> {
+        let (facts, limit) = (spool.facts, spool.limit);
+        let first = self.spooled_once(command, spool, watch).await?;
+        if first.is_whole() {
+            return Ok(first);
+        }
+        let mut second = self.spooled_once(command, Spool::new(facts, limit), watch).await?;
+        second.may_be_cut = !second.is_whole();
+        match second.may_be_cut && (facts || second.length() != first.length()) {
+            true => Err(self.cut_short(second.length())),
+            false => Ok(second),
+        }
+    }
+
+    async fn spooled_once(
         &mut self,
         command: &Command,
         mut spool: Spool,
@@ -184,7 +204,7 @@ impl Session {
 
     /// Says two commands, in one write where the server takes that.
     async fn both(&mut self, first: &Command, second: &Command) -> Result<[Reply; 2], Error> {
-        if !self.at_once {
+        if !self.at_once || !self.can_say_at_once(first) {
             return Ok([self.quote(first).await?, self.quote(second).await?]);
         }
         second.encode()?;

@@ -16,7 +16,7 @@ use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use crate::transfer::{Order, Restart};
-use crate::{BYTES, Connection, Error, Session, Transfer, quiet};
+use crate::{BYTES, Connection, Error, Proof, Session, Transfer, quiet};
 
 /// How long a row of MLSD may be.
 const LONGEST_ROW: usize = 64 << 10;
@@ -109,7 +109,9 @@ impl Session {
         if self.features().await?.has("MLST") {
             let mut rows = ByRow { each, rest: Vec::new(), now: now(), limit, taken: 0 };
             let listed = self.receive_listing(Command::Mlsd(path.cloned()), &mut rows).await;
-            match listed.and_then(|()| rows.last().map_err(Error::Sink)) {
+            match listed {
+                // A row without an end is none, and there may have been more behind it.
+                Ok(()) if !rows.rest.is_empty() => return Err(self.cut_short(rows.taken as u64)),
                 Err(error) if self.has_no_mlsd(&error) => {}
                 // MLSD lists folders only; LIST will tell whether it is a file or nothing.
                 Err(Error::Refused { .. }) if path.is_some() && rows.taken == 0 => {}
@@ -154,6 +156,19 @@ impl Session {
     }
 
     async fn collect(&mut self, command: Command) -> Result<Vec<u8>, Error> {
+        let first = self.collect_once(command.clone()).await?;
+        if first.last().is_none_or(|last| *last == b'\n') {
+            return Ok(first);
+        }
+        // Some servers never end the last row: then it is the same once more.
+        let second = self.collect_once(command).await?;
+        match second.last() == Some(&b'\n') || second == first {
+            true => Ok(second),
+            false => Err(self.cut_short(second.len() as u64)),
+        }
+    }
+
+    async fn collect_once(&mut self, command: Command) -> Result<Vec<u8>, Error> {
         let limit = self.listing_limit;
         let mut bytes = Bounded { bytes: Vec::new(), limit };
         match self.receive_listing(command, &mut bytes).await {
@@ -161,6 +176,12 @@ impl Session {
             Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit }),
             Err(error) => Err(error),
         }
+    }
+
+    /// The error of a listing that ends in the midst of a row, after so many bytes.
+    pub(crate) fn cut_short(&self, moved: u64) -> Error {
+        let last = self.control.last_boxed();
+        Error::Unproven { missing: Proof::LastRow, moved, last, source: None }
     }
 
     async fn receive_listing<W: AsyncWrite + Unpin>(

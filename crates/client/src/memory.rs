@@ -1,10 +1,13 @@
-//! What earlier sessions have learnt of a host: which ways of making data connections work there.
+//! What earlier sessions have learnt of a host: which ways of making data connections work there, and
+//! how odd names are sent.
 //!
 //! It is shared by all who hold a clone, so that many sessions with one host learn it once. A program may keep it
 //! between runs as text, a line a host. What is remembered is a hint: a session that finds it wrong tries the rest.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use wharf_proto::command::Telnet;
 
 use crate::Way;
 
@@ -15,8 +18,8 @@ const HOSTS: usize = 1000;
 ///
 /// ```
 /// use wharf_client::Memory;
-/// let memory = Memory::parse("ftp.example.org:21 no-epsv active\n");
-/// assert_eq!(memory.print(), "ftp.example.org:21 no-epsv active\n");
+/// let memory = Memory::parse("ftp.example.org:21 no-epsv active no-telnet\n");
+/// assert_eq!(memory.print(), "ftp.example.org:21 no-epsv active no-telnet\n");
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<BTreeMap<String, Learnt>>>);
@@ -28,7 +31,16 @@ pub(crate) struct Learnt {
     pub(crate) no_epsv: bool,
     /// Who has to open the data connections, where that was found out.
     pub(crate) way: Option<Way>,
+    /// What becomes of 0xFF and CR in names there.
+    pub(crate) telnet: Option<Telnet>,
 }
+
+/// The words for that.
+const TELNET: [(Telnet, &str); 3] = [
+    (Telnet::Understood, "telnet"),
+    (Telnet::ButNotCr, "telnet-without-cr"),
+    (Telnet::Unknown, "no-telnet"),
+];
 
 impl Memory {
     /// Reads what [`print`](Self::print) has written; what makes no sense is passed over.
@@ -44,7 +56,10 @@ impl Memory {
                     "no-epsv" => learnt.no_epsv = true,
                     "active" => learnt.way = Some(Way::Active),
                     "passive" => learnt.way = Some(Way::Passive),
-                    _ => {}
+                    word => {
+                        let known = TELNET.iter().find(|(_, name)| *name == word);
+                        learnt.telnet = known.map(|(telnet, _)| *telnet).or(learnt.telnet);
+                    }
                 }
             }
             hosts.insert(host.to_owned(), learnt);
@@ -69,6 +84,10 @@ impl Memory {
                 Some(Way::Passive) => " passive",
                 None => "",
             });
+            if let Some((_, name)) = TELNET.iter().find(|(of, _)| Some(*of) == learnt.telnet) {
+                text.push(' ');
+                text.push_str(name);
+            }
             text.push('\n');
         }
         text

@@ -6,6 +6,7 @@
 
 mod again;
 mod gateway;
+mod names;
 
 pub(crate) use again::Acquaintance;
 
@@ -162,7 +163,7 @@ impl Session {
     /// Those of [`Connection::open`].
     pub async fn connect(host: &str, port: u16, options: &Options) -> Result<Self, Error> {
         let control = Connection::open(host, port, options).await?;
-        Ok(Self {
+        let mut session = Self {
             data: DataPlane::new(options, &control),
             control,
             plain: options.plain,
@@ -183,7 +184,9 @@ impl Session {
             ahead: None,
             asked: None,
             has_resumed: false,
-        })
+        };
+        session.knows_telnet();
+        Ok(session)
     }
 
     /// Logs in: USER, then PASS and ACCT if the server asks for them.
@@ -336,7 +339,7 @@ impl Session {
         if self.plain || self.unknown.contains(&Verb::Mfmt) || !self.features().await?.has("MFMT") {
             return Ok(false);
         }
-        let reply = self.control.command(&Command::Mfmt(time, path.clone())).await?;
+        let reply = self.say(&Command::Mfmt(time, path.clone())).await?;
         if matches!(reply.code.value(), 500 | 502) {
             self.unknown.push(Verb::Mfmt);
         }
@@ -348,7 +351,7 @@ impl Session {
         if self.unknown.contains(&command.verb()) {
             return Ok(None);
         }
-        let reply = self.control.command(command).await?;
+        let reply = self.say(command).await?;
         match reply.code.value() {
             213 => return Ok(Some(reply.text().trim_ascii().to_vec())),
             500 | 502 => self.unknown.push(command.verb()),
@@ -420,7 +423,7 @@ impl Session {
     /// # Errors
     /// `Refused`, and those of the control connection.
     pub async fn rename(&mut self, from: &Text, to: &Text) -> Result<Reply, Error> {
-        let reply = self.control.command(&Command::Rnfr(from.clone())).await?;
+        let reply = self.say(&Command::Rnfr(from.clone())).await?;
         if reply.code.class() != Class::Intermediate {
             return Err(self.refused());
         }
@@ -449,7 +452,7 @@ impl Session {
     /// # Errors
     /// Those of the control connection.
     pub async fn quote(&mut self, command: &Command) -> Result<Reply, Error> {
-        let reply = self.control.command(command).await?;
+        let reply = self.say(command).await?;
         if reply.code.class() == Class::Completion {
             self.went(command);
         }
@@ -619,6 +622,12 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// Sends a command that may name something, and gives the reply.
+    async fn say(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.can_say(command).await?;
+        self.control.command(command).await
     }
 
     pub(crate) async fn completed(&mut self, command: &Command) -> Result<Reply, Error> {

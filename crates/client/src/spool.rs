@@ -25,6 +25,10 @@ const ROW: u64 = 16 * 1024;
 pub(crate) struct Spool {
     file: SpooledTempFile,
     length: u64,
+    /// Its last byte.
+    last: Option<u8>,
+    /// Whether it ends in the midst of a row, as each of this server's may do.
+    pub(crate) may_be_cut: bool,
     /// How much of it is kept.
     pub(crate) limit: u64,
     /// Whether it was asked for by MLSD.
@@ -39,12 +43,24 @@ impl Spool {
     /// An empty one, for up to so many bytes. `facts`: the rows are those of MLSD.
     pub(crate) fn new(facts: bool, limit: u64) -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
-        Self { file, length: 0, limit, facts, hides_dots: false, ahead: 0 }
+        let (last, may_be_cut, hides_dots) = (None, false, false);
+        Self { file, length: 0, last, may_be_cut, limit, facts, hides_dots, ahead: 0 }
+    }
+
+    /// Whether its last row has come to its end, as each has in FTP (RFC 3659 section 7.2; RFC 959 section 3.1.1.1).
+    pub(crate) fn is_whole(&self) -> bool {
+        self.last.is_none_or(|last| last == b'\n')
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
     }
 
     /// Takes more bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.length += bytes.len() as u64;
+        self.last = bytes.last().copied().or(self.last);
         if self.is_full() {
             return Err(self.too_long());
         }

@@ -284,7 +284,7 @@ impl Session {
         from: Option<&Mark>,
     ) -> Result<(DataConnection, Replies), Error> {
         // A name that cannot be sent is found out before a port is asked for, which nobody would use.
-        order.command.encode()?;
+        self.can_say(order.command).await?;
         // On connections with us it is we who are the TLS client.
         self.be_tls_client(false).await?;
         loop {
@@ -364,8 +364,10 @@ impl Session {
     /// Asks for the next file's port, and for the file, when all bytes of the present one are here: servers that wait
     /// for the end of our half before their last reply answer that and this at once.
     fn ask_ahead(&mut self) -> Result<(), Error> {
-        let next = self.ahead.take().filter(|next| self.at_once && next.encode().is_ok());
-        let Some(next) = next else { return Ok(()) };
+        let Some(next) = self.ahead.take() else { return Ok(()) };
+        if !self.at_once || !self.can_say_at_once(&next) {
+            return Ok(());
+        }
         if let Some(question) = self.data.sure_question(&self.control) {
             self.control.send_behind(&question.command)?;
             self.control.send_behind(&next)?;
@@ -424,7 +426,8 @@ impl Session {
         match (plan, source) {
             (Plan::Connect { to, .. }, source) => {
                 let source = source.unwrap_or_else(|| io::ErrorKind::TimedOut.into());
-                Error::DataConnect { address: to, source, last }
+                let elsewhere = to.ip() != self.control.server().ip();
+                Error::DataConnect { address: to, elsewhere, source, last }
             }
             (Plan::Accept { .. }, Some(source)) => Error::DataListen { source },
             (Plan::Accept { at, .. }, None) => Error::DataAccept { address: at, waited, last },

@@ -6,7 +6,7 @@
 //! command ([`Client::send_behind`]); from then on replies answer the commands strictly in their order. It knows
 //! nothing of sockets, timers or what the commands are for; `wharf-client` drives it. RFC 959 sections 5.4 and 6.
 
-use crate::command::Unsendable;
+use crate::command::{Telnet, Unsendable};
 use crate::line::{Arrival, LineReader};
 use crate::redact::Redactor;
 use crate::reply::{Reply, ReplyError, ReplyReader};
@@ -117,6 +117,7 @@ pub struct Client {
     /// What came was not FTP; nothing more is read.
     broken: bool,
     tapped: bool,
+    telnet: Telnet,
     redactor: Redactor,
     out: VecDeque<Output>,
 }
@@ -133,6 +134,7 @@ impl Client {
             in_order: false,
             broken: false,
             tapped,
+            telnet: Telnet::default(),
             redactor: Redactor::default(),
             out: VecDeque::new(),
         }
@@ -164,9 +166,14 @@ impl Client {
         Ok(())
     }
 
+    /// From now on commands are written for a server that makes this of what has a meaning in Telnet.
+    pub fn set_telnet(&mut self, telnet: Telnet) {
+        self.telnet = telnet;
+    }
+
     fn put(&mut self, command: &Command) -> Result<(), SendError> {
         let verb = command.verb();
-        let bytes = command.encode()?;
+        let bytes = command.encode_for(self.telnet)?;
         let (shown, line) = self.redactor.command(bytes.strip_suffix(b"\r\n").unwrap_or(&bytes));
         if self.tapped {
             self.out.push_back(Output::Tap(What::Command { verb: shown, line }));

@@ -17,7 +17,7 @@ use crate::params::{Mode, Structure, Type};
 pub use crate::redact::redacted;
 use crate::reply::put_line;
 use crate::time::Timestamp;
-use crate::verb::Argument;
+use crate::verb::{Argument, Gate};
 use crate::{Secret, Text, Verb};
 use std::net::SocketAddrV4;
 
@@ -118,10 +118,23 @@ pub enum CommandError {
     Argument(Verb),
 }
 
-/// Why a command cannot be sent: a line feed inside an argument would end the line.
+/// Why a command cannot be sent: a line feed inside an argument would end the line, a NUL does so for some servers, and
+/// what becomes of a CR depends on the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name with a line feed cannot be sent over FTP: {0}")]
+#[error("a name with a line end or NUL cannot be sent to this server: {0}")]
 pub struct Unsendable(pub Text);
+
+/// What a server makes of 0xFF and CR in a command line, which Telnet gives a meaning to (RFC 854; RFC 2640 section 2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Telnet {
+    /// What that wants: one 0xFF of two, and nothing of a NUL behind a CR.
+    #[default]
+    Understood,
+    /// It takes one 0xFF of two; a CR it takes for the end of the line, or nobody knows what for.
+    ButNotCr,
+    /// Nothing: bytes are bytes, but for CR, of which nobody knows.
+    Unknown,
+}
 
 impl Command {
     /// Parses a line without its line end.
@@ -280,20 +293,38 @@ impl Command {
     /// (RFC 2640 section 3.1, RFC 854).
     ///
     /// # Errors
-    /// [`Unsendable`] where an argument holds a line feed: nothing can be smuggled into another command.
+    /// [`Unsendable`] where an argument holds a line feed or NUL: nothing can be smuggled into another command.
     pub fn encode(&self) -> Result<Vec<u8>, Unsendable> {
+        self.encode_for(Telnet::Understood)
+    }
+
+    /// The same for a server of which it is known what it makes of such bytes.
+    ///
+    /// # Errors
+    /// [`Unsendable`], for a CR as well where the server is not known to take it.
+    pub fn encode_for(&self, server: Telnet) -> Result<Vec<u8>, Unsendable> {
         let (verb, argument) = self.parts();
-        if argument.contains(&b'\n') {
+        let has = |byte| argument.contains(&byte);
+        if has(b'\n') || has(0) || (server != Telnet::Understood && has(b'\r')) {
             let shown = if verb.row().argument == Argument::Secret { Vec::new() } else { argument };
             return Err(Unsendable(shown.into()));
         }
         let mut line = verb.name().as_bytes().to_vec();
         if !argument.is_empty() {
             line.push(b' ');
-            put_line(&mut line, &argument);
+            match server {
+                Telnet::Understood | Telnet::ButNotCr => put_line(&mut line, &argument),
+                Telnet::Unknown => line.extend_from_slice(&argument),
+            }
         }
         line.extend_from_slice(b"\r\n");
         Ok(line)
+    }
+
+    /// Whether it depends on the server how this is to be sent: a name with 0xFF or CR, once somebody is logged in.
+    pub fn is_awkward(&self) -> bool {
+        let (verb, argument) = self.parts();
+        verb.row().gate != Gate::Open && argument.iter().any(|byte| matches!(byte, 0xFF | b'\r'))
     }
 
     /// Verb and argument, as they are printed.

@@ -188,6 +188,10 @@ pub enum Fault {
     EndlessListing,
     /// Lists these rows, whatever it has; each gets its line end.
     Rows(&'static [&'static [u8]]),
+    /// Ends its listings after so many bytes, and says that they are done.
+    CutsListings(usize),
+    /// The same with the first one only.
+    CutsOneListing(usize),
     /// Has no MLSD.
     NoFacts,
     /// Lists names that begin with a dot only when it is asked by `LIST -a`, as `ls` does.

@@ -99,9 +99,13 @@ pub(super) async fn cross(
     for side in [Side::Source, Side::Target] {
         ends.of(side).set_type(Type::Image).await.map_err(Fault::file(side))?;
     }
+    let stor = Command::Stor(shipment.to.clone());
+    let retr = Command::Retr(shipment.from.clone());
+    ends.source.can_say(&retr).await.map_err(Fault::file(Side::Source))?;
+    ends.target.can_say(&stor).await.map_err(Fault::file(Side::Target))?;
     let round_trips = agree(ends, crossing).await?;
     let store = restart(ends, shipment).await?;
-    let commands = [Command::Retr(shipment.from.clone()), store];
+    let commands = [retr, store];
     let mut hearing = Hearing::new(ends, commands, shipment, proven);
     let first = if shipment.in_place { Side::Source } else { Side::Target };
     let outcome = hearing.transfer(first, round_trips, watch).await;

@@ -10,6 +10,10 @@ use super::{Error, Exchange, Proof};
 use crate::ProxyFault;
 
 const WRITE_FTPES: &str = "the server wants TLS: write ftpes:// in place of ftp://";
+const FEW_TICKETS: &str = "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
+                           number of times";
+const WHERE_PASSWORDS_ARE: &str = "it may be in the environment (WHARF_PASSWORD), in ~/.netrc, or in the settings of the \
+                                   host; at a terminal it is asked for";
 
 impl Error {
     /// The likely cause and a remedy, where one can be guessed from what happened.
@@ -40,10 +44,7 @@ impl Error {
             Self::NotProtected { last } => Some(protection_advice(last)),
             Self::Injected { .. } => Some("somebody may sit in between: do not log in from here"),
             Self::Tls { fault, .. } => fault.advice(),
-            Self::NotResumed { .. } => Some(
-                "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
-                 number of times",
-            ),
+            Self::NotResumed { .. } => Some(FEW_TICKETS),
             Self::DataConnect { .. } | Self::DataAccept { .. } | Self::NoWay { .. } => {
                 Some(self.way_advice())
             }
@@ -52,17 +53,16 @@ impl Error {
             }
             Self::Stalled { .. } => Some("running again goes on where it stopped"),
             Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
-            Self::NoPassword { .. } => Some(
-                "it may be in the environment (WHARF_PASSWORD), in ~/.netrc, or in the settings of the host; at a \
-                 terminal it is asked for",
-            ),
+            Self::NoPassword { .. } => Some(WHERE_PASSWORDS_ARE),
+            Self::Unsendable(_) => {
+                Some("give it another name; of a tree it can be left out by --exclude")
+            }
             Self::Cleared => Some("connect again to log in as somebody else"),
             Self::NotFtp { .. }
             | Self::NotInForm { .. }
             | Self::OutOfStep { .. }
             | Self::ReplyOwed { .. }
             | Self::Malformed { .. }
-            | Self::Unsendable(_)
             | Self::DataListen { .. }
             | Self::Sink(_)
             | Self::Source(_)
@@ -79,6 +79,10 @@ impl Error {
     /// What helps where no data connection came about.
     fn way_advice(&self) -> &'static str {
         match self {
+            Self::DataConnect { elsewhere: true, .. } => {
+                "the server names another host for its data, which is believed: leave out --data-address named \
+                 (data-address in the settings)"
+            }
             Self::DataConnect { .. } => {
                 "a firewall may block the server's data ports, or its NAT tells a wrong port: \
                  try --active, or ask the server's keeper to open its passive ports"
@@ -244,6 +248,7 @@ fn proof_advice(missing: Proof) -> &'static str {
             "the end may be cut off: run again; where the server never ends TLS in order, its keeper can mend it"
         }
         Proof::DataEnd | Proof::EndMark | Proof::Size { .. } => "the end may be cut off: run again",
+        Proof::LastRow => "something may be missing from it: run again",
         Proof::Beginning => "the server cannot go on with files: store it again without --resume",
         Proof::Unchanged => "try again when nobody writes it",
         Proof::Digest { .. } => "it was changed on its way, or while it was moved: try again",

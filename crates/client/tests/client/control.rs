@@ -181,10 +181,10 @@ fn replies_cut_anywhere_and_telnet_options_between_them_are_read() {
 
 #[test]
 fn names_with_spaces_utf8_and_foreign_bytes_go_out_as_they_are_and_line_feeds_do_not() {
+    const NAMES: [&[u8]; 4] = [b" two  spaces ", "日本 é".as_bytes(), b"\xe9\xfe", b"-rf"];
     let server = Scripted::session(|peer| {
         peer.login();
-        for name in [&b" two  spaces "[..], "日本 é".as_bytes(), b"\xe9\xfe", b"-rf", b"a\r\0b"]
-        {
+        for name in NAMES {
             assert_eq!(peer.hear_bytes(), [b"DELE ", name].concat());
             peer.say("250 gone");
         }
@@ -192,13 +192,67 @@ fn names_with_spaces_utf8_and_foreign_bytes_go_out_as_they_are_and_line_feeds_do
     });
     run(async {
         let mut session = log_in(&server, &options()).await;
-        for name in [&b" two  spaces "[..], "日本 é".as_bytes(), b"\xe9\xfe", b"-rf", b"a\rb"] {
+        for name in NAMES {
             session.delete(&name.into()).await.unwrap();
         }
-        let error = session.delete(&"a\nDELE b".into()).await.unwrap_err();
-        assert!(matches!(error, Error::Unsendable(_)), "{error}");
+        for name in [&b"a\nDELE b"[..], b"a\0b"] {
+            let error = session.delete(&name.into()).await.unwrap_err();
+            assert!(matches!(error, Error::Unsendable(_)), "{error}");
+        }
         session.close().await;
     });
+}
+
+#[test]
+fn names_with_the_escape_of_telnet_or_a_cr_go_as_the_server_understands_them_or_not_at_all() {
+    // What it says to a Data Mark behind a folder and to the folder, to FEAT, and what it hears for 0xFF and for CR.
+    type Row = (&'static str, Option<&'static str>, Option<&'static str>, &'static [u8], bool);
+    const ROWS: [Row; 4] = [
+        ("250 ok", None, Some("UTF8"), b"DELE a\xff\xffb", true),
+        ("250 ok", None, Some("SIZE"), b"DELE a\xff\xffb", false),
+        ("550 no", Some("250 ok"), None, b"DELE a\xffb", false),
+        ("550 no", Some("550 no"), None, b"DELE a\xff\xffb", false),
+    ];
+    for (marked, here, features, hears, takes_cr) in ROWS {
+        let server = Scripted::sessions(move |host| {
+            for first in [true, false] {
+                let mut peer = host.accept();
+                let peer = &mut peer;
+                peer.login();
+                if first {
+                    assert_eq!(peer.hear_bytes(), b"CWD .\xff\xf2");
+                    peer.say(marked);
+                    if let Some(here) = here {
+                        peer.answer("CWD .", here);
+                    }
+                    if let Some(feature) = features {
+                        peer.features(&[feature]);
+                        if feature == "UTF8" {
+                            peer.answer("OPTS UTF8 ON", "200 ok");
+                        }
+                    }
+                }
+                // The second session knows it.
+                assert_eq!(peer.hear_bytes(), hears);
+                peer.say("250 gone");
+                if takes_cr {
+                    assert_eq!(peer.hear_bytes(), b"DELE a\r\0b");
+                    peer.say("250 gone");
+                }
+                peer.expect_end();
+            }
+        });
+        run(async {
+            let options = options();
+            for _ in 0..2 {
+                let mut session = log_in(&server, &options).await;
+                session.delete(&b"a\xffb"[..].into()).await.unwrap();
+                let deleted = session.delete(&"a\rb".into()).await;
+                assert_eq!(deleted.is_ok(), takes_cr, "{marked}: {deleted:?}");
+                session.close().await;
+            }
+        });
+    }
 }
 
 #[test]

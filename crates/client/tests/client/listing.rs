@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use wharf_client::{Error, Login, Options, Session};
+use wharf_client::{Error, Login, Options, Proof, Session};
 use wharf_proto::Text;
 use wharf_proto::listing::Entry;
 use wharf_testkit::faulty::{Fault, Faulty};
@@ -79,13 +79,16 @@ fn rows_are_handed_over_as_they_come_whatever_the_packets_and_a_row_without_end_
     let server = Scripted::session(|peer| {
         peer.login();
         peer.features(&["MLST type*;size*;"]);
-        for _ in 0..2 {
+        for end in [&b"\r\n"[..], b"\r\n", b""] {
             let data = peer.epsv();
             peer.answer("MLSD", "150 opening");
             let mut data = data.open();
-            for part in
-                [&b"type=cdir; .\r\ntype=file;si"[..], b"ze=5; a\r", b"\n\r\nodd\r\ntype=dir; b"]
-            {
+            for part in [
+                &b"type=cdir; .\r\ntype=file;si"[..],
+                b"ze=5; a\r",
+                b"\n\r\nodd\r\ntype=dir; b",
+                end,
+            ] {
                 data.write_all(part).unwrap();
             }
             drop(data);
@@ -109,6 +112,9 @@ fn rows_are_handed_over_as_they_come_whatever_the_packets_and_a_row_without_end_
         assert_eq!(rows, ["Some(5)", "odd", "None"]);
         let listing = session.list(None).await.unwrap();
         assert_eq!((listing.entries.len(), listing.unread.len()), (2, 1));
+        // One whose last row has no end is not whole.
+        let error = session.list(None).await.unwrap_err();
+        assert!(matches!(error, Error::Unproven { missing: Proof::LastRow, .. }), "{error}");
         let error = session.list_each(None, &mut |_| Ok(())).await.unwrap_err();
         assert!(matches!(error, Error::ListingTooLong { limit: 0x1_0000 }), "{error}");
     });

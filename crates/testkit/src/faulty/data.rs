@@ -67,7 +67,7 @@ impl Session<'_> {
         }
         let cut = said!(self, CutAfter);
         let grown = said!(self, Grows);
-        let cut = cut.filter(|_| verb == "RETR");
+        let cut = if verb == "RETR" { cut } else { self.cut_of_a_listing() };
         let bytes = bytes.get(..cut.unwrap_or(bytes.len())).unwrap_or(bytes);
         let piece = said!(self, Pieces);
         let pause = said!(self, Pauses);
@@ -87,6 +87,12 @@ impl Session<'_> {
         };
         drop(data);
         if read.is_err() { self.say("426 broken off") } else { self.done() }
+    }
+
+    /// After how many bytes a listing ends, if not at its end.
+    fn cut_of_a_listing(&self) -> Option<usize> {
+        let (always, one) = (said!(self, CutsListings), said!(self, CutsOneListing));
+        always.or_else(|| one.filter(|_| self.is_first("a listing")))
     }
 
     /// These bytes as they go in block mode, or what goes in their place (RFC 959 section 3.4.2).

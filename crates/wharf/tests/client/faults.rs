@@ -415,6 +415,36 @@ fn a_name_that_is_taken_is_refused_with_the_servers_words() {
 }
 
 #[test]
+fn a_listing_that_ends_in_the_midst_of_a_row_is_not_whole_and_deletes_nothing() {
+    // The rows of MLSD have 48 bytes, those of LIST 38.
+    let rows: &[(&[Fault], i32, &str)] = &[
+        (&[], 0, "1 to delete"),
+        (&[CutsListings(60)], 7, "ends in the midst of a row"),
+        (&[CutsOneListing(60)], 0, "1 to delete"),
+        (&[NoFacts, CutsListings(60)], 1, "nothing is deleted"),
+        (&[NoFacts, CutsOneListing(60)], 0, "1 to delete"),
+    ];
+    at_once(rows, |(faults, code, says)| {
+        let server = Faulty::new(&[("a", FILE), ("bb", FILE)], faults);
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("t")).unwrap();
+        for name in ["a", "gone"] {
+            fs::write(folder.path().join("t").join(name), FILE).unwrap();
+        }
+        let url = server.url("");
+        let more = ["--retries", "0", "--timeout", "5"];
+        let arguments =
+            [&["sync", "--delete", "--compare", "hash"][..], &more, &[&url, "t"]].concat();
+        wharf(&arguments).within(folder.path()).ends_with_for(*code, faults).saying(says);
+        assert_eq!(folder.path().join("t/gone").exists(), *code != 0, "{faults:?}");
+    });
+    for (faults, code) in [(&[CutsListings(60)][..], 7), (&[CutsOneListing(60), NoFacts], 0)] {
+        let server = Faulty::new(&[("a", FILE), ("bb", FILE)], faults);
+        wharf(&["ls", &server.url("")]).ends_with_for(code, faults);
+    }
+}
+
+#[test]
 fn names_of_a_hostile_server_stay_names() {
     const ROWS: &[&[u8]] = &[
         b"type=file;size=1; ../../etc/passwd",

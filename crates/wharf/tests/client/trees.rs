@@ -99,7 +99,7 @@ fn a_name_that_cannot_be_sent_costs_no_other_file_its_session() {
     let here = folder(&["t/n\nl", "t/z", "t/fol\nder/w"]);
     let arguments = ["put", "-r", "-j1", "t", &server.url("")];
     let ending = wharf(&arguments).within(here.path()).ends_with(1);
-    ending.saying("a name with a line feed cannot be sent").not_saying("lost");
+    ending.saying("a name with a line end or NUL cannot be sent").not_saying("lost");
     assert_eq!(server.file("t/z").as_deref(), Some(&b"t/z"[..]));
     assert_eq!(heard(&server, "PASS anonymous@"), 1, "one session is enough");
     let arguments = ["put", "t/n\nl", &server.url("")];

@@ -367,7 +367,8 @@ impl Lane<'_> {
                 tracing::debug!(%error, "no data connection for block mode");
                 let last = session.control.last_boxed();
                 let address = session.control.server();
-                let error = Error::DataConnect { address, source: error, last };
+                let (elsewhere, source) = (false, error);
+                let error = Error::DataConnect { address, elsewhere, source, last };
                 session.data.try_otherwise(&session.control, &error);
                 Ok(Err(Stop::Anew))
             }
@@ -525,6 +526,11 @@ impl Lane<'_> {
 async fn deliver(crew: &Crew, item: Item) {
     let board = &crew.board;
     match (item.work, item.body) {
+        (work @ Work::List(_), Body::Listing(spool)) if !spool.is_whole() => {
+            let last = Connection::exchange(&item.command, item.last);
+            let (missing, moved) = (Proof::LastRow, spool.length());
+            board.failed(work, Error::Unproven { missing, moved, last, source: None });
+        }
         (work @ Work::List(_), Body::Listing(spool)) => board.found(&work, Found::Listing(spool)),
         (Work::Fetch(file), Body::File(bytes)) => {
             let (found, moved) = (bytes.len() as u64, bytes.len() as u64);

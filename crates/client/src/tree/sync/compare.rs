@@ -455,6 +455,10 @@ impl Agenda for Comparing {
         match (work, found) {
             (Work::List(folder), Found::Listing(spool)) => {
                 let hides_dots = spool.hides_dots;
+                if spool.may_be_cut && self.request.delete {
+                    // So nothing is deleted.
+                    self.complain(&folder.below, "its listing ends in the midst of a row");
+                }
                 match (spool.rows(), self.fates.remove(&folder.below)) {
                     (Ok(rows), Some(Fate::Doomed)) => self.doom(folder, rows),
                     (Ok(rows), _) => self.compare(folder, rows, hides_dots),
