@@ -20,7 +20,6 @@ pub use proof::Verdict;
 pub use segments::SegmentRequest;
 pub use upload::{Put, Stored};
 
-pub(crate) use behind::Behind;
 pub(crate) use download::system_time;
 pub(crate) use part::{Part, beside};
 pub(crate) use segments::Help;

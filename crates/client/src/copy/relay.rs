@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, ReadBuf, duplex};
 
 use super::{CopyError, CopyEvent, CopyWatch, Ends, Shipment, Side, at};
-use crate::files::Behind;
 use crate::{BYTES, Error, Progress, Session, quiet};
 
 /// How much may be on its way here.
@@ -67,11 +66,8 @@ async fn store(
     let mut bytes = first.as_slice().chain(outlet);
     target.set_form(BYTES).await?;
     let Shipment { to, at, .. } = *shipment;
-    match target.put_bytes(&mut bytes, to, at, BYTES, &mut quiet()).await? {
-        // Whether the beginning is still there is looked at in either case.
-        Behind::Appended(_) | Behind::Restarted(_) => Ok(()),
-        Behind::Refused(error) => Err(error),
-    }
+    // Whether the beginning is still there is looked at whichever way it went.
+    target.put_bytes(&mut bytes, to, at, BYTES, &mut quiet()).await?.sent().map(drop)
 }
 
 /// The end of a pipe whose bytes are all only when it is said that they are.

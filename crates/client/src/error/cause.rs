@@ -64,10 +64,11 @@ impl Proof {
     /// What a transfer is that lacks it.
     fn cause(self) -> &'static str {
         match self {
-            Self::DataEnd | Self::EndMark | Self::CloseNotify => "cut",
+            Self::DataEnd | Self::EndMark | Self::CloseNotify | Self::LastRow => "cut",
             Self::FinalReply => "unconfirmed",
             Self::Digest { .. } => "digest-differs",
             Self::Unchanged => "changed",
+            Self::Beginning => "not-kept",
             Self::Size { .. } => "size-differs",
         }
     }

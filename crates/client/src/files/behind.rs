@@ -21,6 +21,19 @@ pub(crate) enum Behind {
     Refused(Error),
 }
 
+impl Behind {
+    /// What was sent, for whoever finds out otherwise whether the beginning is still there.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn sent(self) -> Result<Transfer, Error> {
+        match self {
+            Self::Appended(transfer) | Self::Restarted(transfer) => Ok(transfer),
+            Self::Refused(error) => Err(error),
+        }
+    }
+}
+
 impl Session {
     /// Sends what is still to come of a file, from byte `at` on, which is as much as the server has.
     pub(crate) async fn put_bytes<R: AsyncRead + Unpin>(

@@ -38,7 +38,7 @@ impl Session {
         let name = if atomic { temporary(remote) } else { remote.clone() };
         watch(Progress::Begins { at: 0, total: None });
         self.set_form(how).await?;
-        let moved = self.put_bytes(from, &name, 0, how, watch).await?.moved;
+        let moved = self.put_bytes(from, &name, 0, how, watch).await?.sent()?.moved;
         // What a codec makes of the bytes has a size of its own.
         let verified = passes_through(how) && self.verify(&name, moved).await?;
         if atomic {
