@@ -57,6 +57,8 @@ pub enum Progress {
     /// The server does not send parts of the file as they are asked for: what came is thrown away, and all of it is
     /// fetched in one stream.
     Unsplit,
+    /// At so many places the server does not trust its own bytes, as it says: they prove nothing.
+    Suspect(u64),
     /// Not all of it could be kept as it was, in the TYPE and STRU that were asked for.
     Lost(Losses),
 }
@@ -78,6 +80,8 @@ pub struct Transfer {
     pub reply: Reply,
     /// What its end is proven by.
     pub end: End,
+    /// At how many places the server says that it does not trust its own bytes (RFC 959 section 3.4.2, descriptor 32).
+    pub suspect: u64,
 }
 
 /// What proves that the end of a transfer is its end.
@@ -156,7 +160,8 @@ impl Session {
             expected: order.expected,
             throttle: self.control.throttle(),
             journal: marks.journal.as_mut(),
-            watch,
+            suspect: 0,
+            watch: &mut *watch,
         };
         let work = pump.run(&mut data.stream, to, &mut moved);
         // A control connection that is merely lost does not end the data: bytes that still come need
@@ -180,6 +185,7 @@ impl Session {
             Some(Err(Fault::Here(_) | Fault::Still)) | None => {}
         }
         let resumed = data.resumed;
+        let suspect = pump.suspect;
         // The server waits for our FIN before it calls the transfer done.
         drop(data);
         if matches!(ended, Some(Ok(()))) && replies.lost.is_none() && !replies.refused() {
@@ -191,7 +197,11 @@ impl Session {
             (Some(Ok(())), Err(error)) => Some(Err(Fault::Here(error))),
             (ended, _) => ended,
         };
-        self.conclude(order, ended, moved, replies, resumed).await
+        let transfer = self.conclude(order, ended, moved, replies, resumed).await?;
+        if suspect > 0 {
+            watch(Progress::Suspect(suspect));
+        }
+        Ok(Transfer { suspect, ..transfer })
     }
 
     /// Sends what the server shall store on this command.
@@ -228,6 +238,7 @@ impl Session {
             expected: order.expected,
             throttle: self.control.throttle(),
             journal: None,
+            suspect: 0,
             watch,
         };
         data.reset_when_dropped(true);
@@ -522,7 +533,7 @@ impl Session {
             (Some(Proof::CloseNotify), Some(reply))
                 if complete(&reply) && order.expected == Some(moved) =>
             {
-                Ok(Transfer { moved, reply, end: End::Counted })
+                Ok(Transfer { moved, reply, end: End::Counted, suspect: 0 })
             }
             (Some(missing), _) => Err(unproven(missing, replies.lost.map(Box::new))),
             (None, Some(reply)) if complete(&reply) => match order.expected {
@@ -530,7 +541,7 @@ impl Session {
                     let (expected, found) = (order.offset + expected, order.offset + moved);
                     Err(unproven(Proof::Size { expected, found }, None))
                 }
-                _ => Ok(Transfer { moved, reply, end: End::Said }),
+                _ => Ok(Transfer { moved, reply, end: End::Said, suspect: 0 }),
             },
             _ => Err(unproven(Proof::FinalReply, replies.lost.map(Box::new))),
         }

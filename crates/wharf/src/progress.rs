@@ -176,6 +176,10 @@ impl Meter {
                 self.begin(at, total);
             }
             Progress::At(at) => self.show(at),
+            Progress::Suspect(places) => self.note(format_args!(
+                "the server does not trust its own bytes, at {} places: nothing is proven by their size",
+                HumanCount(places)
+            )),
             Progress::Lost(losses) => self.tell_losses(losses),
             _ => {}
         }

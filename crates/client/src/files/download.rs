@@ -52,6 +52,8 @@ pub struct Fetched {
     pub end: End,
     /// Whether the digests agree.
     pub verified: bool,
+    /// At how many places the server says that it does not trust its own bytes; the size proves nothing then.
+    pub suspect: u64,
 }
 
 /// What servers say behind REST where the file does not go so far, or has no such place.
@@ -133,11 +135,11 @@ impl Session {
         let order = Order { command: &command, offset, restart: Restart::Rest, expected, how };
         let mut to = Overlap::new(&tail, &mut file);
         let fetched = self.receive_marked(&order, &mut marks, &mut to, watch).await;
-        let Transfer { moved, end, .. } = fetched.map_err(unwritten(part.path()))?;
+        let Transfer { moved, end, suspect, .. } = fetched.map_err(unwritten(part.path()))?;
         self.has_its_size(&file.0, facts, moved).map_err(unwritten(part.path()))?;
         let proven = self.proven(remote, part.path(), facts, request, moved).await;
         let verified = part.conclude(&file.0, facts.modified, proven)?;
-        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
+        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified, suspect })
     }
 
     /// Whether the digests agree, where they are to be compared, of a file of which all bytes are at `here`.
@@ -209,8 +211,8 @@ impl Session {
         let mut file = opened.map_err(local("open", target))?;
         let size = facts.size_on_the_wire(request.how);
         let fetched = self.retrieve(remote, request.how, 0, size, &mut file, watch).await;
-        let Transfer { moved, end, .. } = fetched.map_err(unwritten(target))?;
-        Ok(Fetched { moved, resumed_at: 0, size, end, verified: false })
+        let Transfer { moved, end, suspect, .. } = fetched.map_err(unwritten(target))?;
+        Ok(Fetched { moved, resumed_at: 0, size, end, verified: false, suspect })
     }
 
     /// What the server tells of the file; nothing in plain mode, and no size where its bytes are others here.

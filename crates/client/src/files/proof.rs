@@ -47,7 +47,10 @@ impl fmt::Display for Verdict {
 impl Fetched {
     /// What is known of its bytes.
     pub fn verdict(&self) -> Verdict {
-        if self.verified { Verdict::Verified } else { Verdict::of(self.size) }
+        match self.verified {
+            true => Verdict::Verified,
+            false => Verdict::of(self.size.filter(|_| self.suspect == 0)),
+        }
     }
 }
 

@@ -214,7 +214,7 @@ impl Pool {
             proven => proven,
         };
         let verified = part.conclude(pieces.file(), facts.modified, proven)?;
-        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
+        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified, suspect: 0 })
     }
 
     /// Whether the digests agree, where they are to be compared, and that the file is the same.

@@ -130,6 +130,8 @@ pub(super) struct Pump<'a, 'w> {
     pub(super) throttle: Option<Throttle>,
     /// Where the server's restart markers are kept.
     pub(super) journal: Option<&'a mut Journal>,
+    /// How many places the sender has marked as suspect.
+    pub(super) suspect: u64,
     pub(super) watch: &'a mut Watch<'w>,
 }
 
@@ -190,8 +192,10 @@ impl Pump<'_, '_> {
         write(self.network, self.patience, to, &space, moved).await
     }
 
-    /// Keeps the markers that came with what has been written.
+    /// Keeps the markers that came with what has been written, and counts what is suspect.
     fn keep(&mut self, events: Vec<Event>) {
+        let suspect = events.iter().filter(|event| matches!(event, Event::Suspect { .. }));
+        self.suspect += suspect.count() as u64;
         let Some(journal) = &mut self.journal else { return };
         for event in events {
             if let Event::Marker { text, here: Some(here) } = event

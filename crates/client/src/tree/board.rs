@@ -335,7 +335,8 @@ impl Board {
                 before = at;
                 place.is_at(at);
             }
-            Progress::StartsOver | Progress::Unsplit | Progress::Lost(_) => {}
+            Progress::StartsOver | Progress::Unsplit | Progress::Suspect(_) | Progress::Lost(_) => {
+            }
         }
     }
 

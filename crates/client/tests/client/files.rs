@@ -75,7 +75,7 @@ fn get_as(
 fn fetched(moved: usize, resumed_at: usize, size: usize) -> Fetched {
     let count = |bytes: usize| u64::try_from(bytes).unwrap();
     let (moved, resumed_at, size) = (count(moved), count(resumed_at), Some(count(size)));
-    Fetched { moved, resumed_at, size, end: End::Said, verified: false }
+    Fetched { moved, resumed_at, size, end: End::Said, verified: false, suspect: 0 }
 }
 
 fn names(folder: &Path) -> Vec<String> {

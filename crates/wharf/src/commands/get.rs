@@ -164,6 +164,7 @@ pub(super) fn only_bytes(how: Representation) -> Result<(), Usage> {
 pub(crate) fn verdict(fetched: Fetched) -> &'static str {
     match (fetched.end, fetched.size) {
         _ if fetched.verified => "digest agrees",
+        _ if fetched.suspect > 0 => "not proven",
         (End::Counted, _) => "size agrees, but the server did not end TLS in order",
         (End::Said, Some(_)) => "size agrees",
         (End::Said, None) => "size not compared",

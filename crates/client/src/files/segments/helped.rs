@@ -126,7 +126,7 @@ impl Session {
         let (moved, end) = pieces.moved();
         let proven = self.proven(remote, part.path(), facts, get, moved).await;
         let verified = part.conclude(pieces.file(), facts.modified, proven)?;
-        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified })
+        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified, suspect: 0 })
     }
 }
 

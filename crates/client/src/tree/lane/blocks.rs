@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use wharf_proto::Command;
 use wharf_proto::client::Answer;
-use wharf_proto::codec::{Inbound, Settings};
+use wharf_proto::codec::{Event, Inbound, Settings};
 use wharf_proto::params::{Mode, Representation, Type};
 use wharf_proto::reply::Class;
 use wharf_proto::tap::HalfEnd;
@@ -427,6 +427,9 @@ impl Lane<'_> {
             let bad = |_| Stop::Odd("what came is not in blocks");
             let before = out.len();
             let progress = decoder.push(wire, out).map_err(bad)?;
+            if progress.events.iter().any(|event| matches!(event, Event::Suspect { .. })) {
+                return Err(Stop::Odd("the server does not trust its own blocks"));
+            }
             if progress.ended {
                 decoder.finish(out).map_err(bad)?;
                 item.ended = true;

@@ -206,7 +206,9 @@ async fn copy(crew: &Crew, ends: &mut Ends, item: &Item) -> Result<Turn, Error> 
             crew.board.moved(at.saturating_sub(told));
             told = told.max(at);
         }
-        CopyEvent::Moves(Progress::StartsOver | Progress::Unsplit | Progress::Lost(_)) => {}
+        CopyEvent::Moves(
+            Progress::StartsOver | Progress::Unsplit | Progress::Suspect(_) | Progress::Lost(_),
+        ) => {}
     };
     let turn = crew.copier.carry(ends, &job, &crew.files, &mut watch).await;
     let turn = turn.map_err(|CopyError { error, .. }| error)?;
