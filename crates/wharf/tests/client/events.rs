@@ -1,5 +1,7 @@
 //! `--json`: every line is an object of the grammar in docs/client.md, and the last one tells the end.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use wharf_testkit::faulty::{Fault, Faulty};
 
@@ -131,13 +133,16 @@ fn what_fails_tells_command_reply_cause_remedy_and_exit_code() {
 
 #[test]
 fn who_tries_again_and_how_far_it_is_is_told() {
-    let server = Faulty::new(FILES, &[Fault::Few("RETR big", "425 not now", 1)]);
+    // The server takes longer than it is between two events.
+    let slow = [Fault::Pieces(600_000), Fault::Pauses(Duration::from_millis(300))];
+    let faults = [&[Fault::Few("SIZE big", "421 going down", 1)][..], &slow].concat();
+    let server = Faulty::new(FILES, &faults);
     let folder = tempfile::tempdir().unwrap();
-    let get = wharf(&["get", "--json", "--limit-rate", "2M", &server.url("big")]);
+    let get = wharf(&["get", "--json", &server.url("big")]);
     let told = events(get.within(folder.path()), 0);
     let first = |name: &str| told.iter().find(|event| event["event"] == name).unwrap();
     let retry = first("retry");
-    assert_eq!((&retry["reply"], &retry["number"]), (&425.into(), &1.into()), "{retry}");
+    assert_eq!((&retry["reply"], &retry["number"]), (&421.into(), &1.into()), "{retry}");
     let progress = first("progress");
     assert_eq!(progress["total"], 3_000_000, "{progress}");
     assert!(progress["at"].as_u64().unwrap() > 0 && progress["rate"].as_u64().unwrap() > 0);
