@@ -37,6 +37,18 @@ impl Link {
         })
     }
 
+    /// The number of this link type.
+    pub(crate) fn number(self) -> u16 {
+        match self {
+            Self::Null => 0,
+            Self::Ethernet => 1,
+            Self::Ppp => 9,
+            Self::Raw => 101,
+            Self::Cooked => 113,
+            Self::CookedTwo => 276,
+        }
+    }
+
     /// The packet in a frame.
     pub(super) fn packet(self, frame: &[u8]) -> Option<LaxSlicedPacket<'_>> {
         match self {

@@ -19,6 +19,9 @@ use wharf_proto::{Lang, Moment};
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
+const SECRETS: u32 = 0x0a;
+/// What the secrets of TLS are called in their block.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 const COMMENT: u16 = 1;
 const RESOLUTION: u16 = 9;
 /// The link types of frames that begin with their IP header, and with that of Ethernet.
@@ -32,9 +35,7 @@ const MAX_SEGMENTS: u64 = 1 << 16;
 /// The beginning of the file: a section and an interface.
 #[must_use]
 pub fn begin() -> Vec<u8> {
-    let mut out = section();
-    out.extend(interface(RAW));
-    out
+    [section(), interface(RAW)].concat()
 }
 
 fn section() -> Vec<u8> {
@@ -73,7 +74,44 @@ pub fn frame(frame: &Frame<'_>, origin: Duration) -> Vec<u8> {
         bytes.extend(if is_six { [0x86, 0xdd] } else { [0x08, 0x00] });
     }
     bytes.extend(frame.bytes);
-    enhanced(&bytes, bytes.len(), at, "")
+    enhanced(&bytes, bytes.len(), at, "", 0)
+}
+
+/// The beginning of a file of frames whose interfaces are told where the first frame of each comes.
+#[must_use]
+pub fn begin_frames() -> Vec<u8> {
+    section()
+}
+
+/// The next interface of a file, numbered from 0, on which frames begin with this.
+#[must_use]
+pub fn interface_of(link: Link) -> Vec<u8> {
+    interface(link.number())
+}
+
+/// The lines of a key log, for what follows.
+#[must_use]
+pub fn secrets(log: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(log.len()).unwrap_or(0).to_le_bytes();
+    let mut body = [&TLS_KEY_LOG.to_le_bytes()[..], &length, log].concat();
+    body.resize(body.len().next_multiple_of(4), 0);
+    block(SECRETS, &body)
+}
+
+/// A frame as it was captured, on an interface of the file, with a comment; `origin` is what its moment counts from, since
+/// 1970.
+#[must_use]
+pub fn captured(frame: &Frame<'_>, interface: usize, origin: Duration, comment: &str) -> Vec<u8> {
+    let at = origin + frame.at.since(Moment::START);
+    enhanced(frame.bytes, frame.bytes.len(), at, comment, interface)
+}
+
+/// What there is to say of the frames of a scene: the number of each, its row, and what was found there.
+pub fn comments<'a>(sheet: &'a Sheet<'_>) -> impl Iterator<Item = (u64, String)> + 'a {
+    sheet.shown().filter_map(|step| {
+        let frame = step.row.wire?.header.frame;
+        (frame > 0).then(|| (frame, comment(sheet, &step.row)))
+    })
 }
 
 /// The packets of a session.
@@ -198,14 +236,20 @@ impl Wire {
         let mut frame = ip(source.ip(), target.ip(), length.saturating_add(20));
         let original = frame.len() + 20 + usize::from(length);
         frame.extend(tcp);
-        enhanced(&frame, original, at, comment)
+        enhanced(&frame, original, at, comment, 0)
     }
 }
 
-/// A packet in its block, with the length that it had.
-fn enhanced(frame: &[u8], original: usize, at: Duration, comment: &str) -> Vec<u8> {
+/// A packet of an interface in its block, with the length that it had.
+fn enhanced(
+    frame: &[u8],
+    original: usize,
+    at: Duration,
+    comment: &str,
+    interface: usize,
+) -> Vec<u8> {
     let nanos = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
-    let mut body = vec![0; 4];
+    let mut body = u32::try_from(interface).unwrap_or(0).to_le_bytes().to_vec();
     body.extend(half(nanos >> 32).to_le_bytes());
     body.extend(half(nanos & 0xffff_ffff).to_le_bytes());
     for size in [frame.len(), original] {

@@ -55,10 +55,44 @@ impl Keys {
         self.0.read().unwrap_or_else(PoisonError::into_inner).sessions.is_empty()
     }
 
+    /// What is known of the sessions that began with these bytes, as lines of a key log.
+    #[must_use]
+    pub fn log(&self, randoms: &[[u8; 32]]) -> Vec<u8> {
+        let mut randoms = randoms.to_vec();
+        randoms.sort_unstable();
+        randoms.dedup();
+        randoms.iter().filter_map(|random| Some(self.of(random)?.lines(random))).flatten().collect()
+    }
+
     /// What is known of the session that began with these bytes.
     pub(super) fn of(&self, random: &[u8; 32]) -> Option<Secrets> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).sessions.get(random).cloned()
     }
+}
+
+impl Secrets {
+    /// As lines of a key log.
+    fn lines(&self, random: &[u8; 32]) -> Vec<u8> {
+        let [client, server] = &self.handshake;
+        let [from_client, from_server] = &self.traffic;
+        let all = [
+            ("CLIENT_RANDOM", &self.master),
+            ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client),
+            ("SERVER_HANDSHAKE_TRAFFIC_SECRET", server),
+            ("CLIENT_TRAFFIC_SECRET_0", from_client),
+            ("SERVER_TRAFFIC_SECRET_0", from_server),
+        ];
+        let known = all.into_iter().filter_map(|(label, secret)| Some((label, secret.as_ref()?)));
+        let line = |(label, secret): (&str, &Vec<u8>)| {
+            format!("{label} {} {}\n", hex(random), hex(secret)).into_bytes()
+        };
+        known.flat_map(line).collect()
+    }
+}
+
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Known {
@@ -129,6 +163,9 @@ mod tests {
         let of = keys.of(&[10; 32]).unwrap();
         assert_eq!((of.traffic, of.master), ([Some(vec![0xcc]), Some(vec![0xbb])], None));
         assert!(keys.of(&[11; 32]).is_none());
+        let log =
+            format!("CLIENT_TRAFFIC_SECRET_0 {random} cc\nSERVER_TRAFFIC_SECRET_0 {random} bb\n");
+        assert_eq!(keys.log(&[[10; 32], [11; 32], [10; 32]]), log.as_bytes());
         assert_eq!(format!("{keys:?}"), "Keys(1 sessions)");
     }
 

@@ -92,6 +92,10 @@ pub(crate) struct TraceArgs {
         conflicts_with_all = ["live", "follow", "list", "stats", "filter", "compare"]
     )]
     pub(crate) beside: Option<PathBuf>,
+    /// With --format pcapng: the frames of the sessions as they were captured, with passwords, contents and the keys of TLS
+    /// that are known, in place of synthesised ones without
+    #[arg(long, conflicts_with_all = ["redact", "live", "follow", "list"])]
+    pub(crate) with_secrets: bool,
     /// Put numbers in place of the names of users, or of files and folders, in all that is made: user, names, or both.
     /// Passwords are never shown
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', conflicts_with = "write")]

@@ -7,6 +7,7 @@ mod facts;
 pub(crate) mod filter;
 mod folder;
 mod forms;
+mod frames;
 mod gathering;
 mod logged;
 mod pairs;
@@ -90,7 +91,10 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
         return pairs::run(source, arguments, &mut BufWriter::new(io::stdout().lock()));
     }
     let name = source.name().to_owned();
-    let mut renderer = renderer(arguments);
+    let mut renderer = match arguments.with_secrets {
+        true => Box::new(with_secrets(&source, arguments)?),
+        false => renderer(arguments),
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut seen = Seen { arguments, sessions: 0, totals: Totals::default() };
     let broken = read(&mut source, arguments, |group, origin| {
@@ -195,6 +199,20 @@ fn fits(arguments: &TraceArgs, group: &Group<'_>) -> bool {
     let sessions: Vec<&Session> = group.sessions.iter().collect();
     let lang = language(arguments.drawing.lang);
     group.scenes().iter().any(|scene| filter.matches(&Facts::of(scene, &sessions, lang)))
+}
+
+/// What takes the frames of sessions out of their capture.
+fn with_secrets(source: &Source, arguments: &TraceArgs) -> anyhow::Result<frames::Frames> {
+    if arguments.form() != Format::Pcapng {
+        return Err(Usage("--with-secrets is for --format pcapng".to_owned()).into());
+    }
+    let lang = language(arguments.drawing.lang);
+    let Some((path, keys)) = arguments.file.clone().zip(source.keys_of_capture()) else {
+        let why =
+            "--with-secrets takes frames out of a capture that is a file; this source has none";
+        return Err(Usage(why.to_owned()).into());
+    };
+    Ok(frames::Frames::new(path, keys.clone(), lang))
 }
 
 fn renderer(arguments: &TraceArgs) -> Box<dyn Renderer> {

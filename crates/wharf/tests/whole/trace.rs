@@ -151,6 +151,40 @@ fn sessions_under_tls_are_read_with_a_key_log_or_with_the_secrets_in_the_capture
 }
 
 #[test]
+fn with_secrets_the_frames_of_a_session_come_as_they_were_with_their_keys_and_what_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = capture("tls13-vsftpd-curl.keys");
+    let (pcapng, keys) = (["--format", "pcapng"], ["--keys", keys.to_str().unwrap()]);
+    let has = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).any(|part| part == word);
+    for (name, keys) in [("tls13-vsftpd-curl.pcapng", &keys[..]), ("reference.cap", &[])] {
+        let plain = trace(&[&pcapng, keys].concat(), name);
+        assert!(!has(&plain.stdout, b"TRAFFIC_SECRET") && !has(&plain.stdout, b"hunter2"));
+        let output = trace(&[&pcapng, keys, &["--with-secrets"]].concat(), name);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(has(&output.stdout, b"CLIENT_TRAFFIC_SECRET_0"), !keys.is_empty());
+        assert!(has(&output.stdout, b"row 4, seen: 220 "));
+        let file = folder.path().join(name);
+        std::fs::write(&file, &output.stdout).unwrap();
+        let again = wharf().args(["trace", "--packets"]).arg(&file).output().unwrap();
+        let first = text(&[keys, &["--packets"]].concat(), name);
+        assert_eq!(String::from_utf8(again.stdout).unwrap(), first, "{name}");
+    }
+    let output = trace(&["--with-secrets"], "reference.cap");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn many_replies_of_several_lines_are_whole_where_that_is_asked_for_at_any_width() {
+    for width in ["40", "80", "200"] {
+        let text = text(&["--whole-replies", "--width", width], "upload-lftp.cap");
+        assert!(text.contains(" REST STREAM") && text.contains("211 End FEAT."), "{text}");
+        let most = width.parse().unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= most), "{text}");
+    }
+    assert!(!text(&[], "upload-lftp.cap").contains("211 End FEAT."));
+}
+
+#[test]
 fn secrets_that_a_capture_brings_behind_the_handshakes_are_used_too() {
     let bytes = std::fs::read(capture("tls13-wharf.pcapng")).unwrap();
     let (mut rest, mut frames, mut secrets) = (bytes.as_slice(), Vec::new(), Vec::new());

@@ -202,6 +202,12 @@ impl Source {
         }
     }
 
+    /// The keys of a capture, where that is a file that can be read again.
+    pub(super) fn keys_of_capture(&self) -> Option<&Keys> {
+        let is_file = matches!(self.kind, Kind::File(_)) && Path::new(&self.name).is_file();
+        is_file.then_some(&self.keys)
+    }
+
     /// What it is called.
     pub(super) fn name(&self) -> &str {
         &self.name

@@ -58,7 +58,7 @@ impl Renderer for Ladders {
             let lang = self.options.lang();
             match scene.is_joined() {
                 true => {
-                    writeln!(out, "{}", joint_title(scene, lang))?;
+                    write(&joint_title(scene, lang), &self.options, out)?;
                     write!(out, "{drawn}")?;
                     for session in group.of(scene) {
                         let no = session.no;
@@ -70,7 +70,7 @@ impl Renderer for Ladders {
                 }
                 false => {
                     for session in group.of(scene) {
-                        writeln!(out, "{}", title(session, lang))?;
+                        write(&title(session, lang), &self.options, out)?;
                         write!(out, "{drawn}")?;
                         write(&ending(session, &self.options), &self.options, out)?;
                         self.numbers(session, out)?;

@@ -18,8 +18,9 @@ const SIDEWAYS: usize = 16;
 const BESIDE: usize = 48;
 /// The widest ladder that is drawn to be scrolled.
 const WIDEST: usize = 200;
-/// From this width on there is room for 16 bytes a line.
+/// From these widths on there is room for 16 and for 8 bytes a line.
 const SIXTEEN: usize = 80;
+const EIGHT: usize = 48;
 
 /// What fills the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,10 +368,11 @@ impl Ladder {
     /// All that is known of the chosen row, on a screen of so many columns.
     pub(super) fn detail(&self, width: usize, lang: Lang) -> Vec<String> {
         let Some(step) = self.step() else { return Vec::new() };
-        let shape = match (self.is_raw, width >= SIXTEEN) {
-            (false, _) => Shape::Words,
-            (true, true) => Shape::Bytes(16),
-            (true, false) => Shape::Bytes(8),
+        let shape = match width {
+            _ if !self.is_raw => Shape::Words,
+            SIXTEEN.. => Shape::Bytes(16),
+            EIGHT.. => Shape::Bytes(8),
+            _ => Shape::Bytes(4),
         };
         pane::detail(&self.scene, step, shape, lang)
     }
