@@ -205,11 +205,11 @@ impl<'a> Case<'a> {
         self.setting.logged && ip.is_unspecified()
     }
 
-    /// Whether the transfer that a setup was for came through: its connection was seen open, or, where a log told, it
+    /// Whether the transfer that a setup was for came through: its connection was seen open, or, where none was seen, it
     /// was called complete.
     pub(crate) fn came_through(&self, setup: &Setup<'_>) -> bool {
         let transfer = || setup.transfer.and_then(|at| self.exchanges.get(at));
-        match self.setting.logged {
+        match setup.conns.is_empty() {
             true => transfer().is_some_and(|one| one.granted().is_some()),
             false => setup.conns.iter().any(|conn| conn.is_open()),
         }

@@ -39,7 +39,7 @@ const GAPS: &str = "N5";
 /// The rules that miss something on the control connection, or count there: where its bytes are missing, it may have been
 /// among them.
 const HEARS_ALL: &[&str] =
-    &["C3", "C5", "C12", "A8", "D5", "D6", "D7", "X3", "X8", "P1", "P2", "P3", "P5"];
+    &["C3", "C5", "C12", "C13", "A8", "D5", "D6", "D7", "X3", "X8", "P1", "P2", "P3", "P5"];
 
 /// A way in which sessions fail.
 #[derive(Clone, Copy, Debug)]
@@ -221,6 +221,9 @@ impl Finding {
         let gaps = case.setting.missing > 0 && rule.id != GAPS;
         doubts += u8::from(gaps) + u8::from(!case.has_beginning());
         let confidence = (0..doubts).fold(rule.confidence, |sure, _| sure.less());
+        for row in &mut rows {
+            *row = case.behind_ack(*row);
+        }
         rows.retain(|row| *row > 0);
         rows.dedup();
         rows.truncate(MAX_ROWS);
@@ -362,6 +365,17 @@ impl Case<'_> {
     /// Whether all of the control connection was captured.
     fn hears_all(&self) -> bool {
         self.control.is_none_or(|control| control.missing() == 0)
+    }
+
+    /// A row that proves something where this one is a bare ACK: the one before it on its connection.
+    fn behind_ack(&self, no: u32) -> u32 {
+        let at = self.rows.partition_point(|row| row.no <= no);
+        let upto = self.rows.get(..at).unwrap_or_default();
+        let Some(ack) = upto.last().filter(|row| row.no == no && row.is_bare_ack()) else {
+            return no;
+        };
+        let is_it = |row: &&Row| row.channel == ack.channel && !row.is_bare_ack();
+        upto.iter().rfind(is_it).map_or(no, |row| row.no)
     }
 
     /// Whether it was looked from this end.

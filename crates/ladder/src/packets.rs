@@ -167,6 +167,8 @@ impl Packets {
             Some(from) => {
                 control.take(from, segment, &mut self.state);
                 self.data.serve_early(&mut self.state);
+                let summary = &mut self.state.summary;
+                summary.is_blind = summary.transfers > 0 && self.data.conns().next().is_none();
                 true
             }
             None => self.data.take(segment, control.flow.ends, &mut self.state),

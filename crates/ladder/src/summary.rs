@@ -23,6 +23,8 @@ pub struct Summary {
     pub ending: Ending,
     /// What was said went under TLS that could not be opened: nobody knows of transfers, nor whether there was a 221.
     pub is_sealed: bool,
+    /// No data connection was captured although there were transfers: nobody knows what moved.
+    pub is_blind: bool,
     first: Option<Moment>,
     said_goodbye: bool,
     untimed: bool,
@@ -141,7 +143,10 @@ impl Summary {
                     false => format!("{transfers} transfer{plural}"),
                 });
                 parts.extend((*failed > 0).then(|| format!("{failed} failed")));
-                parts.push(format!("{bytes} B"));
+                parts.push(match self.is_blind {
+                    true => "bytes not captured".to_owned(),
+                    false => format!("{bytes} B"),
+                });
                 parts.extend(times.then(|| format!("{seconds:.3} s")));
                 parts.push(ending.to_owned());
                 parts.join(", ")
@@ -152,7 +157,10 @@ impl Summary {
                     false => format!("転送 {transfers} 件"),
                 });
                 parts.extend((*failed > 0).then(|| format!("失敗 {failed} 件")));
-                parts.push(format!("{bytes} バイト"));
+                parts.push(match self.is_blind {
+                    true => "バイト数は不明".to_owned(),
+                    false => format!("{bytes} バイト"),
+                });
                 parts.extend(times.then(|| format!("{seconds:.3} 秒")));
                 parts.push(ending.to_owned());
                 parts.join("、")

@@ -14,6 +14,9 @@ const UNANSWERED: Duration = Duration::from_secs(3);
 pub(super) const BUSY: &[&str] =
     &["address already in use", "already in use", "bind", "can't assign", "cannot assign"];
 
+/// Words of a server that does not connect to where the client is not.
+const FOREIGN: &[&str] = &["foreign", "illegal", "won't", "only to"];
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "D1",
@@ -39,13 +42,21 @@ pub(super) const RULES: &[Rule] = &[
                 let inside = is_private(address.ip())
                     && (!is_private(server) || address.ip().is_loopback() != server.is_loopback());
                 let failed = !setup.granted || !case.came_through(setup);
-                let other =
-                    client.is_some_and(|client| address.ip() != client) || !is_private(server);
-                setup.listener == Party::Client && inside && other && failed
+                // A server that sees the client at the address that it names needs no NAT to fail; elsewhere a NAT may
+                // follow, and is likely where the server turns the address down.
+                let own = client.is_some_and(|client| address.ip() == client);
+                let seen =
+                    own && (setup.granted || case.is_at(Party::Server) || is_private(server));
+                let known = client.is_some() || !is_private(server);
+                setup.listener == Party::Client && inside && known && !seen && failed
             };
             let setup = case.setups.iter().find(bad).filter(|setup| has_failed(case, setup))?;
             let asked = case.exchanges.get(setup.asked)?;
-            Some(Proof::of(asked.numbers()).saying(setup.address?.ip()))
+            let own =
+                client.is_some_and(|client| setup.address.is_some_and(|it| it.ip() == client));
+            let named = asked.refused().is_some_and(|row| says(row, FOREIGN));
+            let proof = Proof::of(asked.numbers()).saying(setup.address?.ip());
+            Some(proof.doubted_if(own).doubted_if(own && !named))
         },
     },
     Rule {

@@ -13,8 +13,8 @@ use wharf_proto::tap::{HalfEnd, Party, Timer};
 const LATE: Duration = Duration::from_secs(3);
 /// A silence of both sides from here on is no pause.
 const SILENT: Duration = Duration::from_secs(10);
-/// A server does not time a client out before.
-const IDLE: Duration = Duration::from_secs(25);
+/// A server that says so has timed a client out after no less.
+const IDLE: Duration = Duration::from_secs(3);
 /// So many sessions in a minute are a burst.
 const BURST: u32 = 5;
 /// So many refused logins in a minute make others suspicious.
@@ -358,6 +358,45 @@ pub(super) const RULES: &[Rule] = &[
             let after = control.side(party).ended?.2 > asked;
             (broken && after)
                 .then(|| Proof::of([asked]).missing(asked, Party::Server, Channel::Control, "221"))
+        },
+    },
+    Rule {
+        id: "C13",
+        severity: Severity::Failure,
+        confidence: Confidence::Likely,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[
+            "C10", "C11", "A6", "A8", "D2", "D3", "D12", "D13", "D22", "X3", "X4", "X17", "N1",
+            "N2", "P2",
+        ],
+        cause: say(
+            "the server ended the session and left {} without its reply: it crashed, was stopped, or turns the client away \
+             without a word",
+            "サーバーが {} に応答せずにセッションを終えた。異常終了、停止、または無言の拒否と思われる",
+        ),
+        advice: say(
+            "look into the server's log at this moment; connect anew, and see whether the same command does it again",
+            "その時刻のサーバーのログを調べる。接続し直し、同じコマンドで再び起きるか確かめる",
+        ),
+        find: |case| {
+            let (who, ..) = case.control?.first_end()?;
+            let (.., end) = case.control?.server.ended?;
+            let left = |one: &&Exchange<'_>| {
+                one.last().is_none() && one.command.is_some_and(|asked| asked.no < end)
+            };
+            let verb = |one: &Exchange<'_>| one.verb.filter(|verb| *verb != Verb::Quit);
+            let one = case.exchanges.iter().find(left)?;
+            let asked = one.command?;
+            let spoken = case.replies().any(|row| code(row) == 421);
+            let told = case.setting.logged || case.setting.is_amid_reply;
+            (who == Party::Server && !spoken && !told).then_some(())?;
+            Some(Proof::of([asked.no, end]).saying(verb(one)?).missing(
+                one.replies.last().map_or(asked.no, |row| row.no),
+                Party::Server,
+                Channel::Control,
+                "a reply",
+            ))
         },
     },
 ];

@@ -3,6 +3,7 @@
 use super::control::CROWD;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, code, refusal, says};
+use crate::conn::Conn;
 use crate::row::{Packet, Remark, Row};
 use wharf_proto::Verb;
 use wharf_proto::tap::{HalfEnd, Party};
@@ -79,7 +80,12 @@ pub(super) const RULES: &[Rule] = &[
             let tries: Vec<&Exchange<'_>> = case.of([Verb::Auth]).collect();
             let refused = tries.iter().filter_map(|one| one.refused()).next_back()?;
             let all = tries.iter().all(|one| one.granted().is_none());
-            all.then(|| Proof::of([refused.no]).saying(code(refused)))
+            // Who goes on in clear has lost the cover and nothing else.
+            let goes_on = case.of([Verb::Pass, Verb::User]).any(|one| {
+                one.granted().is_some_and(|row| row.no > refused.no && code(row) == 230)
+            });
+            let severity = if goes_on { Severity::Warning } else { Severity::Failure };
+            all.then(|| Proof::of([refused.no]).saying(code(refused)).weighing(severity))
         },
     },
     Rule {
@@ -88,7 +94,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Either,
         visible: Visible::Shape,
-        hidden_by: &["A5", "C6"],
+        hidden_by: &["A5", "A9", "C6"],
         cause: say(
             "TLS could not be begun on the control connection: {}",
             "制御コネクションで TLS を開始できなかった：{}",
@@ -108,7 +114,7 @@ pub(super) const RULES: &[Rule] = &[
             let alert =
                 [Party::Server, Party::Client].into_iter().find_map(|party| tls.alert(party));
             let (party, ..) = control.first_end()?;
-            let row = control.side(party).ended?.2;
+            let row = alerts(case, control).unwrap_or(control.side(party).ended?.2);
             let what = alert.map_or_else(|| "closed".to_owned(), |alert| alert.to_string());
             Some(Proof::of([row]).saying(what).doubted_if(alert.is_none()))
         },
@@ -134,13 +140,13 @@ pub(super) const RULES: &[Rule] = &[
                 return Some(Proof::of([note.no]).saying(&note.label));
             }
             let conns = case.control.iter().chain(&case.data);
-            let distrusts = |conn: &&&crate::conn::Conn| {
+            let distrusts = |conn: &&&Conn| {
                 let alert = conn.tls.as_ref().and_then(|tls| tls.alert(Party::Client));
                 alert.is_some_and(|alert| alert.is_about_trust())
             };
             let conn = conns.copied().find(|conn| distrusts(&conn))?;
             let alert = conn.tls.as_ref()?.alert(Party::Client)?;
-            Some(Proof::of([conn.rows.1]).saying(alert))
+            Some(Proof::of([alerts(case, conn).unwrap_or(conn.rows.1)]).saying(alert))
         },
     },
     Rule {
@@ -213,7 +219,42 @@ pub(super) const RULES: &[Rule] = &[
             (torn && asked > 0).then(|| Proof::of([ccc.no]))
         },
     },
+    Rule {
+        id: "A9",
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        side: Blame::Server,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the server agrees to TLS (234) and does not begin it: it answers the client's first message in clear, with {}",
+            "サーバーは TLS に同意（234）したが開始せず、クライアントの最初のメッセージに平文の {} で答えた",
+        ),
+        advice: say(
+            "look into the server's log for what its TLS lacks, a certificate or its key; without it have AUTH refused",
+            "サーバーのログで TLS に足りないもの（証明書や鍵）を調べる。使えない間は AUTH を拒否させる",
+        ),
+        find: |case| {
+            let agreed = case.of([Verb::Auth]).find_map(Exchange::granted)?;
+            let tls = case.control?.tls.as_ref()?;
+            let one_sided =
+                tls.client.is_some() && tls.server.is_none() && tls.alert(Party::Server).is_none();
+            let clear = case.replies().find(|row| row.no > agreed.no && !row.tls)?;
+            one_sided.then(|| Proof::of([agreed.no, clear.no]).saying(code(clear)))
+        },
+    },
 ];
+
+/// The row in which an alert of TLS went over a connection, the last one.
+fn alerts(case: &Case<'_>, conn: &Conn) -> Option<u32> {
+    let tls = conn.tls.as_ref()?;
+    let is_it = |row: &&Row| {
+        let alert = tls.alert(row.from).map(|alert| alert.to_string());
+        let is_its = row.channel == conn.channel && matches!(row.packet, Packet::Data { .. });
+        is_its && alert.is_some_and(|alert| row.label.to_string().contains(&alert))
+    };
+    case.rows.iter().rfind(is_it).map(|row| row.no)
+}
 
 /// The remark that TLS could not be begun on the control connection, if its words are among these; without any,
 /// whatever they are.

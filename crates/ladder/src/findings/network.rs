@@ -169,6 +169,29 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        id: "N6",
+        severity: Severity::Info,
+        confidence: Confidence::Certain,
+        side: Blame::Either,
+        visible: Visible::Words,
+        hidden_by: &[],
+        cause: say(
+            "the data connections are not in the capture: what moved was not seen, only what was said of it",
+            "データコネクションがキャプチャにない。転送の内容は見えず、応答の言葉だけが分かる",
+        ),
+        advice: say(
+            "capture all that goes between the two hosts (tcpdump host ...), not only the port of the control connection",
+            "コントロールコネクションのポートだけでなく、二つのホストの間のすべて（tcpdump host ...）をキャプチャする",
+        ),
+        find: |case| {
+            let unseen = case.setting.captured && case.data.is_empty() && !case.setting.has_partner;
+            let moved =
+                |one: &&Exchange<'_>| one.preliminary().is_some() && one.granted().is_some();
+            let one = case.transfers().find(moved).filter(|_| unseen)?;
+            Some(Proof::of(one.numbers()))
+        },
+    },
+    Rule {
         id: "P1",
         severity: Severity::Failure,
         confidence: Confidence::Likely,

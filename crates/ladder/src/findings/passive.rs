@@ -93,6 +93,9 @@ pub(super) const RULES: &[Rule] = &[
             if case.setting.logged {
                 return in_vain(case);
             }
+            if let Some(proof) = nobody_came(case) {
+                return Some(proof);
+            }
             let row = case.timer(Timer::DataOpen).filter(|_| !case.setting.captured)?;
             let before = |setup: &&Setup<'_>| {
                 let asked = case.exchanges.get(setup.asked).and_then(|one| one.command);
@@ -482,6 +485,21 @@ fn in_vain(case: &Case<'_>) -> Option<Proof> {
 }
 
 /// The last passive listener before a row that no transfer came through.
+/// What a server says that has waited for the client's connection, of which the capture has seen nothing.
+fn nobody_came(case: &Case<'_>) -> Option<Proof> {
+    let setup = came_to_nothing(case, Party::Server).filter(|_| case.setting.captured)?;
+    let transfer = case.exchanges.get(setup.transfer?)?;
+    let asked = transfer.command?;
+    let row = transfer.refused().filter(|row| code(row) == 425)?;
+    let waited = row.at?.since(asked.at?) >= UNANSWERED;
+    (waited && !says(row, BUSY)).then(|| {
+        Proof::of([asked.no, row.no])
+            .saying(port(setup.address))
+            .doubted_if(!case.is_at(Party::Server))
+            .missing(asked.no, Party::Client, Channel::Data(0), "SYN")
+    })
+}
+
 fn passive_before<'a, 'b>(case: &'b Case<'a>, row: &Row) -> Option<&'b Setup<'a>> {
     let before = |setup: &&Setup<'_>| command_no(case, setup) < row.no;
     let last = case.setups.iter().rfind(before)?;

@@ -84,9 +84,8 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Words,
         hidden_by: &["N1", "X4", "X8", "D10", "D11", "D12", "D13", "D22", "N2"],
         cause: say(
-            "the data connection was closed in order and the final reply never came: whether the file is complete was not \
-             said",
-            "データコネクションは正常に閉じたが、最後の応答が来ない。ファイルが完全かどうかは分からない",
+            "the data connection was closed and the final reply never came: whether the file is complete was not said",
+            "データコネクションは閉じたが、最後の応答が来ない。ファイルが完全かどうかは分からない",
         ),
         advice: say(
             "compare the size (SIZE) or a hash; wait longer, and keep the control connection alive during long transfers",
@@ -100,7 +99,10 @@ pub(super) const RULES: &[Rule] = &[
                 .iter()
                 .all(|conn| !matches!(conn.first_end(), Some((_, HalfEnd::Reset, _))));
             let late = case.known_after(closed) >= NO_FINAL || case.timer(Timer::Reply).is_some();
-            let gone = case.control.and_then(Conn::first_end).is_some_and(|(.., at)| at >= closed);
+            let end = case.control.and_then(Conn::first_end);
+            // A server that dies closes its connections in any order.
+            let dead = end.is_some_and(|(who, ..)| who == Party::Server);
+            let gone = dead || end.is_some_and(|(.., at)| at >= closed);
             let after = case.conns_of(one).iter().map(|conn| conn.rows.1).max()?;
             ((late || gone) && in_order).then(|| {
                 let asked = one.command.map_or(0, |row| row.no);

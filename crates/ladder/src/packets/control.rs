@@ -166,6 +166,7 @@ impl Control {
             let began = tls.is_none_or(|tls| tls.client.is_none() || tls.is_secured());
             if self.is_covered() {
                 self.cover = Cover::Ended;
+                state.summary.is_sealed &= began;
                 let row = began.then(|| pen.remark(Remark::Cleared, "TLS ends".into()));
                 row.into_iter().for_each(|row| state.record.add(row));
             }

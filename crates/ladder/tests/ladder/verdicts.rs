@@ -10,7 +10,7 @@ pub(crate) use script::play;
 use crate::captures::segments;
 use script::{Case, cases};
 use std::collections::{BTreeMap, BTreeSet};
-use wharf_ladder::findings::{Finding, findings, rules, with_ghosts};
+use wharf_ladder::findings::{Finding, Severity, findings, rules, with_ghosts};
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::{Lang, Options, Packet, text};
 
@@ -97,9 +97,9 @@ fn a_tap_gives_the_verdict_of_the_capture_where_it_can_see_it() {
 
 /// What only packets show: segments sent again, bytes of TLS and of files, what was said to who is no FTP, and what somebody
 /// between the two does.
-const ONLY_PACKETS: [&str; 27] = [
-    "C1", "C2", "C5", "C7", "C9", "A4", "A5", "A6", "D5", "D14", "D23", "T3", "T5", "T6", "T7",
-    "X1", "X4", "X14", "X17", "F2", "F3", "N1", "N2", "N3", "N5", "P2", "P4",
+const ONLY_PACKETS: [&str; 29] = [
+    "C1", "C2", "C5", "C7", "C9", "A4", "A5", "A6", "A9", "N6", "D5", "D14", "D23", "T3", "T5",
+    "T6", "T7", "X1", "X4", "X14", "X17", "F2", "F3", "N1", "N2", "N3", "N5", "P2", "P4",
 ];
 
 #[test]
@@ -170,4 +170,60 @@ fn findings_are_the_same_whatever_the_language_and_hold_no_control_character() {
             }
         }
     }
+}
+
+#[test]
+fn no_finding_is_proven_by_a_row_that_is_folded_away() {
+    for case in cases() {
+        for session in sessions(&case) {
+            let rows = session.packets.rows();
+            let shown = |no: &u32| !rows.iter().any(|row| row.no == *no && row.is_bare_ack());
+            for finding in session.findings() {
+                assert!(finding.rows.iter().all(shown), "{}: {:?}", case.name, finding.rows);
+            }
+        }
+    }
+}
+
+#[test]
+fn distrust_is_proven_by_the_row_of_its_alert() {
+    let alert = "greeted\n> AUTH TLS\n< 234 go\n>> 15030300020230\n>fin\n<fin";
+    let session = sessions(&play("A5", alert)).remove(0);
+    let found = session.findings();
+    let distrust = found.iter().find(|finding| finding.rule.id == "A5").expect("A5");
+    let row = session.packets.rows().iter().find(|row| row.no == distrust.rows[0]).expect("a row");
+    assert!(row.label.to_string().contains("unknown_ca"), "{row:?}");
+}
+
+#[test]
+fn a_refused_auth_is_a_warning_where_the_session_goes_on_in_clear() {
+    let severity = |more: &str| {
+        let case = play("A3", &format!("greeted\n> AUTH TLS\n< 530 log in first\n{more}"));
+        let found = sessions(&case).remove(0).findings();
+        found.iter().find(|finding| finding.rule.id == "A3").map(|finding| finding.severity)
+    };
+    assert_eq!(severity("<fin\n>fin"), Some(Severity::Failure));
+    assert_eq!(severity("> USER ann\n< 230 in\n> NOOP\n< 200 ok"), Some(Severity::Warning));
+}
+
+#[test]
+fn a_capture_of_the_control_connection_alone_does_not_count_bytes_it_cannot_know() {
+    let steps = "login\npassive\n> RETR a\n< 150 go\n< 226 done\nbye";
+    let session = sessions(&play("N6", steps)).remove(0);
+    let line = session.packets.summary().line(Lang::En, false);
+    assert_eq!(line, "1 transfer, bytes not captured, ended in order");
+}
+
+#[test]
+fn a_227_of_another_address_is_as_bad_without_the_data_connections_as_with_them() {
+    let severity = |data: &str| {
+        let steps = format!(
+            "login\n> PASV\n< 227 ok (198,51,100,9,195,80)\n> RETR a\n{data}< 150 go\n< 226 done"
+        );
+        let found = sessions(&play("D11", &steps)).remove(0).findings();
+        found.iter().find(|finding| finding.rule.id == "D11").map(|finding| finding.severity)
+    };
+    let data = "data d 192.0.2.10:1181 203.0.113.5:50000 open\ndata d <bytes 9\ndata d <fin\ndata d >fin\n";
+    assert_eq!(severity(data), Some(Severity::Info));
+    assert_eq!(severity(""), Some(Severity::Info));
 }
