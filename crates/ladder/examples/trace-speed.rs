@@ -1,6 +1,6 @@
 //! `trace-speed FILE`: how fast a capture is read and its sessions are found and judged, and in how much memory.
 //!
-//! It draws nothing. Made for captures of a gigabyte: `trace-speed --make FILE MEBIBYTES [SEGMENTS]` writes one, of many
+//! With `--draw` it draws them as text too, and prints none of it. Made for captures of a gigabyte: `trace-speed --make FILE MEBIBYTES [SEGMENTS]` writes one, of many
 //! sessions with a transfer of so many full segments each: a megabyte, if nothing is said.
 #![expect(clippy::print_stdout, reason = "a measurement's result is what it prints")]
 
@@ -8,9 +8,9 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::time::Instant;
-use wharf_ladder::Segment;
 use wharf_ladder::capture::Capture;
 use wharf_ladder::sessions::Sessions;
+use wharf_ladder::{Options, Segment, text};
 
 /// Bytes of a full segment, and how many of them a transfer has.
 const FULL: usize = 1448;
@@ -25,21 +25,28 @@ fn main() -> Result<(), Box<dyn Error>> {
         [make, file, mebibytes, segments] if make == "--make" => {
             make_capture(file, mebibytes.parse()?, segments.parse()?)
         }
-        [file] => measure(file),
-        _ => Err("usage: trace-speed FILE | --make FILE MEBIBYTES [SEGMENTS]".into()),
+        [file] => measure(file, false),
+        [draw, file] if draw == "--draw" => measure(file, true),
+        _ => Err("usage: trace-speed [--draw] FILE | --make FILE MEBIBYTES [SEGMENTS]".into()),
     }
 }
 
-fn measure(file: &str) -> Result<(), Box<dyn Error>> {
+fn measure(file: &str, draws: bool) -> Result<(), Box<dyn Error>> {
     let bytes = std::fs::metadata(file)?.len();
     let begun = Instant::now();
     let mut capture = Capture::open(File::open(file)?)?;
     let mut sessions = Sessions::default();
-    let (mut count, mut findings) = (0u64, 0usize);
+    let (mut count, mut findings, mut drawn) = (0u64, 0usize, 0usize);
     let mut take = |groups: Vec<Vec<wharf_ladder::sessions::Session>>| {
         for session in groups.into_iter().flatten() {
             count += 1;
-            findings += session.findings().len();
+            if draws {
+                let scene = session.scene();
+                findings += scene.findings.len();
+                drawn += text::scene(&scene, &Options::default()).len();
+            } else {
+                findings += session.findings().len();
+            }
         }
     };
     let mut frames = 0u64;
@@ -58,7 +65,7 @@ fn measure(file: &str) -> Result<(), Box<dyn Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
     println!(
-        "{frames} frames, {count} sessions, {findings} findings: {took:.2} s, {speed:.0} MiB/s, {peak}"
+        "{frames} frames, {count} sessions, {findings} findings, {drawn} B of text: {took:.2} s, {speed:.0} MiB/s, {peak}"
     );
     Ok(())
 }
