@@ -252,6 +252,11 @@ impl Packets {
         self.state.expected.announces(address)
     }
 
+    /// Whether a segment begins a connection between ends whose data connection in this session is over.
+    pub(crate) fn is_spent(&self, segment: &Segment<'_>) -> bool {
+        segment.flags.syn && !segment.flags.ack && self.data.is_spent(segment)
+    }
+
     /// How well a connection from one place to another fits what this session has announced.
     pub(crate) fn rate(&self, from: SocketAddr, to: SocketAddr) -> i32 {
         let Some(control) = &self.control else { return 0 };

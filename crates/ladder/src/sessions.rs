@@ -194,7 +194,9 @@ impl Sessions {
             }
             Some(Owner::One(id)) => {
                 let id = *id;
-                if !self.give(id, segment) {
+                // The same ends may be used again, by another session.
+                let is_spent = |open: &Open| open.session.packets.is_spent(segment);
+                if self.open.get(&id).is_some_and(is_spent) || !self.give(id, segment) {
                     self.flows.remove(&key);
                     self.unknown(key, segment);
                 }

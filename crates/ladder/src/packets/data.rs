@@ -108,6 +108,13 @@ impl DataFlows {
         }
     }
 
+    /// Whether the latest of those between these ends is over.
+    pub(super) fn is_spent(&self, segment: &Segment<'_>) -> bool {
+        let ways = [(segment.from, segment.to), (segment.to, segment.from)];
+        let its = |data: &&DataFlow| ways.contains(&(data.flow.ends.client, data.flow.ends.server));
+        self.flows.iter().rev().find(its).is_some_and(|data| data.flow.is_over())
+    }
+
     /// Whether all of them are closed.
     pub(super) fn are_over(&self) -> bool {
         self.flows.iter().all(|data| data.flow.is_over())

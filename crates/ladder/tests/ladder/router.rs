@@ -67,6 +67,23 @@ fn two_sessions_between_the_same_hosts_have_their_own_data_connections() {
 }
 
 #[test]
+fn ends_that_are_used_again_are_of_the_session_that_has_named_them_since() {
+    let mut wire = Wire::default();
+    let one = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
+    ask(&mut wire, one, "PASV", "227 ok (203,0,113,5,195,80)");
+    ask(&mut wire, one, "RETR a", "150 go");
+    let data = wire.connect("192.0.2.10:1191", "203.0.113.5:50000");
+    end(&mut wire, data);
+    let two = control(&mut wire, "192.0.2.10:1190", "203.0.113.5:21");
+    ask(&mut wire, two, "PASV", "227 ok (203,0,113,5,195,80)");
+    ask(&mut wire, two, "STOR b", "150 go");
+    wire.reconnect(data);
+    let sessions = each(&wire.segments);
+    assert_eq!(served(&sessions[0]), [Some(Verb::Retr)]);
+    assert_eq!(served(&sessions[1]), [Some(Verb::Stor)]);
+}
+
+#[test]
 fn active_sessions_of_a_server_that_does_not_use_port_20_do_not_change_places() {
     let mut wire = Wire::default();
     let one = control(&mut wire, "192.0.2.10:1180", "203.0.113.5:21");
