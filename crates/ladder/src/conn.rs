@@ -4,6 +4,7 @@
 //! Packets and taps both fill it in, each as far as it can see; the findings read it.
 
 use crate::label;
+use crate::packet::Unreachable;
 use crate::row::{Channel, Ends};
 use crate::tls::Tls;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Conn {
     pub syns: u32,
     /// Whether the answer was a RST.
     pub refused: bool,
+    /// Whether ICMP said, before anything else did, that it cannot be reached.
+    pub unreachable: Option<Unreachable>,
     /// Nothing but its place in time says that it is of this session.
     pub probable: bool,
     /// Its first and last rows.
@@ -114,6 +117,7 @@ impl Conn {
             settled: None,
             syns: 0,
             refused: false,
+            unreachable: None,
             probable: false,
             rows: (0, 0),
             client: Side::default(),
@@ -185,6 +189,12 @@ impl Conn {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         self.syns > 0 && self.granted.is_none() && !self.refused && self.bytes() == 0
+    }
+
+    /// Whether it was asked for in vain: so often, or ICMP said so.
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.is_unanswered() && self.unreachable.is_some()
     }
 
     /// Whether it came to be open.

@@ -56,6 +56,7 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
             | Remark::Cleared
             | Remark::Rewritten
             | Remark::Missing
+            | Remark::Unreachable
             | Remark::DataFailed
             | Remark::Logged,
         )

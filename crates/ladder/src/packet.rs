@@ -2,11 +2,13 @@
 //! IPv6, TCP (RFC 9293 section 3.1).
 //!
 //! A frame that was cut when it was captured is read as far as it goes, and the segment still says how long
-//! it was. Checksums are not looked at: a packet that never left its host has none yet. What is no TCP, or
-//! a fragment of an IP packet, is nothing here; nor does this file know what a connection is.
+//! it was. Checksums are not looked at: a packet that never left its host has none yet. What ICMP says of a segment that did
+//! not arrive is an empty segment back (`packet/icmp.rs`). What else is no TCP, or a fragment of an IP packet, is nothing here; nor does this file know what a connection is.
 
+mod icmp;
 mod link;
 
+pub use icmp::Unreachable;
 pub use link::Link;
 
 use crate::capture::Frame;
@@ -51,6 +53,8 @@ pub struct Header {
     pub window: u16,
     /// How a SYN has that scaled, where it says so.
     pub scale: Option<u8>,
+    /// It is no segment, but what ICMP says of one that went the other way.
+    pub unreachable: Option<Unreachable>,
 }
 
 /// The flags of a segment. ECE and CWR say nothing about a session and are left out.
@@ -92,7 +96,16 @@ impl<'a> Segment<'a> {
     }
 
     fn of_packet(at: Moment, packet: &LaxSlicedPacket<'a>) -> Option<Self> {
-        let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return None };
+        let tcp = match &packet.transport {
+            Some(TransportSlice::Tcp(tcp)) => tcp,
+            Some(TransportSlice::Icmpv4(icmp)) => {
+                return icmp::segment(at, &Net::of(packet.net.as_ref()?)?, icmp.slice());
+            }
+            Some(TransportSlice::Icmpv6(icmp)) => {
+                return icmp::segment(at, &Net::of(packet.net.as_ref()?)?, icmp.slice());
+            }
+            _ => return None,
+        };
         let Net { from, to, cut, id, hops } = Net::of(packet.net.as_ref()?)?;
         let payload = tcp.payload();
         let length = u32::try_from(payload.len().saturating_add(cut)).ok()?;
@@ -105,7 +118,13 @@ impl<'a> Segment<'a> {
             flags: Flags::of(tcp),
             length,
             payload,
-            header: Header { frame: 0, id, hops, window: tcp.window_size(), scale: scale(tcp) },
+            header: Header {
+                id,
+                hops,
+                window: tcp.window_size(),
+                scale: scale(tcp),
+                ..Header::default()
+            },
         })
     }
 }

@@ -171,7 +171,10 @@ impl Packets {
                 summary.is_blind = summary.transfers > 0 && self.data.conns().next().is_none();
                 true
             }
-            None => self.data.take(segment, control.flow.ends, &mut self.state),
+            None => {
+                let is_closed = control.flow.is_over();
+                self.data.take(segment, control.flow.ends, is_closed, &mut self.state)
+            }
         };
         if is_ours {
             self.state.summary.reached(segment.at);
@@ -259,7 +262,7 @@ impl Packets {
 
     /// How well a connection from one place to another fits what this session has announced.
     pub(crate) fn rate(&self, from: SocketAddr, to: SocketAddr) -> i32 {
-        let Some(control) = &self.control else { return 0 };
+        let Some(control) = self.control.as_ref().filter(|it| !it.flow.is_over()) else { return 0 };
         let pending = self.state.dialogue.transfer.is_some();
         let context = expected::Context { control: control.flow.ends, pending };
         self.state.expected.rate(from, to, context)
@@ -269,6 +272,19 @@ impl Packets {
     pub(crate) fn adopt(&mut self, ends: Ends, segment: &Segment<'_>) {
         self.data.open(ends, segment, &mut self.state, true);
         self.state.summary.reached(segment.at);
+    }
+
+    /// Gives back a data connection that was taken for this session's; the connection is the one of this segment.
+    pub(crate) fn withdraw(&mut self, segment: &Segment<'_>) {
+        let gone = self.data.withdraw(segment, &mut self.state);
+        if let Some((gone, control)) = gone.zip(self.control.as_mut()) {
+            control.flow.conn = control.flow.conn.renumbered(|no| gone.number(no));
+        }
+    }
+
+    /// Whether a side has ended the control connection.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.flow.is_ending())
     }
 
     /// The listeners that were named since this was last asked.
@@ -333,13 +349,15 @@ struct Pen<'a> {
     ends: Ends,
     /// Its bytes are under TLS.
     tls: bool,
+    provenance: Provenance,
     /// Rows made so far.
     made: u32,
 }
 
 impl<'a> Pen<'a> {
     fn new(segment: &'a Segment<'a>, channel: Channel, from: Party, ends: Ends) -> Self {
-        Self { segment, channel, from, ends, tls: false, made: 0 }
+        let provenance = Provenance::Seen;
+        Self { segment, channel, from, ends, tls: false, provenance, made: 0 }
     }
 
     /// A row of this segment.
@@ -357,7 +375,7 @@ impl<'a> Pen<'a> {
             names: None,
             more: None,
             label: if again { again_label(&label) } else { label },
-            provenance: Provenance::Seen,
+            provenance: self.provenance,
             tls: self.tls
                 && matches!(packet, Packet::Command | Packet::Reply(_) | Packet::Data { .. }),
             wire: Some(Wire {
@@ -380,8 +398,15 @@ impl<'a> Pen<'a> {
     /// A remark on what a segment has brought about.
     fn remark(&self, remark: Remark, label: Text) -> Row {
         let mut beside = Self::new(self.segment, self.channel, self.from, self.ends);
+        beside.provenance = self.provenance;
         let row = beside.row(Packet::Note(remark), label, false);
         Row { wire: None, ..row }
+    }
+
+    /// The row of what ICMP says, where this is no segment.
+    fn unreachable(&self) -> Option<Row> {
+        let told = self.segment.header.unreachable?;
+        Some(self.remark(Remark::Unreachable, Text::from(told.to_string())))
     }
 
     /// The row of a SYN, if there is one.

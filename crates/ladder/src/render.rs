@@ -122,6 +122,7 @@ fn seconds(at: Moment) -> String {
 fn provenance(row: &Row) -> &'static str {
     match row.provenance {
         Provenance::Seen => "seen",
+        Provenance::Probable => "probable",
         Provenance::Inferred => "inferred",
         Provenance::Synthesised => "synthesised",
         Provenance::Absent => "absent",

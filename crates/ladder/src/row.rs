@@ -214,6 +214,8 @@ pub enum Remark {
     Rewritten,
     /// Bytes that were sent here were not captured.
     Missing,
+    /// A packet did not arrive, as ICMP says.
+    Unreachable,
     /// A log says that a data connection could not be opened.
     DataFailed,
     /// What else a log says.
@@ -225,6 +227,8 @@ pub enum Remark {
 pub enum Provenance {
     /// It was told or captured.
     Seen,
+    /// It was captured; that its connection is of this session is only probable.
+    Probable,
     /// It must have happened, given what was seen.
     Inferred,
     /// It is drawn for completeness; that it stood in this place is not proven.

@@ -130,6 +130,8 @@ enum Owner {
     One(u64),
     /// Of the sessions of two servers.
     Two(u64, u64),
+    /// Of this session by time and hosts alone: its first words may say otherwise.
+    Guessed(u64, Box<Probe>),
     /// Not known yet.
     Unknown(Box<Probe>),
     /// Nobody's.
@@ -205,6 +207,10 @@ impl Sessions {
                 let (a, b) = (*a, *b);
                 self.give(a, segment);
                 self.give(b, segment);
+            }
+            Some(Owner::Guessed(id, probe)) => {
+                let (id, thought) = (*id, probe.think_again(segment));
+                self.think_again(key, id, thought, segment);
             }
             Some(Owner::Unknown(probe)) => {
                 let verdict = probe.hear(segment);
@@ -322,7 +328,7 @@ impl Sessions {
         let ids = match self.flows.get(&key) {
             Some(Owner::One(id)) => [Some(*id), None],
             Some(Owner::Two(a, b)) => [Some(*a), Some(*b)],
-            Some(Owner::Unknown(_) | Owner::None) | None => return,
+            Some(Owner::Guessed(..) | Owner::Unknown(_) | Owner::None) | None => return,
         };
         for segment in rest {
             for id in ids.into_iter().flatten() {
@@ -398,11 +404,13 @@ impl Sessions {
     /// Remembers whose a connection is, within bounds: first those go that are nobody's.
     fn remember(&mut self, key: Key, owner: Owner) {
         if self.flows.len() >= MAX_FLOWS && !self.flows.contains_key(&key) {
-            self.flows.retain(|_, owner| matches!(owner, Owner::One(_) | Owner::Two(..)));
+            self.flows.retain(|_, owner| !matches!(owner, Owner::Unknown(_) | Owner::None));
             if self.flows.len() >= MAX_FLOWS {
                 let open = &self.open;
                 self.flows.retain(|_, owner| match owner {
-                    Owner::One(id) | Owner::Two(id, _) => open.contains_key(id),
+                    Owner::One(id) | Owner::Two(id, _) | Owner::Guessed(id, _) => {
+                        open.contains_key(id)
+                    }
                     Owner::Unknown(_) | Owner::None => false,
                 });
             }
@@ -447,7 +455,7 @@ impl Sessions {
             for key in &open.keys {
                 // The port may have been used again, and be another session's now.
                 let is_its = match self.flows.get(key) {
-                    Some(Owner::One(of)) => of == id,
+                    Some(Owner::One(of) | Owner::Guessed(of, _)) => of == id,
                     Some(Owner::Two(a, b)) => a == id || b == id,
                     Some(Owner::Unknown(_) | Owner::None) | None => false,
                 };

@@ -388,7 +388,14 @@ pub(crate) fn meaning(scene: &Scene, shown: usize, lang: Lang) -> Option<String>
         let en = "~ not seen: inferred, or drawn for completeness";
         parts.push(lang.of(en, "~ は実測でなく推定または補完").to_owned());
     }
-    if rows.clone().any(|row| row.tls && row.provenance == Provenance::Seen) {
+    if rows.clone().any(|row| row.provenance == Provenance::Probable) {
+        let en = "dashed: of this session probably, by time and hosts alone";
+        parts.push(
+            lang.of(en, "破線は時刻とホストから見て、おそらくこのセッションのもの").to_owned(),
+        );
+    }
+    let is_seen = |row: &Row| matches!(row.provenance, Provenance::Seen | Provenance::Probable);
+    if rows.clone().any(|row| row.tls && is_seen(row)) {
         parts.push(lang.of("T under TLS", "T は TLS の下").to_owned());
     }
     if rows.any(|row| row.packet == Packet::Absent) {

@@ -79,14 +79,19 @@ pub(super) const RULES: &[Rule] = &[
             let unanswered = |conn: &&&Conn| {
                 conn.opener == Some(Party::Server)
                     && conn.is_unanswered()
-                    && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
+                    && (conn.syns >= 2
+                        || conn.is_rejected()
+                        || case.known_after(conn.begun) > UNANSWERED)
             };
             if let Some(conn) = case.data.iter().find(unanswered) {
                 let (first, last) = conn.rows;
                 return Some(
-                    Proof::of([first, last])
-                        .saying(port(conn.ends.map(|ends| ends.client)))
-                        .missing(last, Party::Client, conn.channel, "SYN, ACK"),
+                    Proof::of([first, last]).saying(rejected_port(conn, Party::Client)).missing(
+                        last,
+                        Party::Client,
+                        conn.channel,
+                        "SYN, ACK",
+                    ),
                 );
             }
             let setup = came_to_nothing(case, Party::Client)?;
@@ -330,6 +335,18 @@ fn has_failed(case: &Case<'_>, setup: &Setup<'_>) -> bool {
     !setup.granted
         || transfer.is_some_and(|one| one.refused().is_some() || one.last().is_none())
         || setup.conns.iter().any(|conn| conn.is_unanswered() || conn.refused)
+}
+
+/// The same of an end of a connection, with what ICMP says of it: ` (10.0.0.1:1182, ICMP port unreachable, from 10.0.0.1)`.
+pub(super) fn rejected_port(conn: &Conn, listener: Party) -> String {
+    let end = conn.ends.map(|ends| match listener {
+        Party::Client => ends.client,
+        Party::Server => ends.server,
+    });
+    match (end, conn.unreachable) {
+        (Some(end), Some(told)) => format!(" ({end}, {told})"),
+        (end, _) => port(end),
+    }
 }
 
 /// ` (10.0.0.1:1182)`, without words of a language.

@@ -32,13 +32,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "C1",
         severity: Severity::Failure,
-        confidence: Confidence::Likely,
+        confidence: Confidence::Certain,
         side: Blame::Network,
         visible: Visible::Shape,
         hidden_by: &["C9"],
         cause: say(
-            "nobody answers at port {}: the host is down, or a firewall drops what goes there",
-            "ポート {} から応答がない。ホストが停止しているか、ファイアウォールが破棄している",
+            "nobody answers at port {}: the host is down, or a firewall drops or rejects what goes there",
+            "ポート {} から応答がない。ホストが停止しているか、ファイアウォールが破棄または拒否している",
         ),
         advice: say(
             "check address and port, and whether the firewalls of both sides let the port through",
@@ -47,13 +47,12 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let control = case.control.filter(|control| control.is_unanswered())?;
             let (first, last) = control.rows;
-            (control.syns >= 2).then(|| {
-                Proof::of([first, last]).saying(server_port(case)).missing(
-                    last,
-                    Party::Server,
-                    Channel::Control,
-                    "SYN, ACK",
-                )
+            let told = control.unreachable.map_or_else(String::new, |told| format!(" ({told})"));
+            (control.syns >= 2 || control.is_rejected()).then(|| {
+                Proof::of([first, last])
+                    .saying(format_args!("{}{told}", server_port(case)))
+                    .doubted_if(!control.is_rejected())
+                    .missing(last, Party::Server, Channel::Control, "SYN, ACK")
             })
         },
     },

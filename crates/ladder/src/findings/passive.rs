@@ -1,6 +1,6 @@
 //! Data connections that the client opens.
 
-use super::active::{BUSY, REFUSED, came_to_nothing, port};
+use super::active::{BUSY, REFUSED, came_to_nothing, port, rejected_port};
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
@@ -68,14 +68,15 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "D12",
         severity: Severity::Failure,
-        confidence: Confidence::Likely,
+        confidence: Confidence::Certain,
         side: Blame::Network,
         visible: Visible::Shape,
         // TLS has come about on it, or was refused there.
         hidden_by: &["D10", "D11", "D14", "D17", "D22", "F2", "T1", "T2", "T4"],
         cause: say(
-            "passive mode: the client's connection to the server's data port{} gets no answer, a firewall drops it",
-            "パッシブモード：サーバーのデータポート{}への接続に応答がない。ファイアウォールが破棄している",
+            "passive mode: the client's connection to the server's data port{} does not come through, a firewall drops or \
+             rejects it",
+            "パッシブモード：サーバーのデータポート{}への接続が通らない。ファイアウォールが破棄または拒否している",
         ),
         advice: say(
             "give the server a range of passive ports and open it in every firewall, NAT and container before it",
@@ -86,12 +87,13 @@ pub(super) const RULES: &[Rule] = &[
                 let (first, last) = conn.rows;
                 return Some(
                     Proof::of([first, last])
-                        .saying(port(conn.ends.map(|ends| ends.server)))
+                        .saying(rejected_port(conn, Party::Server))
+                        .doubted_if(!conn.is_rejected())
                         .missing(last, Party::Server, conn.channel, "SYN, ACK"),
                 );
             }
             if case.setting.logged {
-                return in_vain(case);
+                return in_vain(case).map(Proof::doubted);
             }
             if let Some(proof) = nobody_came(case) {
                 return Some(proof);
@@ -103,7 +105,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             let setup = case.setups.iter().rfind(before)?;
             let passive = setup.listener == Party::Server && setup.conns.is_empty();
-            passive.then(|| Proof::of([row.no]).saying(port(setup.address)))
+            passive.then(|| Proof::of([row.no]).saying(port(setup.address)).doubted())
         },
     },
     Rule {
@@ -484,7 +486,6 @@ fn in_vain(case: &Case<'_>) -> Option<Proof> {
     (!other).then(|| Proof::of([row.no]).saying(port(setup.address)).doubted())
 }
 
-/// The last passive listener before a row that no transfer came through.
 /// What a server says that has waited for the client's connection, of which the capture has seen nothing.
 fn nobody_came(case: &Case<'_>) -> Option<Proof> {
     let setup = came_to_nothing(case, Party::Server).filter(|_| case.setting.captured)?;
@@ -495,11 +496,13 @@ fn nobody_came(case: &Case<'_>) -> Option<Proof> {
     (waited && !says(row, BUSY)).then(|| {
         Proof::of([asked.no, row.no])
             .saying(port(setup.address))
+            .doubted()
             .doubted_if(!case.is_at(Party::Server))
             .missing(asked.no, Party::Client, Channel::Data(0), "SYN")
     })
 }
 
+/// The last passive listener before a row that no transfer came through.
 fn passive_before<'a, 'b>(case: &'b Case<'a>, row: &Row) -> Option<&'b Setup<'a>> {
     let before = |setup: &&Setup<'_>| command_no(case, setup) < row.no;
     let last = case.setups.iter().rfind(before)?;
@@ -509,7 +512,7 @@ fn passive_before<'a, 'b>(case: &'b Case<'a>, row: &Row) -> Option<&'b Setup<'a>
 fn is_unanswered(case: &Case<'_>, conn: &Conn) -> bool {
     conn.opener == Some(Party::Client)
         && conn.is_unanswered()
-        && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
+        && (conn.syns >= 2 || conn.is_rejected() || case.known_after(conn.begun) > UNANSWERED)
 }
 
 fn verb_of(case: &Case<'_>, setup: &Setup<'_>) -> Option<Verb> {

@@ -86,6 +86,9 @@ impl Control {
         let fresh = self.flow.take(from, segment, row);
         let establishes = self.flow.establishes(from, segment);
         let mut pen = Pen::new(segment, Channel::Control, from, self.flow.ends);
+        if let Some(row) = pen.unreachable() {
+            return state.record.add(row);
+        }
         for gap in self.flow.take_gaps_of_peer() {
             state.record.add(pen.missing(from.other(), gap.bytes));
         }

@@ -3,13 +3,13 @@
 use super::expected::Context;
 use super::flow::Flow;
 use super::half::{Fresh, Gap, Half};
-use super::record::Mark;
+use super::record::{Mark, Withdrawn};
 use super::{Pen, State};
 use crate::conn::Conn;
 use crate::label::{self, half_ended};
 use crate::more::More;
 use crate::packet::Segment;
-use crate::row::{Channel, Ends, Packet, Remark, Row};
+use crate::row::{Channel, Ends, Packet, Provenance, Remark, Row};
 use crate::tls::{Heard, SEALED};
 use std::collections::VecDeque;
 use wharf_proto::tap::{HalfEnd, Party};
@@ -54,7 +54,14 @@ struct DataFlow {
 
 impl DataFlows {
     /// The next segment that is not of the control connection; says whether it is of this session.
-    pub(super) fn take(&mut self, segment: &Segment<'_>, control: Ends, state: &mut State) -> bool {
+    /// Where the control connection is closed no new one is taken.
+    pub(super) fn take(
+        &mut self,
+        segment: &Segment<'_>,
+        control: Ends,
+        is_closed: bool,
+        state: &mut State,
+    ) -> bool {
         let known = self.flows.iter_mut().rev().find_map(|data| {
             let from = data.flow.sender(segment)?;
             Some((data, from))
@@ -62,6 +69,9 @@ impl DataFlows {
         if let Some((data, from)) = known {
             data.take(from, segment, state);
             return true;
+        }
+        if is_closed {
+            return false;
         }
         let Some(ends) = claim(segment, control, state) else { return false };
         self.open(ends, segment, state, false);
@@ -90,6 +100,28 @@ impl DataFlows {
             data.take(from, segment, state);
         }
         self.flows.push_back(data);
+    }
+
+    /// The connection of this segment is of another session: it goes, with its rows.
+    pub(super) fn withdraw(
+        &mut self,
+        segment: &Segment<'_>,
+        state: &mut State,
+    ) -> Option<Withdrawn> {
+        let is_it = |data: &mut DataFlow| data.flow.sender(segment).is_some();
+        let place = self.flows.iter_mut().rposition(is_it)?;
+        let data = self.flows.remove(place)?;
+        if data.channel == Channel::Data(self.count) {
+            self.count = self.count.saturating_sub(1);
+        }
+        let gone = state.record.withdraw(data.channel);
+        for conn in
+            self.past.iter_mut().chain(self.flows.iter_mut().map(|data| &mut data.flow.conn))
+        {
+            *conn = conn.renumbered(|no| gone.number(no));
+        }
+        self.flows.iter_mut().for_each(|data| data.marks.clear());
+        Some(gone)
     }
 
     /// In passive mode the client may connect before it sends the command, and in block mode a connection
@@ -166,6 +198,12 @@ impl DataFlow {
         self.look(from, segment, &fresh, heard.as_ref());
         let establishes = self.flow.establishes(from, segment);
         let mut pen = Pen::new(segment, self.channel, from, self.flow.ends);
+        if self.flow.conn.probable {
+            pen.provenance = Provenance::Probable;
+        }
+        if let Some(row) = pen.unreachable() {
+            return state.record.add(Row { verb: self.verb, ..row });
+        }
         state.summary.moved(from, carried);
         let gaps = self.flow.take_gaps_of_peer();
         self.tear(&pen, from.other(), &gaps, state);

@@ -83,6 +83,12 @@ impl Flow {
     /// The next segment, and who sent it; `row` is the number that its first row will have.
     pub(super) fn take(&mut self, from: Party, segment: &Segment<'_>, row: u32) -> Fresh {
         let flags = segment.flags;
+        if let Some(told) = segment.header.unreachable {
+            if self.conn.is_unanswered() {
+                self.conn.unreachable.get_or_insert(told);
+            }
+            return Fresh::default();
+        }
         if flags.syn {
             let opener = if flags.ack { from.other() } else { from };
             self.opener.get_or_insert(opener);

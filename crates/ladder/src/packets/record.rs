@@ -192,6 +192,19 @@ impl Record {
         }
     }
 
+    /// Takes the rows of a connection away, and numbers anew those behind them.
+    pub(super) fn withdraw(&mut self, channel: Channel) -> Withdrawn {
+        let (out, mut rest): (Vec<Row>, Vec<Row>) =
+            std::mem::take(&mut self.rows).into_iter().partition(|row| row.channel == channel);
+        let gone = Withdrawn(out.iter().map(|row| row.no).collect());
+        self.weight = self.weight.saturating_sub(out.iter().map(Row::weighs).sum());
+        rest.iter_mut().for_each(|row| row.no = gone.number(row.no));
+        self.last_no = gone.number(self.last_no);
+        self.open = None;
+        self.rows = rest;
+        gone
+    }
+
     /// Drops old rows behind the beginning; a row that counts them keeps the numbers of all that follow.
     fn shed(&mut self) {
         self.open = None;
@@ -205,6 +218,18 @@ impl Record {
             let (verb, names, more) = (None, None, None);
             self.rows.insert(HEAD, Row { packet, label, verb, names, more, wire, ..first });
         }
+    }
+}
+
+/// The numbers of rows that were taken away, in order.
+#[derive(Debug)]
+pub(super) struct Withdrawn(Vec<u32>);
+
+impl Withdrawn {
+    /// The number that a row has now.
+    pub(super) fn number(&self, no: u32) -> u32 {
+        let before = self.0.partition_point(|gone| *gone <= no);
+        no.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX))
     }
 }
 

@@ -147,7 +147,7 @@ fn rows(sheet: &Sheet<'_>, ids: &[String], all: &str, most: usize) -> String {
             counts = true;
         }
         next = Some(if row.no > 0 { row.no } else { next.unwrap_or(0) } + 1);
-        let guessed = matches!(row.provenance, Provenance::Inferred | Provenance::Synthesised);
+        let guessed = !matches!(row.provenance, Provenance::Seen | Provenance::Absent);
         let (from, to) = (id(step.from), id(step.to));
         let mark = if guessed { "~ " } else { "" };
         let _ = writeln!(out, "    {from}{arrow}{to}: {mark}{words}");

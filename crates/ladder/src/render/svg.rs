@@ -357,7 +357,7 @@ fn class(row: &Row) -> String {
         Packet::Absent => "gst",
         Packet::Syn | Packet::SynAck | Packet::Fin | Packet::Note(_) | Packet::Omitted(_) => "",
     };
-    let guessed = matches!(row.provenance, Provenance::Inferred | Provenance::Synthesised);
+    let guessed = !matches!(row.provenance, Provenance::Seen | Provenance::Absent);
     let two = !is_control(row) && what.is_empty();
     let classes = [what, if two { "two" } else { "" }, if guessed { "inf" } else { "" }];
     classes.iter().filter(|class| !class.is_empty()).copied().collect::<Vec<_>>().join(" ")

@@ -1,6 +1,6 @@
 //! Whose a data connection is: what sessions have announced, scored, and where TLS hides that, what else is seen.
 
-use super::probe::Probe;
+use super::probe::{Probe, Thought};
 use super::{Key, Owner, Sessions, pair};
 use crate::packet::{Flags, Segment};
 use crate::packets::ENOUGH;
@@ -47,7 +47,7 @@ impl Sessions {
                 // Its first bytes may say whose TLS session it resumes.
                 return false;
             }
-            return self.adopt(key, id, segment);
+            return self.adopt(key, id, segment, probe.is_none());
         }
         let others = rated.iter().skip(1).map(|(_, id)| *id);
         let mut others = others;
@@ -109,7 +109,8 @@ impl Sessions {
     fn suspected(&self, segment: &Segment<'_>, id: u64, probe: Option<&Probe>) -> i32 {
         let Some(open) = self.open.get(&id) else { return 0 };
         let packets = &open.session.packets;
-        let Some(control) = packets.ends().filter(|_| packets.is_sealed()) else { return 0 };
+        let is_open = packets.is_sealed() && !packets.is_ending();
+        let Some(control) = packets.ends().filter(|_| is_open) else { return 0 };
         let quiet = segment.at.since(open.heard);
         let is_new = segment.flags.syn || probe.is_some();
         if pair(segment.from, segment.to) != pair(control.client, control.server)
@@ -151,8 +152,37 @@ impl Sessions {
         }
     }
 
-    /// Takes a data connection for a session's of which only circumstances say so.
-    fn adopt(&mut self, key: Key, id: u64, segment: &Segment<'_>) -> bool {
+    /// The next segment of a connection that was taken for a session's by circumstances.
+    pub(super) fn think_again(
+        &mut self,
+        key: Key,
+        id: u64,
+        thought: Thought,
+        segment: &Segment<'_>,
+    ) {
+        let is_its = match thought {
+            Thought::Wait => self.give(id, segment),
+            Thought::Data => {
+                self.flows.insert(key, Owner::One(id));
+                self.give(id, segment)
+            }
+            Thought::Control | Thought::Other => false,
+        };
+        if is_its {
+            return;
+        }
+        if let Some(open) = self.open.get_mut(&id) {
+            open.session.packets.withdraw(segment);
+        }
+        let owner = match (thought, self.flows.remove(&key)) {
+            (Thought::Control, Some(Owner::Guessed(_, probe))) => Owner::Unknown(probe),
+            _ => Owner::None,
+        };
+        self.flows.insert(key, owner);
+    }
+
+    /// Takes a data connection for a session's of which only circumstances say so, and may be proven wrong by its words.
+    fn adopt(&mut self, key: Key, id: u64, segment: &Segment<'_>, may_be_wrong: bool) -> bool {
         let Some(open) = self.open.get_mut(&id) else { return false };
         let Some(control) = open.session.packets.ends() else { return false };
         let [from_data_port, to_data_port] =
@@ -173,7 +203,12 @@ impl Sessions {
         open.session.packets.adopt(ends, segment);
         open.last = open.last.max(segment.at);
         self.own(key, id);
-        self.remember(key, Owner::One(id));
+        let mut probe = Box::<Probe>::default();
+        let owner = match may_be_wrong && probe.think_again(segment) == Thought::Wait {
+            true => Owner::Guessed(id, probe),
+            false => Owner::One(id),
+        };
+        self.remember(key, owner);
         true
     }
 }

@@ -39,6 +39,37 @@ pub(super) enum Verdict {
     Data,
 }
 
+/// What the first words of a connection make of the guess that it is a data connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thought {
+    /// Nothing was said yet.
+    Wait,
+    /// Nothing speaks against it.
+    Data,
+    /// A server greets: it is a control connection.
+    Control,
+    /// Another protocol.
+    Other,
+}
+
+/// How servers greet who has connected (RFC 959 section 5.4).
+const GREETINGS: [&[u8]; 3] = [b"120", b"220", b"421"];
+/// What requests and greetings of other protocols begin with.
+const OTHERS: [&[u8]; 12] = [
+    b"GET /",
+    b"HEAD /",
+    b"POST /",
+    b"PUT /",
+    b"DELETE /",
+    b"OPTIONS ",
+    b"CONNECT ",
+    b"HTTP/1.",
+    b"PRI * HTTP/2",
+    b"SSH-",
+    b"* OK ",
+    b"+OK ",
+];
+
 /// A segment that owns its bytes.
 #[derive(Debug)]
 struct Kept {
@@ -81,6 +112,21 @@ impl Probe {
                 Verdict::Control(Ends { client, server })
             }
             _ => Verdict::Wait,
+        }
+    }
+
+    /// The next segment of a connection that was taken for a data connection when it began.
+    pub(super) fn think_again(&mut self, segment: &Segment<'_>) -> Thought {
+        let begins = |words: &[&[u8]]| words.iter().any(|word| segment.payload.starts_with(word));
+        let listener = self.segments.first().filter(|first| first.flags.syn).map(|first| first.to);
+        let verdict = self.hear(segment);
+        match segment.payload {
+            [] if verdict == Verdict::Wait => Thought::Wait,
+            [_, _, _, b' ' | b'-', ..] if listener == Some(segment.from) && begins(&GREETINGS) => {
+                Thought::Control
+            }
+            _ if begins(&OTHERS) => Thought::Other,
+            _ => Thought::Data,
         }
     }
 

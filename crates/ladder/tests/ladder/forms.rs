@@ -32,7 +32,8 @@ fn marked() -> Wire {
     wire.says("226 done");
     wire.asks("QUIT", "221 bye");
     for segment in &mut wire.segments {
-        segment.header = Header { hops: 57, window: 1000, id: Some(7), frame: 3, scale: None };
+        segment.header =
+            Header { hops: 57, window: 1000, id: Some(7), frame: 3, ..Header::default() };
     }
     wire
 }

@@ -4,7 +4,7 @@
 use crate::wire::{ACK, Acceptor, FIN, Opener, Owned, PSH, SYN, Wire};
 use std::time::Duration;
 use wharf_ladder::sessions::{Session, Sessions};
-use wharf_ladder::{Channel, Flags, Lang, Packet};
+use wharf_ladder::{Channel, Flags, Lang, Packet, Provenance};
 use wharf_proto::tap::Party;
 use wharf_proto::{Moment, Verb};
 
@@ -316,4 +316,69 @@ fn of_a_session_under_tls_nothing_is_said_that_nobody_heard() {
     let summary = session.packets.summary();
     assert_eq!(summary.line(Lang::En, false), "transfers not known, 0 B, closed");
     assert_eq!(summary.line(Lang::Ja, false), "転送数は不明、0 バイト、終了");
+}
+
+#[test]
+fn what_another_protocol_says_is_not_taken_for_a_data_connection_under_tls() {
+    let mut wire = Wire::default();
+    let conn = sealed(&mut wire, "192.0.2.10:1180");
+    let web = wire.connect("192.0.2.10:4000", "203.0.113.5:8080");
+    wire.put(conn, Acceptor, PSH, b"\x17\x03\x03\x00\x02ef");
+    wire.put(web, Opener, PSH, b"GET / HTTP/1.1\r\n\r\n");
+    wire.put(web, Acceptor, PSH, &[b'x'; 1400]);
+    let data = wire.connect("192.0.2.10:4001", "203.0.113.5:50001");
+    wire.put(data, Acceptor, PSH, b"bytes");
+    let sessions = each(&wire.segments);
+    let packets = &sessions[0].packets;
+    let conns = packets.conns();
+    assert_eq!(conns.len(), 2);
+    assert_eq!(conns[1].ends.map(|ends| ends.server.port()), Some(50001));
+    let numbers: Vec<u32> = packets.rows().iter().map(|row| row.no).collect();
+    assert_eq!(numbers, (1..=13).collect::<Vec<u32>>(), "rows are numbered anew");
+    assert_eq!((conns[0].rows, conns[1].rows), ((1, 9), (10, 13)));
+    let of_data = |row: &&wharf_ladder::Row| row.channel == conns[1].channel;
+    assert!(
+        packets.rows().iter().filter(of_data).all(|row| row.provenance == Provenance::Probable)
+    );
+}
+
+#[test]
+fn a_greeting_is_of_another_session_however_near_one_under_tls_is() {
+    let mut wire = Wire::default();
+    sealed(&mut wire, "192.0.2.10:1180");
+    let other = wire.connect("192.0.2.10:1190", "203.0.113.5:4021");
+    say(&mut wire, other, "220 ready");
+    ask(&mut wire, other, "USER ann", "331 password");
+    let sessions = each(&wire.segments);
+    assert_eq!(sessions.len(), 2);
+    assert_eq!(sessions[0].packets.conns().len(), 1);
+    assert!(matches!(sessions[1].packets.rows()[3].packet, Packet::Reply(220)));
+}
+
+#[test]
+fn nothing_is_of_a_session_whose_control_connection_is_closed() {
+    let mut wire = Wire::default();
+    let conn = sealed(&mut wire, "192.0.2.10:1180");
+    end(&mut wire, conn);
+    let data = wire.connect("192.0.2.10:4001", "203.0.113.5:50001");
+    wire.put(data, Acceptor, PSH, b"bytes");
+    let clear = control(&mut wire, "192.0.2.10:1191", "203.0.113.5:21");
+    ask(&mut wire, clear, "PASV", "227 ok (203,0,113,5,195,80)");
+    end(&mut wire, clear);
+    wire.connect("192.0.2.10:4002", "203.0.113.5:50000");
+    let sessions = each(&wire.segments);
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions.iter().all(|session| session.packets.conns().len() == 1));
+}
+
+#[test]
+fn a_connection_that_is_not_granted_stays_with_the_session_under_tls() {
+    let mut wire = Wire::default();
+    sealed(&mut wire, "192.0.2.10:1180");
+    let data = wire.connection("192.0.2.10:4001", "203.0.113.5:50001");
+    wire.put(data, Opener, SYN, b"");
+    wire.unreachable("203.0.113.5", 13);
+    let sessions = each(&wire.segments);
+    let ids: Vec<&str> = sessions[0].findings().iter().map(|finding| finding.rule.id).collect();
+    assert!(ids.contains(&"D12"), "{ids:?}");
 }

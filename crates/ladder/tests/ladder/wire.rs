@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
-use wharf_ladder::packet::Header;
+use wharf_ladder::packet::{Header, Unreachable};
 use wharf_ladder::{Flags, Packets, Segment};
 use wharf_proto::Moment;
 
@@ -136,6 +136,16 @@ impl Wire {
     pub(crate) fn full(&mut self, conn: usize, end: End) {
         self.put(conn, end, ACK, b"");
         self.segments.last_mut().expect("a segment").header.window = 0;
+    }
+
+    /// A host says by ICMP that the last segment did not arrive.
+    pub(crate) fn unreachable(&mut self, by: &str, code: u8) {
+        let last = self.segments.last().cloned().expect("a segment");
+        let unreachable = Some(Unreachable { by: by.parse().expect("an address"), code });
+        let header = Header { hops: 60, unreachable, ..Header::default() };
+        let (from, to, flags, ack) = (last.to, last.from, NONE, 0);
+        self.now = self.now + Duration::from_micros(100);
+        self.segments.push(Owned { at: self.now, from, to, flags, ack, header, ..last });
     }
 
     /// Time passes.

@@ -10,6 +10,7 @@
 //! | `answered MS` | the handshake goes on after `syn`, its third packet comes MS milliseconds after the second |
 //! | `> LINE`, `< LINE` | a line of the client, of the server |
 //! | `>> HEX`, `<< HEX` | bytes |
+//! | `unreachable HOST CODE` | HOST says by ICMP that the last segment did not arrive |
 //! | `again N` | the last segment is sent N times more |
 //! | `rewritten LINE` | the last segment goes by again, with this line in place of its own |
 //! | `wait SECONDS` | |
@@ -241,6 +242,10 @@ impl Stage {
                 }
             }
             "rewritten" => wire.rewritten(rest),
+            "unreachable" => {
+                let (by, code) = rest.split_once(' ').expect("a host and a code");
+                wire.unreachable(by, code.parse().expect("a code"));
+            }
             ">fin" | "<fin" => {
                 wire.put(conn.conn, conn.end(party), FIN, b"");
                 wire.put(conn.conn, conn.end(party.other()), ACK, b"");

@@ -167,6 +167,7 @@ fn connection(row: &Row, lang: Lang) -> String {
 fn provenance(provenance: Provenance, lang: Lang) -> &'static str {
     match provenance {
         Provenance::Seen => lang.of("seen", "実測"),
+        Provenance::Probable => lang.of("probably of this session", "おそらくこのセッション"),
         Provenance::Inferred => lang.of("inferred", "推定"),
         Provenance::Synthesised => lang.of("drawn for completeness", "補完"),
         Provenance::Absent => lang.of("did not come", "来なかった"),
