@@ -434,6 +434,7 @@ impl Error {
             | Self::OutOfStep { .. }
             | Self::DataConnect { .. }
             | Self::DataAccept { .. }
+            | Self::NoSession
             | Self::Stalled { .. } => true,
             Self::NoWay { tried } => tried.iter().any(Self::is_passing),
             Self::NotResumed { spent, .. } => *spent,

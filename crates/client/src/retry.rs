@@ -46,9 +46,9 @@ impl Retry {
         Some(self.waits.next())
     }
 
-    /// How long to wait for a moment, whatever happened.
-    pub(crate) fn pause(&mut self) -> Duration {
-        self.waits.next()
+    /// How long others are to wait whom the same fault has stopped.
+    pub(crate) fn beside(&self) -> Duration {
+        by_chance(self.waits.latest())
     }
 }
 
@@ -82,16 +82,26 @@ impl Backoff {
     pub fn next(&mut self) -> Duration {
         let wait = self.next.min(self.longest);
         self.next = wait.saturating_mul(2);
-        // Each has other keys, which is chance enough.
-        let chance = RandomState::new().hash_one(0_u8) % 1000;
-        let share = 0.5 + f64::from(u32::try_from(chance).unwrap_or(500)) / 1000.0;
-        wait.mul_f64(share)
+        by_chance(wait)
+    }
+
+    /// How long the last wait was, but for chance; before there was any, the first.
+    fn latest(&self) -> Duration {
+        (self.next / 2).clamp(self.first, self.longest)
     }
 
     /// Begins anew, after something went well.
     pub fn reset(&mut self) {
         self.next = self.first;
     }
+}
+
+/// A wait half as long again or half as short, by chance.
+pub(crate) fn by_chance(wait: Duration) -> Duration {
+    // Each has other keys, which is chance enough.
+    let chance = RandomState::new().hash_one(0_u8) % 1000;
+    let share = 0.5 + f64::from(u32::try_from(chance).unwrap_or(500)) / 1000.0;
+    wait.mul_f64(share)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ use self::board::Board;
 use self::copying::Copying;
 use self::desk::Desk;
 use self::ground::Ground;
-use self::lane::{Crew, Habits, Known, Post, pairs};
+use self::lane::{Crew, Endurance, Habits, Known, Post, pairs};
 use self::pace::Pace;
 use self::storing::Storing;
 use self::walk::Fetching;
@@ -101,7 +101,7 @@ impl Default for TreeRequest {
 }
 
 /// What is done to a piece of a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deed {
     /// A folder is listed.
@@ -290,21 +290,24 @@ impl Copier {
         if let Some(only) = &request.only {
             agenda = agenda.only(only);
         }
-        let (board, mut happened) = Board::new(Box::new(agenda));
+        let (board, mut happened) = Board::new(Box::new(agenda), request.retries);
         let board = Arc::new(board);
         let crew = Arc::new(pairs::Crew {
             copier: self.clone(),
             board: Arc::clone(&board),
             target: to,
             files: *files,
-            retries: request.retries,
+            endurance: Endurance::new(request.retries),
             habits: Default::default(),
         });
         let least =
             |of: fn(&Pool) -> usize| of(self.pool(Side::Source)).min(of(self.pool(Side::Target)));
-        let more =
-            |lanes| board.has_work() && may_open(lanes, least(Pool::inside), least(Pool::limit));
-        let lane = |beside| pairs::run(Arc::clone(&crew), beside == 0);
+        let more = |lanes| {
+            board.has_work()
+                && may_open(lanes, least(Pool::inside), least(Pool::limit))
+                && crew.endurance.is_calm(&board)
+        };
+        let lane = |_| pairs::run(Arc::clone(&crew));
         let result = work(&board, &mut happened, watch, more, lane).await;
         ended(&board, result, happened, watch)
     }
@@ -319,7 +322,7 @@ async fn run(
     fetches: bool,
     watch: &mut TreeWatch<'_>,
 ) -> Result<Tally, Error> {
-    let (board, mut happened) = Board::new(agenda);
+    let (board, mut happened) = Board::new(agenda, request.retries);
     let board = Arc::new(board);
     let desk = match fetches {
         true => Some(Desk::new(Arc::clone(&ground), Arc::clone(&board), request.modes)?),
@@ -330,7 +333,7 @@ async fn run(
         board: Arc::clone(&board),
         ground,
         parcels: desk.as_ref().map(Desk::parcels),
-        retries: request.retries,
+        endurance: Endurance::new(request.retries),
         verify: request.verify,
         resume: request.resume,
         may_block: request.blocks,
@@ -352,12 +355,12 @@ async fn run(
         };
         let is_usual = lanes < crew.pool.usual();
         of_use
+            && crew.endurance.is_calm(&board)
             && may_open(lanes, crew.pool.inside(), crew.pool.limit())
             && (is_usual || crew.pace.bears_more())
     };
     let lane = |beside| {
         let post = match beside {
-            0 => Post::First,
             _ if beside < crew.pool.usual() => Post::Usual,
             _ => Post::Extra,
         };

@@ -39,13 +39,21 @@ mod server {
         pub(super) open: AtomicUsize,
         /// How often each fault that wears off has been shown.
         pub(super) shown: Mutex<BTreeMap<&'static str, usize>>,
-        over: AtomicBool,
+        pub(super) over: AtomicBool,
+        pub(super) address: SocketAddr,
     }
 
     impl Shared {
         /// What one of the faults comes to, if it is there.
         pub(super) fn find<T>(&self, of: impl Fn(&Fault) -> Option<T>) -> Option<T> {
             self.faults.iter().find_map(of)
+        }
+
+        /// Takes no more connections.
+        pub(super) fn close(&self) {
+            self.over.store(true, Ordering::SeqCst);
+            // Wakes the thread that accepts; if that fails it is over already.
+            let _ = TcpStream::connect(self.address);
         }
 
         /// Whether this fault is there.
@@ -74,6 +82,7 @@ mod server {
                 open: AtomicUsize::new(0),
                 shown: Mutex::default(),
                 over: AtomicBool::new(false),
+                address,
             });
             let served = Arc::clone(&shared);
             thread::spawn(move || {
@@ -111,9 +120,7 @@ mod server {
 
     impl Drop for Faulty {
         fn drop(&mut self) {
-            self.shared.over.store(true, Ordering::SeqCst);
-            // Wakes the thread that accepts; if that fails it is over already.
-            let _ = TcpStream::connect(self.address);
+            self.shared.close();
         }
     }
 }
@@ -204,6 +211,10 @@ pub enum Fault {
     Blocks(&'static [u8]),
     /// Answers this verb behind the reply to the next command.
     AnswersLate(&'static str),
+    /// Closes the control connection when it hears this: a verb or a whole command line.
+    HangsUp(&'static str),
+    /// Goes down after so many downloads: says 421 to whoever asks for something, and takes no more connections.
+    GoesDown(usize),
     /// Waits between the pieces of its data.
     Pauses(Duration),
 }

@@ -1,19 +1,23 @@
 //! The board: who does what of a tree. Sessions take work from it and give back what came of it; what failed for a
 //! reason that passes is handed out again.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use wharf_proto::Text;
 
 use super::work::{Agenda, Complaint, Found, Item, Next, Work};
-use super::{Happened, Tally, UnderWay};
+use super::{Deed, Happened, Tally, UnderWay};
 use crate::{Error, Progress, Verdict};
 
-/// How often a piece of work is tried.
+/// How often a piece of work is tried, where that does not cost a session each time,
 const TRIES: u8 = 4;
+/// and where it does, at least and at most.
+const SESSIONS: RangeInclusive<u32> = 2..=4;
 
 /// The most bytes that a row of a listing has, as a rule.
 const ROW: u64 = 100;
@@ -60,6 +64,12 @@ impl Drop for Place<'_> {
 struct State {
     agenda: Box<dyn Agenda>,
     again: VecDeque<Work>,
+    /// What a session has broken at: it is handed out when nothing else is there, so that it keeps nobody from the rest.
+    suspects: VecDeque<Work>,
+    /// How often work was tried in vain that does not count that itself, or broke a session.
+    tried: HashMap<(Deed, Text), u8>,
+    /// How many sessions a piece of work may cost.
+    most: u8,
     /// What was answered last to whoever asked for work.
     latest: Latest,
     /// Why nothing more is handed out.
@@ -88,13 +98,28 @@ struct Counts {
     listed: AtomicU64,
     /// Bytes of a listing that is not.
     foreseen: AtomicU64,
+    /// Pieces that have cost as many sessions as they may.
+    given_up: AtomicU64,
 }
 
 impl Board {
-    /// A board for this agenda, and what happens.
-    pub(crate) fn new(agenda: Box<dyn Agenda>) -> (Self, mpsc::UnboundedReceiver<Happened>) {
+    /// A board for this agenda, and what happens. A piece of work may break a session, and then another one so many
+    /// times, within reason.
+    pub(crate) fn new(
+        agenda: Box<dyn Agenda>,
+        retries: u32,
+    ) -> (Self, mpsc::UnboundedReceiver<Happened>) {
         let (events, happened) = mpsc::unbounded_channel();
-        let state = State { agenda, again: VecDeque::new(), latest: Latest::Other, stopped: None };
+        let most = retries.saturating_add(1).clamp(*SESSIONS.start(), *SESSIONS.end());
+        let state = State {
+            agenda,
+            again: VecDeque::new(),
+            suspects: VecDeque::new(),
+            tried: HashMap::new(),
+            most: u8::try_from(most).unwrap_or(TRIES),
+            latest: Latest::Other,
+            stopped: None,
+        };
         let (changed, _) = watch::channel(0);
         let counts = Counts::default();
         let more = Notify::new();
@@ -108,14 +133,17 @@ impl Board {
         if state.stopped.is_some() {
             return Next::Over;
         }
-        let at = state.again.iter().position(|work| heavy || !work.is_heavy());
-        if let Some(work) = at.and_then(|at| state.again.remove(at)) {
+        if let Some(work) = first(&mut state.again, heavy) {
             return Next::Work(work);
         }
         let next = match state.agenda.next(heavy) {
-            // What others have under way may wait for what is left here.
-            Next::Over | Next::Wait if !state.again.is_empty() => Next::Heavy,
-            next => next,
+            Next::Work(work) => Next::Work(work),
+            next => match first(&mut state.suspects, heavy) {
+                Some(work) => Next::Work(work),
+                // What others have under way may wait for what is left here.
+                None if !(state.again.is_empty() && state.suspects.is_empty()) => Next::Heavy,
+                None => next,
+            },
         };
         let before = state.latest;
         state.latest = match &next {
@@ -255,40 +283,70 @@ impl Board {
             return self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
         let again = match &mut work {
-            Work::Fetch(item)
-            | Work::Store(item)
-            | Work::Copy(item)
-            | Work::Check(item)
-            | Work::Delete(item) => {
-                let sized =
-                    matches!(error, Error::Unproven { missing: crate::Proof::Size { .. }, .. });
-                if sized {
-                    // The listing may be older than the file.
-                    item.size = None;
-                }
-                item.tries += 1;
-                (error.is_passing() || sized) && item.tries < TRIES
-            }
             // It may be there already; the listing will tell.
             Work::Make(_) if matches!(error, Error::Refused { .. }) => {
                 return self.found(&work, Found::Refused(error));
             }
-            Work::List(_) | Work::Look(_) | Work::Make(_) | Work::Remove(_) => false,
+            work => {
+                let sized =
+                    matches!(error, Error::Unproven { missing: crate::Proof::Size { .. }, .. });
+                if let (true, Some(item)) = (sized, work.item()) {
+                    // The listing may be older than the file.
+                    item.size = None;
+                }
+                self.tried(work) < TRIES && (error.is_passing() || sized)
+            }
         };
         if again {
             tracing::debug!(%error, below = %work.below(), "to be tried again");
             self.return_unbegun(work);
             return;
         }
+        self.give_up(&work, error);
+    }
+
+    /// A session broke at a piece of work. Another one tries it, when nothing else is left to do; but not for ever.
+    pub(crate) fn broke(&self, mut work: Work, error: Error) {
+        let tries = self.tried(&mut work);
+        let mut state = self.state();
+        if error.is_passing() && tries < state.most {
+            tracing::debug!(%error, below = %work.below(), "to be tried with another session");
+            state.suspects.push_front(work);
+            return self.has_more(state);
+        }
+        drop(state);
+        self.counts.given_up.fetch_add(1, Ordering::Relaxed);
+        self.give_up(&work, error);
+    }
+
+    /// Counts one more time that a piece of work was tried in vain.
+    fn tried(&self, work: &mut Work) -> u8 {
+        if let Some(item) = work.item() {
+            item.tries = item.tries.saturating_add(1);
+            return item.tries;
+        }
+        let mut state = self.state();
+        let tries = state.tried.entry((Deed::from(&*work), work.below().clone())).or_default();
+        *tries = tries.saturating_add(1);
+        *tries
+    }
+
+    /// A piece of work could not be done, and is not to be tried again.
+    fn give_up(&self, work: &Work, error: Error) {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
-        self.tell(Happened::Failed { path: work.below().clone(), kind: (&work).into(), error });
-        self.found(&work, Found::Nothing);
+        self.tell(Happened::Failed { path: work.below().clone(), kind: work.into(), error });
+        self.found(work, Found::Nothing);
     }
 
     /// Gives a piece of work back for others: nothing is wrong with it.
     pub(crate) fn return_unbegun(&self, work: Work) {
         let mut state = self.state();
         state.again.push_back(work);
+        self.has_more(state);
+    }
+
+    /// Something is there to be handed out.
+    fn has_more(&self, mut state: MutexGuard<'_, State>) {
         if state.latest == Latest::Over {
             state.latest = Latest::Other;
         }
@@ -312,7 +370,8 @@ impl Board {
         if let Some(error) = state.stopped.take() {
             return Err(Some(error));
         }
-        let over = state.again.is_empty() && matches!(state.agenda.next(true), Next::Over);
+        let nothing = state.again.is_empty() && state.suspects.is_empty();
+        let over = nothing && matches!(state.agenda.next(true), Next::Over);
         if over { Ok(()) } else { Err(None) }
     }
 
@@ -352,8 +411,18 @@ impl Board {
     /// What grows as long as a session is of any use. Bytes of a listing are of none until it is whole: a server that
     /// breaks off each time would be asked for ever.
     pub(crate) fn progress(&self) -> u64 {
-        let Counts { done, same: _, failed: _, moved, listed, foreseen: _ } = &self.counts;
+        let Counts { done, moved, listed, .. } = &self.counts;
         [done, moved, listed].iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// How many pieces have cost as many sessions as they may.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.counts.given_up.load(Ordering::Relaxed)
+    }
+
+    /// A session broke, or did not come about, and another one is taken in a while.
+    pub(crate) fn tries_again(&self, error: &Error, wait: Duration) {
+        self.note(format!("{error}; trying again in {:.1} s", wait.as_secs_f32()));
     }
 
     /// Says something that is worth knowing.
@@ -364,7 +433,7 @@ impl Board {
     /// How far all of it is.
     pub(crate) fn tally(&self) -> Tally {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { done, same, failed, moved, listed: _, foreseen: _ } = &self.counts;
+        let Counts { done, same, failed, moved, .. } = &self.counts;
         Tally { done: count(done), same: count(same), failed: count(failed), moved: count(moved) }
     }
 
@@ -376,6 +445,12 @@ impl Board {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The first of these that is light, or `heavy`.
+fn first(works: &mut VecDeque<Work>, heavy: bool) -> Option<Work> {
+    let at = works.iter().position(|work| heavy || !work.is_heavy());
+    at.and_then(|at| works.remove(at))
 }
 
 #[cfg(test)]
@@ -412,7 +487,7 @@ mod tests {
 
     #[test]
     fn a_board_that_is_stopped_has_no_work_for_anybody() {
-        let (board, _events) = Board::new(Box::new(Pieces(9)));
+        let (board, _events) = Board::new(Box::new(Pieces(9)), 0);
         // One thing alone calls for nobody else.
         assert!(matches!(board.next(true), Next::Work(_)) && !board.has_work());
         assert!(matches!(board.next(true), Next::Work(_)) && board.has_work());
@@ -423,7 +498,7 @@ mod tests {
 
     #[test]
     fn what_was_given_back_as_heavy_is_not_waited_for_by_those_who_would_do_it() {
-        let (board, _events) = Board::new(Box::new(Pieces(1)));
+        let (board, _events) = Board::new(Box::new(Pieces(1)), 0);
         let Next::Work(Work::Fetch(item)) = board.next(true) else { panic!("there is work") };
         board.return_unbegun(Work::Fetch(Item { alone: true, ..item }));
         assert!(matches!(board.next(false), Next::Heavy) && board.has_heavy());

@@ -5,6 +5,7 @@
 //! what it had in hand goes back to the board.
 
 mod blocks;
+mod endurance;
 pub(crate) mod pairs;
 mod streams;
 
@@ -25,9 +26,12 @@ use super::ground::Ground;
 use super::pace::Pace;
 use super::work::Work;
 use crate::folder::Dots;
-use crate::{Error, Pool, Retry, Session};
+use crate::retry::by_chance;
+use crate::{Error, Pool, Session};
 
 use blocks::Pause;
+use endurance::Attempt;
+pub(crate) use endurance::Endurance;
 
 /// How long two commands in one segment may take to be answered, before it is thought that the second is lost.
 pub(crate) const PROBE: Duration = Duration::from_secs(8);
@@ -40,8 +44,7 @@ pub(crate) struct Crew {
     pub(crate) ground: Arc<Ground>,
     /// Where small files are put that have come; none for work that fetches nothing.
     pub(crate) parcels: Option<mpsc::Sender<Parcel>>,
-    /// How often in a row a session may break, or not come about, and another one is taken.
-    pub(crate) retries: u32,
+    pub(crate) endurance: Endurance,
     /// Whether files are proven by digests.
     pub(crate) verify: bool,
     /// Whether unfinished large files are gone on with.
@@ -60,9 +63,7 @@ pub(crate) struct Crew {
 /// What a lane is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Post {
-    /// It does the work, whoever else does.
-    First,
-    /// It helps.
+    /// It does the work.
     Usual,
     /// It helps as long as that is of use.
     Extra,
@@ -112,51 +113,20 @@ impl Crew {
     }
 }
 
-/// How a lane goes on when a session broke, or did not come about.
-struct Persistence {
-    retry: Retry,
-    /// How far the work was when it began with the session.
-    before: u64,
-}
+/// How long a lane waits that could not get a session while others have one, so that whoever fills its place does not
+/// storm the server.
+const MOMENT: Duration = Duration::from_millis(500);
 
-impl Persistence {
-    fn new(retries: u32) -> Self {
-        Self { retry: Retry::new(retries), before: 0 }
-    }
-
-    /// A session is being taken.
-    fn begins(&mut self, board: &Board) {
-        self.before = board.progress();
-    }
-
-    /// Waits for a moment.
-    async fn pause(&mut self) {
-        sleep(self.retry.pause()).await;
-    }
-
-    /// Waits before the next session is taken, unless there is no use in that.
-    async fn after(&mut self, error: Error, board: &Board) -> Result<(), Error> {
-        if board.progress() > self.before {
-            self.retry.progressed();
-        }
-        let Some(wait) = self.retry.after(&error) else { return Err(error) };
-        board.note(format!("{error}; trying again in {:.1} s", wait.as_secs_f32()));
-        sleep(wait).await;
-        Ok(())
-    }
-}
-
-/// Works with one session after the other until nothing is left to do. The first lane insists on a session; others
-/// end where the server has none for them, or where nothing is left for them before they have one.
+/// Works with one session after the other until nothing is left to do. A lane that gets no session leaves the work to
+/// those that have one; the last one does not.
 pub(crate) async fn run(crew: Arc<Crew>, post: Post) -> Result<(), Error> {
-    let first = post == Post::First;
-    let mut persistence = Persistence::new(crew.retries);
+    let mut seat = crew.endurance.join();
     loop {
-        persistence.begins(&crew.board);
+        let attempt = crew.endurance.begin();
         let taken = tokio::select! {
             biased;
             taken = crew.pool.take() => taken,
-            () = crew.board.nothing_left(), if !first => return Ok(()),
+            () = crew.board.nothing_left() => return Ok(()),
         };
         let error = match taken {
             Ok(Some(mut session)) => {
@@ -179,31 +149,47 @@ pub(crate) async fn run(crew: Arc<Crew>, post: Post) -> Result<(), Error> {
             }
             Ok(None) => {
                 crew.pace.refuse();
-                return Ok(());
+                if seat.leaves() {
+                    return Ok(());
+                }
+                Error::NoSession
             }
-            // The others go on with the work, and so can this place in the pool when it is free.
-            // Its place is free a moment later, so that whoever fills it again does not storm the server.
-            Err(error) if !first => {
+            Err(error) if crew.pool.inside() > 0 => {
                 tracing::info!(%error, "one session less");
                 if post == Post::Extra {
                     crew.pace.refuse();
                 }
-                persistence.pause().await;
-                return Ok(());
+                sleep(by_chance(MOMENT)).await;
+                if seat.leaves() {
+                    return Ok(());
+                }
+                error
             }
             Err(error) => error,
         };
-        persistence.after(error, &crew.board).await?;
+        go_on(&crew.endurance, &crew.board, attempt, error).await?;
     }
+}
+
+/// Waits before the next session is taken, unless there is no use in that.
+async fn go_on(
+    endurance: &Endurance,
+    board: &Board,
+    attempt: Attempt,
+    error: Error,
+) -> Result<(), Error> {
+    let Some(wait) = endurance.after(attempt, &error, board) else { return Err(error) };
+    board.tries_again(&error, wait);
+    sleep(wait).await;
+    Ok(())
 }
 
 /// Works with one session until nothing is left to do.
 async fn work(crew: &Crew, session: &mut Session, post: Post) -> Result<(), Error> {
-    let first = post == Post::First;
     tokio::select! {
         biased;
         found = find_out(crew, session) => found?,
-        () = crew.board.nothing_left(), if !first => return Ok(()),
+        () = crew.board.nothing_left() => return Ok(()),
     }
     let known = crew.known();
     session.at_once = known.in_a_row == Some(true);

@@ -146,6 +146,14 @@ impl Storing {
         files
     }
 
+    /// Tells of the files that are not stored because their folder is not there.
+    fn leave_homeless(&mut self, folder: &Folder) {
+        match self.count(folder) {
+            0 => {}
+            files => self.complaints.push(Complaint::homeless(&folder.below, files)),
+        }
+    }
+
     fn look_at(&mut self, folder: &Folder, entry: &fs::DirEntry) -> Option<Item> {
         let name = entry.file_name();
         let name = name.as_bytes();
@@ -259,7 +267,10 @@ impl Agenda for Storing {
                 self.refused.insert(folder.below.clone(), error);
                 self.listings.push(Arc::clone(folder));
             }
-            (Work::Make(_), _) => self.ahead = self.ahead.saturating_sub(1),
+            (Work::Make(folder), _) => {
+                self.ahead = self.ahead.saturating_sub(1);
+                self.leave_homeless(folder);
+            }
             (Work::List(folder), Found::Listing(spool)) => {
                 self.ahead = self.ahead.saturating_sub(1);
                 self.refused.remove(&folder.below);
@@ -306,10 +317,7 @@ impl Agenda for Storing {
         let Some(error) = self.refused.remove(&folder.below) else { return false };
         self.ahead = self.ahead.saturating_sub(1);
         self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
-        match self.count(folder) {
-            0 => {}
-            files => self.complaints.push(Complaint::homeless(&folder.below, files)),
-        }
+        self.leave_homeless(folder);
         true
     }
 }

@@ -144,6 +144,18 @@ impl Work {
         }
     }
 
+    /// The file, if it is about one.
+    pub(crate) fn item(&mut self) -> Option<&mut Item> {
+        match self {
+            Self::Fetch(item)
+            | Self::Store(item)
+            | Self::Copy(item)
+            | Self::Check(item)
+            | Self::Delete(item) => Some(item),
+            Self::List(_) | Self::Look(_) | Self::Make(_) | Self::Remove(_) => None,
+        }
+    }
+
     /// Whether it wants a session to itself.
     pub(crate) fn is_heavy(&self) -> bool {
         match self {

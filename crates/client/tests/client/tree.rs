@@ -170,9 +170,10 @@ fn what_is_in_flight_when_the_session_breaks_is_fetched_by_the_next_one() {
         peer.answer("TYPE I", "200 ok");
         peer.answer("MODE B", "200 ok");
         let mut data = peer.epsv().open();
-        peer.expect("RETR pub/a");
-        peer.answer("RETR pub/b", "125 a\n250 a\n125 b\n250 b");
-        data.write_all(&[block(b"one"), block(b"two")].concat()).unwrap();
+        // What the session broke at comes last.
+        peer.expect("RETR pub/b");
+        peer.answer("RETR pub/a", "125 b\n250 b\n125 a\n250 a");
+        data.write_all(&[block(b"two"), block(b"one")].concat()).unwrap();
         peer.answer("MODE S", "200 ok");
         peer.answer("QUIT", "221 bye");
     });

@@ -72,7 +72,21 @@ impl<'s> Session<'s> {
             let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
             self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
             let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
-            self.carry_out(&verb.to_ascii_uppercase(), argument, &line)?;
+            let verb = &*verb.to_ascii_uppercase();
+            let hangs_up =
+                |fault: &Fault| matches!(fault, Fault::HangsUp(at) if *at == verb || *at == line);
+            if self.shared.faults.iter().any(hangs_up) {
+                return Ok(());
+            }
+            if let Some(count) = said!(self, GoesDown) {
+                if verb == "RETR" && self.times("download") == count + 1 {
+                    self.shared.close();
+                }
+                if self.shared.over.load(Ordering::SeqCst) {
+                    return self.say("421 going down");
+                }
+            }
+            self.carry_out(verb, argument, &line)?;
             if verb == "QUIT" {
                 return Ok(());
             }

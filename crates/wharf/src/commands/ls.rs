@@ -22,6 +22,8 @@ use crate::exit::Exit;
 use crate::terminal;
 use crate::visit::visit;
 
+/// How often a listing is asked for whose data connection breaks.
+const TRIES: u8 = 3;
 /// How many rows that nobody can read are shown.
 const SHOWN: usize = 50;
 /// The widths of the columns where nobody knows what is to come.
@@ -38,8 +40,21 @@ pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<E
     };
     let charset = arguments.connection.charset.unwrap_or_default();
     let mut printer = Printer::new(form, charset, !arguments.unsorted);
+    let plain = arguments.connection.plain;
     visit(address, &arguments.connection, async |session| {
-        list(session, address, arguments.connection.plain, &mut |row| printer.take(row)).await
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            match list(session, address, plain, &mut |row| printer.take(row)).await {
+                // It was the data connection, and another one may do.
+                Err(error)
+                    if left > 0
+                        && error.is_passing()
+                        && !error.ends_the_session()
+                        && printer.starts_over() => {}
+                listed => return listed,
+            }
+        }
     })
     .await?;
     printer.end()?;
@@ -97,6 +112,8 @@ pub(crate) struct Printer {
     /// What is to be sorted by name.
     shelf: Option<Shelf>,
     out: io::BufWriter<io::Stdout>,
+    /// Whether rows went out as they came.
+    has_printed: bool,
     unread: Vec<Text>,
     more_unread: usize,
 }
@@ -106,7 +123,8 @@ impl Printer {
     pub(crate) fn new(form: Form, charset: Charset, sorted: bool) -> Self {
         let shelf = (sorted && form != Form::Json).then(Shelf::default);
         let out = io::BufWriter::new(io::stdout());
-        Self { form, charset, shelf, out, unread: Vec::new(), more_unread: 0 }
+        let unread = Vec::new();
+        Self { form, charset, shelf, out, has_printed: false, unread, more_unread: 0 }
     }
 
     /// Takes in a row.
@@ -122,7 +140,19 @@ impl Printer {
         Ok(())
     }
 
+    /// Forgets what it has taken in; tells whether nobody has seen anything of it.
+    fn starts_over(&mut self) -> bool {
+        if self.has_printed {
+            return false;
+        }
+        self.shelf = self.shelf.is_some().then(Shelf::default);
+        self.unread.clear();
+        self.more_unread = 0;
+        true
+    }
+
     fn take_entry(&mut self, entry: &Entry) -> io::Result<()> {
+        self.has_printed |= self.shelf.is_none();
         if self.form == Form::Json {
             let mut object = json(entry);
             object["event"] = "entry".into();

@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 /// A run of the binary that has not begun.
 pub(crate) struct Story {
@@ -54,6 +57,24 @@ impl Story {
     /// Runs to its end, which must have this exit code.
     pub(crate) fn ends_with(self, code: i32) -> Ending {
         Ending::of(self.begin(), code)
+    }
+
+    /// The same within this time; one that takes longer is ended.
+    pub(crate) fn ends_within(self, limit: Duration, code: i32) -> Ending {
+        let child = self.begin();
+        let id = child.id().to_string();
+        let (ended, end) = mpsc::channel::<()>();
+        let guard = thread::spawn(move || {
+            if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                drop(Command::new("kill").args(["-9", &id]).status());
+            }
+        });
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        drop(ended);
+        guard.join().unwrap();
+        let err = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "within {limit:?}: {err}");
+        Ending { out: stdout, err }
     }
 
     /// The same in one of many cases, which is named where it ends otherwise.

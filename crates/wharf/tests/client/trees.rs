@@ -202,3 +202,52 @@ fn a_server_that_says_no_good_bye_is_not_waited_for_when_all_is_done() {
     wharf(&["get", "-r", &server.url(""), "got"]).within(here.path()).ends_with(0);
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
+
+/// Longer than any of these takes on a busy machine.
+const ENDS: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_server_that_goes_down_in_the_midst_of_a_tree_ends_it_when_the_retries_are_used_up() {
+    let names: Vec<String> = (0..400).map(|number| format!("f{number}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    for retries in ["0", "1"] {
+        let server = Faulty::new(&files, &[GoesDown(100)]);
+        let here = folder(&[]);
+        let url = server.url("");
+        let options = ["get", "-r", "-j4", "--timeout", "2", "--retries", retries, &url, "got"];
+        wharf(&options).within(here.path()).ends_within(ENDS, 3);
+    }
+}
+
+#[test]
+fn a_folder_at_which_the_server_drops_the_session_fails_alone() {
+    let here = folder(&["bad/c", "ok/a", "b"]);
+    let there = here.path().to_str().unwrap();
+    let server = Faulty::new(&[], &[HangsUp("MKD up/bad")]);
+    let ending = wharf(&["sync", "--retries", "1", there, &server.url("up")]).ends_within(ENDS, 1);
+    ending.saying("bad: ").saying("1 file in it, for want of the folder");
+    assert_eq!(server.file("up/ok/a").as_deref(), Some(&b"ok/a"[..]));
+    assert_eq!(server.file("up/b").as_deref(), Some(&b"b"[..]));
+
+    const ROWS: Fault = Rows(&[b"type=dir; d", b"type=dir; e", b"type=file;size=5; x"]);
+    let faults = [ROWS, HangsUp("MLSD pub/d"), HangsUp("MLSD pub/e")];
+    let server = Faulty::new(&[("pub/x", b"bytes")], &faults);
+    let arguments = ["get", "-r", "--retries", "1", &server.url("pub"), "got"];
+    wharf(&arguments).within(here.path()).ends_within(ENDS, 1).saying("2 failed");
+    assert_eq!(names(&here.path().join("got")), ["x"]);
+}
+
+#[test]
+fn a_listing_whose_data_connection_broke_is_asked_for_again() {
+    for faults in [
+        &[Few("MLSD", "426 broken off", 1)][..],
+        &[NoFacts, Few("LIST", "425 no data connection", 1)],
+    ] {
+        let server = Faulty::new(&[("x", b"bytes")], faults);
+        let here = folder(&[]);
+        let there = here.path().to_str().unwrap();
+        wharf(&["sync", "-n", &server.url(""), there]).ends_within(ENDS, 0);
+        let server = Faulty::new(&[("x", b"bytes")], faults);
+        wharf(&["ls", &server.url("")]).ends_within(ENDS, 0);
+    }
+}

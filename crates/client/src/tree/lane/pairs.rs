@@ -1,16 +1,17 @@
 //! A lane between two servers: a session with each, for one file after the other.
 
-use std::future::pending;
 use std::sync::Arc;
 
+use tokio::time::sleep;
 use wharf_proto::{Command, Text};
 
 use super::super::board::Board;
 use super::super::work::{Folder, Found, Item, Next, Work, join};
 use super::streams::list;
-use super::{Habits, Persistence};
+use super::{Endurance, Habits, MOMENT, go_on};
 use crate::copy::{Ends, Job, Turn};
-use crate::{Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Verdict, quiet};
+use crate::retry::by_chance;
+use crate::{Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Side, Verdict, quiet};
 
 /// What all lanes at work on a tree share.
 pub(crate) struct Crew {
@@ -19,8 +20,7 @@ pub(crate) struct Crew {
     /// The top of the tree at the target.
     pub(crate) target: Text,
     pub(crate) files: CopyRequest,
-    /// How often in a row a session may break, or not come about, and another one is taken.
-    pub(crate) retries: u32,
+    pub(crate) endurance: Endurance,
     /// How source and target list.
     pub(crate) habits: [Habits; 2],
 }
@@ -40,21 +40,20 @@ enum End {
     Again,
 }
 
-/// Works with one pair of sessions after the other until nothing is left to do. A `first` lane insists on one.
-pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
-    let mut persistence = Persistence::new(crew.retries);
+/// Works with one pair of sessions after the other until nothing is left to do. A lane that gets none leaves the work
+/// to those that have one; the last one does not.
+pub(crate) async fn run(crew: Arc<Crew>) -> Result<(), Error> {
+    let mut seat = crew.endurance.join();
+    let both_inside = || {
+        let inside = |side| crew.copier.pool(side).inside() > 0;
+        inside(Side::Source) && inside(Side::Target)
+    };
     loop {
-        persistence.begins(&crew.board);
-        let needless = async {
-            match first {
-                true => pending().await,
-                false => crew.board.nothing_left().await,
-            }
-        };
-        let error = match crew.copier.take(needless).await {
+        let attempt = crew.endurance.begin();
+        let error = match crew.copier.take(crew.board.nothing_left()).await {
             Ok(Some(mut ends)) => {
                 crew.board.calls_for_more();
-                let end = work(&crew, &mut ends, first).await;
+                let end = work(&crew, &mut ends).await;
                 crew.copier.give(ends);
                 match end {
                     Ok(End::Over) => return Ok(()),
@@ -62,22 +61,25 @@ pub(crate) async fn run(crew: Arc<Crew>, first: bool) -> Result<(), Error> {
                     Err(error) => error,
                 }
             }
-            Ok(None) if first => Error::NoSession,
-            Ok(None) => return Ok(()),
+            Ok(None) if seat.leaves() => return Ok(()),
+            Ok(None) => Error::NoSession,
             // The others go on with the work.
-            Err(CopyError { side, error }) if !first => {
+            Err(CopyError { side, error }) if both_inside() => {
                 tracing::info!(%error, %side, "one session less");
-                persistence.pause().await;
-                return Ok(());
+                sleep(by_chance(MOMENT)).await;
+                if seat.leaves() {
+                    return Ok(());
+                }
+                error
             }
             Err(CopyError { error, .. }) => error,
         };
-        persistence.after(error, &crew.board).await?;
+        go_on(&crew.endurance, &crew.board, attempt, error).await?;
     }
 }
 
 /// Works with two sessions until nothing is left to do.
-async fn work(crew: &Crew, ends: &mut Ends, first: bool) -> Result<End, Error> {
+async fn work(crew: &Crew, ends: &mut Ends) -> Result<End, Error> {
     let keeps_times = if ends.target.plain {
         false
     } else {
@@ -85,7 +87,7 @@ async fn work(crew: &Crew, ends: &mut Ends, first: bool) -> Result<End, Error> {
             biased;
             features = ends.target.features() => features?.has("MFMT"),
             // Nobody needs one more pair.
-            () = crew.board.nothing_left(), if !first => return Ok(End::Over),
+            () = crew.board.nothing_left() => return Ok(End::Over),
         }
     };
     crew.board.learn_keeps_times(keeps_times);
@@ -151,12 +153,12 @@ async fn one(crew: &Crew, ends: &mut Ends, work: Work) -> Result<Option<End>, Er
         crew.board.failed(work, error);
         return Ok(None);
     }
-    if !matches!(work, Work::Copy(_)) && error.is_passing() {
-        crew.board.return_unbegun(work);
-        return Err(error);
-    }
     let last = error.last().cloned().map(Box::new).unwrap_or_default();
-    crew.board.failed(work, error);
+    if error.is_passing() {
+        crew.board.broke(work, error);
+    } else {
+        crew.board.failed(work, error);
+    }
     Err(Error::ControlLost { last, source: None })
 }
 

@@ -121,20 +121,17 @@ async fn one(crew: &Crew, session: &mut Session, work: Work) -> Result<(), Error
     }
     let owes = session.control.awaits_replies() && session.asked.is_none();
     let ends = error.ends_the_session() || session.control.is_closed() || owes;
-    let again = matches!(&work, Work::List(_) | Work::Make(_) | Work::Remove(_))
-        && ends
-        && error.is_passing();
     let why = again_as(&error, session);
     if matches!(error, Error::NotResumed { spent: true, .. }) && crew.pool.lacks_tickets() {
         crew.board.note(
             "the server has no TLS ticket for each data connection: TLS 1.2 from here on, which needs but one",
         );
     }
-    if again {
-        crew.board.return_unbegun(work);
-        return Err(error);
+    if ends && error.is_passing() {
+        crew.board.broke(work, error);
+    } else {
+        give_up_or_go_on(&crew.board, work, error);
     }
-    give_up_or_go_on(&crew.board, work, error);
     if ends { Err(why) } else { Ok(()) }
 }
 

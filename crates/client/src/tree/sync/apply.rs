@@ -246,7 +246,12 @@ impl Agenda for Applying {
     }
 
     fn found(&mut self, work: &Work, found: Found) {
-        self.failed |= matches!(found, Found::Nothing);
+        if matches!(found, Found::Nothing) {
+            self.failed = true;
+            if let Work::Make(folder) = work {
+                self.missing.insert(folder.below.clone(), 0);
+            }
+        }
         if let (Work::Make(folder), Found::Refused(error)) = (work, found) {
             // It may be there already; it is under way until that is known.
             self.refused.insert(folder.below.clone(), error);

@@ -99,8 +99,8 @@ impl Flight {
                 last: why.last().cloned().map(Box::new).unwrap_or_default(),
                 source: None,
             };
-            if std::mem::take(&mut first) && !matches!(item.work, Work::List(_)) {
-                crew.board.failed(item.work, passing);
+            if std::mem::take(&mut first) {
+                crew.board.broke(item.work, passing);
             } else {
                 crew.board.return_unbegun(item.work);
             }
