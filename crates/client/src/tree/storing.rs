@@ -18,6 +18,7 @@ use super::filter::Filter;
 use super::ground::{Ground, is_same_time};
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path};
 use crate::Error;
+use crate::files::local;
 
 /// How many folders are made ahead.
 const AHEAD: usize = 8;
@@ -98,8 +99,15 @@ impl Storing {
     fn open(&mut self, folder: &Arc<Folder>, there: HashMap<Vec<u8>, Entry>) {
         match fs::read_dir(local_path(self.ground.root(), &folder.below)) {
             Ok(entries) => self.frames.push(Frame { folder: Arc::clone(folder), entries, there }),
-            Err(error) => self.complaints.push(Complaint::fault(&folder.below, error)),
+            Err(error) => self.cannot_read(folder, error),
         }
+    }
+
+    /// A folder of this machine could not be read, or not to its end.
+    fn cannot_read(&mut self, folder: &Folder, error: std::io::Error) {
+        let path = local_path(self.ground.root(), &folder.below);
+        let error = local("read", &path)(error);
+        self.complaints.push(Complaint::failed(&folder.below, Deed::List, error));
     }
 
     /// The next file that is to be stored.
@@ -110,8 +118,8 @@ impl Storing {
             match frame.entries.next() {
                 None => drop(self.frames.pop()),
                 Some(Err(error)) => {
-                    self.complaints.push(Complaint::fault(&folder.below, error));
                     self.frames.pop();
+                    self.cannot_read(&folder, error);
                 }
                 Some(Ok(entry)) => {
                     if let Some(item) = self.look_at(&folder, &entry) {
@@ -166,7 +174,8 @@ impl Storing {
         let found = match entry.metadata() {
             Ok(found) => found,
             Err(error) => {
-                self.complaints.push(Complaint::fault(&item.below, error));
+                let error = local("look at", &entry.path())(error);
+                self.complaints.push(Complaint::failed(&item.below, Deed::Store, error));
                 return None;
             }
         };
@@ -319,5 +328,25 @@ impl Agenda for Storing {
         self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
         self.leave_homeless(folder);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_read_here_is_a_failure_that_can_be_tried_again() {
+        let here = tempfile::tempdir().unwrap();
+        let ground = Arc::new(Ground::new(&here.path().join("gone")));
+        let top = Folder::top(&"pub".into());
+        let mut agenda = Storing::new(top, ground, Filter::default(), true);
+        let Next::Work(make) = agenda.next(true) else { panic!("the top is to be made") };
+        agenda.found(&make, Found::Done);
+        let complaints = agenda.complaints();
+        let [Complaint::Failed { deed: Deed::List, error, .. }] = &complaints[..] else {
+            panic!("{complaints:?}");
+        };
+        assert!(matches!(error, Error::Local { .. }), "{error}");
     }
 }
