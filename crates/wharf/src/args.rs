@@ -238,8 +238,8 @@ pub(crate) struct ConnectionArgs {
     /// Say how the server is reached and the data connections are made, and why so
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Draw the session as a ladder afterwards, on standard error or into FILE; into FILE.jsonl its events are written,
-    /// for `wharf trace`
+    /// Draw the session as a ladder afterwards, on standard error or into FILE: as text, or by its ending .svg, .html,
+    /// .json, .mmd or .pcapng; into FILE.jsonl its events are written, for `wharf trace`
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub(crate) trace: Option<PathBuf>,
     /// Say nothing but what went wrong

@@ -291,6 +291,17 @@ fn with(name: &str, value: impl Into<Value>, mut facts: Value) -> Value {
     facts
 }
 
+/// With what is told of an error, where there is one; its exit code is that of the whole.
+pub(crate) fn with_error(mut facts: Value, error: Option<&Error>) -> Value {
+    let of_error = error.map(of_client).unwrap_or_default();
+    for (field, value) in
+        of_error.as_object().into_iter().flatten().filter(|(field, _)| *field != "exit")
+    {
+        facts[field] = value.clone();
+    }
+    facts
+}
+
 /// With a path: as text, and where it is not UTF-8 its bytes besides, in hexadecimal.
 fn with_path(path: &Text, mut facts: Value) -> Value {
     let bytes = path.as_bytes();

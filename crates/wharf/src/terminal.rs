@@ -33,6 +33,15 @@ pub(crate) fn lost() -> Option<io::Error> {
     LOST.get().map(|error| io::Error::new(error.kind(), error.to_string()))
 }
 
+/// A word as it can be pasted into a shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// Writes a line for people. If nobody can read it, nobody can be told that either.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");

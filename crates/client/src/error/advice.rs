@@ -33,9 +33,7 @@ impl Error {
                 Some("the server or something between ended the session: running again goes on")
             }
             Self::NoReply { last, .. } => Some(self.silence_advice(last)),
-            Self::NotFtp { source: ReplyError::NotAReply(_), .. } => {
-                Some("something else than an FTP server answers on that port")
-            }
+            Self::NotFtp { source: ReplyError::NotAReply(_), .. } => Some(self.foreign_advice()),
             Self::Login { .. } if self.is_of_too_many() => {
                 Some("the server has as many sessions as it allows: end some, or try again later")
             }
@@ -73,6 +71,35 @@ impl Error {
             | Self::NoSession
             | Self::Stopped
             | Self::ListingTooLong { .. } => None,
+        }
+    }
+
+    /// The protocol that the server speaks in place of FTP, as far as its first line shows: SSH, HTTP, IMAP or POP3.
+    pub fn speaks(&self) -> Option<&'static str> {
+        const BEGINNINGS: [(&[u8], &str); 4] =
+            [(b"SSH-", "SSH"), (b"HTTP/", "HTTP"), (b"* OK", "IMAP"), (b"+OK", "POP3")];
+        let Self::NotFtp { source: ReplyError::NotAReply(line), .. } = self else { return None };
+        let of_line = |(beginning, _): &&(&[u8], &str)| line.as_bytes().starts_with(beginning);
+        BEGINNINGS.iter().find(of_line).map(|(_, name)| *name)
+    }
+
+    /// Whether the login, or the session before it, was refused for want of TLS.
+    pub fn wants_tls(&self) -> bool {
+        match self {
+            Self::Login { last, .. } | Self::Closing { last } => wants_tls(last),
+            _ => false,
+        }
+    }
+
+    /// What helps where something else than an FTP server answers.
+    fn foreign_advice(&self) -> &'static str {
+        match self.speaks() {
+            Some("SSH") => {
+                "that is an SSH server; its SFTP is another protocol than FTP: use a client for that (sftp)"
+            }
+            Some("HTTP") => "that is a web server: check the port of the FTP server",
+            Some(_) => "that is a mail server: check the port of the FTP server",
+            None => "something else than an FTP server answers on that port",
         }
     }
 
@@ -150,6 +177,8 @@ fn login_advice(last: &Exchange) -> Option<&'static str> {
         Some(WRITE_FTPES)
     } else if reply.code.value() == 332 {
         Some("the server wants an account besides user and password")
+    } else if matches!(reply.code.value(), 500 | 502) {
+        Some("the server does not know how users log in: it may be no FTP server")
     } else {
         Some("check user and password; anonymous users may not be welcome")
     }

@@ -21,7 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
     arg.help("Wait this long for a reply, a connection or the next byte of data [default: 10]")
 }))]
 #[command(mut_arg("trace", |arg| {
-    arg.help("Draw the ladder of each try afterwards, on standard error or into FILE")
+    arg.help(
+        "Draw the ladder of each try afterwards, on standard error or into FILE: as text, or by its ending .svg, .html, \
+         .json, .mmd or .pcapng; into FILE.jsonl the events are written, for `wharf trace`",
+    )
 }))]
 #[command(mut_arg("quiet", |arg| arg.help("Tell only what was found wrong, and what works")))]
 pub(crate) struct CheckArgs {

@@ -62,17 +62,31 @@ enum Version {
 }
 
 impl TlsArgs {
-    /// The options that say whom to trust, as they would be written; nothing where the system decides.
-    pub(crate) fn words_of_trust(&self) -> String {
+    /// The options as they would be written, `--tls` left out; nothing where the system decides.
+    pub(crate) fn words(&self) -> String {
         let mut words = String::new();
-        if self.insecure {
-            words += " --insecure";
+        let flags = [
+            ("--insecure", self.insecure),
+            ("--clear-data", self.clear_data),
+            ("--prot-fallback", self.prot_fallback),
+            ("--ccc", self.ccc),
+        ];
+        for (flag, _) in flags.iter().filter(|(_, given)| *given) {
+            words += &format!(" {flag}");
         }
         for pin in &self.pin {
             words += &format!(" --pin {pin}");
         }
-        for ca in &self.ca {
-            words += &format!(" --ca '{}'", ca.display());
+        let files = self.ca.iter().map(|file| ("--ca", file));
+        let files = files.chain(self.client_cert.iter().map(|file| ("--client-cert", file)));
+        for (option, file) in files.chain(self.client_key.iter().map(|file| ("--client-key", file)))
+        {
+            words += &format!(" {option} {}", terminal::quoted(&file.display().to_string()));
+        }
+        for (option, version) in [("--tls-max", self.tls_max), ("--tls-min", self.tls_min)] {
+            if let Some(version) = version.and_then(|version| version.to_possible_value()) {
+                words += &format!(" {option} {}", version.get_name());
+            }
         }
         words
     }

@@ -3,15 +3,19 @@
 //!
 //! A password goes over the line in clear only where that was asked for. That a server has no TLS is a fault only where
 //! TLS was asked for, and that the data connections of one must resume it is none. What is tried is in `check/attempt.rs`, how
-//! it is told in `check/report.rs`; the verdicts are the ladder's.
+//! it is told in `check/report.rs` and the files beside it; the verdicts are the ladder's.
 
 mod attempt;
+mod command;
 mod report;
+mod table;
+mod words;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use wharf_client::{Address, Error, Login, Memory, Options, Proxy, Scheme, Setup};
+use wharf_client::{Address, Error, Login, Memory, Options, Proxy, Scheme, Setup, TlsFault};
 
 use crate::args::check::CheckArgs;
 use crate::args::{ConnectionArgs, language};
@@ -20,6 +24,7 @@ use crate::exit::{Exit, Interrupted, Usage};
 use crate::interrupt::unless_interrupted;
 use crate::visit;
 use attempt::{Attempt, Cover, Extra, Patient};
+use command::Way;
 use report::Report;
 
 /// The ways of agreeing on a data connection, the best first.
@@ -38,8 +43,9 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
     let options = options(address, connection, &covers)?;
     let options = Options { timeout: arguments.timeout(), memory: Memory::default(), ..options };
     let patient = Patient::new(address, visit::login(address)?, options);
+    let lang = language(arguments.how.lang);
     let mut report =
-        Report::new(arguments, events, language(arguments.how.lang), wanted(address, connection));
+        Report::new(arguments, events, lang, wanted(address, connection), &patient.login);
     let (host, port) = match &connection.proxy {
         Some(proxy) => (&proxy.host, proxy.port),
         None => (&address.host, address.port),
@@ -47,11 +53,12 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
     let found = resolve(host, port).await;
     report.resolved(host, &found)?;
     let Ok(addresses) = found else { return Ok(Exit::Network) };
-    for cover in covers {
+    let mut covers = VecDeque::from(covers);
+    while let Some(cover) = covers.pop_front() {
         if cover == Cover::Clear && !may_be_heard(arguments, &patient.login) {
-            report.not_said(&patient.login)?;
             let attempt = patient.try_greeting(cover).await;
             report.entered(&attempt)?;
+            report.not_said(&patient.login)?;
             continue;
         }
         let first = patient.try_login(cover).await;
@@ -67,6 +74,13 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
                 report.begun_anew(&patient.try_anew(cover, setup).await)?;
             }
         }
+        if cover == Cover::Implicit && first.tls(false).is_none() && !is_distrusted(&first) {
+            report.is_no_implicit_tls()?;
+        }
+        // Who says nothing in clear will say no more there; it may wait for TLS.
+        if is_silent(&first) && wanted(address, connection).is_none() {
+            covers = VecDeque::from([Cover::Implicit]);
+        }
     }
     if let Some((cover, setup)) = report.best() {
         if arguments.how.upload {
@@ -77,7 +91,20 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
             report.extra(Extra::Idle(silence), &patient.try_silence(cover, silence).await)?;
         }
     }
-    report.end(address)
+    report.end(&Way { address, connection })
+}
+
+/// Whether a connection was open and nobody greeted on it, in clear.
+fn is_silent(first: &Attempt) -> bool {
+    let before_all = |error: &Error| error.last().is_some_and(|last| last.verb.is_none());
+    first.cover != Cover::Implicit
+        && first.greeting().is_none()
+        && matches!(&first.outcome, Err(error @ Error::NoReply { .. }) if before_all(error))
+}
+
+/// Whether TLS failed for its certificate alone.
+fn is_distrusted(first: &Attempt) -> bool {
+    matches!(&first.outcome, Err(Error::Tls { fault: TlsFault::Certificate { .. }, .. }))
 }
 
 /// Whether the folder that is to be listed can be entered; without one there is nothing to try.

@@ -129,6 +129,27 @@ pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
     }
 }
 
+/// Sessions that are all there, in one of the forms for other programs; `origin` is when they began, since 1970.
+pub(crate) fn in_form(
+    form: Format,
+    options: Options,
+    origin: Duration,
+    groups: &[Vec<Session>],
+) -> anyhow::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut totals = Totals::default();
+    let mut forms = forms::Forms::new(form, options);
+    forms.begins_at(Some(origin));
+    for sessions in groups {
+        let group = Group::new(sessions, Hide::default());
+        totals.count(&group);
+        totals.sessions += sessions.len() as u64;
+        forms.group(&group, &mut out)?;
+    }
+    forms.end(&totals, &mut out)?;
+    Ok(out)
+}
+
 /// Gives the sessions that are asked for to the renderer.
 struct Seen<'a> {
     arguments: &'a TraceArgs,

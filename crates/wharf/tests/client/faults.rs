@@ -226,7 +226,7 @@ fn a_login_that_fails_says_whose_fault_it_is() {
         (&[Reply("PASS", "332 account?")], 4, "account", false),
         (&[Reply("PASS", "421 bye")], 3, "421 bye", false),
         (&[Reply("USER", "530 TLS required")], 4, "write ftpes://", false),
-        (&[Reply("welcome", "SSH-2.0-OpenSSH_9.2")], 3, "something else than an FTP server", false),
+        (&[Reply("welcome", "SSH-2.0-OpenSSH_9.2")], 3, "that is an SSH server", false),
         (&[Delay("welcome", Duration::from_secs(3))], 3, "no reply within 1 s", false),
         (&[Trickle(Duration::from_millis(300))], 3, "no reply within 1 s", false),
         (&[Delay("PASS", Duration::from_secs(3))], 3, "no reply within 1 s", false),

@@ -83,6 +83,83 @@ fn as_json_there_is_an_object_a_line_and_the_ladders_go_to_their_file() {
 }
 
 #[test]
+fn every_try_is_in_the_file_of_trace_in_the_form_of_its_ending() {
+    let serving = Serving::new(&["--tls-self-signed"]);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |ending: &str| {
+        let file = folder.path().join(format!("tries.{ending}"));
+        let trace = format!("--trace={}", file.display());
+        let output = check(&["--insecure", "--json", &trace, &serving.url("")]);
+        let said = text(&output);
+        let end: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        assert_eq!((&end["ok"], &end["setup"]), (&true.into(), &"EPSV".into()), "{said}");
+        (file.display().to_string(), std::fs::read(file).unwrap())
+    };
+    // Two logins, two times four ways, and one more that does not resume the TLS session.
+    let (file, _) = write("jsonl");
+    let list = wharf().args(["trace", "--list", &file]).output().unwrap();
+    assert_eq!(text(&list).lines().filter(|line| line.contains("127.0.0.1")).count(), 11);
+    let (_, text_of) = write("txt");
+    let ladders = String::from_utf8(text_of).unwrap();
+    assert_eq!(ladders.matches("PASS ").count(), 11, "{ladders}");
+    for (ending, beginning) in [
+        ("svg", &b"<svg "[..]),
+        ("html", b"<!DOCTYPE html>"),
+        ("json", b"{"),
+        ("mmd", b"sequenceDiagram"),
+        ("pcapng", b"\x0a\x0d\x0d\x0a"),
+    ] {
+        let (_, bytes) = write(ending);
+        assert!(
+            bytes.to_ascii_lowercase().starts_with(&beginning.to_ascii_lowercase()),
+            "{ending}"
+        );
+    }
+}
+
+#[test]
+fn a_port_of_implicit_tls_is_found_out_and_what_is_to_be_done_told() {
+    let serving = Serving::new(&["--tls-self-signed", "--implicit-tls", "127.0.0.1:0"]);
+    let port = serving.implicit.unwrap();
+    let url = format!("ftp://127.0.0.1:{port}/");
+    let said = text(&check(&["--timeout", "1", "--insecure", &url]));
+    let works = format!("Works: wharf ls --insecure ftps://127.0.0.1:{port}/");
+    assert!(said.contains("! C5 ") && said.contains(&works), "{said}");
+    // Whose certificate is not trusted is told how it can be.
+    let said = text(&check(&["--timeout", "1", &url]));
+    let next = said.lines().find_map(|line| line.strip_prefix("Next:  wharf ")).unwrap();
+    let (words, _) = next.split_once("  # ").unwrap();
+    let again = wharf().args(words.split(' ')).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{said}\n{}", text(&again));
+}
+
+#[test]
+fn what_is_said_in_japanese_is_all_japanese() {
+    let server = Faulty::new(&[("a.txt", b"hello")], &[Fault::DeadEpsvPort]);
+    let url = format!("ftp://{}/", server.address());
+    let said = text(&check(&["--lang", "ja", "--timeout", "3", &url]));
+    for words in ["接続  ", "データポートが拒否", "成功（", "使える設定："] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    for words in ["refused", "works", "no data connection", "connect ", "os error"] {
+        assert!(!said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_80_columns_but_commands() {
+    let serving = Serving::new(&["--tls-self-signed"]);
+    for lang in ["en", "ja"] {
+        let said = text(&check(&["--lang", lang, &serving.url("")]));
+        let wide = |line: &&str| {
+            let columns: usize = line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+            columns > 84 && !line.contains("wharf ")
+        };
+        assert_eq!(said.lines().find(wide), None, "{said}");
+    }
+}
+
+#[test]
 fn a_port_of_epsv_that_nobody_listens_at_is_told_and_pasv_recommended() {
     let server = Faulty::new(&[("a.txt", b"hello")], &[Fault::DeadEpsvPort]);
     let output = check(&["--timeout", "3", &format!("ftp://{}/", server.address())]);

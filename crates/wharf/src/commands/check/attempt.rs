@@ -1,11 +1,12 @@
 //! One try: a session of its own, with everything that its tap told.
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use wharf_client::{Address, Error, Login, Options, Put, Session, Setup, Tls, quiet};
+use wharf_client::{Address, Error, Login, Options, Put, Session, Setup, Tls, TlsMode, quiet};
 use wharf_ladder::Ladder;
 use wharf_ladder::findings::Finding;
 use wharf_proto::tap::{Event, SessionId, TlsFacts, What};
@@ -49,12 +50,14 @@ pub(super) struct Told {
 
 /// A try that is over.
 pub(super) struct Attempt {
+    /// The number of its session, from 1.
+    pub(super) session: SessionId,
     pub(super) cover: Cover,
     pub(super) setup: Option<Setup>,
     pub(super) outcome: Outcome,
     pub(super) took: Duration,
-    pub(super) ladder: Ladder,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
+    ladder: Ladder,
 }
 
 /// Who is examined.
@@ -63,11 +66,15 @@ pub(super) struct Patient<'a> {
     /// What goes for each try, TLS as it is where it is tried.
     options: Options,
     pub(super) login: Login,
+    /// When the first try began, from which the time of all events is counted.
+    begun: Instant,
+    /// Tries so far.
+    tries: Cell<u64>,
 }
 
 impl<'a> Patient<'a> {
     pub(super) fn new(address: &'a Address, login: Login, options: Options) -> Self {
-        Self { address, options, login }
+        Self { address, options, login, begun: Instant::now(), tries: Cell::new(0) }
     }
 
     /// Connects and hears the greeting, and says nothing but NOOP and QUIT.
@@ -120,8 +127,11 @@ impl<'a> Patient<'a> {
     pub(super) async fn try_anew(&self, cover: Cover, setup: Setup) -> Attempt {
         let tls = Tls { fresh_data: true, ..self.options.tls.clone() };
         let options = Options { tls, ..self.options.clone() };
-        let other = Self { address: self.address, login: self.login.clone(), options };
-        other.try_listing(cover, setup).await
+        let (login, tries) = (self.login.clone(), self.tries.clone());
+        let other = Self { address: self.address, login, options, begun: self.begun, tries };
+        let attempt = other.try_listing(cover, setup).await;
+        self.tries.set(other.tries.get());
+        attempt
     }
 
     /// Stores a small file, fetches and deletes it.
@@ -172,12 +182,14 @@ impl<'a> Patient<'a> {
         work: impl AsyncFnOnce(&mut Session) -> Result<Told, Error>,
     ) -> Attempt {
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
+        self.tries.set(self.tries.get() + 1);
+        let session = SessionId(self.tries.get());
         let begun = Instant::now();
-        let outcome = self.session(&self.options(cover, setup, begun, &events), work).await;
+        let outcome = self.session(&self.options(session, cover, setup, &events), work).await;
         let took = begun.elapsed();
         let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
         let ladder = Ladder::from_events(events.iter());
-        Attempt { cover, setup, outcome, took, ladder, events }
+        Attempt { session, cover, setup, outcome, took, events, ladder }
     }
 
     async fn session(
@@ -197,14 +209,15 @@ impl<'a> Patient<'a> {
 
     fn options(
         &self,
+        session: SessionId,
         cover: Cover,
         setup: Option<Setup>,
-        origin: Instant,
         events: &Arc<Mutex<Vec<Event>>>,
     ) -> Options {
         let tls = match cover {
             Cover::Clear => Tls::default(),
-            Cover::Explicit | Cover::Implicit => self.options.tls.clone(),
+            Cover::Explicit => Tls { mode: TlsMode::Explicit, ..self.options.tls.clone() },
+            Cover::Implicit => Tls { mode: TlsMode::Implicit, ..self.options.tls.clone() },
         };
         let sink = Arc::clone(events);
         Options {
@@ -213,8 +226,8 @@ impl<'a> Patient<'a> {
             tap: Some(Arc::new(move |event| {
                 sink.lock().unwrap_or_else(PoisonError::into_inner).push(event);
             })),
-            session: SessionId(1),
-            origin,
+            session,
+            origin: self.begun,
             ..self.options.clone()
         }
     }
@@ -251,15 +264,5 @@ impl Attempt {
             What::Secured { conn, facts } if conn.is_some() == of_data => Some(facts),
             _ => None,
         })
-    }
-
-    /// The error in words; nothing where it went well.
-    pub(super) fn why(&self) -> Option<String> {
-        self.outcome.as_ref().err().map(ToString::to_string)
-    }
-
-    /// What to do about the error, as the library says.
-    pub(super) fn advice(&self) -> Option<&'static str> {
-        self.outcome.as_ref().err().and_then(Error::advice)
     }
 }

@@ -1,56 +1,66 @@
 //! What the doctor says: a line a step, a table of the ways, the findings, and settings that work; or the same as JSON, an
-//! object a step.
+//! object a step (docs/check.md).
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 
-use anyhow::Context;
 use serde_json::{Value, json};
-use wharf_client::{Address, Error, Login, Scheme, Setup};
-use wharf_ladder::findings::{Finding, Severity, with_ghosts};
-use wharf_ladder::{Lang, Options, text};
+use wharf_client::{CertificateFault, Error, Fingerprint, Login, Setup, TlsFault};
+use wharf_ladder::findings::{Finding, Severity};
+use wharf_ladder::width::{pad, wrap};
+use wharf_ladder::{Ambiguous, Lang};
 
-use super::SETUPS;
 use super::attempt::{Attempt, Cover, Extra};
-use crate::args::ConnectionArgs;
+use super::command::Way;
+use super::table::Cell;
+use super::words::{self, advice, of_system, short, whole};
 use crate::args::check::CheckArgs;
-use crate::events::Events;
+use crate::events::{Events, with_error};
 use crate::exit::Exit;
 use crate::terminal;
+use crate::trace::Trace;
 
-/// Columns of the table before its cells, and of a cell.
-const HEAD: usize = 11;
-const CELL: usize = 30;
+/// Columns where nobody says how many there are.
+const WIDTH: usize = 80;
 
 /// The rules by which a server refuses what is not under TLS.
 const DEMANDS_TLS: [&str; 2] = ["A2", "T4"];
+/// The rule that takes a port that does not greet for one of implicit TLS.
+pub(super) const SILENT_PORT: &str = "C5";
 
 /// What has been found so far.
 pub(super) struct Report<'a> {
-    arguments: &'a CheckArgs,
+    pub(super) arguments: &'a CheckArgs,
     events: &'a Events,
-    lang: Lang,
+    pub(super) lang: Lang,
     /// The listings, in the order in which they were tried.
-    cells: Vec<Cell>,
-    /// What was found, and how the session was covered in which it was found first.
-    findings: Vec<(Cover, Finding)>,
-    ladders: Vec<(String, String)>,
+    pub(super) cells: Vec<Cell>,
+    pub(super) findings: Vec<Found>,
     /// How a session must be covered, where that was asked for.
-    wanted: Option<Cover>,
+    pub(super) wanted: Option<Cover>,
     /// How the first try that failed would end a command, of those that were asked for.
-    worst: Option<Exit>,
+    pub(super) worst: Option<Exit>,
     /// How the first of what is tried beyond listings failed.
-    extra: Option<Exit>,
+    pub(super) extra: Option<Exit>,
+    /// The certificate that is not trusted and could be, and where it was shown.
+    pub(super) stranger: Option<(Cover, Fingerprint)>,
+    /// Nobody was named to log in.
+    is_anonymous: bool,
+    /// A password was not sent in clear.
+    pub(super) kept_secret: bool,
+    trace: Option<Trace>,
+    /// Of which sessions the lines are that stand last.
+    heading: Option<Cover>,
+    /// What FEAT last said, and of which sessions.
+    features: Option<(Cover, Vec<String>)>,
 }
 
-struct Cell {
-    cover: Cover,
-    setup: Setup,
-    works: bool,
-    /// Whether its data connection has resumed the TLS session; `None` where there is no TLS.
-    resumed: Option<bool>,
-    words: String,
+/// A finding, and of which tries it is.
+pub(super) struct Found {
+    pub(super) cover: Cover,
+    /// The ways of agreeing on a data connection in which it was found; none where it was found before that.
+    pub(super) setups: Vec<Setup>,
+    pub(super) finding: Finding,
 }
 
 impl<'a> Report<'a> {
@@ -59,102 +69,158 @@ impl<'a> Report<'a> {
         events: &'a Events,
         lang: Lang,
         wanted: Option<Cover>,
+        login: &Login,
     ) -> Self {
-        let (cells, findings, ladders) = (Vec::new(), Vec::new(), Vec::new());
-        Self { arguments, events, lang, cells, findings, ladders, wanted, worst: None, extra: None }
+        let trace = arguments.connection.trace.clone().map(|to| Trace::new(to).speaking(lang));
+        Self {
+            arguments,
+            events,
+            lang,
+            cells: Vec::new(),
+            findings: Vec::new(),
+            wanted,
+            worst: None,
+            extra: None,
+            stranger: None,
+            is_anonymous: login.user == Login::anonymous().user,
+            kept_secret: false,
+            trace,
+            heading: None,
+            features: None,
+        }
     }
 
     /// What the host's name leads to.
     pub(super) fn resolved(
-        &self,
+        &mut self,
         host: &str,
         found: &Result<Vec<SocketAddr>, io::Error>,
     ) -> anyhow::Result<()> {
+        let addresses: Vec<String> = found.iter().flatten().map(|at| at.ip().to_string()).collect();
         let words = match found {
-            Ok(found) => found.iter().map(|at| at.ip().to_string()).collect::<Vec<_>>().join(", "),
-            Err(error) => error.to_string(),
+            Ok(_) => addresses.join(", "),
+            Err(error) => {
+                format!("{host}{}{}", self.lang.of(": ", "："), of_system(error, self.lang))
+            }
         };
-        let object = json!({ "step": "resolve", "host": host, "ok": found.is_ok(), "what": words });
-        self.step(self.lang.of("resolve", "名前解決"), &words, &object)
+        let object = json!({ "step": "resolve", "host": host, "ok": found.is_ok(),
+            "addresses": addresses, "what": words });
+        self.step(None, self.lang.of("resolve", "名前解決"), &words, &object)
     }
 
     /// How a first session went: connection, greeting, TLS, login, and what the server says of itself.
     pub(super) fn entered(&mut self, attempt: &Attempt) -> anyhow::Result<()> {
-        let lang = self.lang;
-        let name = cover(attempt.cover, lang);
+        let title = cover(attempt.cover, self.lang);
         if let Some(server) = attempt.server() {
             let greeting = attempt.greeting();
             let words = match &greeting {
                 Some((line, waited)) => format!("{server}, {line} ({} ms)", waited.as_millis()),
-                None => format!("{server}"),
+                None => server.to_string(),
             };
             let object = json!({
-                "step": "connect", "cover": key(attempt.cover), "ok": greeting.is_some(),
-                "server": server.to_string(), "what": words,
+                "step": "connect", "cover": name(attempt.cover), "ok": greeting.is_some(),
+                "session": attempt.session.0, "server": server.to_string(),
+                "greeting": greeting.as_ref().map(|(line, _)| line),
+                "ms": greeting.as_ref().map(|(_, waited)| whole_ms(*waited)), "what": words,
             });
-            self.step(name, &words, &object)?;
+            let connect = self.lang.of("connect", "接続");
+            self.step(Some(attempt.cover), connect, &words, &object)?;
         }
-        if let Some(facts) = attempt.tls(false) {
-            let trusted = match self.arguments.connection.tls.trusts_anybody() {
-                true => lang.of("certificate not looked at", "証明書は未確認"),
-                false => lang.of("certificate trusted", "証明書は信頼できる"),
-            };
-            let words = format!("{} {}, {trusted}", facts.version, facts.cipher);
-            let object =
-                json!({ "step": "tls", "cover": key(attempt.cover), "ok": true, "what": words });
-            self.step("TLS", &words, &object)?;
+        self.secured(attempt)?;
+        self.learnt(attempt)?;
+        if let Err(error) = &attempt.outcome {
+            self.failed(attempt, error)?;
         }
-        match &attempt.outcome {
-            Ok(told) => {
-                let of = [("SYST", told.system.clone()), ("PWD", told.folder.clone())];
-                for (verb, words) in of {
-                    if let Some(words) = words {
-                        let object = json!({ "step": verb, "cover": key(attempt.cover), "ok": true, "what": words });
-                        self.step(verb, &words, &object)?;
-                    }
-                }
-                if !told.features.is_empty() {
-                    let words = told.features.join(", ");
-                    let object = json!({ "step": "FEAT", "cover": key(attempt.cover), "ok": true, "what": words });
-                    self.step("FEAT", &words, &object)?;
+        self.remember(attempt, title);
+        Ok(())
+    }
+
+    /// The TLS of a session.
+    fn secured(&mut self, attempt: &Attempt) -> anyhow::Result<()> {
+        let Some(facts) = attempt.tls(false) else { return Ok(()) };
+        let trusts_anybody = self.arguments.connection.tls.trusts_anybody();
+        let trusted = match trusts_anybody {
+            true => self.lang.of("certificate not looked at", "証明書は確認していない"),
+            false => self.lang.of("certificate trusted", "証明書は信頼できる"),
+        };
+        let comma = self.lang.of(", ", "、");
+        let words = format!("{} {}{comma}{trusted}", facts.version, facts.cipher);
+        let object = json!({ "step": "tls", "cover": name(attempt.cover), "ok": true,
+            "version": facts.version.to_string(), "cipher": facts.cipher.to_string(),
+            "trusted": !trusts_anybody, "what": words });
+        self.step(Some(attempt.cover), "TLS", &words, &object)
+    }
+
+    /// What a server has said of itself.
+    fn learnt(&mut self, attempt: &Attempt) -> anyhow::Result<()> {
+        let Ok(told) = &attempt.outcome else { return Ok(()) };
+        let of = attempt.cover;
+        for (verb, said) in [("SYST", &told.system), ("PWD", &told.folder)] {
+            if let Some(said) = said {
+                let object = json!({ "step": verb, "cover": name(of), "ok": true, "what": said });
+                self.step(Some(of), verb, said, &object)?;
+            }
+        }
+        if told.features.is_empty() {
+            return Ok(());
+        }
+        let words = match &self.features {
+            Some((before, known)) if *known == told.features && !self.events.is_on() => {
+                let before = cover(*before, self.lang);
+                match self.lang {
+                    Lang::En => format!("the same ({before})"),
+                    Lang::Ja => format!("{before} と同じ"),
                 }
             }
-            Err(error) => self.failed(attempt, error)?,
-        }
-        self.remember(attempt, name);
-        Ok(())
+            _ => told.features.join(", "),
+        };
+        self.features = Some((of, told.features.clone()));
+        let object = json!({ "step": "FEAT", "cover": name(of), "ok": true,
+            "features": told.features, "what": words });
+        self.step(Some(of), "FEAT", &words, &object)
     }
 
     /// Whether the folder that was named can be entered.
     pub(super) fn folder(&mut self, attempt: &Attempt) -> anyhow::Result<()> {
-        let title = self.lang.of("folder", "フォルダー");
-        let words = match &attempt.outcome {
-            Ok(told) => told.folder.clone().unwrap_or_default(),
-            Err(error) => error.to_string(),
+        let title = self.lang.of("folder", "ディレクトリ");
+        let (words, error) = match &attempt.outcome {
+            Ok(told) => (told.folder.clone().unwrap_or_default(), None),
+            Err(error) => (whole(error, self.lang), Some(error)),
         };
-        let ok = attempt.outcome.is_ok();
-        let object =
-            json!({ "step": "folder", "cover": key(attempt.cover), "ok": ok, "what": words });
+        let object = json!({ "step": "folder", "cover": name(attempt.cover),
+            "ok": error.is_none(), "what": words });
+        let object = with_error(object, error);
         self.remember(attempt, title);
-        self.step(title, &words, &object)
+        self.step(Some(attempt.cover), title, &words, &object)
     }
 
     /// A try that failed before it came to a listing.
-    fn failed(&self, attempt: &Attempt, error: &Error) -> anyhow::Result<()> {
+    fn failed(&mut self, attempt: &Attempt, error: &Error) -> anyhow::Result<()> {
         let lang = self.lang;
         let step = match error {
             Error::NotProtected { .. } | Error::Tls { .. } | Error::Injected { .. } => "TLS",
-            Error::Login { .. } => lang.of("login", "ログイン"),
+            Error::Login { .. } | Error::NoPassword { .. } => lang.of("login", "ログイン"),
             _ => lang.of("session", "セッション"),
         };
-        let mut words = error.to_string();
-        if let Some(advice) = attempt.advice() {
-            words += &format!(" ({advice})");
+        if let Error::Tls { fault: TlsFault::Certificate { why, shown }, .. } = error
+            && *why != CertificateFault::NotPinned
+        {
+            self.stranger = shown.map(|shown| (attempt.cover, shown));
         }
+        let (what, advice) = (whole(error, lang), advice(error, lang));
+        // What a finding says is not said here as well.
+        let is_told = attempt.findings().iter().any(|found| found.severity > Severity::Info);
+        let words = match (advice, lang) {
+            _ if is_told => words::step(error, lang),
+            (Some(advice), Lang::En) => format!("{what} ({advice})"),
+            (Some(advice), Lang::Ja) => format!("{what}（{advice}）"),
+            (None, _) => what.clone(),
+        };
         let ok = if self.is_fault(attempt) { json!(false) } else { Value::Null };
-        let object =
-            json!({ "step": "failed", "cover": key(attempt.cover), "ok": ok, "what": words });
-        self.step(step, &words, &object)
+        let object = json!({ "step": "failed", "cover": name(attempt.cover), "ok": ok,
+            "what": what, "advice": advice });
+        let object = with_error(object, Some(error));
+        self.step(Some(attempt.cover), step, &words, &object)
     }
 
     /// Whether what went wrong is wrong: that a server has no TLS is not, where nobody has asked for it.
@@ -163,36 +229,64 @@ impl<'a> Report<'a> {
     }
 
     /// That a password is not sent in clear.
-    pub(super) fn not_said(&self, login: &Login) -> anyhow::Result<()> {
+    pub(super) fn not_said(&mut self, login: &Login) -> anyhow::Result<()> {
+        let user = &login.user;
         let words = match self.lang {
-            Lang::En => {
-                format!("{}'s password is not sent in clear without --clear-password", login.user)
+            Lang::En => format!("{user}'s password is not sent in clear without --clear-password"),
+            Lang::Ja => {
+                format!("--clear-password がないため、{user} のパスワードは平文では送らない")
             }
-            Lang::Ja => format!(
-                "--clear-password がないため、{} のパスワードは平文では送らない",
-                login.user
-            ),
         };
-        let object = json!({ "step": "login", "cover": "clear", "ok": null, "what": words });
-        self.step(self.lang.of("in clear", "平文"), &words, &object)
+        self.kept_secret = true;
+        let object =
+            json!({ "step": "login", "cover": name(Cover::Clear), "ok": null, "what": words });
+        let title = self.lang.of("login", "ログイン");
+        self.step(Some(Cover::Clear), title, &words, &object)
     }
 
     /// How a listing went.
     pub(super) fn listed(&mut self, attempt: &Attempt) -> anyhow::Result<()> {
         let Some(setup) = attempt.setup else { return Ok(()) };
-        let words = self.result(attempt);
-        let works = attempt.outcome.is_ok();
+        let cell = self.cell(attempt, setup);
+        let error = attempt.outcome.as_ref().err();
         let object = json!({
-            "step": "list", "cover": key(attempt.cover), "setup": name(setup), "ok": works,
-            "ms": u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX), "what": words,
+            "step": "list", "cover": name(attempt.cover), "setup": setup_name(setup),
+            "session": attempt.session.0, "ok": cell.works, "ms": whole_ms(attempt.took),
+            "bytes": attempt.outcome.as_ref().ok().map(|told| told.moved),
+            "resumed": cell.resumed,
+            "what": cell.whole.as_ref().unwrap_or(&cell.short),
             "findings": attempt.findings().iter().map(|found| found.rule.id).collect::<Vec<_>>(),
         });
-        let resumed = attempt.tls(true).map(|facts| facts.resumed);
-        self.cells.push(Cell { cover: attempt.cover, setup, works, resumed, words });
-        let title = format!("{} {}", name(setup), cover(attempt.cover, self.lang));
+        let object = with_error(object, error);
+        self.cells.push(cell);
+        let title = format!("{} {}", setup_name(setup), cover(attempt.cover, self.lang));
         self.remember(attempt, &title);
         self.events.tell("check", || object);
         Ok(())
+    }
+
+    fn cell(&self, attempt: &Attempt, setup: Setup) -> Cell {
+        let resumed = attempt.tls(true).map(|facts| facts.resumed);
+        let (short, whole) = match &attempt.outcome {
+            Ok(_) => (self.success(attempt), None),
+            Err(error) => (short(error, self.lang), Some(whole(error, self.lang))),
+        };
+        let works = whole.is_none();
+        Cell { cover: attempt.cover, setup, works, resumed, short, whole }
+    }
+
+    /// How a try went that went well.
+    fn success(&self, attempt: &Attempt) -> String {
+        let lang = self.lang;
+        let moved = attempt.outcome.as_ref().map_or(0, |told| told.moved);
+        match attempt.tls(true).map(|facts| facts.resumed) {
+            Some(true) => lang.of("works, TLS resumed", "成功、TLS を再開").to_owned(),
+            Some(false) => lang.of("works, TLS anew", "成功、TLS は新規").to_owned(),
+            None => match lang {
+                Lang::En => format!("works ({moved} B)"),
+                Lang::Ja => format!("成功（{moved} バイト）"),
+            },
+        }
     }
 
     /// A way by which data connections were seen to resume the TLS session, for finding out whether they must.
@@ -212,7 +306,7 @@ impl<'a> Report<'a> {
                 json!(false),
                 lang.of(
                     "not demanded: data connections may begin TLS anew",
-                    "不要：データ接続は新しい TLS セッションでもよい",
+                    "不要。データコネクションは新しい TLS セッションでもよい",
                 )
                 .to_owned(),
             ),
@@ -220,37 +314,52 @@ impl<'a> Report<'a> {
                 let said = last.reply.as_ref().map(ToString::to_string).unwrap_or_default();
                 let words = lang.of(
                     "demanded: data connections must resume the TLS session",
-                    "必須：データ接続は TLS セッションを再開しなければならない",
+                    "必須。データコネクションは TLS セッションを再開しなければならない",
                 );
-                (json!(true), format!("{words} ({})", said.trim_end()))
+                let (open, close) = lang.of((" (", ")"), ("（", "）"));
+                (json!(true), format!("{words}{open}{}{close}", said.trim_end()))
             }
-            Err(error) => (Value::Null, error.to_string()),
+            Err(error) => (Value::Null, whole(error, lang)),
         };
-        let object = json!({ "step": "reuse", "cover": key(attempt.cover), "ok": !demanded.is_null(),
-            "demanded": demanded, "what": words });
-        let title = lang.of("reuse", "TLS 再開");
-        self.draw_later(attempt, &attempt.findings(), title);
-        self.step(title, &words, &object)
+        let object = json!({ "step": "reuse", "cover": name(attempt.cover),
+            "session": attempt.session.0, "ok": !demanded.is_null(), "demanded": demanded,
+            "what": words });
+        let title = lang.of("reuse", "TLS の再開");
+        self.draw_later(attempt, title);
+        self.step(Some(attempt.cover), title, &words, &object)
     }
 
     /// How what was asked for beyond that went.
     pub(super) fn extra(&mut self, extra: Extra, attempt: &Attempt) -> anyhow::Result<()> {
         let lang = self.lang;
-        let title = match extra {
-            Extra::Upload => lang.of("upload", "アップロード").to_owned(),
-            Extra::Idle(time) => match lang {
-                Lang::En => format!("idle {} s", time.as_secs()),
-                Lang::Ja => format!("無通信 {} 秒", time.as_secs()),
-            },
+        let (step, seconds, title) = match extra {
+            Extra::Upload => ("upload", None, lang.of("upload", "アップロード").to_owned()),
+            Extra::Idle(time) => {
+                let seconds = time.as_secs();
+                let title = match lang {
+                    Lang::En => format!("idle {seconds} s"),
+                    Lang::Ja => format!("無通信 {seconds} 秒"),
+                };
+                ("idle", Some(seconds), title)
+            }
         };
-        let words = self.result(attempt);
-        let ok = attempt.outcome.is_ok();
-        if let Err(error) = &attempt.outcome {
+        let mut words = match (&attempt.outcome, extra) {
+            (Err(error), _) => whole(error, lang),
+            (Ok(_), Extra::Upload) => self.success(attempt),
+            (Ok(_), Extra::Idle(_)) => lang
+                .of("works, the session is still there", "成功、セッションは保たれた")
+                .to_owned(),
+        };
+        words += &format!(" [{}]", cover(attempt.cover, lang));
+        let error = attempt.outcome.as_ref().err();
+        if let Some(error) = error {
             self.extra.get_or_insert_with(|| Exit::of_client(error));
         }
-        let object = json!({ "step": title, "cover": key(attempt.cover), "ok": ok, "what": words });
+        let object = json!({ "step": step, "cover": name(attempt.cover), "session": attempt.session.0,
+            "seconds": seconds, "ok": error.is_none(), "what": words });
+        let object = with_error(object, error);
         self.remember(attempt, &title);
-        self.step(&title, &words, &object)
+        self.step(None, &title, &words, &object)
     }
 
     /// The best way that works, of those that were asked for: under TLS before in clear, passive before active.
@@ -260,140 +369,25 @@ impl<'a> Report<'a> {
         Some((best.cover, best.setup))
     }
 
-    /// The table, the findings and the settings that work; gives the exit code.
-    pub(super) fn end(&mut self, address: &Address) -> anyhow::Result<Exit> {
-        let best = self.best();
-        self.excuse(best.map(|(cover, _)| cover));
-        let settings = best.map(|best| settings(address, &self.arguments.connection, best));
-        if self.events.is_on() {
-            for (cover, finding) in &self.findings {
-                self.events.tell("check", || self.finding(*cover, finding));
-            }
-            self.events.and_at_the_end("ok", best.is_some() && self.extra.is_none());
-            self.events.and_at_the_end("settings", settings);
-        } else {
-            if !self.arguments.connection.quiet {
-                print(&self.table())?;
-            }
-            print(&self.verdicts())?;
-            let lang = self.lang;
-            print(&match (&settings, self.cells.is_empty()) {
-                (Some(settings), _) => {
-                    format!("\n{} {settings}\n", lang.of("Works:", "使える設定："))
-                }
-                (None, true) => String::new(),
-                (None, false) if self.cells.iter().any(|cell| cell.works) => {
-                    format!(
-                        "\n{}\n",
-                        lang.of(
-                            "Nothing works under TLS, which was asked for.",
-                            "求められた TLS では何も通じない。"
-                        )
-                    )
-                }
-                (None, false) => {
-                    format!(
-                        "\n{}\n",
-                        lang.of("No way of moving data works.", "データを転送できる方法がない。")
-                    )
-                }
-            })?;
+    /// What was taken for implicit TLS is none: what was found of that says nothing then.
+    pub(super) fn is_no_implicit_tls(&mut self) -> anyhow::Result<()> {
+        if self.wanted.is_some() {
+            return Ok(());
         }
-        self.draw()?;
-        Ok(match best {
-            Some(_) => self.extra.unwrap_or(Exit::Done),
-            None => self.worst.unwrap_or(Exit::Failed),
-        })
+        let says =
+            |found: &Found| found.finding.rule.id != SILENT_PORT && found.cover != Cover::Implicit;
+        self.findings.retain(says);
+        let words = self.lang.of(
+            "the port is open, and neither greets nor begins TLS: it is no FTP server, or one that is stuck",
+            "ポートは開いているが、最初の応答も TLS の開始もない。FTP サーバーではないか、止まっている",
+        );
+        let object = json!({ "step": "failed", "cover": null, "ok": false,
+            "cause": "silent", "what": words, "advice": null });
+        self.step(None, self.lang.of("session", "セッション"), words, &object)
     }
 
-    /// That a server wants TLS is its good right, where it has it: what it refuses in clear fails nothing then.
-    fn excuse(&mut self, best: Option<Cover>) {
-        let has_tls = best.is_some_and(|best| best != Cover::Clear);
-        for (cover, finding) in &mut self.findings {
-            if has_tls && *cover == Cover::Clear && DEMANDS_TLS.contains(&finding.rule.id) {
-                finding.severity = finding.severity.min(Severity::Warning);
-            }
-        }
-    }
-
-    /// The findings, beneath the name of the sessions that they are of where several kinds were tried.
-    fn verdicts(&self) -> String {
-        let options = Options { lang: self.lang, ..drawing(terminal::output_columns()) };
-        let mut out = String::new();
-        for of in [Cover::Explicit, Cover::Implicit, Cover::Clear] {
-            let its = self.findings.iter().filter(|(cover, _)| *cover == of);
-            let its: Vec<Finding> = its.map(|(_, finding)| finding.clone()).collect();
-            if !its.is_empty() {
-                let head = cover(of, self.lang);
-                out += &format!("\n{head}{}\n", self.lang.of(":", "："));
-                out += &text::verdicts(&its, &options);
-            }
-        }
-        out
-    }
-
-    /// The ways down, the covers across.
-    fn table(&self) -> String {
-        let mut covers: Vec<Cover> = Vec::new();
-        for cell in &self.cells {
-            if !covers.contains(&cell.cover) {
-                covers.push(cell.cover);
-            }
-        }
-        if covers.is_empty() {
-            return String::new();
-        }
-        let mut out = format!("\n{:HEAD$}", "");
-        for of in &covers {
-            let title = cover(*of, self.lang);
-            out += &wharf_ladder::width::pad(title, CELL, wharf_ladder::Ambiguous::One);
-        }
-        let tried = |setup: &Setup| self.cells.iter().any(|cell| cell.setup == *setup);
-        for setup in SETUPS.into_iter().filter(tried) {
-            let cell = |of: &Cover| {
-                let is_it = |cell: &&Cell| cell.cover == *of && cell.setup == setup;
-                self.cells.iter().find(is_it).map_or("-", |cell| cell.words.as_str())
-            };
-            out = format!("{}\n  {:<width$}", out.trim_end(), name(setup), width = HEAD - 2);
-            for of in &covers {
-                let words = wharf_ladder::width::ellipsize(
-                    cell(of),
-                    CELL - 2,
-                    "…",
-                    wharf_ladder::Ambiguous::One,
-                );
-                out += &wharf_ladder::width::pad(&words, CELL, wharf_ladder::Ambiguous::One);
-            }
-        }
-        out.trim_end().to_owned() + "\n"
-    }
-
-    /// How a try went, in a few words.
-    fn result(&self, attempt: &Attempt) -> String {
-        let lang = self.lang;
-        match (&attempt.outcome, attempt.tls(true)) {
-            (Ok(_), Some(facts)) if facts.resumed => {
-                lang.of("works, TLS resumed", "成功、TLS 再開").to_owned()
-            }
-            (Ok(_), Some(_)) => lang.of("works, TLS anew", "成功、TLS 新規").to_owned(),
-            (Ok(told), None) => format!("{} ({} B)", lang.of("works", "成功"), told.moved),
-            (Err(_), _) => attempt.why().unwrap_or_default(),
-        }
-    }
-
-    fn finding(&self, cover: Cover, finding: &Finding) -> Value {
-        json!({
-            "step": "finding", "id": finding.rule.id, "cover": key(cover),
-            "severity": finding.severity.words(Lang::En),
-            "confidence": finding.confidence.words(Lang::En),
-            "side": finding.rule.side.words(Lang::En),
-            "cause": finding.cause(self.lang), "advice": finding.advice(self.lang),
-        })
-    }
-
-    /// Keeps the findings of a try, each rule once, and its ladder.
+    /// Keeps the findings of a try, each rule once for each cover, and its ladder.
     fn remember(&mut self, attempt: &Attempt, title: &str) {
-        let findings = attempt.findings();
         if let Err(error) = &attempt.outcome
             && self.wanted.is_none_or(|wanted| wanted == attempt.cover)
             && self.is_fault(attempt)
@@ -401,81 +395,189 @@ impl<'a> Report<'a> {
             let exit = Exit::of_client(error);
             self.worst = self.worst.or(Some(exit));
         }
-        self.draw_later(attempt, &findings, title);
-        for mut finding in findings {
-            let known = self.findings.iter().any(|(_, known)| known.rule.id == finding.rule.id);
+        self.draw_later(attempt, title);
+        for mut finding in attempt.findings() {
             // Rows are those of one ladder among several.
             finding.rows.clear();
             if !self.is_fault(attempt) {
                 finding.severity = finding.severity.min(Severity::Warning);
             }
-            if !known && finding.severity > Severity::Info {
-                self.findings.push((attempt.cover, finding));
+            if finding.severity == Severity::Info {
+                continue;
+            }
+            let is_it = |found: &&mut Found| {
+                found.finding.rule.id == finding.rule.id
+                    && (found.cover == attempt.cover || attempt.setup.is_none())
+            };
+            match self.findings.iter_mut().find(is_it) {
+                Some(found) => {
+                    found.setups.extend(attempt.setup.filter(|of| !found.setups.contains(of)));
+                }
+                None => self.findings.push(Found {
+                    cover: attempt.cover,
+                    setups: attempt.setup.into_iter().collect(),
+                    finding,
+                }),
             }
         }
     }
 
     /// Keeps the ladder of a try, where ladders are wanted.
-    fn draw_later(&mut self, attempt: &Attempt, findings: &[Finding], title: &str) {
-        if self.arguments.connection.trace.is_some() {
-            let rows = with_ghosts(&attempt.ladder.numbered(), findings);
-            let options = Options { lang: self.lang, ..drawing(terminal::columns()) };
-            let drawn = text::render(&rows, attempt.ladder.ends(), &options)
-                + &text::verdicts(findings, &options);
-            self.ladders.push((title.to_owned(), drawn));
+    fn draw_later(&mut self, attempt: &Attempt, title: &str) {
+        if let Some(trace) = &mut self.trace {
+            trace.take(attempt.session, title.to_owned(), &attempt.events);
         }
     }
 
-    fn draw(&self) -> anyhow::Result<()> {
-        let Some(to) = &self.arguments.connection.trace else { return Ok(()) };
-        let text: String =
-            self.ladders.iter().map(|(title, drawn)| format!("{title}\n{drawn}\n")).collect();
-        if to == Path::new("-") {
-            terminal::say(text.trim_end());
-            return Ok(());
+    /// That a server wants TLS is its good right, where it has it: what it refuses in clear fails nothing then. Neither
+    /// does a way of opening data connections beside which another one works.
+    fn excuse(&mut self, best: Option<Cover>) {
+        let has_tls = best.is_some_and(|best| best != Cover::Clear);
+        for found in &mut self.findings {
+            let id = found.finding.rule.id;
+            let of_clear = has_tls && found.cover == Cover::Clear && DEMANDS_TLS.contains(&id);
+            let is_silent = best == Some(Cover::Implicit) && id == SILENT_PORT;
+            let other = |cell: &Cell| {
+                cell.works && cell.cover == found.cover && !found.setups.contains(&cell.setup)
+            };
+            let has_other = !found.setups.is_empty() && self.cells.iter().any(other);
+            if of_clear || is_silent || has_other {
+                found.finding.severity = found.finding.severity.min(Severity::Warning);
+            }
         }
-        std::fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
     }
 
-    /// A line of what was done so far.
-    fn step(&self, title: &str, words: &str, object: &Value) -> anyhow::Result<()> {
+    /// The table, the findings and the settings that work; gives the exit code.
+    pub(super) fn end(&mut self, way: &Way<'_>) -> anyhow::Result<Exit> {
+        let best = self.best();
+        self.excuse(best.map(|(cover, _)| cover));
+        let exit = match best {
+            Some(_) => self.extra.unwrap_or(Exit::Done),
+            None => self.worst.unwrap_or(Exit::Failed),
+        };
+        let settings = best.map(|(cover, setup)| way.works(cover, setup));
+        let next = way.next(self, best.map(|(cover, _)| cover));
+        if self.events.is_on() {
+            for found in &self.findings {
+                self.events.tell("check", || found.as_json(self.lang));
+            }
+            let at_the_end = [
+                ("ok", json!(exit == Exit::Done)),
+                ("cover", json!(best.map(|(cover, _)| name(cover)))),
+                ("setup", json!(best.map(|(_, setup)| setup_name(setup)))),
+                ("settings", json!(settings)),
+                ("next", json!(next)),
+            ];
+            for (field, value) in at_the_end {
+                self.events.and_at_the_end(field, value);
+            }
+        } else {
+            let width = self.width();
+            if !self.arguments.connection.quiet {
+                print(&super::table::draw(&self.cells, width, self.lang))?;
+            }
+            print(&super::table::verdicts(&self.findings, width, self.lang))?;
+            print(&self.conclusion(settings.as_deref(), next.as_deref()))?;
+        }
+        if let Some(trace) = &self.trace {
+            trace.draw()?;
+        }
+        Ok(exit)
+    }
+
+    /// What works, or that nothing does, and what to try then.
+    fn conclusion(&self, settings: Option<&str>, next: Option<&str>) -> String {
+        let lang = self.lang;
+        let mut out = match settings {
+            Some(settings) => format!("\n{}{settings}\n", lang.of("Works: ", "使える設定：\n  ")),
+            None => format!("\n{}\n", self.nothing()),
+        };
+        if let Some(next) = next {
+            out += &format!("{}{next}\n", lang.of("Next:  ", "次に試す：\n  "));
+        }
+        out
+    }
+
+    /// What stands in place of settings that work.
+    fn nothing(&self) -> &'static str {
+        let lang = self.lang;
+        match self.worst {
+            _ if self.cells.iter().any(|cell| cell.works) => lang.of(
+                "Nothing works under TLS, which was asked for.",
+                "求められた TLS では何も通じない。",
+            ),
+            _ if !self.cells.is_empty() => {
+                lang.of("No way of moving data works.", "データを転送できる方法がない。")
+            }
+            Some(Exit::Login) if self.stranger.is_some() => lang.of(
+                "Nothing works while the server's certificate is not trusted.",
+                "サーバー証明書を信頼しない限り何も通じない。",
+            ),
+            Some(Exit::Login) if self.is_anonymous => lang.of(
+                "Anonymous users are not let in: name a user, as in ftp://user@host/.",
+                "匿名ユーザーはログインできない。ftp://user@host/ のようにユーザーを指定する。",
+            ),
+            Some(Exit::Login) => {
+                lang.of("The user is not let in.", "このユーザーではログインできない。")
+            }
+            Some(Exit::NotFound | Exit::Refused) => {
+                lang.of("The server does not let us do that.", "サーバーに断られた。")
+            }
+            None if self.kept_secret => lang.of(
+                "There is no TLS, and the password does not go in clear.",
+                "TLS がなく、パスワードは平文では送らない。",
+            ),
+            _ => lang.of("No FTP session came about.", "FTP のセッションが成立しない。"),
+        }
+    }
+
+    /// Columns of the output.
+    fn width(&self) -> usize {
+        terminal::output_columns().unwrap_or(WIDTH)
+    }
+
+    /// A line of what was done so far, beneath the name of the sessions that it is of.
+    fn step(
+        &mut self,
+        of: Option<Cover>,
+        title: &str,
+        words: &str,
+        object: &Value,
+    ) -> anyhow::Result<()> {
         self.events.tell("check", || object.clone());
         if self.events.is_on() || self.arguments.connection.quiet {
             return Ok(());
         }
-        let title = wharf_ladder::width::pad(title, HEAD, wharf_ladder::Ambiguous::One);
-        print(&format!("{title}{words}\n"))
+        if of != self.heading {
+            self.heading = of;
+            let title = of.map(|of| cover(of, self.lang).to_owned() + self.lang.of(":", "："));
+            print(&format!("\n{}", title.map(|title| title + "\n").unwrap_or_default()))?;
+        }
+        let head = self.lang.of(11, 14);
+        let room = self.width().saturating_sub(head).max(20);
+        for (n, line) in wrap(words, room, Ambiguous::One).iter().enumerate() {
+            let title = pad(if n == 0 { title } else { "" }, head, Ambiguous::One);
+            print(&format!("{}\n", format!("{title}{line}").trim_end()))?;
+        }
+        Ok(())
     }
 }
 
-/// A command line that does what worked.
-fn settings(address: &Address, connection: &ConnectionArgs, (of, setup): (Cover, Setup)) -> String {
-    let scheme = match of {
-        Cover::Clear => Scheme::Ftp,
-        Cover::Explicit => Scheme::Ftpes,
-        Cover::Implicit => Scheme::Ftps,
-    };
-    let trust = if of == Cover::Clear { String::new() } else { connection.tls.words_of_trust() };
-    let way = if matches!(setup, Setup::Eprt | Setup::Port) { " --active" } else { "" };
-    let plain = if setup == Setup::Pasv { " --plain" } else { "" };
-    let url = Address { scheme, ..address.clone() };
-    let family = match (connection.ipv4, connection.ipv6) {
-        (true, _) => " -4",
-        (_, true) => " -6",
-        (false, false) => "",
-    };
-    let proxy = connection.proxy.as_ref().map(|proxy| format!(" --proxy {proxy}"));
-    let proxy = proxy.unwrap_or_default();
-    // Behind the sign of a comment, so that all of it can be pasted into a shell.
-    format!("wharf ls{way}{plain}{family}{proxy}{trust} {url}  # {}", name(setup))
+impl Found {
+    fn as_json(&self, lang: Lang) -> Value {
+        let finding = &self.finding;
+        json!({
+            "step": "finding", "id": finding.rule.id, "cover": name(self.cover),
+            "setups": self.setups.iter().map(|setup| setup_name(*setup)).collect::<Vec<_>>(),
+            "severity": finding.severity.words(Lang::En),
+            "confidence": finding.confidence.words(Lang::En),
+            "side": finding.rule.side.words(Lang::En),
+            "cause": finding.cause(lang), "advice": finding.advice(lang),
+        })
+    }
 }
 
-fn drawing(columns: Option<usize>) -> Options {
-    let plain = Options::default();
-    Options { width: columns.unwrap_or(plain.width), ..plain }
-}
-
-fn name(setup: Setup) -> &'static str {
+pub(super) fn setup_name(setup: Setup) -> &'static str {
     match setup {
         Setup::Epsv => "EPSV",
         Setup::Pasv => "PASV",
@@ -484,21 +586,25 @@ fn name(setup: Setup) -> &'static str {
     }
 }
 
-fn cover(of: Cover, lang: Lang) -> &'static str {
+pub(super) fn cover(of: Cover, lang: Lang) -> &'static str {
     match of {
         Cover::Clear => lang.of("in clear", "平文"),
-        Cover::Explicit => lang.of("AUTH TLS", "AUTH TLS"),
-        Cover::Implicit => lang.of("TLS", "TLS"),
+        Cover::Explicit => "AUTH TLS",
+        Cover::Implicit => lang.of("implicit TLS", "暗黙的 TLS"),
     }
 }
 
 /// The name of a cover in JSON.
-fn key(of: Cover) -> &'static str {
+fn name(of: Cover) -> &'static str {
     match of {
         Cover::Clear => "clear",
         Cover::Explicit => "explicit",
         Cover::Implicit => "implicit",
     }
+}
+
+fn whole_ms(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
