@@ -91,13 +91,7 @@ fn section(
     scene: &Scene,
     lang: Lang,
 ) -> Result<(), std::fmt::Error> {
-    let options = Options {
-        packets: lesson.packets,
-        lang,
-        notes: true,
-        no_times: true,
-        ..Options::default()
-    };
+    let options = Options { packets: lesson.packets, lang, no_times: true, ..Options::default() };
     let ladder = text::scene(scene, &options);
     let verdicts = text::verdicts(&scene.findings, &options);
     writeln!(
@@ -111,8 +105,8 @@ fn section(
         let title = lang.of(lesson.title[0], lesson.title[1]);
         writeln!(page, "![{title}](sessions/{}{ending}.svg)\n", lesson.name)?;
     }
-    let (rows, notes) = ladder.split_once("\n\n").unwrap_or((&ladder, ""));
-    writeln!(page, "```text\n{}\n{verdicts}```\n", rows.trim_end())?;
+    let notes = text::lesson_notes(scene, &options);
+    writeln!(page, "```text\n{}\n{verdicts}```\n", ladder.trim_end())?;
     let label = lang.of("each step", "各行の意味");
     writeln!(page, "<details><summary>{label}</summary>\n\n```text\n{notes}```\n\n</details>")
 }

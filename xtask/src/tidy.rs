@@ -7,6 +7,7 @@ mod arrows;
 mod code;
 mod file;
 mod file_name;
+mod japanese;
 mod length;
 mod machine;
 mod manifest;
@@ -35,6 +36,7 @@ const RULES: &[Rule] = &[
     Rule { name: "unsafe", check: no_unsafe::check },
     Rule { name: "white-space", check: white_space::check },
     Rule { name: "machine", check: machine::check },
+    Rule { name: "japanese", check: japanese::check },
 ];
 
 /// Something to do, and where.

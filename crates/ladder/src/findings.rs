@@ -12,6 +12,7 @@ mod cover;
 mod login;
 mod network;
 mod passive;
+mod said;
 mod transfer;
 
 use crate::case::{Case, Vantage};
@@ -239,7 +240,11 @@ impl Finding {
             Some(Party::Server) => lang.of("server", "サーバー"),
             None => "?",
         };
-        self.rule.cause.of(lang).replace("{who}", who).replace("{}", &self.what)
+        let what = match lang {
+            Lang::En => Cow::Borrowed(&*self.what),
+            Lang::Ja => Cow::Owned(said::in_japanese(&self.what)),
+        };
+        self.rule.cause.of(lang).replace("{who}", who).replace("{}", &what)
     }
 
     /// Puts other words in place of those that the proof says.

@@ -2,15 +2,27 @@
 //!
 //! The sentences are tables (`note/table.rs`): one for packets, one by verb, one by code. This file picks
 //! the sentence and fills in ports. It explains what is normal; what went wrong in a session, and whose
-//! fault it was, is not said here.
+//! fault it was, is not said here. A lesson ([`taught`]) says more: what a row is for, and what would be otherwise in another
+//! case (`note/more.rs`).
 
+mod more;
 mod table;
 mod third;
 
-use crate::row::{Packet, Remark, Row};
+use crate::row::{Channel, Packet, Remark, Row};
 use crate::scene::{Scene, Step};
-use table::{Sentence, command, packet, remark, reply};
+use std::collections::BTreeSet;
+use table::{FILE_EOF, Sentence, command, packet, remark, reply};
 use wharf_proto::{Lang, Verb};
+
+/// What a lesson says of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taught {
+    /// What it is, in a sentence, and where the RFC says so; nothing for a row that explains itself.
+    pub note: String,
+    /// What it is for, and what would be otherwise in another case. It is said once in a lesson.
+    pub more: String,
+}
 
 /// The note of a row, with its RFC paragraph in brackets; none for a row that explains itself.
 ///
@@ -37,14 +49,96 @@ use wharf_proto::{Lang, Verb};
 /// ```
 #[must_use]
 pub fn note(row: &Row, lang: Lang) -> Option<String> {
-    let (sentence, rfc) = match row.packet {
+    let (sentence, rfc) = sentence(row)?;
+    worded(sentence, rfc, row, lang)
+}
+
+/// The note of a step: that of its row, but where a third party drives two servers other words are right.
+#[must_use]
+pub fn of_step(scene: &Scene, step: &Step, lang: Lang) -> Option<String> {
+    let Some(sentence) = third::sentence(scene, step) else { return note(&step.row, lang) };
+    let words = third::named(lang.of(sentence.en, sentence.ja), scene, step, lang);
+    Some(fill(&words, &step.row) + &cited(sentence.rfc, lang))
+}
+
+/// What a lesson says of each step, in their order.
+#[must_use]
+pub fn taught(scene: &Scene, lang: Lang) -> Vec<Taught> {
+    let mut said = BTreeSet::new();
+    let mut blocks = Blocks::default();
+    let mut out = Vec::with_capacity(scene.steps.len());
+    for (at, step) in scene.steps.iter().enumerate() {
+        blocks.pass(step);
+        let row = &step.row;
+        let joined = third::sentence(scene, step).map(|sentence| (sentence, sentence.rfc));
+        let last = blocks.are_in_force && is_last_of_file(scene, at);
+        let of_blocks = last.then_some((FILE_EOF, FILE_EOF.rfc));
+        let Some((sentence, rfc)) = joined.or(of_blocks).or_else(|| sentence(row)) else {
+            out.push(Taught::default());
+            continue;
+        };
+        let named = |words| third::named(words, scene, step, lang);
+        let words = named(lang.of(sentence.en, sentence.ja));
+        let note =
+            if words.is_empty() { String::new() } else { fill(&words, row) + &cited(rfc, lang) };
+        let is_new = !sentence.more.0.is_empty() && said.insert(sentence.more.0);
+        let more = lang.of(sentence.more.0, sentence.more.1);
+        let more = if is_new { fill(&named(more), row) } else { String::new() };
+        out.push(Taught { note, more });
+    }
+    out
+}
+
+/// Whether files come in blocks (RFC 959 section 3.4.2), as far as the steps so far say.
+#[derive(Debug, Default)]
+struct Blocks {
+    are_asked_for: bool,
+    are_in_force: bool,
+}
+
+impl Blocks {
+    fn pass(&mut self, step: &Step) {
+        let row = &step.row;
+        if row.verb != Some(Verb::Mode) {
+            return;
+        }
+        match row.packet {
+            Packet::Command => {
+                let mode = row.label.as_bytes().last().map(u8::to_ascii_uppercase);
+                self.are_asked_for = matches!(mode, Some(b'B' | b'C'));
+            }
+            Packet::Reply(200) => self.are_in_force = self.are_asked_for,
+            _ => {}
+        }
+    }
+}
+
+/// Whether a step is the last data before the reply that says that the transfer is complete and the connection stays.
+fn is_last_of_file(scene: &Scene, at: usize) -> bool {
+    let is_data = |step: &Step| {
+        matches!(step.row.packet, Packet::Data { end: None, .. })
+            && matches!(step.row.channel, Channel::Data(_))
+    };
+    if !scene.steps.get(at).is_some_and(is_data) {
+        return false;
+    }
+    let later = scene.steps.iter().skip(at + 1);
+    let next = later.map(|step| step.row.packet).find(|packet| {
+        matches!(packet, Packet::Data { .. } | Packet::Reply(_) | Packet::Fin | Packet::Rst)
+    });
+    next == Some(Packet::Reply(250))
+}
+
+/// The sentence of a row, and its RFC paragraph.
+fn sentence(row: &Row) -> Option<(Sentence, &'static str)> {
+    Some(match row.packet {
         Packet::Command => {
             let verb = row.verb?;
-            let help = Sentence { en: verb.row().help, ja: "", rfc: "" };
+            let help = Sentence { en: verb.row().help, ja: "", rfc: "", more: ("", "") };
             (command(verb).unwrap_or(help), verb.row().rfc)
         }
         Packet::Reply(code) => {
-            let sentence = reply(code, row.verb.is_some_and(Verb::opens_transfer))?;
+            let sentence = reply(code, row.verb)?;
             (sentence, sentence.rfc)
         }
         Packet::Note(Remark::TimerRanOut(_)) => (remark(true), ""),
@@ -72,26 +166,25 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
             let sentence = packet(row)?;
             (sentence, sentence.rfc)
         }
-    };
-    let words = lang.of(sentence.en, sentence.ja);
-    (!words.is_empty()).then(|| fill(words, row) + &cited(rfc, lang))
+    })
 }
 
-/// The note of a step: that of its row, but where a third party drives two servers other words are right.
-#[must_use]
-pub fn of_step(scene: &Scene, step: &Step, lang: Lang) -> Option<String> {
-    let Some(sentence) = third::sentence(scene, step) else { return note(&step.row, lang) };
-    let words = third::named(lang.of(sentence.en, sentence.ja), scene, step, lang);
-    Some(fill(&words, &step.row) + &cited(sentence.rfc, lang))
+fn worded(sentence: Sentence, rfc: &str, row: &Row, lang: Lang) -> Option<String> {
+    let words = lang.of(sentence.en, sentence.ja);
+    (!words.is_empty()).then(|| fill(words, row) + &cited(rfc, lang))
 }
 
 /// Puts the row's ports into the places that a sentence keeps for them, and drops the parts in brackets
 /// whose port nobody told.
 fn fill(words: &str, row: &Row) -> String {
+    let named = row.names.map(|address| address.port());
     let ports = [
         ("{client}", row.ports.client),
         ("{server}", row.ports.server),
-        ("{named}", row.names.map(|address| address.port())),
+        ("{named}", named),
+        // As PORT and 227 write it.
+        ("{hi}", named.map(|port| port / 256)),
+        ("{lo}", named.map(|port| port % 256)),
     ];
     let mut out = String::with_capacity(words.len());
     for (n, part) in words.split(['[', ']']).enumerate() {
@@ -189,5 +282,39 @@ mod tests {
         for words in table::all().flat_map(|sentence| [sentence.en, sentence.ja]) {
             assert!(!words.is_empty() && !fill(words, &bare).contains(['{', '}', '[']), "{words}");
         }
+    }
+
+    #[test]
+    fn a_lesson_says_of_each_kind_of_row_once_what_it_is_for() {
+        let mut port = row(Packet::Command, Some(Verb::Port));
+        port.names = "192.0.2.10:1182".parse().ok();
+        let rows = [port.clone(), row(Packet::Reply(200), Some(Verb::Port)), port];
+        let scene = Scene::of(1, &rows, None, Vec::new());
+        let taught = taught(&scene, Lang::En);
+        assert!(taught[0].more.contains("4 * 256 + 158"), "{taught:?}");
+        assert!(taught[1].note.contains("where it is to connect"), "{taught:?}");
+        assert!(taught[2].more.is_empty() && taught[2].note == taught[0].note, "{taught:?}");
+    }
+
+    #[test]
+    fn the_last_data_of_a_file_in_block_mode_is_told_as_its_end() {
+        let mut mode = row(Packet::Command, Some(Verb::Mode));
+        mode.label = "MODE B".into();
+        let mut data = row(Packet::Data { bytes: 81, end: None }, Some(Verb::Retr));
+        data.channel = Channel::Data(1);
+        let done = row(Packet::Reply(250), Some(Verb::Retr));
+        let told = |rows: &[Row]| {
+            let taught = taught(&Scene::of(1, rows, None, Vec::new()), Lang::En);
+            taught.iter().any(|of| of.note.contains("last block"))
+        };
+        let ok = row(Packet::Reply(200), Some(Verb::Mode));
+        assert!(told(&[mode.clone(), ok, data.clone(), done.clone()]));
+        assert!(!told(&[
+            mode,
+            row(Packet::Reply(504), Some(Verb::Mode)),
+            data.clone(),
+            done.clone()
+        ]));
+        assert!(!told(&[data, done]));
     }
 }

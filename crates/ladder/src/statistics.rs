@@ -184,7 +184,7 @@ impl Transfer {
         parts.extend(again(self.again, self.segments, lang));
         parts.extend((self.missing > 0).then(|| match lang {
             Lang::En => format!("{} B not captured", self.missing),
-            Lang::Ja => format!("{} バイトは捕捉されていない", self.missing),
+            Lang::Ja => format!("{} バイトはキャプチャーされていない", self.missing),
         }));
         parts.extend(self.window.map(|(least, most)| match lang {
             Lang::En => format!("window {least} to {most} B"),

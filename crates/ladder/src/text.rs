@@ -20,7 +20,7 @@ mod verdict;
 
 pub use beside::beside;
 pub use compared::compared;
-pub use lesson::lesson;
+pub use lesson::{lesson, lesson_notes};
 pub use verdict::verdicts;
 
 use crate::note;
@@ -396,7 +396,7 @@ pub(crate) fn meaning(scene: &Scene, shown: usize, lang: Lang) -> Option<String>
     }
     let is_seen = |row: &Row| matches!(row.provenance, Provenance::Seen | Provenance::Probable);
     if rows.clone().any(|row| row.tls && is_seen(row)) {
-        parts.push(lang.of("T under TLS", "T は TLS の下").to_owned());
+        parts.push(lang.of("T under TLS", "T は TLS による保護").to_owned());
     }
     if rows.any(|row| row.packet == Packet::Absent) {
         let en = "? should have come and did not";

@@ -207,14 +207,14 @@ impl Say<'_> {
             Self::Hosted(greeting) => (220, l.words(greeting.as_bytes())),
             Self::HostFirst => (503, tr!(l, "HOST comes before USER.", "HOST は USER の前に送ってください。")),
             Self::NoSuchHost => (504, tr!(l, "There is no such host here.", "そのホストはここにはありません。")),
-            Self::PasswordWanted { anonymous: true } => (331, tr!(l, "Anonymous access: any password will do; your e-mail address is customary.", "匿名アクセスです。パスワードは何でも構いません(慣例ではメールアドレス)。")),
+            Self::PasswordWanted { anonymous: true } => (331, tr!(l, "Anonymous access: any password will do; your e-mail address is customary.", "匿名アクセスです。パスワードは何でも構いません（慣例ではメールアドレス）。")),
             Self::PasswordWanted { anonymous: false } => (331, tr!(l, "Password, please.", "パスワードを入力してください。")),
             Self::LoggedIn { anonymous: true, .. } => (230, tr!(l, "Logged in anonymously.", "匿名でログインしました。")),
             Self::LoggedIn { name, .. } => (230, l.naming(("Logged in as ", "."), ("", " としてログインしました。"), name.as_bytes())),
             Self::AccountWanted => (332, tr!(l, "One thing more: ACCT with the code of your second factor.", "続いて、二要素認証のコードを ACCT で送ってください。")),
             Self::LoginRefused => (530, tr!(l, "Login refused: check the name and the password.", "ログインできません。名前とパスワードを確かめてください。")),
             Self::TurnedAway(Turned::TooManySessions) => (530, tr!(l, "You have as many sessions as you may have; end one of them first.", "同時に使えるセッションの数に達しています。先にどれかを終えてください。")),
-            Self::TurnedAway(Turned::NoTree) => (530, tr!(l, "Your folder cannot be opened; please tell the operator.", "お使いのフォルダーを開けません。管理者に知らせてください。")),
+            Self::TurnedAway(Turned::NoTree) => (530, tr!(l, "Your folder cannot be opened; please tell the operator.", "お使いのディレクトリを開けません。管理者に知らせてください。")),
             Self::LoginFirst => (530, tr!(l, "Please log in first, with USER and PASS.", "先に USER と PASS でログインしてください。")),
             Self::UserFirst => (503, tr!(l, "USER comes before PASS.", "PASS の前に USER が必要です。")),
             Self::TooManyWrongPasswords => (421, tr!(l, "Too many wrong passwords; closing.", "パスワードの誤りが多すぎるため、切断します。")),
@@ -222,13 +222,13 @@ impl Say<'_> {
             Self::Goodbye => (221, tr!(l, "Goodbye.", "さようなら。")),
             Self::TimedOut(Timer::Login) => (421, tr!(l, "Closing: no login in time.", "時間内にログインがなかったため、切断します。")),
             Self::TimedOut(_) => (421, tr!(l, "Closing: no command in time.", "時間内にコマンドがなかったため、切断します。")),
-            Self::ShuttingDown => (421, tr!(l, "The server is shutting down; please come back later.", "サーバーを停止します。後でもう一度お越しください。")),
-            Self::Unwelcome(Unwelcome::ServerFull) => (421, tr!(l, "Too many sessions; please come back later.", "セッションが多すぎます。後でもう一度お越しください。")),
+            Self::ShuttingDown => (421, tr!(l, "The server is shutting down; please come back later.", "サーバーを停止します。後でもう一度接続してください。")),
+            Self::Unwelcome(Unwelcome::ServerFull) => (421, tr!(l, "Too many sessions; please come back later.", "セッションが多すぎます。後でもう一度接続してください。")),
             Self::Unwelcome(Unwelcome::AddressFull) => (421, tr!(l, "Too many sessions from your address; please end one of them first.", "お使いのアドレスからのセッションが多すぎます。先にどれかを終えてください。")),
-            Self::Unwelcome(Unwelcome::Banned) => (421, tr!(l, "Too many wrong passwords from your address; please come back later.", "お使いのアドレスからのパスワードの誤りが多すぎます。後でもう一度お越しください。")),
-            Self::NotFtp(Foreign::Tls) => (421, tr!(l, "This port speaks FTP in clear at first: ask for TLS with AUTH TLS, or use the port for implicit TLS; closing.", "このポートの FTP は平文で始まります。AUTH TLS を使うか、暗黙の TLS のポートに接続してください。切断します。")),
+            Self::Unwelcome(Unwelcome::Banned) => (421, tr!(l, "Too many wrong passwords from your address; please come back later.", "お使いのアドレスからのパスワードの誤りが多すぎます。後でもう一度接続してください。")),
+            Self::NotFtp(Foreign::Tls) => (421, tr!(l, "This port speaks FTP in clear at first: ask for TLS with AUTH TLS, or use the port for implicit TLS; closing.", "このポートの FTP は平文で始まります。AUTH TLS を使うか、暗黙的 TLS のポートに接続してください。切断します。")),
             Self::NotFtp(other) => (421, tr!(l, "This is an FTP server, and that was {other}; closing.", "ここは FTP サーバーですが、{other} が届いたため、切断します。")),
-            Self::NoSuchMount => (550, tr!(l, "There is one tree here, and it is mounted at \"/\".", "ここにある木は一つだけで、\"/\" にあります。")),
+            Self::NoSuchMount => (550, tr!(l, "There is one tree here, and it is mounted at \"/\".", "ここにあるツリーは一つだけで、\"/\" にあります。")),
             _ => return None,
         })
     }
@@ -242,10 +242,10 @@ impl Say<'_> {
             Self::LineTooLong => (500, tr!(l, "The line is too long; it was not carried out.", "行が長すぎるため、実行しませんでした。")),
             Self::BadArgument(verb) => {
                 let usage = verb.row().usage();
-                (501, tr!(l, "Syntax: {verb}{usage}", "書式: {verb}{usage}"))
+                (501, tr!(l, "Syntax: {verb}{usage}", "書式：{verb}{usage}"))
             }
-            Self::NotDone(verb) => (502, tr!(l, "{verb} is not done here.", "{verb} は、ここでは行いません。")),
-            Self::Superfluous(verb) => (202, tr!(l, "{verb} is not needed here.", "{verb} は、ここでは不要です。")),
+            Self::NotDone(verb) => (502, tr!(l, "{verb} is not done here.", "{verb} はここでは行いません。")),
+            Self::Superfluous(verb) => (202, tr!(l, "{verb} is not needed here.", "{verb} はここでは不要です。")),
             Self::NoHelp => (504, tr!(l, "No such command; HELP alone lists those that there are.", "そのコマンドはありません。HELP だけで一覧を表示します。")),
             Self::BadName(verb) => (refusal(*verb), bad_name(l)),
             Self::Noted => (200, tr!(l, "Noted.", "承りました。")),
@@ -273,8 +273,8 @@ impl Say<'_> {
                 (200, tr!(l, "Data connections will go to port {port}.", "データコネクションはポート {port} へ張ります。"))
             }
             Self::ForeignAddress => (501, tr!(l, "Data connections go only to your own address, to port 1024 or above.", "データコネクションは、お使いのアドレスの 1024 番以上のポートにだけ張ります。")),
-            Self::WrongFamily { ours_is_ipv6: false } => (522, tr!(l, "This connection speaks IPv4; use family (1).", "この接続は IPv4 です。種別 (1) を使ってください。")),
-            Self::WrongFamily { ours_is_ipv6: true } => (522, tr!(l, "This connection speaks IPv6; use family (2).", "この接続は IPv6 です。種別 (2) を使ってください。")),
+            Self::WrongFamily { ours_is_ipv6: false } => (522, tr!(l, "This connection speaks IPv4; use family (1).", "この接続は IPv4 です。種別 1 を使ってください。")),
+            Self::WrongFamily { ours_is_ipv6: true } => (522, tr!(l, "This connection speaks IPv6; use family (2).", "この接続は IPv6 です。種別 2 を使ってください。")),
             Self::PassiveNeedsIpv4 => (522, tr!(l, "PASV can name only an IPv4 address; use EPSV.", "PASV は IPv4 のアドレスしか示せません。EPSV を使ってください。")),
             Self::OnlyEpsv(verb) => (503, tr!(l, "{verb} is closed: you have sent EPSV ALL.", "EPSV ALL の後なので、{verb} は使えません。")),
             Self::EpsvAllNoted => (200, tr!(l, "From now on only EPSV sets up data connections.", "今後、データコネクションは EPSV だけで準備します。")),
@@ -286,7 +286,7 @@ impl Say<'_> {
             Self::Utf8Off => (501, tr!(l, "Names are always UTF-8 here.", "ここでは、ファイル名は常に UTF-8 です。")),
             Self::NoSuchOption => (501, tr!(l, "No such option; OPTS UTF8 ON, OPTS MLST facts, OPTS HASH name and OPTS MODE Z LEVEL n are.", "そのオプションはありません。OPTS UTF8 ON、OPTS MLST facts、OPTS HASH name、OPTS MODE Z LEVEL n があります。")),
             Self::LanguageIs => (200, tr!(l, "Replies are in English.", "応答は日本語です。")),
-            Self::NoSuchLanguage => (504, tr!(l, "Replies can be in English (EN) or Japanese (JA).", "応答は英語 (EN) か日本語 (JA) です。")),
+            Self::NoSuchLanguage => (504, tr!(l, "Replies can be in English (EN) or Japanese (JA).", "応答の言語は EN（英語）か JA（日本語）です。")),
             _ => return None,
         })
     }
@@ -311,9 +311,9 @@ impl Say<'_> {
             Self::ClearDataDenied => (534, tr!(l, "Data in clear is not allowed here.", "ここでは、データを平文で送れません。")),
             Self::PrivateDataOnly => (521, tr!(l, "Data in clear is not allowed here; send PBSZ 0 and PROT P first.", "ここでは、データを平文で送れません。先に PBSZ 0 と PROT P を送ってください。")),
             Self::PrivateFirst(verb) => (503, tr!(l, "{verb} needs PROT P.", "{verb} には PROT P が必要です。")),
-            Self::NotCovered => (533, tr!(l, "The control connection is in clear already.", "制御コネクションは既に平文です。")),
-            Self::CccDenied => (534, tr!(l, "The control connection stays under TLS here.", "ここでは、制御コネクションの TLS をやめられません。")),
-            Self::Clearing => (200, tr!(l, "TLS ends on the control connection.", "制御コネクションの TLS を終わります。")),
+            Self::NotCovered => (533, tr!(l, "The control connection is in clear already.", "コントロールコネクションは既に平文です。")),
+            Self::CccDenied => (534, tr!(l, "The control connection stays under TLS here.", "ここでは、コントロールコネクションの TLS をやめられません。")),
+            Self::Clearing => (200, tr!(l, "TLS ends on the control connection.", "コントロールコネクションの TLS を終わります。")),
             Self::RoleIs(TlsRole::Client) => (200, tr!(l, "SSCN is ON: this end is the TLS client on data connections.", "SSCN は ON です。データコネクションではこちらが TLS クライアントになります。")),
             Self::RoleIs(TlsRole::Server) => (200, tr!(l, "SSCN is OFF: this end is the TLS server on data connections.", "SSCN は OFF です。データコネクションではこちらが TLS サーバーになります。")),
             Self::RoleDenied => (534, tr!(l, "That is for accounts that may transfer between servers.", "サーバー間転送を許されたアカウントだけが使えます。")),
@@ -325,10 +325,10 @@ impl Say<'_> {
     #[rustfmt::skip]
     fn files(&self, l: Voice) -> Option<(u16, Text)> {
         Some(match self {
-            Self::Entered(path) => (250, quoting(l, ("Now in ", "."), ("現在のフォルダーは ", " です。"), path)),
-            Self::FolderIs(path) => (257, quoting(l, ("", " is the current folder."), ("", " が現在のフォルダーです。"), path)),
+            Self::Entered(path) => (250, quoting(l, ("Now in ", "."), ("現在のディレクトリは ", " です。"), path)),
+            Self::FolderIs(path) => (257, quoting(l, ("", " is the current folder."), ("", " が現在のディレクトリです。"), path)),
             Self::Made(path) => (257, quoting(l, ("", " made."), ("", " を作りました。"), path)),
-            Self::Removed => (250, tr!(l, "Folder removed.", "フォルダーを削除しました。")),
+            Self::Removed => (250, tr!(l, "Folder removed.", "ディレクトリを削除しました。")),
             Self::Deleted => (250, tr!(l, "File deleted.", "ファイルを削除しました。")),
             Self::RenameTo => (350, tr!(l, "Found; RNTO with the new name comes next.", "見つかりました。次に RNTO で新しい名前を送ってください。")),
             Self::Renamed => (250, tr!(l, "Renamed.", "名前を変えました。")),
@@ -336,7 +336,7 @@ impl Say<'_> {
             Self::Size(bytes) => (213, bytes.to_string().into()),
             Self::Modified(time) => (213, time.whole_seconds().print_mdtm().into()),
             Self::OneFact => (504, tr!(l, "One of the facts modify, UNIX.mode, media-type, charset and lang can be set at a time.", "一度に設定できる属性は、modify、UNIX.mode、media-type、charset、lang のうち一つです。")),
-            Self::FactSet(path) => (213, quoting(l, ("Set: ", ""), ("設定しました: ", ""), path)),
+            Self::FactSet(path) => (213, quoting(l, ("Set: ", ""), ("設定しました：", ""), path)),
             Self::Joined => (250, tr!(l, "Joined.", "つなぎました。")),
             Self::SpaceFor(bytes) => (200, tr!(l, "There is space for {bytes} bytes.", "{bytes} バイトの空きがあります。")),
             Self::Fault(fault, verb) => worded_fault(l, fault, *verb),
@@ -363,7 +363,7 @@ impl Say<'_> {
             Self::NotOpened(why) => (425, sentence(l, ("The data connection could not be opened", "データコネクションを開けませんでした"), why)),
             Self::OpenTimedOut => (425, tr!(l, "The data connection did not open in time; a firewall may be in the way, try the other of active and passive mode.", "時間内にデータコネクションが開きませんでした。ファイアウォールが原因かもしれません。アクティブとパッシブを切り替えてみてください。")),
             Self::Broken(why) => (426, sentence(l, ("The transfer broke off", "転送が途中で切れました"), why)),
-            Self::Aborted => (426, tr!(l, "Transfer broken off at your request; data connection closed.", "ご要求により転送を中止し、データコネクションを閉じました。")),
+            Self::Aborted => (426, tr!(l, "Transfer broken off at your request; data connection closed.", "要求により転送を中止し、データコネクションを閉じました。")),
             Self::AbortDone => (226, tr!(l, "ABOR done.", "ABOR を実行しました。")),
             Self::NothingToAbort => (226, tr!(l, "No transfer was running.", "転送は行われていませんでした。")),
             _ => return None,
@@ -417,9 +417,9 @@ fn unsupported(l: Voice, what: Cannot) -> Text {
         Cannot::RestartOfPages => tr!(l, "Pages cannot be restarted.", "ページ構造の転送は途中から再開できません。"),
         Cannot::PartOfArchive => tr!(l, "An archive made on the way cannot be cut.", "送りながら作るアーカイブの一部だけは送れません。"),
         Cannot::TimeUnknown => tr!(l, "No time is known of that.", "その時刻は分かりません。"),
-        Cannot::TooMuch => tr!(l, "That folder holds too much.", "そのフォルダーの中身が多すぎます。"),
+        Cannot::TooMuch => tr!(l, "That folder holds too much.", "そのディレクトリの中身が多すぎます。"),
         Cannot::BetweenTrees => tr!(l, "That leads into another tree: copy it there, then delete it here.", "別のツリーへは移せません。コピーしてから削除してください。"),
-        Cannot::Storage => tr!(l, "That is not done here.", "それは、ここでは行えません。"),
+        Cannot::Storage => tr!(l, "That is not done here.", "ここでは行えません。"),
     }
 }
 
@@ -434,7 +434,7 @@ fn starting(l: Voice, code: u16, kind: Type, size: Option<u64>) -> Text {
 }
 
 fn not_a_folder(l: Voice) -> Text {
-    tr!(l, "That is not a folder.", "それはフォルダーではありません。")
+    tr!(l, "That is not a folder.", "それはディレクトリではありません。")
 }
 
 fn bad_name(l: Voice) -> Text {
@@ -463,13 +463,13 @@ fn refusal(verb: Verb) -> u16 {
 fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
     let never = refusal(verb);
     let (best, text) = match fault {
-        Fault::NotFound => (never, tr!(l, "There is no such file or folder.", "そのファイルまたはフォルダーはありません。")),
+        Fault::NotFound => (never, tr!(l, "There is no such file or folder.", "そのファイルまたはディレクトリはありません。")),
         Fault::Exists => (never, tr!(l, "There is something of that name already.", "同じ名前のものが既にあります。")),
         // RFC 3659 section 7.
         Fault::NotAFolder if verb == Verb::Mlsd => (501, not_a_folder(l)),
         Fault::NotAFolder => (never, not_a_folder(l)),
         Fault::NotAFile => (never, tr!(l, "That is not a plain file.", "それは通常のファイルではありません。")),
-        Fault::NotEmpty => (never, tr!(l, "The folder is not empty.", "フォルダーが空ではありません。")),
+        Fault::NotEmpty => (never, tr!(l, "The folder is not empty.", "ディレクトリが空ではありません。")),
         Fault::Denied => (never, tr!(l, "Permission denied.", "許可がありません。")),
         Fault::Name => (never, bad_name(l)),
         Fault::Busy => (450, tr!(l, "Somebody is writing that file; try again later.", "そのファイルは書き込み中です。後でもう一度お試しください。")),

@@ -30,7 +30,7 @@ pub fn escape(bytes: &[u8]) -> String {
 }
 
 fn is_japanese(letter: char) -> bool {
-    matches!(letter, '\u{3001}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}')
+    matches!(letter, '\u{3001}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '（' | '）' | '：')
 }
 
 fn put_hex(out: &mut String, bytes: &[u8]) {

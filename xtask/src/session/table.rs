@@ -26,7 +26,11 @@ other in this way.
 
 How to read a ladder: a row a packet, from one lifeline to the other. `C` and a single line is the control connection, `D`
 and a double line the data connection; `T` marks what went under TLS, and `!` a remark. The ports stand beside the lifelines. What is dashed and marked `~` was not in the
-capture, and is drawn where it belongs; what should have come and did not is dotted and marked `?`.
+capture, and is drawn where it belongs; what should have come and did not is dotted and marked `?`. Where numbers are left
+out, bare acknowledgments are folded.
+
+Below each ladder, \"each step\" says of each row what it is and where the RFC says so, what it is for, and what would be
+otherwise in another case; the same is said once in a session.
 
 | mode | asked for with | who listens | who connects | RFC |
 | --- | --- | --- | --- | --- |
@@ -42,14 +46,20 @@ client chooses it, and says so with PORT or EPRT.
 
 [English](session.md)
 
-[sessions](sessions) にあるキャプチャーから `cargo xtask session` が生成したページです（手で編集しません）。サーバーは `wharf serve`、
-クライアントはここに見える行だけを送ります（[sessions/record](sessions/record)）。クライアントは 192.0.2.10、サーバーは
-203.0.113.5 と 198.51.100.7 です。はじめの三つのセッションは `wharf demo` が手元のマシンで再現し、他のどんなセッションも
-`wharf trace` が同じように描きます。
+[sessions](sessions) にあるキャプチャーから `cargo xtask session` が生成したページです（手で編集しません）。\
+サーバーは `wharf serve`、クライアントはここに見える行だけを送ります（[sessions/record](sessions/record)）。\
+クライアントは 192.0.2.10、サーバーは 203.0.113.5 と 198.51.100.7 です。\
+はじめの三つのセッションは `wharf demo` が手元のマシンで再現し、ほかのどんなセッションも `wharf trace` が同じように描きます。
 
-ラダーの読み方：1 行が 1 パケットで、一方の線からもう一方の線へ進みます。`C` と一重線は制御コネクション、`D` と二重線は
-データコネクションです。`T` は TLS の下を通ったもの、`!` は注記です。ポート番号は線の外側にあります。破線で `~` の付いた行は、キャプチャーにはなく、あるべき場所に補ったものです。
-来るはずで来なかったものは点線で、`?` が付きます。
+ラダーの読み方：1 行が 1 パケットで、一方の線からもう一方の線へ進みます。\
+`C` と一重線はコントロールコネクション、`D` と二重線はデータコネクションです。\
+`T` は TLS で保護されたもの、`!` は注記です。ポート番号は線の外側にあります。\
+破線で `~` の付いた行は、キャプチャーにはなく、あるべき場所に補ったものです。\
+来るはずで来なかったものは点線で、`?` が付きます。\
+行番号が飛んでいるところは、ACK だけの行を省いています。
+
+各ラダーの下の「各行の意味」では、行ごとに、何であるか、RFC のどこにあるか、何のためか、ほかの場合にはどうなるかを述べます。\
+同じ説明は、一つのセッションの中で一度だけです。
 
 | モード | コマンド | 待つ側 | つなぐ側 | RFC |
 | --- | --- | --- | --- | --- |
@@ -57,8 +67,8 @@ client chooses it, and says so with PORT or EPRT.
 | パッシブ | PASV、EPSV | サーバー（自分が伝えたポートで） | クライアント | 959 3.2、4.1.2、2428 3 |
 | 第3者ホスト | 一方に PASV、もう一方に PORT | サーバー A（自分が伝えたポートで） | サーバー B | 959 5.2 |
 
-パッシブモードでデータポートを決めるのはサーバーです。応答 227 か 229 でクライアントに伝えます。アクティブモードではクライアントが決め、
-PORT か EPRT で伝えます。
+パッシブモードでデータポートを決めるのはサーバーです。応答 227 か 229 でクライアントに伝えます。\
+アクティブモードではクライアントが決め、PORT か EPRT で伝えます。
 ",
 ];
 
@@ -76,7 +86,7 @@ pub(super) static LESSONS: &[Lesson] = &[
              the listing and ends it with FIN. Rows 34 to 49 are the file, over a data connection of its own. 125 says that the \
              data connection is open already, and 250 that the transfer is complete (the server was started with \
              `--complete-with-250`; otherwise it says 226, since it closes the data connection).",
-            "ログインし、ファイルを探し、取得する。コネクションは二つです。1 から 17 行で制御コネクションを開いてログインします。18 から 33 行は一覧です。\
+            "ログインし、ファイルを探し、取得する。コネクションは二つです。1 から 17 行でコントロールコネクションを開いてログインします。18 から 33 行は一覧です。\
              クライアントが待つ場所を伝え（PORT）、サーバーがポート 20 からそこへ接続し、一覧を送って FIN で終わりを示します。34 から 49 行は\
              ファイルで、別のデータコネクションを使います。125 はデータコネクションが既に開いていること、250 は転送の完了を表します\
              （サーバーを `--complete-with-250` で起動しました。通常はデータコネクションを閉じるので 226 です）。",
@@ -103,7 +113,7 @@ pub(super) static LESSONS: &[Lesson] = &[
             "One user drives two servers. Server A is told to listen, and its address is handed on to server B, which connects. \
              The file goes from one server to the other and does not pass through the client. `wharf copy` does this; a server \
              must allow it (`--allow-fxp`), since PORT with a foreign address can be misused (RFC 2577 section 3).",
-            "一人の利用者が二つのサーバーを操作します。サーバー A に待ち受けを求め、そのアドレスをサーバー B に渡すと、B が接続します。ファイルは\
+            "一人のユーザーが二つのサーバーを操作します。サーバー A に待ち受けを求め、そのアドレスをサーバー B に渡すと、B が接続します。ファイルは\
              サーバーの間を直接流れ、クライアントを通りません。`wharf copy` がこれを行います。他のアドレスを指す PORT は悪用できるので\
              （RFC 2577 3 節）、サーバー側で許可が要ります（`--allow-fxp`）。",
         ],
@@ -112,14 +122,14 @@ pub(super) static LESSONS: &[Lesson] = &[
     },
     Lesson {
         name: "tls",
-        title: ["4. Under TLS 1.3 (explicit)", "4. TLS 1.3（Explicit）"],
+        title: ["4. Under TLS 1.3 (explicit)", "4. 明示的 TLS（TLS 1.3）"],
         words: [
             "AUTH TLS turns the control connection over to TLS; from there on nobody between sees a command, nor where the data \
              connection will be. Each data connection has a handshake of its own (PROT P), which resumes the TLS session of the \
              control connection: so the server knows whose it is. Here the rows under TLS, marked `T`, are opened with the keys \
              of the session ([tls.keys](sessions/tls.keys)), as `wharf trace --keys` does; without them only their lengths are seen.",
-            "AUTH TLS で制御コネクションが TLS に移ります。以後、途中からはコマンドもデータコネクションの場所も見えません。各データコネクションは\
-             それぞれハンドシェイクを行い（PROT P）、制御コネクションの TLS セッションを再開します。サーバーはこれで誰の接続かを確かめます。\
+            "AUTH TLS でコントロールコネクションが TLS に移ります。以後、途中からはコマンドもデータコネクションの場所も見えません。各データコネクションは\
+             それぞれハンドシェイクを行い（PROT P）、コントロールコネクションの TLS セッションを再開します。サーバーはこれで誰の接続かを確かめます。\
              `T` の付いた行は、`wharf trace --keys` と同じく、セッションの鍵（[tls.keys](sessions/tls.keys)）で開いたものです。\
              鍵がなければ長さしか見えません。",
         ],

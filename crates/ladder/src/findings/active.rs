@@ -238,7 +238,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "a transfer was asked for without a data connection being agreed on first: {} needs PORT or PASV before \
              each transfer",
-            "データコネクションの取り決め（PORT や PASV）なしに {} が送られた。転送のたびに必要",
+            "データコネクションの取り決め（PORT や PASV）なしに {} が送られた。取り決めは転送のたびに必要である",
         ),
         advice: say(
             "send PORT, EPRT, PASV or EPSV anew before each transfer, and look at its reply",

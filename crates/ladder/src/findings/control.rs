@@ -69,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say(
             "start the server, or use the port it listens on; often 21, 2121, or 990 for implicit TLS",
-            "サーバーを起動するか、正しいポート（21、2121、暗黙の TLS なら 990 など）を使う",
+            "サーバーを起動するか、正しいポート（21、2121、暗黙的 TLS なら 990 など）を使う",
         ),
         find: |case| {
             let control = case.control.filter(|control| control.refused && control.syns > 0)?;
@@ -135,11 +135,11 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the connection to port {} is open and both sides are silent: the server waits for TLS to begin \
              (implicit TLS), the client for a greeting",
-            "ポート {} で双方が沈黙している。サーバーは TLS の開始（暗黙の TLS）を、クライアントは挨拶を待っている",
+            "ポート {} で双方が沈黙している。サーバーは TLS の開始（暗黙的 TLS）を、クライアントは最初の応答（220）を待っている",
         ),
         advice: say(
             "use ftps:// (implicit TLS) at this port, or port 21 with AUTH TLS (ftpes://)",
-            "このポートでは ftps://（暗黙の TLS）を使うか、21 番ポートで AUTH TLS（ftpes://）を使う",
+            "このポートでは ftps://（暗黙的 TLS）を使うか、21 番ポートで AUTH TLS（ftpes://）を使う",
         ),
         find: |case| {
             let control =
@@ -167,11 +167,11 @@ pub(super) const RULES: &[Rule] = &[
         hidden_by: &[],
         cause: say(
             "the client begins with TLS and the server answers in clear: it does not speak implicit TLS here",
-            "クライアントが最初から TLS で話し、サーバーが平文で答えた。このポートは暗黙の TLS ではない",
+            "クライアントが最初から TLS で話し、サーバーが平文で答えた。このポートは暗黙的 TLS ではない",
         ),
         advice: say(
             "use explicit TLS at this port: ftpes://, which begins in clear and asks with AUTH TLS",
-            "このポートでは明示的な TLS（ftpes://、平文で始めて AUTH TLS で求める）を使う",
+            "このポートでは明示的 TLS（ftpes://、平文で始めて AUTH TLS で求める）を使う",
         ),
         find: |case| {
             let control = case.control?;
@@ -297,7 +297,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say(
             "mend what the text names: a writable root inside chroot, a missing home, pasv_address, seccomp",
-            "文面が示す設定（chroot 内の書き込み可能なルート、ホームの欠落、pasv_address、seccomp）を直す",
+            "文面が示す設定（chroot 内の書き込み可能なルート、ホームディレクトリの欠落、pasv_address、seccomp）を直す",
         ),
         find: |case| {
             // What its TLS says is no fault of its settings.

@@ -35,7 +35,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the server demands that data connections resume the TLS session of the control connection, and this one \
              began a session of its own{}",
-            "サーバーはデータコネクションが制御コネクションの TLS セッションを再開することを要求するが、新しいセッションで始まった{}",
+            "サーバーはデータコネクションがコントロールコネクションの TLS セッションを再開することを要求するが、新しいセッションで始まった{}",
         ),
         advice: say(
             "use a client that resumes TLS sessions; or tell the server not to ask for it (require_ssl_reuse=NO, \

@@ -70,7 +70,7 @@ pub(super) const RULES: &[Rule] = &[
         hidden_by: &[],
         cause: say(
             "the server refuses AUTH ({}): TLS is off or has no certificate there, or a device between masks the command",
-            "サーバーが AUTH を拒否した（{}）。TLS が無効、証明書がない、または途中の装置が遮っている",
+            "サーバーが AUTH を拒否した（{}）。TLS が無効、証明書がない、または途中の機器が遮っている",
         ),
         advice: say(
             "set up TLS and a certificate at the server; where it has both, try from another network",
@@ -97,7 +97,7 @@ pub(super) const RULES: &[Rule] = &[
         hidden_by: &["A5", "A9", "C6"],
         cause: say(
             "TLS could not be begun on the control connection: {}",
-            "制御コネクションで TLS を開始できなかった：{}",
+            "コントロールコネクションで TLS を開始できなかった：{}",
         ),
         advice: say(
             "both sides must share a TLS version and a cipher, and the name asked for must have a certificate",
@@ -105,8 +105,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         find: |case| {
             if let Some(note) = not_secured(case, &[]) {
-                let said = note.label.to_string();
-                return Some(Proof::of([note.no]).saying(said));
+                return Some(Proof::of([note.no]).saying(why(note)));
             }
             let control = case.control?;
             let tls =
@@ -128,7 +127,7 @@ pub(super) const RULES: &[Rule] = &[
         hidden_by: &[],
         cause: say(
             "the client does not trust the server's certificate: {}",
-            "クライアントがサーバー証明書を信頼しない：{}",
+            "クライアントがサーバー証明書を信頼していない：{}",
         ),
         advice: say(
             "give the server a certificate for its name, in date, with its chain; or trust this one: --ca, --pin",
@@ -137,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let words = ["certificate", "issuer", "expired", "not valid for"];
             if let Some(note) = not_secured(case, &words) {
-                return Some(Proof::of([note.no]).saying(&note.label));
+                return Some(Proof::of([note.no]).saying(why(note)));
             }
             let conns = case.control.iter().chain(&case.data);
             let distrusts = |conn: &&&Conn| {
@@ -159,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the encrypted control connection was reset by somebody else than the {who}: its packets come over another \
              number of hops",
-            "暗号化された制御コネクションが第三者にリセットされた。{who}を名乗るパケットのホップ数が違う",
+            "暗号化されたコントロールコネクションが第三者にリセットされた。{who}を名乗るパケットのホップ数が違う",
         ),
         advice: say(
             "turn off FTP inspection (an FTP helper, StatefulFTP on Windows) in the firewalls between",
@@ -184,11 +183,11 @@ pub(super) const RULES: &[Rule] = &[
         hidden_by: &[],
         cause: say(
             "the user's home is not there or lies outside of the server's root: PWD answers an empty path",
-            "ユーザーのホームがないか、サーバーのルートの外にある。PWD の応答が空",
+            "ユーザーのホームディレクトリがないか、サーバーのルートの外にある。PWD の応答が空のパスである",
         ),
         advice: say(
             "make the home folder, mount it, or correct it in the account",
-            "ホームを作るかマウントするか、アカウントの設定を直す",
+            "ホームディレクトリを作るかマウントするか、アカウントの設定を直す",
         ),
         find: |case| {
             let mut asked = case.of([Verb::Pwd]).filter_map(Exchange::granted);
@@ -262,6 +261,12 @@ pub(super) fn not_secured<'a>(case: &Case<'a>, words: &[&str]) -> Option<&'a Row
     let notes = case.remarks(|remark| remark == Remark::NotSecured);
     let note = notes.into_iter().find(|note| note.channel == crate::row::Channel::Control)?;
     (words.is_empty() || says(note, words)).then_some(note)
+}
+
+/// Why TLS could not be begun, as the remark says.
+fn why(note: &Row) -> String {
+    let said = note.label.to_string();
+    said.strip_prefix("no TLS: ").map(str::to_owned).unwrap_or(said)
 }
 
 /// Whether a refusal speaks of something that another rule is for.

@@ -27,11 +27,11 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the control connection was silent for {} s during a transfer, and dead afterwards: a NAT or firewall has \
              forgotten it",
-            "転送中に制御コネクションが {} 秒間無通信となり、その後は通じなかった。NAT かファイアウォールが忘れた",
+            "転送中にコントロールコネクションが {} 秒間無通信となり、その後は通じなかった。NAT かファイアウォールが忘れた",
         ),
         advice: say(
             "turn on TCP keep-alive below that time, or send NOOP meanwhile; else raise the device's limit",
-            "その時間より短い間隔の TCP キープアライブか NOOP を使う。または装置の制限時間を延ばす",
+            "その時間より短い間隔の TCP キープアライブか NOOP を使う。または機器の制限時間を延ばす",
         ),
         find: |case| {
             let control = case.control?;
@@ -74,7 +74,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "small packets pass and full ones ({} bytes) are sent again without end: a link on the way takes only shorter \
              ones and says so to nobody (MTU black hole)",
-            "小さなパケットは通り、満杯のもの（{} バイト）は再送され続ける。途中の MTU が小さく、その通知も届いていない",
+            "小さなパケットは通るが、最大長のパケット（{} バイト）は再送され続ける。途中の MTU が小さく、その通知も届いていない",
         ),
         advice: say(
             "let ICMP pass, clamp the MSS at the tunnel, or lower the MTU",

@@ -122,7 +122,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say(
             "send control and data to the same host behind a balancer; publish the passive range of a container",
-            "負荷分散の背後では制御とデータを同じホストへ送る。コンテナではパッシブポート範囲を公開する",
+            "負荷分散装置の背後では、コントロールコネクションとデータコネクションを同じホストへ送る。コンテナではパッシブポート範囲を公開する",
         ),
         find: |case| {
             let refused = |conn: &&&Conn| conn.opener == Some(Party::Client) && conn.refused;
@@ -215,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say(
             "let control and data take the same way (proxy, balancer, gateway); relax the server's check knowingly",
-            "制御とデータを同じ経路（プロキシ、負荷分散、ゲートウェイ）に通す。検査を緩めるなら承知の上で",
+            "コントロールコネクションとデータコネクションを同じ経路（プロキシ、負荷分散装置、ゲートウェイ）に通す。サーバーの検査を緩めるなら、危険を理解したうえで行う",
         ),
         find: |case| {
             let turned = |one: &&Exchange<'_>| {
@@ -385,7 +385,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the data connection{} gets no answer in a session under TLS: a firewall that opens data ports by reading the \
              control connection can read nothing there",
-            "TLS のセッションでデータコネクション{}に応答がない。制御コネクションを読んでデータポートを開けるファイアウォールには何も読めない",
+            "TLS のセッションでデータコネクション{}に応答がない。コントロールコネクションを読んでデータポートを開けるファイアウォールには何も読めない",
         ),
         advice: say(
             "open a fixed range of passive ports in the firewall; do not count on its FTP helper",

@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say(
             "compare the size (SIZE) or a hash; wait longer, and keep the control connection alive during long transfers",
-            "サイズ（SIZE）やハッシュを照合する。待ち時間を延ばし、長い転送中は制御コネクションを維持する",
+            "サイズ（SIZE）やハッシュを照合する。待ち時間を延ばし、長い転送中はコントロールコネクションを維持する",
         ),
         find: |case| {
             let one = case.transfers().find(|one| one.last().is_none())?;
@@ -123,7 +123,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the server ended the session while a file was still moving: it counts only what goes over the control \
              connection",
-            "ファイルの転送中にサーバーがセッションを終えた。制御コネクションの動きだけを数えている",
+            "ファイルの転送中にサーバーがセッションを終えた。コントロールコネクションの動きだけを数えている",
         ),
         advice: say(
             "raise the server's idle limit, or send NOOP during long transfers",
@@ -161,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         advice: say(
             "look at that side: disk, quota, a user who gave up; else at the network. Go on with REST",
-            "その側のディスク、クオータ、利用者の中断を調べる。なければ経路を調べる。REST で続きから再開できる",
+            "その側のディスク、クオータ、ユーザーによる中断を調べる。なければ経路を調べる。REST で続きから再開できる",
         ),
         find: |case| {
             let aborted = case.of([Verb::Abor]).next().is_some();
@@ -238,7 +238,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the client closed the control connection before the final reply to its upload: it cannot know whether it was \
              kept",
-            "アップロードの最後の応答を待たずに、クライアントが制御コネクションを閉じた。保存されたか分からない",
+            "アップロードの最後の応答を待たずに、クライアントがコントロールコネクションを閉じた。保存されたか分からない",
         ),
         advice: say("wait for 226 before closing", "226 を待ってから閉じる"),
         find: |case| {
@@ -266,7 +266,7 @@ pub(super) const RULES: &[Rule] = &[
         hidden_by: &["A2", "T4"],
         cause: say(
             "the server refuses the file or folder: {}",
-            "サーバーがファイルまたはフォルダーを拒否した：{}",
+            "サーバーがファイルまたはディレクトリを拒否した：{}",
         ),
         advice: say(
             "check the path (it counts from the folder of the last CWD), the rights there, and whether it is in use",
@@ -326,7 +326,7 @@ pub(super) const RULES: &[Rule] = &[
             "the listing is refused because there is nothing to list: {}",
             "一覧するものがないため、一覧が拒否された：{}",
         ),
-        advice: say("take it for an empty folder", "空のフォルダーとして扱う"),
+        advice: say("take it for an empty folder", "空のディレクトリとして扱う"),
         find: |case| {
             let lists = || case.of([Verb::Nlst, Verb::List, Verb::Mlsd]);
             let is_one =
@@ -348,7 +348,7 @@ pub(super) const RULES: &[Rule] = &[
         cause: say(
             "the listing came and was empty: an empty folder, another folder than meant, hidden names, or options that the \
              server does not take",
-            "一覧は空だった。空のフォルダー、違うフォルダー、隠しファイル、または受け付けられない LIST オプション",
+            "一覧は空だった。空のディレクトリ、別のディレクトリ、隠しファイル、または受け付けられない LIST オプションが考えられる",
         ),
         advice: say(
             "look with PWD where this is; try MLSD, or LIST -a",

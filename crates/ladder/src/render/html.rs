@@ -137,7 +137,7 @@ fn line(out: &mut String, sheet: &Sheet<'_>, step: &Step) {
         ),
     };
     let channel = match row.channel {
-        Channel::Control => lang.of("control", "制御").to_owned(),
+        Channel::Control => lang.of("control", "コントロール").to_owned(),
         Channel::Data(no) => format!("{} {no}", lang.of("data", "データ")),
     };
     let name = |at: usize| sheet.scene.name(at, lang);

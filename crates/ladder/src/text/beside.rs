@@ -23,7 +23,7 @@ pub fn beside(beside: &Beside, options: &Options) -> String {
     }
     let heads = match lang {
         Lang::En => ["C.No", "S.No", "s", "one way"],
-        Lang::Ja => ["C行", "S行", "秒", "片道"],
+        Lang::Ja => ["C 行", "S 行", "秒", "片道"],
     };
     let [c, s, at, took] = heads.map(|head| head.to_owned());
     let right = |text: &str, room: usize| {

@@ -21,7 +21,9 @@ pub fn verdicts(findings: &[Finding], options: &Options) -> String {
         let mark = if finding.severity == Severity::Info { ' ' } else { '!' };
         let head = format!("{mark} {:<3}", finding.rule.id);
         let facts = facts(finding, lang);
-        let cause = spell_out(&format!("{} ({facts})", finding.cause(lang)), options.ascii);
+        let (open, close) = lang.of((" (", ")"), ("（", "）"));
+        let cause = format!("{}{open}{facts}{close}", finding.cause(lang));
+        let cause = spell_out(&cause, options.ascii);
         let advice = spell_out(&finding.advice(lang), options.ascii);
         let arrow = if options.ascii { "=>" } else { "→" };
         part(&mut out, &head, &cause, options);

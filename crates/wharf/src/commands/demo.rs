@@ -13,6 +13,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use wharf_client::{Connection, Login, Options, Session, Way, quiet};
+use wharf_ladder::Lang;
 use wharf_proto::address::parse_227;
 use wharf_proto::params::Type;
 use wharf_proto::{Command, Reply, Secret};
@@ -40,13 +41,13 @@ pub(crate) fn run(arguments: &DemoArgs) -> anyhow::Result<Exit> {
     if whole {
         print(lang.of(
             "The file that arrived equals the file served.\n",
-            "届いたファイルは、サーバーのファイルと同じです。\n",
+            "届いたファイルはサーバーのファイルと一致した。\n",
         ))?;
         return Ok(Exit::Done);
     }
     terminal::say(lang.of(
         "wharf demo: the file that arrived is not the file served",
-        "wharf demo: 届いたファイルが、サーバーのファイルと違います",
+        "wharf demo: 届いたファイルがサーバーのファイルと違う",
     ));
     Ok(Exit::Unverified)
 }
@@ -132,15 +133,19 @@ fn introduce<const N: usize>(
         _ => lang.of("The reference session", "基準セッション"),
     };
     let from = match record.captures() {
-        true => lang.of("from captured packets", "捕捉したパケットから"),
+        true => lang.of("from captured packets", "キャプチャーしたパケットから"),
         false => lang.of(
             "from the server's tap; what it cannot see is marked ~",
-            "サーバーが知ることから。見えないものには ~ を付けます",
+            "サーバーの記録から（見えないものには ~ を付ける）",
         ),
     };
     let address = house.address;
     let (port, data) = (address.port(), address.port() - 1);
-    print(&format!("{which}, {} {port}/{data}, {from}:\n\n", address.ip()))
+    let ip = address.ip();
+    print(&match lang {
+        Lang::En => format!("{which}, {ip} {port}/{data}, {from}:\n\n"),
+        Lang::Ja => format!("{which}、{ip} {port}/{data}、{from}：\n\n"),
+    })
 }
 
 /// Output goes to a reader who may have gone: then the demo ends like any program in a pipe.

@@ -62,8 +62,8 @@ fn passive_mode_and_the_third_host_are_shown_too() {
 #[test]
 fn it_speaks_japanese_when_asked() {
     let text = demo(&["--lang", "ja", "--notes"]);
-    assert!(text.contains("届いたファイルは、サーバーのファイルと同じです。"));
-    assert!(text.contains("クライアントが制御コネクションを開く"));
+    assert!(text.contains("届いたファイルはサーバーのファイルと一致した。"));
+    assert!(text.contains("クライアントがコントロールコネクションの確立を求める"));
 }
 
 #[test]
@@ -76,5 +76,9 @@ fn explained_each_of_the_49_rows_has_its_sentence_and_its_paragraph() {
         assert!(lesson.lines().filter(heads).count() >= 49, "{text}");
         assert!(lesson.contains("RFC 959 4.1.1"), "{text}");
         assert!(lesson.contains(sentence), "{text}");
+        // What it is for, and what would be otherwise, is said once.
+        for (word, times) in [("AUTH TLS", 1), ("332", 1), ("RFC 959 4.1.2", 4)] {
+            assert_eq!(lesson.matches(word).count(), times, "{word}: {text}");
+        }
     }
 }

@@ -125,12 +125,11 @@ fn verdict(alignment: &Alignment, arguments: &DemoArgs) -> String {
         Alignment::Same { .. } => lang
             .of(
                 "These are the 49 rows of the reference session, in its order.\n",
-                "基準セッションの 49 行が、その順序のとおりです。\n",
+                "基準セッションの 49 行と、順序も含めて一致する。\n",
             )
             .to_owned(),
         Alignment::Differs(divergence) => {
-            let text =
-                lang.of("This is not the reference session:", "基準セッションと異なります：");
+            let text = lang.of("This is not the reference session:", "基準セッションと異なる：");
             format!("{text} {divergence}\n")
         }
     }

@@ -127,7 +127,7 @@ fn joint_title(scene: &Scene, lang: Lang) -> String {
     let (a, third, b) = (title(0), title(1), title(2));
     match lang {
         Lang::En => format!("Sessions {numbers}: {third}, data between {a} and {b}"),
-        Lang::Ja => format!("セッション {numbers}：{third}、データは{a}と{b}の間を流れる"),
+        Lang::Ja => format!("セッション {numbers}：{third}、データは{a} と{b} の間を流れる"),
     }
 }
 
@@ -167,18 +167,18 @@ fn ending(session: &Session, options: &Options) -> String {
     if missing > 0 {
         line += &match lang {
             Lang::En => format!("; {missing} B not captured"),
-            Lang::Ja => format!("、{missing} バイトは捕捉されていない"),
+            Lang::Ja => format!("、{missing} バイトはキャプチャーされていない"),
         };
     }
     if session.packets.summary().is_sealed {
         line += match session.packets.has_keys() {
             true => lang.of(
                 "; under TLS, and none of the keys is its",
-                "、TLS の下にあり、その鍵が与えられていない",
+                "、TLS で保護され、その鍵が与えられていない",
             ),
             false => lang.of(
                 "; under TLS, not read without its keys (--keys)",
-                "、TLS の下にある（鍵は --keys で与える）",
+                "、TLS で保護されている（鍵は --keys で与える）",
             ),
         };
     }

@@ -120,7 +120,9 @@ impl Totals {
                 Lang::En => {
                     format!("On the wire: {again} segments sent again, {missing} B not captured")
                 }
-                Lang::Ja => format!("通信路：再送 {again} 個、捕捉されていない {missing} バイト"),
+                Lang::Ja => {
+                    format!("通信路：再送 {again} 個、キャプチャーされていない {missing} バイト")
+                }
             });
         }
         if self.tls.sessions > 0 {

@@ -138,7 +138,7 @@ impl App {
                 self.awaited = self.awaited.filter(|awaited| *awaited != no);
                 let words = self.lang().of(
                     "its rows are no longer kept, and its source cannot be read again",
-                    "行は保持しておらず、読み直すこともできません",
+                    "行は保持しておらず、読み直すこともできない",
                 );
                 self.message = Some(words.to_owned());
             }
@@ -151,7 +151,7 @@ impl App {
                     (View::Ladder(ladder), None) if ladder.no == no => {
                         let words = self.options.lang().of(
                             "long runs stay counted into one row: the source cannot be read again",
-                            "長い連続は1行にまとめたまま：読み直すことができません",
+                            "長い連続は 1 行にまとめたまま。読み直すことはできない",
                         );
                         self.message = Some(words.to_owned());
                     }
@@ -299,7 +299,7 @@ impl App {
         let (Some(marked), Some(chosen)) = (self.marked, self.chosen()) else {
             let words = lang.of(
                 "mark a session with m first, then choose the one to compare it with",
-                "まず m で比べるセッションに印を付け、次に相手を選びます",
+                "まず m で比べるセッションに印を付け、次に相手を選ぶ",
             );
             self.message = Some(words.to_owned());
             return;
@@ -310,7 +310,7 @@ impl App {
             _ => {
                 let words = lang.of(
                     "its rows are no longer kept: open it once, then compare",
-                    "行を保持していません。一度開いてから比べてください",
+                    "行を保持していない。一度開いてから比べる",
                 );
                 self.message = Some(words.to_owned());
             }

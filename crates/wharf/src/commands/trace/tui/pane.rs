@@ -159,7 +159,7 @@ fn packet(scene: &Scene, step: &Step, each: usize, lang: Lang) -> Vec<String> {
 
 fn connection(row: &Row, lang: Lang) -> String {
     match row.channel {
-        Channel::Control => lang.of("control connection", "制御コネクション").to_owned(),
+        Channel::Control => lang.of("control connection", "コントロールコネクション").to_owned(),
         Channel::Data(no) => format!("{} {no}", lang.of("data connection", "データコネクション")),
     }
 }

@@ -70,11 +70,11 @@ pub(super) fn keys(view: &View, lang: Lang) -> &'static str {
             ),
             Panel::Detail => lang.of(
                 "up, down scroll  left, right other rows  x bytes  n finding  ? help  q back",
-                "上下 スクロール  左右 前後の行  x バイト列  n 次の所見  ? ヘルプ  q 戻る",
+                "上下：スクロール  左右：前後の行  x バイト列  n 次の所見  ? ヘルプ  q 戻る",
             ),
             Panel::Compared | Panel::Numbers => lang.of(
                 "up, down scroll  left, right other rows  ? help  q back",
-                "上下 スクロール  左右 前後の行  ? ヘルプ  q 戻る",
+                "上下：スクロール  左右：前後の行  ? ヘルプ  q 戻る",
             ),
         },
         View::Diff(_) => lang.of(
@@ -126,11 +126,11 @@ pub(super) fn help(lang: Lang) -> &'static [&'static str] {
             "C control connection (single line)   D data connection (double line)  T TLS",
         ],
         Lang::Ja => &[
-            "上下, j, k, PgUp, PgDn, Home, End    移動",
+            "上、下、j、k、PgUp、PgDn、Home、End    移動",
             "Enter  セッションを開く。ラダーでは選んだ行の全文   q, Esc  戻る、終了",
             "/      一致するものだけを表示（ラダーでは行、一覧ではセッション）",
             "       host 10.0.0.1、port 21、verb RETR、code 5*、finding D*、bytes 1000、",
-            "       longer 60、failed、セッション内の語。and, or, not, ( ) でつなぐ",
+            "       longer 60、failed、セッション内の語。and、or、not、( ) でつなぐ",
             "m, d   セッションか行に印を付ける、選んだものと比べる",
             "n, N   次の所見・相違、前の所見・相違",
             "f      追跡：最後に来たものを表示し続ける     Ctrl-Z  一時停止",
@@ -145,7 +145,7 @@ pub(super) fn help(lang: Lang) -> &'static [&'static str] {
             "左右   横にスクロール。行の全文では前後の行へ",
             "",
             "> 選択  ! 所見の根拠  * 印  ~ 継続中か実測でない  ? 来るはずで来なかった",
-            "C 制御コネクション（一重線）   D データコネクション（二重線）   T TLS",
+            "C コントロールコネクション（一重線）   D データコネクション（二重線）   T TLS",
         ],
     }
 }

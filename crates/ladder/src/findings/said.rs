@@ -1,0 +1,50 @@
+//! What our own client and server say of themselves in a tap is English; a finding that repeats it in Japanese says it in
+//! Japanese. What a peer has said stays as it is.
+
+/// Words of ours, as they may stand within a longer text, and the same in Japanese.
+const SAID: [(&str, &str); 15] = [
+    ("nobody we trust has issued the server's certificate", "発行者が信頼されていない"),
+    ("the server's certificate has expired", "期限が切れている"),
+    ("the server's certificate is not valid yet", "有効期間がまだ始まっていない"),
+    ("the server's certificate is for another host: ", "別のホストのもの："),
+    ("the server's certificate is for another host", "別のホストのものである"),
+    ("the server's certificate is not the pinned one", "指定されたもの（--pin）と違う"),
+    ("the server's certificate is of no use: ", "使えない："),
+    ("; its fingerprint is ", "、フィンガープリントは "),
+    ("the server answers in clear", "サーバーが平文で応答した"),
+    ("nothing in common with the server: ", "共通のバージョンや暗号がない："),
+    ("the server broke it off: ", "サーバーが打ち切った："),
+    ("the connection ended: ", "接続が切れた："),
+    ("it was not begun in time", "時間内に始まらなかった"),
+    ("not UTF-8", "UTF-8 ではない"),
+    ("closed", "切断"),
+];
+
+/// The same in Japanese, where the words are ours.
+pub(super) fn in_japanese(what: &str) -> String {
+    // What stands beside a word, such as a port, does so in brackets.
+    let inner = what.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')'));
+    let mut out = inner.map_or_else(|| what.to_owned(), |inner| format!("（{inner}）"));
+    for (en, ja) in SAID {
+        // A word alone is ours only where nothing else stands beside it.
+        if en.contains(' ') || out == en {
+            out = out.replace(en, ja);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_japanese;
+
+    #[test]
+    fn words_of_ours_are_put_into_japanese_and_those_of_peers_left() {
+        let ours =
+            "nobody we trust has issued the server's certificate; its fingerprint is sha256:00";
+        assert_eq!(in_japanese(ours), "発行者が信頼されていない、フィンガープリントは sha256:00");
+        assert_eq!(in_japanese("closed"), "切断");
+        assert_eq!(in_japanese(" (192.0.2.10:1182)"), "（192.0.2.10:1182）");
+        assert_eq!(in_japanese("421 Session closed."), "421 Session closed.");
+    }
+}
