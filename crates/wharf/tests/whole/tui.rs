@@ -190,7 +190,7 @@ fn a_session_is_opened_resized_and_left_and_the_terminal_is_as_it_was() {
     assert!(screen.is_raw());
     screen.press("\r");
     screen.shows("220 Wharf ready");
-    screen.shows("next finding");
+    screen.shows("n finding");
     resize(&screen.keys, 60, 20);
     kill_process(screen.pid(), Signal::WINCH).unwrap();
     screen.awaits("the smaller ladder", |grid| {

@@ -45,7 +45,7 @@ pub(super) fn more(lines: usize, lang: Lang) -> String {
 
 /// Said while the rows of a session are read anew.
 pub(super) fn reading_again(lang: Lang) -> &'static str {
-    lang.of("reading it again ...", "読み直しています…")
+    lang.of("reading it again ...", "読み直し中…")
 }
 
 /// The heads of the columns, in their order.
