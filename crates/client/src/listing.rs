@@ -221,9 +221,9 @@ fn now() -> Timestamp {
 }
 
 /// Bytes in memory, up to a limit.
-struct Bounded {
-    bytes: Vec<u8>,
-    limit: usize,
+pub(crate) struct Bounded {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) limit: usize,
 }
 
 impl AsyncWrite for Bounded {

@@ -135,8 +135,13 @@ pub(crate) fn what(step: &Step) -> String {
     }
 }
 
-/// The longest common sequence of two, at most [`MAX_ROWS`] long, and what is beside it.
-pub(crate) fn common<T: PartialEq>(left: &[T], right: &[T]) -> Vec<(Option<usize>, Option<usize>)> {
+/// The longest common sequence of two, as places in each, and what is beside it. Behind where they first differ 2,000 of each
+/// are looked at.
+#[must_use]
+pub fn common<T: PartialEq>(left: &[T], right: &[T]) -> Vec<(Option<usize>, Option<usize>)> {
+    let same = left.iter().zip(right).take_while(|(one, other)| one == other).count();
+    let left = left.get(same..).unwrap_or_default();
+    let right = right.get(same..).unwrap_or_default();
     let left = left.get(..MAX_ROWS).unwrap_or(left);
     let right = right.get(..MAX_ROWS).unwrap_or(right);
     let width = right.len() + 1;
@@ -152,7 +157,7 @@ pub(crate) fn common<T: PartialEq>(left: &[T], right: &[T]) -> Vec<(Option<usize
         }
     }
     let (mut a, mut b) = (0, 0);
-    let mut out = Vec::with_capacity(left.len().max(right.len()));
+    let mut out: Vec<_> = (0..same).map(|at| (Some(at), Some(at))).collect();
     while a < left.len() || b < right.len() {
         let here = a * width + b;
         let pair = match (left.get(a), right.get(b)) {
@@ -164,7 +169,7 @@ pub(crate) fn common<T: PartialEq>(left: &[T], right: &[T]) -> Vec<(Option<usize
         };
         a += usize::from(pair.0.is_some());
         b += usize::from(pair.1.is_some());
-        out.push(pair);
+        out.push((pair.0.map(|at| at + same), pair.1.map(|at| at + same)));
     }
     out
 }

@@ -5,7 +5,8 @@
 //! too. What only replies name is known by its form: between quotes, or with a slash in it; of a reply that lists files the
 //! lines are taken out whole. Secrets are not this file's affair: they never become rows. Addresses stay.
 
-use crate::row::{Packet, Remark, Row};
+use crate::more::More;
+use crate::row::{Channel, Packet, Remark, Row};
 use crate::scene::Scene;
 use wharf_proto::verb::Argument;
 use wharf_proto::{Text, Verb};
@@ -103,8 +104,14 @@ impl Known {
                     });
                 }
             }
-            // What goes over a data connection may be a listing.
-            Packet::Data { .. } if hide.names => row.more = None,
+            // A line of the server that is no reply.
+            Packet::Data { .. } if row.channel == Channel::Control && row.more.is_some() => {
+                let line = self.said(row.label.as_bytes(), hide);
+                row.more = More::of_bytes(&[line.as_slice(), b"\r\n"].concat());
+                row.label = Text::from(line);
+            }
+            // What goes over a data connection may be a listing, which names owners too.
+            Packet::Data { .. } => row.more = None,
             Packet::Note(
                 Remark::DataRefused | Remark::NotSecured | Remark::DataFailed | Remark::Logged,
             ) => {
@@ -114,7 +121,6 @@ impl Known {
             | Packet::SynAck
             | Packet::Established
             | Packet::Ack
-            | Packet::Data { .. }
             | Packet::Fin
             | Packet::Rst
             | Packet::Absent
@@ -278,6 +284,8 @@ fn names(verb: Option<Verb>, argument: &[u8]) -> Option<&[u8]> {
         Some(rest)
     };
     match verb {
+        // These have a mode, a group or a time before the name.
+        Verb::Site if has_word_before_name(argument) => words(2).or_else(|| words(1)),
         Verb::Site => words(1),
         Verb::Mfmt | Verb::Mfct | Verb::Mff => words(1),
         _ => match verb.row().argument {
@@ -295,6 +303,12 @@ fn names(verb: Option<Verb>, argument: &[u8]) -> Option<&[u8]> {
     }
 }
 
+fn has_word_before_name(argument: &[u8]) -> bool {
+    [b"CHMOD ".as_slice(), b"CHGRP ", b"UTIME "]
+        .iter()
+        .any(|site| argument.get(..site.len()).is_some_and(|head| head.eq_ignore_ascii_case(site)))
+}
+
 fn is_slash(byte: &u8) -> bool {
     *byte == b'/'
 }
@@ -308,8 +322,11 @@ fn is_name(part: &[u8]) -> bool {
         && ![b"name-", b"user-"].iter().any(|kind| part.starts_with(*kind))
 }
 
+/// Whether it names nobody: it is a guest's name, or there is none.
 fn is_guest(name: &[u8]) -> bool {
-    [b"anonymous".as_slice(), b"ftp"].iter().any(|guest| name.eq_ignore_ascii_case(guest))
+    let name = name.trim_ascii();
+    let guests = [b"anonymous".as_slice(), b"ftp"];
+    name.is_empty() || guests.iter().any(|guest| name.eq_ignore_ascii_case(guest))
 }
 
 /// The number of a name, from 1.
@@ -362,7 +379,7 @@ fn replaced(text: &[u8], kind: &str, names: &[Vec<u8>]) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::acks::with_acks;
-    use crate::row::{Channel, Ports, Provenance};
+    use crate::row::{Ports, Provenance};
     use wharf_proto::tap::Party;
 
     fn row(packet: Packet, verb: Option<Verb>, label: &str) -> Row {
@@ -429,12 +446,15 @@ mod tests {
     #[test]
     fn what_is_no_name_stays() {
         let said = [
+            ("USER ", "501 (what?)"),
             ("USER anonymous", "230 Guest"),
             ("LIST -la", "226-Options: -a -l"),
             ("RETR a", "226 0.003 seconds (measured here), 2.31 Mbytes/sec, 12/31/2024"),
             ("XYZ b", "500 'XYZ': not understood"),
         ];
         let want = [
+            "USER ",
+            "501 (what?)",
             "USER anonymous",
             "230 Guest",
             "LIST -la",

@@ -146,18 +146,6 @@ impl Parts {
         Ok(())
     }
 
-    /// The same, of which no program is told.
-    ///
-    /// # Errors
-    /// What went wrong otherwise, which concerns the parts behind it as well.
-    pub(crate) fn count_refusal(&mut self, result: Result<(), Error>) -> Result<(), Error> {
-        match result {
-            Ok(()) | Err(Error::Refused { .. }) => self.count(result),
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
     /// How many failed.
     pub(crate) fn failed(&self) -> usize {
         self.failed

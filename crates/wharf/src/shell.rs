@@ -171,6 +171,9 @@ impl Shell {
             self.lines.remember(&line);
             let outcome = self.carry_out(&line);
             let (end, flow) = self.judge(outcome);
+            if end == Exit::Interrupted {
+                self.lines.forget_pasted();
+            }
             let end = match end {
                 Exit::Done => std::mem::replace(&mut self.worst, Exit::Done),
                 end => end,

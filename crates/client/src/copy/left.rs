@@ -29,11 +29,11 @@ impl Left {
         if there == 0 || there > size {
             return Ok(None);
         }
-        let tail = ends.target.tail_of(name, there).await.map_err(at(Side::Target))?;
+        let tail = unseen(ends.target.tail_of(name, there).await).map_err(at(Side::Target))?;
         let Some(tail) = tail else { return Ok(Some(Self { at: there, tail: Vec::new() })) };
         let start = there - tail.len() as u64;
         let same = ends.source.has_bytes(from, start, &tail, Some(size)).await;
-        let same = same.map_err(at(Side::Source))?;
+        let same = unseen(same).map_err(at(Side::Source))?;
         Ok((same != Some(false)).then_some(Self { at: there, tail }))
     }
 
@@ -46,6 +46,15 @@ impl Left {
         if self.tail.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
-        ends.target.has_bytes(name, self.at - self.tail.len() as u64, &self.tail, None).await
+        let start = self.at - self.tail.len() as u64;
+        unseen(ends.target.has_bytes(name, start, &self.tail, None).await)
+    }
+}
+
+/// Where there is no data connection with us, there may be one between the servers: nobody can tell.
+fn unseen<T>(looked: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match looked {
+        Err(Error::DataConnect { .. } | Error::DataAccept { .. } | Error::NoWay { .. }) => Ok(None),
+        looked => looked,
     }
 }

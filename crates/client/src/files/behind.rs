@@ -4,12 +4,12 @@
 //! write, and there are servers that take it, empty the file and fill it with zeros up to that place: the size is right then
 //! as well. So APPE is asked first; and who goes on by REST has to look whether the beginning is still there.
 
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use wharf_proto::params::Representation;
 use wharf_proto::{Command, Text, Verb};
 
 use crate::transfer::{Order, Restart};
-use crate::{Error, Progress, Session, Transfer, Watch};
+use crate::{Error, Session, Transfer, Watch};
 
 /// How the bytes of a file came behind those that were there.
 pub(crate) enum Behind {
@@ -45,27 +45,20 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Behind, Error> {
         let (stor, appe) = (Command::Stor(remote.clone()), Command::Appe(remote.clone()));
-        let mut moves = false;
-        let mut hear = |progress| {
-            moves |= matches!(progress, Progress::At(_));
-            watch(progress);
-        };
+        // What has been read from cannot begin once more.
+        let mut from = from.take(u64::MAX);
         let order = |command, restart| Order { command, offset: at, restart, expected: None, how };
         let whole = if at == 0 { &stor } else { &appe };
-        match self.transmit(&order(whole, Restart::Known), from, &mut hear).await {
-            Err(error) if at > 0 && !moves && forbids(&error) => {
+        match self.transmit(&order(whole, Restart::Known), &mut from, watch).await {
+            Err(error) if at > 0 && from.limit() == u64::MAX && forbids(&error) => {
                 if !self.features().await?.has("REST") {
                     return Ok(Behind::Refused(error));
                 }
             }
             result => return result.map(Behind::Appended),
         }
-        let mut hear = |progress| {
-            moves |= matches!(progress, Progress::At(_));
-            watch(progress);
-        };
-        match self.transmit(&order(&stor, Restart::Rest), from, &mut hear).await {
-            Err(error) if !moves && forbids(&error) => Ok(Behind::Refused(error)),
+        match self.transmit(&order(&stor, Restart::Rest), &mut from, watch).await {
+            Err(error) if from.limit() == u64::MAX && forbids(&error) => Ok(Behind::Refused(error)),
             result => result.map(Behind::Restarted),
         }
     }

@@ -19,6 +19,7 @@ use wharf_proto::{Command, Text};
 
 use super::local;
 use crate::digest::Digest;
+use crate::listing::Bounded;
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Error, Proof, Session, quiet};
 
@@ -221,12 +222,16 @@ impl Session {
         let length = there.min(LENGTH);
         let (offset, restart, expected) = (there - length, Restart::Rest, Some(length));
         let order = Order { command: &command, offset, restart, expected, how: BYTES };
-        let mut bytes = Vec::new();
-        match self.receive(&order, &mut bytes, &mut quiet()).await {
-            Ok(_) => Ok(Some(bytes)),
-            Err(Error::Refused { .. } | Error::Unproven { missing: Proof::Size { .. }, .. }) => {
-                Ok(None)
-            }
+        let limit = usize::try_from(length).unwrap_or(0);
+        let mut tail = Bounded { bytes: Vec::new(), limit };
+        match self.receive(&order, &mut tail, &mut quiet()).await {
+            Ok(_) => Ok(Some(tail.bytes)),
+            // More than was asked for does not begin where it is told to.
+            Err(
+                Error::Refused { .. }
+                | Error::Sink(_)
+                | Error::Unproven { missing: Proof::Size { .. }, .. },
+            ) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -31,7 +31,7 @@ use super::download::{Facts, is_of_the_part, is_special};
 use super::part::{Opened, Part};
 use super::{Fetched, Get, overlap};
 use crate::retry::RETRIES;
-use crate::{BYTES, Error, Pool, Progress, Retry, Session, Watch};
+use crate::{BYTES, Error, Pool, Progress, Proof, Retry, Session, Watch};
 
 pub(crate) use self::helped::Help;
 pub(super) use self::ledger::Span;
@@ -423,6 +423,8 @@ fn is_of_one(error: &Error) -> bool {
 fn does_not_fit(error: &Error) -> bool {
     match error {
         Error::Refused { last } => last.verb == Some(Verb::Rest),
+        // So much more comes of a piece only where it does not begin where it was told to.
+        Error::Unproven { missing: Proof::Size { expected, found }, .. } => found > expected,
         error => overlap::is_difference(error),
     }
 }

@@ -49,13 +49,15 @@ impl Session {
         folders: &[Text],
         known: Acquaintance,
     ) -> Result<(), Error> {
-        let Some(password) = &login.password else {
-            return Err(Error::NoPassword { user: login.user.clone() });
+        let password = match (known.login_took, &login.password) {
+            (Took::User, _) => None,
+            (Took::Password, Some(password)) => Some(Command::Pass(password.clone())),
+            (Took::Password, None) => {
+                return Err(Error::NoPassword { user: login.user.clone() });
+            }
         };
         let user = Command::User(login.user.clone());
-        let password = Command::Pass(password.clone());
-        let behind = (known.login_took == Took::Password).then_some(password).into_iter();
-        let behind = behind.chain(folders.iter().cloned().map(Command::Cwd));
+        let behind = password.into_iter().chain(folders.iter().cloned().map(Command::Cwd));
         let encoding = known.features.has("UTF8").then(|| Command::Opts("UTF8 ON".into()));
         let behind = behind.chain(encoding).chain([Command::Type(Type::Image)]);
         let commands: Vec<Command> = [user].into_iter().chain(behind).collect();

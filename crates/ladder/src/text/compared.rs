@@ -57,11 +57,11 @@ fn cell(scene: &Scene, place: Option<usize>, step: Option<&Step>, options: &Opti
     let delta = delta.map(|delta| format!(" {:>+8.3}", delta.as_secs_f64())).unwrap_or_default();
     let no = if step.row.no == 0 { String::new() } else { step.row.no.to_string() };
     let way = if step.is_rightwards() { '>' } else { '<' };
-    format!("{no:>4}{delta} {way} {}", words(step))
+    format!("{no:>4}{delta} {way} {}", words(step, options.lang()))
 }
 
-fn words(step: &Step) -> String {
-    super::label(&step.row, &Options { ascii: false, ..Options::default() }).into_owned()
+fn words(step: &Step, lang: Lang) -> String {
+    super::label(&step.row, &Options { lang, ..Options::default() }).into_owned()
 }
 
 /// What is to be seen at once.
@@ -74,7 +74,7 @@ fn told(left: &Scene, right: &Scene, pairs: &[Pair], lang: Lang, options: &Optio
         let slower = slower(left, right, pairs).into_iter().take(SLOWEST);
         out.extend(slower.filter_map(|(pair, one, other)| {
             let [Some(a), Some(b)] = pair.steps(left, right) else { return None };
-            let (words, no, its) = (words(a), a.row.no, b.row.no);
+            let (words, no, its) = (words(a, lang), a.row.no, b.row.no);
             let (one, other) = (one.as_secs_f64(), other.as_secs_f64());
             Some(match lang {
                 Lang::En => format!(
@@ -107,7 +107,7 @@ fn parting(left: &Scene, right: &Scene, pairs: &[Pair], first: Pair, lang: Lang)
         let pair = beside.into_iter().find(|pair| pair.likeness(left, right) == is_it)?;
         let step = pair.steps(left, right).into_iter().flatten().next()?;
         let no = step.row.no;
-        let words = words(step);
+        let words = words(step, lang);
         Some(match (no, lang) {
             (0, _) => words,
             (no, Lang::En) => format!("{words} (row {no})"),

@@ -131,7 +131,7 @@ fn remote(local: &Path, address: &Address) -> Result<Text, Usage> {
     if !path.is_empty() && !path.ends_with(b"/") {
         return Ok(address.path.clone());
     }
-    let name = local.file_name().filter(|name| *name != "-").ok_or_else(|| {
+    let name = local.file_name().filter(|_| local != Path::new("-")).ok_or_else(|| {
         Usage(format!("{}: neither this nor the URL names a file", local.display()))
     })?;
     Ok([path, name.as_bytes()].concat().into())

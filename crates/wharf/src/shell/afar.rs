@@ -1,6 +1,6 @@
 //! What takes sessions of its own while the shell waits: `copy` to and from other servers, `check`.
 
-use super::{Call, Flow, Outcome, Shell, connect, told};
+use super::{Call, Flow, Outcome, Shell, connect};
 use crate::args::check::CheckArgs;
 use crate::args::copy::CopyArgs;
 use crate::args::shell::{CheckWords, CopyWords, Place, read};
@@ -40,9 +40,10 @@ fn apart(connection: &ConnectionArgs) -> ConnectionArgs {
 }
 
 fn ended(events: &Events, result: anyhow::Result<Exit>) -> Outcome {
-    let outcome = result.and_then(|exit| match exit {
+    let exit = result.as_ref().map_or_else(Exit::of, |exit| *exit);
+    events.end(exit, result.as_ref().err());
+    match result? {
         Exit::Done => Ok(Flow::On),
         exit => Err(Told(exit).into()),
-    });
-    told(events, outcome)
+    }
 }

@@ -204,10 +204,8 @@ pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
         return of_tree(shell, Tree { direction, task, moving, tree });
     }
     let items = vec![Item { direction, remote, local }];
-    Ok(match of_files(shell, items, resume, moving.verify) {
-        Haul::Files(files) => Haul::Files(Files { atomic, ..files }),
-        tree @ Haul::Tree(_) => tree,
-    })
+    let (text, verify) = (shell.text, moving.verify);
+    Ok(Haul::Files(Files { items, text, resume, verify, atomic }))
 }
 
 /// `sync SRC DST`, of which one has a colon before it: that on the server.

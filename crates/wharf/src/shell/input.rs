@@ -124,6 +124,13 @@ impl Lines {
         }
     }
 
+    /// Forgets what was pasted behind a line that was interrupted.
+    pub(crate) fn forget_pasted(&mut self) {
+        if let Self::Terminal { pasted, .. } = self {
+            pasted.clear();
+        }
+    }
+
     /// Keeps a line for later, unless there may be a password in it.
     pub(crate) fn remember(&mut self, line: &str) {
         let Self::Terminal { editor, history, .. } = self else { return };

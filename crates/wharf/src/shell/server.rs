@@ -101,7 +101,7 @@ pub(super) fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let (parents, paths) = option(call.words, b"-p");
     some(paths, "mkdir [-p] FOLDER...")?;
     shell.link.forget_names();
-    for_each(shell, paths, async |session, path| match parents {
+    for_each(shell, (&Events::default(), "make"), paths, async |session, path| match parents {
         true => make_with_parents(session, path).await,
         false => session.mkdir(path).await.map(drop),
     })
@@ -111,6 +111,7 @@ pub(super) fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 /// that is lost, does.
 fn for_each(
     shell: &Shell,
+    (events, action): (&Events, &str),
     paths: &[Text],
     mut work: impl AsyncFnMut(&mut Session, &Text) -> Result<(), Error>,
 ) -> Outcome {
@@ -118,10 +119,14 @@ fn for_each(
         shell.with(async |session| work(session, path).await)?;
         return Ok(Flow::On);
     }
-    let mut parts = Parts::default();
+    let mut parts = Parts::telling(events);
     shell.with(async |session| {
         for path in paths {
-            parts.count_refusal(work(session, path).await)?;
+            match work(session, path).await {
+                // What came of it is told by who asked.
+                Ok(()) => parts.count_told(Ok(())),
+                refused => parts.judge(action, path, refused)?,
+            }
         }
         Ok(())
     })?;
@@ -135,7 +140,7 @@ pub(super) fn stat(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     some(paths, "stat [--json] PATH...")?;
     let events = Events::to(Stream::Out, as_json);
     let mut found = Vec::new();
-    let outcome = for_each(shell, paths, async |session, path| {
+    let outcome = for_each(shell, (&events, "stat"), paths, async |session, path| {
         found.push(session.stat(path).await?);
         Ok(())
     });

@@ -249,13 +249,18 @@ pub(super) fn meant(name: &str) -> Result<Typed, Usage> {
     }
     let begun = |full: &&str| !name.is_empty() && full.starts_with(name);
     let fits: Vec<&Row> = ROWS.iter().filter(|row| row.names.iter().any(&begun)).collect();
-    match (&fits[..], habits::names().find(|habit| begun(habit))) {
+    let others: Vec<&'static str> = habits::names().filter(begun).collect();
+    match (&fits[..], &others[..]) {
         ([row], _) => Ok(Typed::Row(row)),
-        ([], Some(habit)) => Ok(Typed::Habit(habit)),
-        ([], None) => Err(Usage(format!("{}: no such command; try help", Text::from(name)))),
-        (rows, _) => {
-            let names = rows.iter().flat_map(|row| row.names).filter(|it| begun(it));
-            let names: Vec<&str> = names.copied().collect();
+        ([], [habit, more @ ..])
+            if more.iter().all(|other| habits::words(other) == habits::words(habit)) =>
+        {
+            Ok(Typed::Habit(habit))
+        }
+        ([], []) => Err(Usage(format!("{}: no such command; try help", Text::from(name)))),
+        (rows, others) => {
+            let names = rows.iter().flat_map(|row| row.names).copied().filter(|it| begun(it));
+            let names: Vec<&str> = names.chain(others.iter().copied()).collect();
             Err(Usage(format!("{name} may be any of {}", names.join(", "))))
         }
     }

@@ -18,7 +18,7 @@ use super::{GRACE, Journal, does_not_fit, there};
 use crate::files::download::{Facts, is_of_the_part, is_special};
 use crate::files::part::{Opened, Part};
 use crate::files::{Fetched, Get};
-use crate::{Error, Pool, Progress, Session, Watch};
+use crate::{Backoff, Error, Pool, Progress, Session, Watch};
 
 /// Smaller files are fetched by one session: they are there before help would be of use.
 const LARGE: u64 = 64 << 20;
@@ -26,9 +26,13 @@ const LARGE: u64 = 64 << 20;
 const HELPERS: usize = 3;
 /// How often it is looked whether somebody is free.
 const LOOKS: Duration = Duration::from_millis(500);
+/// How long it is waited at most where those who were called could not help.
+const MOST: Duration = Duration::from_secs(10);
 
 /// Who may help.
 pub(crate) struct Help<'h> {
+    /// How large the file is, as far as a listing has told.
+    pub(crate) size: Option<u64>,
     /// Whose sessions do.
     pub(crate) pool: &'h Pool,
     /// Whether there is nothing else for them to do.
@@ -52,7 +56,8 @@ impl Session {
         help: &Help<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
-        if is_special(target) || self.plain || !self.begins_anywhere().await? {
+        let is_small = help.size.is_some_and(|size| size < LARGE);
+        if is_small || is_special(target) || self.plain || !self.begins_anywhere().await? {
             return self.get(remote, target, get, watch).await;
         }
         let about = self.about(remote, get).await?;
@@ -121,6 +126,8 @@ impl Session {
             None => work.await?,
         }
         kept?;
+        // A helper may have brought the last piece, and be gone before its seam was compared.
+        pieces.compare()?;
         watch(Progress::At(pieces.there()));
         drop(journal);
         let (moved, end) = pieces.moved();
@@ -134,18 +141,20 @@ impl Session {
 async fn helped(
     work: impl Future<Output = Result<(), Error>>,
     pieces: &Arc<Pieces>,
-    Help { pool, is_free }: &Help<'_>,
+    Help { pool, is_free, .. }: &Help<'_>,
 ) -> Result<(), Error> {
     let mut helpers = JoinSet::new();
     let mut looks = interval(LOOKS);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut waits = Backoff::new(LOOKS, MOST);
     let mut lanes = 0;
     let mut work = std::pin::pin!(work);
     let result = loop {
         tokio::select! {
             biased;
             result = &mut work => break result,
-            Some(_) = helpers.join_next() => {}
+            // Who is gone before the end could not help: the next is called later.
+            Some(_) = helpers.join_next() => looks.reset_after(waits.next()),
             _ = looks.tick() => {
                 let is_worth_it = pieces.lacking() > 2 * SMALLEST;
                 if is_worth_it && helpers.len() < HELPERS && is_free() {

@@ -202,7 +202,7 @@ async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<
     let mut watch = crew.board.watch(item);
     let request = Get { how: BYTES, resume: crew.resume, verify: crew.verify };
     let is_free = || crew.board.has_nothing_left();
-    let help = Help { pool: &crew.pool, is_free: &is_free };
+    let help = Help { size: item.size, pool: &crew.pool, is_free: &is_free };
     let fetched = session.get_helped(&item.remote, &target, request, &help, &mut watch).await?;
     if let Some(mode) = item.mode.filter(|_| crew.modes) {
         let bits = std::fs::Permissions::from_mode(mode & 0o777);

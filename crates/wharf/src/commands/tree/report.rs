@@ -180,6 +180,8 @@ impl Report {
     fn tick(&mut self, tally: Tally) {
         let rate = a_second(tally.moved, self.begun.elapsed().as_secs_f64().max(0.1));
         self.outlet.progress(tally, rate, &self.under_way);
+        // For the last event, should all of it end here.
+        self.events.comes_to(tally, &self.verdicts);
         self.events.progress(tally, self.total, &self.under_way);
     }
 

@@ -18,7 +18,7 @@ use crate::commands::Parts;
 use crate::commands::sync::End;
 use crate::commands::tree::{Outlet, Report};
 use crate::events::Events;
-use crate::exit::{Exit, Failed};
+use crate::exit::{Exit, Failed, Interrupted};
 use crate::progress::{a_second, time_for};
 use crate::shell::haul::{Files, Haul, Task, Tree};
 
@@ -169,14 +169,17 @@ pub(super) struct Work {
 impl Work {
     /// Does it, unless it is killed.
     pub(super) async fn run(mut self) {
+        let events = self.events();
         let end = loop {
-            let Some(seat) = unless(&mut self.killed, self.seats.take()).await else { return };
+            let Some(seat) = unless(&mut self.killed, self.seats.take()).await else {
+                return killed(&events);
+            };
             self.state().begin();
             let done = match &self.haul {
                 Haul::Tree(tree) => {
                     let outlet =
                         Beside { voice: self.voice.clone(), state: Arc::clone(&self.state) };
-                    move_tree(tree, self.site.clone(), outlet, &mut self.killed).await
+                    move_tree(tree, self.site.clone(), outlet, &events, &mut self.killed).await
                 }
                 Haul::Files(files) => {
                     let moving = Moving { files, site: &self.site };
@@ -184,7 +187,7 @@ impl Work {
                 }
             };
             match done {
-                None => return,
+                None => return killed(&events),
                 Some(Ok(end)) => break end,
                 Some(Err(error)) if error.is_turned_away() && self.seats.are_too_many() => {
                     self.voice.note(format_args!("waiting for another job to end ({error})"));
@@ -192,6 +195,7 @@ impl Work {
                     drop(seat);
                 }
                 Some(Err(error)) => {
+                    events.end_by(&error);
                     let exit = self.voice.fault(error);
                     break Err(Failed { exit, failed: 1, all: 1 });
                 }
@@ -203,6 +207,22 @@ impl Work {
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
     }
+
+    /// Where programs are told what happens, if they are to be told.
+    fn events(&self) -> Events {
+        match &self.haul {
+            Haul::Tree(tree) if tree.moving.json => {
+                let voice = self.voice.clone();
+                Events::through(move |event| voice.data(event))
+            }
+            Haul::Tree(_) | Haul::Files(_) => Events::default(),
+        }
+    }
+}
+
+/// Tells programs that nobody wants it any more.
+fn killed(events: &Events) {
+    events.end(Exit::Interrupted, Some(&anyhow::Error::from(Interrupted)));
 }
 
 pub(super) fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -344,22 +364,19 @@ async fn move_tree(
     tree: &Tree,
     mut site: Site,
     outlet: Beside,
+    events: &Events,
     killed: &mut oneshot::Receiver<()>,
 ) -> Option<Result<Result<(), Failed>, Error>> {
     if let Some(rate) = tree.moving.limit_rate {
         site.options.throttle = Some(Throttle::new(rate));
     }
     let (voice, server) = (outlet.voice.clone(), site.host.clone());
-    let events = match tree.moving.json {
-        true => {
-            let voice = voice.clone();
-            Events::through(move |event| voice.data(event))
-        }
-        false => Events::default(),
-    };
-    let mut report = match Report::to(Box::new(outlet), &tree.tree, &events) {
+    let mut report = match Report::to(Box::new(outlet), &tree.tree, events) {
         Ok(report) => report,
-        Err(error) => return Some(Ok(Err(failed(voice.fault(error), (1, 1))))),
+        Err(error) => {
+            events.end(Exit::of(&error), Some(&error));
+            return Some(Ok(Err(failed(voice.fault(error), (1, 1)))));
+        }
     };
     let pool = Pool::new(site, tree.tree.jobs.map_or(1, usize::from));
     let ended = match &tree.task {
@@ -383,10 +400,7 @@ async fn move_tree(
     unless(killed, pool.close()).await?;
     let (count, exit) = match ended {
         Ok(ended) => ended,
-        Err(error) => {
-            events.end_by(&error);
-            return Some(Err(error));
-        }
+        Err(error) => return Some(Err(error)),
     };
     events.end(exit.as_ref().map_or_else(Exit::of, |exit| *exit), exit.as_ref().err());
     Some(Ok(match exit.unwrap_or_else(|error| voice.fault(error)) {

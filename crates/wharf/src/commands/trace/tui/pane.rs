@@ -2,7 +2,7 @@
 //! two rows, where they differ.
 
 use wharf_ladder::scene::Step;
-use wharf_ladder::{Channel, Ends, Lang, Packet, Provenance, Row, Scene, note, raw};
+use wharf_ladder::{Channel, Ends, Lang, Packet, Provenance, Row, Scene, compare, note, raw};
 use wharf_proto::Moment;
 
 /// Lines of a row that are compared at most.
@@ -79,7 +79,10 @@ pub(super) fn compared(scene: &Scene, left: &Step, right: &Step, lang: Lang) -> 
         lines.truncate(MAX_LINES);
         lines
     };
-    joined(pairs(&lines(left), &lines(right)))
+    let (left, right) = (lines(left), lines(right));
+    let line = |side: &[String], at: Option<usize>| side.get(at?).cloned();
+    let pairs = compare::common(&left, &right).into_iter();
+    joined(pairs.map(|(one, other)| (line(&left, one), line(&right, other))).collect())
 }
 
 /// How much later the right one of two rows was.
@@ -198,36 +201,5 @@ fn joined(pairs: Vec<Pair>) -> Vec<Pair> {
         }
     }
     close(&mut left, &mut right, &mut out);
-    out
-}
-
-/// The longest common sequence of lines, and what is beside it.
-fn pairs(left: &[String], right: &[String]) -> Vec<Pair> {
-    let width = right.len() + 1;
-    // How long the common sequence of the rests is, from each pair of places on.
-    let mut lengths = vec![0u16; (left.len() + 1) * width];
-    for (a, one) in left.iter().enumerate().rev() {
-        for (b, other) in right.iter().enumerate().rev() {
-            let here = a * width + b;
-            lengths[here] = match one == other {
-                true => lengths[here + width + 1] + 1,
-                false => lengths[here + width].max(lengths[here + 1]),
-            };
-        }
-    }
-    let (mut a, mut b) = (0, 0);
-    let mut out = Vec::new();
-    while a < left.len() || b < right.len() {
-        let here = a * width + b;
-        let pair = match (left.get(a), right.get(b)) {
-            (Some(one), Some(other)) if one == other => (Some(one), Some(other)),
-            (Some(one), Some(_)) if lengths[here + width] >= lengths[here + 1] => (Some(one), None),
-            (_, Some(other)) => (None, Some(other)),
-            (one, None) => (one, None),
-        };
-        a += usize::from(pair.0.is_some());
-        b += usize::from(pair.1.is_some());
-        out.push((pair.0.cloned(), pair.1.cloned()));
-    }
     out
 }
