@@ -170,6 +170,11 @@ pub enum Happened {
         /// Whether something is wrong with it; else it is of a kind that is not moved.
         is_fault: bool,
     },
+    /// A file is the same on both sides: told by a plan that is asked to.
+    Same {
+        /// Where.
+        path: Text,
+    },
     /// Something that is worth knowing.
     Note(String),
     /// How far it is, now and then.

@@ -561,6 +561,7 @@ impl Command {
             Self::Mkdir(args) => Events::to(Stream::Out, args.json),
             Self::Mv(args) => Events::to(Stream::Out, args.json),
             Self::Stat(args) => Events::to(Stream::Out, args.json),
+            Self::Sync(args) if args.goes_out() => Events::to(Stream::Err, args.how.moving.json),
             Self::Sync(args) => Events::to(Stream::Out, args.how.moving.json),
             Self::Copy(args) => Events::to(Stream::Out, args.how.moving.json),
             Self::Check(args) => Events::to(Stream::Out, args.how.json),

@@ -176,6 +176,7 @@ impl Board {
             Complaint::Failed { below: path, deed: kind, error } => {
                 (true, Happened::Failed { path, kind, error })
             }
+            Complaint::Same(path) => (false, Happened::Same { path }),
             Complaint::Note(note) => (false, Happened::Note(note.to_owned())),
         };
         if is_fault {

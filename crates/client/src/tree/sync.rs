@@ -53,6 +53,8 @@ pub struct SyncRequest {
     pub delete: bool,
     /// Make symbolic links that stay within the tree, on the way down.
     pub links: bool,
+    /// Tell each file that is the same on both sides, as [`Happened::Same`](super::Happened::Same).
+    pub tells_same: bool,
     /// What goes for moving any tree.
     pub tree: TreeRequest,
 }
@@ -61,7 +63,14 @@ impl SyncRequest {
     /// The usual request in this direction: by size and time, and nothing is deleted.
     pub fn new(direction: Direction) -> Self {
         let tree = TreeRequest { atomic: true, ..TreeRequest::default() };
-        Self { direction, compare: Compare::default(), delete: false, links: true, tree }
+        Self {
+            direction,
+            compare: Compare::default(),
+            delete: false,
+            links: true,
+            tells_same: false,
+            tree,
+        }
     }
 }
 

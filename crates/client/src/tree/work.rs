@@ -239,6 +239,8 @@ pub(crate) enum Complaint {
         /// Why not.
         error: Error,
     },
+    /// A file is the same on both sides.
+    Same(Text),
     /// Something that is worth knowing.
     Note(&'static str),
 }

@@ -12,15 +12,34 @@ use super::{ConnectionArgs, Url};
 const TREE: &str =
     "The tree that is to be copied: a folder, or ftp://[user[:password]@]host[:port]/path";
 
+/// What a plan file has already.
+const SHAPES: [&str; 9] = [
+    "source",
+    "target",
+    "plan",
+    "delete",
+    "compare",
+    "exclude",
+    "include",
+    "ignore_file",
+    "no_links",
+];
+
 /// `wharf sync`.
 #[derive(Args, Debug)]
 pub(crate) struct SyncArgs {
     /// The tree that is to be copied.
-    #[arg(value_name = "SRC", help = TREE)]
-    pub(crate) source: Place,
+    #[arg(value_name = "SRC", help = TREE, required_unless_present = "apply")]
+    pub(crate) source: Option<Place>,
     /// The tree that is to become like it: the other one of the two
-    #[arg(value_name = "DST")]
-    pub(crate) target: Place,
+    #[arg(value_name = "DST", required_unless_present = "apply")]
+    pub(crate) target: Option<Place>,
+    /// Write the plan to FILE, a step a line, and do nothing else; - is standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Carry out the steps of the plan in FILE that still hold, and no others; again to go on after a break
+    #[arg(long, value_name = "FILE", conflicts_with_all = SHAPES)]
+    pub(crate) apply: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) how: AlikeArgs,
     #[command(flatten)]
@@ -88,10 +107,15 @@ impl std::str::FromStr for Place {
 }
 
 impl SyncArgs {
+    /// Whether the plan goes to standard output.
+    pub(crate) fn goes_out(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.as_os_str() == "-")
+    }
+
     /// The addresses of servers that are named, and how to connect to them.
     pub(crate) fn places_mut(&mut self) -> Option<(Vec<&mut Address>, &mut ConnectionArgs)> {
         let Self { source, target, connection, .. } = self;
-        let places = [source, target].into_iter();
+        let places = [source, target].into_iter().flatten();
         Some((places.filter_map(Place::address_mut).collect(), connection))
     }
 }

@@ -1,19 +1,27 @@
-//! `wharf sync`: one tree is made like another, either way.
+//! `wharf sync`: one tree is made like another, either way, at once or by a plan file (`sync/file.rs`).
 
-use std::path::PathBuf;
+mod file;
+mod held;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 use wharf_client::{
-    Compare, Direction, Error, Plan, Pool, StepKind, SyncRequest, Tally, TreeRequest,
+    Address, Compare, Direction, Error, Happened, Plan, Pool, StepKind, SyncRequest, Tally,
+    TreeRequest,
 };
 use wharf_proto::Text;
 
+use self::file::{Places, Planned};
+use self::held::Held;
 use super::tree::{Report, Visit};
+use crate::args::ConnectionArgs;
 use crate::args::sync::{AlikeArgs, CompareArg, Place, Share, SyncArgs};
 use crate::events::Events;
 use crate::exit::{Exit, Usage};
+use crate::settings;
 
 /// What came of it.
 pub(crate) enum End {
@@ -37,33 +45,98 @@ impl End {
 }
 
 pub(crate) async fn run(arguments: &SyncArgs, events: &Events) -> anyhow::Result<Exit> {
+    if let Some(from) = &arguments.apply {
+        return apply(arguments, from, events).await;
+    }
+    let places = places(arguments)?;
+    let how = &arguments.how;
+    let Places { direction, local, remote } = &places;
+    let alike = Alike::new(how, *direction, local.clone(), remote.path.clone())?;
+    let purpose = if arguments.plan.is_some() { Purpose::Keep } else { alike.purpose };
+    let alike = Alike { purpose, ..alike };
+    during(&alike, remote, &arguments.connection, how, events, |plan| match &arguments.plan {
+        Some(to) => file::write(to, plan, &places, how),
+        None => Ok(()),
+    })
+    .await
+}
+
+/// The two trees that the command line names.
+fn places(arguments: &SyncArgs) -> Result<Places, Usage> {
     let (direction, url, local) = match (&arguments.source, &arguments.target) {
-        (Place::Remote(url), Place::Local(local)) => (Direction::Down, url, local),
-        (Place::Local(local), Place::Remote(url)) => (Direction::Up, url, local),
-        (Place::Remote(_), Place::Remote(_)) => {
-            return Err(Usage("from server to server goes wharf copy -r".to_owned()).into());
+        (Some(Place::Remote(url)), Some(Place::Local(local))) => (Direction::Down, url, local),
+        (Some(Place::Local(local)), Some(Place::Remote(url))) => (Direction::Up, url, local),
+        (Some(Place::Remote(_)), Some(Place::Remote(_))) => {
+            return Err(Usage("from server to server goes wharf copy -r".to_owned()));
         }
-        (Place::Local(_), Place::Local(_)) => {
-            return Err(Usage(
-                "one of the two trees must be on a server: ftp://host/path".to_owned(),
-            )
-            .into());
+        _ => {
+            let why = "one of the two trees must be on a server: ftp://host/path";
+            return Err(Usage(why.to_owned()));
         }
     };
-    let (address, connection, how) = (&url.0, &arguments.connection, &arguments.how);
-    let alike = Alike::new(how, direction, local.clone(), address.path.clone())?;
+    Ok(Places { direction, local: local.clone(), remote: url.0.clone() })
+}
+
+/// Carries out what a plan file has.
+async fn apply(arguments: &SyncArgs, from: &Path, events: &Events) -> anyhow::Result<Exit> {
+    let planned = Planned::read(from)?;
+    let mut how = arguments.how.clone();
+    (how.delete, how.no_links, how.compare) = (planned.delete, !planned.links, planned.compare);
+    how.tree.exclude.clone_from(&planned.exclude);
+    how.tree.include.clone_from(&planned.include);
+    let (mut remote, mut connection) =
+        (planned.places.remote.clone(), arguments.connection.clone());
+    settings::settle(&mut remote, &mut connection)?;
+    // Its charset has turned the path already.
+    remote.path.clone_from(&planned.places.remote.path);
+    let Places { direction, local, .. } = &planned.places;
+    let mut alike = Alike::new(&how, *direction, local.clone(), remote.path.clone())?;
+    if let Some(ignore) = &planned.ignore {
+        let filter = &mut alike.request.tree.filter;
+        *filter = filter.clone().behind(ignore).map_err(|error| Usage(error.to_string()))?;
+    }
+    alike.request.tells_same = true;
+    let alike = Alike { planned: Some(planned), ..alike };
+    during(&alike, &remote, &connection, &how, events, |_| Ok(())).await
+}
+
+/// Does it over sessions of its own, and tells what came of it; a plan that is not carried out is kept first.
+async fn during(
+    alike: &Alike,
+    remote: &Address,
+    connection: &ConnectionArgs,
+    how: &AlikeArgs,
+    events: &Events,
+    keep: impl FnOnce(&Plan) -> anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
     let mut report = Report::new(connection.quiet, &how.tree, events)?;
     let visit =
-        Visit::new(address, connection, &how.moving, |site| how.tree.pool(site, connection))?;
+        Visit::new(remote, connection, &how.moving, |site| how.tree.pool(site, connection))?;
     let end = visit.during(async |pool| alike.make(pool, &mut report).await).await?;
-    alike.ended(report, end, &address.to_string())
+    if let End::Planned(plan) = &end {
+        keep(plan)?;
+    }
+    alike.ended(report, end, &remote.to_string())
+}
+
+/// What the plan is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// It is carried out.
+    Apply,
+    /// It is told.
+    Show,
+    /// It is written to a file.
+    Keep,
 }
 
 /// A tree here and one on a server, of which one is made like the other.
 pub(crate) struct Alike {
     request: SyncRequest,
     max_delete: Share,
-    dry_run: bool,
+    purpose: Purpose,
+    /// The plan file whose steps alone are carried out.
+    planned: Option<Planned>,
     pub(crate) local: PathBuf,
     remote: Text,
 }
@@ -96,7 +169,8 @@ impl Alike {
         let (delete, links) = (how.delete, !how.no_links);
         let request = SyncRequest { compare, delete, links, tree, ..SyncRequest::new(direction) };
         let AlikeArgs { max_delete, dry_run, .. } = *how;
-        Ok(Self { request, max_delete, dry_run, local, remote })
+        let purpose = if dry_run { Purpose::Show } else { Purpose::Apply };
+        Ok(Self { request, max_delete, purpose, planned: None, local, remote })
     }
 
     /// Makes the plan and carries it out, as far as that is asked for.
@@ -105,10 +179,21 @@ impl Alike {
     /// What ends all of it.
     pub(crate) async fn make(&self, pool: &Pool, report: &mut Report) -> Result<End, Error> {
         let Self { request, local, remote, .. } = self;
-        let plan =
-            pool.plan_sync(local, remote, request, &mut |happened| report.hear(happened)).await?;
-        show(report, &plan, self.dry_run)?;
-        if self.dry_run {
+        let mut held = self.planned.as_ref().map(Held::new);
+        let mut hear = |happened| match (happened, &mut held) {
+            (Happened::Same { path }, Some(held)) => held.is_same(&path),
+            (happened, _) => report.hear(happened),
+        };
+        let plan = pool.plan_sync(local, remote, request, &mut hear).await?;
+        let plan = match held {
+            Some(held) => held.part_of(&plan, report)?,
+            None => plan,
+        };
+        show(report, &plan, self.purpose == Purpose::Show)?;
+        if self.planned.is_none() && plan.is_blind() && plan.deletes() > 0 {
+            report.line("something could not be looked at, so nothing is deleted");
+        }
+        if self.purpose != Purpose::Apply {
             return Ok(End::Planned(plan));
         }
         if !self.max_delete.allows(plan.count(StepKind::Delete), plan.target_files()) {
@@ -129,7 +214,10 @@ impl Alike {
         match end {
             End::Applied(tally) => report.end(tally),
             End::Planned(plan) => {
-                report.line("dry run: nothing was done");
+                report.line(match self.purpose {
+                    Purpose::Keep => "the plan is written down; nothing else was done",
+                    Purpose::Apply | Purpose::Show => "dry run: nothing was done",
+                });
                 report.is_planned(plan.same(), plan.failed());
                 Ok(if plan.failed() > 0 { Exit::Failed } else { Exit::Done })
             }
@@ -175,8 +263,5 @@ fn show(report: &Report, plan: &Plan, all: bool) -> Result<(), Error> {
         HumanCount(plan.same()),
         HumanBytes(plan.bytes())
     ));
-    if plan.is_blind() && plan.deletes() > 0 {
-        report.line("something could not be looked at, so nothing is deleted");
-    }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod injection;
 mod jobs;
 mod logs;
 mod marks;
+mod plan;
 mod remote;
 mod reserve;
 mod resume;

@@ -33,6 +33,9 @@ enum Fate {
     Doomed,
 }
 
+/// Size and time of a file, as far as they are known.
+type Seen = (Option<u64>, Option<Timestamp>);
+
 /// Two trees that are compared.
 pub(super) struct Comparing {
     request: SyncRequest,
@@ -41,6 +44,8 @@ pub(super) struct Comparing {
     fates: HashMap<Text, Fate>,
     /// Files of the same size whose digests are to be compared.
     checks: Vec<Item>,
+    /// Size and time of those that they may replace.
+    replaced: HashMap<Text, Seen>,
     ahead: usize,
     keeps_times: bool,
     draft: Arc<Mutex<Draft>>,
@@ -62,6 +67,7 @@ impl Comparing {
             folders: vec![(Arc::new(top), Fate::Compared)],
             fates: HashMap::new(),
             checks: Vec::new(),
+            replaced: HashMap::new(),
             ahead: 0,
             keeps_times: false,
             draft: Arc::clone(&draft),
@@ -81,6 +87,14 @@ impl Comparing {
 
     fn count_target(&self) {
         self.draft.lock().unwrap_or_else(PoisonError::into_inner).target_files += 1;
+    }
+
+    /// A file, or a link, is the same on both sides.
+    fn is_same(&mut self, below: &Text) {
+        self.same += 1;
+        if self.request.tells_same {
+            self.complaints.push(Complaint::Same(below.clone()));
+        }
     }
 
     /// Something in the tree that is left out, because it could not be looked at.
@@ -220,13 +234,10 @@ impl Comparing {
                 Some(found) if found.is_dir() => {
                     self.complain(&item.below, "it is a file there, and a folder here");
                 }
-                Some(found) if !found.is_file() => {
-                    self.plan(&Step::moving(&item, StepKind::Update, Reason::Kind));
-                }
+                Some(found) if !found.is_file() => self.update(&item, Reason::Kind, seen(found)),
                 Some(found) => {
-                    let here = Timestamp::new(found.mtime(), 0);
                     let theirs = (item.size, item.modified);
-                    self.judge(item.clone(), theirs, (Some(found.len()), Some(here)), true);
+                    self.judge(item, theirs, seen(found), true);
                 }
             },
             Kind::Link { target } => self.bring_link(&item, target.as_deref(), here),
@@ -252,7 +263,7 @@ impl Comparing {
         let (kind, reason) =
             (StepKind::Link, if here.is_some() { Reason::Kind } else { Reason::Missing });
         match here {
-            _ if same => self.same += 1,
+            _ if same => self.is_same(&item.below),
             Some(found) if !found.is_symlink() => {
                 self.complain(&item.below, "it is a symbolic link there, and none here");
             }
@@ -278,7 +289,7 @@ impl Comparing {
                 ..item.clone()
             };
             if entry.kind != Kind::File {
-                return self.plan(&Step::moving(&mine, StepKind::Update, Reason::Kind));
+                return self.update(&mine, Reason::Kind, (item.size, item.modified));
             }
             let exact = self.keeps_times;
             self.judge(mine, (Some(here.len()), Some(ours)), (item.size, item.modified), exact);
@@ -345,22 +356,19 @@ impl Comparing {
             }
             self.plan(&Step::new(StepKind::Remove, Reason::Gone, &folder.below));
         } else {
-            self.plan(&Step::new(StepKind::Delete, Reason::Gone, &item.below));
+            let (size, modified) = seen(here);
+            let step = Step::new(StepKind::Delete, Reason::Gone, &item.below);
+            self.plan(&Step { size, modified, ..step });
         }
     }
 
     /// Plans what to do with a file that is on both sides: `from` is the size and time of the one that may be moved,
     /// `to` of the other one. `exact`: whether a file that was moved has the time of its original.
-    fn judge(
-        &mut self,
-        item: Item,
-        from: (Option<u64>, Option<Timestamp>),
-        to: (Option<u64>, Option<Timestamp>),
-        exact: bool,
-    ) {
+    fn judge(&mut self, item: Item, from: Seen, to: Seen, exact: bool) {
         let reason = match (from, to) {
             ((Some(size), _), (Some(other), _)) if size != other => Some(Reason::Size),
             _ if self.request.compare == Compare::Digest => {
+                self.replaced.insert(item.below.clone(), to);
                 self.checks.push(item);
                 return;
             }
@@ -377,9 +385,13 @@ impl Comparing {
             _ => Some(Reason::Unknown),
         };
         match reason {
-            None => self.same += 1,
-            Some(reason) => self.plan(&Step::moving(&item, StepKind::Update, reason)),
+            None => self.is_same(&item.below),
+            Some(reason) => self.update(&item, reason, to),
         }
+    }
+
+    fn update(&self, item: &Item, reason: Reason, old: Seen) {
+        self.plan(&Step::moving(item, StepKind::Update, reason).replacing(old));
     }
 
     /// Up: a folder of the server that goes, with all that is in it.
@@ -407,6 +419,11 @@ impl Comparing {
             }
         }
     }
+}
+
+/// Size and time of what is here.
+fn seen(here: &Metadata) -> Seen {
+    (Some(here.len()), Some(Timestamp::new(here.mtime(), 0)))
 }
 
 /// Whether a link at `below` that points to `target` points into the tree.
@@ -467,11 +484,15 @@ impl Agenda for Comparing {
             }
             // On the way up the top itself may not be there yet.
             (Work::List(folder), _) => drop(self.fates.remove(&folder.below)),
-            (Work::Check(item), Found::Same(same)) => match same {
-                Some(true) => self.same += 1,
-                Some(false) => self.plan(&Step::moving(item, StepKind::Update, Reason::Digest)),
-                None => self.plan(&Step::moving(item, StepKind::Update, Reason::Unknown)),
-            },
+            (Work::Check(item), found) => {
+                let old = self.replaced.remove(&item.below).unwrap_or_default();
+                match found {
+                    Found::Same(Some(true)) => self.is_same(&item.below),
+                    Found::Same(Some(false)) => self.update(item, Reason::Digest, old),
+                    Found::Same(None) => self.update(item, Reason::Unknown, old),
+                    _ => {}
+                }
+            }
             _ => {}
         }
     }

@@ -30,7 +30,8 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    const ALL: [Self; 6] =
+    /// All of them, in the order in which they are done.
+    pub const ALL: [Self; 6] =
         [Self::Make, Self::Add, Self::Update, Self::Link, Self::Delete, Self::Remove];
 
     /// The sign that stands for it in a list.
@@ -52,6 +53,11 @@ impl StepKind {
             Self::Delete => "delete",
             Self::Remove => "remove",
         }
+    }
+
+    /// Whether something goes by it.
+    pub fn is_deletion(self) -> bool {
+        matches!(self, Self::Delete | Self::Remove)
     }
 }
 
@@ -77,7 +83,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 8] = [
+    /// All of them.
+    pub const ALL: [Self; 8] = [
         Self::Missing,
         Self::Size,
         Self::Newer,
@@ -112,10 +119,14 @@ pub struct Step {
     pub reason: Reason,
     /// With what, below the top.
     pub path: Text,
-    /// How large it is, where that is known.
+    /// How large it is, where that is known: the file that is moved, or the one that goes.
     pub size: Option<u64>,
-    /// When it was modified, where that is known.
+    /// When that was modified, where that is known.
     pub modified: Option<Timestamp>,
+    /// How large the one is that is replaced, where that is known.
+    pub old_size: Option<u64>,
+    /// When that was modified, where that is known.
+    pub old_modified: Option<Timestamp>,
     /// Its permission bits, where they are known.
     pub mode: Option<u32>,
     /// What a symbolic link points to.
@@ -125,14 +136,28 @@ pub struct Step {
 impl Step {
     /// A step of which no more is known.
     pub(crate) fn new(kind: StepKind, reason: Reason, path: &Text) -> Self {
-        let target = Text::default();
-        Self { kind, reason, path: path.clone(), size: None, modified: None, mode: None, target }
+        Self {
+            kind,
+            reason,
+            path: path.clone(),
+            size: None,
+            modified: None,
+            old_size: None,
+            old_modified: None,
+            mode: None,
+            target: Text::default(),
+        }
     }
 
     /// A step that moves this file.
     pub(crate) fn moving(item: &Item, kind: StepKind, reason: Reason) -> Self {
         let Item { size, modified, mode, .. } = *item;
         Self { size, modified, mode, ..Self::new(kind, reason, &item.below) }
+    }
+
+    /// The same in place of a file of this size and time.
+    pub(crate) fn replacing(self, (size, modified): (Option<u64>, Option<Timestamp>)) -> Self {
+        Self { old_size: size, old_modified: modified, ..self }
     }
 
     /// The file that it moves.
@@ -146,9 +171,11 @@ impl Step {
         let kind = StepKind::ALL.iter().position(|kind| *kind == self.kind);
         let reason = Reason::ALL.iter().position(|reason| *reason == self.reason);
         out.write_all(&[place(kind), place(reason)])?;
-        out.write_all(&self.size.map_or(u64::MAX, |size| size).to_le_bytes())?;
-        let time = self.modified.map_or(i64::MIN, Timestamp::seconds);
-        out.write_all(&time.to_le_bytes())?;
+        let seen = [(self.size, self.modified), (self.old_size, self.old_modified)];
+        for (size, modified) in seen {
+            out.write_all(&size.unwrap_or(u64::MAX).to_le_bytes())?;
+            out.write_all(&modified.map_or(i64::MIN, Timestamp::seconds).to_le_bytes())?;
+        }
         out.write_all(&self.mode.unwrap_or(u32::MAX).to_le_bytes())?;
         for text in [&self.path, &self.target] {
             let length = u32::try_from(text.as_bytes().len()).map_err(io::Error::other)?;
@@ -165,8 +192,13 @@ impl Step {
         let damaged = || io::Error::other("the plan is damaged");
         let kind = *StepKind::ALL.get(kind).ok_or_else(damaged)?;
         let reason = *Reason::ALL.get(reason).ok_or_else(damaged)?;
-        let size = u64::from_le_bytes(array(from)?);
-        let time = i64::from_le_bytes(array(from)?);
+        let mut seen = || {
+            let size = u64::from_le_bytes(array(from)?);
+            let time = i64::from_le_bytes(array(from)?);
+            let modified = (time != i64::MIN).then(|| Timestamp::new(time, 0));
+            Ok::<_, io::Error>(((size != u64::MAX).then_some(size), modified))
+        };
+        let ((size, modified), old) = (seen()?, seen()?);
         let mode = u32::from_le_bytes(array(from)?);
         let mut text = || {
             let mut bytes = vec![0; usize::try_from(u32::from_le_bytes(array(from)?)).unwrap_or(0)];
@@ -178,8 +210,10 @@ impl Step {
             reason,
             path: text()?,
             target: text()?,
-            size: (size != u64::MAX).then_some(size),
-            modified: (time != i64::MIN).then(|| Timestamp::new(time, 0)),
+            size,
+            modified,
+            old_size: old.0,
+            old_modified: old.1,
             mode: (mode != u32::MAX).then_some(mode),
         })
     }
@@ -305,6 +339,30 @@ impl Plan {
         self.counts.iter().all(|count| *count == 0)
     }
 
+    /// The same plan with those steps alone that this takes.
+    ///
+    /// # Errors
+    /// `Sink`, where one cannot be read back, or the other not be kept.
+    pub fn only(&self, mut takes: impl FnMut(&Step) -> bool) -> Result<Self, Error> {
+        let Self { target_files, blind, same, failed, .. } = *self;
+        let mut draft = Draft { target_files, blind, ..Draft::default() };
+        for step in self.steps()? {
+            let step = step?;
+            if takes(&step) {
+                draft.add(&step);
+            }
+        }
+        let tally = Tally { same, failed, ..Tally::default() };
+        finished(Arc::new(Mutex::new(draft)), tally)
+    }
+
+    /// Takes in that so many files cannot be moved as was planned, and so many not be deleted: they have failed. Where
+    /// one is not moved nothing is deleted, for what goes may be what it was before.
+    pub fn lacks(&mut self, moves: u64, deletes: u64) {
+        self.failed += moves + deletes;
+        self.blind |= moves > 0;
+    }
+
     /// The steps in the order in which they are done: folders, files, links, and at last what goes.
     ///
     /// # Errors
@@ -364,6 +422,7 @@ mod tests {
                 size: Some(7),
                 modified: Some(Timestamp::new(-5, 0)),
                 mode: Some(0o640),
+                old_size: Some(8),
                 ..Step::new(StepKind::Update, Reason::Newer, &path("a\nb"))
             },
             Step { target: path("x"), ..Step::new(StepKind::Link, Reason::Missing, &path("l")) },
@@ -378,6 +437,25 @@ mod tests {
         assert_eq!((plan.bytes(), plan.deletes(), plan.count(StepKind::Update)), (7, 1, 1));
         assert_eq!(steps[0].to_string(), "- old  (not at the source)");
         assert_eq!(steps[3].to_string(), "+ d/  (missing)");
+    }
+
+    #[test]
+    fn a_part_of_a_plan_counts_its_own_steps_and_deletes_nothing_without_all_moves() {
+        let mut draft = Draft { target_files: 3, ..Draft::default() };
+        let add = |name: &str| Step {
+            size: Some(5),
+            ..Step::new(StepKind::Add, Reason::Missing, &name.into())
+        };
+        for step in [add("a"), add("b"), Step::new(StepKind::Delete, Reason::Gone, &"c".into())] {
+            draft.add(&step);
+        }
+        let plan = finished(Arc::new(Mutex::new(draft)), Tally::default()).unwrap();
+        let mut part = plan.only(|step| step.path.as_bytes() != b"a").unwrap();
+        assert_eq!((part.count(StepKind::Add), part.bytes(), part.target_files()), (1, 5, 3));
+        part.lacks(0, 1);
+        assert_eq!((part.steps().unwrap().count(), part.failed()), (2, 1));
+        part.lacks(1, 0);
+        assert_eq!((part.steps().unwrap().count(), part.failed()), (1, 2));
     }
 
     #[test]
