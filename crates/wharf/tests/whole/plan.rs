@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::serving::{Serving, run};
+use crate::serving::{Serving, run, wharf};
 use crate::tree::{files, plant};
 
 fn text(bytes: &[u8]) -> String {
@@ -86,16 +86,21 @@ fn either_way_a_plan_that_is_applied_makes_the_trees_alike_and_again_does_nothin
         for part in [r#""step":"update","why":"other size","path":"a""#, r#""old_size":7"#] {
             assert!(written.contains(part), "{part}: {written}");
         }
-        // From another folder, and what was left out stays so.
+        // From another folder, with the password from elsewhere; what was left out stays so.
         let plan = here.path().join("plan");
-        let plan = plan.to_str().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
-        let (code, _, said) = sync(elsewhere.path(), &["--apply", plan]);
+        let apply = || {
+            let mut apply = wharf();
+            apply.args(["sync", "--apply"]).arg(&plan).env("WHARF_PASSWORD", "secret");
+            let done = apply.current_dir(elsewhere.path()).output().unwrap();
+            (done.status.code(), text(&done.stderr))
+        };
+        let (code, said) = apply();
         assert_eq!(code, Some(0), "{said}");
         assert!(!target.join("empty").exists() && !target.join("gone").exists());
         fs::remove_file(source.join("empty")).unwrap();
         assert_eq!(files(source), files(target), "up: {up}");
-        let (code, _, said) = sync(elsewhere.path(), &["--apply", plan]);
+        let (code, said) = apply();
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains("0 files, 0 B"), "{said}");
     }
