@@ -371,7 +371,7 @@ mod tests {
         let path = folder.path().join("plan");
         std::fs::write(&path, text).unwrap();
         let said =
-            |error: anyhow::Error| error.to_string().split("plan:").nth(1).unwrap().to_owned();
+            |error: anyhow::Error| error.to_string().split_once("plan:").unwrap().1.to_owned();
         Planned::read(&path).map_err(said)
     }
 
