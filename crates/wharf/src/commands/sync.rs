@@ -96,7 +96,7 @@ async fn apply(arguments: &SyncArgs, from: &Path, events: &Events) -> anyhow::Re
         *filter = filter.clone().behind(ignore).map_err(|error| Usage(error.to_string()))?;
     }
     alike.request.tells_same = true;
-    let alike = Alike { planned: Some(planned), ..alike };
+    let alike = Alike { planned: Some(Box::new(planned)), ..alike };
     during(&alike, &remote, &connection, &how, events, |_| Ok(())).await
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct Alike {
     max_delete: Share,
     purpose: Purpose,
     /// The plan file whose steps alone are carried out.
-    planned: Option<Planned>,
+    planned: Option<Box<Planned>>,
     pub(crate) local: PathBuf,
     remote: Text,
 }
@@ -179,7 +179,7 @@ impl Alike {
     /// What ends all of it.
     pub(crate) async fn make(&self, pool: &Pool, report: &mut Report) -> Result<End, Error> {
         let Self { request, local, remote, .. } = self;
-        let mut held = self.planned.as_ref().map(Held::new);
+        let mut held = self.planned.as_deref().map(Held::new);
         let mut hear = |happened| match (happened, &mut held) {
             (Happened::Same { path }, Some(held)) => held.is_same(&path),
             (happened, _) => report.hear(happened),
