@@ -10,7 +10,9 @@
 
 mod claims;
 mod copies;
+mod kept;
 mod probe;
+mod turns;
 mod visits;
 
 use crate::findings::{Finding, findings};
@@ -23,6 +25,7 @@ use probe::{Probe, Verdict};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+use turns::Turns;
 use wharf_proto::Moment;
 
 /// Ports on which a control connection is known by its SYN.
@@ -54,6 +57,7 @@ pub struct Sessions {
     weight: usize,
     /// What they may weigh together.
     most: usize,
+    turns: Turns,
     copies: Copies,
     keys: Keys,
     keep: Keep,
@@ -159,6 +163,7 @@ impl Sessions {
             next: 1,
             weight: 0,
             most: MAX_WEIGHT,
+            turns: Turns::default(),
             copies: Copies::default(),
             keys: Keys::default(),
             keep: Keep::default(),
@@ -182,9 +187,36 @@ impl Sessions {
         self
     }
 
-    /// Takes the next segment of the capture.
+    /// Takes the next segment of the capture. One that the capture has before what it answers waits a little for its
+    /// turn.
     pub fn push(&mut self, segment: &Segment<'_>) {
         self.now = self.now.max(segment.at);
+        let is_nobodys = matches!(self.flows.get(&key(segment)), Some(Owner::None));
+        if is_nobodys && !segment.flags.syn {
+            return;
+        }
+        // First those that have waited long enough by now.
+        self.go_on();
+        if segment.flags.syn {
+            while let Some(held) = self.turns.before(segment) {
+                self.route(&held.segment());
+            }
+        }
+        if self.turns.is_due(segment) {
+            self.route(segment);
+        }
+        self.go_on();
+    }
+
+    /// Those whose turn it is by now.
+    fn go_on(&mut self) {
+        while let Some(held) = self.turns.next(self.now) {
+            self.route(&held.segment());
+        }
+    }
+
+    /// Takes a segment whose turn it is.
+    fn route(&mut self, segment: &Segment<'_>) {
         let key = key(segment);
         match self.flows.get_mut(&key) {
             Some(Owner::None) if !segment.flags.syn => {}
@@ -235,6 +267,9 @@ impl Sessions {
 
     /// All that are left, at the end of the capture.
     pub fn finish(&mut self) -> Vec<Vec<Session>> {
+        while let Some(held) = self.turns.rest() {
+            self.route(&held.segment());
+        }
         let mut out = Vec::new();
         while let Some(first) = self.open.keys().next().copied() {
             let group = self.group(first);
@@ -251,6 +286,7 @@ impl Sessions {
     /// Nothing has come up to this moment, so that what is over by then is known to be.
     pub fn pass(&mut self, now: Moment) {
         self.now = self.now.max(now);
+        self.go_on();
     }
 
     /// The moment of the last segment.

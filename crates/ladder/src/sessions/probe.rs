@@ -3,12 +3,12 @@
 //! FTP on a port of its own is known by a reply on one side and a verb of FTP on the other. SMTP greets with 220
 //! too, and POP has USER and PASS, so one side alone proves nothing.
 
-use crate::packet::{Flags, Header, Segment};
+use super::kept::Kept;
+use crate::packet::Segment;
 use crate::packets::Packets;
 use crate::row::Ends;
 use crate::tls::{Opener, Tls};
 use std::net::SocketAddr;
-use wharf_proto::Moment;
 use wharf_proto::Verb;
 use wharf_proto::tap::Party;
 
@@ -70,30 +70,15 @@ const OTHERS: [&[u8]; 12] = [
     b"+OK ",
 ];
 
-/// A segment that owns its bytes.
-#[derive(Debug)]
-struct Kept {
-    at: Moment,
-    from: SocketAddr,
-    to: SocketAddr,
-    seq: u32,
-    ack: u32,
-    flags: Flags,
-    length: u32,
-    payload: Vec<u8>,
-    header: Header,
-}
-
 impl Probe {
     /// The next segment.
     pub(super) fn hear(&mut self, segment: &Segment<'_>) -> Verdict {
-        let Segment { at, from, to, seq, ack, flags, length, payload, header } = *segment;
+        let Segment { from, flags, payload, .. } = *segment;
         if self.segments.len() >= MAX_SEGMENTS || flags.rst {
             return Verdict::Nothing;
         }
         let payload = payload.get(..payload.len().min(MAX_BYTES)).unwrap_or_default();
-        let kept = payload.to_vec();
-        self.segments.push(Kept { at, from, to, seq, ack, flags, length, payload: kept, header });
+        self.segments.push(Kept::of(segment, MAX_BYTES));
         if payload.is_empty() {
             return Verdict::Wait;
         }
@@ -118,7 +103,8 @@ impl Probe {
     /// The next segment of a connection that was taken for a data connection when it began.
     pub(super) fn think_again(&mut self, segment: &Segment<'_>) -> Thought {
         let begins = |words: &[&[u8]]| words.iter().any(|word| segment.payload.starts_with(word));
-        let listener = self.segments.first().filter(|first| first.flags.syn).map(|first| first.to);
+        let first = self.segments.first().map(Kept::segment);
+        let listener = first.filter(|first| first.flags.syn).map(|first| first.to);
         let verdict = self.hear(segment);
         match segment.payload {
             [] if verdict == Verdict::Wait => Thought::Wait,
@@ -132,17 +118,7 @@ impl Probe {
 
     /// What was kept.
     pub(super) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        self.segments.iter().map(|kept| Segment {
-            at: kept.at,
-            from: kept.from,
-            to: kept.to,
-            seq: kept.seq,
-            ack: kept.ack,
-            flags: kept.flags,
-            length: kept.length,
-            payload: &kept.payload,
-            header: kept.header,
-        })
+        self.segments.iter().map(Kept::segment)
     }
 
     /// Whether its first TLS message would resume the TLS session of this session's control connection, which
@@ -154,7 +130,7 @@ impl Probe {
         };
         let mut tls = Tls::default();
         for kept in &self.segments {
-            tls.take(Party::Client, &kept.payload, &mut Opener::default());
+            tls.take(Party::Client, kept.segment().payload, &mut Opener::default());
         }
         let Some(hello) = tls.client else { return false };
         let same = |ours: Option<&[u8]>, theirs: &[u8]| !theirs.is_empty() && ours == Some(theirs);

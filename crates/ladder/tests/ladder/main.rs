@@ -20,6 +20,7 @@ mod logs;
 mod packets;
 mod router;
 mod sessions;
+mod swapped;
 mod taps;
 mod verdicts;
 mod widths;
