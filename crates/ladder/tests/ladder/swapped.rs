@@ -25,7 +25,12 @@ fn sessions<'a>(frames: impl IntoIterator<Item = &'a Owned>) -> Vec<Session> {
 fn told(session: &Session) -> Vec<String> {
     let packets = &session.packets;
     let is_ack = |row: &Row| matches!(row.packet, Packet::Ack | Packet::Established);
-    let shown = packets.rows().iter().filter(|row| !is_ack(row));
+    // Parts of a reply say where they stood in the order of the capture.
+    let is_part = |row: &Row| {
+        let label = row.label.to_string();
+        label.ends_with(", ahead of a gap") || label.ends_with(", part of a reply")
+    };
+    let shown = packets.rows().iter().filter(|row| !is_ack(row) && !is_part(row));
     let mut rows: Vec<_> = shown.collect();
     rows.sort_by_key(|row| match row.channel {
         Channel::Control => 0,
