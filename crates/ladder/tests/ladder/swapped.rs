@@ -41,7 +41,7 @@ fn told(session: &Session) -> Vec<String> {
     let summary = packets.summary();
     told.push(format!("{} transfers, {} failed", summary.transfers, summary.failed));
     told.push(format!("{} B missing", packets.missing()));
-    told.extend(session.findings().iter().map(|finding| finding.cause(Lang::En).to_string()));
+    told.extend(session.findings().iter().map(|finding| finding.cause(Lang::En)));
     told
 }
 
