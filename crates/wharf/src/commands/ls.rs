@@ -46,10 +46,11 @@ pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<E
         loop {
             left -= 1;
             match list(session, address, plain, &mut |row| printer.take(row)).await {
-                // It was the data connection, and another one may do.
+                // It was this data connection, and another one may do. Where no way led to one, all have been tried.
                 Err(error)
                     if left > 0
                         && error.is_passing()
+                        && !matches!(error, Error::NoWay { .. })
                         && !error.ends_the_session()
                         && printer.starts_over() => {}
                 listed => return listed,

@@ -75,7 +75,7 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
             return Err(Interrupted.into());
         }
         let wait = if app.is_reading { Duration::ZERO } else { WAIT };
-        if !event::poll(wait).context("the terminal has gone")? {
+        if !screen.has_news(wait)? {
             continue;
         }
         drawn = None;

@@ -1,22 +1,32 @@
 //! The terminal: taken when the screen begins, and given back as it was however it ends, by a key, an error, a signal or a
 //! panic.
 
-use std::io::{self, Stdout};
+use std::fs::File;
+use std::io::{self, IsTerminal, Stdout};
+use std::os::fd::AsFd;
 use std::panic;
+use std::time::Duration;
 
 use anyhow::Context;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event;
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Signal, kill_current_process_group};
+
+use crate::exit::Interrupted;
 
 /// The terminal while the screen is ours.
 pub(super) struct Screen {
     pub(super) terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Where its keys come from.
+    keys: File,
 }
 
 impl Screen {
@@ -27,8 +37,41 @@ impl Screen {
             give_back();
             before(told);
         }));
+        let keys = keys().context("cannot read from the terminal")?;
         take().context("cannot take the terminal")?;
-        blank().map(|terminal| Self { terminal }).inspect_err(|_| give_back())
+        blank().map(|terminal| Self { terminal, keys }).inspect_err(|_| give_back())
+    }
+
+    /// Whether there is a key or another event, for which it waits so long.
+    ///
+    /// The library reads on for ever from a terminal that has gone away, so it is asked only while there is one.
+    ///
+    /// # Errors
+    /// `Interrupted`: the terminal has gone away.
+    pub(super) fn has_news(&self, wait: Duration) -> anyhow::Result<bool> {
+        self.is_there(Duration::ZERO)?;
+        // Some may have been read already.
+        if event::poll(Duration::ZERO).context("the terminal has gone")? {
+            return Ok(true);
+        }
+        self.is_there(wait)?;
+        event::poll(Duration::ZERO).context("the terminal has gone")
+    }
+
+    /// Waits so long at most, unless a key is pressed.
+    fn is_there(&self, wait: Duration) -> anyhow::Result<()> {
+        let wait = Timespec::try_from(wait).context("too long a wait")?;
+        let mut asked = [PollFd::new(&self.keys, PollFlags::IN)];
+        match poll(&mut asked, Some(&wait)) {
+            // A signal, which is looked at elsewhere.
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).context("cannot wait for the terminal"),
+        }
+        let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+        match asked.iter().any(|one| one.revents().intersects(gone)) {
+            true => Err(Interrupted.into()),
+            false => Ok(()),
+        }
     }
 
     /// Begins anew on a blank screen: its size has changed.
@@ -56,6 +99,14 @@ impl Drop for Screen {
 fn blank() -> anyhow::Result<Terminal<CrosstermBackend<Stdout>>> {
     execute!(io::stdout(), Clear(ClearType::All)).context("cannot draw")?;
     Terminal::new(CrosstermBackend::new(io::stdout())).context("cannot draw")
+}
+
+/// Where the library reads keys from: standard input, or the terminal where that is none.
+fn keys() -> io::Result<File> {
+    match io::stdin().is_terminal() {
+        true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        false => File::open("/dev/tty"),
+    }
 }
 
 fn take() -> io::Result<()> {
