@@ -32,7 +32,9 @@ SERVERS = {
 def copied(route, *command):
     """Copies, and sees to it that the data goes this way."""
     events = [json.loads(line) for line in run(*command).splitlines()]
-    if events[-1].get("route") != route or events[-1]["verdict"] == "unproven":
+    # The end of all of it comes last.
+    done = [event for event in events if event["event"] == "done"][-1]
+    if done["route"] != route or done["verdict"] == "unproven":
         raise Failure(f"{command}: {events}")
     return events
 
