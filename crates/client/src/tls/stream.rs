@@ -88,6 +88,13 @@ impl Stream {
         }
     }
 
+    /// Takes in what TLS itself has to say and is here already, and no bytes of what it covers: before the connection
+    /// is given up, because the tickets on it are those that the next ones need.
+    pub(crate) fn hear_tls(&mut self) {
+        // What is wrong with it matters no more.
+        let _ = self.try_read(&mut []);
+    }
+
     /// The same connection for an upload.
     pub(crate) fn uploading(&mut self) -> Uploading<'_> {
         Uploading(self)

@@ -60,7 +60,7 @@ impl Session {
 
     /// A refusal, with its reason where that is TLS: the data connection was covered, and `resumed` an earlier TLS
     /// session or not.
-    pub(super) fn explained(&self, error: Error, resumed: Option<bool>) -> Error {
+    pub(crate) fn explained(&self, error: Error, resumed: Option<bool>) -> Error {
         match error {
             Error::Refused { last }
                 if resumed == Some(false)

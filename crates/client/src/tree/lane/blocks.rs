@@ -101,6 +101,7 @@ pub(super) async fn run(crew: &Crew, session: &mut Session) -> Result<Pause, Err
             apart: None,
             broken: false,
             spoilt: false,
+            resumed: None,
             buffer: vec![0; throttle.as_ref().map_or(CHUNK, |throttle| throttle.portion(CHUNK))],
             filled: 0..0,
         };
@@ -145,6 +146,8 @@ struct Lane<'a> {
     broken: bool,
     /// Whether an upload was refused: whose bytes come next at the server is not known.
     spoilt: bool,
+    /// Whether the data connection has resumed the TLS session, as soon as it is under TLS.
+    resumed: Option<bool>,
     buffer: Vec<u8>,
     /// Where in the buffer there are bytes that nobody has looked at.
     filled: std::ops::Range<usize>,
@@ -343,7 +346,7 @@ impl Lane<'_> {
     fn give_up_the_connection(&mut self, spoilt: bool) {
         self.broken = true;
         self.spoilt |= spoilt;
-        self.door = Door::shut();
+        self.door.close();
         self.out = Outgoing::default();
         for item in &mut self.flight.items {
             item.spoilt |= item.lacks_bytes();
@@ -373,6 +376,8 @@ impl Lane<'_> {
                 Ok(Err(Stop::Anew))
             }
             Came::Covered(Ok(data)) => {
+                self.resumed = data.resumed;
+                session.has_resumed |= data.resumed == Some(true);
                 self.door = Door::Open(Box::new(data));
                 Ok(Ok(()))
             }
@@ -505,7 +510,7 @@ impl Lane<'_> {
     async fn drain(&mut self, session: &mut Session) -> Result<Turn, Error> {
         const PATIENCE: Duration = Duration::from_secs(10);
         // Whoever still sends shall see that nobody listens.
-        self.door = Door::shut();
+        self.door.close();
         let waited = PATIENCE.min(session.control.patience());
         let settled = timeout(waited, async {
             while session.control.awaits_replies() {

@@ -90,9 +90,12 @@ impl Door {
         })))
     }
 
-    /// One through which nothing comes.
-    pub(super) fn shut() -> Self {
-        Self::Opening(Box::pin(std::future::pending()))
+    /// Gives the data connection up: nothing comes through any more.
+    pub(super) fn close(&mut self) {
+        if let Self::Open(data) = self {
+            data.stream.hear_tls();
+        }
+        *self = Self::Opening(Box::pin(std::future::pending()));
     }
 
     /// Whether the next step is worth waiting for: `hungry` is whoever wants bytes.

@@ -5,7 +5,7 @@ use wharf_proto::reply::Class;
 
 use super::flight::{Body, Part};
 use super::{Lane, Stop};
-use crate::{Error, Session};
+use crate::{Connection, Error, Session};
 
 impl Lane<'_> {
     /// Takes a reply, and says what is to be said behind it.
@@ -23,12 +23,20 @@ impl Lane<'_> {
             self.flight.asked.pop_front();
             self.flight.text = self.flight.text.saturating_sub(length);
         }
-        let (broken, spoilt) = (self.broken, self.spoilt);
+        let (broken, spoilt, resumed) = (self.broken, self.spoilt, self.resumed);
         let Some(item) = self.flight.item(number) else {
             return Ok(Err(Stop::Odd("a reply answers nothing")));
         };
         if !matches!(to, Asked::Verb(_)) {
             return Ok(Err(Stop::Odd("a reply came that nobody asked for")));
+        }
+        if part == Part::Bytes && reply.code.is_refusal() && !broken {
+            let last = Connection::exchange(&item.command, Some(reply.clone()));
+            // The next connection of this session would fare no better.
+            let error = session.explained(Error::Refused { last }, resumed);
+            if matches!(error, Error::NotResumed { .. }) {
+                return Err(error);
+            }
         }
         match (part, more) {
             (Part::Bytes, true) if !item.begun && matches!(reply.code.value(), 125 | 150) => {
