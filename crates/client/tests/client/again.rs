@@ -49,6 +49,42 @@ fn begin(peer: &mut Peer) {
     peer.answer("NOOP", "200 ok");
 }
 
+/// Lists `pub` with so many files.
+fn list(peer: &mut Peer, count: usize) {
+    let data = peer.epsv();
+    peer.answer("MLSD pub", "150 opening");
+    data.give(rows(count).as_bytes());
+    peer.say("226 done");
+}
+
+/// The first session, once it has listed `pub` with so many files.
+fn first_with(host: &Host, count: usize) -> Peer {
+    let mut first = host.accept();
+    begin(&mut first);
+    list(&mut first, count);
+    first
+}
+
+/// The second session, once it has logged in with one write.
+fn second_in_one_write(host: &Host) -> Peer {
+    let mut second = host.accept();
+    second.say("220 ready");
+    for line in ["USER anonymous", "PASS anonymous@", "OPTS UTF8 ON", "TYPE I"] {
+        second.expect(line);
+    }
+    second.say("331 password\n230 in\n200 always\n200 ok");
+    second
+}
+
+/// Three files by two sessions, to their ends.
+fn share(mut first: Peer, mut second: Peer) {
+    serve(&mut second, 2);
+    serve(&mut first, 0);
+    serve(&mut first, 1);
+    first.answer("QUIT", "221 bye");
+    second.answer("QUIT", "221 bye");
+}
+
 /// Serves a file whose command came together with the question for a connection.
 fn serve(peer: &mut Peer, number: usize) {
     peer.expect("EPSV");
@@ -63,23 +99,9 @@ fn serve(peer: &mut Peer, number: usize) {
 #[test]
 fn the_second_session_logs_in_with_one_write_and_asks_nothing_that_the_first_was_told() {
     let server = Scripted::sessions(|host: &Host| {
-        let mut first = host.accept();
-        begin(&mut first);
-        let data = first.epsv();
-        first.answer("MLSD pub", "150 opening");
-        data.give(rows(3).as_bytes());
-        first.say("226 done");
-        let mut second = host.accept();
-        second.say("220 ready");
-        for line in ["USER anonymous", "PASS anonymous@", "OPTS UTF8 ON", "TYPE I"] {
-            second.expect(line);
-        }
-        second.say("331 password\n230 in\n200 always\n200 ok");
-        serve(&mut second, 2);
-        serve(&mut first, 0);
-        serve(&mut first, 1);
-        first.answer("QUIT", "221 bye");
-        second.answer("QUIT", "221 bye");
+        let first = first_with(host, 3);
+        let second = second_in_one_write(host);
+        share(first, second);
     });
     assert_eq!(fetch(&server, 2, options()), (3, 3));
 }
@@ -87,12 +109,7 @@ fn the_second_session_logs_in_with_one_write_and_asks_nothing_that_the_first_was
 #[test]
 fn a_server_that_does_not_take_a_login_in_one_write_is_logged_in_to_step_by_step() {
     let server = Scripted::sessions(|host: &Host| {
-        let mut first = host.accept();
-        begin(&mut first);
-        let data = first.epsv();
-        first.answer("MLSD pub", "150 opening");
-        data.give(rows(2).as_bytes());
-        first.say("226 done");
+        let mut first = first_with(host, 2);
         let mut second = host.accept();
         second.say("220 ready");
         second.expect("USER anonymous");
@@ -111,12 +128,7 @@ fn a_server_that_does_not_take_a_login_in_one_write_is_logged_in_to_step_by_step
 #[test]
 fn a_session_that_is_under_way_when_the_work_is_over_is_not_waited_for() {
     let server = Scripted::sessions(|host: &Host| {
-        let mut first = host.accept();
-        begin(&mut first);
-        let data = first.epsv();
-        first.answer("MLSD pub", "150 opening");
-        data.give(rows(2).as_bytes());
-        first.say("226 done");
+        let mut first = first_with(host, 2);
         // It is never greeted.
         let mut second = host.accept();
         serve(&mut first, 0);
@@ -165,12 +177,7 @@ fn a_long_listing_on_its_way_calls_for_the_sessions_that_its_files_will_need() {
         let mut data = data.open();
         data.write_all("type=file;size=1;note=long; x\r\n".repeat(40).as_bytes()).unwrap();
         // The listing goes on when the second session is in.
-        let mut second = host.accept();
-        second.say("220 ready");
-        for line in ["USER anonymous", "PASS anonymous@", "OPTS UTF8 ON", "TYPE I"] {
-            second.expect(line);
-        }
-        second.say("331 password\n230 in\n200 always\n200 ok");
+        let mut second = second_in_one_write(host);
         drop(data);
         first.say("426 that was no listing");
         second.expect_any_end();
@@ -198,20 +205,13 @@ fn where_a_user_alone_is_let_in_the_second_session_says_no_password() {
         first.features(&["MLST size*;"]);
         first.answer("TYPE I", "200 ok");
         first.answer("NOOP", "200 ok");
-        let data = first.epsv();
-        first.answer("MLSD pub", "150 opening");
-        data.give(rows(3).as_bytes());
-        first.say("226 done");
+        list(&mut first, 3);
         let mut second = host.accept();
         second.say("220 ready");
         second.expect("USER anonymous");
         second.expect("TYPE I");
         second.say("230 in\n200 ok");
-        serve(&mut second, 2);
-        serve(&mut first, 0);
-        serve(&mut first, 1);
-        first.answer("QUIT", "221 bye");
-        second.answer("QUIT", "221 bye");
+        share(first, second);
     });
     assert_eq!(fetch(&server, 2, options()), (3, 3));
 }
