@@ -117,10 +117,7 @@ impl Link {
         &self,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
     ) -> anyhow::Result<T> {
-        self.hushed.store(true, Ordering::Relaxed);
-        let result = self.with(work);
-        self.hushed.store(false, Ordering::Relaxed);
-        result
+        self.with_set(&self.hushed, work)
     }
 
     /// The same, where each reply is the answer, whatever it is to.
@@ -128,9 +125,18 @@ impl Link {
         &self,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
     ) -> anyhow::Result<T> {
-        self.asked.store(true, Ordering::Relaxed);
+        self.with_set(&self.asked, work)
+    }
+
+    /// Does something with the session while this is set.
+    fn with_set<T>(
+        &self,
+        flag: &AtomicBool,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        flag.store(true, Ordering::Relaxed);
         let result = self.with(work);
-        self.asked.store(false, Ordering::Relaxed);
+        flag.store(false, Ordering::Relaxed);
         result
     }
 
