@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use wharf_client::{Error, Progress, Tally, UnderWay};
+use wharf_client::{Error, Progress, Tally, UnderWay, Verdict};
 use wharf_proto::Text;
 
 use crate::exit::Exit;
@@ -104,16 +104,11 @@ impl Events {
         result: anyhow::Result<T>,
         facts: impl FnOnce(&T) -> (Option<u64>, Value),
     ) -> anyhow::Result<T> {
-        if let Some(mut totals) = self.totals() {
-            match result {
-                Ok(_) => totals.tally.done += 1,
-                Err(_) => totals.tally.failed += 1,
-            }
-        }
         match &result {
             Ok(done) => {
                 let (bytes, mut facts) = facts(done);
                 if let Some(mut totals) = self.totals() {
+                    totals.tally.done += 1;
                     totals.tally.moved += bytes.unwrap_or(0);
                 }
                 if let Some(bytes) = bytes {
@@ -121,9 +116,29 @@ impl Events {
                 }
                 self.done(action, path, || facts);
             }
-            Err(error) => self.failed(action, path, error),
+            Err(error) => {
+                if let Some(mut totals) = self.totals() {
+                    totals.tally.failed += 1;
+                }
+                self.failed(action, path, error);
+            }
         }
         result
+    }
+
+    /// The same of a file: how many bytes were moved, and what is known of them.
+    pub(crate) fn file<T>(
+        &self,
+        action: &str,
+        path: &Text,
+        result: anyhow::Result<T>,
+        facts: impl FnOnce(&T) -> (u64, Verdict),
+    ) -> anyhow::Result<T> {
+        self.one(action, path, result, |done| {
+            let (moved, verdict) = facts(done);
+            self.verdict(verdict.name());
+            (Some(moved), json!({ "verdict": verdict.name() }))
+        })
     }
 
     /// Something would be done at this path.

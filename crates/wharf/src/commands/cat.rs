@@ -1,7 +1,6 @@
 //! `wharf cat`: a file's bytes on standard output.
 
 use anyhow::Context;
-use serde_json::json;
 use wharf_client::{End, Error, Progress, Session, Transfer, Verdict, Watch};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
@@ -26,11 +25,8 @@ pub(crate) async fn run(arguments: &CatArgs, events: &Events) -> anyhow::Result<
         write(session, remote, how, &mut out, &mut |progress| meter.hear(progress)).await
     })
     .await;
-    let shown = events.one("fetch", remote, shown, |(shown, verdict)| {
-        events.verdict(verdict.name());
-        (Some(shown.moved), json!({ "verdict": verdict.name() }))
-    });
-    let (shown, _) = shown?;
+    let (shown, _) =
+        events.file("fetch", remote, shown, |(shown, verdict)| (shown.moved, *verdict))?;
     if shown.end == End::Counted && !arguments.connection.quiet {
         terminal::say("the size agrees, but the server did not end TLS in order");
     }

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde_json::json;
 use wharf_client::{Address, End, Fetched, Get, Pool, SegmentRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
@@ -47,10 +46,8 @@ pub(crate) async fn run(arguments: &GetArgs, events: &Events) -> anyhow::Result<
         }
         _ => in_one(arguments, (remote, &target), request, &mut meter, events).await,
     };
-    let fetched = events.one("fetch", remote, fetched, |fetched| {
-        events.verdict(fetched.verdict().name());
-        (Some(fetched.moved), json!({ "verdict": fetched.verdict().name() }))
-    })?;
+    let fetched =
+        events.file("fetch", remote, fetched, |fetched| (fetched.moved, fetched.verdict()))?;
     meter.done(fetched.moved, &with_digest(verdict(fetched), moving.verify && !fetched.verified));
     Ok(Exit::Done)
 }
@@ -101,10 +98,8 @@ async fn to_standard_output(
         written
     })
     .await;
-    let (written, verdict) = events.one("fetch", remote, written, |(written, verdict)| {
-        events.verdict(verdict.name());
-        (Some(written.moved), json!({ "verdict": verdict.name() }))
-    })?;
+    let (written, verdict) =
+        events.file("fetch", remote, written, |(written, verdict)| (written.moved, *verdict))?;
     meter.done(
         written.moved,
         match (written.end, verdict) {

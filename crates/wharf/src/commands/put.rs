@@ -4,7 +4,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::json;
 use wharf_client::{Address, Put, Stored, TreeRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
@@ -35,10 +34,8 @@ pub(crate) async fn run(arguments: &PutArgs, events: &Events) -> anyhow::Result<
         true => from_standard_input(arguments, &remote, request, &mut meter, events).await,
         false => from_file(arguments, &remote, request, &mut meter, events).await,
     };
-    let stored = events.one("store", &remote, stored, |stored| {
-        events.verdict(stored.verdict().name());
-        (Some(stored.moved), json!({ "verdict": stored.verdict().name() }))
-    })?;
+    let stored =
+        events.file("store", &remote, stored, |stored| (stored.moved, stored.verdict()))?;
     let lacks_a_digest = moving.verify && stored.verdict() != Verdict::Verified;
     meter.done(stored.moved, &with_digest(verdict(stored), lacks_a_digest));
     Ok(Exit::Done)
