@@ -41,6 +41,17 @@ fn a_log_is_recognised_in_a_file_and_in_a_pipe_packed_or_not() {
 }
 
 #[test]
+fn a_log_whose_form_is_found_out_is_read_as_one_whose_form_is_named() {
+    for (name, form) in [("proftpd.log", "proftpd"), ("vsftpd.log", "vsftpd")] {
+        let found = text(&["--format", "json"], name);
+        assert_eq!(found, text(&["--format", "json", "--log", form], name));
+        let total: serde_json::Value = serde_json::from_str(found.lines().last().unwrap()).unwrap();
+        let lines = std::fs::read(log(name)).unwrap().split(|byte| *byte == b'\n').count() - 1;
+        assert_eq!(total["source"]["pieces"], lines, "every line of {name}");
+    }
+}
+
+#[test]
 fn every_form_and_language_shows_a_log_and_no_password() {
     for form in ["json", "mermaid", "svg", "html", "text"] {
         let drawn = text(&["--format", form], "lftp-refused.log");

@@ -39,7 +39,7 @@ impl LogFile {
             Ok(Some(line)) => take(&Heard::Line(line)),
         }
         // Who writes into a pipe may be a while about the next.
-        Ok(Some(if self.lines.has_next() { Next::More } else { Next::Look(None) }))
+        Ok(Some(if self.lines.has_next() { Next::More } else { Next::Lull }))
     }
 
     /// Heeds what the lines so far have told of the log itself.

@@ -76,6 +76,8 @@ struct Live {
 pub(super) enum Next {
     /// Something.
     More,
+    /// Something, and what comes next may be a while: it is time to look which sessions are over.
+    Lull,
     /// It is time to look which sessions are over; where a moment is given, nothing more has come up to it.
     Look(Option<Moment>),
     /// There is no more.
@@ -190,9 +192,9 @@ impl Source {
                 log.heed(next, gathering);
             }
             match next {
-                Next::More => {
+                Next::More | Next::Lull => {
                     self.pieces += 1;
-                    if self.pieces.is_multiple_of(MANY) {
+                    if next == Next::Lull || self.pieces.is_multiple_of(MANY) {
                         return Ok(Some(gathering.over(None)));
                     }
                 }
