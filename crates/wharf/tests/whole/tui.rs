@@ -99,7 +99,7 @@ impl Grid {
 
 impl Screen {
     fn open(arguments: &[&str]) -> Self {
-        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&keys).unwrap();
         unlockpt(&keys).unwrap();
         let name = ptsname(&keys, Vec::new()).unwrap().into_string().unwrap();
@@ -229,6 +229,19 @@ fn a_signal_from_elsewhere_ends_it_in_order() {
     screen.shows("Enter open");
     kill_process(screen.pid(), Signal::TERM).unwrap();
     screen.ends(130);
+}
+
+#[test]
+fn a_screen_whose_terminal_goes_away_ends() {
+    let capture = capture("reference.cap");
+    let mut screen = Screen::open(&[capture.to_str().unwrap()]);
+    screen.shows("Enter open");
+    let Screen { mut child, mut keys, shown, .. } = screen;
+    // Whoever reads what is shown has gone when the next of it comes, and then nobody is left.
+    drop(shown);
+    keys.write_all(b"?").unwrap();
+    drop(keys);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]

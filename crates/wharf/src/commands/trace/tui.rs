@@ -67,8 +67,7 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
         }
         // What a key has done is seen at once, what comes now and then.
         if is_stale && drawn.is_none_or(|drawn| drawn.elapsed() >= WAIT) {
-            let draw = |frame: &mut ratatui::Frame<'_>| draw::draw(&mut app, frame.buffer_mut());
-            screen.terminal.draw(draw).context("cannot draw")?;
+            screen.draw(|frame| draw::draw(&mut app, frame.buffer_mut()))?;
             (is_stale, drawn) = (false, Some(Instant::now()));
         }
         if told.load(Ordering::Relaxed) {

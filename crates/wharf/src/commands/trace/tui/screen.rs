@@ -2,13 +2,12 @@
 //! panic.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Stdout};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::os::fd::AsFd;
 use std::panic;
 use std::time::Duration;
 
 use anyhow::Context;
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::event;
@@ -16,6 +15,7 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use ratatui::{Frame, Terminal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, kill_current_process_group};
@@ -24,7 +24,7 @@ use crate::exit::Interrupted;
 
 /// The terminal while the screen is ours.
 pub(super) struct Screen {
-    pub(super) terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<Shown>>,
     /// Where its keys come from.
     keys: File,
 }
@@ -74,6 +74,17 @@ impl Screen {
         }
     }
 
+    /// Draws what has changed.
+    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<()> {
+        match self.terminal.draw(draw) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.is_there(Duration::ZERO)?;
+                Err(error).context("cannot draw")
+            }
+        }
+    }
+
     /// Begins anew on a blank screen: its size has changed.
     pub(super) fn renew(&mut self) -> anyhow::Result<()> {
         self.terminal = blank()?;
@@ -96,9 +107,32 @@ impl Drop for Screen {
 }
 
 /// A blank screen. The library's own way to clear one asks the terminal where its cursor is, and waits for the answer.
-fn blank() -> anyhow::Result<Terminal<CrosstermBackend<Stdout>>> {
-    execute!(io::stdout(), Clear(ClearType::All)).context("cannot draw")?;
-    Terminal::new(CrosstermBackend::new(io::stdout())).context("cannot draw")
+fn blank() -> anyhow::Result<Terminal<CrosstermBackend<Shown>>> {
+    execute!(Shown(io::stdout()), Clear(ClearType::All)).context("cannot draw")?;
+    Terminal::new(CrosstermBackend::new(Shown(io::stdout()))).context("cannot draw")
+}
+
+/// Standard output, for as long as it is a terminal: what is written behind that is lost without an error. The library
+/// would tell of one on standard error, and panic where that has gone as well; that the terminal has gone is seen where
+/// its keys are waited for.
+struct Shown(Stdout);
+
+impl Write for Shown {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        unless_gone(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        unless_gone(self.0.flush(), ())
+    }
+}
+
+/// What came of writing; `lost` where the terminal has gone away.
+fn unless_gone<T>(written: io::Result<T>, lost: T) -> io::Result<T> {
+    match written {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::IO) => Ok(lost),
+        written => written,
+    }
 }
 
 /// Where the library reads keys from: standard input, or the terminal where that is none.
