@@ -32,6 +32,8 @@ pub struct View {
     origin: Duration,
     /// Up to when anything was seen there.
     until: Moment,
+    /// The first lines on its control connection.
+    words: Vec<String>,
 }
 
 /// A session at both places.
@@ -93,10 +95,12 @@ impl View {
             Channel::Data(no) => Some((no, conn.ends?)),
             Channel::Control => None,
         });
+        let scene = session.scene();
         Self {
             no: session.no,
             ends: session.packets.ends(),
-            scene: session.scene(),
+            words: words(&scene),
+            scene,
             data: data.collect(),
             origin: origin.unwrap_or_default(),
             until: session.until.max(session.packets.last_seen()),
@@ -106,22 +110,9 @@ impl View {
     /// How many of the first lines on the control connection another view has too, of how many.
     #[must_use]
     pub fn likeness(&self, other: &Self) -> (usize, usize) {
-        let [ours, others] = [self, other].map(Self::words);
-        let pairs = common(&ours, &others);
+        let pairs = common(&self.words, &other.words);
         let both = pairs.iter().filter(|(a, b)| a.is_some() && b.is_some()).count();
-        (both, ours.len().max(others.len()))
-    }
-
-    fn words(&self) -> Vec<String> {
-        let said = self.packets().filter(|(_, step)| {
-            matches!(step.row.packet, Packet::Command | Packet::Reply(_)) && !step.row.is_again()
-        });
-        // What names a listener may have been rewritten.
-        let word = |step: &Step| match step.row.names {
-            Some(_) => what(step),
-            None => step.row.label.to_string(),
-        };
-        said.take(WORDS).map(|(_, step)| word(step)).collect()
+        (both, self.words.len().max(other.words.len()))
     }
 
     /// Whether the client's port, or the control connection, is the same here and there.
@@ -133,11 +124,7 @@ impl View {
 
     /// The packets, without those that acknowledge and nothing else.
     fn packets(&self) -> impl Iterator<Item = (usize, &Step)> {
-        let steps = self.scene.steps.iter().enumerate();
-        steps.filter(|(_, step)| {
-            let row = &step.row;
-            row.is_packet() && row.packet != Packet::Absent && row.packet != Packet::Ack
-        })
+        packets(&self.scene)
     }
 
     fn row(&self, place: usize) -> Option<&Row> {
@@ -304,6 +291,27 @@ impl Beside {
 
 /// What may be seen before the first packet of the other place, in nanoseconds: a packet takes its time.
 const SLACK: i128 = 5_000_000_000;
+
+/// The packets of a session, without those that acknowledge and nothing else.
+fn packets(scene: &Scene) -> impl Iterator<Item = (usize, &Step)> {
+    scene.steps.iter().enumerate().filter(|(_, step)| {
+        let row = &step.row;
+        row.is_packet() && row.packet != Packet::Absent && row.packet != Packet::Ack
+    })
+}
+
+/// The first lines on its control connection.
+fn words(scene: &Scene) -> Vec<String> {
+    let said = packets(scene).filter(|(_, step)| {
+        matches!(step.row.packet, Packet::Command | Packet::Reply(_)) && !step.row.is_again()
+    });
+    // What names a listener may have been rewritten.
+    let word = |step: &Step| match step.row.names {
+        Some(_) => what(step),
+        None => step.row.label.to_string(),
+    };
+    said.take(WORDS).map(|(_, step)| word(step)).collect()
+}
 
 /// The quickest packets there and back, in nanoseconds by two clocks.
 fn quickest(

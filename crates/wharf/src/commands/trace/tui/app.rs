@@ -189,7 +189,11 @@ impl App {
             match key.code {
                 KeyCode::Char('c') => return Action::Interrupt,
                 KeyCode::Char('z') => return Action::Suspend,
-                _ => {}
+                KeyCode::Char('u') => {
+                    self.prompt.iter_mut().for_each(|prompt| prompt.text.clear());
+                    return Action::None;
+                }
+                _ => return Action::None,
             }
         }
         if std::mem::take(&mut self.helps) {

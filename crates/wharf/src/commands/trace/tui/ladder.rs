@@ -78,8 +78,6 @@ pub(super) struct Ladder {
     pub(super) taller: i16,
     /// Columns that have gone out at the left, where it is drawn wider than the screen.
     shift: Option<usize>,
-    /// Each packet has a row.
-    is_unfolded: bool,
     drawn: Option<(Options, Drawing)>,
 }
 
@@ -107,7 +105,6 @@ impl Ladder {
             marked: None,
             taller: 0,
             shift: None,
-            is_unfolded: packets,
             drawn: None,
         };
         // What went wrong is what one wants to see first.
@@ -125,7 +122,7 @@ impl Ladder {
         };
         self.marked = marked.and_then(number);
         let chosen = chosen.and_then(number);
-        (self.scene, self.is_unfolded) = (scene, true);
+        self.scene = scene;
         self.redraw(chosen);
     }
 
@@ -262,9 +259,8 @@ impl Ladder {
                 self.packets = !self.packets;
                 self.redraw(chosen);
                 let folded = |row: &Row| row.wire.is_some_and(|wire| wire.segments > 1);
-                let wants = self.packets && !self.is_unfolded;
                 let is_folded = self.scene.steps.iter().any(|step| folded(&step.row));
-                return if wants && is_folded { Outcome::Unfold } else { Outcome::Stayed };
+                return if self.packets && is_folded { Outcome::Unfold } else { Outcome::Stayed };
             }
             _ => return Outcome::Stayed,
         }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -338,11 +337,15 @@ fn keys_that_end_or_stop_the_program_say_so() {
     let control = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
     assert_eq!(desk.app.handle(control('c')), Action::Interrupt);
     assert_eq!(desk.app.handle(control('z')), Action::Suspend);
+    desk.press("/verb retr");
+    desk.app.handle(control('u'));
+    desk.press("\n");
+    desk.hides("filter: ");
     assert_eq!(desk.press("q"), Action::Quit);
 }
 
 #[test]
-fn a_hundred_thousand_sessions_are_listed_and_gone_through_without_waiting() {
+fn a_hundred_thousand_sessions_are_listed_and_gone_through() {
     let mut desk = Desk::of_size(120, 50, plain());
     let one = entries(ACTIVE).remove(0);
     for no in 1..=100_000 {
@@ -350,14 +353,12 @@ fn a_hundred_thousand_sessions_are_listed_and_gone_through_without_waiting() {
     }
     desk.draw();
     desk.shows("100000 sessions");
-    let begun = Instant::now();
     desk.press("G");
     assert!(desk.chosen().contains("100000"));
-    for _ in 0..100 {
+    for up in 1..=100 {
         desk.press("k");
+        assert!(desk.chosen().contains(&(100_000 - up).to_string()), "{:?}", desk.screen());
     }
-    // Hundred keys and screens; each would be seen at once if it took a hundredth of this.
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // The rows of the oldest went, and are asked for when somebody looks.
     assert_eq!(desk.press("g\n"), Action::Fetch(1));
     desk.app.take(Update::Again(1, one.scene.map(|scene| (scene, one.numbers))));
