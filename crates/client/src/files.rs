@@ -6,6 +6,7 @@
 //! last bytes (`overlap.rs`). A file may come over several sessions at a time (`segments.rs`), and what is stored may be no
 //! file (`stream.rs`). How well the bytes of either are proven is in `proof.rs`. Whole trees are not done here (`tree.rs`).
 
+mod amount;
 mod behind;
 mod download;
 mod overlap;
@@ -15,6 +16,7 @@ mod segments;
 mod stream;
 mod upload;
 
+pub use amount::Amount;
 pub use download::{Fetched, Get};
 pub use proof::Verdict;
 pub use segments::SegmentRequest;

@@ -61,7 +61,7 @@ pub use copy::{
 pub use data::{Setup, Way};
 pub use digest::Digest;
 pub use error::{Error, Exchange, Proof};
-pub use files::{BYTES, Fetched, Get, Put, SegmentRequest, Stored, TEXT, Verdict};
+pub use files::{Amount, BYTES, Fetched, Get, Put, SegmentRequest, Stored, TEXT, Verdict};
 pub use listing::{Listing, RowWatch};
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};

@@ -36,6 +36,11 @@ impl Retry {
         self.waits.reset();
     }
 
+    /// How often in a row it has been tried again.
+    pub fn number(&self) -> u32 {
+        self.retries - self.left
+    }
+
     /// How long to wait before it is tried again after this error; `None` where that is of no use, or was done
     /// often enough.
     pub fn after(&mut self, error: &Error) -> Option<Duration> {

@@ -52,7 +52,7 @@ use self::storing::Storing;
 use self::walk::Fetching;
 use self::work::{Agenda, Folder, Work};
 use crate::retry::RETRIES;
-use crate::{Copier, CopyRequest, Error, Pool, Side, Verdict};
+use crate::{Amount, Copier, CopyRequest, Error, Pool, Side, Verdict};
 
 /// How often whoever watches hears how far it is.
 const TICK: Duration = Duration::from_millis(100);
@@ -147,8 +147,8 @@ pub enum Happened {
         path: Text,
         /// What was done.
         kind: Deed,
-        /// How many bytes went over the data connection for it.
-        moved: u64,
+        /// Of a file: how many bytes it has, and how many of them were moved for it.
+        amount: Amount,
         /// What is known of the bytes.
         verdict: Verdict,
     },
@@ -177,6 +177,15 @@ pub enum Happened {
     },
     /// Something that is worth knowing.
     Note(String),
+    /// A session broke, or did not come about, and another one is taken in a while.
+    TriesAgain {
+        /// How often that is so in a row, without anything being done in between.
+        number: u32,
+        /// How long it waits before.
+        wait: Duration,
+        /// Why.
+        error: Error,
+    },
     /// How far it is, now and then.
     Tick(Tally),
     /// Which files are under way by themselves, now and then: the large ones. Small ones come and go too fast to be told.
@@ -203,7 +212,11 @@ pub struct Tally {
     pub same: u64,
     /// What could not be done.
     pub failed: u64,
-    /// Bytes of files that were moved.
+    /// Files, links and folders that were deleted.
+    pub deleted: u64,
+    /// Bytes of the files that are moved and proven, whenever they were moved.
+    pub bytes: u64,
+    /// Bytes of files that were moved, of whatever came of them.
     pub moved: u64,
 }
 
@@ -435,6 +448,8 @@ fn ended(
     while let Ok(happened) = happened.try_recv() {
         watch(happened);
     }
+    // However it ends, who watches knows how far it came.
+    watch(Happened::Tick(board.tally()));
     let end = match (board.end(), result) {
         (Ok(()), _) => Ok(()),
         (Err(Some(error)), _) | (Err(None), Err(error)) => Err(error),

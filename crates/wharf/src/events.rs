@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use wharf_client::{Error, Progress, Tally, UnderWay, Verdict};
+use wharf_client::{Amount, Error, Progress, Tally, UnderWay, Verdict};
 use wharf_proto::Text;
 
 use crate::exit::Exit;
@@ -102,17 +102,20 @@ impl Events {
         action: &str,
         path: &Text,
         result: anyhow::Result<T>,
-        facts: impl FnOnce(&T) -> (Option<u64>, Value),
+        facts: impl FnOnce(&T) -> (Option<Amount>, Value),
     ) -> anyhow::Result<T> {
         match &result {
             Ok(done) => {
-                let (bytes, mut facts) = facts(done);
+                let (amount, mut facts) = facts(done);
                 if let Some(mut totals) = self.totals() {
+                    let Amount { bytes, moved } = amount.unwrap_or_default();
                     totals.tally.done += 1;
-                    totals.tally.moved += bytes.unwrap_or(0);
+                    totals.tally.bytes += bytes;
+                    totals.tally.moved += moved;
                 }
-                if let Some(bytes) = bytes {
+                if let Some(Amount { bytes, moved }) = amount {
                     facts["bytes"] = bytes.into();
+                    facts["moved"] = moved.into();
                 }
                 self.done(action, path, || facts);
             }
@@ -126,18 +129,18 @@ impl Events {
         result
     }
 
-    /// The same of a file: how many bytes were moved, and what is known of them.
+    /// The same of a file: how many bytes it has, how many were moved, and what is known of them.
     pub(crate) fn file<T>(
         &self,
         action: &str,
         path: &Text,
         result: anyhow::Result<T>,
-        facts: impl FnOnce(&T) -> (u64, Verdict),
+        facts: impl FnOnce(&T) -> (Amount, Verdict),
     ) -> anyhow::Result<T> {
         self.one(action, path, result, |done| {
-            let (moved, verdict) = facts(done);
+            let (amount, verdict) = facts(done);
             self.verdict(verdict.name());
-            (Some(moved), json!({ "verdict": verdict.name() }))
+            (Some(amount), json!({ "verdict": verdict.name() }))
         })
     }
 
@@ -173,7 +176,7 @@ impl Events {
     /// How far many files are, now and then; `total` bytes are to be moved, where that is known.
     pub(crate) fn progress(&self, tally: Tally, total: Option<u64>, under_way: &[UnderWay]) {
         let Some(begun) = self.is_due() else { return };
-        let Tally { done, same, failed, moved } = tally;
+        let Tally { done, same, failed, moved, .. } = tally;
         self.tell("progress", || {
             let file = |file: &UnderWay| {
                 with_path(&file.path, json!({ "at": file.at, "total": file.total }))
@@ -225,8 +228,9 @@ impl Events {
     fn finish(&self, exit: Exit, mut facts: Value) {
         let Some(told) = &self.0 else { return };
         let Some(totals) = self.totals() else { return };
-        let Tally { done, same, failed, moved } = totals.tally;
-        let numbers = [("done", done), ("same", same), ("failed", failed), ("bytes", moved)];
+        let Tally { done, same, failed, deleted, bytes, moved } = totals.tally;
+        let counts = [("done", done), ("same", same), ("failed", failed), ("deleted", deleted)];
+        let numbers = counts.into_iter().chain([("bytes", bytes), ("moved", moved)]);
         for (name, number) in numbers {
             facts[name] = number.into();
         }

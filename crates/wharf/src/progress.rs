@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
-use wharf_client::Progress;
+use wharf_client::{Amount, Progress};
 use wharf_proto::codec::Losses;
 
 use crate::events::Course;
@@ -75,7 +75,8 @@ impl Screen {
     pub(crate) fn meter(&self, name: impl Display) -> Meter {
         let now = Instant::now();
         let (screen, name) = (self.clone(), name.to_string());
-        Meter { screen, name, begun: now, told: now, total: None, course: None }
+        let (total, course, from, at, earlier) = (None, None, 0, 0, 0);
+        Meter { screen, name, begun: now, told: now, total, from, at, earlier, course }
     }
 
     /// A line that tells how something is that takes time.
@@ -145,6 +146,10 @@ pub(crate) struct Meter {
     begun: Instant,
     told: Instant,
     total: Option<u64>,
+    /// Where the present try began, how far it is, and how many bytes those before it have moved.
+    from: u64,
+    at: u64,
+    earlier: u64,
     /// Where programs hear the same.
     course: Option<Course>,
 }
@@ -206,16 +211,23 @@ impl Meter {
         }
     }
 
+    /// What the last try came to, with what was moved before it.
+    pub(crate) fn all_tries(&self, amount: Amount) -> Amount {
+        Amount { moved: self.earlier + amount.moved, ..amount }
+    }
+
     /// Says that it is done, how fast, and what is known of its size.
-    pub(crate) fn done(self, moved: u64, verdict: &str) {
+    pub(crate) fn done(self, amount: Amount, verdict: &str) {
         self.screen.set_bar(None);
         let seconds = self.begun.elapsed().as_secs_f64();
-        let rate = rate(moved, seconds);
-        let (name, moved) = (&self.name, HumanCount(moved));
-        self.screen.note(format_args!("{name}: {moved} bytes in {seconds:.1} s{rate}; {verdict}"));
+        let rate = rate(amount.moved, seconds);
+        let (name, amount) = (&self.name, in_bytes(self.all_tries(amount)));
+        self.screen.note(format_args!("{name}: {amount} in {seconds:.1} s{rate}; {verdict}"));
     }
 
     fn begin(&mut self, at: u64, total: Option<u64>) {
+        self.earlier += self.at.saturating_sub(self.from);
+        (self.from, self.at) = (at, at);
         self.total = total;
         self.begun = Instant::now();
         self.told = self.begun;
@@ -247,6 +259,7 @@ impl Meter {
     }
 
     fn show(&mut self, at: u64) {
+        self.at = at;
         if let Some(bar) = &*self.screen.place() {
             return bar.set_position(at);
         }
@@ -267,6 +280,15 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         self.screen.set_bar(None);
+    }
+}
+
+/// `300 bytes`, or `300 bytes (200 moved)` where it is not the same.
+pub(crate) fn in_bytes(Amount { bytes, moved }: Amount) -> String {
+    let bytes_in_all = HumanCount(bytes);
+    match moved == bytes {
+        true => format!("{bytes_in_all} bytes"),
+        false => format!("{bytes_in_all} bytes ({} moved)", HumanCount(moved)),
     }
 }
 

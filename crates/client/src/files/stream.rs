@@ -40,10 +40,11 @@ impl Session {
         self.set_form(how).await?;
         let moved = self.put_bytes(from, &name, 0, how, watch).await?.sent()?.moved;
         // What a codec makes of the bytes has a size of its own.
-        let verified = passes_through(how) && self.verify(&name, moved).await?;
+        let size = passes_through(how).then_some(moved);
+        let verified = size.is_some() && self.verify(&name, moved).await?;
         if atomic {
             take_name(self, &name, remote).await?;
         }
-        Ok(Stored { moved, resumed_at: 0, verified, agrees: false })
+        Ok(Stored { moved, resumed_at: 0, size, verified, agrees: false })
     }
 }

@@ -55,6 +55,8 @@ pub struct Stored {
     pub moved: u64,
     /// How many were there from an earlier try.
     pub resumed_at: u64,
+    /// How many the file has; `None` where it was translated.
+    pub size: Option<u64>,
     /// Whether SIZE agreed afterwards. It does not where the server does not tell, in plain mode and for
     /// text; where it tells another size, storing is an error.
     pub verified: bool,
@@ -159,7 +161,8 @@ impl Session {
         let mut begin = self.beginning(remote, &sent, request, watch).await?;
         if begin.at > 0 && Some(begin.at) == total {
             watch(Progress::Begins { at: begin.at, total });
-            return Ok(Stored { moved: 0, resumed_at: begin.at, verified: true, agrees: false });
+            let resumed_at = begin.at;
+            return Ok(Stored { moved: 0, resumed_at, size: total, verified: true, agrees: false });
         }
         let transfer = match self.put_from(&mut begin, &mut sent, remote, request, watch).await {
             Err(Error::Source(error)) => return Err(local("read", source)(error)),
@@ -178,15 +181,16 @@ impl Session {
                 source: None,
             });
         }
-        let whole = match passes_through(request.how) {
+        let size = match passes_through(request.how) {
             true => Some(begin.at + transfer.moved),
             false => total.filter(|_| is_exact(request.how)),
         };
-        let verified = match whole {
-            Some(whole) => self.verify(remote, whole).await?,
+        let verified = match size {
+            Some(size) => self.verify(remote, size).await?,
             None => false,
         };
-        Ok(Stored { moved: transfer.moved, resumed_at: begin.at, verified, agrees: false })
+        let Transfer { moved, .. } = transfer;
+        Ok(Stored { moved, resumed_at: begin.at, size, verified, agrees: false })
     }
 
     /// Where to begin: behind what the server has, as far as that can be found out.

@@ -12,7 +12,7 @@ use wharf_proto::Text;
 
 use super::work::{Agenda, Complaint, Found, Item, Next, Work};
 use super::{Deed, Happened, Tally, UnderWay};
-use crate::{Error, Progress, Verdict};
+use crate::{Amount, Error, Progress, Verdict};
 
 /// How often a piece of work is tried, where that does not cost a session each time,
 const TRIES: u8 = 4;
@@ -93,6 +93,9 @@ struct Counts {
     done: AtomicU64,
     same: AtomicU64,
     failed: AtomicU64,
+    deleted: AtomicU64,
+    /// Bytes of the files that are done.
+    bytes: AtomicU64,
     moved: AtomicU64,
     /// Listings that are here whole.
     listed: AtomicU64,
@@ -155,7 +158,8 @@ impl Board {
         };
         let is_new = state.latest != before;
         let ends = state.latest == Latest::Over && is_new;
-        let (same, complaints) = (state.agenda.same(), state.agenda.complaints());
+        let (same, deleted) = (state.agenda.same(), state.agenda.deleted());
+        let complaints = state.agenda.complaints();
         drop(state);
         if is_new {
             self.calls_for_more();
@@ -164,6 +168,7 @@ impl Board {
             self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
         self.counts.same.fetch_add(same, Ordering::Relaxed);
+        self.counts.deleted.fetch_add(deleted, Ordering::Relaxed);
         complaints.into_iter().for_each(|complaint| self.hear(complaint));
         next
     }
@@ -268,11 +273,19 @@ impl Board {
     }
 
     /// A piece of work is done; so many bytes of it are proven, and how.
-    pub(crate) fn done(&self, work: &Work, moved: u64, verdict: Verdict) {
-        if matches!(work, Work::Fetch(_) | Work::Store(_) | Work::Copy(_)) {
-            self.counts.done.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn done(&self, work: &Work, amount: Amount, verdict: Verdict) {
+        match work {
+            Work::Fetch(_) | Work::Store(_) | Work::Copy(_) => {
+                self.counts.done.fetch_add(1, Ordering::Relaxed);
+                self.counts.bytes.fetch_add(amount.bytes, Ordering::Relaxed);
+            }
+            Work::Delete(_) | Work::Remove(_) => {
+                self.counts.deleted.fetch_add(1, Ordering::Relaxed);
+            }
+            Work::List(_) | Work::Make(_) | Work::Look(_) | Work::Check(_) => {}
         }
-        self.tell(Happened::Done { path: work.below().clone(), kind: work.into(), moved, verdict });
+        let path = work.below().clone();
+        self.tell(Happened::Done { path, kind: work.into(), amount, verdict });
         self.found(work, Found::Done);
     }
 
@@ -412,8 +425,8 @@ impl Board {
     /// What grows as long as a session is of any use. Bytes of a listing are of none until it is whole: a server that
     /// breaks off each time would be asked for ever.
     pub(crate) fn progress(&self) -> u64 {
-        let Counts { done, moved, listed, .. } = &self.counts;
-        [done, moved, listed].iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        let Counts { done, deleted, moved, listed, .. } = &self.counts;
+        [done, deleted, moved, listed].iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// How many pieces have cost as many sessions as they may.
@@ -422,8 +435,8 @@ impl Board {
     }
 
     /// A session broke, or did not come about, and another one is taken in a while.
-    pub(crate) fn tries_again(&self, error: &Error, wait: Duration) {
-        self.note(format!("{error}; trying again in {:.1} s", wait.as_secs_f32()));
+    pub(crate) fn tries_again(&self, number: u32, wait: Duration, error: Error) {
+        self.tell(Happened::TriesAgain { number, wait, error });
     }
 
     /// Says something that is worth knowing.
@@ -434,8 +447,15 @@ impl Board {
     /// How far all of it is.
     pub(crate) fn tally(&self) -> Tally {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { done, same, failed, moved, .. } = &self.counts;
-        Tally { done: count(done), same: count(same), failed: count(failed), moved: count(moved) }
+        let Counts { done, same, failed, deleted, bytes, moved, .. } = &self.counts;
+        Tally {
+            done: count(done),
+            same: count(same),
+            failed: count(failed),
+            deleted: count(deleted),
+            bytes: count(bytes),
+            moved: count(moved),
+        }
     }
 
     fn tell(&self, happened: Happened) {

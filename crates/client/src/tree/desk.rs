@@ -17,7 +17,7 @@ use super::ground::Ground;
 use super::work::{Item, Work};
 use crate::digest::Digest;
 use crate::files::{Part, beside, local, system_time};
-use crate::{Error, Proof, Verdict};
+use crate::{Amount, Error, Proof, Verdict};
 
 /// How many files may lie on the desk.
 const ROOM: usize = 64;
@@ -46,7 +46,7 @@ impl Desk {
                 let result = write(&ground, &parcel, modes);
                 let work = Work::Fetch(parcel.item);
                 match result {
-                    Ok(verdict) => board.done(&work, size, verdict),
+                    Ok(verdict) => board.done(&work, Amount::all(size), verdict),
                     Err(error) => give_up_or_go_on(&board, work, error),
                 }
             }

@@ -30,8 +30,8 @@ use crate::retry::by_chance;
 use crate::{Error, Pool, Session};
 
 use blocks::Pause;
-use endurance::Attempt;
 pub(crate) use endurance::Endurance;
+use endurance::{Again, Attempt};
 
 /// How long two commands in one segment may take to be answered, before it is thought that the second is lost.
 pub(crate) const PROBE: Duration = Duration::from_secs(8);
@@ -178,8 +178,12 @@ async fn go_on(
     attempt: Attempt,
     error: Error,
 ) -> Result<(), Error> {
-    let Some(wait) = endurance.after(attempt, &error, board) else { return Err(error) };
-    board.tries_again(&error, wait);
+    let Some(again) = endurance.after(attempt, &error, board) else { return Err(error) };
+    let Again { wait, number } = again;
+    match number {
+        Some(number) => board.tries_again(number, wait, error),
+        None => tracing::info!(%error, ?wait, "trying again, as others do"),
+    }
     sleep(wait).await;
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Re
     if crew.atomic {
         take_name(session, &name, &item.remote).await?;
     }
-    crew.board.done(&Work::Store(item.clone()), stored.moved, stored.verdict());
+    crew.board.done(&Work::Store(item.clone()), stored.amount(), stored.verdict());
     Ok(())
 }
 

@@ -210,6 +210,10 @@ pub(crate) trait Agenda: Send {
     fn complaints(&mut self) -> Vec<Complaint>;
     /// How many files were passed over since it was last asked, because they are the same on both sides.
     fn same(&mut self) -> u64;
+    /// How many things on this machine were deleted since it was last asked.
+    fn deleted(&mut self) -> u64 {
+        0
+    }
     /// Hears whether the server can be told the times of files.
     fn learn_keeps_times(&mut self, keeps_times: bool);
     /// Hears that the server refused to list a folder; whether that is as it may be, and dealt with.

@@ -410,7 +410,10 @@ fn an_upload_is_verified_by_size() {
         })
     };
     let stored = put(&script("213 8"), Put::default()).unwrap();
-    assert_eq!(stored, Stored { moved: 8, resumed_at: 0, verified: true, agrees: false });
+    assert_eq!(
+        stored,
+        Stored { moved: 8, resumed_at: 0, size: Some(8), verified: true, agrees: false }
+    );
     assert!(!put(&script("502 no"), Put::default()).unwrap().verified);
     let error = put(&script("213 7"), Put::default()).unwrap_err();
     let missing = Proof::Size { expected: 8, found: 7 };
@@ -455,7 +458,10 @@ fn an_upload_goes_on_by_appe_or_by_rest_and_stor_where_the_server_has_its_beginn
             peer.answer("SIZE x", "213 8");
         });
         let stored = put(&server, RESUME).unwrap();
-        assert_eq!(stored, Stored { moved: 5, resumed_at: 3, verified: true, agrees: false });
+        assert_eq!(
+            stored,
+            Stored { moved: 5, resumed_at: 3, size: Some(8), verified: true, agrees: false }
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! `wharf cat`: a file's bytes on standard output.
 
 use anyhow::Context;
-use wharf_client::{End, Error, Progress, Session, Transfer, Verdict, Watch};
+use wharf_client::{Amount, End, Error, Progress, Session, Transfer, Verdict, Watch};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
@@ -25,8 +25,8 @@ pub(crate) async fn run(arguments: &CatArgs, events: &Events) -> anyhow::Result<
         write(session, remote, how, &mut out, &mut |progress| meter.hear(progress)).await
     })
     .await;
-    let (shown, _) =
-        events.file("fetch", remote, shown, |(shown, verdict)| (shown.moved, *verdict))?;
+    let (shown, _) = events
+        .file("fetch", remote, shown, |(shown, verdict)| (Amount::all(shown.moved), *verdict))?;
     if shown.end == End::Counted && !arguments.connection.quiet {
         terminal::say("the size agrees, but the server did not end TLS in order");
     }

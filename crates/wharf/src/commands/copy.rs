@@ -189,11 +189,12 @@ impl<'a> Errand<'a> {
         let copied = events.one("copy", &self.remote, copied, |copied| {
             let (_, route) = words(copied);
             events.verdict(copied.verdict.name());
-            (copied.moved, json!({ "verdict": copied.verdict.name(), "route": route }))
+            let amount = copied.amount().map(|amount| meter.all_tries(amount));
+            (amount, json!({ "verdict": copied.verdict.name(), "route": route }))
         })?;
         let (verdict, _) = words(&copied);
-        match copied.moved {
-            Some(moved) => meter.done(moved, &verdict),
+        match copied.amount() {
+            Some(amount) => meter.done(amount, &verdict),
             None => {
                 drop(meter);
                 screen.note(format_args!("{}: {verdict}", self.remote));
@@ -212,7 +213,8 @@ impl<'a> Errand<'a> {
         let mut hear = |happened| report.hear(happened);
         let path = &self.source.address.path;
         let work = copier.copy_tree(path, &self.remote, &files, &tree, &mut hear);
-        let tally = until_stopped(copier, work).await??;
+        let tally = until_stopped(copier, work).await.and_then(|tally| Ok(tally?));
+        let tally = tally.inspect_err(|_| report.cut_short())?;
         report.end(tally)
     }
 }

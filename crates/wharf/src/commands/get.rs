@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use wharf_client::{Address, End, Fetched, Get, Pool, SegmentRequest, Verdict};
+use wharf_client::{Address, Amount, End, Fetched, Get, Pool, SegmentRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
@@ -46,9 +46,11 @@ pub(crate) async fn run(arguments: &GetArgs, events: &Events) -> anyhow::Result<
         }
         _ => in_one(arguments, (remote, &target), request, &mut meter, events).await,
     };
-    let fetched =
-        events.file("fetch", remote, fetched, |fetched| (fetched.moved, fetched.verdict()))?;
-    meter.done(fetched.moved, &with_digest(verdict(fetched), moving.verify && !fetched.verified));
+    let fetched = events.file("fetch", remote, fetched, |fetched| {
+        (meter.all_tries(fetched.amount()), fetched.verdict())
+    })?;
+    meter
+        .done(fetched.amount(), &with_digest(verdict(fetched), moving.verify && !fetched.verified));
     Ok(Exit::Done)
 }
 
@@ -98,10 +100,11 @@ async fn to_standard_output(
         written
     })
     .await;
-    let (written, verdict) =
-        events.file("fetch", remote, written, |(written, verdict)| (written.moved, *verdict))?;
+    let (written, verdict) = events.file("fetch", remote, written, |(written, verdict)| {
+        (Amount::all(written.moved), *verdict)
+    })?;
     meter.done(
-        written.moved,
+        Amount::all(written.moved),
         match (written.end, verdict) {
             (End::Counted, _) => "size agrees, but the server did not end TLS in order",
             (End::Said, Verdict::Unproven) => "size not compared",
@@ -145,7 +148,8 @@ async fn tree(arguments: &GetArgs, how: Representation, events: &Events) -> anyh
     let mut hear = |happened| report.hear(happened);
     let tally = visit
         .during(async |pool| pool.get_tree(&address.path, &target, &request, &mut hear).await)
-        .await?;
+        .await;
+    let tally = tally.inspect_err(|_| report.cut_short())?;
     report.end(tally)
 }
 

@@ -34,10 +34,11 @@ pub(crate) async fn run(arguments: &PutArgs, events: &Events) -> anyhow::Result<
         true => from_standard_input(arguments, &remote, request, &mut meter, events).await,
         false => from_file(arguments, &remote, request, &mut meter, events).await,
     };
-    let stored =
-        events.file("store", &remote, stored, |stored| (stored.moved, stored.verdict()))?;
+    let stored = events.file("store", &remote, stored, |stored| {
+        (meter.all_tries(stored.amount()), stored.verdict())
+    })?;
     let lacks_a_digest = moving.verify && stored.verdict() != Verdict::Verified;
-    meter.done(stored.moved, &with_digest(verdict(stored), lacks_a_digest));
+    meter.done(stored.amount(), &with_digest(verdict(stored), lacks_a_digest));
     Ok(Exit::Done)
 }
 
@@ -109,7 +110,8 @@ async fn tree(
     let mut hear = |happened| report.hear(happened);
     let tally = visit
         .during(async |pool| pool.put_tree(&arguments.local, remote, &request, &mut hear).await)
-        .await?;
+        .await;
+    let tally = tally.inspect_err(|_| report.cut_short())?;
     report.end(tally)
 }
 

@@ -112,7 +112,8 @@ async fn during(
     let mut report = Report::new(connection.quiet, &how.tree, events)?;
     let visit =
         Visit::new(remote, connection, &how.moving, |site| how.tree.pool(site, connection))?;
-    let end = visit.during(async |pool| alike.make(pool, &mut report).await).await?;
+    let end = visit.during(async |pool| alike.make(pool, &mut report).await).await;
+    let end = end.inspect_err(|_| report.cut_short())?;
     if let End::Planned(plan) = &end {
         keep(plan)?;
     }
@@ -200,10 +201,16 @@ impl Alike {
             return Ok(End::Guarded(plan));
         }
         report.expects(plan.bytes());
-        let mut hear = |happened| report.hear(happened);
+        let in_all = |tally: Tally| {
+            let (same, failed) = (tally.same + plan.same(), tally.failed + plan.failed());
+            Tally { same, failed, ..tally }
+        };
+        let mut hear = |happened| match happened {
+            Happened::Tick(tally) => report.hear(Happened::Tick(in_all(tally))),
+            happened => report.hear(happened),
+        };
         let tally = pool.apply_sync(&plan, local, remote, request, &mut hear).await?;
-        let (same, failed) = (tally.same + plan.same(), tally.failed + plan.failed());
-        Ok(End::Applied(Tally { same, failed, ..tally }))
+        Ok(End::Applied(in_all(tally)))
     }
 
     /// Tells what came of it. `server`: what the tree there is called.
@@ -214,12 +221,16 @@ impl Alike {
         match end {
             End::Applied(tally) => report.end(tally),
             End::Planned(plan) => {
-                report.line(match self.purpose {
-                    Purpose::Keep => "the plan is written down; nothing else was done",
-                    Purpose::Apply | Purpose::Show => "dry run: nothing was done",
-                });
-                report.is_planned(plan.same(), plan.failed());
-                Ok(if plan.failed() > 0 { Exit::Failed } else { Exit::Done })
+                let exit = report.is_planned(&plan);
+                match (self.purpose, exit) {
+                    (Purpose::Keep, _) => {
+                        report.line("the plan is written down; nothing else was done");
+                    }
+                    (_, Exit::Done | Exit::Failed) => report.line("dry run: nothing was done"),
+                    // There was nothing of which a plan could be made.
+                    _ => {}
+                }
+                Ok(exit)
             }
             End::Guarded(plan) => {
                 let (deletes, of) = (plan.count(StepKind::Delete), plan.target_files());

@@ -76,10 +76,17 @@ pub(crate) fn summary(
     seconds: f64,
     verdicts: &BTreeMap<&'static str, u64>,
 ) -> String {
-    let Tally { done, same, failed, moved } = tally;
-    let mut line = format!("{} files, {} in {seconds:.1} s", HumanCount(done), HumanBytes(moved));
+    let Tally { done, same, failed, deleted, bytes, moved } = tally;
+    let mut line = format!("{} files, {}", HumanCount(done), HumanBytes(bytes));
+    if moved != bytes {
+        let _ = write!(line, " ({} moved)", HumanBytes(moved));
+    }
+    let _ = write!(line, " in {seconds:.1} s");
     for (verdict, count) in verdicts {
         let _ = write!(line, "; {} {verdict}", HumanCount(*count));
+    }
+    if deleted > 0 {
+        let _ = write!(line, "; {} deleted", HumanCount(deleted));
     }
     if same > 0 {
         let _ = write!(line, "; {} the same already", HumanCount(same));

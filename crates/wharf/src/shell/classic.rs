@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 
-use wharf_client::{Direction, TEXT};
+use wharf_client::{Amount, Direction, TEXT};
 use wharf_proto::command::Site;
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Secret, Text};
@@ -80,7 +80,7 @@ pub(super) fn append(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let moved = shell.with(async |session| {
         session.append(path_of(local), &remote, how, &mut |progress| meter.hear(progress)).await
     })?;
-    meter.done(moved, "appended");
+    meter.done(Amount::all(moved), "appended");
     Ok(Flow::On)
 }
 

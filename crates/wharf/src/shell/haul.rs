@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::Context;
-use wharf_client::{BYTES, Direction, Error, Get, Put, Session, TEXT, TreeRequest, Watch};
+use wharf_client::{Amount, BYTES, Direction, Error, Get, Put, Session, TEXT, TreeRequest, Watch};
 use wharf_proto::Text;
 use wharf_proto::listing::names::is_plain;
 
@@ -66,25 +66,25 @@ pub(crate) enum Task {
 }
 
 impl Files {
-    /// Moves one of the files. Gives how many bytes it took, and what is known of it.
+    /// Moves one of the files. Gives how many bytes it has and how many were moved, and what is known of it.
     pub(super) async fn move_one(
         &self,
         item: &Item,
         session: &mut Session,
         watch: &mut Watch<'_>,
-    ) -> Result<(u64, &'static str), Error> {
+    ) -> Result<(Amount, &'static str), Error> {
         let how = if self.text { TEXT } else { BYTES };
         let Self { resume, verify, atomic, .. } = *self;
         match item.direction {
             Direction::Down => {
                 let request = Get { how, resume, verify };
                 let fetched = session.get(&item.remote, &item.local, request, watch).await?;
-                Ok((fetched.moved, get::verdict(fetched)))
+                Ok((fetched.amount(), get::verdict(fetched)))
             }
             Direction::Up => {
                 let request = Put { how, resume, atomic, verify };
                 let stored = session.put(&item.local, &item.remote, request, watch).await?;
-                Ok((stored.moved, put::verdict(stored)))
+                Ok((stored.amount(), put::verdict(stored)))
             }
         }
     }
@@ -134,10 +134,10 @@ impl Haul {
         };
         let move_one = |item: &Item| -> anyhow::Result<()> {
             let mut meter = shell.screen.meter(&item.remote);
-            let (moved, verdict) = shell.with(async |session| {
+            let (amount, verdict) = shell.with(async |session| {
                 files.move_one(item, session, &mut |progress| meter.hear(progress)).await
             })?;
-            meter.done(moved, verdict);
+            meter.done(amount, verdict);
             Ok(())
         };
         if let [item] = &files.items[..] {

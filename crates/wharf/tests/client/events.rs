@@ -22,7 +22,10 @@ const GRAMMAR: &[(&str, &[&str])] = &[
     ("step", &["step", "path", "why"]),
     ("done", &["action", "path"]),
     ("failed", &["action", "path", "error", "cause", "exit", "command", "reply", "text", "remedy"]),
-    ("end", &["exit", "done", "same", "failed", "bytes", "verdicts", "seconds"]),
+    (
+        "end",
+        &["exit", "done", "same", "failed", "deleted", "bytes", "moved", "verdicts", "seconds"],
+    ),
 ];
 
 /// Reads the lines of a run as events, each of which must be as the grammar has it.
@@ -147,4 +150,21 @@ fn who_tries_again_and_how_far_it_is_is_told() {
     assert_eq!(progress["total"], 3_000_000, "{progress}");
     assert!(progress["at"].as_u64().unwrap() > 0 && progress["rate"].as_u64().unwrap() > 0);
     assert!(progress["left"].is_u64(), "{progress}");
+}
+
+#[test]
+fn a_tree_that_breaks_off_tells_its_tries_and_how_far_it_came() {
+    let all: Vec<String> = (0..400).map(|number| format!("f{number}")).collect();
+    let files: Vec<(&str, &[u8])> = all.iter().map(|name| (name.as_str(), &b"xyz"[..])).collect();
+    let server = Faulty::new(&files, &[Fault::GoesDown(100)]);
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url("");
+    let get = ["get", "-r", "--json", "-j4", "--timeout", "2", "--retries", "2", &url, "got"];
+    let told = events(wharf(&get).within(folder.path()), 3);
+    let retries: Vec<_> = told.iter().filter(|event| event["event"] == "retry").collect();
+    assert!(retries.iter().any(|retry| retry["number"] == 1), "{told:?}");
+    let done = names(&told).iter().filter(|name| **name == "done").count();
+    let end = told.last().unwrap();
+    assert!(done >= 100 && end["done"] == done && end["bytes"] == 3 * done, "{done}: {end}");
+    assert_eq!(end["verdicts"]["size-only"], done);
 }

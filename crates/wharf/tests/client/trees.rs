@@ -47,6 +47,7 @@ fn a_source_that_is_not_there_is_not_found_and_nothing_here_is_touched() {
         wharf(&["sync", "--delete", "--max-delete", "100%", &url, there]).ends_with(5);
         assert_eq!(names(here.path()), ["1", "2", "3"]);
         wharf(&["get", "-r", &url, "got"]).within(here.path()).ends_with(5);
+        wharf(&["sync", "--dry-run", &url, there]).ends_with(5).not_saying("dry run");
         assert!(!here.path().join("got").exists(), "no folder for what is not there");
     }
 }
@@ -215,8 +216,18 @@ fn a_server_that_goes_down_in_the_midst_of_a_tree_ends_it_when_the_retries_are_u
         let here = folder(&[]);
         let url = server.url("");
         let options = ["get", "-r", "-j4", "--timeout", "2", "--retries", retries, &url, "got"];
-        wharf(&options).within(here.path()).ends_within(ENDS, 3);
+        wharf(&options).within(here.path()).ends_within(ENDS, 3).saying(" files, 1");
     }
+}
+
+#[test]
+fn what_was_deleted_here_is_counted() {
+    let server = Faulty::new(&[("x", b"x")], &[]);
+    let here = folder(&["x", "old", "gone/one", "gone/two"]);
+    let there = here.path().to_str().unwrap();
+    let arguments = ["sync", "--delete", "--max-delete", "100%", &server.url(""), there];
+    wharf(&arguments).ends_with(0).saying("; 4 deleted");
+    assert_eq!(names(here.path()), ["x"]);
 }
 
 #[test]

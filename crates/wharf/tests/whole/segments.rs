@@ -93,7 +93,8 @@ fn what_was_interrupted_is_gone_on_with_in_segments_or_in_one_stream() {
         let events = String::from_utf8(got.stdout).unwrap();
         let done = events.lines().find(|line| line.contains(r#""event":"done""#)).unwrap();
         let told: serde_json::Value = serde_json::from_str(done).unwrap();
-        let moved = told["bytes"].as_u64().unwrap();
+        let moved = told["moved"].as_u64().unwrap();
+        assert_eq!(told["bytes"].as_u64().unwrap(), bytes.len() as u64);
         assert!(moved < bytes.len() as u64 && told["verdict"] == "size-only", "{told}");
         assert!(fs::read(here.path().join("x")).unwrap() == bytes);
         assert_eq!(names(here.path()), ["x"]);

@@ -550,7 +550,7 @@ async fn deliver(crew: &Crew, item: Item) {
             }
             crew.deliver(Parcel { item: file, bytes, digest: item.digest }).await;
         }
-        (work, _) => board.done(&work, 0, crate::Verdict::Unproven),
+        (work, _) => board.done(&work, crate::Amount::default(), crate::Verdict::Unproven),
     }
 }
 

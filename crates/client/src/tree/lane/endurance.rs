@@ -38,6 +38,15 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt(u64);
 
+/// Another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// How long to wait before.
+    pub(crate) wait: Duration,
+    /// How many tries that is in a row; nothing for those who were stopped by a fault that is counted already.
+    pub(crate) number: Option<u32>,
+}
+
 impl Endurance {
     /// Up to so many tries in a row without anything being done.
     pub(crate) fn new(retries: u32) -> Self {
@@ -64,9 +73,8 @@ impl Endurance {
         Attempt(self.state().counted)
     }
 
-    /// An attempt came to nothing, or ended before the work did. How long to wait before the next one; `None` if that
-    /// is of no use.
-    pub(crate) fn after(&self, attempt: Attempt, error: &Error, board: &Board) -> Option<Duration> {
+    /// An attempt came to nothing, or ended before the work did. What follows; `None` if another try is of no use.
+    pub(crate) fn after(&self, attempt: Attempt, error: &Error, board: &Board) -> Option<Again> {
         let mut state = self.state();
         state.hear(board);
         if !error.is_passing() {
@@ -77,13 +85,13 @@ impl Endurance {
             return None;
         }
         if attempt.0 < state.counted {
-            return Some(state.retry.beside());
+            return Some(Again { wait: state.retry.beside(), number: None });
         }
         state.troubled = true;
         state.counted += 1;
         let wait = state.retry.after(error);
         state.spent = wait.is_none();
-        wait
+        wait.map(|wait| Again { wait, number: Some(state.retry.number()) })
     }
 
     /// Whether nothing has failed since something got done: then lanes may be added.

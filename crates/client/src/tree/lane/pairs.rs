@@ -11,7 +11,9 @@ use super::streams::list;
 use super::{Endurance, Habits, MOMENT, go_on};
 use crate::copy::{Ends, Job, Turn};
 use crate::retry::by_chance;
-use crate::{Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Side, Verdict, quiet};
+use crate::{
+    Amount, Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Side, Verdict, quiet,
+};
 
 /// What all lanes at work on a tree share.
 pub(crate) struct Crew {
@@ -178,7 +180,7 @@ async fn with_one(crew: &Crew, ends: &mut Ends, work: &Work) -> Result<(), Error
         }
         Work::Make(folder) => {
             ends.target.completed(&Command::Mkd(there(folder))).await?;
-            crew.board.done(work, 0, Verdict::Unproven);
+            crew.board.done(work, Amount::default(), Verdict::Unproven);
         }
         // They are on no agenda that has two servers: see `streams.rs`.
         Work::Fetch(_)
@@ -215,10 +217,9 @@ async fn copy(crew: &Crew, ends: &mut Ends, item: &Item) -> Result<Turn, Error> 
     let turn = crew.copier.carry(ends, &job, &crew.files, &mut watch).await;
     let turn = turn.map_err(|CopyError { error, .. }| error)?;
     if let Turn::Done(copied) = turn {
-        let moved = copied.moved.unwrap_or(0);
-        let whole = copied.resumed_at + moved;
-        crew.board.moved(whole.saturating_sub(told));
-        crew.board.done(&Work::Copy(item.clone()), moved, copied.verdict);
+        let amount = copied.amount().unwrap_or_default();
+        crew.board.moved(amount.bytes.saturating_sub(told));
+        crew.board.done(&Work::Copy(item.clone()), amount, copied.verdict);
     }
     Ok(turn)
 }

@@ -13,7 +13,7 @@ use super::super::work::{Folder, Found, Item, LIGHT, Next, Work, local_path};
 use super::{Crew, Habits, Post};
 use crate::files::{Help, local};
 use crate::spool::{LIMIT, Spool};
-use crate::{BYTES, Error, Get, Proof, Session, Verdict, Watch, quiet};
+use crate::{Amount, BYTES, Error, Get, Proof, Session, Verdict, Watch, quiet};
 
 /// Works as long as there is something to do; `heavy_alone`: as long as there is heavy work. Tells whether nothing at
 /// all is left. Who is there as an extra ends as well when there are too many.
@@ -148,7 +148,7 @@ async fn said(
     command: Command,
 ) -> Result<(), Error> {
     session.completed(&command).await?;
-    crew.board.done(work, 0, Verdict::Unproven);
+    crew.board.done(work, Amount::default(), Verdict::Unproven);
     Ok(())
 }
 
@@ -208,6 +208,6 @@ async fn fetch_heavy(crew: &Crew, session: &mut Session, item: &Item) -> Result<
         let bits = std::fs::Permissions::from_mode(mode & 0o777);
         std::fs::set_permissions(&target, bits).map_err(local("set the mode of", &target))?;
     }
-    crew.board.done(&Work::Fetch(item.clone()), fetched.moved, fetched.verdict());
+    crew.board.done(&Work::Fetch(item.clone()), fetched.amount(), fetched.verdict());
     Ok(())
 }

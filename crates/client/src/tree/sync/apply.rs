@@ -41,6 +41,8 @@ pub(super) struct Applying {
     failed: bool,
     /// Whether it was said that nothing is deleted.
     said: bool,
+    /// How many things were deleted here since somebody asked.
+    deleted: u64,
 }
 
 impl Applying {
@@ -67,6 +69,7 @@ impl Applying {
             missing: BTreeMap::new(),
             failed: false,
             said: false,
+            deleted: 0,
         };
         applying.read()?;
         Ok(applying)
@@ -114,6 +117,8 @@ impl Applying {
                     if step.kind == StepKind::Make {
                         self.missing.insert(step.path.clone(), 0);
                     }
+                } else {
+                    self.deleted += u64::from(step.kind.is_deletion());
                 }
                 None
             }
@@ -215,7 +220,7 @@ impl Agenda for Applying {
                 }
                 self.stage = stage;
             }
-            let goes = matches!(step.kind, StepKind::Delete | StepKind::Remove);
+            let goes = step.kind.is_deletion();
             let light = match step.kind {
                 StepKind::Add | StepKind::Update => step.item(&self.top).is_light(),
                 _ => true,
@@ -281,6 +286,10 @@ impl Agenda for Applying {
 
     fn same(&mut self) -> u64 {
         0
+    }
+
+    fn deleted(&mut self) -> u64 {
+        std::mem::take(&mut self.deleted)
     }
 
     fn learn_keeps_times(&mut self, _: bool) {}

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
-use wharf_client::{Deed, Error, Happened, Tally, UnderWay};
+use wharf_client::{Amount, Deed, Error, Happened, Plan, StepKind, Tally, UnderWay};
 use wharf_proto::Text;
 
 use super::failed::FailedList;
@@ -82,6 +82,8 @@ pub(crate) struct Report {
     failures: u64,
     /// How many files have which verdict.
     verdicts: BTreeMap<&'static str, u64>,
+    /// How far it was when somebody last looked.
+    reached: Tally,
     /// The one error, as long as there is one only.
     only_error: Option<Error>,
 }
@@ -110,6 +112,7 @@ impl Report {
             failed,
             failures: 0,
             verdicts: BTreeMap::new(),
+            reached: Tally::default(),
             only_error: None,
         })
     }
@@ -123,13 +126,14 @@ impl Report {
     /// Takes in what happened.
     pub(crate) fn hear(&mut self, happened: Happened) {
         match happened {
-            Happened::Done { path, kind, moved, verdict } => {
+            Happened::Done { path, kind, amount, verdict } => {
                 let is_file = matches!(kind, Deed::Fetch | Deed::Store | Deed::Copy);
                 if is_file {
                     *self.verdicts.entry(verdict.name()).or_default() += 1;
                 }
                 let verdict = is_file.then(|| verdict.name());
-                let facts = || json!({ "bytes": moved, "verdict": verdict });
+                let Amount { bytes, moved } = amount;
+                let facts = || json!({ "bytes": bytes, "moved": moved, "verdict": verdict });
                 self.events.done(name(kind), &path, facts);
             }
             Happened::Failed { path, kind, error } => {
@@ -153,6 +157,11 @@ impl Report {
                 self.events.note(&note);
                 self.line(note);
             }
+            Happened::TriesAgain { number, wait, error } => {
+                self.events.retry(number, wait, &error);
+                let wait = wait.as_secs_f32();
+                self.line(format_args!("{error}; trying again in {wait:.1} s"));
+            }
             Happened::Tick(tally) => self.tick(tally),
             Happened::UnderWay(files) => self.under_way = files,
             _ => {}
@@ -171,13 +180,26 @@ impl Report {
         Ok(exit)
     }
 
-    /// Takes in that only a plan was wanted.
-    pub(crate) fn is_planned(&self, same: u64, failed: u64) {
-        self.events.comes_to(Tally { same, failed, ..Tally::default() }, &self.verdicts);
+    /// Tells how far it came, where something else than its end has ended it.
+    pub(crate) fn cut_short(&self) {
+        let Tally { done, failed, deleted, moved, .. } = self.reached;
+        if done + failed + deleted + moved > 0 {
+            let seconds = self.begun.elapsed().as_secs_f64();
+            self.line(summary(self.reached, seconds, &self.verdicts));
+        }
+    }
+
+    /// Takes in that only a plan was wanted, and gives the exit code: that with which carrying it out would end.
+    pub(crate) fn is_planned(&self, plan: &Plan) -> Exit {
+        let tally = Tally { same: plan.same(), failed: plan.failed(), ..Tally::default() };
+        self.events.comes_to(tally, &self.verdicts);
         self.events.and_at_the_end("dry_run", true);
+        let done = plan.count(StepKind::Add) + plan.count(StepKind::Update);
+        end_of(Tally { done, ..tally }, self.only_error.as_ref().map(Exit::of_client))
     }
 
     fn tick(&mut self, tally: Tally) {
+        self.reached = tally;
         let rate = a_second(tally.moved, self.begun.elapsed().as_secs_f64().max(0.1));
         self.outlet.progress(tally, rate, &self.under_way);
         // For the last event, should all of it end here.

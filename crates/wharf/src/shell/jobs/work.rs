@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount};
 use tokio::sync::oneshot;
-use wharf_client::{Direction, Error, Pool, Progress, Session, Site, Tally, Throttle, UnderWay};
+use wharf_client::{
+    Amount, Direction, Error, Pool, Progress, Session, Site, Tally, Throttle, UnderWay,
+};
 
 use super::notices::Voice;
 use super::seats::Seats;
@@ -19,7 +21,7 @@ use crate::commands::sync::End;
 use crate::commands::tree::{Outlet, Report};
 use crate::events::Events;
 use crate::exit::{Exit, Failed, Interrupted};
-use crate::progress::{a_second, time_for};
+use crate::progress::{a_second, in_bytes, time_for};
 use crate::shell::haul::{Files, Haul, Task, Tree};
 
 /// Over how long the present rate is taken.
@@ -260,7 +262,7 @@ impl Moving<'_> {
             Err(error) => return Some(Err(error)),
         };
         let items = &self.files.items;
-        let (mut parts, mut bytes, mut last) = (Parts::default(), 0, "");
+        let (mut parts, mut all, mut last) = (Parts::default(), Amount::default(), "");
         for (index, item) in items.iter().enumerate() {
             if let What::Files { nth, .. } = &mut locked(state).what {
                 *nth = index + 1;
@@ -284,8 +286,9 @@ impl Moving<'_> {
                     result
                 }
             };
-            if let Ok((moved, verdict)) = &result {
-                bytes += *moved;
+            if let Ok((amount, verdict)) = &result {
+                all.bytes += amount.bytes;
+                all.moved += amount.moved;
                 last = *verdict;
             }
             parts.count_told(result.map(drop).map_err(|error| match &items[..] {
@@ -297,20 +300,20 @@ impl Moving<'_> {
             // What was done is proven already.
             let _ = unless(killed, session.quit()).await;
         }
-        voice.note(self.words(&parts, bytes, begun, last));
+        voice.note(self.words(&parts, all, begun, last));
         Some(Ok(parts.outcome()))
     }
 
-    fn words(&self, parts: &Parts, bytes: u64, begun: Instant, verdict: &str) -> String {
+    fn words(&self, parts: &Parts, all: Amount, begun: Instant, verdict: &str) -> String {
         let seconds = begun.elapsed().as_secs_f64();
         let failed = parts.failed();
         match &self.files.items[..] {
             [_] if failed > 0 => "failed".to_owned(),
-            [_] => format!("{} bytes in {seconds:.1} s; {verdict}", HumanCount(bytes)),
+            [_] => format!("{} in {seconds:.1} s; {verdict}", in_bytes(all)),
             items => {
                 let done = items.len() - failed;
                 let failed = if failed > 0 { format!("; {failed} failed") } else { String::new() };
-                format!("{done} files, {} in {seconds:.1} s{failed}", HumanBytes(bytes))
+                format!("{done} files, {} in {seconds:.1} s{failed}", HumanBytes(all.bytes))
             }
         }
     }
@@ -390,10 +393,12 @@ async fn move_tree(
                     unless(killed, pool.put_tree(local, remote, request, &mut hear)).await?
                 }
             };
+            let moved = moved.inspect_err(|_| report.cut_short());
             moved.map(|tally| (End::Applied(tally).failed(), report.end(tally)))
         }
         Task::Alike(alike) => {
             let made = unless(killed, alike.make(&pool, &mut report)).await?;
+            let made = made.inspect_err(|_| report.cut_short());
             made.map(|end| (end.failed(), alike.ended(report, end, &server)))
         }
     };

@@ -27,7 +27,7 @@ use super::flight::{Item, Part};
 use super::{OF_THE_CONNECTION, Skills};
 use crate::digest::Digest;
 use crate::files::{is_same_version, local};
-use crate::{Connection, Error, Proof, Verdict};
+use crate::{Amount, Connection, Error, Proof, Verdict};
 
 /// A file that is stored.
 pub(super) struct Upload {
@@ -188,7 +188,7 @@ impl Upload {
         match self.verdict(item.digest.as_ref()) {
             Ok(verdict) => {
                 crew.board.moved(self.size);
-                crew.board.done(&work, self.size, verdict);
+                crew.board.done(&work, Amount::all(self.size), verdict);
             }
             Err(missing) => {
                 let last = Connection::exchange(&item.command, item.last.clone());
