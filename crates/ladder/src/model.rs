@@ -125,8 +125,10 @@ impl Ladder {
                 let label = Text::from(format!("no TLS: {why}"));
                 self.remark(at, event.teller, Remark::NotSecured, label);
                 self.of_data(*conn);
+                let row = self.last_no;
                 if let Some(of) = self.conn_mut(*conn) {
                     of.not_secured = Some(why.clone());
+                    of.rows.1 = row;
                 }
             }
             What::ControlCleared => {
@@ -263,8 +265,10 @@ impl Ladder {
             self.covered.retain(|channel| *channel == Channel::Control);
         }
         self.covered.push(channel);
+        let row = self.last_no;
         if let Some(of) = self.conn_mut(conn) {
             of.told = Some(Box::new(facts.clone()));
+            of.rows.1 = row;
         }
     }
 
@@ -305,7 +309,11 @@ impl Ladder {
             return;
         };
         conn.verb = self.dialogue.transfer.take();
-        let (channel, verb) = (Channel::Data(conn.no), conn.verb);
+        let (no, verb) = (conn.no, conn.verb);
+        let channel = Channel::Data(no);
+        if let Some(of) = self.conn_mut(Some(no)) {
+            of.verb = verb;
+        }
         for row in self.rows.iter_mut().rev().take(LOOK_BACK) {
             if row.channel == channel {
                 row.verb = verb;

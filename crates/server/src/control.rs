@@ -215,13 +215,14 @@ impl Control {
                 Scheme::Ftps => self.session.handle_opened_for_tls(self.teller.now()),
                 Scheme::Ftp | Scheme::FtpInClear => self.session.handle_opened(self.teller.now()),
             }
-            let how = match self.serve().await {
-                Ok(()) => HalfEnd::Fin,
-                Err(_) => HalfEnd::Reset,
-            };
+            let served = self.serve().await;
             // A transfer that is still there goes down with its session, and is told before it.
             self.transfer = None;
             self.ready = Prepared::default();
+            let how = match served {
+                Ok(()) => HalfEnd::Fin,
+                Err(error) => self.break_off(&error).await,
+            };
             let by = if self.input_ended { Party::Client } else { Party::Server };
             self.teller.tell(What::ControlClosed { by, how });
         }
@@ -254,6 +255,20 @@ impl Control {
             }
         }
         close(&self.stream, &mut self.tls).await
+    }
+
+    /// Ends a session that cannot go on; how that looks from outside. Where the network is well, such as behind a
+    /// handshake that failed, it is ended in order, so that the client comes to read why.
+    async fn break_off(&mut self, error: &io::Error) -> HalfEnd {
+        // What the system says is about the connection itself.
+        if error.raw_os_error().is_some() {
+            return HalfEnd::Reset;
+        }
+        self.input_ended |= error.kind() == io::ErrorKind::UnexpectedEof;
+        match Box::pin(close(&self.stream, &mut None)).await {
+            Ok(()) => HalfEnd::Fin,
+            Err(_) => HalfEnd::Reset,
+        }
     }
 
     async fn wait(&mut self) -> Wake {

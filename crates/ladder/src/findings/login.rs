@@ -11,6 +11,16 @@ use wharf_proto::tap::{HalfEnd, Party};
 /// Words of a server that wants TLS.
 const TLS: &[&str] = &["tls", "ssl", "encrypt", "secure connection"];
 
+/// The alerts of a client that does not trust a certificate (RFC 8446 section 6.2).
+const ALERTS: &[&str] = &[
+    "bad_certificate",
+    "unsupported_certificate",
+    "certificate_revoked",
+    "certificate_expired",
+    "certificate_unknown",
+    "unknown_ca",
+];
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "A1",
@@ -134,8 +144,14 @@ pub(super) const RULES: &[Rule] = &[
             "名前が合い、期限内で、中間証明書の揃った証明書にするか、この証明書を信頼する（--ca、--pin）",
         ),
         find: |case| {
-            let words = ["certificate", "issuer", "expired", "not valid for"];
-            if let Some(note) = not_secured(case, &words) {
+            let words = match case.setting.teller {
+                // It knows only the alert that the client gave, and has a mind of its own on the client's certificate.
+                Some(Party::Server) => ALERTS,
+                Some(Party::Client) | None => {
+                    &["certificate", "issuer", "expired", "not valid for"]
+                }
+            };
+            if let Some(note) = not_secured(case, words) {
                 return Some(Proof::of([note.no]).saying(why(note)));
             }
             let conns = case.control.iter().chain(&case.data);

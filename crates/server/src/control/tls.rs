@@ -15,7 +15,12 @@ impl Control {
     pub(super) async fn secure(&mut self) -> io::Result<Outcome> {
         let held = Box::pin(self.shake_hands()).await;
         held.inspect_err(|error| {
-            let why = Text::from(error.to_string());
+            let why = Text::from(match error.kind() {
+                io::ErrorKind::TimedOut => "it took too long".to_owned(),
+                io::ErrorKind::Interrupted => "the server stops".to_owned(),
+                io::ErrorKind::UnexpectedEof => "the client ended the connection".to_owned(),
+                _ => error.to_string(),
+            });
             self.teller.tell(What::NotSecured { conn: None, why });
         })
     }

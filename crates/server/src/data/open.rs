@@ -57,9 +57,9 @@ impl DataConnection {
         let secured = timeout(setting.handshake_time, self.shake_hands(setting, role)).await;
         let secured = secured.unwrap_or_else(|_| Err("it took too long".to_owned()));
         secured.map_err(|why| {
-            let why = Text::from(format!("TLS: {why}"));
-            self.teller.tell(What::NotSecured { conn: Some(self.conn), why: why.clone() });
-            why
+            let told = Text::from(why.as_str());
+            self.teller.tell(What::NotSecured { conn: Some(self.conn), why: told });
+            Text::from(format!("TLS: {why}"))
         })
     }
 
@@ -94,10 +94,13 @@ impl DataConnection {
         let ended = async {
             tls.flush(&self.stream, true).await?;
             rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write)?;
+            self.half_ended(Party::Server, 0, HalfEnd::Fin);
             pump::drain(self).await
         };
         // Nothing has been transferred and nothing will be; how it ends changes nothing about that.
-        let _ = timeout(setting.linger_time, ended).await;
+        if let Ok(Ok(_)) = timeout(setting.linger_time, ended).await {
+            self.half_ended(Party::Client, 0, HalfEnd::Fin);
+        }
         self.ended = true;
     }
 

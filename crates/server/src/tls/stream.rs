@@ -271,10 +271,26 @@ impl TlsStream {
 /// An error of rustls in words that belong in a reply.
 fn in_words(error: rustls::Error) -> io::Error {
     let why = match error {
-        rustls::Error::AlertReceived(alert) => format!("the client refused it: {alert:?}"),
+        rustls::Error::AlertReceived(alert) => {
+            format!("the client refused it: {}", registered(&format!("{alert:?}")))
+        }
         error => error.to_string(),
     };
     io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+/// The name that the registry of TLS has for what rustls calls so: `unknown_ca`, `UnknownCA`.
+fn registered(name: &str) -> String {
+    let mut out = String::new();
+    let mut before = '_';
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+        before = c;
+    }
+    out
 }
 
 /// The socket, as rustls writes to it: many records in one call.

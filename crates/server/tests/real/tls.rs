@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
 use std::time::Duration;
 use wharf_proto::server::TlsPolicy;
-use wharf_proto::tap::What;
+use wharf_proto::tap::{HalfEnd, Party, What};
 use wharf_server::tls::{Source, Tls};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -122,6 +122,9 @@ fn a_data_connection_with_a_tls_session_of_its_own_is_turned_away_with_the_reaso
             assert!(got.is_empty());
             drop(data);
             assert!(bob.expect(425).contains("must resume"));
+            let ended = |by| What::DataEnded { conn: 1, by, bytes: 0, how: HalfEnd::Fin };
+            server.wait_for(|what| *what == ended(Party::Server));
+            server.wait_for(|what| *what == ended(Party::Client));
         }
         assert!(bob.fetch("RETR f").0, "the session goes on");
     }
@@ -282,8 +285,27 @@ fn s08_a_handshake_that_stands_still_is_given_up() {
     plain_line(&mut stranger);
     stranger.write_all(b"AUTH TLS\r\n").unwrap();
     plain_line(&mut stranger);
-    let _ = stranger.read_to_end(&mut Vec::new());
-    server.wait_for(|what| matches!(what, What::ControlClosed { .. }));
+    stranger.read_to_end(&mut Vec::new()).unwrap();
+    let (by, how) = (Party::Server, HalfEnd::Fin);
+    server.wait_for(|what| *what == What::ControlClosed { by, how });
+}
+
+#[test]
+fn a_certificate_that_is_refused_ends_the_session_in_order_as_the_tap_tells() {
+    let server = server(|_| ());
+    let mut client = socket(server.at);
+    plain_line(&mut client);
+    client.write_all(b"AUTH TLS\r\n").unwrap();
+    plain_line(&mut client);
+    client.write_all(&client_hello()).unwrap();
+    assert!(client.read(&mut [0; 4096]).unwrap() > 0);
+    // A fatal alert: unknown_ca.
+    client.write_all(&[21, 3, 3, 0, 2, 2, 48]).unwrap();
+    client.read_to_end(&mut Vec::new()).unwrap();
+    let why = "the client refused it: unknown_ca".into();
+    server.wait_for(|what| *what == What::NotSecured { conn: None, why: Clone::clone(&why) });
+    let (by, how) = (Party::Server, HalfEnd::Fin);
+    server.wait_for(|what| *what == What::ControlClosed { by, how });
 }
 
 #[test]

@@ -17,13 +17,11 @@ use wharf_proto::tap::{Event, SessionId};
 
 use super::gathering::Heard;
 use super::source::Next;
-use super::told::HEAD;
+use super::told::{APART, HEAD};
 use crate::exit::Usage;
 
 /// How many lines of a file are read at a time.
 const LINES: usize = 128;
-/// Where the numbers of the sessions begin of files that hold more than the session that they are named after.
-const APART: u64 = 1_000_000;
 
 /// A folder that is being read.
 pub(super) struct Folder {
@@ -154,7 +152,7 @@ impl Folder {
                 self.broken.get_or_insert(told);
             }
         }
-        if strand.numbers == u64::MAX {
+        if strand.numbers == u64::MAX && !strand.events.is_empty() {
             let first = strand.events.front().map(|(_, event)| event.session.to_string());
             let is_its = path.file_stem().is_some_and(|stem| first.is_some_and(|id| *stem == *id));
             strand.numbers = if is_its { 0 } else { APART * self.others };
@@ -199,6 +197,13 @@ impl Strand {
                 Err(Error::Truncated { .. }) if follows => break,
                 Err(error) => return Err(error),
             };
+            if let Line::Begin(_) = line {
+                // The sessions of the run before have their numbers when they are taken from the queue.
+                if !self.events.is_empty() {
+                    break;
+                }
+                self.numbers = u64::MAX;
+            }
             (self.read, self.lines) = (self.read + reader.length(), self.lines + 1);
             match line {
                 Line::Begin(began) => self.began = began,

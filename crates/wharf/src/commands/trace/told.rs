@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use wharf_ladder::tap::{Error, Line, Reader};
 use wharf_proto::Moment;
+use wharf_proto::tap::{Event, SessionId};
 
 use super::gathering::Heard;
 use super::source::Next;
 
+/// Where the numbers of the sessions of each further run or file begin, which counts its own from the beginning.
+pub(super) const APART: u64 = 1_000_000;
 /// Bytes by which a file is known.
 pub(super) const HEAD: u64 = 64;
 
@@ -24,12 +27,16 @@ pub(super) struct TapFile {
     /// The moment of the last event.
     pub(super) last: Moment,
     pub(super) is_full: bool,
+    /// What is added to the numbers of the sessions of this run, and the highest number so far.
+    apart: u64,
+    highest: Option<u64>,
 }
 
 impl TapFile {
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
         let reader = Reader::new(BufReader::new(source));
-        Self { reader, began: None, begins: None, last: Moment::START, is_full: false }
+        let (began, begins, last) = (None, None, Moment::START);
+        Self { reader, began, begins, last, is_full: false, apart: 0, highest: None }
     }
 
     pub(super) fn began(&self) -> Option<Duration> {
@@ -47,12 +54,15 @@ impl TapFile {
             Ok(Some(Line::Begin(began))) => {
                 // What it ends is given away first.
                 self.begins = Some(began);
+                self.apart = self.highest.map_or(0, |no| (no / APART + 1).saturating_mul(APART));
                 take(&Heard::Again);
                 return Ok(Some(Next::Look(None)));
             }
             Ok(Some(Line::Event(event))) => {
                 self.last = event.at;
-                take(&Heard::Event(&event));
+                let session = SessionId(event.session.0.saturating_add(self.apart));
+                self.highest = self.highest.max(Some(session.0));
+                take(&Heard::Event(&Event { session, ..event }));
             }
         }
         Ok(Some(Next::More))
