@@ -186,6 +186,11 @@ impl<'a> Case<'a> {
         self.rows.iter().find(|next| next.no > row.no && next.packet == Packet::Command)
     }
 
+    /// Whether the capture has cut the end of a line off.
+    pub(crate) fn is_cut(&self, row: &Row) -> bool {
+        self.setting.missing > 0 && row.label.as_bytes().ends_with("…".as_bytes())
+    }
+
     /// How long after a moment anything is known.
     pub(crate) fn known_after(&self, at: Moment) -> Duration {
         self.setting.end.since(at)

@@ -271,6 +271,7 @@ impl Packets {
     /// Takes the first segment of a data connection that only circumstances say is of this session.
     pub(crate) fn adopt(&mut self, ends: Ends, segment: &Segment<'_>) {
         self.data.open(ends, segment, &mut self.state, true);
+        self.state.expected.guessed();
         self.state.summary.reached(segment.at);
     }
 
@@ -296,6 +297,12 @@ impl Packets {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.control.as_ref().is_some_and(Control::is_sealed)
+    }
+
+    /// Whether data connections may come that nobody has heard announced: under TLS that cannot be opened, or because the
+    /// capture has cut off where.
+    pub(crate) fn is_guessing(&self) -> bool {
+        self.is_sealed() || self.state.expected.is_guessing()
     }
 
     /// Whether there are any secrets to open TLS with, whosever they are.

@@ -183,6 +183,11 @@ impl ReplyReader {
         self.open.is_some()
     }
 
+    /// What has come of a reply that is given up, because nothing more of it will be read.
+    pub fn give_up(&mut self) -> Option<Reply> {
+        self.open.take().map(|open| *open)
+    }
+
     /// Takes the next line, without its line end, and gives the reply that it completes, if it does.
     ///
     /// ```

@@ -329,6 +329,9 @@ pub(super) const RULES: &[Rule] = &[
                 if case.setting.logged && text.is_empty() {
                     return false;
                 }
+                if case.is_cut(row) {
+                    return false;
+                }
                 match row.packet {
                     Packet::Reply(227) => parse_227(text).is_err() && row.names.is_none(),
                     Packet::Reply(229) => parse_229(text).is_err() && row.names.is_none(),

@@ -4,7 +4,7 @@
 use super::flow::Flow;
 use super::half::{Fresh, Half, Run};
 use super::rewritten::Named;
-use super::speech::{Said, Speech};
+use super::speech::{CUT, Said, Speech};
 use super::{Pen, State};
 use crate::label::{self, bounded, half_ended};
 use crate::more::More;
@@ -161,7 +161,7 @@ impl Control {
         let mut heard = self.flow.uncover(from, run);
         pen.tls = true;
         let (plain, clear) = (mem::take(&mut heard.plain), mem::take(&mut heard.clear));
-        self.lines(pen, &Run { torn: false, bytes: plain }, state);
+        self.lines(pen, &Run { torn: false, bytes: plain, cut: false }, state);
         if !clear.is_empty() {
             pen.tls = false;
             // Who answers a hello in clear does not end what has not begun.
@@ -173,7 +173,7 @@ impl Control {
                 let row = began.then(|| pen.remark(Remark::Cleared, "TLS ends".into()));
                 row.into_iter().for_each(|row| state.record.add(row));
             }
-            self.lines(pen, &Run { torn: false, bytes: clear }, state);
+            self.lines(pen, &Run { torn: false, bytes: clear, cut: false }, state);
         }
         heard
     }
@@ -185,7 +185,12 @@ impl Control {
         }
         for said in self.speech.hear(pen.from, run) {
             let row = match said {
-                Said::Command { verb, shown, line } => command(pen, state, verb, shown, &line),
+                Said::Command { verb, shown, line } => {
+                    if run.cut && line.is_empty() && matches!(verb, Some(Verb::Port | Verb::Eprt)) {
+                        state.expected.hidden();
+                    }
+                    command(pen, state, verb, shown, &line)
+                }
                 Said::Reply { reply, shown } => self.reply(pen, state, &reply, &shown),
                 Said::Stray(line) => {
                     let bytes = line.as_bytes().len() as u64;
@@ -224,8 +229,10 @@ impl Control {
             self.cover = Cover::Begun;
         }
         let names = announced(reply, self.flow.ends.server);
-        if let Some(address) = names {
-            state.expected.announced(address);
+        match names {
+            Some(address) => state.expected.announced(address),
+            None if matches!(code, 227 | 229) => state.expected.hidden(),
+            None => {}
         }
         let row = pen.row(Packet::Reply(code), label::reply(code, &shown.lines), false);
         Row { verb, names, more: More::of_reply(&shown.lines), ..row }
@@ -266,6 +273,10 @@ fn why_unread(pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
 
 /// Where the server says that it listens. A 229 names a port only: the address is the server's own.
 fn announced(reply: &Reply, server: SocketAddr) -> Option<SocketAddr> {
+    // The last of its numbers may not be whole.
+    if reply.text().ends_with(CUT.as_bytes()) {
+        return None;
+    }
     match reply.code.value() {
         227 => parse_227(reply.text()).ok().map(SocketAddr::V4),
         229 => parse_229(reply.text()).ok().map(|port| SocketAddr::new(server.ip(), port)),

@@ -23,6 +23,8 @@ pub(super) struct Expected {
     offers: VecDeque<Offer>,
     /// Listeners that nobody has asked for yet; see [`Expected::take_news`].
     news: Vec<SocketAddr>,
+    /// Announcements of which the capture does not say where.
+    hidden: u32,
     /// Addresses that stand for another, as a connection has shown: named, then used.
     aliases: Vec<(IpAddr, IpAddr)>,
 }
@@ -65,6 +67,7 @@ pub(super) struct Context {
 impl Expected {
     /// The client says where it listens.
     pub(super) fn offered(&mut self, address: SocketAddr) {
+        self.hidden = 0;
         self.add(Offer { listener: Party::Client, address, state: State::Offered });
     }
 
@@ -77,7 +80,23 @@ impl Expected {
 
     /// The server says where it listens.
     pub(super) fn announced(&mut self, address: SocketAddr) {
+        self.hidden = 0;
         self.add(Offer { listener: Party::Server, address, state: State::Armed });
+    }
+
+    /// One side says where it listens, and the capture has cut off where that is.
+    pub(super) fn hidden(&mut self) {
+        self.hidden = self.hidden.saturating_add(1);
+    }
+
+    /// Whether a connection may come that was announced, nobody knows where.
+    pub(super) fn is_guessing(&self) -> bool {
+        self.hidden > 0
+    }
+
+    /// A connection has come that may be the one.
+    pub(super) fn guessed(&mut self) {
+        self.hidden = self.hidden.saturating_sub(1);
     }
 
     /// Whether an announced connection has not come yet.

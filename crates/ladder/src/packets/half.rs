@@ -48,6 +48,8 @@ pub(crate) struct Run {
     pub(crate) torn: bool,
     /// The bytes, where they are kept.
     pub(crate) bytes: Vec<u8>,
+    /// The capture has not kept the rest of their segment.
+    pub(crate) cut: bool,
 }
 
 /// Bytes that the capture misses.
@@ -146,7 +148,7 @@ impl Half {
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
         self.torn = cut > 0;
         self.missing = self.missing.saturating_add(cut);
-        Some(Run { torn, bytes: bytes.to_vec() })
+        Some(Run { torn, bytes: bytes.to_vec(), cut: cut > 0 })
     }
 
     /// The other side has everything before `ack`; gives the gaps that will not be filled for that.
@@ -267,8 +269,9 @@ impl Half {
             let old = usize::try_from(old).unwrap_or(usize::MAX);
             let bytes = piece.bytes.get(old..).unwrap_or_default().to_vec();
             let cut = u64::from(piece.length).saturating_sub(piece.bytes.len() as u64);
-            ready.push(Run { torn: std::mem::take(&mut self.torn), bytes });
-            if self.keeps && cut > 0 {
+            let is_cut = self.keeps && cut > 0;
+            ready.push(Run { torn: std::mem::take(&mut self.torn), bytes, cut: is_cut });
+            if is_cut {
                 self.torn = true;
                 self.missing = self.missing.saturating_add(cut);
             }
@@ -387,7 +390,7 @@ mod tests {
         half.acknowledged(ISN.wrapping_add(1 + 9));
         assert_eq!(half.missing(), 6);
         let fresh = take(&mut half, 9, b"jkl");
-        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"jkl".to_vec() }]);
+        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"jkl".to_vec(), cut: false }]);
         assert_eq!(fresh.gaps, [Gap { until: ISN.wrapping_add(1 + 9), bytes: 6 }]);
         assert_eq!(half.missing(), 6);
     }
@@ -413,7 +416,7 @@ mod tests {
     fn a_cut_segment_tears_the_run_behind_it() {
         let mut half = opened();
         let cut = Segment { length: 9, ..segment(ISN.wrapping_add(1), Flags::default(), b"abc") };
-        assert_eq!(half.take(&cut).ready, [Run { torn: false, bytes: b"abc".to_vec() }]);
+        assert_eq!(half.take(&cut).ready, [Run { torn: false, bytes: b"abc".to_vec(), cut: true }]);
         assert!(take(&mut half, 9, b"jkl").ready[0].torn);
         assert_eq!(half.missing(), 6);
     }
@@ -433,7 +436,7 @@ mod tests {
     #[test]
     fn a_half_seen_from_its_middle_begins_torn() {
         let fresh = take(&mut Half::of_bytes(), 100, b"OOP\r\n");
-        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"OOP\r\n".to_vec() }]);
+        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"OOP\r\n".to_vec(), cut: false }]);
     }
 
     proptest! {

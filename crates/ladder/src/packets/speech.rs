@@ -2,7 +2,8 @@
 //!
 //! After a gap, and where a capture begins in the middle of a session, reading goes on at the next line, or
 //! at once where the bytes look like the beginning of one: half a line could be the end of a password. What is under
-//! TLS comes here as it was before. The words are proto's to read; rows are made elsewhere.
+//! TLS comes here as it was before. Of a line whose end the capture has cut off, what it has is read, and `…` stands
+//! for the rest. The words are proto's to read; rows are made elsewhere.
 
 use super::half::Run;
 use std::mem;
@@ -16,6 +17,9 @@ use wharf_proto::{Text, Verb};
 const COMMAND: usize = 8 * 1024;
 /// Longest line of a reply that is read.
 const REPLY: usize = 16 * 1024;
+
+/// Stands for what of a line is not captured.
+pub(super) const CUT: &str = "…";
 
 /// Both sides of the conversation.
 #[derive(Debug)]
@@ -64,7 +68,8 @@ impl Speech {
         match from {
             Party::Client => {
                 let lines = self.commands.read(run, is_command);
-                lines.map(|line| to_command(line, &mut self.redactor)).collect()
+                let said = lines.map(|(line, is_cut)| to_command(line, is_cut, &mut self.redactor));
+                said.collect()
             }
             Party::Server => self.hear_server(run),
         }
@@ -85,7 +90,7 @@ impl Speech {
         if run.torn {
             self.reply = ReplyReader::new();
         }
-        for line in self.replies.read(run, is_reply) {
+        for (line, _) in self.replies.read(run, is_reply) {
             let stray = self.redactor.hide(&Text::from(line.as_slice()));
             match self.reply.line(line) {
                 Ok(Some(reply)) => {
@@ -95,6 +100,14 @@ impl Speech {
                 Ok(None) => {}
                 Err(_) => said.push(Said::Stray(stray)),
             }
+        }
+        // The last lines of a reply are in the segment of its first, as a rule.
+        if run.cut
+            && let Some(mut reply) = self.reply.give_up()
+        {
+            reply.lines.push(CUT.into());
+            let shown = self.redactor.reply(&reply);
+            said.push(Said::Reply { reply, shown });
         }
         said
     }
@@ -126,8 +139,12 @@ impl Lines {
         self.reader.buffered() == 0
     }
 
-    /// The lines that these bytes complete; `begins` knows the beginning of one.
-    fn read(&mut self, run: &Run, begins: fn(&[u8]) -> bool) -> impl Iterator<Item = Vec<u8>> {
+    /// The lines that these bytes complete, and whether the end of a line is not captured; `begins` knows the beginning of one.
+    fn read(
+        &mut self,
+        run: &Run,
+        begins: fn(&[u8]) -> bool,
+    ) -> impl Iterator<Item = (Vec<u8>, bool)> {
         let mut bytes = run.bytes.as_slice();
         if run.torn {
             self.reader = LineReader::new(self.cap);
@@ -139,16 +156,31 @@ impl Lines {
             bytes = end.and_then(|end| bytes.get(end + 1..)).unwrap_or_default();
         }
         self.reader.push(bytes);
-        self.reader.by_ref().filter_map(|arrival| match arrival {
+        let lines = self.reader.by_ref().filter_map(|arrival| match arrival {
             Arrival::Line(line) => Some(line),
             Arrival::TooLong | Arrival::Interrupt | Arrival::Mark | Arrival::Answer(_) => None,
-        })
+        });
+        let whole: Vec<(Vec<u8>, bool)> = lines.map(|line| (line, false)).collect();
+        let cut = if run.cut { self.cut(begins) } else { None };
+        whole.into_iter().chain(cut)
+    }
+
+    /// What has come of a line whose end is not captured, where that says what it is; and whether more of it is missing than
+    /// its LF.
+    fn cut(&mut self, begins: fn(&[u8]) -> bool) -> Option<(Vec<u8>, bool)> {
+        self.reader.push(CUT.as_bytes());
+        self.reader.push(b"\r\n");
+        let Some(Arrival::Line(mut line)) = self.reader.next() else { return None };
+        let whole = line.strip_suffix(CUT.as_bytes()).and_then(|line| line.strip_suffix(b"\r"));
+        let whole = whole.map(<[u8]>::len);
+        line.truncate(whole.unwrap_or(line.len()));
+        begins(&line).then_some((line, whole.is_none()))
     }
 }
 
-fn to_command(line: Vec<u8>, redactor: &mut Redactor) -> Said {
+fn to_command(line: Vec<u8>, is_cut: bool, redactor: &mut Redactor) -> Said {
     let (verb, shown) = redactor.command(&line);
-    let line = if shown.as_bytes() == line { line } else { Vec::new() };
+    let line = if shown.as_bytes() == line && !is_cut { line } else { Vec::new() };
     Said::Command { verb, shown, line }
 }
 
@@ -167,7 +199,7 @@ mod tests {
     use super::*;
 
     fn run(torn: bool, bytes: &[u8]) -> Run {
-        Run { torn, bytes: bytes.to_vec() }
+        Run { torn, bytes: bytes.to_vec(), cut: false }
     }
 
     fn shown(said: &[Said]) -> Vec<String> {
@@ -220,6 +252,25 @@ mod tests {
     fn a_gap_inside_a_reply_of_several_lines_drops_it_and_what_follows_is_heard() {
         let runs = [run(false, b"211-a\r\n b\r\n"), run(true, b"tail\r\n220 hello\r\n")];
         assert_eq!(heard(Party::Server, &runs), ["220 hello"]);
+    }
+
+    #[test]
+    fn of_a_line_whose_end_is_not_captured_what_is_there_is_heard() {
+        let cut = |bytes| Run { cut: true, ..run(false, bytes) };
+        let torn = |bytes| Run { cut: true, ..run(true, bytes) };
+        assert_eq!(heard(Party::Server, &[cut(b"221 Goodby")]), ["221 Goodby…"]);
+        assert_eq!(heard(Party::Server, &[cut(b"211-a\r\n b\r\n c")]), ["211-a\n b\n211 …"]);
+        let runs = [cut(b"229 Entering ("), run(true, b"200 ok\r\n")];
+        assert_eq!(heard(Party::Server, &runs), ["229 Entering (…", "200 ok"]);
+        assert_eq!(heard(Party::Server, &[cut(b"22")]), [""; 0]);
+        assert_eq!(heard(Party::Server, &[cut(b"200 ok\r")]), ["200 ok"], "only its LF is missing");
+        assert_eq!(heard(Party::Client, &[cut(b"STOR long-na")]), ["STOR long-na…"]);
+        assert_eq!(heard(Party::Client, &[cut(b"PASS hunt")]), ["PASS …"]);
+        // Half a verb, and the end of something.
+        assert_eq!(heard(Party::Client, &[cut(b"STO"), torn(b"unter2")]), [""; 0]);
+        let said = Speech::new().hear(Party::Client, &cut(b"PORT 192,0,2,10,4,1"));
+        let Some(Said::Command { line, .. }) = said.first() else { panic!("a command") };
+        assert_eq!(line, b"", "what it names is not known");
     }
 
     #[test]

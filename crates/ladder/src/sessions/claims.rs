@@ -40,9 +40,9 @@ impl Sessions {
             return false;
         };
         let next = rated.get(1).map_or(0, |(score, _)| *score);
-        let is_sealed =
-            |id: &u64| self.open.get(id).is_some_and(|open| open.session.packets.is_sealed());
-        if is_sealed(&id) && self.announced(segment, id) < ENOUGH {
+        let is_guessing =
+            |id: &u64| self.open.get(id).is_some_and(|open| open.session.packets.is_guessing());
+        if is_guessing(&id) && self.announced(segment, id) < ENOUGH {
             if best - next < CLEAR && probe.is_none() {
                 // Its first bytes may say whose TLS session it resumes.
                 return false;
@@ -105,11 +105,11 @@ impl Sessions {
         }
     }
 
-    /// How well a connection fits a session whose control connection is under TLS.
+    /// How well a connection fits a session that has announced one unheard: under TLS, or cut off in the capture.
     fn suspected(&self, segment: &Segment<'_>, id: u64, probe: Option<&Probe>) -> i32 {
         let Some(open) = self.open.get(&id) else { return 0 };
         let packets = &open.session.packets;
-        let is_open = packets.is_sealed() && !packets.is_ending();
+        let is_open = packets.is_guessing() && !packets.is_ending();
         let Some(control) = packets.ends().filter(|_| is_open) else { return 0 };
         let quiet = segment.at.since(open.heard);
         let is_new = segment.flags.syn || probe.is_some();

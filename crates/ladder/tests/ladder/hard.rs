@@ -230,6 +230,28 @@ fn case_8_any_port_and_the_client_at_the_lower_one() {
 }
 
 #[test]
+fn a_connection_is_bound_by_time_where_the_capture_has_cut_off_where_it_is_announced() {
+    let connection = |from: &str, to: &str| {
+        format!(
+            "data d {from} {to} open\n> RETR a\n< 150 go\ndata d <bytes 10\ndata d <fin\ndata d >fin\n< 226 done\ncut 8\nbye"
+        )
+    };
+    for (announced, from, to) in [
+        ("> EPSV\n< 229 Entering (|||50000|)\ncut 12", "192.0.2.10:1182", "203.0.113.5:50000"),
+        ("> PASV\n< 227 ok (203,0,113,5,195,80)\ncut 25", "192.0.2.10:1182", "203.0.113.5:50000"),
+        ("> PORT 192,0,2,10,4,158\ncut 20\n< 200 ok", "203.0.113.5:20", "192.0.2.10:1182"),
+    ] {
+        let steps = format!("login\n{announced}\n{}", connection(from, to));
+        let sessions = sessions(&play("clean", &steps));
+        assert_eq!(sessions.len(), 1, "{announced}");
+        let told = transfers(&sessions[0]);
+        assert_eq!(told.len(), 1, "{announced}");
+        assert_eq!((told[0].0, told[0].1), (Verb::Retr, 10));
+        assert_eq!(sessions[0].packets.summary().transfers, 1, "226 was read: {announced}");
+    }
+}
+
+#[test]
 fn case_9_a_session_that_fails_has_a_verdict_with_the_rows_that_prove_it() {
     let case =
         play("D12", "login\npassive\ndata d 192.0.2.10:1182 203.0.113.5:50000 syn 4\nwait 30");

@@ -132,6 +132,11 @@ impl Wire {
         self.segments.last_mut().expect("a segment").header.hops = hops;
     }
 
+    /// Of the last segment only so many bytes are captured.
+    pub(crate) fn cut(&mut self, bytes: usize) {
+        self.segments.last_mut().expect("a segment").payload.truncate(bytes);
+    }
+
     /// An end says that it takes nothing more.
     pub(crate) fn full(&mut self, conn: usize, end: End) {
         self.put(conn, end, ACK, b"");

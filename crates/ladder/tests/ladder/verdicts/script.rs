@@ -16,6 +16,7 @@
 //! | `wait SECONDS` | |
 //! | `>fin`, `<fin`, `>rst`, `<rst` | the client, the server ends |
 //! | `hops N` | the last segment had so many hops left |
+//! | `cut N` | of the last segment only N bytes are captured |
 //! | `lose` | the last segment is not in the capture |
 //! | `data NAME FROM TO STEP...` | the same on a data connection that FROM opens to TO; its `>` is FROM |
 //! | `tls NAME full|resumed`, `tls control ...` | a handshake of TLS 1.2; FROM, or in active mode TO, is the client |
@@ -256,6 +257,7 @@ impl Stage {
                 self.ended(conn, party, HalfEnd::Reset);
             }
             "full" if rest == "client" => wire.full(conn.conn, conn.end(Party::Client)),
+            "cut" => wire.cut(rest.parse().expect("bytes")),
             "hops" => wire.hops(rest.parse().expect("hops")),
             "lose" => {
                 wire.segments.pop();
