@@ -95,7 +95,7 @@ impl Redactor {
         if !(self.is_guest && verb == Some(Verb::Pass)) {
             secrets.iter().for_each(|secret| self.learn(secret));
         }
-        (verb, Text::from(self.without(&shown)))
+        (verb, Text::from(self.without(shown)))
     }
 
     /// A reply as it may be shown.
@@ -108,7 +108,7 @@ impl Redactor {
     /// Some words as they may be shown.
     #[must_use]
     pub fn hide(&self, text: &Text) -> Text {
-        if self.secrets.is_empty() { text.clone() } else { self.without(text.as_bytes()).into() }
+        self.without(text.as_bytes().to_vec()).into()
     }
 
     fn learn(&mut self, secret: &[u8]) {
@@ -123,13 +123,27 @@ impl Redactor {
         self.secrets.push(Secret(secret.to_vec()));
     }
 
-    fn without(&self, text: &[u8]) -> Vec<u8> {
+    fn without(&self, text: Vec<u8>) -> Vec<u8> {
+        // As nearly always.
+        if !self.secrets.iter().any(|secret| holds(&text, &secret.0)) {
+            return text;
+        }
         // One may be part of another.
         let mut secrets: Vec<&Secret> = self.secrets.iter().collect();
         secrets.sort_by_key(|known| std::cmp::Reverse(known.0.len()));
         let blank = |text: Vec<u8>, secret: &Secret| blanked(&text, &secret.0);
-        secrets.into_iter().fold(text.to_vec(), blank)
+        secrets.into_iter().fold(text, blank)
     }
+}
+
+/// Whether a secret stands in the text, in whatever letters.
+fn holds(text: &[u8], secret: &[u8]) -> bool {
+    let Some((first, rest)) = secret.split_first() else { return false };
+    let (low, high) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    memchr::memchr2_iter(low, high, text).any(|at| {
+        let behind = text.get(at + 1..).unwrap_or_default();
+        behind.get(..rest.len()).is_some_and(|part| part.eq_ignore_ascii_case(rest))
+    })
 }
 
 /// The text without a secret: a long one is taken out wherever it stands, a short one where it is a word. Servers may repeat
