@@ -281,17 +281,14 @@ impl Side {
 impl Look {
     /// Looks at bytes in order.
     pub(crate) fn at(&mut self, bytes: &[u8]) {
-        let mut before = 0;
-        for byte in bytes {
-            match *byte {
-                b'\n' => {
-                    self.lines += 1;
-                    self.crlf += u64::from(before == b'\r');
-                }
-                0 => self.nuls += 1,
-                _ => {}
+        for at in memchr::memchr2_iter(b'\n', 0, bytes) {
+            if bytes.get(at) == Some(&0) {
+                self.nuls += 1;
+            } else {
+                let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+                self.lines += 1;
+                self.crlf += u64::from(before == Some(&b'\r'));
             }
-            before = *byte;
         }
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
     }

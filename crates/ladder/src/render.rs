@@ -13,8 +13,9 @@ pub mod svg;
 use crate::row::{Channel, Packet, Provenance, Row};
 use crate::scene::{Scene, Step};
 use crate::text;
+use crate::width;
 use std::time::Duration;
-use wharf_proto::{Lang, Moment};
+use wharf_proto::{Lang, Moment, Text};
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +100,7 @@ enum Line<'a> {
 
 /// What stands on a row, without anything that a program could obey.
 fn label(row: &Row, lang: Lang) -> String {
-    let said = crate::width::spell_out(&row.label.to_string(), false);
+    let said = spelt(&row.label);
     match row.packet {
         Packet::Absent => said + lang.of(" did not come", " は来なかった"),
         Packet::Omitted(rows) => text::omitted(rows, lang),
@@ -109,7 +110,15 @@ fn label(row: &Row, lang: Lang) -> String {
 
 /// All lines of a reply of several, or of none, without anything that a program could obey.
 fn several(row: &Row) -> Vec<String> {
-    row.several().iter().map(|line| crate::width::spell_out(&line.to_string(), false)).collect()
+    row.several().iter().map(spelt).collect()
+}
+
+/// Bytes of a peer as a text.
+fn spelt(said: &Text) -> String {
+    match width::plain(said.as_bytes()) {
+        Some(said) => said.to_owned(),
+        None => width::spell_out(&said.to_string(), false),
+    }
 }
 
 /// Seconds with three digits behind the point.

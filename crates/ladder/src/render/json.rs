@@ -3,17 +3,21 @@
 //!
 //! Each has `schema`, which counts up when the meaning of a field changes; fields may be added without that.
 
-use super::{Sheet, kind, label, provenance, several};
+mod row;
+
+use super::{Sheet, kind, label};
 use crate::beside::{Beside, Fate};
 use crate::compare::{self, Likeness, Pair};
-use crate::row::{Channel, Ends, Packet, Wire};
+use crate::row::{Channel, Ends};
 use crate::scene::{Lifeline, Role, Scene, Step, TlsRole, Who};
 use crate::sessions::Session;
 use crate::statistics::{Statistics, Transfer};
+use row::RowLine;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use wharf_proto::tap::Party;
-use wharf_proto::{Lang, Moment, Verb};
+use wharf_proto::{Lang, Verb};
 
 /// The version of the objects.
 pub const SCHEMA: u32 = 1;
@@ -22,15 +26,11 @@ pub const SCHEMA: u32 = 1;
 #[must_use]
 pub fn render(sheet: &Sheet<'_>) -> String {
     let mut out = String::new();
-    let mut put = |value: Value| {
-        out.push_str(&value.to_string());
-        out.push('\n');
-    };
     let no = sheet.no();
     let lifelines = &sheet.scene.lifelines;
     let address = |at: usize| lifelines.get(at).and_then(Lifeline::address);
     let two = !sheet.scene.is_joined();
-    put(json!({
+    let session = json!({
         "schema": SCHEMA, "kind": "session", "session": no, "sessions": sheet.scene.sessions,
         "client": address(usize::from(!two)),
         "server": address(1).filter(|_| two),
@@ -39,55 +39,30 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         "passive": lifelines.iter().find(|of| of.role == Some(Role::Listens)).map(|of| of.who.key()),
         "tls_client": lifelines.iter().find(|of| of.tls == Some(TlsRole::Client)).map(|of| of.who.key()),
         "origin": sheet.origin.map(|origin| origin.as_secs_f64()),
-    }));
+    });
+    line(&mut out, &session);
     for step in sheet.shown() {
-        let row = &step.row;
-        let code = if let Packet::Reply(code) = row.packet { Some(code) } else { None };
-        let (bytes, end) = match row.packet {
-            Packet::Data { bytes, end } => {
-                (Some(bytes), end.map(|end| format!("{end:?}").to_lowercase()))
-            }
-            _ => (None, None),
-        };
-        let data = match row.channel {
-            Channel::Control => None,
-            Channel::Data(no) => Some(no),
-        };
-        put(json!({
-            "schema": SCHEMA, "kind": "row", "session": no, "of": step.session,
-            "no": (row.no > 0).then_some(row.no),
-            "at": row.at.filter(|_| !sheet.no_times).map(|at| at.since(Moment::START).as_secs_f64()),
-            "from": sheet.key(step.from), "to": sheet.key(step.to), "data": data, "what": kind(row), "code": code,
-            "verb": row.verb.map(Verb::name), "label": label(row, Lang::En), "bytes": bytes, "end": end,
-            "client_port": row.ports.client.filter(|_| two),
-            "server_port": row.ports.server.filter(|_| two),
-            "ends": step.ends.map(|ends| ends.map(Ends::named)),
-            "names": row.names.map(|address| address.to_string()),
-            "again": row.is_again(), "tls": row.tls, "segments": row.wire.map(|wire| wire.segments),
-            "lines": Some(several(row)).filter(|lines| !lines.is_empty()), "wire": row.wire.map(wire),
-            "provenance": provenance(row),
-        }));
+        line(&mut out, &RowLine::of(step, sheet));
     }
     for finding in &sheet.scene.findings {
-        put(json!({
+        let finding = json!({
             "schema": SCHEMA, "kind": "finding", "session": no, "id": finding.rule.id,
             "severity": finding.severity.words(Lang::En),
             "confidence": finding.confidence.words(Lang::En),
             "side": finding.rule.side.words(Lang::En), "rows": finding.rows,
             "cause": finding.cause(sheet.lang), "advice": finding.advice(sheet.lang),
-        }));
+        });
+        line(&mut out, &finding);
     }
     out
 }
 
-/// What the headers of a packet say.
-fn wire(wire: Wire) -> Value {
-    let header = wire.header;
-    json!({
-        "frame": Some(header.frame).filter(|frame| *frame > 0), "flags": wire.flags.to_string(),
-        "seq": wire.seq, "ack": wire.flags.ack.then_some(wire.ack), "length": wire.length,
-        "window": header.window, "hops": header.hops, "id": header.id,
-    })
+/// Adds an object as a line.
+fn line(out: &mut String, value: &impl Serialize) {
+    let json = serde_json::to_string(value);
+    debug_assert!(json.is_ok(), "names are words, and no number is infinite");
+    out.push_str(&json.unwrap_or_default());
+    out.push('\n');
 }
 
 /// The lines of a session's numbers: one of its control connection, one of each data connection. Times are in seconds, rates in
