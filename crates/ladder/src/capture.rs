@@ -256,6 +256,9 @@ impl Order {
 
 /// The first bytes, filled up with zeros where there are fewer.
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    if let Some(whole) = bytes.first_chunk() {
+        return *whole;
+    }
     let mut out = [0; N];
     for (to, from) in out.iter_mut().zip(bytes) {
         *to = *from;

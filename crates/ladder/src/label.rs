@@ -4,6 +4,7 @@
 
 use crate::row::{Channel, Packet};
 use crate::tls::SEALED;
+use std::borrow::Cow;
 use wharf_proto::tap::HalfEnd;
 use wharf_proto::{Text, Verb};
 
@@ -13,9 +14,7 @@ const MAX_LABEL: usize = 1024;
 /// A reply: its code and first line, and how many lines follow.
 pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
     let mut label = format!("{code:03} ").into_bytes();
-    if let Some(first) = lines.first() {
-        label.extend_from_slice(bounded(first.clone()).as_bytes());
-    }
+    label.extend_from_slice(&shortened(lines.first().map_or(&[], Text::as_bytes)));
     if let Some(more) = lines.len().checked_sub(1).filter(|more| *more > 0) {
         let lines = if more == 1 { "line" } else { "lines" };
         label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
@@ -79,13 +78,19 @@ pub(crate) fn half_ended(how: HalfEnd) -> (Packet, Text) {
 
 /// A label cut in its middle where it is too long to keep, at the boundaries of characters.
 pub(crate) fn bounded(label: Text) -> Text {
-    let bytes = label.as_bytes();
+    match shortened(label.as_bytes()) {
+        Cow::Borrowed(_) => label,
+        Cow::Owned(short) => Text::from(short),
+    }
+}
+
+fn shortened(bytes: &[u8]) -> Cow<'_, [u8]> {
     if bytes.len() <= MAX_LABEL {
-        return label;
+        return Cow::Borrowed(bytes);
     }
     let starts = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
     let head = (MAX_LABEL / 2..).find(starts).unwrap_or(0);
     let tail = (bytes.len() - MAX_LABEL / 4..).find(starts).unwrap_or(0);
     let (head, tail) = (bytes.get(..head).unwrap_or(&[]), bytes.get(tail..).unwrap_or(&[]));
-    Text::from([head, "…".as_bytes(), tail].concat())
+    Cow::Owned([head, "…".as_bytes(), tail].concat())
 }

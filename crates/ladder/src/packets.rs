@@ -288,6 +288,11 @@ impl Packets {
         self.control.as_ref().is_some_and(|control| control.flow.is_ending())
     }
 
+    /// Whether the control connection is over, so that no data connection is announced any more, nor claimed.
+    pub(crate) fn takes_no_more(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.flow.is_over())
+    }
+
     /// The listeners that were named since this was last asked.
     pub(crate) fn take_news(&mut self) -> Vec<SocketAddr> {
         self.state.expected.take_news()

@@ -23,6 +23,7 @@ use crate::tls::Keys;
 use copies::Copies;
 use probe::{Probe, Verdict};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use turns::Turns;
@@ -46,7 +47,7 @@ const MAX_NAMERS: usize = 64;
 pub struct Sessions {
     ports: Vec<u16>,
     flows: HashMap<Key, Owner>,
-    open: BTreeMap<u64, Open>,
+    open: BTreeMap<u64, Box<Open>>,
     /// Who has announced a listener at a port.
     namers: HashMap<u16, VecDeque<u64>>,
     /// Whose control connection is between two hosts.
@@ -113,6 +114,8 @@ struct Open {
     keys: Vec<Key>,
     /// The ports that it has announced.
     named: Vec<u16>,
+    /// Whether a connection that begins may be its.
+    is_asked: bool,
 }
 
 /// A visit of a client at a server.
@@ -126,7 +129,25 @@ struct Visit {
 }
 
 /// The two ends of a connection, the lesser first.
-type Key = (SocketAddr, SocketAddr);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key(SocketAddr, SocketAddr);
+
+impl Hash for Key {
+    /// In few pieces: each segment is looked up several times.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for end in [self.0, self.1] {
+            match end.ip() {
+                IpAddr::V4(ip) => {
+                    state.write_u64(u64::from(ip.to_bits()) << 16 | u64::from(end.port()));
+                }
+                IpAddr::V6(ip) => {
+                    state.write_u128(ip.to_bits());
+                    state.write_u16(end.port());
+                }
+            }
+        }
+    }
+}
 
 /// Whose a connection is.
 #[derive(Debug)]
@@ -229,8 +250,12 @@ impl Sessions {
             Some(Owner::One(id)) => {
                 let id = *id;
                 // The same ends may be used again, by another session.
-                let is_spent = |open: &Open| open.session.packets.is_spent(segment);
-                if self.open.get(&id).is_some_and(is_spent) || !self.give(id, segment) {
+                let is_spent = segment.flags.syn
+                    && self
+                        .open
+                        .get(&id)
+                        .is_some_and(|open| open.session.packets.is_spent(segment));
+                if is_spent || !self.give(id, segment) {
                     self.flows.remove(&key);
                     self.unknown(key, segment);
                 }
@@ -382,8 +407,9 @@ impl Sessions {
         let (partners, until) = (Vec::new(), segment.at);
         let session = Session { no, packets, partners, is_cut: false, before, until };
         let (heard, last) = (segment.at, segment.at);
-        let open = Open { session, heard, last, weight: 0, keys: vec![key], named: Vec::new() };
-        self.open.insert(no, open);
+        let (keys, named) = (vec![key], Vec::new());
+        let open = Open { session, heard, last, weight: 0, keys, named, is_asked: true };
+        self.open.insert(no, Box::new(open));
         self.weight += WEIGHT;
         let pair = self.pairs.entry(pair(ends.client, ends.server)).or_default();
         if pair.len() >= MAX_NAMERS {
@@ -422,10 +448,37 @@ impl Sessions {
         let weight = packets.weight();
         self.weight = self.weight.saturating_sub(open.weight) + weight;
         open.weight = weight;
+        let is_deaf = is_control && open.is_asked && packets.takes_no_more();
         for listener in news {
             self.meet(id, listener);
         }
+        if is_deaf {
+            self.forget_names(id);
+        }
         true
+    }
+
+    /// Nobody's connection can be this session's any more: it is asked no longer whose they are.
+    fn forget_names(&mut self, id: u64) {
+        let Some(open) = self.open.get_mut(&id).filter(|open| open.is_asked) else { return };
+        open.is_asked = false;
+        for port in std::mem::take(&mut open.named) {
+            if let Some(ids) = self.namers.get_mut(&port) {
+                ids.retain(|other| *other != id);
+                if ids.is_empty() {
+                    self.namers.remove(&port);
+                }
+            }
+        }
+        if let Some(ends) = open.session.packets.ends() {
+            let pair = pair(ends.client, ends.server);
+            if let Some(ids) = self.pairs.get_mut(&pair) {
+                ids.retain(|other| *other != id);
+                if ids.is_empty() {
+                    self.pairs.remove(&pair);
+                }
+            }
+        }
     }
 
     fn own(&mut self, key: Key, id: u64) {
@@ -486,6 +539,7 @@ impl Sessions {
     fn take_group(&mut self, group: &[u64]) -> Vec<Session> {
         let mut out = Vec::with_capacity(group.len());
         for id in group {
+            self.forget_names(*id);
             let Some(open) = self.open.remove(id) else { continue };
             self.weight = self.weight.saturating_sub(open.weight + WEIGHT);
             for key in &open.keys {
@@ -499,23 +553,8 @@ impl Sessions {
                     self.flows.remove(key);
                 }
             }
-            for port in &open.named {
-                if let Some(ids) = self.namers.get_mut(port) {
-                    ids.retain(|other| other != id);
-                    if ids.is_empty() {
-                        self.namers.remove(port);
-                    }
-                }
-            }
             if let Some(ends) = open.session.packets.ends() {
                 self.left(ends, *id, &open.session.packets);
-                let pair = pair(ends.client, ends.server);
-                if let Some(ids) = self.pairs.get_mut(&pair) {
-                    ids.retain(|other| other != id);
-                    if ids.is_empty() {
-                        self.pairs.remove(&pair);
-                    }
-                }
             }
             let mut session = open.session;
             session.until = self.now;
@@ -553,7 +592,7 @@ fn key(segment: &Segment<'_>) -> Key {
 }
 
 fn ordered(a: SocketAddr, b: SocketAddr) -> Key {
-    if a <= b { (a, b) } else { (b, a) }
+    if a <= b { Key(a, b) } else { Key(b, a) }
 }
 
 fn pair(a: SocketAddr, b: SocketAddr) -> [IpAddr; 2] {

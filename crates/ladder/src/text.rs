@@ -45,6 +45,8 @@ const ABSOLUTE: usize = 100;
 const BESIDE: usize = 120;
 /// A silence of more than this has a row of its own.
 pub(crate) const SILENCE: Duration = Duration::from_secs(1);
+/// Spaces to write some of.
+const BLANKS: &str = "                                ";
 /// How far the further lines of a reply are moved in beneath their row.
 const INDENT: usize = 4;
 
@@ -330,21 +332,32 @@ fn number(out: &mut String, row: &Row, width: usize) {
 
 /// Writes a number in at least so many columns: what `{:>width$}` does, many times as fast.
 fn decimal(out: &mut String, number: u64, width: usize, fill: char) {
-    let (mut digits, mut power) = (1, 1);
-    while number / power >= 10 {
-        (digits, power) = (digits + 1, power * 10);
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut count) = (number, 0);
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).unwrap_or(0);
+        (rest, count) = (rest / 10, count + 1);
+        if rest == 0 {
+            break;
+        }
     }
-    (digits..width).for_each(|_| out.push(fill));
-    while power > 0 {
-        let digit = u8::try_from(number / power % 10).unwrap_or(0);
-        out.push(char::from(b'0' + digit));
-        power /= 10;
-    }
+    (count..width).for_each(|_| out.push(fill));
+    let said = digits.get(digits.len() - count..).unwrap_or_default();
+    out.push_str(std::str::from_utf8(said).unwrap_or_default());
 }
 
 /// Writes so many spaces.
 fn blank(out: &mut String, columns: usize) {
-    out.extend(std::iter::repeat_n(' ', columns));
+    put(out, BLANKS, columns);
+}
+
+/// Writes so many bytes of something that goes on as it begins.
+fn put(out: &mut String, run: &str, mut bytes: usize) {
+    while bytes > 0 && !run.is_empty() {
+        let part = run.get(..bytes).unwrap_or(run);
+        out.push_str(part);
+        bytes -= part.len();
+    }
 }
 
 /// A silence in words: `⋯ 61.2 s ⋯`.

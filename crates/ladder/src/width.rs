@@ -39,13 +39,16 @@ pub fn columns(text: &str, ambiguous: Ambiguous) -> usize {
 
 /// Whether each byte is a character of one column, as nearly always.
 fn is_plain(text: &str) -> bool {
-    plain(text.as_bytes()).is_some()
+    are_plain(text.as_bytes())
 }
 
 /// Bytes as a text, where each is a character of one column that [`spell_out`] leaves as it is.
 pub(crate) fn plain(bytes: &[u8]) -> Option<&str> {
-    let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    std::str::from_utf8(bytes).ok().filter(|_| is_plain)
+    if are_plain(bytes) { std::str::from_utf8(bytes).ok() } else { None }
+}
+
+fn are_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn char_columns(c: char, ambiguous: Ambiguous) -> usize {

@@ -9,7 +9,7 @@ use super::half::Run;
 use std::mem;
 use wharf_proto::line::{Arrival, LineReader};
 use wharf_proto::redact::Redactor;
-use wharf_proto::reply::{Reply, ReplyReader};
+use wharf_proto::reply::{Reply, ReplyError, ReplyReader};
 use wharf_proto::tap::Party;
 use wharf_proto::{Text, Verb};
 
@@ -91,14 +91,18 @@ impl Speech {
             self.reply = ReplyReader::new();
         }
         for (line, _) in self.replies.read(run, is_reply) {
-            let stray = self.redactor.hide(&Text::from(line.as_slice()));
+            // One more line of a reply may be too much of it.
+            let more = self.reply.is_amid().then(|| Text::from(line.as_slice()));
             match self.reply.line(line) {
                 Ok(Some(reply)) => {
                     let shown = self.redactor.reply(&reply);
                     said.push(Said::Reply { reply, shown });
                 }
                 Ok(None) => {}
-                Err(_) => said.push(Said::Stray(stray)),
+                Err(ReplyError::NotAReply(line)) => {
+                    said.push(Said::Stray(self.redactor.hide(&line)));
+                }
+                Err(_) => said.extend(more.map(|line| Said::Stray(self.redactor.hide(&line)))),
             }
         }
         // The last lines of a reply are in the segment of its first, as a rule.

@@ -1,7 +1,7 @@
 //! Whose a data connection is: what sessions have announced, scored, and where TLS hides that, what else is seen.
 
 use super::probe::{Probe, Thought};
-use super::{Key, Owner, Sessions, pair};
+use super::{Key, Open, Owner, Sessions, pair};
 use crate::packet::{Flags, Segment};
 use crate::packets::ENOUGH;
 use crate::row::Ends;
@@ -84,7 +84,7 @@ impl Sessions {
             .into_iter()
             .filter_map(|id| Some((id, self.open.get(&id)?)))
             .map(|(id, open)| {
-                let score = self.announced(segment, id).max(self.suspected(segment, id, probe));
+                let score = announced(segment, open).max(self.suspected(segment, open, probe));
                 (score, open.heard, id)
             })
             .filter(|(score, ..)| *score > 0)
@@ -95,19 +95,11 @@ impl Sessions {
 
     /// How well a connection fits what a session has announced.
     fn announced(&self, segment: &Segment<'_>, id: u64) -> i32 {
-        let Some(open) = self.open.get(&id) else { return 0 };
-        let (from, to) = (segment.from, segment.to);
-        let packets = &open.session.packets;
-        match segment.flags {
-            Flags { syn: true, ack: false, .. } => packets.rate(from, to),
-            Flags { syn: true, ack: true, .. } => packets.rate(to, from),
-            _ => packets.rate(from, to).max(packets.rate(to, from)),
-        }
+        self.open.get(&id).map_or(0, |open| announced(segment, open))
     }
 
     /// How well a connection fits a session that has announced one unheard: under TLS, or cut off in the capture.
-    fn suspected(&self, segment: &Segment<'_>, id: u64, probe: Option<&Probe>) -> i32 {
-        let Some(open) = self.open.get(&id) else { return 0 };
+    fn suspected(&self, segment: &Segment<'_>, open: &Open, probe: Option<&Probe>) -> i32 {
         let packets = &open.session.packets;
         let is_open = packets.is_guessing() && !packets.is_ending();
         let Some(control) = packets.ends().filter(|_| is_open) else { return 0 };
@@ -210,6 +202,17 @@ impl Sessions {
         };
         self.remember(key, owner);
         true
+    }
+}
+
+/// How well a connection fits what a session has announced.
+fn announced(segment: &Segment<'_>, open: &Open) -> i32 {
+    let (from, to) = (segment.from, segment.to);
+    let packets = &open.session.packets;
+    match segment.flags {
+        Flags { syn: true, ack: false, .. } => packets.rate(from, to),
+        Flags { syn: true, ack: true, .. } => packets.rate(to, from),
+        _ => packets.rate(from, to).max(packets.rate(to, from)),
     }
 }
 

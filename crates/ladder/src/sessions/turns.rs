@@ -51,12 +51,22 @@ impl Turns {
     /// Whether it is the turn of a segment that comes now; one whose turn it is not is held.
     pub(super) fn is_due(&mut self, segment: &Segment<'_>) -> bool {
         let waits = |held: &Kept| is_behind(segment, &held.segment());
-        if self.held.iter().any(waits) || self.is_early(segment) {
-            self.held.push_back(Kept::of(segment, usize::MAX));
-            return false;
+        if !self.held.iter().any(waits) {
+            match self.flows.get_mut(&key(segment)) {
+                Some(flow) if !is_early(flow, segment) => {
+                    self.passed = segment.at;
+                    advance(flow, segment);
+                    return true;
+                }
+                None if !is_orphan(segment) => {
+                    self.pass(segment);
+                    return true;
+                }
+                Some(_) | None => {}
+            }
         }
-        self.pass(segment);
-        true
+        self.held.push_back(Kept::of(segment, usize::MAX));
+        false
     }
 
     /// The next of those held whose turn has come, or that have waited long enough at this moment.
@@ -101,44 +111,61 @@ impl Turns {
 
     /// Whether what a segment acknowledges, or what comes before its FIN, has not come.
     fn is_early(&self, segment: &Segment<'_>) -> bool {
-        let (flags, sender) = (segment.flags, sender(segment));
-        let Some([a, b]) = self.flows.get(&key(segment)) else { return flags.syn && flags.ack };
-        let (own, peer) = if sender == 0 { (a, b) } else { (b, a) };
-        let is_ahead = |next: u32, to: u32| (1..AHEAD).contains(&distance(next, to));
-        let answers = flags.ack
-            && match peer.next {
-                Some(next) => is_ahead(next, segment.ack),
-                None => flags.syn || own.syn.is_some(),
-            };
-        let ends = flags.fin && own.next.is_some_and(|next| is_ahead(next, segment.seq));
-        answers || ends
+        match self.flows.get(&key(segment)) {
+            Some(flow) => is_early(flow, segment),
+            None => is_orphan(segment),
+        }
     }
 
     /// The connection has come as far as this segment.
     fn pass(&mut self, segment: &Segment<'_>) {
-        let (key, flags, sender) = (key(segment), segment.flags, sender(segment));
+        let key = key(segment);
         self.passed = segment.at;
         if self.flows.len() >= MAX_FLOWS && !self.flows.contains_key(&key) {
             self.flows.clear();
         }
-        let [a, b] = self.flows.entry(key).or_default();
-        let (own, peer) = if sender == 0 { (a, b) } else { (b, a) };
-        if flags.syn && own.syn != Some(segment.seq) {
-            *own = Half { syn: Some(segment.seq), ..Half::default() };
-            if !flags.ack {
-                *peer = Half::default();
-            }
-        }
-        if flags.ack && !flags.rst {
-            peer.come_to(segment.ack);
-        }
-        let start = segment.seq.wrapping_add(u32::from(flags.syn));
-        let end = start.wrapping_add(segment.length).wrapping_add(u32::from(flags.fin));
-        if flags.fin {
-            own.come_to(start);
-        }
-        own.take(start, end);
+        advance(self.flows.entry(key).or_default(), segment);
     }
+}
+
+/// Whether a segment answers a SYN that was not captured yet, of a connection of which nothing was.
+fn is_orphan(segment: &Segment<'_>) -> bool {
+    segment.flags.syn && segment.flags.ack
+}
+
+/// Whether what a segment acknowledges, or what comes before its FIN, has not come.
+fn is_early([a, b]: &Flow, segment: &Segment<'_>) -> bool {
+    let flags = segment.flags;
+    let (own, peer) = if sender(segment) == 0 { (a, b) } else { (b, a) };
+    let is_ahead = |next: u32, to: u32| (1..AHEAD).contains(&distance(next, to));
+    let answers = flags.ack
+        && match peer.next {
+            Some(next) => is_ahead(next, segment.ack),
+            None => flags.syn || own.syn.is_some(),
+        };
+    let ends = flags.fin && own.next.is_some_and(|next| is_ahead(next, segment.seq));
+    answers || ends
+}
+
+/// A connection comes as far as this segment.
+fn advance([a, b]: &mut Flow, segment: &Segment<'_>) {
+    let flags = segment.flags;
+    let (own, peer) = if sender(segment) == 0 { (a, b) } else { (b, a) };
+    if flags.syn && own.syn != Some(segment.seq) {
+        *own = Half { syn: Some(segment.seq), ..Half::default() };
+        if !flags.ack {
+            *peer = Half::default();
+        }
+    }
+    if flags.ack && !flags.rst {
+        peer.come_to(segment.ack);
+    }
+    let start = segment.seq.wrapping_add(u32::from(flags.syn));
+    let end = start.wrapping_add(segment.length).wrapping_add(u32::from(flags.fin));
+    if flags.fin {
+        own.come_to(start);
+    }
+    own.take(start, end);
 }
 
 impl Half {

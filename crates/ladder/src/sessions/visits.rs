@@ -40,8 +40,10 @@ impl Sessions {
 
     /// A session is over.
     pub(super) fn left(&mut self, ends: Ends, session: u64, packets: &Packets) {
-        let visits = self.visits.get_mut(&ends.server).into_iter().flatten();
-        for visit in visits.filter(|visit| visit.session == session) {
+        let Some(visits) = self.visits.get_mut(&ends.server) else { return };
+        // They stand in the order in which they came.
+        let at = visits.partition_point(|visit| visit.session < session);
+        if let Some(visit) = visits.get_mut(at).filter(|visit| visit.session == session) {
             visit.is_open = !packets.is_over() && packets.summary().is_open();
             visit.was_refused = packets.rows().iter().any(|row| row.packet == Packet::Reply(530));
         }

@@ -15,9 +15,22 @@ pub(super) struct Glyphs {
     left: &'static str,
     ellipsis: &'static str,
     /// Lines: control, data; each seen, then not seen.
-    lines: [[&'static [&'static str]; 2]; 2],
+    lines: [[Line; 2]; 2],
     /// What did not come.
-    dots: &'static [&'static str],
+    dots: Line,
+}
+
+/// What a line is made of.
+#[derive(Clone, Copy)]
+struct Line {
+    /// Its glyphs, one behind the other.
+    glyphs: &'static [&'static str],
+    /// Where it has but one, many of that.
+    run: &'static str,
+}
+
+const fn line(glyphs: &'static [&'static str], run: &'static str) -> Line {
+    Line { glyphs, run }
 }
 
 const UNICODE: Glyphs = Glyphs {
@@ -25,8 +38,14 @@ const UNICODE: Glyphs = Glyphs {
     right: "▶",
     left: "◀",
     ellipsis: "…",
-    lines: [[&["─"], &["╌"]], [&["═"], &["═", " "]]],
-    dots: &["·", " "],
+    lines: [
+        [
+            line(&["─"], "────────────────────────────────"),
+            line(&["╌"], "╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌"),
+        ],
+        [line(&["═"], "════════════════════════════════"), line(&["═", " "], "")],
+    ],
+    dots: line(&["·", " "], ""),
 };
 
 /// Arrowheads that are narrow whatever the terminal makes of ambiguous characters.
@@ -37,14 +56,19 @@ const ASCII: Glyphs = Glyphs {
     right: ">",
     left: "<",
     ellipsis: "...",
-    lines: [[&["-"], &["-", " "]], [&["="], &["=", " "]]],
-    dots: &[".", " "],
+    lines: [
+        [line(&["-"], "--------------------------------"), line(&["-", " "], "")],
+        [line(&["="], "================================"), line(&["=", " "], "")],
+    ],
+    dots: line(&[".", " "], ""),
 };
 
 /// Draws as the options say.
 pub(super) struct Brush<'a> {
     pub(super) options: &'a Options,
     pub(super) glyphs: &'static Glyphs,
+    /// The columns of a head.
+    head: usize,
 }
 
 impl<'a> Brush<'a> {
@@ -54,7 +78,7 @@ impl<'a> Brush<'a> {
             (false, Ambiguous::One) => &UNICODE,
             (false, Ambiguous::Two) => &UNICODE_TWO,
         };
-        Self { options, glyphs }
+        Self { options, glyphs, head: columns(glyphs.right, options.ambiguous) }
     }
 
     /// An arrow of so many columns, its label in the middle.
@@ -81,8 +105,8 @@ impl<'a> Brush<'a> {
             _ if seen => solid,
             _ => dashed,
         };
-        let head = self.cells(self.glyphs.right);
-        let glyph = line.first().map_or(1, |glyph| self.cells(glyph));
+        let head = self.head;
+        let glyph = line.glyphs.first().map_or(1, |glyph| self.cells(glyph));
         let most = room.saturating_sub(head + glyph + 2);
         let (text, wide) = match self.cells(label) {
             wide if wide <= most => (Cow::Borrowed(label), wide),
@@ -97,31 +121,31 @@ impl<'a> Brush<'a> {
         if !to_the_right {
             out.push_str(self.glyphs.left);
         }
-        self.fill(out, line, before, false);
+        self.fill(out, line, glyph, before, false);
         out.push(' ');
         out.push_str(&text);
         out.push(' ');
-        self.fill(out, line, after, true);
+        self.fill(out, line, glyph, after, true);
         if to_the_right {
             out.push_str(self.glyphs.right);
         }
     }
 
-    /// A line of exactly `room` columns. What its glyphs cannot fill is blank: at the end, or with
+    /// A line of exactly `room` columns, whose first glyph takes `cells`. What its glyphs cannot fill is blank: at the end, or with
     /// `from_end` at the beginning, so that the blank is beside the label.
-    fn fill(&self, out: &mut String, line: &[&str], room: usize, from_end: bool) {
-        if let [glyph] = line {
-            let cells = self.cells(glyph).max(1);
+    fn fill(&self, out: &mut String, line: Line, cells: usize, room: usize, from_end: bool) {
+        if let [glyph] = line.glyphs {
+            let cells = cells.max(1);
             let blank = room % cells;
             let side = |is_here: bool| if is_here { blank } else { 0 };
             super::blank(out, side(from_end));
-            (0..room / cells).for_each(|_| out.push_str(glyph));
+            super::put(out, line.run, room / cells * glyph.len());
             super::blank(out, side(!from_end));
             return;
         }
         let mut glyphs: Vec<&str> = Vec::with_capacity(room);
         let mut left = room;
-        for glyph in line.iter().copied().cycle() {
+        for glyph in line.glyphs.iter().copied().cycle() {
             let Some(less) = left.checked_sub(self.cells(glyph).max(1)) else { break };
             left = less;
             glyphs.push(glyph);

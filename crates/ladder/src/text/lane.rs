@@ -93,15 +93,14 @@ impl<'a> Lane<'a> {
             out.push_str(&first);
         }
         end_line(out);
-        let empty = brush.centred("", self.lane);
         let mut said = shown.beneath(brush.options, self.lane).into_iter();
         loop {
             let (body, note) = (said.next(), notes.next());
             if body.is_none() && note.is_none() {
                 return Ok(());
             }
-            let (body, note) = (body.as_ref().unwrap_or(&empty), note.unwrap_or_default());
-            self.line(out, body, &note)?;
+            let body = body.unwrap_or_else(|| brush.centred("", self.lane));
+            self.line(out, &body, &note.unwrap_or_default())?;
         }
     }
 
