@@ -20,8 +20,11 @@ mod tui;
 
 use std::cell::OnceCell;
 use std::io::{self, BufWriter, Write};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Session;
 use wharf_ladder::{Ambiguous, Hide, Options, Scene};
@@ -31,8 +34,12 @@ use crate::args::trace::{AmbiguousArg, DrawingArgs, Format, TraceArgs};
 use crate::exit::{Exit, Usage};
 use crate::terminal;
 use facts::Facts;
+use gathering::Gathering;
 use source::Source;
 use totals::Totals;
+
+/// How often sessions that are over may be given before those given first are drawn.
+const READ_AHEAD: usize = 4;
 
 /// What makes something of the sessions of a capture.
 trait Renderer {
@@ -188,19 +195,48 @@ fn read(
     mut give: impl FnMut(&[Session], Option<Duration>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<anyhow::Error>> {
     let gathering = source.gathering(arguments);
+    if !source.is_at_hand() {
+        let mut done = Ok(());
+        let broken = each(source, &gathering, |groups, origin| {
+            done = groups.iter().try_for_each(|group| give(group, origin));
+            done.is_ok()
+        });
+        return done.map(|()| broken);
+    }
+    // While some sessions are drawn, the next are read.
+    let (send, batches) = mpsc::sync_channel(READ_AHEAD);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let send = send;
+            each(source, &gathering, |groups, origin| send.send((groups, origin)).is_ok())
+        });
+        for (groups, origin) in batches {
+            groups.iter().try_for_each(|group| give(group, origin))?;
+        }
+        reader.join().map_err(|_| anyhow!("the reader of the source has failed"))
+    })
+}
+
+/// Reads the source to its end, or as long as its sessions are taken; the error that it breaks off with is given back.
+fn each(
+    source: &mut Source,
+    gathering: &Gathering,
+    mut take: impl FnMut(Vec<Vec<Session>>, Option<Duration>) -> bool,
+) -> Option<anyhow::Error> {
     let broken = loop {
-        match source.read(&gathering) {
+        match source.read(gathering) {
+            Ok(Some(groups)) if groups.is_empty() => {}
             Ok(Some(groups)) => {
-                let origin = source.origin();
-                groups.iter().try_for_each(|group| give(group, origin))?;
+                if !take(groups, source.origin()) {
+                    return None;
+                }
             }
             Ok(None) => break None,
             Err(error) => break Some(error),
         }
     };
-    let origin = source.origin();
-    gathering.finish().iter().try_for_each(|group| give(group, origin))?;
-    Ok(broken)
+    take(gathering.finish(), source.origin());
+    broken
 }
 
 /// Whether a session is asked for.

@@ -204,6 +204,11 @@ impl Source {
         }
     }
 
+    /// Whether all of it is there to be read, so that nobody ever waits for more.
+    pub(super) fn is_at_hand(&self) -> bool {
+        self.stop.is_none() && Path::new(&self.name).is_file()
+    }
+
     /// The keys of a capture, where that is a file that can be read again.
     pub(super) fn keys_of_capture(&self) -> Option<&Keys> {
         let is_file = matches!(self.kind, Kind::File(_)) && Path::new(&self.name).is_file();
