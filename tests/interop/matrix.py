@@ -2,7 +2,7 @@
 
 What a server does not have is a row here, with what it lacks; nothing else is left out.
 """
-import shutil
+import os, shutil
 
 import servers
 from peers import CASES, contents, fill, has, run, same
@@ -13,21 +13,22 @@ HOSTS = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 class Server:
     """A server, and what it cannot do."""
 
-    def __init__(self, start, *, tls=True, active=True, dots=True, ccc=False):
+    def __init__(self, start, *, tls=True, active=True, dots=True, ccc=False, times=True, overwrites=True):
         self.start, self.tls, self.active, self.dots, self.ccc = start, tls, active, dots, ccc
+        self.times, self.overwrites = times, overwrites
 
 
 SERVERS = {
     "wharf": Server(servers.wharf),
     "vsftpd": Server(servers.vsftpd),
-    # Anonymous users read no names that begin with a dot.
-    "pure_ftpd": Server(servers.pure_ftpd, dots=False, ccc=True),
+    # Anonymous users read no names that begin with a dot, and replace no file.
+    "pure_ftpd": Server(servers.pure_ftpd, dots=False, ccc=True, overwrites=False),
     "proftpd": Server(servers.proftpd, ccc=True),
     # No TLS at all.
-    "inetutils_ftpd": Server(servers.inetutils_ftpd, tls=False),
+    "inetutils_ftpd": Server(servers.inetutils_ftpd, tls=False, times=False),
     "pyftpdlib": Server(servers.pyftpdlib),
     # TLS only from the first byte on, which its command line does not offer; no PORT and no EPRT.
-    "aioftp": Server(servers.aioftp, tls=False, active=False),
+    "aioftp": Server(servers.aioftp, tls=False, active=False, times=False),
 }
 
 
@@ -66,8 +67,26 @@ def moves_files(wharf, server, folder, host, tls):
         deletes = ["sync", "--delete", "--max-delete", "100%", *trust]
         run(wharf, *deletes, f"{at}/missing", folder / "sub", status=5)
         same(contents(folder / "sub"), contents(tree / "sub"), "sync --delete from what is not there")
+        if server.overwrites:
+            goes_back_to_an_older_file(wharf, server, folder, tree, trust, at)
         if tls:
             goes_back_to_clear(wharf, folder, at, [*trust, "--ccc"], server.ccc, big)
+
+
+def goes_back_to_an_older_file(wharf, server, folder, tree, options, at):
+    """A file of the same size that is older than the one there goes up, once; with its time, where the server takes times."""
+    here, there = folder / "sub" / "a b.txt", tree / "up" / "tree" / "a b.txt"
+    for bytes_of_it, age in [(b"newest\n", 3600), (b"oldest\n", 86400 * 30)]:
+        here.write_bytes(bytes_of_it)
+        time = int(here.stat().st_mtime) - age
+        os.utime(here, (time, time))
+        # Not in the minute of the change here, which is all that LIST tells of its time.
+        os.utime(there, (there.stat().st_mtime - 120,) * 2)
+        run(wharf, "sync", *options, folder / "sub", f"{at}/up/tree")
+        same(there.read_bytes(), bytes_of_it, "sync of an older file")
+        same(int(there.stat().st_mtime) == time, server.times, "its time there")
+        events = run(wharf, "sync", "--json", *options, folder / "sub", f"{at}/up/tree").splitlines()
+        has(events[-1], b'"done":0', "a sync of the same")
 
 
 def goes_back_to_clear(wharf, folder, at, options, can, big):

@@ -1,5 +1,5 @@
 //! What earlier sessions have learnt of a host: which ways of making data connections work there, and
-//! how odd names are sent.
+//! how odd names are sent, and whether files can be given their times.
 //!
 //! It is shared by all who hold a clone, so that many sessions with one host learn it once. A program may keep it
 //! between runs as text, a line a host. What is remembered is a hint: a session that finds it wrong tries the rest.
@@ -18,8 +18,8 @@ const HOSTS: usize = 1000;
 ///
 /// ```
 /// use wharf_client::Memory;
-/// let memory = Memory::parse("ftp.example.org:21 no-epsv active no-telnet\n");
-/// assert_eq!(memory.print(), "ftp.example.org:21 no-epsv active no-telnet\n");
+/// let memory = Memory::parse("ftp.example.org:21 no-epsv active no-telnet times\n");
+/// assert_eq!(memory.print(), "ftp.example.org:21 no-epsv active no-telnet times\n");
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<BTreeMap<String, Learnt>>>);
@@ -33,9 +33,31 @@ pub(crate) struct Learnt {
     pub(crate) way: Option<Way>,
     /// What becomes of 0xFF and CR in names there.
     pub(crate) telnet: Option<Telnet>,
+    /// Whether it takes the times of files.
+    pub(crate) times: Option<bool>,
 }
 
-/// The words for that.
+/// Whether one host takes the times of files, as far as that has been found out.
+#[derive(Debug)]
+pub(crate) struct Times {
+    memory: Memory,
+    host: String,
+}
+
+impl Times {
+    /// Whether it does.
+    pub(crate) fn are_kept(&self) -> Option<bool> {
+        self.memory.of(&self.host).times
+    }
+
+    /// Remembers that.
+    pub(crate) fn learn(&self, times: Option<bool>) {
+        let learnt = self.memory.of(&self.host);
+        self.memory.learn(&self.host, Learnt { times, ..learnt });
+    }
+}
+
+/// The words for what becomes of 0xFF and CR.
 const TELNET: [(Telnet, &str); 3] = [
     (Telnet::Understood, "telnet"),
     (Telnet::ButNotCr, "telnet-without-cr"),
@@ -56,6 +78,8 @@ impl Memory {
                     "no-epsv" => learnt.no_epsv = true,
                     "active" => learnt.way = Some(Way::Active),
                     "passive" => learnt.way = Some(Way::Passive),
+                    "times" => learnt.times = Some(true),
+                    "no-times" => learnt.times = Some(false),
                     word => {
                         let known = TELNET.iter().find(|(_, name)| *name == word);
                         learnt.telnet = known.map(|(telnet, _)| *telnet).or(learnt.telnet);
@@ -88,9 +112,19 @@ impl Memory {
                 text.push(' ');
                 text.push_str(name);
             }
+            text.push_str(match learnt.times {
+                Some(true) => " times",
+                Some(false) => " no-times",
+                None => "",
+            });
             text.push('\n');
         }
         text
+    }
+
+    /// What is remembered of the times of files at this host.
+    pub(crate) fn times_at(&self, host: &str, port: u16) -> Times {
+        Times { memory: self.clone(), host: format!("{host}:{port}") }
     }
 
     pub(crate) fn of(&self, host: &str) -> Learnt {

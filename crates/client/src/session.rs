@@ -7,6 +7,7 @@
 mod again;
 mod gateway;
 mod names;
+mod times;
 
 pub(crate) use again::Acquaintance;
 
@@ -15,11 +16,11 @@ use wharf_proto::command::Algorithm;
 use wharf_proto::params::{Mode, Representation, Structure, Type};
 use wharf_proto::path::parse_quoted;
 use wharf_proto::reply::Class;
-use wharf_proto::time::{Timestamp, parse_mdtm};
 use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::connection::FAREWELL;
 use crate::data::{DataPlane, Question};
+use crate::memory::Times;
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
 
@@ -140,6 +141,10 @@ pub struct Session {
     system: Option<Text>,
     /// Verbs that the server does not know; they are not sent again.
     unknown: Vec<Verb>,
+    /// Whether the server takes the times of files.
+    times: Times,
+    /// Whether MDTM was seen to set no time.
+    mdtm_only_asks: bool,
     /// Whether the server is to be the TLS client of data connections, as between servers.
     tls_client: bool,
     /// The algorithm that was chosen for HASH.
@@ -165,6 +170,7 @@ impl Session {
         let control = Connection::open(host, port, options).await?;
         let mut session = Self {
             data: DataPlane::new(options, &control),
+            times: options.memory.times_at(control.host(), control.port()),
             control,
             plain: options.plain,
             listing_limit: options.listing_limit,
@@ -177,6 +183,7 @@ impl Session {
             features: None,
             system: None,
             unknown: Vec::new(),
+            mdtm_only_asks: false,
             tls_client: false,
             chosen_digest: None,
             login_took: None,
@@ -319,31 +326,6 @@ impl Session {
         self.set_type(Type::Image).await?;
         let text = self.fact(&Command::Size(path.clone())).await?;
         Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok()))
-    }
-
-    /// When a file was last modified. `None` where the server does not say.
-    ///
-    /// # Errors
-    /// Those of the control connection; a refusal is `None`, as for [`size`](Self::size).
-    pub async fn mdtm(&mut self, path: &Text) -> Result<Option<Timestamp>, Error> {
-        let text = self.fact(&Command::Mdtm(path.clone())).await?;
-        Ok(text.and_then(|text| parse_mdtm(&text)))
-    }
-
-    /// Gives a file of the server the time of its last modification, by MFMT. Whether it has it is told; servers
-    /// without MFMT leave the time of the upload.
-    ///
-    /// # Errors
-    /// Those of the control connection; a refusal is `false`.
-    pub async fn keep_time(&mut self, path: &Text, time: Timestamp) -> Result<bool, Error> {
-        if self.plain || self.unknown.contains(&Verb::Mfmt) || !self.features().await?.has("MFMT") {
-            return Ok(false);
-        }
-        let reply = self.say(&Command::Mfmt(time, path.clone())).await?;
-        if matches!(reply.code.value(), 500 | 502) {
-            self.unknown.push(Verb::Mfmt);
-        }
-        Ok(reply.code.class() == Class::Completion)
     }
 
     /// What a 213 says; `None` for any other reply.

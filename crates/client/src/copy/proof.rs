@@ -88,7 +88,7 @@ async fn agree(
 /// Gives the copy the time of its original, where both servers can.
 pub(super) async fn keep_time(ends: &mut Ends, job: &Job, name: &Text) -> Result<(), CopyError> {
     let Ends { source, target, .. } = ends;
-    if target.plain || !target.features().await.map_err(at(Side::Target))?.has("MFMT") {
+    if !target.may_take_times().await.map_err(at(Side::Target))? {
         return Ok(());
     }
     let time = match job.modified {

@@ -16,6 +16,7 @@ use tokio::fs::File;
 use tokio::io::AsyncSeekExt;
 use wharf_proto::codec::{is_exact, passes_through};
 use wharf_proto::params::Representation;
+use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use super::behind::Behind;
@@ -40,11 +41,13 @@ pub struct Put {
     pub atomic: bool,
     /// Compare digests, where the server makes them.
     pub verify: bool,
+    /// Give it the time of the file here, where the server can be told.
+    pub times: bool,
 }
 
 impl Default for Put {
     fn default() -> Self {
-        Self { how: BYTES, resume: false, atomic: false, verify: false }
+        Self { how: BYTES, resume: false, atomic: false, verify: false, times: false }
     }
 }
 
@@ -116,6 +119,13 @@ impl Session {
         let mut stored = self.put_as(source, &name, request, watch).await?;
         if request.verify && is_exact(request.how) {
             stored.agrees = self.agrees(&name, source).await?;
+        }
+        let found = source.metadata().ok().filter(|found| request.times && found.is_file());
+        if let Some(found) = found {
+            // What is stored and proven is not stored again for the sake of its time.
+            if let Err(error) = self.keep_time(&name, Timestamp::new(found.mtime(), 0)).await {
+                tracing::debug!(%error, "the file has the time of its upload");
+            }
         }
         if request.atomic {
             take_name(self, &name, remote).await?;

@@ -107,6 +107,11 @@ pub(crate) fn is_same_time(time: Timestamp, told: Timestamp, precision: Precisio
     (told.seconds()..told.seconds() + unit).contains(&time.seconds())
 }
 
+/// Whether a time is later than the one that was `told`, whatever that is in what it is known to lie in.
+pub(crate) fn is_after(time: Timestamp, told: Timestamp, precision: Precision) -> bool {
+    time > told && !is_same_time(time, told, precision)
+}
+
 /// Makes a folder unless it is there, and no link.
 fn step_into(path: &Path) -> Result<(), Error> {
     match fs::create_dir(path) {

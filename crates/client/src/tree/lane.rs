@@ -36,6 +36,10 @@ use endurance::{Again, Attempt};
 /// How long two commands in one segment may take to be answered, before it is thought that the second is lost.
 pub(crate) const PROBE: Duration = Duration::from_secs(8);
 
+/// What is said where files get no times.
+const NO_TIMES: &str =
+    "the server does not take the times of files: there they are as old as their upload";
+
 /// What all sessions at work on a tree share.
 pub(crate) struct Crew {
     pub(crate) pool: Pool,
@@ -85,12 +89,19 @@ pub(crate) struct Known {
     in_a_row: Option<bool>,
     /// Whether it has block mode.
     blocks: Option<bool>,
+    /// Whether it was said that it does not take the times of files.
+    told_of_times: bool,
 }
 
 impl Known {
     /// Whether one session is enough, because it does the work of many.
     pub(crate) fn one_is_enough(self) -> Option<bool> {
         self.blocks
+    }
+
+    /// It was found out whether the server takes several commands in one segment, and whether it has block mode.
+    fn is(&mut self, in_a_row: bool, blocks: bool) {
+        (self.in_a_row, self.blocks) = (Some(in_a_row), Some(blocks));
     }
 }
 
@@ -102,6 +113,15 @@ impl Crew {
 
     fn learn(&self, learnt: impl FnOnce(&mut Known)) {
         learnt(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The server does not take the times of files, which is said once.
+    pub(crate) fn tell_of_times(&self) {
+        let mut told = false;
+        self.learn(|known| told = std::mem::replace(&mut known.told_of_times, true));
+        if !told {
+            self.board.note(NO_TIMES);
+        }
     }
 
     /// Hands over a file that has come.
@@ -233,19 +253,20 @@ async fn work(crew: &Crew, session: &mut Session, post: Post) -> Result<(), Erro
 async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
     let known = crew.known();
     if session.plain {
-        crew.learn(|known| *known = Known { in_a_row: Some(false), blocks: Some(false) });
+        crew.learn(|known| known.is(false, false));
         return session.set_type(Type::Image).await;
     }
     let features = session.features().await?;
     // Listings come in block mode too, and are those of MLSD there.
     let offered = features.has("MODE B") && features.has("MLST");
     let features_list = features.has("MLST");
-    crew.board.learn_keeps_times(features.has("MFMT"));
+    let keeps_times = session.keeps_times().await?;
+    crew.board.learn_keeps_times(keeps_times);
     if known.in_a_row.is_some() {
         return session.set_type(Type::Image).await;
     }
     // A server that reads its commands one segment each loses the second one of these, which does no harm.
-    crew.learn(|known| *known = Known { in_a_row: Some(false), blocks: Some(false) });
+    crew.learn(|known| known.is(false, false));
     let wants_blocks = offered && crew.may_block;
     let second = match wants_blocks {
         true => Command::Mode(Mode::Block),
@@ -273,9 +294,7 @@ async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
         return session.set_type(Type::Image).await;
     }
     session.went(&Command::Type(Type::Image));
-    crew.learn(|known| {
-        *known = Known { in_a_row: Some(true), blocks: Some(second && wants_blocks) }
-    });
+    crew.learn(|known| known.is(true, second && wants_blocks));
     if wants_blocks && second {
         crew.board.note("block mode: all small files over one data connection");
     }

@@ -9,7 +9,7 @@ use wharf_proto::{Command, Text, Verb};
 use super::lane::Crew;
 use super::work::{Item, Work, local_path};
 use crate::files::local;
-use crate::{BYTES, Digest, Error, Put, Session};
+use crate::{Digest, Error, Put, Session};
 
 /// The longest name that has room for what makes it a temporary one.
 const LONGEST: usize = 255 - "..wharf-part".len();
@@ -22,9 +22,11 @@ pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Re
     let name = if crew.atomic { temporary(&item.remote) } else { item.remote.clone() };
     let resume = crew.resume && !item.is_light() && (crew.atomic || item.tries > 0);
     // It has its time and its mode before it has its name, so the name is given here.
-    let request = Put { how: BYTES, resume, atomic: false, verify: crew.verify };
+    let request = Put { resume, verify: crew.verify, ..Put::default() };
     let stored = session.put(&source, &name, request, &mut watch).await?;
-    session.keep_time(&name, Timestamp::new(found.mtime(), 0)).await?;
+    if !session.keep_time(&name, Timestamp::new(found.mtime(), 0)).await? {
+        crew.tell_of_times();
+    }
     if crew.modes {
         let mode = Site::Chmod(found.mode() & 0o7777, name.clone());
         // Servers without it keep modes of their own.

@@ -15,7 +15,7 @@ use wharf_proto::{Command, Text};
 
 use super::Deed;
 use super::filter::Filter;
-use super::ground::{Ground, is_same_time};
+use super::ground::{Ground, is_after, is_same_time};
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path};
 use crate::Error;
 use crate::files::local;
@@ -207,7 +207,12 @@ impl Storing {
             ..item
         };
         let there = self.frames.last().and_then(|frame| frame.there.get(name));
-        if self.skip_same && there.is_some_and(|there| is_same(&item, there, self.keeps_times)) {
+        let changed = Timestamp::new(found.ctime(), 0);
+        let is_changed = |there: &Entry| {
+            there.modified.is_some_and(|told| is_after(changed, told, there.precision))
+        };
+        let is_there = |there: &Entry| is_same(&item, there, self.keeps_times || is_changed(there));
+        if self.skip_same && there.is_some_and(is_there) {
             self.same += 1;
             return None;
         }
@@ -216,11 +221,11 @@ impl Storing {
 }
 
 /// Whether what the server has is the file `item` of the other side, by size and time. Where the server cannot be told
-/// times, its file is as old as its upload.
-pub(crate) fn is_same(item: &Item, there: &Entry, keeps_times: bool) -> bool {
+/// times, its file is as old as its upload; `exact`: it can, or the file was changed since, so that the times must agree.
+pub(crate) fn is_same(item: &Item, there: &Entry, exact: bool) -> bool {
     let (Some(ours), Some(theirs)) = (item.modified, there.modified) else { return false };
     let precision = item.precision.max(there.precision);
-    let time = is_same_time(ours, theirs, precision) || (!keeps_times && theirs > ours);
+    let time = is_same_time(ours, theirs, precision) || (!exact && theirs > ours);
     there.kind == Kind::File && there.size.is_some() && there.size == item.size && time
 }
 

@@ -428,7 +428,7 @@ fn show_end(peer: &mut Peer, bytes: &[u8]) {
     peer.say("226 done");
 }
 
-const RESUME: Put = Put { how: BYTES, resume: true, atomic: false, verify: false };
+const RESUME: Put = Put { resume: true, how: BYTES, atomic: false, verify: false, times: false };
 
 #[test]
 fn an_upload_goes_on_by_appe_or_by_rest_and_stor_where_the_server_has_its_beginning() {

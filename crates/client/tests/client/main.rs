@@ -14,6 +14,7 @@ mod forms;
 mod listing;
 mod marks;
 mod support;
+mod times;
 mod tls;
 mod transfer;
 mod tree;

@@ -29,7 +29,7 @@ pub(crate) async fn run(arguments: &PutArgs, events: &Events) -> anyhow::Result<
     let screen = Screen::new(arguments.connection.quiet || events.is_on());
     let mut meter = screen.meter(&remote).telling(events.course("store", &remote));
     let (resume, atomic, verify) = (arguments.resume, arguments.is_atomic(), moving.verify);
-    let request = Put { how, resume, atomic, verify };
+    let request = Put { how, resume, atomic, verify, times: true };
     let stored = match arguments.comes_in() {
         true => from_standard_input(arguments, &remote, request, &mut meter, events).await,
         false => from_file(arguments, &remote, request, &mut meter, events).await,

@@ -82,7 +82,7 @@ impl Files {
                 Ok((fetched.amount(), get::verdict(fetched)))
             }
             Direction::Up => {
-                let request = Put { how, resume, atomic, verify };
+                let request = Put { how, resume, atomic, verify, times: true };
                 let stored = session.put(&item.local, &item.remote, request, watch).await?;
                 Ok((stored.amount(), put::verdict(stored)))
             }

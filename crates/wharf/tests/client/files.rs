@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 use wharf_testkit::scripted::{Peer, Scripted};
 
@@ -230,10 +231,14 @@ fn put_stores_under_the_name_in_the_url_or_in_the_folder_with_its_own() {
             assert_eq!(data.take(), b"bytes");
             peer.say("226 done");
             peer.answer(&format!("SIZE {remote}"), "213 5");
+            peer.features(&["MFMT"]);
+            peer.answer(&format!("MFMT 20010909014640 {remote}"), "213 set");
             peer.answer("QUIT", "221 bye");
         });
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("x"), b"bytes").unwrap();
+        let file = fs::File::options().write(true).open(folder.path().join("x")).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
         wharf(&["put", "x", &server.url(path)]).within(folder.path()).ends_with(0);
     }
 }

@@ -221,6 +221,26 @@ fn a_server_that_goes_down_in_the_midst_of_a_tree_ends_it_when_the_retries_are_u
 }
 
 #[test]
+fn an_older_file_of_the_same_size_goes_up_if_it_was_changed_since_the_upload_of_the_other_one() {
+    const SINCE: Fault = Rows(&[b"type=file;size=1;modify=20200101000000; x"]);
+    const BEFORE: Fault = Rows(&[b"type=file;size=1;modify=20990101000000; x"]);
+    for (listed, goes) in [(SINCE, true), (BEFORE, false)] {
+        let server = Faulty::new(&[("x", b"y")], &[listed, Reply("MKD", "550 it is there")]);
+        let here = folder(&["x"]);
+        let file = fs::File::options().write(true).open(here.path().join("x")).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        for arguments in [&["sync"][..], &["put", "-r"]] {
+            let (there, url) = (here.path().to_str().unwrap(), server.url("pub"));
+            let ending = wharf(&[arguments, &[there, &url]].concat()).ends_with(0);
+            let says = if goes { "as old as their upload" } else { "1 the same already" };
+            ending.saying(says);
+            let stored = server.heard().iter().any(|line| line.starts_with("STOR "));
+            assert_eq!(stored, goes, "{:?}", server.heard());
+        }
+    }
+}
+
+#[test]
 fn what_was_deleted_here_is_counted() {
     let server = Faulty::new(&[("x", b"x")], &[]);
     let here = folder(&["x", "old", "gone/one", "gone/two"]);

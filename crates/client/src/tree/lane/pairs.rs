@@ -87,7 +87,7 @@ async fn work(crew: &Crew, ends: &mut Ends) -> Result<End, Error> {
     } else {
         tokio::select! {
             biased;
-            features = ends.target.features() => features?.has("MFMT"),
+            keeps = ends.target.keeps_times() => keeps?,
             // Nobody needs one more pair.
             () = crew.board.nothing_left() => return Ok(End::Over),
         }

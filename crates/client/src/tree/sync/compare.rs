@@ -10,7 +10,7 @@ use wharf_proto::Text;
 use wharf_proto::listing::{Entry, Kind, Role, names};
 use wharf_proto::time::Timestamp;
 
-use super::super::ground::{Ground, is_same_time};
+use super::super::ground::{Ground, is_after, is_same_time};
 use super::super::storing::is_ours;
 use super::super::walk::described;
 use super::super::work::{
@@ -291,7 +291,9 @@ impl Comparing {
             if entry.kind != Kind::File {
                 return self.update(&mine, Reason::Kind, (item.size, item.modified));
             }
-            let exact = self.keeps_times;
+            let changed = Timestamp::new(here.ctime(), 0);
+            let is_changed = |told| is_after(changed, told, item.precision);
+            let exact = self.keeps_times || item.modified.is_some_and(is_changed);
             self.judge(mine, (Some(here.len()), Some(ours)), (item.size, item.modified), exact);
         } else {
             self.leave_out(&item.below, here);
@@ -363,7 +365,8 @@ impl Comparing {
     }
 
     /// Plans what to do with a file that is on both sides: `from` is the size and time of the one that may be moved,
-    /// `to` of the other one. `exact`: whether a file that was moved has the time of its original.
+    /// `to` of the other one. `exact`: whether one that is older is another one: files that were moved have the time of their
+    /// originals, or it was changed since.
     fn judge(&mut self, item: Item, from: Seen, to: Seen, exact: bool) {
         let reason = match (from, to) {
             ((Some(size), _), (Some(other), _)) if size != other => Some(Reason::Size),
