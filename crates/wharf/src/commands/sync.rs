@@ -197,7 +197,7 @@ impl Alike {
         if self.purpose != Purpose::Apply {
             return Ok(End::Planned(plan));
         }
-        if !self.max_delete.allows(plan.count(StepKind::Delete), plan.target_files()) {
+        if !self.max_delete.allows(plan.deleted_files(), plan.target_files()) {
             return Ok(End::Guarded(plan));
         }
         report.expects(plan.bytes());
@@ -233,7 +233,7 @@ impl Alike {
                 Ok(exit)
             }
             End::Guarded(plan) => {
-                let (deletes, of) = (plan.count(StepKind::Delete), plan.target_files());
+                let (deletes, of) = (plan.deleted_files(), plan.target_files());
                 let most = self.max_delete;
                 let target = match self.request.direction {
                     Direction::Up => server,

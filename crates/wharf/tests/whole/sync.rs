@@ -200,3 +200,42 @@ fn a_plan_that_cannot_be_written_down_is_no_success() {
         assert!(said.contains("standard output: No space left"), "{said}");
     }
 }
+
+#[test]
+fn a_file_and_a_folder_of_one_name_take_each_others_place_where_deleting_is_asked_for() {
+    let serving = Serving::new(&["--quiet", "--writable"]);
+    let here = tempfile::tempdir().unwrap();
+    let write = |path: &Path, text: &str| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    for (name, up) in [("up", true), ("down", false)] {
+        let (mine, theirs) = (here.path().join(name), serving.path(name));
+        let (from, to) = if up { (&mine, &theirs) } else { (&theirs, &mine) };
+        for path in ["a/x", "a/in/y", "b", "same"] {
+            write(&from.join(path), path);
+        }
+        for path in ["a", "b/y", "b/in/z", "same"] {
+            write(&to.join(path), path);
+        }
+        let url = serving.url(name);
+        let ends = if up { [name, &url] } else { [&url, name] };
+        let with = |more: &[&str]| sync(here.path(), &[&ends[..], more].concat());
+        let before = files(to);
+        let (code, _, said) = with(&[]);
+        assert!(code == Some(1) && said.contains("a: left out: a folder"), "{said}");
+        assert!(said.contains("--delete puts one in place of the other"), "{said}");
+        assert_eq!(files(to), before);
+        let (code, _, said) = with(&["--delete", "--max-delete", "2"]);
+        assert!(code == Some(1) && said.contains("3 files would be deleted, of 4"), "{said}");
+        assert_eq!(files(to), before);
+        let (code, out, said) = with(&["--delete", "--dry-run"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(out.contains("- b/in/  (another kind of thing)"), "{out}");
+        let (code, _, said) = with(&["--delete"]);
+        assert!(code == Some(0) && said.contains("; 5 deleted"), "{said}");
+        assert_eq!(files(to), files(from));
+        let (code, _, said) = with(&["--delete"]);
+        assert!(code == Some(0) && said.contains("0 to delete, 4 the same"), "{said}");
+    }
+}

@@ -1,11 +1,13 @@
 //! Carrying a plan out, stage by stage: nothing of a stage begins before all of the one before it is done.
 //!
 //! ```text
-//!   folders, by depth ─▶ files ─▶ links ─▶ what goes: files, then folders, the deepest first
+//!   what is in the way: files, then folders, the deepest first
+//!     ─▶ folders, by depth ─▶ files ─▶ links ─▶ what goes: files, then folders, the deepest first
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::iter::Peekable;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -20,13 +22,13 @@ use crate::Error;
 
 /// A plan that is carried out.
 pub(super) struct Applying {
-    steps: Steps,
+    steps: Peekable<Steps>,
     /// The step that is next.
     next: Option<Step>,
     stage: u64,
     /// How many pieces of the stage are being done.
     under_way: usize,
-    /// Folders that go, the deepest last.
+    /// Folders that go in this stage and those behind it, the deepest last.
     removes: Vec<Step>,
     top: Folder,
     ground: Arc<Ground>,
@@ -52,7 +54,7 @@ impl Applying {
         ground: Arc<Ground>,
         request: &SyncRequest,
     ) -> Result<Self, Error> {
-        let steps = plan.steps()?;
+        let steps = plan.steps()?.peekable();
         let up = request.direction == Direction::Up;
         let mut applying = Self {
             steps,
@@ -75,21 +77,25 @@ impl Applying {
         Ok(applying)
     }
 
-    /// Reads the next step; folders that go are put in their order first.
+    /// Reads the next step; folders that go stand together, and are put in their order first.
     fn read(&mut self) -> Result<(), Error> {
-        self.next = None;
-        let known = self.removes.len();
-        while let Some(step) = self.steps.next().transpose()? {
-            if step.kind != StepKind::Remove {
-                self.next = Some(step);
-                return Ok(());
-            }
+        self.next = self.removes.pop();
+        if self.next.is_some() {
+            return Ok(());
+        }
+        let Some(step) = self.steps.next().transpose()? else { return Ok(()) };
+        let kind = step.kind;
+        if !(kind.is_deletion() && kind.is_of_folder()) {
+            self.next = Some(step);
+            return Ok(());
+        }
+        self.removes.push(step);
+        let is_alike =
+            |next: &Result<Step, Error>| next.as_ref().is_ok_and(|next| next.kind == kind);
+        while let Some(step) = self.steps.next_if(is_alike).transpose()? {
             self.removes.push(step);
         }
-        // They are complete when nothing else is left, and are put in order once.
-        if self.removes.len() > known {
-            self.removes.sort_by_key(depth);
-        }
+        self.removes.sort_by_key(depth);
         self.next = self.removes.pop();
         Ok(())
     }
@@ -108,9 +114,17 @@ impl Applying {
                 self.clear_link(&item.below);
                 Some(Work::Fetch(item))
             }
-            (StepKind::Delete, true) => Some(Work::Delete(step.item(&self.top))),
-            (StepKind::Remove, true) => Some(Work::Remove(folder())),
-            (StepKind::Make | StepKind::Link | StepKind::Delete | StepKind::Remove, false) => {
+            (StepKind::Clear | StepKind::Delete, true) => Some(Work::Delete(step.item(&self.top))),
+            (StepKind::ClearFolder | StepKind::Remove, true) => Some(Work::Remove(folder())),
+            (
+                StepKind::Make
+                | StepKind::Link
+                | StepKind::Clear
+                | StepKind::ClearFolder
+                | StepKind::Delete
+                | StepKind::Remove,
+                false,
+            ) => {
                 if let Err(error) = self.here(step) {
                     self.failed = true;
                     self.complaints.push(Complaint::failed(&step.path, deed(step), error));
@@ -166,8 +180,12 @@ impl Applying {
                 let target = std::ffi::OsStr::from_bytes(step.target.as_bytes());
                 std::os::unix::fs::symlink(target, &path).map_err(local("make the link", &path))
             }
-            StepKind::Delete => fs::remove_file(&path).map_err(local("delete", &path)),
-            StepKind::Remove => fs::remove_dir(&path).map_err(local("remove", &path)),
+            StepKind::Clear | StepKind::Delete => {
+                fs::remove_file(&path).map_err(local("delete", &path))
+            }
+            StepKind::ClearFolder | StepKind::Remove => {
+                fs::remove_dir(&path).map_err(local("remove", &path))
+            }
             StepKind::Make | StepKind::Add | StepKind::Update => Ok(()),
         }
     }
@@ -178,8 +196,8 @@ fn deed(step: &Step) -> Deed {
     match step.kind {
         StepKind::Make | StepKind::Link => Deed::Make,
         StepKind::Add | StepKind::Update => Deed::Fetch,
-        StepKind::Delete => Deed::Delete,
-        StepKind::Remove => Deed::Remove,
+        StepKind::Clear | StepKind::Delete => Deed::Delete,
+        StepKind::ClearFolder | StepKind::Remove => Deed::Remove,
     }
 }
 
@@ -192,11 +210,13 @@ fn stage_of(step: &Step) -> u64 {
     let depth = depth(step) as u64;
     let top = if step.path.is_empty() { 0 } else { 1 };
     match step.kind {
-        StepKind::Make => depth + top,
-        StepKind::Add | StepKind::Update => 1000,
-        StepKind::Link => 1001,
-        StepKind::Delete => 1002,
-        StepKind::Remove => 3000 - depth.min(900),
+        StepKind::Clear => 0,
+        StepKind::ClearFolder => 1000 - depth.min(900),
+        StepKind::Make => 1000 + depth + top,
+        StepKind::Add | StepKind::Update => 2000,
+        StepKind::Link => 2001,
+        StepKind::Delete => 2002,
+        StepKind::Remove => 4000 - depth.min(900),
     }
 }
 

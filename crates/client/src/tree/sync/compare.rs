@@ -1,5 +1,7 @@
 //! Comparing two trees, folder by folder: what the server lists with what is here.
 
+mod going;
+
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStringExt;
@@ -10,6 +12,7 @@ use wharf_proto::Text;
 use wharf_proto::listing::{Entry, Kind, Role, names};
 use wharf_proto::time::Timestamp;
 
+use self::going::Going;
 use super::super::ground::{Ground, is_after, is_same_time};
 use super::super::storing::is_ours;
 use super::super::walk::described;
@@ -29,8 +32,10 @@ const AHEAD: usize = 16;
 enum Fate {
     /// It is in both trees.
     Compared,
+    /// It is there alone, or will be: what is in its place here, if anything, goes before it comes.
+    New,
     /// It goes, with all that is in it; known for folders of the server, which must be listed for that.
-    Doomed,
+    Doomed(Going),
 }
 
 /// Size and time of a file, as far as they are known.
@@ -104,8 +109,11 @@ impl Comparing {
 
     /// Compares a folder of the server with the one here. `hides_dots`: names that begin with a dot may be there and
     /// not be told.
-    fn compare(&mut self, folder: &Arc<Folder>, rows: Rows, hides_dots: bool) {
-        let mut here = self.local_entries(folder);
+    fn compare(&mut self, folder: &Arc<Folder>, rows: Rows, hides_dots: bool, fate: Fate) {
+        let mut here = match fate {
+            Fate::New => HashMap::new(),
+            Fate::Compared | Fate::Doomed(_) => self.local_entries(folder),
+        };
         if !self.is_up() && folder.below.is_empty() && !self.ground.root().exists() {
             self.plan(&Step::new(StepKind::Make, Reason::Missing, &folder.below));
         }
@@ -197,9 +205,9 @@ impl Comparing {
                     return;
                 }
                 match entry.kind {
-                    Kind::Folder => {
-                        self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Doomed))
-                    }
+                    Kind::Folder => self
+                        .folders
+                        .push((Arc::new(folder.folder(&entry.name)), Fate::Doomed(Going::Gone))),
                     Kind::File | Kind::Link { .. } | Kind::Other => {
                         self.plan(&Step::moving(&item, StepKind::Delete, Reason::Gone));
                     }
@@ -221,18 +229,33 @@ impl Comparing {
         }
         match &entry.kind {
             Kind::Folder => {
-                if here.is_some_and(|found| !found.is_dir()) {
-                    return self.complain(&item.below, "it is a folder there, and none here");
-                }
-                if here.is_none() {
-                    self.plan(&Step::new(StepKind::Make, Reason::Missing, &item.below));
-                }
-                self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Compared));
+                let fate = match here {
+                    Some(found) if found.is_dir() => Fate::Compared,
+                    Some(found) if found.is_symlink() => {
+                        // Whoever made it has all of that folder elsewhere.
+                        let why = "a folder there, and a symbolic link here, which is to be taken away first";
+                        return self.complain(&item.below, why);
+                    }
+                    Some(found) => {
+                        if !self.gives_way_here(folder, &entry.name, found, "a folder there") {
+                            return;
+                        }
+                        self.plan(&Step::new(StepKind::Make, Reason::Kind, &item.below));
+                        Fate::New
+                    }
+                    None => {
+                        self.plan(&Step::new(StepKind::Make, Reason::Missing, &item.below));
+                        Fate::New
+                    }
+                };
+                self.folders.push((Arc::new(folder.folder(&entry.name)), fate));
             }
             Kind::File => match here {
                 None => self.plan(&Step::moving(&item, StepKind::Add, Reason::Missing)),
                 Some(found) if found.is_dir() => {
-                    self.complain(&item.below, "it is a file there, and a folder here");
+                    if self.gives_way_here(folder, &entry.name, found, "a file there") {
+                        self.plan(&Step::moving(&item, StepKind::Add, Reason::Kind));
+                    }
                 }
                 Some(found) if !found.is_file() => self.update(&item, Reason::Kind, seen(found)),
                 Some(found) => {
@@ -240,14 +263,20 @@ impl Comparing {
                     self.judge(item, theirs, seen(found), true);
                 }
             },
-            Kind::Link { target } => self.bring_link(&item, target.as_deref(), here),
+            Kind::Link { target } => self.bring_link(folder, &item, target.as_deref(), here),
             Kind::Other => {
                 self.complaints.push(Complaint::remark(&item.below, "neither file nor folder"));
             }
         }
     }
 
-    fn bring_link(&mut self, item: &Item, target: Option<&[u8]>, here: Option<&Metadata>) {
+    fn bring_link(
+        &mut self,
+        folder: &Folder,
+        item: &Item,
+        target: Option<&[u8]>,
+        here: Option<&Metadata>,
+    ) {
         let Some(target) = target.filter(|_| self.request.links) else {
             self.complaints.push(Complaint::remark(&item.below, "a symbolic link, not followed"));
             return;
@@ -262,11 +291,12 @@ impl Comparing {
             fs::read_link(path).is_ok_and(|found| found.into_os_string().into_vec() == target);
         let (kind, reason) =
             (StepKind::Link, if here.is_some() { Reason::Kind } else { Reason::Missing });
+        let name = item.below.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         match here {
             _ if same => self.is_same(&item.below),
-            Some(found) if !found.is_symlink() => {
-                self.complain(&item.below, "it is a symbolic link there, and none here");
-            }
+            Some(found)
+                if !found.is_symlink()
+                    && !self.gives_way_here(folder, name, found, "a symbolic link there") => {}
             _ => self.plan(&Step { target: target.into(), ..Step::new(kind, reason, &item.below) }),
         }
     }
@@ -277,8 +307,11 @@ impl Comparing {
         let is_folder = entry.kind == Kind::Folder;
         if here.is_dir() && is_folder {
             self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Compared));
-        } else if here.is_dir() != is_folder {
-            self.complain(&item.below, "it is a folder on one side and none on the other");
+        } else if here.is_dir() {
+            if self.may_replace(&item.below, "a folder here, and none there") {
+                self.plan(&Step::moving(item, StepKind::Clear, Reason::Kind));
+                self.send_new_folder(&folder.folder(&entry.name), Reason::Kind);
+            }
         } else if here.is_file() {
             let ours = Timestamp::new(here.mtime(), 0);
             let mine = Item {
@@ -288,6 +321,14 @@ impl Comparing {
                 precision: item.precision,
                 ..item.clone()
             };
+            if is_folder {
+                if self.may_replace(&item.below, "a file here, and a folder there") {
+                    let fate = Fate::Doomed(Going::InTheWay);
+                    self.folders.push((Arc::new(folder.folder(&entry.name)), fate));
+                    self.plan(&Step::moving(&mine, StepKind::Add, Reason::Kind));
+                }
+                return;
+            }
             if entry.kind != Kind::File {
                 return self.update(&mine, Reason::Kind, (item.size, item.modified));
             }
@@ -304,7 +345,7 @@ impl Comparing {
     fn send_new(&mut self, folder: &Folder, name: &[u8], here: &Metadata) {
         let item = folder.file(name);
         if here.is_dir() {
-            self.send_new_folder(&folder.folder(name));
+            self.send_new_folder(&folder.folder(name), Reason::Missing);
         } else if here.is_file() {
             let item = Item {
                 size: Some(here.len()),
@@ -318,11 +359,11 @@ impl Comparing {
         }
     }
 
-    fn send_new_folder(&mut self, folder: &Folder) {
+    fn send_new_folder(&mut self, folder: &Folder, reason: Reason) {
         if folder.depth >= DEEPEST {
             return self.complain(&folder.below, "the tree is too deep");
         }
-        self.plan(&Step::new(StepKind::Make, Reason::Missing, &folder.below));
+        self.plan(&Step::new(StepKind::Make, reason, &folder.below));
         let mut entries: Vec<_> = self.local_entries(folder).into_iter().collect();
         entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         for (name, found) in entries {
@@ -337,31 +378,6 @@ impl Comparing {
             "neither file nor folder"
         };
         self.complaints.push(Complaint::remark(below, why));
-    }
-
-    /// Down: what is here alone goes, where that is wanted; folders behind what is in them.
-    fn drop_local(&mut self, folder: &Folder, name: &[u8], here: &Metadata) {
-        let item = folder.file(name);
-        if here.is_file() {
-            self.count_target();
-        }
-        if !self.request.delete {
-            return;
-        }
-        if here.is_dir() {
-            let folder = folder.folder(name);
-            if folder.depth >= DEEPEST {
-                return self.complain(&folder.below, "the tree is too deep");
-            }
-            for (name, found) in self.local_entries(&folder) {
-                self.drop_local(&folder, &name, &found);
-            }
-            self.plan(&Step::new(StepKind::Remove, Reason::Gone, &folder.below));
-        } else {
-            let (size, modified) = seen(here);
-            let step = Step::new(StepKind::Delete, Reason::Gone, &item.below);
-            self.plan(&Step { size, modified, ..step });
-        }
     }
 
     /// Plans what to do with a file that is on both sides: `from` is the size and time of the one that may be moved,
@@ -395,32 +411,6 @@ impl Comparing {
 
     fn update(&self, item: &Item, reason: Reason, old: Seen) {
         self.plan(&Step::moving(item, StepKind::Update, reason).replacing(old));
-    }
-
-    /// Up: a folder of the server that goes, with all that is in it.
-    fn doom(&mut self, folder: &Arc<Folder>, rows: Rows) {
-        // It is removed when what is in it has gone: the plan has folders of greater depth first.
-        self.plan(&Step::new(StepKind::Remove, Reason::Gone, &folder.below));
-        for row in rows {
-            match row {
-                Ok(entry) if entry.role != Role::Member => {}
-                Ok(entry) if !names::is_plain(&entry.name) => {
-                    self.complain(
-                        &join(&folder.below, &entry.name),
-                        "the name is none that can be deleted",
-                    );
-                }
-                Ok(entry) if entry.kind == Kind::Folder => {
-                    self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Doomed));
-                }
-                Ok(entry) => {
-                    self.count_target_if_file(&entry);
-                    let item = described(folder, &entry);
-                    self.plan(&Step::moving(&item, StepKind::Delete, Reason::Gone));
-                }
-                Err(error) => return self.complain(&folder.below, error),
-            }
-        }
     }
 }
 
@@ -480,8 +470,10 @@ impl Agenda for Comparing {
                     self.complain(&folder.below, "its listing ends in the midst of a row");
                 }
                 match (spool.rows(), self.fates.remove(&folder.below)) {
-                    (Ok(rows), Some(Fate::Doomed)) => self.doom(folder, rows),
-                    (Ok(rows), _) => self.compare(folder, rows, hides_dots),
+                    (Ok(rows), Some(Fate::Doomed(going))) => self.doom(folder, rows, going),
+                    (Ok(rows), fate) => {
+                        self.compare(folder, rows, hides_dots, fate.unwrap_or(Fate::Compared));
+                    }
                     (Err(error), _) => self.complain(&folder.below, error),
                 }
             }
@@ -519,7 +511,7 @@ impl Agenda for Comparing {
                 let folder = Arc::clone(folder);
                 self.ahead = self.ahead.saturating_sub(1);
                 self.fates.remove(&folder.below);
-                self.send_new_folder(&folder);
+                self.send_new_folder(&folder, Reason::Missing);
                 true
             }
             _ => false,

@@ -15,6 +15,10 @@ use crate::Error;
 /// What is done in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepKind {
+    /// A file, or a link, is deleted that is in the way of a folder, or in a folder that is in the way of a file.
+    Clear,
+    /// A folder is removed that is in the way.
+    ClearFolder,
     /// A folder is made.
     Make,
     /// A file is moved that is not there.
@@ -31,21 +35,31 @@ pub enum StepKind {
 
 impl StepKind {
     /// All of them, in the order in which they are done.
-    pub const ALL: [Self; 6] =
-        [Self::Make, Self::Add, Self::Update, Self::Link, Self::Delete, Self::Remove];
+    pub const ALL: [Self; 8] = [
+        Self::Clear,
+        Self::ClearFolder,
+        Self::Make,
+        Self::Add,
+        Self::Update,
+        Self::Link,
+        Self::Delete,
+        Self::Remove,
+    ];
 
     /// The sign that stands for it in a list.
     pub fn sign(self) -> char {
         match self {
             Self::Make | Self::Add | Self::Link => '+',
             Self::Update => '~',
-            Self::Delete | Self::Remove => '-',
+            Self::Clear | Self::ClearFolder | Self::Delete | Self::Remove => '-',
         }
     }
 
     /// Its name, as scripts see it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Clear => "clear",
+            Self::ClearFolder => "clear-folder",
             Self::Make => "make",
             Self::Add => "add",
             Self::Update => "update",
@@ -55,9 +69,14 @@ impl StepKind {
         }
     }
 
+    /// Whether it is done with a folder.
+    pub fn is_of_folder(self) -> bool {
+        matches!(self, Self::Make | Self::ClearFolder | Self::Remove)
+    }
+
     /// Whether something goes by it.
     pub fn is_deletion(self) -> bool {
-        matches!(self, Self::Delete | Self::Remove)
+        matches!(self, Self::Clear | Self::ClearFolder | Self::Delete | Self::Remove)
     }
 }
 
@@ -227,7 +246,7 @@ fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slash = if matches!(self.kind, StepKind::Make | StepKind::Remove) { "/" } else { "" };
+        let slash = if self.kind.is_of_folder() { "/" } else { "" };
         write!(f, "{} {}{slash}  ({})", self.kind.sign(), self.path, self.reason.words())
     }
 }
@@ -236,8 +255,8 @@ impl fmt::Display for Step {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     /// Steps by kind.
-    spools: [Option<io::BufWriter<File>>; 6],
-    counts: [u64; 6],
+    spools: [Option<io::BufWriter<File>>; 8],
+    counts: [u64; 8],
     /// How many bytes are to be moved.
     pub(super) bytes: u64,
     /// How many files the tree has that is to change.
@@ -272,8 +291,8 @@ impl Draft {
 /// What is to be done to make one tree like the other.
 #[derive(Debug)]
 pub struct Plan {
-    spools: [Option<File>; 6],
-    counts: [u64; 6],
+    spools: [Option<File>; 8],
+    counts: [u64; 8],
     bytes: u64,
     target_files: u64,
     blind: bool,
@@ -287,7 +306,7 @@ pub(super) fn finished(draft: Arc<Mutex<Draft>>, tally: Tally) -> Result<Plan, E
     if let Some(fault) = draft.fault {
         return Err(Error::Sink(fault));
     }
-    let mut spools = [const { None }; 6];
+    let mut spools = [const { None }; 8];
     for (spool, written) in spools.iter_mut().zip(draft.spools) {
         *spool = written
             .map(|spool| spool.into_inner().map_err(|e| Error::Sink(e.into_error())))
@@ -306,7 +325,13 @@ impl Plan {
 
     /// How many files and folders would go.
     pub fn deletes(&self) -> u64 {
-        self.count(StepKind::Delete) + self.count(StepKind::Remove)
+        let goes = StepKind::ALL.into_iter().filter(|kind| kind.is_deletion());
+        goes.map(|kind| self.count(kind)).sum()
+    }
+
+    /// How many files would go.
+    pub fn deleted_files(&self) -> u64 {
+        self.count(StepKind::Delete) + self.count(StepKind::Clear)
     }
 
     /// How many files the tree has that is to change.
@@ -363,14 +388,15 @@ impl Plan {
         self.blind |= moves > 0;
     }
 
-    /// The steps in the order in which they are done: folders, files, links, and at last what goes.
+    /// The steps in the order in which they are done: what is in the way goes, then folders, files and links come, and at
+    /// last goes what the other tree does not have.
     ///
     /// # Errors
     /// `Sink`, where the plan cannot be read back.
     pub fn steps(&self) -> Result<Steps, Error> {
         let mut files = Vec::new();
         for (spool, kind) in self.spools.iter().zip(StepKind::ALL) {
-            let goes = matches!(kind, StepKind::Delete | StepKind::Remove);
+            let goes = kind.is_deletion();
             if let Some(spool) = spool.as_ref().filter(|_| !(goes && self.blind)) {
                 let mut file = spool.try_clone().map_err(Error::Sink)?;
                 file.rewind().map_err(Error::Sink)?;

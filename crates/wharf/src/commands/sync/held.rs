@@ -114,8 +114,10 @@ impl<'a> Held<'a> {
             StepKind::Make => false,
             StepKind::Add | StepKind::Update | StepKind::Link => !self.same.contains(&step.path),
             // What need not go has gone, or is wanted again; a plan that has not seen everything has no such steps.
-            StepKind::Delete => false,
-            StepKind::Remove => !fresh.is_blind() && self.staying.contains(&step.path),
+            StepKind::Clear | StepKind::Delete => false,
+            StepKind::ClearFolder | StepKind::Remove => {
+                !fresh.is_blind() && self.staying.contains(&step.path)
+            }
         }
     }
 }
