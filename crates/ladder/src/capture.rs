@@ -66,6 +66,8 @@ pub struct Frame<'a> {
     pub link: Option<Link>,
     /// Its bytes, as far as they were captured.
     pub bytes: &'a [u8],
+    /// How many bytes it had on the wire.
+    pub original: usize,
 }
 
 /// Where a frame is, for the readers of the two formats.
@@ -74,6 +76,8 @@ struct Found {
     link: u32,
     /// Where its bytes are in the input.
     length: usize,
+    /// How many bytes it had on the wire.
+    original: usize,
     /// How many bytes of the file follow that are not the frame's.
     behind: usize,
 }
@@ -148,7 +152,7 @@ impl<'a> Capture<'a> {
             Format::Old(reader) => reader.next(&mut self.input, &self.facts)?,
             Format::Ng(reader) => reader.next(&mut self.input, &self.facts)?,
         };
-        let Some(Found { at, link, length, behind }) = found else { return Ok(None) };
+        let Some(Found { at, link, length, original, behind }) = found else { return Ok(None) };
         self.facts.frames += 1;
         let since = at.saturating_sub(*self.facts.origin.get_or_insert(at));
         let number = link;
@@ -158,7 +162,7 @@ impl<'a> Capture<'a> {
             *count += 1;
         }
         let bytes = self.input.take(length, behind);
-        Ok(Some(Frame { no: self.facts.frames, at: Moment::after(since), link, bytes }))
+        Ok(Some(Frame { no: self.facts.frames, at: Moment::after(since), link, bytes, original }))
     }
 
     /// Gives every TCP segment of the rest of the file, in its order, and how many frames there were in all.

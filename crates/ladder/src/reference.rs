@@ -9,8 +9,8 @@ mod table;
 use crate::acks::{ack_of, numbered_from};
 use crate::row::{Channel, Packet, Row};
 use std::fmt;
-use wharf_proto::Verb;
 use wharf_proto::tap::{HalfEnd, Party};
+use wharf_proto::{Lang, Verb};
 
 pub use table::REFERENCE;
 
@@ -179,41 +179,71 @@ fn place(
     Some(Row { no: wanted.no, ..row })
 }
 
-impl fmt::Display for Divergence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Divergence {
+    /// What was expected, and what was found.
+    #[must_use]
+    pub fn words(&self, lang: Lang) -> String {
         let RefRow { no, from, line, kind } = self.expected;
-        write!(f, "reference row {no}: expected {kind} from {} ({line}), found ", whom(from))?;
-        match &self.found {
-            None => f.write_str("nothing"),
-            Some(row) => {
-                let line = match row.channel {
-                    Channel::Control => "control",
-                    Channel::Data(_) => "data",
-                };
-                write!(f, "{} from {} ({line})", row.label, whom(row.from))
+        let (kind, line, from) = (kind.words(lang), line.words(lang), whom(from, lang));
+        let found = self.found.as_ref().map(|row| {
+            let line = match row.channel {
+                Channel::Control => lang.of("control", "コントロール"),
+                Channel::Data(_) => lang.of("data", "データ"),
+            };
+            (&row.label, whom(row.from, lang), line)
+        });
+        match (lang, found) {
+            (Lang::En, None) => {
+                format!("reference row {no}: expected {kind} from {from} ({line}), found nothing")
             }
+            (Lang::En, Some((label, of, on))) => format!(
+                "reference row {no}: expected {kind} from {from} ({line}), found {label} from {of} ({on})"
+            ),
+            (Lang::Ja, None) => {
+                format!("基準の行 {no} は{from}からの {kind}（{line}）だが、何もない")
+            }
+            (Lang::Ja, Some((label, of, on))) => format!(
+                "基準の行 {no} は{from}からの {kind}（{line}）だが、{of}からの {label}（{on}）がある"
+            ),
         }
     }
 }
 
-fn whom(party: Party) -> &'static str {
-    match party {
-        Party::Client => "the client",
-        Party::Server => "the server",
+impl fmt::Display for Divergence {
+    /// In English.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words(Lang::En))
     }
 }
 
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Control => "control",
-            Self::First => "first data connection",
-            Self::Second => "second data connection",
-        })
+fn whom(party: Party, lang: Lang) -> &'static str {
+    match party {
+        Party::Client => lang.of("the client", "クライアント"),
+        Party::Server => lang.of("the server", "サーバー"),
+    }
+}
+
+impl Line {
+    fn words(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Control => lang.of("control", "コントロール"),
+            Self::First => lang.of("first data connection", "1 本目のデータコネクション"),
+            Self::Second => lang.of("second data connection", "2 本目のデータコネクション"),
+        }
+    }
+}
+
+impl Kind {
+    fn words(self, lang: Lang) -> String {
+        match self {
+            Self::DataFin => lang.of("data and FIN", "データと FIN").to_owned(),
+            other => other.to_string(),
+        }
     }
 }
 
 impl fmt::Display for Kind {
+    /// In English.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syn => f.write_str("SYN"),

@@ -168,10 +168,10 @@ impl Reader {
         let order = self.order;
         let block = input.peek(body + FOOT, facts.frames)?;
         let number = |at: usize| order.long(block.get(at..).unwrap_or_default());
-        let (of, head, length) = match kind {
-            PACKET => (number(0), 20, number(12)),
-            OLD_PACKET => (order.short(block).into(), 20, number(12)),
-            _ => (0, 4, number(0)),
+        let (of, head, length, original) = match kind {
+            PACKET => (number(0), 20, number(12), number(16)),
+            OLD_PACKET => (order.short(block).into(), 20, number(12), number(16)),
+            _ => (0, 4, number(0), number(0)),
         };
         let Some(interface) = self.interfaces.get(size(of)) else {
             input.take(body + FOOT, 0);
@@ -190,7 +190,8 @@ impl Reader {
         }
         let (at, link) = (self.last, interface.link);
         input.take(head, 0);
-        Ok(Some(Found { at, link, length, behind: body - head - length + FOOT }))
+        let original = size(original).max(length);
+        Ok(Some(Found { at, link, length, original, behind: body - head - length + FOOT }))
     }
 }
 

@@ -59,7 +59,7 @@ impl Reader {
         }
         let header = input.peek(RECORD, facts.frames)?;
         let number = |at: usize| self.order.long(header.get(at..).unwrap_or_default());
-        let [seconds, fraction, length] = [0, 4, 8].map(number);
+        let [seconds, fraction, length, original] = [0, 4, 8, 12].map(number);
         if length > MAX_FRAME {
             return Err(facts.damaged(length));
         }
@@ -68,6 +68,7 @@ impl Reader {
         input.peek(length, facts.frames)?;
         let nanos = u64::from(fraction) * u64::from(self.unit);
         let at = Duration::from_secs(seconds.into()) + Duration::from_nanos(nanos);
-        Ok(Some(Found { at, link: self.link, length, behind: 0 }))
+        let original = size(original).max(length);
+        Ok(Some(Found { at, link: self.link, length, original, behind: 0 }))
     }
 }

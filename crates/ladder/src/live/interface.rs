@@ -123,7 +123,7 @@ impl Interface {
                     let link = link(from.hatype());
                     let bytes = self.frame.get(..length).unwrap_or_default();
                     self.frames += 1;
-                    return Ok(Some(Frame { no: self.frames, at, link, bytes }));
+                    return Ok(Some(Frame { no: self.frames, at, link, bytes, original: length }));
                 }
                 Ok(_) | Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => {

@@ -100,7 +100,8 @@ mod tests {
 
     fn payload(link: Link, header: &[u8]) -> Option<Vec<u8>> {
         let bytes = [header, &IP].concat();
-        let frame = Frame { no: 1, at: Moment::START, link: Some(link), bytes: &bytes };
+        let (no, at, link, original) = (1, Moment::START, Some(link), bytes.len());
+        let frame = Frame { no, at, link, bytes: &bytes, original };
         Segment::of_frame(&frame).map(|segment| segment.payload.to_vec())
     }
 

@@ -40,7 +40,7 @@ pub fn render(sheet: &Sheet<'_>) -> String {
         "tls_client": lifelines.iter().find(|of| of.tls == Some(TlsRole::Client)).map(|of| of.who.key()),
         "origin": sheet.origin.map(|origin| origin.as_secs_f64()),
     });
-    line(&mut out, &session);
+    put(&mut out, session, sheet.no_times);
     for step in sheet.shown() {
         line(&mut out, &RowLine::of(step, sheet));
     }
@@ -65,10 +65,48 @@ fn line(out: &mut String, value: &impl Serialize) {
     out.push('\n');
 }
 
+/// What is a time, or comes of one.
+const TIMES: [&str; 15] = [
+    "at",
+    "origin",
+    "round_trip",
+    "greeted",
+    "logged_in",
+    "longest_wait",
+    "longest_verb",
+    "longest_row",
+    "waited",
+    "took",
+    "rate",
+    "shut",
+    "delta",
+    "server_ahead",
+    "one_way",
+];
+
+/// Adds an object as a line, without its times where none are wanted.
+fn put(out: &mut String, mut value: Value, no_times: bool) {
+    if no_times {
+        without_times(&mut value);
+    }
+    line(out, &value);
+}
+
+fn without_times(value: &mut Value) {
+    let Value::Object(fields) = value else { return };
+    for (name, value) in fields {
+        if TIMES.contains(&name.as_str()) {
+            *value = Value::Null;
+        } else {
+            without_times(value);
+        }
+    }
+}
+
 /// The lines of a session's numbers: one of its control connection, one of each data connection. Times are in seconds, rates in
 /// bytes a second.
 #[must_use]
-pub fn statistics(session: &Session) -> String {
+pub fn statistics(session: &Session, no_times: bool) -> String {
     let Statistics { round_trip, greeted, logged_in, longest, again, transfers } =
         session.statistics();
     let first = json!({
@@ -78,10 +116,12 @@ pub fn statistics(session: &Session) -> String {
         "longest_verb": longest.map(|(_, verb, _)| verb.name()), "longest_row": longest.map(|(.., row)| row),
         "again": again, "missing": session.packets.missing(),
     });
-    let transfers = transfers.iter().map(|one| transfer(session.no, one));
-    std::iter::once(first)
-        .chain(transfers)
-        .fold(String::new(), |out, line| format!("{out}{line}\n"))
+    let mut out = String::new();
+    put(&mut out, first, no_times);
+    for one in &transfers {
+        put(&mut out, transfer(session.no, one), no_times);
+    }
+    out
 }
 
 fn transfer(no: u64, one: &Transfer) -> Value {
@@ -102,15 +142,15 @@ fn secs(time: Option<Duration>) -> Option<f64> {
 
 /// The lines of two sessions that are compared: an object, and one for each step.
 #[must_use]
-pub fn compared(left: &Scene, right: &Scene) -> String {
+pub fn compared(left: &Scene, right: &Scene, no_times: bool) -> String {
     let pairs = compare::compared(left, right);
     let numbers = |scene: &Scene| scene.sessions.clone();
-    let mut out = json!({
+    let mut out = String::new();
+    let first = json!({
         "schema": SCHEMA, "kind": "comparison", "left": numbers(left), "right": numbers(right),
         "parts_at": pairs.iter().position(Pair::is_apart),
-    })
-    .to_string();
-    out.push('\n');
+    });
+    put(&mut out, first, no_times);
     for pair in &pairs {
         let side = |scene: &Scene, at: Option<usize>| {
             let row = &scene.steps.get(at?)?.row;
@@ -125,39 +165,39 @@ pub fn compared(left: &Scene, right: &Scene) -> String {
             Likeness::Left => "left",
             Likeness::Right => "right",
         };
-        let line = json!({
+        let object = json!({
             "schema": SCHEMA, "kind": "pair", "likeness": likeness,
             "left": side(left, pair.left), "right": side(right, pair.right),
         });
-        out += &format!("{line}\n");
+        put(&mut out, object, no_times);
     }
     out
 }
 
 /// The lines of a session that was captured at both ends: an object, and one for each packet.
 #[must_use]
-pub fn beside(beside: &Beside) -> String {
+pub fn beside(beside: &Beside, no_times: bool) -> String {
     let ends = |ends: Ends| json!({ "client": ends.client.to_string(), "server": ends.server.to_string() });
     let translated = beside.translated();
     let translated: Vec<Value> = translated
         .iter()
         .map(|(data, here, there)| json!({ "data": data, "at_client": ends(*here), "at_server": ends(*there) }))
         .collect();
-    let mut out = json!({
+    let mut out = String::new();
+    let first = json!({
         "schema": SCHEMA, "kind": "beside",
         "at_client": beside.client.no, "at_server": beside.server.no, "translated": translated,
         "server_ahead": beside.clock.map(|clock| clock.ahead as f64 / 1e9),
         "one_way": secs(beside.clock.map(|clock| clock.one_way)),
-    })
-    .to_string();
-    out.push('\n');
-    for line in &beside.lines {
-        let [here, there] = beside.steps(line);
+    });
+    put(&mut out, first, no_times);
+    for packet in &beside.lines {
+        let [here, there] = beside.steps(packet);
         let Some(row) = here.or(there).map(|step| &step.row) else { continue };
         let side = |step: Option<&Step>| {
             step.map(|step| json!({ "no": step.row.no, "label": label(&step.row, Lang::En) }))
         };
-        let fate = match line.fate {
+        let fate = match packet.fate {
             Fate::Arrived => "arrived",
             Fate::Rewritten => "rewritten",
             Fate::Lost => "lost",
@@ -166,12 +206,12 @@ pub fn beside(beside: &Beside) -> String {
         };
         let from = if row.from == Party::Client { Who::Client } else { Who::Server };
         let data = if let Channel::Data(no) = row.channel { Some(no) } else { None };
-        let line = json!({
+        let object = json!({
             "schema": SCHEMA, "kind": "packet", "fate": fate, "from": from.key(), "data": data, "what": kind(row),
-            "at": secs(beside.at(line)), "took": secs(line.took),
+            "at": secs(beside.at(packet)), "took": secs(packet.took),
             "at_client": side(here), "at_server": side(there),
         });
-        out += &format!("{line}\n");
+        put(&mut out, object, no_times);
     }
     out
 }

@@ -74,7 +74,8 @@ pub fn frame(frame: &Frame<'_>, origin: Duration) -> Vec<u8> {
         bytes.extend(if is_six { [0x86, 0xdd] } else { [0x08, 0x00] });
     }
     bytes.extend(frame.bytes);
-    enhanced(&bytes, bytes.len(), at, "", 0)
+    let added = bytes.len() - frame.bytes.len();
+    enhanced(&bytes, frame.original + added, at, "", 0)
 }
 
 /// The beginning of a file of frames whose interfaces are told where the first frame of each comes.
@@ -103,7 +104,7 @@ pub fn secrets(log: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn captured(frame: &Frame<'_>, interface: usize, origin: Duration, comment: &str) -> Vec<u8> {
     let at = origin + frame.at.since(Moment::START);
-    enhanced(frame.bytes, frame.bytes.len(), at, comment, interface)
+    enhanced(frame.bytes, frame.original, at, comment, interface)
 }
 
 /// What there is to say of the frames of a scene: the number of each, its row, and what was found there.

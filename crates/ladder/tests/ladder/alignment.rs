@@ -4,7 +4,7 @@ use crate::sessions::{self, Story};
 use wharf_ladder::reference::{Kind, Line, REFERENCE};
 use wharf_ladder::{Alignment, Channel, Ladder, Packet, Provenance, Row, align, with_acks};
 use wharf_proto::tap::Party;
-use wharf_proto::{Text, Verb};
+use wharf_proto::{Lang, Text, Verb};
 
 fn rows(story: Story) -> Vec<Row> {
     Ladder::from_events(&story.events()).rows().to_vec()
@@ -114,6 +114,16 @@ fn a_226_where_the_reference_has_250_is_the_first_divergence() {
     assert_eq!(
         differs(&rows),
         "reference row 32: expected 250 from the server (control), found 226 done from the server (control)"
+    );
+}
+
+#[test]
+fn where_a_session_diverges_is_told_in_japanese_too() {
+    let rows = rows(sessions::reference());
+    let Alignment::Differs(first) = align(&rows[..rows.len() - 1]) else { panic!("it ends early") };
+    assert_eq!(
+        first.words(Lang::Ja),
+        "基準の行 48 はサーバーからの 250（コントロール）だが、何もない"
     );
 }
 

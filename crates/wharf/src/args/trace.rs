@@ -96,7 +96,7 @@ pub(crate) struct TraceArgs {
     /// that are known, in place of synthesised ones without
     #[arg(long, conflicts_with_all = ["redact", "live", "follow", "list"])]
     pub(crate) with_secrets: bool,
-    /// Put numbers in place of the names of users, or of files and folders, in all that is made: user, names, or both.
+    /// Put numbers in place of the names of users, or of files and folders, in all that is made: user, names, or user,names.
     /// Passwords are never shown
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', conflicts_with = "write")]
     pub(crate) redact: Vec<RedactArg>,

@@ -174,6 +174,40 @@ fn with_secrets_the_frames_of_a_session_come_as_they_were_with_their_keys_and_wh
 }
 
 #[test]
+fn frames_that_the_capture_has_cut_keep_the_length_that_they_had() {
+    let output = trace(&["--format", "pcapng", "--with-secrets"], "bulk-cut.cap");
+    assert!(output.status.success(), "{output:?}");
+    let (mut rest, mut cut) = (output.stdout.as_slice(), 0);
+    let number = |bytes: &[u8], at: usize| {
+        u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
+    };
+    while !rest.is_empty() {
+        let is_frame = number(rest, 0) == 6;
+        cut += usize::from(is_frame && number(rest, 24) > number(rest, 20));
+        rest = &rest[number(rest, 4)..];
+    }
+    assert!(cut > 0, "some of its frames were cut");
+}
+
+#[test]
+fn without_times_json_has_none_anywhere() {
+    let times =
+        ["at", "origin", "took", "rate", "waited", "round_trip", "logged_in", "delta", "one_way"];
+    let here = capture("reference.cap");
+    let here = here.to_str().unwrap();
+    for options in [&[][..], &["--compare", "1,1"], &["--beside", here]] {
+        let told = text(&[&["--json", "--no-times"], options].concat(), "reference.cap");
+        let timed = text(&[&["--json"], options].concat(), "reference.cap");
+        assert_ne!(told, timed);
+        for time in times {
+            let of = |told: &str| told.matches(&format!("\"{time}\":")).count();
+            let null = told.matches(&format!("\"{time}\":null")).count();
+            assert_eq!((of(&told), null), (of(&timed), of(&told)), "{time}: {told}");
+        }
+    }
+}
+
+#[test]
 fn many_replies_of_several_lines_are_whole_where_that_is_asked_for_at_any_width() {
     for width in ["40", "80", "200"] {
         let text = text(&["--whole-replies", "--width", width], "upload-lftp.cap");

@@ -130,7 +130,7 @@ fn verdict(alignment: &Alignment, arguments: &DemoArgs) -> String {
             .to_owned(),
         Alignment::Differs(divergence) => {
             let text = lang.of("This is not the reference session:", "基準セッションと異なる：");
-            format!("{text} {divergence}\n")
+            format!("{text} {}\n", divergence.words(lang))
         }
     }
 }

@@ -74,7 +74,7 @@ impl Renderer for Forms {
                 Format::Json => {
                     out.write_all(json::render(&sheet).as_bytes())?;
                     for session in group.of(scene) {
-                        out.write_all(json::statistics(session).as_bytes())?;
+                        out.write_all(json::statistics(session, self.options.no_times).as_bytes())?;
                     }
                     continue;
                 }

@@ -62,7 +62,7 @@ fn both_ends(
         }
         found += 1;
         match form {
-            Format::Json => write!(out, "{}", json::beside(&beside))?,
+            Format::Json => write!(out, "{}", json::beside(&beside, arguments.drawing.no_times))?,
             _ => write!(out, "{}", text::beside(&beside, &options(&arguments.drawing)))?,
         }
     }
@@ -113,7 +113,7 @@ fn compare(
     one.hide(arguments.hide());
     two.hide(arguments.hide());
     match arguments.form() {
-        Format::Json => write!(out, "{}", json::compared(&one, &two))?,
+        Format::Json => write!(out, "{}", json::compared(&one, &two, arguments.drawing.no_times))?,
         _ => write!(out, "{}", text::compared(&one, &two, &options(&arguments.drawing)))?,
     }
     out.flush()?;
