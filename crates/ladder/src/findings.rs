@@ -217,6 +217,14 @@ impl Ghost {
 }
 
 impl Finding {
+    /// Whether a row proves it, or stands for what did not come.
+    #[must_use]
+    pub fn is_at(&self, row: &Row) -> bool {
+        let is_ghost =
+            |ghost: &Ghost| row.no == 0 && row.label.as_bytes() == ghost.label.as_bytes();
+        self.rows.contains(&row.no) || self.ghost.as_ref().is_some_and(is_ghost)
+    }
+
     fn new(rule: &'static Rule, proof: Proof, case: &Case<'_>) -> Self {
         let Proof { mut rows, what, who, severity, mut doubts, ghost } = proof;
         let gaps = case.setting.missing > 0 && rule.id != GAPS;

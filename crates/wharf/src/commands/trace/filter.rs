@@ -66,7 +66,7 @@ impl Filter {
 }
 
 /// `D*` fits `D10`; letters of either case are alike.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(head) => {
             text.get(..head.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(head))

@@ -7,6 +7,7 @@ pub(super) mod app;
 mod diff;
 mod draw;
 pub(super) mod entries;
+mod fit;
 mod ladder;
 mod pane;
 mod read;

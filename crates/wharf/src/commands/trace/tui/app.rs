@@ -83,6 +83,10 @@ pub(super) struct App {
     pub(super) is_reading: bool,
     /// Frames that the kernel has dropped.
     pub(super) dropped: u64,
+    /// How many lines more than usual are told of the chosen session.
+    pub(super) taller: i16,
+    /// Which of the findings of a session is told of first.
+    first: (u64, usize),
     /// What there is to say at the bottom.
     pub(super) message: Option<String>,
 }
@@ -105,6 +109,8 @@ impl App {
             follows: false,
             is_reading: true,
             dropped: 0,
+            taller: 0,
+            first: (0, 0),
             message: None,
         }
     }
@@ -274,9 +280,27 @@ impl App {
                 self.marked = if self.marked == chosen { None } else { chosen };
             }
             KeyCode::Char('d') => self.compare(),
+            KeyCode::Char('+') => self.taller = self.taller.saturating_add(1),
+            KeyCode::Char('-') => self.taller = self.taller.saturating_sub(1),
+            KeyCode::Char('n') => self.next_finding(|at, count| (at + 1) % count),
+            KeyCode::Char('N') => self.next_finding(|at, count| (at + count - 1) % count),
             _ => {}
         }
         Action::None
+    }
+
+    /// Tells of another finding of the chosen session first.
+    fn next_finding(&mut self, to: impl Fn(usize, usize) -> usize) {
+        let Some(entry) = self.entries.line(self.line) else { return };
+        let count = entry.facts.findings.len();
+        if count > 0 {
+            self.first = (entry.facts.no, to(self.first_finding(entry.facts.no), count));
+        }
+    }
+
+    /// Which finding of a session is told of first.
+    pub(super) fn first_finding(&self, no: u64) -> usize {
+        if self.first.0 == no { self.first.1 } else { 0 }
     }
 
     /// Looks at the rows of the chosen session.
@@ -334,10 +358,14 @@ impl App {
             KeyCode::Enter => {
                 let text = prompt.text.trim().to_owned();
                 match &mut self.view {
-                    View::Ladder(ladder) => {
-                        ladder.search(&text);
-                        self.prompt = None;
-                    }
+                    View::Ladder(ladder) => match ladder.search(&text) {
+                        Ok(is_any) => {
+                            self.prompt = None;
+                            let none = words::no_row_fits(self.options.lang());
+                            self.message = (!is_any).then(|| none.to_owned());
+                        }
+                        Err(trouble) => prompt.trouble = Some(trouble),
+                    },
                     View::List | View::Diff(_) => self.narrow(text),
                 }
             }

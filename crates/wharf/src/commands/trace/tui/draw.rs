@@ -150,7 +150,12 @@ impl Canvas<'_> {
 
     fn list(&mut self, app: &mut App, body: Rect) {
         let lang = app.lang();
-        let below = if body.height >= 14 { (body.height / 4).clamp(3, 8) } else { 0 };
+        let told = app.entries.line(app.line).map(|entry| {
+            self.wrapped(&words::verdict(entry, app.first_finding(entry.facts.no), lang))
+        });
+        let told = told.unwrap_or_default();
+        let least = (body.height / 4).clamp(3, 8);
+        let (below, _) = rooms(body, least, told.len(), app.taller);
         let rows = body.height - 1 - below;
         app.page = usize::from(rows).max(1);
         app.top = app.top.min(app.line).max((app.line + 1).saturating_sub(app.page));
@@ -184,9 +189,19 @@ impl Canvas<'_> {
         }
         let y = body.bottom() - below;
         self.rule(y);
-        let Some(entry) = app.entries.line(app.line) else { return };
-        let lines = words::verdict(entry, lang);
-        self.paragraphs(&lines, y + 1, body.bottom());
+        self.below(&told, y + 1, body.bottom(), |more| words::more_findings(more, lang));
+    }
+
+    /// Lines as far as there is room, and how many more there are.
+    fn below(&mut self, lines: &[String], from: u16, to: u16, more: impl Fn(usize) -> String) {
+        let room = usize::from(to.saturating_sub(from));
+        for (line, y) in lines.iter().zip(from..to) {
+            self.line(y, line, PLAIN);
+        }
+        let left = lines.len().saturating_sub(room);
+        if left > 0 && room > 1 {
+            self.line(to - 1, &more(left + 1), DIM);
+        }
     }
 
     /// Lines that are broken where there is no room.
@@ -204,10 +219,20 @@ impl Canvas<'_> {
 
     /// A line in so many columns, each part of it moved in as far as the first.
     fn broken(&self, line: &str, room: usize) -> Vec<String> {
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        let text = spell_out(line.trim_start_matches(' '), self.options.ascii);
-        let broken = wrap(&text, room.saturating_sub(indent), self.options.ambiguous);
-        broken.into_iter().map(|part| " ".repeat(indent) + &part).collect()
+        let said = line.trim_start_matches(' ');
+        let indent = line.len() - said.len();
+        // Behind the sign of a finding, or of its advice.
+        let hang = match said {
+            said if said.starts_with("! ") => 4,
+            said if said.starts_with("→ ") => 2,
+            _ => 0,
+        };
+        let text = spell_out(said, self.options.ascii);
+        let broken = wrap(&text, room.saturating_sub(indent + hang), self.options.ambiguous);
+        let parts = broken.into_iter().enumerate();
+        parts
+            .map(|(at, part)| " ".repeat(if at == 0 { indent } else { indent + hang }) + &part)
+            .collect()
     }
 
     /// A line of the list, as far as there are columns for it.
@@ -246,7 +271,11 @@ impl Canvas<'_> {
         if width < 80 {
             return format!("{no} {} {} {found}", fit(server, 22), right(done, 6));
         }
-        let ends = if width >= 130 { 28 } else { 21 };
+        let ends = match width {
+            130.. => 28,
+            100.. => 21,
+            _ => 18,
+        };
         let times = match width >= 108 {
             true => format!("{} {} ", right(began, 10), right(duration, 9)),
             false => String::new(),
@@ -258,8 +287,17 @@ impl Canvas<'_> {
     fn ladder(&mut self, ladder: &mut Ladder, body: Rect) {
         let lang = self.options.lang();
         let options = Options { width: self.options.width.saturating_sub(2), ..self.options };
+        // Which row is chosen is known when they are drawn.
+        ladder.fit(&options, usize::from(body.height));
+        let told = match ladder.panel {
+            Panel::Rows => self.wrapped(&ladder.detail(self.options.width, lang)),
+            Panel::Detail | Panel::Compared | Panel::Numbers => Vec::new(),
+        };
         let (below, end) = match ladder.panel {
-            Panel::Rows => rooms(body, ladder.taller),
+            Panel::Rows => {
+                let wanted = if ladder.is_found() { told.len() } else { 0 };
+                rooms(body, (body.height / 3).min(12), wanted, ladder.taller)
+            }
             Panel::Detail | Panel::Compared | Panel::Numbers => (0, body.bottom()),
         };
         ladder.fit(&options, usize::from(end.saturating_sub(body.y)));
@@ -277,15 +315,7 @@ impl Canvas<'_> {
         }
         if below > 0 {
             self.rule(end);
-            let lines = self.wrapped(&ladder.detail(self.options.width, lang));
-            let room = usize::from(body.bottom().saturating_sub(end + 1));
-            let more = lines.len().saturating_sub(room);
-            for (line, y) in lines.iter().zip(end + 1..body.bottom()) {
-                self.line(y, line, PLAIN);
-            }
-            if more > 0 && room > 1 {
-                self.line(body.bottom() - 1, &words::more(more + 1, lang), DIM);
-            }
+            self.below(&told, end + 1, body.bottom(), |more| words::more(more, lang));
         }
     }
 
@@ -457,9 +487,14 @@ impl Canvas<'_> {
     }
 }
 
-/// How high the detail below the rows is, and where the rows end.
-fn rooms(body: Rect, taller: i16) -> (u16, u16) {
-    let usual = if body.height >= 14 { (body.height / 3).min(12) } else { 0 };
+/// How high the detail below the rows is, and where the rows end: of so many lines usually, and of half of the screen at most
+/// where so many are wanted.
+fn rooms(body: Rect, usual: u16, wanted: usize, taller: i16) -> (u16, u16) {
+    let wanted = u16::try_from(wanted.saturating_add(1)).unwrap_or(u16::MAX);
+    let usual = match body.height {
+        14.. => usual.max(wanted.min(body.height / 2)),
+        _ => 0,
+    };
     let below = match usual.saturating_add_signed(taller) {
         // A rule alone tells nothing.
         0 | 1 => 0,

@@ -9,7 +9,9 @@ use wharf_ladder::width::{Ambiguous, columns};
 use wharf_ladder::{Lang, Options, Row, Scene};
 use wharf_proto::Moment;
 
+use super::super::filter::Filter;
 use super::app::moved;
+use super::fit;
 use super::pane::{self, Shape};
 
 /// Columns that a key scrolls sideways.
@@ -60,8 +62,9 @@ pub(super) struct Ladder {
     pub(super) cursor: usize,
     pub(super) top: usize,
     pub(super) page: usize,
-    /// Only rows in which this stands.
+    /// Only rows that fit this, and what that means.
     pub(super) find: String,
+    filter: Option<Filter>,
     packets: bool,
     notes: bool,
     no_times: bool,
@@ -95,6 +98,7 @@ impl Ladder {
             top,
             page,
             find,
+            filter: None,
             packets,
             notes,
             no_times,
@@ -154,12 +158,9 @@ impl Ladder {
             Options { width, packets, notes, no_times, whole, since, colour: false, ..*options };
         if self.drawn.as_ref().is_none_or(|(of, _)| *of != options) {
             let mut drawing = text::draw(&self.scene, &options);
-            let wanted = self.find.to_lowercase();
-            drawing.rows.retain(|(place, _)| {
-                let step = self.scene.steps.get(*place);
-                let said = step.map(|step| step.row.label.to_string().to_lowercase());
-                wanted.is_empty() || said.is_some_and(|said| said.contains(&wanted))
-            });
+            if let Some(filter) = &self.filter {
+                drawing.rows.retain(|(place, _)| fit::is_wanted(filter, &self.scene, *place));
+            }
             self.drawn = Some((options, drawing));
         }
         let rows = self.drawn.as_ref().map_or(0, |(_, drawing)| drawing.rows.len());
@@ -308,10 +309,20 @@ impl Ladder {
         }
     }
 
-    /// Shows only rows in which this stands.
-    pub(super) fn search(&mut self, text: &str) {
+    /// Shows only the rows that fit; whether there are any.
+    ///
+    /// # Errors
+    /// What is not understood.
+    pub(super) fn search(&mut self, text: &str) -> Result<bool, String> {
+        self.filter = if text.is_empty() { None } else { Some(text.parse()?) };
         text.clone_into(&mut self.find);
         (self.cursor, self.top, self.drawn) = (0, 0, None);
+        let is_shown = |step: &Step| self.packets || !step.row.is_bare_ack();
+        let fits = |place| {
+            self.filter.as_ref().is_none_or(|filter| fit::is_wanted(filter, &self.scene, place))
+        };
+        let mut steps = self.scene.steps.iter().enumerate();
+        Ok(steps.any(|(place, step)| is_shown(step) && fits(place)))
     }
 
     /// Goes to the row of that number, or to the next one that is shown.
@@ -353,6 +364,12 @@ impl Ladder {
     pub(super) fn step(&self) -> Option<&Step> {
         let (_, drawing) = self.drawn.as_ref()?;
         self.scene.steps.get(drawing.rows.get(self.cursor)?.0)
+    }
+
+    /// Whether the chosen row proves a finding.
+    pub(super) fn is_found(&self) -> bool {
+        let step = self.step();
+        step.is_some_and(|step| self.scene.findings.iter().any(|found| found.is_at(&step.row)))
     }
 
     /// The step that is marked.

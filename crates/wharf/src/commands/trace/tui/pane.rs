@@ -23,19 +23,7 @@ pub(super) fn detail(scene: &Scene, step: &Step, shape: Shape, lang: Lang) -> Ve
         Shape::Words => facts(scene, step, lang),
         Shape::Bytes(each) => packet(scene, step, each, lang),
     };
-    if shape == Shape::Words {
-        lines.extend(note::of_step(scene, step, lang).map(|words| format!("    {words}")));
-        lines.extend(said(&step.row));
-    }
-    for finding in &scene.findings {
-        let is_here = finding.rows.contains(&step.row.no)
-            || finding
-                .ghost
-                .as_ref()
-                .is_some_and(|ghost| step.row.no == 0 && step.row.label.to_string() == ghost.label);
-        if !is_here {
-            continue;
-        }
+    for finding in scene.findings.iter().filter(|finding| finding.is_at(&step.row)) {
         let rows: Vec<String> = finding.rows.iter().map(u32::to_string).collect();
         lines.push(format!(
             "! {}  {} ({}, {}, {}; {} {})",
@@ -47,7 +35,11 @@ pub(super) fn detail(scene: &Scene, step: &Step, shape: Shape, lang: Lang) -> Ve
             lang.of("rows", "行"),
             rows.join(", "),
         ));
-        lines.push(format!("  → {}", finding.advice(lang)));
+        lines.push(format!("    → {}", finding.advice(lang)));
+    }
+    if shape == Shape::Words {
+        lines.extend(note::of_step(scene, step, lang).map(|words| format!("    {words}")));
+        lines.extend(said(&step.row));
     }
     lines
 }

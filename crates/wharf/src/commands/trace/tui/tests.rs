@@ -200,6 +200,94 @@ fn a_ladder_begins_at_what_went_wrong_and_tells_all_of_its_row() {
 }
 
 #[test]
+fn rows_are_filtered_by_the_words_that_filter_sessions() {
+    let mut desk = Desk::with(&[ACTIVE, BLOCKED], plain());
+    desk.press("j\n");
+    let control = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
+    for (filter, shows, hides) in [
+        ("verb port", "PORT 192", "USER"),
+        ("code 2*", "220 ", "331 "),
+        ("code 2* or verb user", "331 ", "425 "),
+        ("finding D2", "SYN", "220 "),
+        ("failed", "425 ", "220 "),
+        ("not failed", "220 ", "425 "),
+        ("port 20", "SYN", "220 "),
+        ("host 192.0.2.0/24 and user", "USER", "PASS"),
+        ("longer 1", "SYN again", "220 "),
+    ] {
+        desk.press("/");
+        desk.app.handle(control('u'));
+        desk.press(&format!("{filter}\n"));
+        desk.shows(&format!("filter: {filter}"));
+        let rows = desk.screen()[..12].join("\n");
+        assert!(rows.contains(shows) && !rows.contains(hides), "{filter}:\n{rows}");
+    }
+    desk.press("/");
+    desk.app.handle(control('u'));
+    desk.press("verb fly\n");
+    desk.shows("`fly` is no verb of FTP");
+    desk.app.handle(control('u'));
+    desk.press("verb stat\n");
+    desk.shows("no row fits");
+}
+
+#[test]
+fn on_80_columns_and_24_lines_a_finding_is_read_with_its_advice_and_nothing_of_the_help_is_cut() {
+    for lang in [Lang::En, Lang::Ja] {
+        let mut desk = Desk::with(&[BLOCKED, ACTIVE], Options { lang, ..plain() });
+        desk.terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let advice: String = {
+            let scene = desk.app.entries.line(0).unwrap().scene.clone().unwrap();
+            scene.findings[0].advice(lang).split_whitespace().collect()
+        };
+        let told = |desk: &mut Desk| desk.screen().concat().replace(char::is_whitespace, "");
+        for place in ["the list", "the ladder"] {
+            assert!(told(&mut desk).contains(&advice), "{place}: {:#?}", desk.screen());
+            let screen = desk.screen();
+            let first = screen.iter().position(|line| line.contains("! D2")).unwrap();
+            let indent = screen[first].find("! ").unwrap();
+            let second = &screen[first + 1];
+            assert_eq!(second.len() - second.trim_start().len(), indent + 4, "{screen:#?}");
+            desk.press("\n");
+        }
+        desk.press("q?");
+        let help = told(&mut desk);
+        for line in super::words::help(lang) {
+            assert!(help.contains(&line.replace(char::is_whitespace, "")), "{line}");
+        }
+        desk.press("q");
+        let screen = desk.screen();
+        let (head, keys) = (&screen[1], &screen[23]);
+        assert!(!head.contains('…') && !keys.contains('…') && !keys.is_empty(), "{head}\n{keys}");
+    }
+}
+
+#[test]
+fn of_several_findings_of_a_session_each_is_told_first_when_asked_for() {
+    let mut desk = Desk::with(&[BLOCKED], plain());
+    let mut entry = entries(BLOCKED).remove(0);
+    let scene = entry.scene.take().unwrap();
+    let findings =
+        [scene.findings.clone(), scene.findings.clone(), scene.findings.clone()].concat();
+    entry.facts.findings = vec!["D2"; findings.len()];
+    entry.scene = Some(Arc::new(Scene { findings, ..(*scene).clone() }));
+    desk.terminal = Terminal::new(TestBackend::new(80, 16)).unwrap();
+    desk.app.take(Update::Session(Box::new(numbered(&entry, 2))));
+    desk.press("j");
+    desk.shows("more lines: + for room, n for the next finding");
+    assert_eq!(desk.app.first_finding(2), 0);
+    desk.press("nn");
+    assert_eq!(desk.app.first_finding(2), 2);
+    desk.press("nNN");
+    assert_eq!(desk.app.first_finding(2), 1);
+    desk.press("k");
+    assert_eq!(desk.app.first_finding(1), 0);
+    desk.terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    desk.press("j++++++++");
+    desk.hides("more lines: + for room");
+}
+
+#[test]
 fn bare_acks_times_and_rows_that_do_not_fit_come_and_go_and_the_chosen_row_stays() {
     let mut desk = Desk::with(&[ACTIVE], plain());
     desk.press("\n");
@@ -212,7 +300,7 @@ fn bare_acks_times_and_rows_that_do_not_fit_come_and_go_and_the_chosen_row_stays
     assert_eq!(row(&desk.chosen()), row(&before));
     desk.press("t");
     desk.hides("d/s");
-    desk.press("/port 192\n");
+    desk.press("/\"port 192\"\n");
     desk.shows("PORT 192,0,2,10,4,158");
     desk.hides("USER");
     desk.press("G");

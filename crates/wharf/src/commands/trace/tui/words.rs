@@ -43,6 +43,19 @@ pub(super) fn more(lines: usize, lang: Lang) -> String {
     }
 }
 
+/// The same of what was found in a session.
+pub(super) fn more_findings(lines: usize, lang: Lang) -> String {
+    match lang {
+        Lang::En => format!("... {lines} more lines: + for room, n for the next finding"),
+        Lang::Ja => format!("… 残り {lines} 行（+ で広げる、n で次の所見）"),
+    }
+}
+
+/// Said where nothing is left to be shown.
+pub(super) fn no_row_fits(lang: Lang) -> &'static str {
+    lang.of("no row fits: / to ask for others", "一致する行がない。/ で条件を変える")
+}
+
 /// Said while the rows of a session are read anew.
 pub(super) fn reading_again(lang: Lang) -> &'static str {
     lang.of("reading it again ...", "読み直し中…")
@@ -60,7 +73,7 @@ pub(super) fn columns(lang: Lang) -> [&'static str; 8] {
 pub(super) fn keys(view: &View, lang: Lang) -> &'static str {
     match view {
         View::List => lang.of(
-            "Enter open  / filter  s sort  r reverse  m mark  d compare  f follow  ? help  q",
+            "Enter open  / filter  s sort  r reverse  m mark  d diff  f follow  ? help  q",
             "Enter 開く  / 絞り込み  s 並べ替え  r 逆順  m 印  d 比較  f 追跡  ? ヘルプ  q",
         ),
         View::Ladder(ladder) => match ladder.panel {
@@ -84,13 +97,14 @@ pub(super) fn keys(view: &View, lang: Lang) -> &'static str {
     }
 }
 
-/// What was found in a session.
-pub(super) fn verdict(entry: &Entry, lang: Lang) -> Vec<String> {
+/// What was found in a session, beginning with this finding.
+pub(super) fn verdict(entry: &Entry, first: usize, lang: Lang) -> Vec<String> {
     let facts = &entry.facts;
     let mut lines =
         vec![format!("#{} {} → {}: {}", facts.no, facts.client, facts.server, facts.ending)];
     let findings = entry.scene.as_ref().map(|scene| scene.findings.as_slice()).unwrap_or_default();
-    for finding in findings {
+    let (before, from) = findings.split_at(first.min(findings.len()));
+    for finding in from.iter().chain(before) {
         lines.push(format!("! {}  {}", finding.rule.id, finding.cause(lang)));
         lines.push(format!("    → {}", finding.advice(lang)));
     }
@@ -119,7 +133,7 @@ pub(super) fn help(lang: Lang) -> &'static [&'static str] {
             "m      times count from the marked row",
             "w      all lines of replies, beneath their rows",
             "p      every packet, bare ACKs too     t  times     o  notes (122 columns)",
-            "+, -   more or less room for the chosen row",
+            "+, -   more or less room for what is told of the chosen row or session",
             "left, right   scroll sideways; in all of a row, to other rows",
             "",
             "> chosen  ! proves a finding  * marked  ~ goes on, or not seen  ? did not come",
@@ -141,7 +155,7 @@ pub(super) fn help(lang: Lang) -> &'static [&'static str] {
             "m      時刻は印の行から数える",
             "w      複数行の応答を行の下に全部表示",
             "p      全パケット（ACK だけの行も）    t  時刻    o  注釈（122 桁以上）",
-            "+, -   下の欄の高さ",
+            "+, -   下の欄の高さ（一覧でも）",
             "左右   横にスクロール。行の全文では前後の行へ",
             "",
             "> 選択  ! 所見の根拠  * 印  ~ 継続中か実測でない  ? 来るはずで来なかった",
