@@ -280,10 +280,25 @@ pub(crate) fn code(row: &Row) -> u16 {
 
 /// Whether a row's words hold one of these, in any case and in any line.
 pub(crate) fn says(row: &Row, words: &[&str]) -> bool {
+    holds(row, words, |_, _| true)
+}
+
+/// Whether a row's words hold one of these as a word of its own, and not within another, such as a user's name.
+pub(crate) fn says_word(row: &Row, words: &[&str]) -> bool {
+    let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    holds(row, words, |before, behind| is_edge(before.last()) && is_edge(behind.first()))
+}
+
+/// Whether a row's words hold one of these where what stands before it and behind it fits.
+fn holds(row: &Row, words: &[&str], fits: impl Fn(&[u8], &[u8]) -> bool) -> bool {
     let more = row.more.as_deref().map(More::words);
     [Some(row.label.as_bytes()), more].into_iter().flatten().any(|said| {
         let said = said.to_ascii_lowercase();
-        words.iter().any(|word| said.windows(word.len()).any(|part| part == word.as_bytes()))
+        let is_at = |at: usize, word: &[u8]| {
+            let (before, behind) = said.split_at_checked(at).unwrap_or_default();
+            behind.strip_prefix(word).is_some_and(|behind| fits(before, behind))
+        };
+        words.iter().any(|word| (0..said.len()).any(|at| is_at(at, word.as_bytes())))
     })
 }
 

@@ -49,8 +49,6 @@ pub struct Conn {
     pub tls: Option<Box<Tls>>,
     /// The TLS that an end told of.
     pub told: Option<Box<TlsFacts>>,
-    /// Why there is none, as an end told.
-    pub not_secured: Option<Text>,
 }
 
 /// One side of a connection.
@@ -124,7 +122,6 @@ impl Conn {
             server: Side::default(),
             tls: None,
             told: None,
-            not_secured: None,
         }
     }
 
@@ -210,6 +207,14 @@ impl Conn {
             (Some(facts), _) => Some(facts.resumed),
             (None, Some(tls)) => tls.is_resumed(),
             (None, None) => None,
+        }
+    }
+
+    /// Whether its TLS is of version 1.3 or later, whose tickets count once each.
+    pub(crate) fn is_of_new_tls(&self) -> bool {
+        match (&self.told, &self.tls) {
+            (Some(facts), _) => *facts.version.to_string() >= *"TLS 1.3",
+            (None, tls) => tls.as_ref().is_some_and(|tls| tls.is_new()),
         }
     }
 

@@ -126,6 +126,8 @@ pub(crate) struct Proof {
     severity: Option<Severity>,
     doubts: u8,
     ghost: Option<Ghost>,
+    /// Cause and advice, where they are not those of the rule.
+    words: Option<[Words; 2]>,
 }
 
 /// A row that should have come and did not.
@@ -156,6 +158,8 @@ pub struct Finding {
     pub ghost: Option<Ghost>,
     what: String,
     who: Option<Party>,
+    /// Cause and advice.
+    words: [Words; 2],
 }
 
 /// The findings on a session, the worst first; of equals in the order of the session's life.
@@ -226,7 +230,7 @@ impl Finding {
     }
 
     fn new(rule: &'static Rule, proof: Proof, case: &Case<'_>) -> Self {
-        let Proof { mut rows, what, who, severity, mut doubts, ghost } = proof;
+        let Proof { mut rows, what, who, severity, mut doubts, ghost, words } = proof;
         let gaps = case.setting.missing > 0 && rule.id != GAPS;
         doubts += u8::from(gaps) + u8::from(!case.has_beginning());
         let confidence = (0..doubts).fold(rule.confidence, |sure, _| sure.less());
@@ -237,7 +241,8 @@ impl Finding {
         rows.dedup();
         rows.truncate(MAX_ROWS);
         let severity = severity.unwrap_or(rule.severity);
-        Self { rule, severity, confidence, rows, ghost, what, who }
+        let words = words.unwrap_or([rule.cause, rule.advice]);
+        Self { rule, severity, confidence, rows, ghost, what, who, words }
     }
 
     /// What happened and why.
@@ -252,7 +257,8 @@ impl Finding {
             Lang::En => Cow::Borrowed(&*self.what),
             Lang::Ja => Cow::Owned(said::in_japanese(&self.what)),
         };
-        self.rule.cause.of(lang).replace("{who}", who).replace("{}", &what)
+        let [cause, _] = self.words;
+        cause.of(lang).replace("{who}", who).replace("{}", &what)
     }
 
     /// Puts other words in place of those that the proof says.
@@ -273,7 +279,8 @@ impl Finding {
     /// What to do.
     #[must_use]
     pub fn advice(&self, lang: Lang) -> Cow<'static, str> {
-        Cow::Borrowed(self.rule.advice.of(lang))
+        let [_, advice] = self.words;
+        Cow::Borrowed(advice.of(lang))
     }
 }
 
@@ -348,6 +355,11 @@ impl Proof {
     /// Who stands in the words of the cause, as `{who}`.
     fn by(self, who: impl Into<Option<Party>>) -> Self {
         Self { who: who.into(), ..self }
+    }
+
+    /// In other words than those of the rule.
+    fn in_words(self, cause: Words, advice: Words) -> Self {
+        Self { words: Some([cause, advice]), ..self }
     }
 
     fn weighing(self, severity: Severity) -> Self {

@@ -127,7 +127,6 @@ impl Ladder {
                 self.of_data(*conn);
                 let row = self.last_no;
                 if let Some(of) = self.conn_mut(*conn) {
-                    of.not_secured = Some(why.clone());
                     of.rows.1 = row;
                 }
             }

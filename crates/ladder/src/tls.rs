@@ -37,6 +37,8 @@ const FINISHED: u8 = 20;
 const KEY_UPDATE: u8 = 24;
 /// From this version on records hide their kind.
 const NEW: u16 = 0x0304;
+/// Tickets that a server issues at once, at most.
+const MAX_TICKETS: u32 = 8;
 /// What is said of the records of some bytes, at most.
 const MAX_WORDS: usize = 12;
 /// Bytes of a handshake message that are kept at most.
@@ -61,6 +63,8 @@ pub struct Tls {
     pub ticket: Option<Vec<u8>>,
     /// Which side is the client of TLS.
     begun_by: usize,
+    /// Under TLS 1.3: the client of TLS has ended the handshake.
+    is_answered: bool,
     sides: [Side; 2],
 }
 
@@ -79,6 +83,31 @@ struct Side {
     alert: Option<Alert>,
     /// Kind and length of its last record.
     last: Option<(u8, u16)>,
+    /// What came behind its handshake, which may be the bytes of a file.
+    moved: Moved,
+}
+
+/// Records that may hold the bytes of a file, alerts left out where they look like them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Moved {
+    records: u32,
+    /// The length of the first.
+    length: u16,
+    /// They differ in length.
+    differ: bool,
+}
+
+impl Moved {
+    fn count(&mut self, length: u16) {
+        self.differ |= self.records > 0 && self.length != length;
+        self.length = length;
+        self.records = self.records.saturating_add(1);
+    }
+
+    /// Whether a server of TLS 1.3 may have issued these as its tickets: two or more at once, all of one length.
+    fn may_be_tickets(self) -> bool {
+        self.records != 1 && self.records <= MAX_TICKETS && !self.differ
+    }
 }
 
 /// An alert in clear.
@@ -184,6 +213,23 @@ impl Tls {
         Some(same && !self.certificate)
     }
 
+    /// Whether a side has sent nothing behind its handshake but alerts.
+    #[must_use]
+    pub fn has_said_nothing(&self, from: Party) -> bool {
+        self.side(from).moved.records == 0
+    }
+
+    /// Whether nothing but the handshake, tickets and alerts has gone over it, as far as the kinds and lengths of records
+    /// tell.
+    #[must_use]
+    pub fn has_moved_nothing(&self) -> bool {
+        let [client, server] = [Party::Client, Party::Server].map(|party| self.side(party).moved);
+        match self.is_new() {
+            true => self.is_answered && client.records == 0 && server.may_be_tickets(),
+            false => client.records == 0 && server.records == 0,
+        }
+    }
+
     /// Whether both sides have come to speak under their keys.
     #[must_use]
     pub fn is_secured(&self) -> bool {
@@ -213,7 +259,8 @@ impl Tls {
         })
     }
 
-    fn is_new(&self) -> bool {
+    /// Whether the server has agreed to TLS 1.3 or later.
+    pub(crate) fn is_new(&self) -> bool {
         self.server.as_ref().is_some_and(|server| server.version >= NEW)
     }
 
@@ -260,6 +307,15 @@ impl Tls {
         }
         if kind == CHANGE {
             return;
+        }
+        if kind == DATA {
+            // TLS 1.3 says of everything under its keys that it is data: until the client of TLS has ended the handshake
+            // all is of that, and its end is one record.
+            let is_end = is_new && at == self.begun_by && !self.is_answered;
+            if !is_new || (self.is_answered && record.length != SHORT) {
+                side.moved.count(record.length);
+            }
+            self.is_answered |= is_end;
         }
         let opened = match side.is_sealed {
             true => opener.open(at, record.head, &record.body),

@@ -1,8 +1,9 @@
 //! The control connection: whether it opens, what answers, and how it ends.
 
-use super::login::not_secured;
-use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
+use super::login::{On, not_secured};
+use super::{Blame, Confidence, Proof, Rule, Severity, Visible, Words, say};
 use crate::case::{Case, Exchange, code, refusal, says};
+use crate::conn::Conn;
 use crate::row::{Channel, Packet, Row};
 use crate::tls::Tls;
 use std::time::Duration;
@@ -19,7 +20,22 @@ const IDLE: Duration = Duration::from_secs(3);
 const BURST: u32 = 5;
 /// So many refused logins in a minute make others suspicious.
 const GUESSES: u32 = 3;
-pub(super) const CROWD: &[&str] = &[
+/// The port of implicit TLS.
+const IMPLICIT: u16 = 990;
+/// Words of a server that has as many sessions as it allows.
+const FULL: &[&str] = &[
+    "too many connections",
+    "too many sessions",
+    "too many users",
+    "too many clients",
+    "(the maximum)",
+    "connections as",
+    "as many sessions as",
+    "セッションが多すぎ",
+    "セッションの数に達し",
+];
+/// Words of such a server, if nothing else is meant by them.
+const CROWD: &[&str] = &[
     "too many",
     "maximum number",
     "max clients",
@@ -27,6 +43,15 @@ pub(super) const CROWD: &[&str] = &[
     "limit reached",
     "sessions from",
 ];
+/// Words for what guesses at passwords are.
+const GUESSED: &[&str] =
+    &["wrong password", "attempt", "failed", "failure", "authentic", "incorrect", "invalid", "bad"];
+/// Words of a server that has waited for a command.
+const WAITED: &[&str] =
+    &["timeout", "timed out", "idle", "inactiv", "too long", "in time", "時間内に"];
+/// Words of a server that has waited for the bytes of a file.
+const STALLED: &[&str] =
+    &["data timeout", "new data", "data transfer", "data connection", "stalled"];
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -129,7 +154,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "C5",
         severity: Severity::Failure,
         confidence: Confidence::Likely,
-        side: Blame::Client,
+        side: Blame::Either,
         visible: Visible::Shape,
         hidden_by: &["C3"],
         cause: say(
@@ -142,19 +167,17 @@ pub(super) const RULES: &[Rule] = &[
             "このポートでは ftps://（暗黙的 TLS）を使うか、21 番ポートで AUTH TLS（ftpes://）を使う",
         ),
         find: |case| {
-            let control =
-                case.control.filter(|control| control.is_open() && control.bytes() == 0)?;
-            let until = control.closed().unwrap_or(case.setting.end);
-            let silent =
-                until.since(control.granted?) >= SILENT || case.timer(Timer::Reply).is_some();
-            let nothing = case.exchanges.is_empty();
-            (silent && nothing).then(|| {
-                Proof::of([control.rows.1]).saying(server_port(case)).missing(
-                    control.rows.0 + 2,
-                    Party::Server,
-                    Channel::Control,
-                    "220",
-                )
+            let (control, port) = (case.control?, server_port(case));
+            let first = control.rows.0 + 2;
+            let proof = Proof::of([first, control.rows.1]).saying(port).missing(
+                first,
+                Party::Server,
+                Channel::Control,
+                "220",
+            );
+            is_silent(case, control).then(|| match port {
+                IMPLICIT => proof,
+                _ => proof.in_words(NO_GREETING, MEND_GREETING).doubted(),
             })
         },
     },
@@ -176,7 +199,7 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let control = case.control?;
             let is_first = case.exchanges.iter().all(|one| one.command.is_none());
-            if let Some(note) = not_secured(case, &["in clear"]).filter(|_| is_first) {
+            if let Some(note) = not_secured(case, On::Control, &["in clear"]).filter(|_| is_first) {
                 return Some(Proof::of([note.no]));
             }
             let digits = control.server.first.iter().take(3).all(u8::is_ascii_digit);
@@ -248,8 +271,7 @@ pub(super) const RULES: &[Rule] = &[
             let early = |one: &&Exchange<'_>| {
                 matches!(one.verb, None | Some(Verb::User | Verb::Pass | Verb::Auth))
             };
-            let full = |row: &Row| matches!(code(row), 421 | 530) && says(row, CROWD);
-            let row = refusal(case.exchanges.iter().filter(early), full)?;
+            let row = refusal(case.exchanges.iter().filter(early), is_of_crowd)?;
             Some(Proof::of([row.no]))
         },
     },
@@ -325,11 +347,15 @@ pub(super) const RULES: &[Rule] = &[
             "その時間より前に NOOP を送るか、必要になってから接続し直す",
         ),
         find: |case| {
-            let row = case.replies().find(|row| {
-                code(row) == 421
-                    && says(row, &["timeout", "timed out", "idle", "inactiv", "too long"])
-            });
-            let row = row.or_else(|| case.timer(Timer::Idle))?;
+            let is_it = |row: &&Row| code(row) == 421 && says(row, WAITED) && !is_about_data(row);
+            let told = || case.timer(Timer::Idle).or_else(|| case.timer(Timer::Login));
+            let row = case.replies().find(is_it).or_else(told)?;
+            if !case.replies().any(|other| code(other) == 230 && other.no < row.no) {
+                let began = case.control.and_then(|control| control.granted)?;
+                let waited = row.at?.since(began);
+                let proof = Proof::of([row.no]).saying(waited.as_secs());
+                return (waited >= IDLE).then(|| proof.in_words(NO_LOGIN, LOG_IN_SOONER));
+            }
             let asked =
                 case.rows.iter().filter(|other| other.no < row.no && other.from == Party::Client);
             let quiet = row.at?.since(asked.filter_map(|row| row.at).max()?);
@@ -399,6 +425,53 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Of C5, at a port that is not the usual one of implicit TLS.
+const NO_GREETING: Words = say(
+    "the connection to port {} is open and no greeting comes: the server looks up the client's name or user (reverse DNS, \
+     ident), hangs, or waits for TLS to begin (implicit TLS)",
+    "ポート {} への接続は開いたが最初の応答（220）が来ない。サーバーが逆引き DNS や ident を待っているか、止まっているか、TLS の開始（暗黙的 TLS）を待っている",
+);
+const MEND_GREETING: Words = say(
+    "look into the server's log, turn off reverse lookups and ident there, or restart it; where the port is one of \
+     implicit TLS, use ftps://",
+    "サーバーのログを見て、逆引きと ident を止めるか再起動する。暗黙的 TLS のポートなら ftps:// を使う",
+);
+/// Of C11, where nobody had logged in.
+const NO_LOGIN: Words = say(
+    "the server ends the session because nobody had logged in after {} s",
+    "{} 秒たってもログインがなかったため、サーバーがセッションを終えた",
+);
+const LOG_IN_SOONER: Words = say(
+    "have name and password ready before you connect, or raise the server's time for a login",
+    "ユーザー名とパスワードを用意してから接続するか、サーバーのログインの制限時間を延ばす",
+);
+
+/// Whether a refusal says that there are as many sessions as the server allows.
+pub(super) fn is_of_crowd(row: &Row) -> bool {
+    let may_be = || says(row, CROWD) && !says(row, &["command"]) && !is_of_guesses(row);
+    matches!(code(row), 421 | 530) && (says(row, FULL) || may_be())
+}
+
+/// Whether a refusal says that there were too many wrong passwords.
+pub(super) fn is_of_guesses(row: &Row) -> bool {
+    let counts = says(row, &["too many", "maximum", "exceeded"]) && says(row, GUESSED);
+    let ours = says(row, &["パスワードの誤りが多すぎ"]);
+    matches!(code(row), 421 | 530) && (ours || counts) && !says(row, &["command"])
+}
+
+/// Whether a server that gives up has waited for the bytes of a file, and not for a command.
+pub(super) fn is_about_data(row: &Row) -> bool {
+    says(row, STALLED)
+}
+
+/// Whether the control connection is open and nobody has said anything for long.
+fn is_silent(case: &Case<'_>, control: &Conn) -> bool {
+    let until = control.closed().unwrap_or(case.setting.end);
+    let open = control.granted.map(|granted| until.since(granted));
+    let long = open.is_some_and(|open| open >= SILENT) || case.timer(Timer::Reply).is_some();
+    control.is_open() && control.bytes() == 0 && case.exchanges.is_empty() && long
+}
 
 /// The greeting.
 pub(super) fn greeting<'a, 'b>(case: &'b Case<'a>) -> Option<&'b Exchange<'a>> {

@@ -1,5 +1,6 @@
 //! TLS on data connections.
 
+use super::login::{On, not_secured};
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, code, refusal, says};
 use crate::conn::Conn;
@@ -18,8 +19,10 @@ const PROTECTION: &[&str] = &[
     "must be encrypted",
     "ssl/tls required on the data",
     "requires encryption",
-    "protect",
+    "prot setting",
 ];
+/// A handshake alone has fewer bytes.
+const SMALL: u64 = 8192;
 const SILENT: Duration = Duration::from_secs(10);
 /// A TLS client that has not begun by then was not going to; few wait longer for it.
 const PATIENT: Duration = Duration::from_secs(3);
@@ -76,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
             let before = |of: &&&Conn| of.rows.0 < conn.rows.0 && of.is_resumed() == Some(true);
             let count = case.data.iter().filter(before).count();
             let row = row.map_or(conn.rows.1, |row| row.no);
-            (count > 0).then(|| Proof::of([conn.rows.0, row]).saying(count))
+            (count > 0 && conn.is_of_new_tls()).then(|| Proof::of([conn.rows.0, row]).saying(count))
         },
     },
     Rule {
@@ -95,6 +98,9 @@ pub(super) const RULES: &[Rule] = &[
             "ログイン後に PBSZ 0 と PROT P を送り、両方の応答を確かめる",
         ),
         find: |case| {
+            if let Some(note) = not_secured(case, On::Data, &["in clear", "invalidcontenttype"]) {
+                return Some(Proof::of([note.no]));
+            }
             let torn = |conn: &&&Conn| {
                 let (client, server) = (&conn.client.first, &conn.server.first);
                 let both = client.len() >= 3 && server.len() >= 3;
@@ -126,7 +132,8 @@ pub(super) const RULES: &[Rule] = &[
             let wants = |row: &Row| codes.contains(&code(row)) && says(row, PROTECTION);
             let prot =
                 case.of([Verb::Prot]).filter(|one| one.argument().eq_ignore_ascii_case(b"c"));
-            let refused = prot.filter_map(Exchange::refused).next();
+            // Without PBSZ before it any PROT is out of order.
+            let refused = prot.filter_map(Exchange::refused).find(|row| code(row) != 503);
             let asked =
                 case.transfers().chain(case.of([Verb::Pasv, Verb::Epsv, Verb::Port, Verb::Eprt]));
             let wanted = refusal(asked, wants).filter(|row| !is_private(case, row));
@@ -226,8 +233,14 @@ fn not_resumed<'a>(case: &Case<'a>) -> Option<(&'a Conn, Option<&'a Row>)> {
         if !case.has_words() || (case.has_tls() && case.transfers().next().is_none()) {
             // Under TLS the reply is not heard; a connection that moved nothing is what can be seen.
             let closed = conn.first_end().is_some_and(|(party, ..)| party == Party::Server);
-            let records = conn.client.bytes.max(conn.server.bytes);
-            return (closed && records < 8192 && !conn.is_secured()).then_some((*conn, None));
+            let is_idle = |conn: &Conn| match (&conn.tls, conn.is_secured()) {
+                (Some(tls), true) => tls.has_moved_nothing(),
+                _ => conn.client.bytes.max(conn.server.bytes) < SMALL,
+            };
+            // A server that takes one such connection takes all.
+            let taken = |conn: &&Conn| conn.is_resumed() == Some(false) && !is_idle(conn);
+            let wants = closed && is_idle(conn) && !case.data.iter().any(taken);
+            return wants.then_some((*conn, None));
         }
         let one = case.transfer_of(conn)?;
         let codes = [421, 425, 426, 431, 450, 451, 522, 534];

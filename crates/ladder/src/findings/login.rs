@@ -1,16 +1,21 @@
 //! Login, and TLS on the control connection.
 
-use super::control::CROWD;
-use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
-use crate::case::{Case, Exchange, code, refusal, says};
+use super::control::{is_of_crowd, is_of_guesses};
+use super::{Blame, Confidence, Proof, Rule, Severity, Visible, Words, say};
+use crate::case::{Case, Exchange, code, refusal, says, says_word};
 use crate::conn::Conn;
-use crate::row::{Packet, Remark, Row};
+use crate::row::{Channel, Packet, Remark, Row};
+use std::collections::BTreeSet;
+use std::time::Duration;
 use wharf_proto::Verb;
 use wharf_proto::tap::{HalfEnd, Party};
 
-/// Words of a server that wants TLS.
-const TLS: &[&str] = &["tls", "ssl", "encrypt", "secure connection"];
-
+/// Words of our client for its distrust of a certificate.
+const DISTRUST: &[&str] = &["certificate", "issuer", "expired", "not valid for"];
+/// Words for terms that both sides could not agree on.
+const TERMS: &[&str] = &["refused it", "broke it off", "nothing in common", "incompatible"];
+/// Who leaves later than this behind the handshake of TLS has seen nothing wrong with the certificate.
+const AT_ONCE: Duration = Duration::from_secs(3);
 /// The alerts of a client that does not trust a certificate (RFC 8446 section 6.2).
 const ALERTS: &[&str] = &[
     "bad_certificate",
@@ -19,6 +24,7 @@ const ALERTS: &[&str] = &[
     "certificate_expired",
     "certificate_unknown",
     "unknown_ca",
+    "access_denied",
 ];
 
 pub(super) const RULES: &[Rule] = &[
@@ -30,8 +36,8 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Words,
         hidden_by: &["A2", "C8", "C10"],
         cause: say(
-            "the server refuses this user or password",
-            "サーバーがこのユーザー名またはパスワードを拒否した",
+            "the server refuses this user or password{}",
+            "サーバーがこのユーザー名またはパスワードを拒否した{}",
         ),
         advice: say(
             "check name and password; where they are right, at the server: the login shell (/etc/shells), PAM, the \
@@ -39,13 +45,13 @@ pub(super) const RULES: &[Rule] = &[
             "名前とパスワードを確かめる。正しければサーバーのログインシェル（/etc/shells）、PAM、ユーザーリスト、uid の下限を調べる",
         ),
         find: |case| {
-            let rows: Vec<u32> = case
-                .of([Verb::Pass, Verb::Acct, Verb::User])
-                .filter_map(Exchange::refused)
-                .filter(|row| matches!(code(row), 530 | 430))
-                .map(|row| row.no)
-                .collect();
-            Proof::of_any(rows)
+            let login = case.of([Verb::Pass, Verb::Acct, Verb::User]).filter_map(Exchange::refused);
+            let refused = login.filter(|row| matches!(code(row), 530 | 430)).map(|row| row.no);
+            let counted = case.replies().filter(|row| is_of_guesses(row)).map(|row| row.no);
+            let counted: BTreeSet<u32> = counted.collect();
+            let what = if counted.is_empty() { "" } else { " (too many wrong ones)" };
+            let rows: BTreeSet<u32> = refused.chain(counted).collect();
+            Proof::of_any(rows.into_iter().collect()).map(|proof| proof.saying(what))
         },
     },
     Rule {
@@ -66,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let verbs = [Verb::User, Verb::Pass, Verb::Acct, Verb::Feat, Verb::Syst, Verb::Pwd];
             let codes = [421, 503, 521, 522, 530, 534, 550];
-            let wants = |row: &Row| codes.contains(&code(row)) && says(row, TLS);
+            let wants = |row: &Row| codes.contains(&code(row)) && is_about_tls(row);
             let row = refusal(case.of(verbs), wants).filter(|row| !case.is_covered(row))?;
             Some(Proof::of([row.no]))
         },
@@ -104,18 +110,18 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Either,
         visible: Visible::Shape,
-        hidden_by: &["A5", "A9", "C6"],
+        hidden_by: &["A5", "A9", "C6", "T1", "T2", "T3", "T7"],
         cause: say(
             "TLS could not be begun on the control connection: {}",
             "コントロールコネクションで TLS を開始できなかった：{}",
         ),
-        advice: say(
-            "both sides must share a TLS version and a cipher, and the name asked for must have a certificate",
-            "双方が共通の TLS バージョンと暗号を持ち、求めた名前の証明書があるか確かめる",
-        ),
+        advice: SHARE_TERMS,
         find: |case| {
-            if let Some(note) = not_secured(case, &[]) {
+            if let Some(note) = not_secured(case, On::Control, &[]) {
                 return Some(Proof::of([note.no]).saying(why(note)));
+            }
+            if let Some((row, what)) = disagreed_on_data(case) {
+                return Some(Proof::of([row]).saying(what).in_words(NO_TLS_ON_DATA, SHARE_TERMS));
             }
             let control = case.control?;
             let tls =
@@ -147,11 +153,12 @@ pub(super) const RULES: &[Rule] = &[
             let words = match case.setting.teller {
                 // It knows only the alert that the client gave, and has a mind of its own on the client's certificate.
                 Some(Party::Server) => ALERTS,
-                Some(Party::Client) | None => {
-                    &["certificate", "issuer", "expired", "not valid for"]
-                }
+                Some(Party::Client) | None => DISTRUST,
             };
-            if let Some(note) = not_secured(case, words) {
+            // What the server breaks off is no distrust of the client's.
+            let is_its = |note: &&Row| !says(note, &["broke it off"]);
+            let of = |on| not_secured(case, on, words).filter(is_its);
+            if let Some(note) = of(On::Control).or_else(|| of(On::Data)) {
                 return Some(Proof::of([note.no]).saying(why(note)));
             }
             let conns = case.control.iter().chain(&case.data);
@@ -159,9 +166,13 @@ pub(super) const RULES: &[Rule] = &[
                 let alert = conn.tls.as_ref().and_then(|tls| tls.alert(Party::Client));
                 alert.is_some_and(|alert| alert.is_about_trust())
             };
-            let conn = conns.copied().find(|conn| distrusts(&conn))?;
+            let Some(conn) = conns.copied().find(|conn| distrusts(&conn)) else {
+                let row = leaves_at_once(case)?;
+                return Some(Proof::of([row]).saying(LEFT).doubted().doubted());
+            };
             let alert = conn.tls.as_ref()?.alert(Party::Client)?;
-            Some(Proof::of([alerts(case, conn).unwrap_or(conn.rows.1)]).saying(alert))
+            let ended = || conn.client.ended.map_or(conn.rows.1, |(.., row)| row);
+            Some(Proof::of([alerts(case, conn).unwrap_or_else(ended)]).saying(alert))
         },
     },
     Rule {
@@ -271,21 +282,79 @@ fn alerts(case: &Case<'_>, conn: &Conn) -> Option<u32> {
     case.rows.iter().rfind(is_it).map(|row| row.no)
 }
 
-/// The remark that TLS could not be begun on the control connection, if its words are among these; without any,
-/// whatever they are.
-pub(super) fn not_secured<'a>(case: &Case<'a>, words: &[&str]) -> Option<&'a Row> {
+/// What A5 says of a client that tells nothing.
+const LEFT: &str = "it leaves as soon as it has seen it";
+/// Of A4, where it is of a data connection.
+const NO_TLS_ON_DATA: Words = say(
+    "TLS could not be begun on a data connection: {}",
+    "データコネクションで TLS を開始できなかった：{}",
+);
+
+const SHARE_TERMS: Words = say(
+    "both sides must share a TLS version and a cipher, and the name asked for must have a certificate",
+    "双方が共通の TLS バージョンと暗号を持ち、求めた名前の証明書があるか確かめる",
+);
+
+/// Which connections a remark is looked for on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    Control,
+    Data,
+}
+
+/// The remark that TLS could not be begun on such a connection, if its words are among these; without any, whatever
+/// they are.
+pub(super) fn not_secured<'a>(case: &Case<'a>, on: On, words: &[&str]) -> Option<&'a Row> {
+    let is_there = |note: &&Row| (note.channel == Channel::Control) == (on == On::Control);
+    let is_it = |note: &&Row| words.is_empty() || says(note, words);
     let notes = case.remarks(|remark| remark == Remark::NotSecured);
-    let note = notes.into_iter().find(|note| note.channel == crate::row::Channel::Control)?;
-    (words.is_empty() || says(note, words)).then_some(note)
+    notes.into_iter().find(|note| is_there(note) && is_it(note))
+}
+
+/// The row that says that the two sides could not agree on TLS for a data connection, and what it says.
+fn disagreed_on_data(case: &Case<'_>) -> Option<(u32, String)> {
+    if let Some(note) = not_secured(case, On::Data, TERMS) {
+        return Some((note.no, why(note)));
+    }
+    case.data.iter().find_map(|conn| {
+        let tls = conn.tls.as_ref().filter(|tls| tls.client.is_some() && !tls.is_secured())?;
+        let alerts_of = [Party::Server, Party::Client].into_iter().filter_map(|of| tls.alert(of));
+        let alert = alerts_of.into_iter().find(|alert| alert.is_about_terms())?;
+        Some((alerts(case, conn)?, alert.to_string()))
+    })
+}
+
+/// The end of a control connection that the client leaves without a word, as soon as it has seen the server's
+/// certificate. GnuTLS does so under TLS 1.3, and does not say why.
+fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
+    let control = case.control?;
+    let (party, _, at) = control.first_end()?;
+    let (.., row) = control.client.ended.filter(|_| party == Party::Client)?;
+    let shown = control.tls.as_ref().is_none_or(|tls| {
+        tls.has_said_nothing(Party::Client) && (tls.is_secured() || tls.certificate)
+    });
+    let secured = case.remarks(|remark| remark == Remark::Secured).into_iter();
+    let secured = secured.filter(|note| note.channel == Channel::Control).find_map(|note| note.at);
+    let spoke = control.server.spoke.map(|(_, last)| last);
+    let from = secured.or_else(|| control.tls.as_ref().and(spoke))?;
+    let said = |row: &Row| row.packet == Packet::Command && row.at.is_some_and(|at| at > from);
+    let silent = !case.rows.iter().any(said) && case.data.is_empty();
+    (shown && silent && at.since(from) <= AT_ONCE).then_some(row)
 }
 
 /// Why TLS could not be begun, as the remark says.
 fn why(note: &Row) -> String {
     let said = note.label.to_string();
-    said.strip_prefix("no TLS: ").map(str::to_owned).unwrap_or(said)
+    let why = said.strip_prefix("no TLS: ").unwrap_or(&said);
+    why.strip_prefix("TLS: ").unwrap_or(why).to_owned()
 }
 
 /// Whether a refusal speaks of something that another rule is for.
 pub(super) fn is_about_other_things(row: &Row) -> bool {
-    says(row, TLS) || says(row, CROWD)
+    is_about_tls(row) || is_of_crowd(row)
+}
+
+/// Whether a server speaks of TLS.
+fn is_about_tls(row: &Row) -> bool {
+    says_word(row, &["tls", "ssl", "ftps"]) || says(row, &["encrypt", "secure connection"])
 }

@@ -2,7 +2,7 @@
 //! Japanese. What a peer has said stays as it is.
 
 /// Words of ours, as they may stand within a longer text, and the same in Japanese.
-const SAID: [(&str, &str); 15] = [
+const SAID: [(&str, &str); 18] = [
     ("nobody we trust has issued the server's certificate", "発行者が信頼されていない"),
     ("the server's certificate has expired", "期限が切れている"),
     ("the server's certificate is not valid yet", "有効期間がまだ始まっていない"),
@@ -15,6 +15,9 @@ const SAID: [(&str, &str); 15] = [
     ("nothing in common with the server: ", "共通のバージョンや暗号がない："),
     ("the server broke it off: ", "サーバーが打ち切った："),
     ("the connection ended: ", "接続が切れた："),
+    ("the client refused it: ", "クライアントが拒否した："),
+    ("it leaves as soon as it has seen it", "受け取った直後に接続を切った"),
+    ("too many wrong ones", "誤りが多すぎる"),
     ("it was not begun in time", "時間内に始まらなかった"),
     ("not UTF-8", "UTF-8 ではない"),
     ("closed", "切断"),

@@ -20,9 +20,10 @@
 //! | `lose` | the last segment is not in the capture |
 //! | `data NAME FROM TO STEP...` | the same on a data connection that FROM opens to TO; its `>` is FROM |
 //! | `tls NAME full|resumed`, `tls control ...` | a handshake of TLS 1.2; FROM, or in active mode TO, is the client |
+//! | `tls NAME full-1.3|resumed-1.3` | the same of TLS 1.3, and two tickets |
 //! | `greeted`, `login`, `under-tls`, `bye` | what every session has |
 //! | `active`, `passive` | PORT to 192.0.2.10:1182, PASV to 203.0.113.5:50000 |
-//! | `told WHAT` | an event of the tap alone: `timer data`, `timer reply`, `timer idle`, `refused WHY` |
+//! | `told WHAT` | an event of the tap alone: `timer data`, `timer reply`, `timer idle`, `timer login`, `refused WHY`, `not-secured WHY`, `data-not-secured NAME WHY` |
 
 use crate::wire::{ACK, Acceptor, End, FIN, Opener, PSH, RST, SYN, Wire};
 use std::collections::HashMap;
@@ -158,7 +159,11 @@ impl Stage {
             "tls" => {
                 let (name, how) = rest.split_once(' ').expect("a name and how");
                 let conn = self.named(name);
-                self.handshake(conn, how == "resumed");
+                let resumed = how.starts_with("resumed");
+                match how.ends_with("1.3") {
+                    true => self.new_handshake(conn, resumed),
+                    false => self.handshake(conn, resumed),
+                }
             }
             "told" => self.told(rest),
             "greeted" => self.steps(&["open", "< 220 ready"]),
@@ -395,15 +400,45 @@ impl Stage {
         self.tell(What::Secured { conn: conn.no, facts });
     }
 
+    /// A handshake of TLS 1.3, and two tickets.
+    fn new_handshake(&mut self, conn: Conn, resumed: bool) {
+        let client = if conn.opener == Party::Client { Opener } else { Acceptor };
+        let server = if client == Opener { Acceptor } else { Opener };
+        let hello = |kind: u8, rest: &[u8]| {
+            let body = [&[3, 3][..], &[7; 32], &[0], rest].concat();
+            let length = u8::try_from(body.len()).expect("short");
+            let message = [&[kind, 0, 0, length][..], &body].concat();
+            [&[0x16, 3, 3, 0, length + 4][..], &message].concat()
+        };
+        let key = if resumed { &[0, 41, 0, 2, 0, 0][..] } else { &[] };
+        let length = u8::try_from(6 + key.len()).expect("short");
+        let answer = [&[0x13, 1, 0, 0, length, 0, 43, 0, 2, 3, 4][..], key].concat();
+        let sealed =
+            |length: u8| [&[0x17, 3, 3, 0, length][..], &vec![0xaa; length.into()]].concat();
+        let wire = &mut self.case.wire;
+        wire.put(conn.conn, client, PSH, &hello(1, &[0, 2, 0x13, 1, 1, 0]));
+        wire.put(conn.conn, server, PSH, &[hello(2, &answer), sealed(200)].concat());
+        wire.put(conn.conn, client, PSH, &sealed(53));
+        wire.put(conn.conn, server, PSH, &[sealed(80), sealed(80)].concat());
+        let (version, cipher) = ("TLS 1.3".into(), "TLS13_AES_128_GCM_SHA256".into());
+        let facts = TlsFacts { version, cipher, resumed, name: None };
+        self.tell(What::Secured { conn: conn.no, facts });
+    }
+
     fn told(&mut self, what: &str) {
         let timer = |timer| What::TimerRanOut { timer };
         let what = match what {
             "timer data" => timer(Timer::DataOpen),
             "timer reply" => timer(Timer::Reply),
             "timer idle" => timer(Timer::Idle),
+            "timer login" => timer(Timer::Login),
             "timer still" => timer(Timer::DataIdle),
             other => match other.split_once(' ').expect("what and why") {
                 ("refused", why) => What::DataRefused { why: why.into() },
+                ("data-not-secured", rest) => {
+                    let (name, why) = rest.split_once(' ').expect("a name and why");
+                    What::NotSecured { conn: self.data[name].no, why: why.into() }
+                }
                 (_, why) => What::NotSecured { conn: None, why: why.into() },
             },
         };
