@@ -181,6 +181,14 @@ impl<'a> Case<'a> {
         self.transfers().filter(serves).last()
     }
 
+    /// A transfer that came through over a connection that was not captured: then none was, and that none was seen proves
+    /// nothing.
+    pub(crate) fn unseen_transfer(&self) -> Option<&Exchange<'a>> {
+        let unseen = self.setting.captured && self.data.is_empty() && !self.setting.has_partner;
+        let moved = |one: &&Exchange<'_>| one.preliminary().is_some() && one.granted().is_some();
+        self.transfers().find(moved).filter(|_| unseen)
+    }
+
     /// The first row behind this one on the control connection that the client sent.
     pub(crate) fn next_command(&self, row: &Row) -> Option<&'a Row> {
         self.rows.iter().find(|next| next.no > row.no && next.packet == Packet::Command)

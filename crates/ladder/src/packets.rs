@@ -234,6 +234,15 @@ impl Packets {
         control.chain(self.data.conns()).chain(told).collect()
     }
 
+    /// Whether a data connection got no answer although nothing on the control connection was under TLS.
+    pub(crate) fn fails_in_clear(&self) -> bool {
+        let conns = self.conns();
+        let is_covered = conns.iter().any(|conn| {
+            conn.channel == Channel::Control && (conn.tls.is_some() || conn.told.is_some())
+        });
+        !is_covered && conns.iter().any(|conn| conn.is_unanswered() && conn.syns >= 2)
+    }
+
     /// The session as the findings read it, known up to a moment.
     #[must_use]
     pub fn case(&self, end: Moment, before: Before, has_partner: bool) -> Case<'_> {

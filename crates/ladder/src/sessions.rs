@@ -100,6 +100,8 @@ pub struct Before {
     pub open: u32,
     /// Those of them in which a login was refused.
     pub refused: u32,
+    /// Whether a data connection of a session without TLS from the same client got no answer.
+    pub fails_in_clear: bool,
 }
 
 /// An open session.
@@ -125,6 +127,7 @@ struct Visit {
     at: Moment,
     session: u64,
     was_refused: bool,
+    failed_in_clear: bool,
     is_open: bool,
 }
 
@@ -540,7 +543,7 @@ impl Sessions {
         let mut out = Vec::with_capacity(group.len());
         for id in group {
             self.forget_names(*id);
-            let Some(open) = self.open.remove(id) else { continue };
+            let Some(mut open) = self.open.remove(id) else { continue };
             self.weight = self.weight.saturating_sub(open.weight + WEIGHT);
             for key in &open.keys {
                 // The port may have been used again, and be another session's now.
@@ -555,6 +558,7 @@ impl Sessions {
             }
             if let Some(ends) = open.session.packets.ends() {
                 self.left(ends, *id, &open.session.packets);
+                open.session.before.fails_in_clear |= self.fails_in_clear(ends);
             }
             let mut session = open.session;
             session.until = self.now;

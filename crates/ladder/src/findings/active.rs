@@ -4,7 +4,7 @@ use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
 use crate::row::{Channel, Packet, Row};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use wharf_proto::Verb;
 use wharf_proto::tap::{Party, Timer};
@@ -15,7 +15,10 @@ pub(super) const BUSY: &[&str] =
     &["address already in use", "already in use", "bind", "can't assign", "cannot assign"];
 
 /// Words of a server that does not connect to where the client is not.
-const FOREIGN: &[&str] = &["foreign", "illegal", "won't", "only to"];
+const FOREIGN: &[&str] =
+    &["foreign", "illegal", "won't", "only to", "reject", "not match", "mismatch"];
+/// Words of a server that wants a login first.
+const LOGIN: &[&str] = &["login", "log in", "logged", "authenticat", "user", "pass "];
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -39,14 +42,18 @@ pub(super) const RULES: &[Rule] = &[
             let client = case.client();
             let bad = |setup: &&Setup<'_>| {
                 let Some(address) = setup.address else { return false };
-                let inside = is_private(address.ip())
-                    && (!is_private(server) || address.ip().is_loopback() != server.is_loopback());
+                let elsewhere = is_elsewhere(case, setup);
+                let outside =
+                    !is_private(server) || address.ip().is_loopback() != server.is_loopback();
+                let inside = is_private(address.ip()) && (outside || elsewhere);
                 let failed = !setup.granted || !case.came_through(setup);
                 // A server that sees the client at the address that it names needs no NAT to fail; elsewhere a NAT may
                 // follow, and is likely where the server turns the address down.
                 let own = client.is_some_and(|client| address.ip() == client);
-                let seen =
-                    own && (setup.granted || case.is_at(Party::Server) || is_private(server));
+                let seen = own
+                    && (setup.granted
+                        || case.is_at(Party::Server)
+                        || (is_private(server) && !elsewhere));
                 let known = client.is_some() || !is_private(server);
                 setup.listener == Party::Client && inside && known && !seen && failed
             };
@@ -56,7 +63,8 @@ pub(super) const RULES: &[Rule] = &[
                 client.is_some_and(|client| setup.address.is_some_and(|it| it.ip() == client));
             let named = asked.refused().is_some_and(|row| says(row, FOREIGN));
             let proof = Proof::of(asked.numbers()).saying(setup.address?.ip());
-            Some(proof.doubted_if(own).doubted_if(own && !named))
+            let near = is_private(server) && !server.is_loopback();
+            Some(proof.doubted_if(own).doubted_if(own && !named).doubted_if(near))
         },
     },
     Rule {
@@ -99,19 +107,19 @@ pub(super) const RULES: &[Rule] = &[
             let told = transfer.refused().filter(|row| code(row) == 425);
             let row =
                 told.or_else(|| case.timer(Timer::DataOpen)).or_else(|| gave_up(case, transfer))?;
+            let unseen = case.unseen_transfer().is_some();
             let seen_nothing = case.is_at(Party::Client) || case.is_at(Party::Server);
             let busy = says(row, BUSY) || says(row, REFUSED);
             (!busy).then(|| {
                 let asked = case.exchanges.get(setup.asked).and_then(|one| one.command);
-                Proof::of([asked.map_or(0, |row| row.no), row.no])
+                let proof = Proof::of([asked.map_or(0, |row| row.no), row.no])
                     .saying(port(setup.address))
-                    .doubted_if(!seen_nothing)
-                    .missing(
-                        transfer.command.map_or(row.no, |row| row.no),
-                        Party::Server,
-                        Channel::Data(0),
-                        "SYN",
-                    )
+                    .doubted_if(unseen || !seen_nothing);
+                let after = transfer.command.map_or(row.no, |row| row.no);
+                match unseen {
+                    true => proof,
+                    false => proof.missing(after, Party::Server, Channel::Data(0), "SYN"),
+                }
             })
         },
     },
@@ -181,7 +189,9 @@ pub(super) const RULES: &[Rule] = &[
             "サーバーからの外向き接続（ポート 20 または任意）を許可する",
         ),
         find: |case| {
-            let here = case.setting.captured && case.is_at(Party::Server);
+            let here = case.setting.captured
+                && case.is_at(Party::Server)
+                && case.unseen_transfer().is_none();
             let setup = came_to_nothing(case, Party::Client).filter(|_| here)?;
             let transfer = case.exchanges.get(setup.transfer?)?;
             let asked = transfer.command?;
@@ -190,12 +200,11 @@ pub(super) const RULES: &[Rule] = &[
             let long = waited.since(asked.at?) >= Duration::from_secs(10);
             let refused = transfer.refused().is_some_and(|row| says(row, REFUSED));
             (promised && long && !refused).then(|| {
-                Proof::of(transfer.numbers()).saying(port(setup.address)).missing(
-                    asked.no,
-                    Party::Server,
-                    Channel::Data(0),
-                    "SYN",
-                )
+                // A capture of the control port alone has no SYN either.
+                Proof::of(transfer.numbers())
+                    .saying(port(setup.address))
+                    .doubted_if(case.data.is_empty())
+                    .missing(asked.no, Party::Server, Channel::Data(0), "SYN")
             })
         },
     },
@@ -254,7 +263,8 @@ pub(super) const RULES: &[Rule] = &[
                     setup.granted && its.is_some() && its == one.command.map(|row| row.no)
                 });
                 one.refused().is_some_and(|row| {
-                    names(row) || (code(row) == 503 && !prepared) || (code(row) == 425 && !prepared)
+                    let lacks = matches!(code(row), 425 | 503) && !prepared;
+                    names(row) || (lacks && !is_for_login(case, row))
                 })
             };
             let one = case.transfers().find(lacks).filter(|_| case.has_beginning())?;
@@ -329,12 +339,44 @@ fn gave_up<'a>(case: &Case<'a>, transfer: &Exchange<'a>) -> Option<&'a Row> {
     (row.at?.since(asked.at?) >= UNANSWERED).then_some(row)
 }
 
-/// Whether what a setup was for did not come about, or it was refused itself.
-fn has_failed(case: &Case<'_>, setup: &Setup<'_>) -> bool {
+/// Whether the data connection that a setup was for did not come about, or the setup was refused itself.
+pub(super) fn has_failed(case: &Case<'_>, setup: &Setup<'_>) -> bool {
     let transfer = setup.transfer.and_then(|at| case.exchanges.get(at));
+    let lacks = |one: &Exchange<'_>| {
+        one.refused().is_some_and(|row| matches!(code(row), 421 | 425 | 426))
+            || one.last().is_none()
+    };
     !setup.granted
-        || transfer.is_some_and(|one| one.refused().is_some() || one.last().is_none())
+        || transfer.is_some_and(lacks)
         || setup.conns.iter().any(|conn| conn.is_unanswered() || conn.refused)
+}
+
+/// Whether the server says of an address that the client is not there, and no other host of the client's network is meant:
+/// a NAT between the two has given it another.
+fn is_elsewhere(case: &Case<'_>, setup: &Setup<'_>) -> bool {
+    let asked = case.exchanges.get(setup.asked).and_then(Exchange::refused);
+    let (Some(named), Some(client), Some(row)) = (setup.address, case.client(), asked) else {
+        return false;
+    };
+    let client = client.to_canonical();
+    let neighbour = named.ip() != client && network(named.ip()) == network(client);
+    says(row, FOREIGN) && named.port() >= 1024 && !neighbour && !case.setting.has_partner
+}
+
+/// The part of an address that hosts side by side have in common.
+fn network(ip: IpAddr) -> Vec<u8> {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.octets().iter().take(3).copied().collect(),
+        IpAddr::V6(ip) => ip.octets().iter().take(8).copied().collect(),
+    }
+}
+
+/// Whether a refusal is for want of a login.
+pub(super) fn is_for_login(case: &Case<'_>, row: &Row) -> bool {
+    let login = case.of([Verb::User, Verb::Pass, Verb::Acct]).filter_map(Exchange::granted);
+    let is_in = login.filter(|reply| code(reply) < 300).any(|reply| reply.no < row.no);
+    let before = case.has_beginning() && !case.is_sealed() && !is_in;
+    code(row) == 530 || (code(row) == 503 && (says(row, LOGIN) || before))
 }
 
 /// The same of an end of a connection, with what ICMP says of it: ` (10.0.0.1:1182, ICMP port unreachable, from 10.0.0.1)`.

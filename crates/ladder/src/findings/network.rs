@@ -184,16 +184,13 @@ pub(super) const RULES: &[Rule] = &[
             "コントロールコネクションのポートだけでなく、二つのホストの間のすべて（tcpdump host ...）をキャプチャする",
         ),
         find: |case| {
-            let unseen = case.setting.captured && case.data.is_empty() && !case.setting.has_partner;
-            let moved =
-                |one: &&Exchange<'_>| one.preliminary().is_some() && one.granted().is_some();
             // Where a connection was to come may be cut off, so that it is there and nobody knows whose it is.
             let names = |row: &&Row| {
                 matches!(row.packet, Packet::Reply(227 | 229))
                     || matches!(row.verb, Some(Verb::Port | Verb::Eprt))
             };
             let is_cut = case.rows.iter().filter(names).any(|row| case.is_cut(row));
-            let one = case.transfers().find(moved).filter(|_| unseen && !is_cut)?;
+            let one = case.unseen_transfer().filter(|_| !is_cut)?;
             Some(Proof::of(one.numbers()))
         },
     },

@@ -1,6 +1,8 @@
 //! Data connections that the client opens.
 
-use super::active::{BUSY, REFUSED, came_to_nothing, port, rejected_port};
+use super::active::{
+    BUSY, REFUSED, came_to_nothing, has_failed, is_for_login, port, rejected_port,
+};
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
@@ -14,6 +16,9 @@ use wharf_proto::{Moment, Verb};
 /// Words of a server that was connected to from another address than the session's.
 const ELSEWHERE: &[&str] =
     &["security", "bad ip", "ip address", "foreign", "not match", "mismatch"];
+/// Words of a server that has found no port to listen at. Others end the session with the same code.
+const LISTEN: &[&str] =
+    &[" port", "listen", "socket", "bind", "passive", "pasv", "resource", "data connection"];
 const UNANSWERED: Duration = Duration::from_secs(3);
 /// An open data connection on which nobody says anything for this long.
 const SILENT: Duration = Duration::from_secs(10);
@@ -61,7 +66,14 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let server = case.server()?;
             let same = |named| is_private(named) == is_private(server);
-            let setup = named_elsewhere(case, same).filter(|_| !case.setting.has_partner)?;
+            // To clients from outside a server behind a NAT is to name its outside address, to those inside only where
+            // the NAT lets them come back in.
+            let inside = is_private(server) && case.client().is_some_and(is_private);
+            let setup = named_elsewhere(case, |named| same(named) || inside)?;
+            let fails = same(setup.address?.ip()) || has_failed(case, setup);
+            if !fails || case.setting.has_partner {
+                return None;
+            }
             wrongly_named(case, setup, Severity::Info)
         },
     },
@@ -198,7 +210,9 @@ pub(super) const RULES: &[Rule] = &[
             "パッシブポートの範囲を広げ、閉じられていないデータコネクションを探す",
         ),
         find: |case| {
-            let row = refusal(case.of([Verb::Pasv, Verb::Epsv]), |row| code(row) < 500)?;
+            let row = refusal(case.of([Verb::Pasv, Verb::Epsv]), |row| {
+                code(row) < 500 && (code(row) != 421 || says(row, LISTEN))
+            })?;
             Some(Proof::of([row.no]).saying(&row.label))
         },
     },
@@ -210,23 +224,14 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Words,
         hidden_by: &["T1", "T4"],
         cause: say(
-            "the server turns the data connection away because it comes from another address than the session: {}",
-            "データコネクションがセッションと違うアドレスから来たため、サーバーが拒否した：{}",
+            "the {who} turns the data connection away because it comes from another address than the session: {}",
+            "データコネクションがセッションと違うアドレスから来たため、{who}が拒否した：{}",
         ),
         advice: say(
-            "let control and data take the same way (proxy, balancer, gateway); relax the server's check knowingly",
-            "コントロールコネクションとデータコネクションを同じ経路（プロキシ、負荷分散装置、ゲートウェイ）に通す。サーバーの検査を緩めるなら、危険を理解したうえで行う",
+            "let control and data take the same way (proxy, balancer, gateway); relax the check knowingly",
+            "コントロールコネクションとデータコネクションを同じ経路（プロキシ、負荷分散装置、ゲートウェイ）に通す。検査を緩めるなら、危険を理解したうえで行う",
         ),
-        find: |case| {
-            let turned = |one: &&Exchange<'_>| {
-                let turns = |row: &Row| matches!(code(row), 425 | 421) && says(row, ELSEWHERE);
-                one.refused().is_some_and(turns)
-            };
-            let note = case.remarks(|remark| remark == Remark::DataRefused);
-            let one = case.transfers().find(turned);
-            let row = one.and_then(|one| one.refused()).or_else(|| note.first().copied())?;
-            Some(Proof::of([row.no]).saying(&row.label))
-        },
+        find: |case| turned_away(case).or_else(|| stranger(case)).or_else(|| strange(case)),
     },
     Rule {
         id: "D17",
@@ -249,11 +254,10 @@ pub(super) const RULES: &[Rule] = &[
             let dead = case.setups.iter().find(dead)?;
             let works = |setup: &&Setup<'_>| {
                 let is_pasv = verb_of(case, setup) == Some(Verb::Pasv);
-                let comes = setup.conns.iter().any(|conn| conn.is_open());
                 is_pasv
                     && setup.asked > dead.asked
                     && setup.granted
-                    && (comes || !case.setting.captured)
+                    && (case.came_through(setup) || !case.setting.captured)
             };
             let works = case.setups.iter().find(works)?;
             let rows = [dead, works].map(|setup| command_no(case, setup));
@@ -275,7 +279,12 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let end = case.server().or_else(|| case.client())?;
             let six = matches!(end.to_canonical(), IpAddr::V6(_));
-            let refused = |one: &&Exchange<'_>| one.refused().is_some();
+            let refused = |one: &&Exchange<'_>| {
+                one.refused().is_some_and(|row| {
+                    matches!(code(row), 425 | 500 | 501 | 522)
+                        || says(row, &["ipv6", "epsv", "eprt"])
+                })
+            };
             let one = case.of([Verb::Pasv, Verb::Port]).find(refused).filter(|_| six)?;
             Some(Proof::of(one.numbers()).saying(one.verb?))
         },
@@ -301,7 +310,8 @@ pub(super) const RULES: &[Rule] = &[
             };
             let all = case.of([Verb::Epsv]).find(all)?.command?;
             let late = |one: &&Exchange<'_>| {
-                one.refused().is_some() && one.command.is_some_and(|row| row.no > all.no)
+                let refuses = |row: &Row| code(row) != 421 && !is_for_login(case, row);
+                one.refused().is_some_and(refuses) && one.command.is_some_and(|row| row.no > all.no)
             };
             let one = case.of([Verb::Pasv, Verb::Port, Verb::Eprt]).find(late)?;
             Some(Proof::of([&[all.no][..], &one.numbers()].concat()).saying(one.verb?))
@@ -365,10 +375,12 @@ pub(super) const RULES: &[Rule] = &[
                 let first = conn.client.spoke.or(conn.server.spoke);
                 let late = first.is_some_and(|(first, _)| first.since(conn.begun) >= SILENT);
                 let soon = |at: Moment| at >= conn.begun && at.since(conn.begun) < SILENT;
+                // A hello that the server leaves without answer.
+                let hello = conn.server.bytes == 0 && conn.client.first.starts_with(&[0x16, 3]);
                 // What went under TLS may have been just that command.
                 conn.verb.is_none()
                     && !case.is_sealed()
-                    && (waited && conn.bytes() == 0 || late)
+                    && (waited && (conn.bytes() == 0 || hello) || late)
                     && !case.exchanges.iter().any(|one| {
                         one.verb.is_some_and(Verb::opens_transfer) && one.asked().is_some_and(soon)
                     })
@@ -384,18 +396,20 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Possible,
         side: Blame::Network,
         visible: Visible::Shape,
-        hidden_by: &["D1", "D10", "D11"],
+        hidden_by: &["D1", "D10", "D11", "D14"],
         cause: say(
             "the data connection{} gets no answer in a session under TLS: a firewall that opens data ports by reading the \
              control connection can read nothing there",
             "TLS のセッションでデータコネクション{}に応答がない。コントロールコネクションを読んでデータポートを開けるファイアウォールには何も読めない",
         ),
         advice: say(
-            "open a fixed range of passive ports in the firewall; do not count on its FTP helper",
-            "ファイアウォールで固定のパッシブポート範囲を開け、FTP ヘルパーに頼らない",
+            "use passive mode, and open a fixed range of passive ports in the firewall before the server; an FTP helper \
+             cannot help under TLS",
+            "パッシブモードを使い、サーバー側のファイアウォールで固定のパッシブポート範囲を開ける。TLS では FTP ヘルパーは役に立たない",
         ),
         find: |case| {
-            let tls = case.has_tls();
+            // What fails in clear too is not for want of a helper.
+            let tls = case.has_tls() && !case.setting.before.fails_in_clear;
             let unanswered = |conn: &&&Conn| {
                 conn.is_unanswered()
                     && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
@@ -491,18 +505,63 @@ fn in_vain(case: &Case<'_>) -> Option<Proof> {
 
 /// What a server says that has waited for the client's connection, of which the capture has seen nothing.
 fn nobody_came(case: &Case<'_>) -> Option<Proof> {
-    let setup = came_to_nothing(case, Party::Server).filter(|_| case.setting.captured)?;
+    let heard = case.setting.captured || case.setting.teller == Some(Party::Server);
+    let setup = came_to_nothing(case, Party::Server).filter(|_| heard)?;
     let transfer = case.exchanges.get(setup.transfer?)?;
     let asked = transfer.command?;
     let row = transfer.refused().filter(|row| code(row) == 425)?;
     let waited = row.at?.since(asked.at?) >= UNANSWERED;
-    (waited && !says(row, BUSY)).then(|| {
-        Proof::of([asked.no, row.no])
-            .saying(port(setup.address))
-            .doubted()
-            .doubted_if(!case.is_at(Party::Server))
-            .missing(asked.no, Party::Client, Channel::Data(0), "SYN")
+    // A capture of the control port alone has no SYN either.
+    let captured = case.setting.captured && case.data.is_empty();
+    let proof = Proof::of([asked.no, row.no])
+        .saying(port(setup.address))
+        .doubted()
+        .doubted_if(captured || !case.is_at(Party::Server));
+    (waited && !says(row, BUSY)).then(|| match case.unseen_transfer() {
+        Some(_) => proof,
+        None => proof.missing(asked.no, Party::Client, Channel::Data(0), "SYN"),
     })
+}
+
+/// A server that says that a data connection came from elsewhere.
+fn turned_away(case: &Case<'_>) -> Option<Proof> {
+    let turns = |row: &Row| matches!(code(row), 425 | 421) && says(row, ELSEWHERE);
+    let row = refusal(case.transfers(), turns)?;
+    Some(Proof::of([row.no]).by(Party::Server).saying(&row.label))
+}
+
+/// A data connection that was seen to come from elsewhere, of a transfer that was refused.
+fn stranger(case: &Case<'_>) -> Option<Proof> {
+    let ends = case.ends.filter(|_| !case.setting.has_partner)?;
+    let elsewhere = |conn: &&Conn| {
+        let Some(data) = conn.ends.filter(|_| conn.is_open()) else { return false };
+        let [ours, its] = match conn.opener {
+            Some(Party::Client) => [ends.client, data.client],
+            Some(Party::Server) => [ends.server, data.server],
+            None => return false,
+        };
+        ours.ip().to_canonical() != its.ip().to_canonical()
+    };
+    case.transfers().find_map(|one| {
+        let conn = case.conns_of(one).into_iter().find(elsewhere)?;
+        let refuses =
+            |row: &&Row| matches!(code(row), 421 | 425) || code(row) == 426 && conn.bytes() == 0;
+        let row = one.refused().filter(refuses)?;
+        let (opener, data) = (conn.opener?, conn.ends?);
+        let from = if opener == Party::Client { data.client } else { data.server };
+        let proof = Proof::of([conn.rows.0, row.no]).by(opener.other());
+        Some(proof.saying(format_args!("{from}, {}", row.label)).doubted())
+    })
+}
+
+/// What an end tells of a connection that it has turned away, where the transfer then came to nothing.
+fn strange(case: &Case<'_>) -> Option<Proof> {
+    let note = case.remarks(|remark| remark == Remark::DataRefused).first().copied()?;
+    let its = case.transfers().find(|one| one.last().is_none_or(|row| row.no > note.no))?;
+    let fails = its.last().is_none_or(|row| matches!(code(row), 421 | 425 | 426));
+    let said = note.label.to_string();
+    let said = said.trim_start_matches("data refused: ");
+    fails.then(|| Proof::of([note.no]).by(note.from).saying(said).doubted())
 }
 
 /// The last passive listener before a row that no transfer came through.

@@ -2,7 +2,7 @@
 //! Japanese. What a peer has said stays as it is.
 
 /// Words of ours, as they may stand within a longer text, and the same in Japanese.
-const SAID: [(&str, &str); 18] = [
+const SAID: &[(&str, &str)] = &[
     ("nobody we trust has issued the server's certificate", "発行者が信頼されていない"),
     ("the server's certificate has expired", "期限が切れている"),
     ("the server's certificate is not valid yet", "有効期間がまだ始まっていない"),
@@ -21,6 +21,9 @@ const SAID: [(&str, &str); 18] = [
     ("it was not begun in time", "時間内に始まらなかった"),
     ("not UTF-8", "UTF-8 ではない"),
     ("closed", "切断"),
+    (" is not the client of this session", " はこのセッションのクライアントではない"),
+    (" connected, which is not the server", " が接続してきたが、サーバーではない"),
+    ("some time", "しばらく"),
 ];
 
 /// The same in Japanese, where the words are ours.
@@ -28,9 +31,12 @@ pub(super) fn in_japanese(what: &str) -> String {
     // What stands beside a word, such as a port, does so in brackets.
     let inner = what.strip_prefix(" (").and_then(|rest| rest.strip_suffix(')'));
     let mut out = inner.map_or_else(|| what.to_owned(), |inner| format!("（{inner}）"));
+    if let Some(number) = what.strip_suffix(" s").filter(|number| number.parse::<u64>().is_ok()) {
+        out = format!(" {number} 秒間");
+    }
     for (en, ja) in SAID {
         // A word alone is ours only where nothing else stands beside it.
-        if en.contains(' ') || out == en {
+        if en.contains(' ') || out == *en {
             out = out.replace(en, ja);
         }
     }
@@ -48,6 +54,7 @@ mod tests {
         assert_eq!(in_japanese(ours), "発行者が信頼されていない、フィンガープリントは sha256:00");
         assert_eq!(in_japanese("closed"), "切断");
         assert_eq!(in_japanese(" (192.0.2.10:1182)"), "（192.0.2.10:1182）");
+        assert_eq!(in_japanese("30 s"), " 30 秒間");
         assert_eq!(in_japanese("421 Session closed."), "421 Session closed.");
     }
 }

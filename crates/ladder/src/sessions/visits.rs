@@ -1,6 +1,6 @@
 //! Who has come to a server lately: what a session cannot know of itself.
 
-use super::{Before, Sessions, Visit};
+use super::{Before, Sessions, Visit, pair};
 use crate::packets::Packets;
 use crate::row::{Ends, Packet};
 use std::time::Duration;
@@ -26,6 +26,7 @@ impl Sessions {
         let mut before = Before::default();
         for visit in visits.iter().filter(|visit| visit.client == client) {
             before.open += u32::from(visit.is_open);
+            before.fails_in_clear |= visit.failed_in_clear;
             if at.since(visit.at) < LATELY {
                 before.lately += 1;
                 before.refused += u32::from(visit.was_refused);
@@ -34,7 +35,8 @@ impl Sessions {
         if visits.len() >= MAX_VISITS {
             visits.pop_front();
         }
-        visits.push_back(Visit { client, at, session, was_refused: false, is_open: true });
+        let (was_refused, failed_in_clear, is_open) = (false, false, true);
+        visits.push_back(Visit { client, at, session, was_refused, failed_in_clear, is_open });
         before
     }
 
@@ -45,7 +47,20 @@ impl Sessions {
         let at = visits.partition_point(|visit| visit.session < session);
         if let Some(visit) = visits.get_mut(at).filter(|visit| visit.session == session) {
             visit.is_open = !packets.is_over() && packets.summary().is_open();
+            visit.failed_in_clear = packets.fails_in_clear();
             visit.was_refused = packets.rows().iter().any(|row| row.packet == Packet::Reply(530));
         }
+    }
+    /// Whether a session from this client without TLS had a data connection that nobody answered, whether it is over or not.
+    pub(super) fn fails_in_clear(&self, ends: Ends) -> bool {
+        let client = ends.client.ip();
+        let over = self.visits.get(&ends.server).into_iter().flatten();
+        let open = self.pairs.get(&pair(ends.client, ends.server)).into_iter().flatten();
+        over.filter(|visit| visit.client == client).any(|visit| visit.failed_in_clear)
+            || open
+                .filter_map(|id| self.open.get(id))
+                .map(|open| &open.session.packets)
+                .filter(|packets| packets.ends().is_some_and(|of| of.server == ends.server))
+                .any(Packets::fails_in_clear)
     }
 }

@@ -210,8 +210,11 @@ impl Stage {
             step = words.next().unwrap_or("open");
             let host: SocketAddr = from.parse().expect("an address");
             let control = &self.controls[self.at];
+            let listener: SocketAddr = to.parse().expect("an address");
+            let [client, server] = control.ends;
+            let to_server = host.ip() != server.ip() && listener.ip() == server.ip();
             let opener =
-                if host.ip() == control.ends[0].ip() { Party::Client } else { Party::Server };
+                if host.ip() == client.ip() || to_server { Party::Client } else { Party::Server };
             let no = u32::try_from(self.data.len() + 1).expect("few");
             let conn = self.connection(from, to, opener, Some(no));
             self.data.insert(name.to_owned(), conn);
@@ -348,8 +351,15 @@ impl Stage {
             }
             Party::Server => {
                 let lines: Vec<&str> = line.split("\\n").collect();
-                let Some(code) = line.get(..3).and_then(|code| code.parse().ok()) else { return };
-                let texts = lines.iter().map(|line| Text::from(line.get(4..).unwrap_or(line)));
+                let Some(code) = line.get(..3).and_then(|code| code.parse::<u16>().ok()) else {
+                    return;
+                };
+                // Between the first line and the last the code need not stand.
+                let words = |line: &&str| match line.starts_with(&code.to_string()) {
+                    true => Text::from(line.get(4..).unwrap_or_default()),
+                    false => Text::from(*line),
+                };
+                let texts = lines.iter().map(words);
                 self.tell(What::Reply { code, lines: texts.collect() });
                 let text = line.as_bytes();
                 let server = self.controls[self.at].ends[1];
