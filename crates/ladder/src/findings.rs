@@ -251,7 +251,7 @@ impl Finding {
         let who = match self.who {
             Some(Party::Client) => lang.of("client", "クライアント"),
             Some(Party::Server) => lang.of("server", "サーバー"),
-            None => "?",
+            None => lang.of("not seen", "不明"),
         };
         let what = match lang {
             Lang::En => Cow::Borrowed(&*self.what),

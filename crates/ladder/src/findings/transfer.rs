@@ -1,14 +1,15 @@
 //! Transfers: what moved, what did not, and what was said of it.
 
 mod known;
+mod still;
 
 use self::known::{
-    announced, has_name, is_deflated, is_file, is_foreign, is_plain, is_text, is_whole, left_early,
-    mode, moved, restart,
+    announced, began_anew, breaker, has_name, is_deflated, is_file, is_foreign, is_plain, is_text,
+    is_whole, left_early, mode, moved, restart,
 };
 use super::login::is_about_other_things;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
-use crate::case::{Case, Exchange, code, refusal, says};
+use crate::case::{Exchange, code, refusal, says};
 use crate::conn::Conn;
 use crate::dialogue::sender;
 use crate::row::{Channel, Row};
@@ -20,8 +21,6 @@ use wharf_proto::tap::{HalfEnd, Party, Timer};
 const NO_FINAL: Duration = Duration::from_secs(60);
 /// A connection that spoke within this time was not idle.
 const BUSY: Duration = Duration::from_secs(5);
-/// A side that takes nothing for so long stands still.
-const STALLED: Duration = Duration::from_secs(30);
 const FULL: &[&str] = &["quota", "disk full", "no space", "insufficient", "storage"];
 /// There is nothing of that name.
 const NONE: &[&str] = &["no such file", "not found"];
@@ -156,8 +155,8 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Words,
         hidden_by: &["T1", "T2", "T3", "T4", "T5", "X4", "X10", "X14", "X17", "N1", "N2", "P3"],
         cause: say(
-            "the transfer broke off, ended first by the {who}",
-            "転送が途中で切れた。先に終えたのは{who}",
+            "the transfer broke off: {}; side that ended it: {who}",
+            "転送が途中で切れた：{}。切った側：{who}",
         ),
         advice: say(
             "look at that side: disk, quota, a user who gave up; else at the network. Go on with REST",
@@ -167,13 +166,16 @@ pub(super) const RULES: &[Rule] = &[
             let aborted = case.of([Verb::Abor]).next().is_some();
             let broke = |one: &&Exchange<'_>| {
                 let refused = one.refused().is_some_and(|row| matches!(code(row), 426 | 450 | 451));
-                refused
-                    && (case.setting.logged || case.conns_of(one).iter().any(|conn| conn.is_open()))
+                let conns = case.conns_of(one);
+                // Its connection may not be in the capture.
+                let begun = conns.is_empty() && one.preliminary().is_some();
+                let open = conns.iter().any(|conn| conn.is_open());
+                refused && (case.setting.logged || open || begun)
             };
             let one = case.transfers().find(broke).filter(|_| !aborted)?;
-            let conns = case.conns_of(one);
-            let first = conns.iter().find_map(|conn| conn.first_end());
-            Some(Proof::of(one.numbers()).by(first.map(|(who, ..)| who)))
+            let proof = Proof::of(one.numbers()).by(breaker(case, one));
+            let unseen = !case.setting.logged && case.conns_of(one).is_empty();
+            Some(proof.saying(&one.refused()?.label).doubted_if(unseen))
         },
     },
     Rule {
@@ -288,8 +290,10 @@ pub(super) const RULES: &[Rule] = &[
             // Who looks whether a folder is there goes on when it is not.
             let mut asked = case.exchanges.iter().rev().filter(|one| one.verb != Some(Verb::Quit));
             let last = asked.find(|one| one.command.is_some());
-            let lost =
-                last.filter(|one| one.verb == Some(Verb::Cwd) && one.refused().is_some_and(plain));
+            let lost = last.filter(|one| {
+                let refused = one.refused().is_some_and(plain);
+                one.verb == Some(Verb::Cwd) && refused && !is_foreign(case, one)
+            });
             let one = case.transfers().find(refused).or(lost)?;
             Some(Proof::of(one.numbers()).saying(&one.refused()?.label))
         },
@@ -373,20 +377,16 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Words,
         hidden_by: &[],
         cause: say(
-            "the server granted REST {} and sent the whole file all the same",
-            "サーバーは REST {} を受け付けたのに、ファイル全体を送った",
+            "the server granted REST {}, and the transfer began at the start of the file all the same",
+            "サーバーは REST {} を受け付けたのに、転送はファイルの先頭から始まった",
         ),
         advice: say(
-            "send REST directly before RETR, with nothing between; check the size of what came",
-            "REST は RETR の直前に送り、間に何も挟まない。届いたサイズを確かめる",
+            "send REST directly before RETR or STOR, with nothing between; check the size of what came",
+            "REST は RETR や STOR の直前に送り、間に何も挟まない。転送後のサイズを確かめる",
         ),
         find: |case| {
-            let ignored = |one: &&Exchange<'_>| {
-                let from = restart(case, one);
-                let all = announced(case, one).is_some_and(|size| Some(size) == moved(case, one));
-                one.verb == Some(Verb::Retr) && from > 0 && all && is_plain(case)
-            };
-            let one = case.transfers().find(ignored)?;
+            let ignored = |one: &&Exchange<'_>| began_anew(case, one);
+            let one = case.transfers().find(ignored).filter(|_| is_plain(case))?;
             Some(Proof::of(one.numbers()).saying(restart(case, one)))
         },
     },
@@ -475,29 +475,13 @@ pub(super) const RULES: &[Rule] = &[
         visible: Visible::Shape,
         hidden_by: &["N2"],
         cause: say(
-            "the transfer stood still because one side took nothing: {who}, {} s",
-            "片側がデータを受け取らず、転送が止まった：{who}、{} 秒",
+            "the transfer stood still for {}: the {who} neither sent nor took anything",
+            "転送が{}止まった。{who}が送りも受け取りもしなかった",
         ),
         advice: say(
-            "look at the disk or the reader of that side; raise the time limit where it is only slow",
-            "その側のディスクや読み手を調べる。遅いだけなら制限時間を延ばす",
+            "look at the disk and the program of that side; raise the time limit where it is only slow",
+            "その側のディスクやプログラムを調べる。遅いだけなら制限時間を延ばす",
         ),
-        find: stalled,
+        find: still::stood_still,
     },
 ];
-
-fn stalled(case: &Case<'_>) -> Option<Proof> {
-    let full = |conn: &Conn, party| {
-        let side = conn.side(party);
-        let since = side.full_since.map_or(Duration::ZERO, |since| case.setting.end.since(since));
-        side.full.max(since)
-    };
-    let both = case.data.iter().flat_map(|conn| [(conn, Party::Client), (conn, Party::Server)]);
-    let worst = both.max_by_key(|(conn, party)| full(conn, *party));
-    if let Some((conn, party)) = worst.filter(|(conn, party)| full(conn, *party) >= STALLED) {
-        let time = full(conn, party).as_secs();
-        return Some(Proof::of([conn.rows.0, conn.rows.1]).by(party).saying(time));
-    }
-    let note = case.timer(Timer::DataIdle)?;
-    Some(Proof::of([note.no]).saying(&note.label))
-}

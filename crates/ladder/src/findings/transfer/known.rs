@@ -1,9 +1,9 @@
 //! What is known of one transfer: in which form it went, where it began, how much moved, and what was announced.
 
-use crate::case::{Case, Exchange};
+use crate::case::{Case, Exchange, code, says};
 use crate::conn::Conn;
 use crate::dialogue::sender;
-use crate::row::{Packet, Row};
+use crate::row::Row;
 use wharf_proto::Verb;
 use wharf_proto::tap::{HalfEnd, Party};
 
@@ -42,14 +42,45 @@ pub(super) fn is_plain(case: &Case<'_>) -> bool {
         && case.data.iter().all(|conn| conn.is_readable())
 }
 
-/// The size of the file that a transfer moves, as SIZE said.
+/// The size of the file that a transfer moves, as its own 150 says, or SIZE before it.
 pub(super) fn announced(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
+    // Behind REST some servers say there what is left of it.
+    let whole = one.preliminary().filter(|_| restart(case, one) == 0);
+    whole.and_then(promised).or_else(|| sized(case, one))
+}
+
+/// The number of `150 Opening data connection for a (500 bytes)`.
+fn promised(row: &Row) -> Option<u64> {
+    let words = row.label.to_string();
+    let (head, _) = words.rsplit_once(" byte")?;
+    head.rsplit_once('(')?.1.parse().ok()
+}
+
+/// The size of the file that a transfer moves, as SIZE said before it.
+pub(super) fn sized(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
     let at = one.command?.no;
-    let of_file = |of: &&Exchange<'_>| {
-        of.argument() == one.argument() && of.command.is_some_and(|row| row.no < at)
+    let before = |of: &&Exchange<'_>| of.command.is_some_and(|row| row.no < at);
+    told_size(one, case.exchanges.iter().rev().filter(before))
+}
+
+/// The size of the file that a transfer has stored, as SIZE said after it.
+pub(super) fn sized_after(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
+    let at = one.command?.no;
+    let after = |of: &&Exchange<'_>| of.command.is_some_and(|row| row.no > at);
+    told_size(one, case.exchanges.iter().filter(after))
+}
+
+/// What the first SIZE of the same file said; what is stored between changes it.
+fn told_size<'a: 'b, 'b>(
+    one: &Exchange<'_>,
+    mut others: impl Iterator<Item = &'b Exchange<'a>>,
+) -> Option<u64> {
+    let tells = |of: &&Exchange<'_>| {
+        let is_about = of.verb == Some(Verb::Size) || sender(of.verb) == Party::Client;
+        is_about && of.argument() == one.argument()
     };
-    let reply = case.of([Verb::Size]).filter(of_file).last()?.granted()?;
-    str::from_utf8(reply.label.as_bytes().get(4..)?).ok()?.trim().parse().ok()
+    let size = others.find(tells).filter(|of| of.verb == Some(Verb::Size))?;
+    str::from_utf8(size.granted()?.label.as_bytes().get(4..)?).ok()?.trim().parse().ok()
 }
 
 /// Whether all that went over a connection was captured, up to its end.
@@ -64,24 +95,41 @@ pub(super) fn moved(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
     is_whole(conn).then(|| conn.carried(sender(one.verb)))
 }
 
-/// Where REST told a transfer to begin.
+/// Where REST told a transfer to begin: it holds for the next transfer, whatever was asked between (RFC 959 section
+/// 4.1.3 wants nothing between, but each transfer is prepared first).
 pub(super) fn restart(case: &Case<'_>, one: &Exchange<'_>) -> u64 {
-    let before = one.command.map_or(0, |row| row.no);
-    let last = case.exchanges.iter().rfind(|of| of.command.is_some_and(|row| row.no < before));
-    let rest = last.into_iter().chain(prepared(case, one)).find(|of| of.verb == Some(Verb::Rest));
-    let granted = rest.filter(|rest| rest.granted().is_some());
-    let number = granted.and_then(|rest| str::from_utf8(rest.argument()).ok()?.trim().parse().ok());
+    let at = one.command.map_or(0, |row| row.no);
+    let before = |of: &&Exchange<'_>| of.command.is_some_and(|row| row.no < at);
+    let since = case.exchanges.iter().rev().filter(before);
+    let mut since = since.take_while(|of| !of.verb.is_some_and(Verb::opens_transfer));
+    let granted = |of: &&Exchange<'_>| of.verb == Some(Verb::Rest) && of.granted().is_some();
+    let rest = since.find(granted);
+    let number = rest.and_then(|rest| str::from_utf8(rest.argument()).ok()?.trim().parse().ok());
     number.unwrap_or(0)
 }
 
-/// What was asked just before the setup of a transfer.
-fn prepared<'a, 'b>(case: &'b Case<'a>, one: &Exchange<'_>) -> Option<&'b Exchange<'a>> {
-    let no = one.command?.no;
-    let is_its = |at: usize| {
-        case.exchanges.get(at).and_then(|of| of.command).is_some_and(|row| row.no == no)
+/// Whether a transfer that REST was granted for began at the start of the file all the same.
+pub(super) fn began_anew(case: &Case<'_>, one: &Exchange<'_>) -> bool {
+    let size = match one.verb {
+        Some(Verb::Retr) => sized(case, one),
+        Some(Verb::Stor) => sized_after(case, one),
+        _ => None,
     };
-    let setup = case.setups.iter().find(|setup| setup.transfer.is_some_and(is_its))?;
-    case.exchanges.get(setup.asked.checked_sub(1)?)
+    restart(case, one) > 0 && size.is_some() && size == moved(case, one)
+}
+
+/// Who broke a transfer off, as far as its connection and its reply tell.
+pub(super) fn breaker(case: &Case<'_>, one: &Exchange<'_>) -> Option<Party> {
+    let conns = case.conns_of(one);
+    let first = conns.iter().find_map(|conn| conn.first_end());
+    // Who has sent all ends in order; that breaks nothing.
+    let is_done = |who, how| {
+        (who, sender(one.verb)) == (Party::Client, Party::Client) && how != HalfEnd::Reset
+    };
+    let first = first.filter(|(who, how, _)| !is_done(*who, *how)).map(|(who, ..)| who);
+    // All but 426 speak of the server's own trouble.
+    let own = one.refused().is_some_and(|row| code(row) != 426);
+    first.or_else(|| own.then_some(Party::Server))
 }
 
 /// Whether the client ended a data connection while the server was sending.
@@ -105,25 +153,50 @@ pub(super) fn is_deflated(first: &[u8]) -> bool {
     }
 }
 
+/// Words of a server that has understood the name, and refuses it for a reason of its own.
+const UNDERSTOOD: &[&str] = &[
+    "permission",
+    "permitted",
+    "denied",
+    "not allowed to",
+    "rights",
+    "privilege",
+    "quota",
+    "already",
+    "file exists",
+    "in use",
+    "busy",
+    "read-only",
+    "read only",
+    "not empty",
+    "no space",
+    "disk full",
+];
+/// Words of one that cannot make a file of the name.
+const ODD: &[&str] =
+    &["no such", "not found", "name", "character", "charset", "encoding", "utf", "invalid"];
+
 /// Whether a name with letters beyond ASCII was not found where charsets may differ.
 pub(super) fn is_foreign(case: &Case<'_>, one: &Exchange<'_>) -> bool {
-    let names = matches!(
-        one.verb,
-        Some(
-            Verb::Retr
-                | Verb::Cwd
-                | Verb::Size
-                | Verb::Mdtm
-                | Verb::Dele
-                | Verb::Rnfr
-                | Verb::Stor
-                | Verb::Mkd
-        )
-    );
-    let missing = |row: &Row| matches!(row.packet, Packet::Reply(550 | 553 | 501));
-    let agreed = case.of([Verb::Opts]).any(|opts| {
+    let Some(row) = one.refused().filter(|row| matches!(code(row), 550 | 553 | 501)) else {
+        return false;
+    };
+    let missing = match one.verb {
+        Some(Verb::Retr | Verb::Cwd | Verb::Size | Verb::Mdtm | Verb::Dele | Verb::Rnfr) => true,
+        // It need not be there.
+        Some(Verb::Stor | Verb::Mkd) => says(row, ODD),
+        _ => false,
+    };
+    let name = one.argument();
+    let agreed = speaks_utf8(case) && str::from_utf8(name).is_ok();
+    missing && !name.is_ascii() && !agreed && !says(row, UNDERSTOOD)
+}
+
+/// Whether the server says that its names are UTF-8.
+fn speaks_utf8(case: &Case<'_>) -> bool {
+    let has = |feat: &Exchange<'_>| feat.granted().is_some_and(|row| says(row, &["utf8"]));
+    let takes = |opts: &Exchange<'_>| {
         opts.argument().to_ascii_uppercase().starts_with(b"UTF8") && opts.granted().is_some()
-    });
-    let valid = str::from_utf8(one.argument()).is_ok();
-    names && one.refused().is_some_and(missing) && !one.argument().is_ascii() && !(agreed && valid)
+    };
+    case.of([Verb::Feat]).any(has) || case.of([Verb::Opts]).any(takes)
 }

@@ -1,0 +1,104 @@
+//! A transfer that stands still: which side moves nothing, and for how long.
+
+use super::Proof;
+use crate::case::{Case, Exchange, code, says};
+use crate::conn::Conn;
+use crate::dialogue::sender;
+use crate::row::Row;
+use std::time::Duration;
+use wharf_proto::Moment;
+use wharf_proto::Verb;
+use wharf_proto::tap::{Party, Timer};
+
+/// A side that moves nothing for so long stands still.
+const STALLED: Duration = Duration::from_secs(30);
+/// What servers say that have waited for bytes.
+const WAITED: &[&str] =
+    &["nothing moved", "data timeout", "no new data", "data connection timed out", "stalled"];
+
+/// What X17 finds.
+pub(super) fn stood_still(case: &Case<'_>) -> Option<Proof> {
+    full(case).or_else(|| timed_out(case)).or_else(|| no_bytes(case)).or_else(|| in_words(case))
+}
+
+/// A side that has no room for more.
+fn full(case: &Case<'_>) -> Option<Proof> {
+    let full = |conn: &Conn, party| {
+        let side = conn.side(party);
+        let since = side.full_since.map_or(Duration::ZERO, |since| case.setting.end.since(since));
+        side.full.max(since)
+    };
+    let both = case.data.iter().flat_map(|conn| [(conn, Party::Client), (conn, Party::Server)]);
+    let (conn, party) = both.max_by_key(|(conn, party)| full(conn, *party))?;
+    let time = full(conn, party);
+    let proof = Proof::of([conn.rows.0, conn.rows.1]).by(party).saying(seconds(time));
+    (time >= STALLED).then_some(proof)
+}
+
+/// A client that has told that it waited for the other side.
+fn timed_out(case: &Case<'_>) -> Option<Proof> {
+    let note = case.timer(Timer::DataIdle)?;
+    let before = |one: &&Exchange<'_>| one.command.is_some_and(|row| row.no < note.no);
+    let one = case.transfers().filter(before).last()?;
+    let who = case.setting.teller.map_or_else(|| sender(one.verb), Party::other);
+    Some(Proof::of([note.no]).by(who).saying(since(case, one, note)))
+}
+
+/// A connection that was open and on which nothing more came until an end gave up.
+fn no_bytes(case: &Case<'_>) -> Option<Proof> {
+    if !case.setting.captured {
+        return None;
+    }
+    case.transfers().find_map(|one| {
+        let refused = one.refused().filter(|row| matches!(code(row), 421 | 426))?;
+        let asked = one.command.map_or(0, |row| row.no);
+        let aborted = case.of([Verb::Abor]).filter_map(|of| of.command);
+        let row = aborted.chain([refused]).find(|row| (asked..=refused.no).contains(&row.no))?;
+        let conns = case.conns_of(one);
+        let [conn] = conns.as_slice() else { return None };
+        let (last, told) = (progress(conn)?, row.at?);
+        let open = conn.first_end().is_none_or(|(.., end)| end >= told);
+        let time = told.since(last);
+        // What is sent and not taken comes again.
+        let from = sender(one.verb);
+        let again = conn.side(from).stuck.is_some_and(|(_, at, _)| at > last);
+        let who = if again { from.other() } else { from };
+        let proof = Proof::of([conn.rows.0, row.no]).by(who).saying(seconds(time));
+        (open && conn.missing() == 0 && time >= STALLED)
+            .then(|| proof.doubted_if(!says(row, WAITED)))
+    })
+}
+
+/// A server that says so, where what moved cannot be seen. It has waited for the client.
+fn in_words(case: &Case<'_>) -> Option<Proof> {
+    let waited = |one: &&Exchange<'_>| {
+        let row = one.refused().filter(|row| matches!(code(row), 421 | 426));
+        row.is_some_and(|row| says(row, WAITED))
+    };
+    let one = case.transfers().find(waited)?;
+    let row = one.refused()?;
+    let seen = case.setting.captured && !case.conns_of(one).is_empty();
+    (!seen).then(|| Proof::of([row.no]).by(Party::Client).saying(since(case, one, row)))
+}
+
+/// How long nothing had moved when this row came. An end tells how much moved, and not when.
+fn since(case: &Case<'_>, one: &Exchange<'_>, row: &Row) -> String {
+    let conns = case.conns_of(one);
+    let still = match conns.as_slice() {
+        [conn] if conn.bytes() == 0 => conn.granted,
+        [conn] if case.setting.captured => progress(conn),
+        _ => None,
+    };
+    let time = still.zip(row.at).map(|(still, at)| at.since(still));
+    time.map_or_else(|| "some time".to_owned(), seconds)
+}
+
+/// When something last moved on an open connection.
+fn progress(conn: &Conn) -> Option<Moment> {
+    let spoke = [conn.client.spoke, conn.server.spoke].into_iter().flatten();
+    spoke.map(|(_, last)| last).chain(conn.granted).max()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs())
+}
