@@ -254,6 +254,11 @@ impl DataPlane {
         planned_by(control, reply, Duration::MAX)
     }
 
+    /// Whether nobody knows yet if this plan for a passive connection comes to anything.
+    pub(crate) fn must_be_tried(&self, plan: &Plan) -> bool {
+        !self.proven && matches!(plan, Plan::Connect { .. })
+    }
+
     /// The way that was seen to work.
     pub(crate) fn proven(&self) -> Option<Proven> {
         let Self { way, epsv, .. } = *self;
@@ -397,6 +402,7 @@ impl DataPlane {
 
     /// Takes the way that the caller wants, and no other.
     pub(crate) fn set_way(&mut self, way: Way) {
+        self.proven &= way == self.way;
         (self.way, self.switch) = (way, Switch::Barred);
     }
 

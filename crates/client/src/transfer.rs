@@ -328,16 +328,26 @@ impl Session {
             }
         }
         let plan = self.data.agree(&mut self.control).await?;
+        let mut replies = Replies::default();
+        // As long as no way has been seen to work, the connection comes first: a server to whose port nobody gets waits
+        // there and hears nothing, ABOR neither, so the session would be lost with the way.
+        let opened = match self.data.must_be_tried(&plan) {
+            true => Ok(self.open(plan, &mut replies).await?),
+            false => Err(plan),
+        };
         if let Some(restart) = &restart {
             let reply = self.control.command(restart).await?;
             if reply.code.class() != Class::Intermediate {
                 return Err(Error::Refused { last: self.control.last_boxed() });
             }
         }
-        // The command goes out before the connection is there: a server that opens its port only
-        // then works as well, and the two round trips become one.
+        // From then on the command goes out before the connection is there, and two round trips become one.
         self.control.send(order.command)?;
-        self.open_up(plan).await
+        let data = match opened {
+            Ok(data) => data,
+            Err(plan) => self.open(plan, &mut replies).await?,
+        };
+        self.cover(data, replies).await
     }
 
     /// Asks for a data connection and sends the command behind the question, in one write; where it is known that one
@@ -362,7 +372,11 @@ impl Session {
         };
         self.control.speaks_of(order.command);
         match agreed {
-            Ok(plan) => self.open_up(plan).await,
+            Ok(plan) => {
+                let mut replies = Replies::default();
+                let data = self.open(plan, &mut replies).await?;
+                self.cover(data, replies).await
+            }
             Err(error) => {
                 // The command is answered as well, most likely by a refusal.
                 self.at_once = false;
@@ -387,23 +401,20 @@ impl Session {
         Ok(())
     }
 
-    /// Opens the data connection for a command that is on its way.
-    async fn open_up(&mut self, plan: Plan) -> Result<(DataConnection, Replies), Error> {
-        let mut replies = Replies::default();
+    /// Opens a data connection, and hears the replies to the command that is on its way, if one is.
+    async fn open(&mut self, plan: Plan, replies: &mut Replies) -> Result<DataConnection, Error> {
         let teller = self.control.teller().clone();
         let over = |replies: &Replies| {
             (replies.refused() || replies.lost.is_some()).then_some(Duration::ZERO)
         };
         let opening = timeout(plan.patience(), plan.open(&teller));
-        match alongside(&mut self.control, &mut replies, over, opening).await {
-            Some(Ok(Ok(stream))) => {
-                let data = self.data.opened(stream, &self.control);
-                self.cover(data, replies).await
-            }
-            Some(Ok(Err(source))) => Err(self.unopened(plan, Some(source), replies).await),
-            Some(Err(_)) => Err(self.unopened(plan, None, replies).await),
-            None => Err(replies.failure(self.control.last())),
-        }
+        let source = match alongside(&mut self.control, replies, over, opening).await {
+            Some(Ok(Ok(stream))) => return Ok(self.data.opened(stream, &self.control)),
+            Some(Ok(Err(source))) => Some(source),
+            Some(Err(_)) => None,
+            None => return Err(std::mem::take(replies).failure(self.control.last())),
+        };
+        Err(self.unopened(plan, source, std::mem::take(replies)).await)
     }
 
     /// The error of a data connection that did not open, once the server has been told. `None` stands

@@ -208,9 +208,8 @@ fn a_server_that_never_connects_is_not_awaited_for_ever() {
 #[test]
 fn a_dead_port_from_epsv_is_a_reason_to_try_pasv_once() {
     lists_twice(&options(), |peer| {
+        // As long as no way is known to work, nothing is asked for that a server would wait with.
         peer.answer("EPSV", &format!("229 (|||{}|)", dead_port(peer)));
-        peer.expect("LIST");
-        peer.answer("ABOR", "426 given up\n226 done");
         for _ in 0..2 {
             let data = peer.pasv();
             serve_listing(peer, &data);
@@ -226,8 +225,6 @@ fn epsv_is_still_on_trial_after_an_active_transfer() {
         let data = peer.port();
         serve_listing(peer, &data);
         peer.answer("EPSV", &format!("229 (|||{}|)", dead_port(peer)));
-        peer.expect("LIST");
-        peer.answer("ABOR", "426 given up\n226 done");
         let data = peer.pasv();
         serve_listing(peer, &data);
     });
@@ -244,10 +241,9 @@ fn a_dead_port_from_pasv_is_an_error_that_names_it() {
     let error = fails(&plain(), |peer| {
         let port = dead_port(peer);
         peer.answer("PASV", &format!("227 (127,0,0,1,{},{})", port / 256, port % 256));
-        peer.answer("LIST", "425 nobody came");
+        peer.expect_end();
     });
-    let refused = matches!(&error, Error::DataConnect { .. }) || error.code() == Some(425);
-    assert!(refused, "{error}");
+    assert!(matches!(&error, Error::DataConnect { .. }), "{error}");
 }
 
 fn dead_port(peer: &Peer) -> u16 {
