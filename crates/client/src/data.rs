@@ -468,8 +468,9 @@ impl DataPlane {
 }
 
 /// Whether this server is one that was seen to take PORT and the command behind it in one segment, by what it says
-/// of itself: no other one is tried with that, because some do not answer then.
-fn bears_port_ahead(control: &Connection) -> bool {
+/// of itself: no other one is tried with that, because some do not answer then. These do one thing after the other, and
+/// read no command before the one ahead of it is answered.
+pub(crate) fn bears_port_ahead(control: &Connection) -> bool {
     let greeting = control.greeted_with().map(Reply::text).unwrap_or_default();
     BEAR_PORT_AHEAD.iter().any(|name| greeting.windows(name.len()).any(|words| words == *name))
 }

@@ -5,6 +5,7 @@
 //! `transfer.rs`, how files on this machine are kept safe in `files.rs`.
 
 mod again;
+mod brisk;
 mod gateway;
 mod names;
 mod times;
@@ -157,6 +158,11 @@ pub struct Session {
     pub(crate) ahead: Option<Command>,
     /// The command of the next transfer, where it has been, and how a data connection was asked for.
     pub(crate) asked: Option<(Question, Command)>,
+    /// The file that is stored is small: it may be sent before the server says that it takes it, where that is known to
+    /// do no harm.
+    pub(crate) brisk: bool,
+    /// The file whose size was asked for before the server had said that it has it.
+    pub(crate) sized: Option<Text>,
     /// Whether a data connection has resumed its TLS session.
     pub(crate) has_resumed: bool,
 }
@@ -190,6 +196,8 @@ impl Session {
             at_once: false,
             ahead: None,
             asked: None,
+            brisk: false,
+            sized: None,
             has_resumed: false,
         };
         session.knows_telnet();
@@ -324,7 +332,10 @@ impl Session {
             return Ok(None);
         }
         self.set_type(Type::Image).await?;
-        let text = self.fact(&Command::Size(path.clone())).await?;
+        let text = match self.size_ahead(path).await? {
+            Some(reply) => self.told(Verb::Size, &reply),
+            None => self.fact(&Command::Size(path.clone())).await?,
+        };
         Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok()))
     }
 
@@ -334,12 +345,16 @@ impl Session {
             return Ok(None);
         }
         let reply = self.say(command).await?;
+        Ok(self.told(command.verb(), &reply))
+    }
+
+    fn told(&mut self, verb: Verb, reply: &Reply) -> Option<Vec<u8>> {
         match reply.code.value() {
-            213 => return Ok(Some(reply.text().trim_ascii().to_vec())),
-            500 | 502 => self.unknown.push(command.verb()),
+            213 => return Some(reply.text().trim_ascii().to_vec()),
+            500 | 502 => self.unknown.push(verb),
             _ => {}
         }
-        Ok(None)
+        None
     }
 
     /// What the server can do beyond RFC 959. Asked once; a server without FEAT has no features.

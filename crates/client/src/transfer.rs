@@ -226,7 +226,11 @@ impl Session {
         let (mut data, mut replies) = self.begin(order, marks.from.as_ref()).await?;
         replies.journal = marks.journal.take();
         let resumed = data.resumed;
-        if let Err(error) = self.await_go_ahead(&mut replies).await {
+        let brisk = self.may_be_brisk(order);
+        // Under TLS its handshake comes behind the go-ahead.
+        if (!brisk || data.stream.is_covered())
+            && let Err(error) = self.await_go_ahead(&mut replies).await
+        {
             return Err(self.explained(error, resumed));
         }
         let mut moved = 0;
@@ -248,7 +252,12 @@ impl Session {
         let ended = alongside(&mut self.control, &mut replies, late, work).await;
         data.books.sent = moved;
         let ended = match ended {
-            Some(Ok(())) => Some(self.finish_sending(&mut data, &mut replies).await),
+            Some(Ok(())) => {
+                if brisk {
+                    self.ask_size_ahead(order)?;
+                }
+                Some(self.finish_sending(&mut data, &mut replies).await)
+            }
             other => other,
         };
         drop(data);

@@ -23,7 +23,13 @@ pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Re
     let resume = crew.resume && !item.is_light() && (crew.atomic || item.tries > 0);
     // It has its time and its mode before it has its name, so the name is given here.
     let request = Put { resume, verify: crew.verify, ..Put::default() };
-    let stored = session.put(&source, &name, request, &mut watch).await?;
+    session.brisk = item.is_light();
+    let stored = session.put(&source, &name, request, &mut watch).await;
+    session.brisk = false;
+    if stored.is_err() {
+        session.forget_size_ahead().await;
+    }
+    let stored = stored?;
     if !session.keep_time(&name, Timestamp::new(found.mtime(), 0)).await? {
         crew.tell_of_times();
     }

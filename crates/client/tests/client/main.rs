@@ -4,6 +4,7 @@
 
 mod again;
 mod blocks;
+mod brisk;
 mod clock;
 mod control;
 mod copy;
