@@ -2,14 +2,31 @@
 //!
 //! Bytes of a peer stay as they came; escaping them is the renderers' business, and translating nobody's.
 
-use crate::row::{Channel, Packet};
+use crate::row::{Channel, Packet, Row};
 use crate::tls::SEALED;
 use std::borrow::Cow;
 use wharf_proto::tap::HalfEnd;
-use wharf_proto::{Text, Verb};
+use wharf_proto::{Lang, Text, Verb};
 
 /// Bytes of a label kept at most.
 const MAX_LABEL: usize = 1024;
+
+/// Stands behind the words of a segment that was sent before.
+pub(crate) const AGAIN: &str = " again";
+
+/// What of a row's words is ours, in this language: that it did not come, or came again.
+pub(crate) fn spoken<'a>(said: Cow<'a, str>, row: &Row, lang: Lang) -> Cow<'a, str> {
+    if row.packet == Packet::Absent {
+        return said + lang.of(" did not come", " は来なかった");
+    }
+    if lang == Lang::En || !row.is_again() {
+        return said;
+    }
+    match said.strip_suffix(AGAIN) {
+        Some(words) => format!("{words}（再送）").into(),
+        None => said,
+    }
+}
 
 /// A reply: its code and first line, and how many lines follow.
 pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {

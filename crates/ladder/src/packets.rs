@@ -448,5 +448,5 @@ impl<'a> Pen<'a> {
 }
 
 fn again_label(label: &Text) -> Text {
-    Text::from([label.as_bytes(), b" again"].concat())
+    Text::from([label.as_bytes(), label::AGAIN.as_bytes()].concat())
 }

@@ -10,6 +10,7 @@ pub mod mermaid;
 pub mod pcapng;
 pub mod svg;
 
+use crate::label::spoken;
 use crate::row::{Channel, Packet, Provenance, Row};
 use crate::scene::{Scene, Step};
 use crate::text;
@@ -102,9 +103,8 @@ enum Line<'a> {
 fn label(row: &Row, lang: Lang) -> String {
     let said = spelt(&row.label);
     match row.packet {
-        Packet::Absent => said + lang.of(" did not come", " は来なかった"),
         Packet::Omitted(rows) => text::omitted(rows, lang),
-        _ => said,
+        _ => spoken(said.into(), row, lang).into_owned(),
     }
 }
 

@@ -23,6 +23,7 @@ pub use compared::compared;
 pub use lesson::{lesson, lesson_notes};
 pub use verdict::verdicts;
 
+use crate::label::spoken;
 use crate::note;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
 use crate::scene::Scene;
@@ -308,10 +309,7 @@ fn label<'a>(row: &'a Row, options: &Options) -> Cow<'a, str> {
         Some(label) => Cow::Borrowed(label),
         None => spell_out(&row.label.to_string(), options.ascii).into(),
     };
-    match row.packet {
-        Packet::Absent => label + options.lang().of(" did not come", " は来なかった"),
-        _ => label,
-    }
+    spoken(label, row, options.lang())
 }
 
 /// What stands in place of rows that were dropped.

@@ -124,10 +124,14 @@ pub(crate) fn login(address: &Address) -> anyhow::Result<Login> {
 
 /// The same, with the password in this environment variable.
 pub(crate) fn login_by(address: &Address, variable: &str) -> anyhow::Result<Login> {
-    let mut address = address.clone();
+    let (mut address, anonymous) = (address.clone(), Login::anonymous());
     if let (Some(user), None) = (&address.user, &address.password) {
         let password = match env::var_os(variable) {
             Some(password) => Some(password.into_encoded_bytes()),
+            // The same as who is not named at all.
+            None if user.as_bytes().eq_ignore_ascii_case(anonymous.user.as_bytes()) => {
+                return Ok(anonymous);
+            }
             None if terminal::is_interactive() => {
                 let question = format!("Password of {user} at {}: ", address.host);
                 Some(terminal::ask_password(&question)?.ok_or(Interrupted)?)

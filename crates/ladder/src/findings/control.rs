@@ -359,7 +359,7 @@ pub(super) const RULES: &[Rule] = &[
             let asked =
                 case.rows.iter().filter(|other| other.no < row.no && other.from == Party::Client);
             let quiet = row.at?.since(asked.filter_map(|row| row.at).max()?);
-            (quiet >= IDLE).then(|| Proof::of([row.no]).saying(quiet.as_secs()))
+            (quiet >= IDLE).then(|| Proof::of([row.no]).saying(quiet.as_secs_f64().round()))
         },
     },
     Rule {

@@ -2,6 +2,7 @@
 //! under TLS; compared with the files in `tests/golden` (`UPDATE_GOLDEN=1` rewrites them).
 
 use crate::joined::compare;
+use crate::verdicts::{play, sessions};
 use crate::wire::{ACK, Acceptor, Opener, PSH, Wire};
 use crate::{captures, covered};
 use std::time::Duration;
@@ -179,4 +180,19 @@ fn the_headers_and_the_first_bytes_of_a_packet_are_told_and_of_control_only_what
     let data = &step("RETR data").row;
     assert_eq!(data.more.as_deref(), Some(&More::Bytes(vec![b'a'; 40])));
     assert_eq!(raw::bytes(data), [b'a'; 40]);
+}
+
+#[test]
+fn what_was_sent_again_is_told_in_the_language_of_each_form() {
+    let case = play("clean", "login\n> NOOP\nagain 1\n< 200 ok\nbye");
+    let group = sessions(&case);
+    let scene = scenes(&group).remove(0);
+    for (lang, words) in [(Lang::En, "6 B again"), (Lang::Ja, "6 B（再送）")] {
+        let text = text::scene(&scene, &Options { lang, ..Options::default() });
+        let sheet = Sheet { scene: &scene, lang, packets: false, no_times: true, origin: None };
+        for drawn in [text, svg::render(&sheet), html::session(&sheet)] {
+            assert!(drawn.contains(words), "{drawn}");
+        }
+        assert!(json::render(&sheet).contains("\"6 B again\""), "programs read English");
+    }
 }

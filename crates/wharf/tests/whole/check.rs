@@ -247,6 +247,26 @@ fn bookmarks_netrc_and_proxies_are_as_for_every_command() {
 }
 
 #[test]
+fn a_listing_that_is_refused_is_not_taken_for_ways_that_do_not_work() {
+    let server = Faulty::new(&[], &[Fault::Reply("LIST", "550 Permission denied\n")]);
+    let refused = check(&[&format!("ftp://{}/", server.address())]);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(6), "{said}");
+    assert!(said.contains("The server refuses to list this folder"), "{said}");
+    assert!(!said.contains("No way of moving data works"), "{said}");
+}
+
+#[test]
+fn who_is_named_anonymous_needs_no_password_as_who_is_not_named() {
+    let serving = Serving::new(&[]);
+    let url = serving.url("").replace("://", "://anonymous@");
+    let output = check(&[&url]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let listed = wharf().args(["ls", &url]).output().unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_told_and_not_taken_for_a_firewall() {
     let serving = Serving::new(&[]);
     let gone = check(&[&serving.url("nosuch/")]);

@@ -271,8 +271,9 @@ impl<'a> Report<'a> {
             Ok(_) => (self.success(attempt), None),
             Err(error) => (short(error, self.lang), Some(whole(error, self.lang))),
         };
-        let works = whole.is_none();
-        Cell { cover: attempt.cover, setup, works, resumed, short, whole }
+        let (cover, works) = (attempt.cover, whole.is_none());
+        let is_refused = attempt.outcome.as_ref().is_err_and(words::is_of_listing);
+        Cell { cover, setup, works, is_refused, resumed, short, whole }
     }
 
     /// How a try went that went well.
@@ -505,6 +506,10 @@ impl<'a> Report<'a> {
             _ if self.cells.iter().any(|cell| cell.works) => lang.of(
                 "Nothing works under TLS, which was asked for.",
                 "求められた TLS では何も通じない。",
+            ),
+            _ if !self.cells.is_empty() && self.cells.iter().all(|cell| cell.is_refused) => lang.of(
+                "The server refuses to list this folder, whichever way: name another one, as in ftp://host/folder/.",
+                "サーバーはどの方法でもこのディレクトリの一覧を拒否する。ftp://host/folder/ のように別のものを指定する。",
             ),
             _ if !self.cells.is_empty() => {
                 lang.of("No way of moving data works.", "データを転送できる方法がない。")

@@ -19,6 +19,8 @@ pub(super) struct Cell {
     pub(super) cover: Cover,
     pub(super) setup: Setup,
     pub(super) works: bool,
+    /// The server refuses the listing itself, which says nothing of the way.
+    pub(super) is_refused: bool,
     /// Whether its data connection has resumed the TLS session; `None` where there is no TLS.
     pub(super) resumed: Option<bool>,
     /// In a few words.

@@ -59,6 +59,13 @@ pub(super) fn short(error: &Error, lang: Lang) -> String {
     }
 }
 
+/// Whether the server has refused a listing for what was to be listed, and not for the way in which it was to come.
+pub(super) fn is_of_listing(error: &Error) -> bool {
+    let Error::Refused { last } = error else { return false };
+    let code = last.reply.as_ref().map(|reply| reply.code.value());
+    last.verb.is_some_and(Verb::opens_transfer) && matches!(code, Some(450 | 550))
+}
+
 /// The error in the words of a step beside which a finding tells the rest.
 pub(super) fn step(error: &Error, lang: Lang) -> String {
     match (error, lang) {
