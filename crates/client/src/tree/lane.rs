@@ -150,6 +150,7 @@ pub(crate) async fn run(crew: Arc<Crew>, post: Post) -> Result<(), Error> {
         };
         let error = match taken {
             Ok(Some(mut session)) => {
+                crew.endurance.enter();
                 crew.board.calls_for_more();
                 match work(&crew, &mut session, post).await {
                     // It was not waited for what nobody needs any more.

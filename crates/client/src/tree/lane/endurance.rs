@@ -5,6 +5,8 @@
 //! failed was begun after the last one that did. No lane leaves the work to others unless there are others, so somebody
 //! is always there to find out; and while nothing gets done no lane is added. So every failure either counts, or is one
 //! of those beside it, or makes the crew smaller: the work ends, whatever the server does.
+//!
+//! A server that never let anybody in is tried once: a name or port that is wrong is better told at once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub(crate) struct Endurance(Mutex<State>);
 
 struct State {
     retry: Retry,
+    /// Whether a session has come about.
+    entered: bool,
     /// How many failures have counted.
     counted: u64,
     /// How far the work was at the last of them, and how many pieces were given up by then.
@@ -52,6 +56,7 @@ impl Endurance {
     pub(crate) fn new(retries: u32) -> Self {
         Self(Mutex::new(State {
             retry: Retry::new(retries),
+            entered: false,
             counted: 0,
             reached: 0,
             given_up: 0,
@@ -73,11 +78,17 @@ impl Endurance {
         Attempt(self.state().counted)
     }
 
+    /// A lane has got a session.
+    pub(crate) fn enter(&self) {
+        self.state().entered = true;
+    }
+
     /// An attempt came to nothing, or ended before the work did. What follows; `None` if another try is of no use.
     pub(crate) fn after(&self, attempt: Attempt, error: &Error, board: &Board) -> Option<Again> {
         let mut state = self.state();
         state.hear(board);
-        if !error.is_passing() {
+        let is_outside = !state.entered && !matches!(error, Error::NoSession);
+        if is_outside || !error.is_passing() {
             (state.troubled, state.spent) = (true, true);
             return None;
         }
@@ -185,6 +196,7 @@ mod tests {
     #[test]
     fn sessions_that_break_together_are_one_fault_and_tries_are_those_of_all_lanes() {
         let (endurance, board) = (Endurance::new(2), board());
+        endurance.enter();
         for _ in 0..2 {
             let attempts = [(); 5].map(|()| endurance.begin());
             for attempt in attempts {
@@ -203,7 +215,16 @@ mod tests {
     #[test]
     fn what_does_not_pass_is_tried_by_nobody_until_something_gets_done() {
         let (endurance, board) = (Endurance::new(9), board());
+        endurance.enter();
         assert!(endurance.after(endurance.begin(), &Error::Stopped, &board).is_none());
+        assert!(endurance.after(endurance.begin(), &broken(), &board).is_none());
+    }
+
+    #[test]
+    fn server_that_lets_nobody_in_is_tried_once() {
+        let (endurance, board) = (Endurance::new(9), board());
+        // Others have all the sessions that there may be.
+        assert!(endurance.after(endurance.begin(), &Error::NoSession, &board).is_some());
         assert!(endurance.after(endurance.begin(), &broken(), &board).is_none());
     }
 

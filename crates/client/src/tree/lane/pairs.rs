@@ -54,6 +54,7 @@ pub(crate) async fn run(crew: Arc<Crew>) -> Result<(), Error> {
         let attempt = crew.endurance.begin();
         let error = match crew.copier.take(crew.board.nothing_left()).await {
             Ok(Some(mut ends)) => {
+                crew.endurance.enter();
                 crew.board.calls_for_more();
                 let end = work(&crew, &mut ends).await;
                 crew.copier.give(ends);
