@@ -69,6 +69,28 @@ impl fmt::Display for Answered<'_> {
     }
 }
 
+/// Why something was refused, where that was found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// What was to be fetched is a folder.
+    Folder,
+    /// What was to be made is there.
+    There,
+    /// The folder that it was to be made in is not there.
+    NoneAbove,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Folder => "it is a folder",
+            Self::There => "it is there already",
+            Self::NoneAbove => "the folder that it is to be in is not there",
+        })
+    }
+}
+
 /// What a transfer needs to be called done, and did not get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -237,6 +259,14 @@ pub enum Error {
         /// The command and the refusal.
         last: Box<Exchange>,
     },
+    /// The server refused a command, for a reason that it did not say and that was found out.
+    #[error("{} was refused: {}; {reason}", last.command, Answered(last))]
+    RefusedFor {
+        /// The command and the refusal.
+        last: Box<Exchange>,
+        /// The reason.
+        reason: Refusal,
+    },
     /// The server refused to protect the session, or its data. Nothing secret has been said.
     #[error("no TLS: {} was refused: {}", last.command, Answered(last))]
     NotProtected {
@@ -394,6 +424,7 @@ impl Error {
             | Self::Malformed { last, .. }
             | Self::Login { last, .. }
             | Self::Refused { last }
+            | Self::RefusedFor { last, .. }
             | Self::NotProtected { last }
             | Self::Injected { last }
             | Self::Tls { last, .. }
@@ -510,6 +541,7 @@ impl Error {
             Self::Closing { last }
             | Self::Login { last, .. }
             | Self::Refused { last }
+            | Self::RefusedFor { last, .. }
             | Self::NotProtected { last }
             | Self::NotResumed { last, .. } => last.reply.as_ref(),
             _ => None,

@@ -8,6 +8,7 @@ mod again;
 mod brisk;
 mod gateway;
 mod names;
+mod reasons;
 mod times;
 
 pub(crate) use again::Acquaintance;

@@ -140,7 +140,9 @@ impl Parts {
         result: Result<(), Error>,
     ) -> Result<(), Error> {
         match result {
-            Ok(()) | Err(Error::Refused { .. }) => self.tell(action, path, result),
+            Ok(()) | Err(Error::Refused { .. } | Error::RefusedFor { .. }) => {
+                self.tell(action, path, result)
+            }
             Err(error) => return Err(error),
         }
         Ok(())

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use wharf_proto::Verb;
 use wharf_proto::reply::ReplyError;
 
-use super::{Error, Exchange, Proof};
+use super::{Error, Exchange, Proof, Refusal};
 use crate::ProxyFault;
 
 const WRITE_FTPES: &str = "the server wants TLS: write ftpes:// in place of ftp://";
+const OF_A_FOLDER: &str = "get -r takes a folder with all that is in it, ls lists it";
 const FEW_TICKETS: &str = "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
                            number of times";
 const WHERE_PASSWORDS_ARE: &str = "it may be in the environment (WHARF_PASSWORD), in ~/.netrc, or in the settings of the \
@@ -39,6 +40,8 @@ impl Error {
             }
             Self::Login { last, .. } => login_advice(last),
             Self::Refused { last } => refusal_advice(last),
+            Self::RefusedFor { reason, .. } => Some(reason_advice(*reason)),
+            Self::Local { doing: "send", source, .. } => local_advice(source),
             Self::NotProtected { last } => Some(protection_advice(last)),
             Self::Injected { .. } => Some("somebody may sit in between: do not log in from here"),
             Self::Tls { fault, .. } => fault.advice(),
@@ -139,6 +142,14 @@ impl Error {
     }
 }
 
+fn reason_advice(reason: Refusal) -> &'static str {
+    match reason {
+        Refusal::Folder => OF_A_FOLDER,
+        Refusal::There => "mkdir -p takes a folder that is there for made",
+        Refusal::NoneAbove => "mkdir -p makes the folders above it as well",
+    }
+}
+
 fn proxy_advice(fault: &ProxyFault) -> &'static str {
     match fault {
         ProxyFault::NoConnection(_) => {
@@ -149,6 +160,11 @@ fn proxy_advice(fault: &ProxyFault) -> &'static str {
             "check --proxy, and whether the proxy goes to that host and port"
         }
     }
+}
+
+fn local_advice(source: &io::Error) -> Option<&'static str> {
+    let is_folder = source.kind() == io::ErrorKind::IsADirectory;
+    is_folder.then_some("put -r stores a folder with all that is in it")
 }
 
 fn resolve_advice(source: &io::Error) -> &'static str {
@@ -232,9 +248,7 @@ fn missing_advice(verb: Verb, text: &str) -> Option<&'static str> {
     }
     if says(&["is a directory", "not a plain file", "not a regular file", "not a file"]) {
         return match verb {
-            Verb::Retr | Verb::Size | Verb::Rest => {
-                Some("it is a folder: get -r takes it with all that is in it, ls lists it")
-            }
+            Verb::Retr | Verb::Size | Verb::Rest => Some(OF_A_FOLDER),
             Verb::Dele => Some("it is a folder: rm -r removes it with all that is in it"),
             _ => Some("there is a folder of that name"),
         };
@@ -251,7 +265,10 @@ fn missing_advice(verb: Verb, text: &str) -> Option<&'static str> {
         Verb::Cwd | Verb::List | Verb::Mlsd | Verb::Nlst | Verb::Rmd => Some(
             "there may be no such folder, or this user may not enter it: ls of the one above shows what is there",
         ),
-        Verb::Stor | Verb::Appe | Verb::Mkd | Verb::Rnto => {
+        Verb::Mkd => Some(
+            "it may be there already, its parent may not (mkdir -p goes along with both), or this user may not write there",
+        ),
+        Verb::Stor | Verb::Appe | Verb::Rnto => {
             Some("the folder that it is to be in may not exist, or this user may not write there")
         }
         _ => None,

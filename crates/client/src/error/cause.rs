@@ -2,7 +2,7 @@
 
 use wharf_proto::Reply;
 
-use super::{Error, Proof};
+use super::{Error, Proof, Refusal};
 use crate::{ProxyFault, TlsFault};
 
 impl Error {
@@ -27,7 +27,8 @@ impl Error {
             Self::Login { .. } => "login",
             Self::NoPassword { .. } => "no-password",
             Self::Refused { .. } if self.is_not_found() => "not-found",
-            Self::Refused { .. } => "refused",
+            Self::RefusedFor { reason: Refusal::NoneAbove, .. } => "not-found",
+            Self::Refused { .. } | Self::RefusedFor { .. } => "refused",
             Self::NotProtected { .. } => "no-tls",
             Self::Injected { .. } => "injected",
             Self::Tls { fault: TlsFault::Certificate { .. }, .. } => "certificate",

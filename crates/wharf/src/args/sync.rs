@@ -48,6 +48,7 @@ pub(crate) struct SyncArgs {
 
 /// How one tree is made like another.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("retry_failed", |arg| arg.hide(true)))]
 pub(crate) struct AlikeArgs {
     /// Delete what the source does not have
     #[arg(long)]

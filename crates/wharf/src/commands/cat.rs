@@ -22,7 +22,9 @@ pub(crate) async fn run(arguments: &CatArgs, events: &Events) -> anyhow::Result<
     // Nobody is shown how far it is: what is in the file is.
     let mut meter = Screen::new(true).meter(remote).telling(events.course("fetch", remote));
     let shown = visit(address, &arguments.connection, async |session| {
-        write(session, remote, how, &mut out, &mut |progress| meter.hear(progress)).await
+        let mut hear = |progress| meter.hear(progress);
+        let written = write(session, remote, how, &mut out, &mut hear).await;
+        session.with_reason(remote, written).await
     })
     .await;
     let (shown, _) = events

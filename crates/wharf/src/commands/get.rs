@@ -69,7 +69,8 @@ async fn in_one(
             attempt.hear(progress);
             meter.hear(progress);
         };
-        session.get(remote, target, request, &mut hear).await
+        let fetched = session.get(remote, target, request, &mut hear).await;
+        session.with_reason(remote, fetched).await
     })
     .await
 }
@@ -97,7 +98,7 @@ async fn to_standard_output(
         if out.moved > 0 {
             attempt.is_the_last();
         }
-        written
+        session.with_reason(remote, written).await
     })
     .await;
     let (written, verdict) = events.file("fetch", remote, written, |(written, verdict)| {

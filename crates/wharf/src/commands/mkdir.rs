@@ -15,11 +15,7 @@ pub(crate) async fn run(arguments: &MkdirArgs, events: &Events) -> anyhow::Resul
     let mut parts = Parts::telling(events);
     visit(server, &arguments.connection, async |session| {
         for address in &addresses {
-            let made = if arguments.parents {
-                make_with_parents(session, &address.path).await
-            } else {
-                session.mkdir(&address.path).await.map(drop)
-            };
+            let made = make(session, &address.path, arguments.parents).await;
             parts.judge("make", &address.path, made)?;
         }
         Ok(())
@@ -28,9 +24,18 @@ pub(crate) async fn run(arguments: &MkdirArgs, events: &Events) -> anyhow::Resul
     Ok(parts.end())
 }
 
+/// Makes a folder; `parents`: with those above it.
+pub(crate) async fn make(session: &mut Session, path: &Text, parents: bool) -> Result<(), Error> {
+    if parents {
+        return make_with_parents(session, path).await;
+    }
+    let made = session.mkdir(path).await.map(drop);
+    session.with_reason(path, made).await
+}
+
 /// Makes a folder and those above it. Servers refuse to make what is there, and say so in many words: that it can be
 /// entered tells more.
-pub(crate) async fn make_with_parents(session: &mut Session, path: &Text) -> Result<(), Error> {
+async fn make_with_parents(session: &mut Session, path: &Text) -> Result<(), Error> {
     let here = session.pwd().await?;
     let bytes = path.as_bytes().strip_suffix(b"/").unwrap_or(path.as_bytes());
     let ends = bytes.iter().enumerate().filter(|(at, byte)| **byte == b'/' && *at > 0);

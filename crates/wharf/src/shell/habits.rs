@@ -43,7 +43,7 @@ const HABITS: &[(&[&str], Answer)] = &[
     (&["mdir", "mls", "pdir", "pls"], Otherwise("ls and dir list one folder; wharf ls URL | less, or > FILE")),
     (&["mirror"], Otherwise("sync :FOLDER LOCAL makes the tree here like the one there, sync LOCAL :FOLDER the other way; get -r fetches")),
     (&["mmv"], Otherwise("mv FROM TO renames one name at a time")),
-    (&["pget"], Otherwise("get --segments N FILE")),
+    (&["pget"], Otherwise("wharf get --segments N URL; the shell fetches a file over its own session")),
     (&["preserve"], So("a file that is fetched has the time of the one on the server")),
     (&["prompt"], So("nothing is asked before each file")),
     (&["proxy"], Otherwise("copy NAME URL moves between this server and another")),

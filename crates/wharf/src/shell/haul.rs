@@ -78,7 +78,8 @@ impl Files {
         match item.direction {
             Direction::Down => {
                 let request = Get { how, resume, verify };
-                let fetched = session.get(&item.remote, &item.local, request, watch).await?;
+                let fetched = session.get(&item.remote, &item.local, request, watch).await;
+                let fetched = session.with_reason(&item.remote, fetched).await?;
                 Ok((fetched.amount(), get::verdict(fetched)))
             }
             Direction::Up => {

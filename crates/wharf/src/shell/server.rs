@@ -8,7 +8,7 @@ use wharf_proto::{Command, Text, Verb};
 use super::table::print;
 use super::{Call, Flow, Outcome, Shell, connect, told};
 use crate::commands::Parts;
-use crate::commands::mkdir::make_with_parents;
+use crate::commands::mkdir::make;
 use crate::commands::rm::remove;
 use crate::commands::stat::print as print_facts;
 use crate::events::{Events, Stream};
@@ -101,9 +101,8 @@ pub(super) fn mkdir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let (parents, paths) = option(call.words, b"-p");
     some(paths, "mkdir [-p] FOLDER...")?;
     shell.link.forget_names();
-    for_each(shell, (&Events::default(), "make"), paths, async |session, path| match parents {
-        true => make_with_parents(session, path).await,
-        false => session.mkdir(path).await.map(drop),
+    for_each(shell, (&Events::default(), "make"), paths, async |session, path| {
+        make(session, path, parents).await
     })
 }
 

@@ -282,3 +282,30 @@ fn a_listing_whose_data_connection_broke_is_asked_for_again() {
         wharf(&["ls", &server.url("")]).ends_within(ENDS, 0);
     }
 }
+
+#[test]
+fn what_a_server_does_not_say_of_a_refusal_is_found_out() {
+    const MKDIR: &str = "550 Create directory operation failed.";
+    const RETR: Fault = Reply("RETR", "550 Failed to open file.");
+    let server = Faulty::new(FILES, &[RETR]);
+    let here = folder(&[]);
+    for command in ["cat", "get"] {
+        let story = wharf(&[command, &server.url("pub")]).within(here.path());
+        story.ends_with(6).saying("it is a folder").saying("get -r");
+    }
+    let none = [RETR, Reply("CWD typo", "550 Failed to change directory.")];
+    let server = Faulty::new(FILES, &none);
+    wharf(&["cat", &server.url("typo")]).ends_with(5).saying("check the spelling");
+
+    let server = Faulty::new(FILES, &[Reply("MKD", MKDIR)]);
+    wharf(&["mkdir", &server.url("pub")]).ends_with(6).saying("it is there already").saying("-p");
+    let nowhere = [Reply("MKD", MKDIR), Reply("CWD", "550 Failed to change directory.")];
+    let server = Faulty::new(FILES, &nowhere);
+    wharf(&["mkdir", &server.url("a/b/c")]).ends_with(5).saying("mkdir -p makes the folders above");
+    wharf(&["mkdir", &server.url("a")]).ends_with(6).saying("this user may not write there");
+
+    let there = here.path().to_str().unwrap();
+    wharf(&["put", there, &server.url("x")]).ends_with(8).saying("put -r");
+    let help = wharf(&["sync", "--help"]).ends_with(0);
+    assert!(!String::from_utf8_lossy(&help.out).contains("--retry-failed"));
+}

@@ -1,0 +1,95 @@
+//! Why something was refused, where the server does not say: one question more tells.
+//!
+//! 550 says that a name is not there, that it is something else, or that one may not; many servers have the same words for
+//! all of it. That a name is a folder can be seen by entering it, which changes nothing but the current folder.
+
+use wharf_proto::{Text, Verb};
+
+use crate::{Error, Refusal, Session};
+
+impl Session {
+    /// What came of work on this path, and of a refusal what it is about, if its words do not say: a file that is a folder; a
+    /// folder that is there already, or has none to be in. It may cost up to four short commands, and the current folder
+    /// stays what it is.
+    ///
+    /// # Errors
+    /// The error of the work, and nothing else.
+    pub async fn with_reason<T>(
+        &mut self,
+        path: &Text,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        let error = match result {
+            Err(error @ Error::Refused { .. }) if !self.plain => error,
+            result => return result,
+        };
+        let reason = match (error.last().and_then(|last| last.verb), words(&error)) {
+            (Some(Verb::Retr), Words::Unclear) => {
+                self.can_enter(path).await.then_some(Refusal::Folder)
+            }
+            (Some(Verb::Mkd), Words::Missing) => above(path).map(|_| Refusal::NoneAbove),
+            (Some(Verb::Mkd), Words::There) => Some(Refusal::There),
+            (Some(Verb::Mkd), Words::Unclear) => match above(path) {
+                _ if self.can_enter(path).await => Some(Refusal::There),
+                Some(above) if !self.can_enter(&above).await => Some(Refusal::NoneAbove),
+                _ => None,
+            },
+            _ => None,
+        };
+        match (error, reason) {
+            (Error::Refused { last }, Some(reason)) => Err(Error::RefusedFor { last, reason }),
+            (error, _) => Err(error),
+        }
+    }
+
+    /// Whether a path is that of a folder; what cannot be found out is none.
+    async fn can_enter(&mut self, path: &Text) -> bool {
+        let Ok(here) = self.pwd().await else { return false };
+        let is_folder = self.cwd(path).await.is_ok();
+        is_folder && self.cwd(&here).await.is_ok()
+    }
+}
+
+/// What the words of a refusal say.
+enum Words {
+    /// Something is not there.
+    Missing,
+    /// Something is there.
+    There,
+    /// One may not.
+    Denied,
+    Unclear,
+}
+
+fn words(error: &Error) -> Words {
+    let text = error.reply().map(|reply| String::from_utf8_lossy(reply.text()).to_lowercase());
+    let text = text.unwrap_or_default();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if error.code() != Some(550) && error.code() != Some(521) {
+        Words::Denied
+    } else if says(&["no such", "not found", "not exist", "n't exist"]) {
+        Words::Missing
+    } else if says(&["exist"]) {
+        Words::There
+    } else if says(&[
+        "denied",
+        "permission",
+        "not permitted",
+        "not allowed",
+        "read-only",
+        "director",
+    ]) && !says(&["create directory operation failed"])
+    {
+        Words::Denied
+    } else {
+        Words::Unclear
+    }
+}
+
+/// The folder that a path is in, if it names one.
+fn above(path: &Text) -> Option<Text> {
+    let path = path.as_bytes();
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let end = path.iter().rposition(|byte| *byte == b'/').filter(|end| *end > 0)?;
+    Some(path[..end].into())
+}
