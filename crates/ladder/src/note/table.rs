@@ -70,9 +70,9 @@ const CONTROL_FIN_S: Sentence = say(
     "サーバーが自分の側のコントロールコネクションを閉じる",
 )
 .and(
-    "It is the server that closes, at the client's request and when all replies are out. Without QUIT before it the \
-     server would have thrown the client out (421) or failed.",
-    "クライアントの求めに応じ、応答をすべて送り終えたサーバーが閉じる。先に QUIT がなければ、打ち切り（421）か異常終了である。",
+    "It closes at the client's request (QUIT) or behind the client's own FIN, when all replies are out. Where neither came \
+     before, it has thrown the client out (421) or failed.",
+    "クライアントの求め（QUIT）か FIN のあと、応答をすべて送り終えてから閉じる。どちらも先になければ、打ち切り（421）か異常終了である。",
 );
 const CONTROL_RST: Sentence = say(
     "9293 3.5.2",
