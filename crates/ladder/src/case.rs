@@ -41,6 +41,8 @@ pub struct Setting {
     pub end: Moment,
     /// Whether a reply has begun and not ended.
     pub is_amid_reply: bool,
+    /// The rows in which a reply of several lines began and ended with another code, or has not ended.
+    pub amiss: Option<[u32; 2]>,
     /// What came to the server before.
     pub before: Before,
     /// Whether another session shares a data connection with this one, or was meant to.

@@ -37,6 +37,8 @@ pub static RULES: [&[Rule]; 7] = [
 const MAX_ROWS: usize = 8;
 /// The rule that tells of gaps in the capture, and is as sure as they are.
 const GAPS: &str = "N5";
+/// The rule that finds replies and commands out of step: whatever is read behind that is misread.
+const OUT_OF_STEP: &str = "P1";
 /// The rules that miss something on the control connection, or count there: where its bytes are missing, it may have been
 /// among them.
 const HEARS_ALL: &[&str] =
@@ -175,6 +177,11 @@ pub fn findings(case: &Case<'_>) -> Vec<Finding> {
         .collect();
     let ids: Vec<&str> = found.iter().map(|finding| finding.rule.id).collect();
     found.retain(|finding| !finding.rule.hidden_by.iter().any(|id| ids.contains(id)));
+    if let Some(from) = found.iter().find(|one| one.rule.id == OUT_OF_STEP).and_then(Finding::from)
+    {
+        let stays = |one: &Finding| one.from().is_none_or(|row| row < from);
+        found.retain(|one| matches!(one.rule.id, OUT_OF_STEP | GAPS) || stays(one));
+    }
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
 }
@@ -243,6 +250,11 @@ impl Finding {
         let severity = severity.unwrap_or(rule.severity);
         let words = words.unwrap_or([rule.cause, rule.advice]);
         Self { rule, severity, confidence, rows, ghost, what, who, words }
+    }
+
+    /// The first row that proves it.
+    fn from(&self) -> Option<u32> {
+        self.rows.iter().copied().min()
     }
 
     /// What happened and why.

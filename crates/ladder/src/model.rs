@@ -191,6 +191,7 @@ impl Ladder {
             missing: 0,
             end: self.last,
             is_amid_reply: false,
+            amiss: None,
             before: Before::default(),
             has_partner: false,
         };

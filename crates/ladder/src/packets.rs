@@ -107,6 +107,8 @@ struct State {
     record: Record,
     summary: Summary,
     keys: Keys,
+    /// How often a login was refused.
+    refusals: u32,
 }
 
 impl Packets {
@@ -253,6 +255,7 @@ impl Packets {
             missing: self.missing(),
             end,
             is_amid_reply: self.control.as_ref().is_some_and(Control::is_amid_reply),
+            amiss: self.control.as_ref().and_then(Control::amiss),
             before,
             has_partner,
         };
@@ -288,8 +291,13 @@ impl Packets {
     pub(crate) fn withdraw(&mut self, segment: &Segment<'_>) {
         let gone = self.data.withdraw(segment, &mut self.state);
         if let Some((gone, control)) = gone.zip(self.control.as_mut()) {
-            control.flow.conn = control.flow.conn.renumbered(|no| gone.number(no));
+            control.renumber(|no| gone.number(no));
         }
+    }
+
+    /// How often a login was refused in it.
+    pub(crate) fn refusals(&self) -> u32 {
+        self.state.refusals
     }
 
     /// Whether a side has ended the control connection.

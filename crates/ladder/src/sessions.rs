@@ -98,7 +98,7 @@ pub struct Before {
     pub lately: u32,
     /// Those of them that were still open.
     pub open: u32,
-    /// Those of them in which a login was refused.
+    /// How often a login was refused in that minute.
     pub refused: u32,
     /// Whether a data connection of a session without TLS from the same client got no answer.
     pub fails_in_clear: bool,
@@ -126,7 +126,8 @@ struct Visit {
     client: IpAddr,
     at: Moment,
     session: u64,
-    was_refused: bool,
+    /// How often a login was refused in it, and when the last time.
+    refused: (u32, Moment),
     failed_in_clear: bool,
     is_open: bool,
 }
@@ -427,9 +428,11 @@ impl Sessions {
     fn give(&mut self, id: u64, segment: &Segment<'_>) -> bool {
         let Some(open) = self.open.get_mut(&id) else { return false };
         let packets = &mut open.session.packets;
+        let refusals = packets.refusals();
         if !packets.push(segment) {
             return false;
         }
+        let refusals = packets.refusals().saturating_sub(refusals);
         open.last = open.last.max(segment.at);
         let mut news = Vec::new();
         let ends = packets.ends();
@@ -452,6 +455,9 @@ impl Sessions {
         self.weight = self.weight.saturating_sub(open.weight) + weight;
         open.weight = weight;
         let is_deaf = is_control && open.is_asked && packets.takes_no_more();
+        if let Some(ends) = ends.filter(|_| refusals > 0) {
+            self.refused(ends, id, refusals, segment.at);
+        }
         for listener in news {
             self.meet(id, listener);
         }

@@ -297,12 +297,16 @@ pub(super) const RULES: &[Rule] = &[
             let banned = before.lately >= BURST || before.refused >= GUESSES;
             (banned && control.syns >= 2).then(|| {
                 let (first, last) = control.rows;
-                Proof::of([first, last]).saying(before.lately).missing(
+                let proof = Proof::of([first, last]).missing(
                     last,
                     Party::Server,
                     Channel::Control,
                     "SYN, ACK",
-                )
+                );
+                match before.refused {
+                    GUESSES.. => proof.in_words(BANNED, LOG_IN_RIGHT).saying(before.refused),
+                    _ => proof.saying(before.lately),
+                }
             })
         },
     },
@@ -436,6 +440,16 @@ const MEND_GREETING: Words = say(
     "look into the server's log, turn off reverse lookups and ident there, or restart it; where the port is one of \
      implicit TLS, use ftps://",
     "サーバーのログを見て、逆引きと ident を止めるか再起動する。暗黙的 TLS のポートなら ftps:// を使う",
+);
+/// Of C9, behind refused logins.
+const BANNED: Words = say(
+    "after {} refused logins within a minute the server does not answer any more: a firewall or a guard (fail2ban) has \
+     banned this client",
+    "1 分間にログインが {} 回拒否された後、応答がなくなった。ファイアウォールや fail2ban が遮断したと思われる",
+);
+const LOG_IN_RIGHT: Words = say(
+    "wait, or ask for the address to be allowed, and correct the name or password before the next login",
+    "しばらく待つか、アドレスの許可を求め、次のログインの前に名前とパスワードを直す",
 );
 /// Of C11, where nobody had logged in.
 const NO_LOGIN: Words = say(

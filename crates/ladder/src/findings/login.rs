@@ -238,6 +238,18 @@ pub(super) const RULES: &[Rule] = &[
         advice: say("do not use CCC", "CCC を使わない"),
         find: |case| {
             let ccc = case.of([Verb::Ccc]).find_map(Exchange::granted)?;
+            // A record may have a line feed in it.
+            let is_under_tls = |row: &&Row| {
+                let asks = row.packet == Packet::Command
+                    && (row.tls || matches!(row.label.as_bytes(), [0x17, 3, 0..=4, ..]));
+                row.no > ccc.no && (asks || says(row, &["a record of tls"]))
+            };
+            let clear = |row: &Row| row.no > ccc.no && !row.tls;
+            if let Some(row) =
+                case.rows.iter().find(is_under_tls).filter(|_| case.replies().any(clear))
+            {
+                return Some(Proof::of([ccc.no, row.no]));
+            }
             let after = |row: &&Row| row.no > ccc.no && row.packet == Packet::Command;
             let asked = case.rows.iter().filter(after).count();
             let answered = case.replies().any(|row| row.no > ccc.no);

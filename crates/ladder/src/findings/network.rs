@@ -42,8 +42,9 @@ pub(super) const RULES: &[Rule] = &[
                     row.channel == Channel::Control && row.at.is_some() && !row.is_bare_ack()
                 })
                 .collect();
-            let gap = times.windows(2).find(|two| match two {
-                [one, two] => {
+            let answers = |to: &Row, row: &Row| row.from != to.from && row.packet == Packet::Rst;
+            let gap = (0..times.len()).filter_map(|at| times.get(at..)).find(|rows| match rows {
+                [one, two, rest @ ..] => {
                     let (from, to) = (one.at.unwrap_or_default(), two.at.unwrap_or_default());
                     let moving = case.data.iter().any(|conn| {
                         let spoke = conn.client.spoke.into_iter().chain(conn.server.spoke);
@@ -51,13 +52,17 @@ pub(super) const RULES: &[Rule] = &[
                             .map(|(_, last)| last)
                             .any(|last| last > from && last.since(from) * 2 > to.since(from))
                     });
-                    let dead =
-                        two.is_again() || two.packet == Packet::Rst || is_resent(control, two);
+                    // A device that has forgotten it may answer the next word for the other side.
+                    let refused = rest.first().is_some_and(|row| answers(two, row));
+                    let dead = two.is_again()
+                        || two.packet == Packet::Rst
+                        || refused
+                        || is_resent(control, two);
                     to.since(from) >= FORGETTING && moving && dead
                 }
                 _ => false,
             });
-            if let Some([one, two]) = gap {
+            if let Some([one, two, ..]) = gap {
                 let quiet = two.at?.since(one.at?).as_secs();
                 return Some(Proof::of([one.no, two.no]).saying(quiet));
             }
@@ -200,7 +205,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Either,
         visible: Visible::Words,
-        hidden_by: &["N5", "P3"],
+        hidden_by: &["P3"],
         cause: say(
             "replies and commands are out of step: {} is no answer to the command that waits, but to an earlier one",
             "応答とコマンドがずれている。{} は待っているコマンドではなく、以前のコマンドへの応答である",
@@ -212,14 +217,22 @@ pub(super) const RULES: &[Rule] = &[
         find: |case| {
             let telling = [125, 150, 213, 215, 226, 227, 229, 230, 257, 331];
             let odd = |(at, one): &(usize, &Exchange<'_>)| {
-                let Some(verb) = one.verb else { return false };
+                // A reply to no command says again what another has said, or is none that is known of.
+                let is_double = one.command.is_none();
+                if one.verb.is_none() && !(is_double && *at > 0 && !case.setting.logged) {
+                    return false;
+                }
                 one.replies.iter().any(|row| {
                     let earlier = case.exchanges.iter().take(*at).rev().take(3);
+                    let has_said = |one: &Exchange<'_>| {
+                        one.replies.iter().any(|other| code(other) == code(row))
+                    };
                     let fits = |before: &Exchange<'_>| {
                         before.verb.is_some_and(|verb| verb.row().allows(code(row)))
+                            && (!is_double || has_said(before))
                     };
                     telling.contains(&code(row))
-                        && !verb.row().allows(code(row))
+                        && one.verb.is_none_or(|verb| !verb.row().allows(code(row)))
                         && earlier.into_iter().any(fits)
                 })
             };
@@ -233,7 +246,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Server,
         visible: Visible::Words,
-        hidden_by: &["N5"],
+        hidden_by: &[],
         cause: say(
             "a reply of several lines never ends: its last line has another code than its first, or none",
             "複数行の応答が終わらない。最後の行のコードが最初と違うか、ない",
@@ -243,13 +256,10 @@ pub(super) const RULES: &[Rule] = &[
             "サーバーは最初の行と同じコードと空白で終えなければならない（RFC 959 4.2 節）",
         ),
         find: |case| {
-            let part = |row: &&Row| {
-                row.channel == Channel::Control && row.from == Party::Server && !row.is_bare_ack()
-            };
-            let last = case.rows.iter().rfind(part)?;
-            let waited =
-                last.at.is_some_and(|at| case.known_after(at) >= SILENT) || case.is_ended();
-            (case.setting.is_amid_reply && waited).then(|| Proof::of([last.no]))
+            let rows = case.setting.amiss?;
+            let last = case.rows.iter().find(|row| row.no == rows[1]).and_then(|row| row.at);
+            let waited = last.is_some_and(|at| case.known_after(at) >= SILENT) || case.is_ended();
+            (waited || !case.setting.is_amid_reply).then(|| Proof::of(rows))
         },
     },
     Rule {

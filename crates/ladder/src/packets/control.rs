@@ -25,6 +25,10 @@ pub(super) struct Control {
     speech: Speech,
     cover: Cover,
     named: Named,
+    /// The rows in which the last reply of several lines began and, so far, ended.
+    reply: [u32; 2],
+    /// Those of the first reply that ended with another code than it began with.
+    amiss: Option<[u32; 2]>,
 }
 
 /// How far TLS covers it.
@@ -45,7 +49,7 @@ impl Control {
     pub(super) fn new(ends: Ends, first: &Segment<'_>, keys: &Keys) -> Self {
         let flow = Flow::new(Channel::Control, ends, &Half::of_bytes(), first, keys);
         let (speech, named) = (Speech::new(), Named::default());
-        Self { flow, speech, cover: Cover::Clear, named }
+        Self { flow, speech, cover: Cover::Clear, named, reply: [0; 2], amiss: None }
     }
 
     /// Whether TLS covers it that cannot be opened.
@@ -60,6 +64,18 @@ impl Control {
     /// Whether a reply has begun and not ended.
     pub(super) fn is_amid_reply(&self) -> bool {
         !self.is_sealed() && self.speech.is_amid_reply()
+    }
+
+    /// The rows in which a reply of several lines began and ended with another code, or has not ended.
+    pub(super) fn amiss(&self) -> Option<[u32; 2]> {
+        self.amiss.or_else(|| self.is_amid_reply().then_some(self.reply))
+    }
+
+    /// Its rows have other numbers.
+    pub(super) fn renumber(&mut self, number: impl Fn(u32) -> u32) {
+        self.flow.conn = self.flow.conn.renumbered(&number);
+        self.reply = self.reply.map(&number);
+        self.amiss = self.amiss.map(|rows| rows.map(&number));
     }
 
     /// The next segment.
@@ -126,8 +142,14 @@ impl Control {
     fn bytes(&mut self, pen: &mut Pen<'_>, fresh: &Fresh, state: &mut State) {
         let mut heard = Heard::default();
         let before = state.record.next_no();
+        let was_amid = self.speech.is_amid_reply();
         for run in &fresh.ready {
             heard.append(self.run(pen, run, state));
+        }
+        if pen.from == Party::Server && self.speech.is_amid_reply() {
+            let begins = !was_amid || state.record.next_no() != before;
+            let [first, _] = self.reply;
+            self.reply = [if begins { before } else { first }, before];
         }
         if state.record.next_no() == before {
             let again = fresh.bytes == 0;
@@ -192,6 +214,10 @@ impl Control {
                     command(pen, state, verb, shown, &line)
                 }
                 Said::Reply { reply, shown } => self.reply(pen, state, &reply, &shown),
+                Said::Amiss { reply, shown } => {
+                    self.reply_amiss(state, &reply, &shown);
+                    continue;
+                }
                 Said::Stray(line) => {
                     let bytes = line.as_bytes().len() as u64;
                     let more = More::of_bytes(&[line.as_bytes(), b"\r\n"].concat());
@@ -215,9 +241,34 @@ impl Control {
 
     /// The row of a reply as it may be shown; what it announces is read as it came.
     fn reply(&mut self, pen: &mut Pen<'_>, state: &mut State, reply: &Reply, shown: &Reply) -> Row {
+        let (verb, names) = self.answered(state, reply);
+        let code = reply.code.value();
+        let row = pen.row(Packet::Reply(code), label::reply(code, &shown.lines), false);
+        Row { verb, names, more: More::of_reply(&shown.lines), ..row }
+    }
+
+    /// A reply of several lines has ended in a row that did not look like it: that is its row.
+    fn reply_amiss(&mut self, state: &mut State, reply: &Reply, shown: &Reply) {
+        let (verb, names) = self.answered(state, reply);
+        let code = reply.code.value();
+        self.amiss.get_or_insert(self.reply);
+        let [_, last] = self.reply;
+        state.record.amend(last, |row| Row {
+            packet: Packet::Reply(code),
+            label: label::reply(code, &shown.lines),
+            verb,
+            names,
+            more: More::of_reply(&shown.lines),
+            ..row
+        });
+    }
+
+    /// A reply has come: the command that it answers, and the listener that it names.
+    fn answered(&mut self, state: &mut State, reply: &Reply) -> (Option<Verb>, Option<SocketAddr>) {
         let code = reply.code.value();
         let verb = state.dialogue.answered(code);
         state.summary.answered(code);
+        state.refusals = state.refusals.saturating_add(u32::from(code == 530));
         if code >= 200 && verb.is_some_and(Verb::opens_transfer) {
             state.summary.transfer_ended(code < 400);
         }
@@ -234,8 +285,7 @@ impl Control {
             None if matches!(code, 227 | 229) => state.expected.hidden(),
             None => {}
         }
-        let row = pen.row(Packet::Reply(code), label::reply(code, &shown.lines), false);
-        Row { verb, names, more: More::of_reply(&shown.lines), ..row }
+        (verb, names)
     }
 }
 
@@ -266,6 +316,10 @@ fn why_unread(pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
         _ if fresh.bytes == 0 => "",
         _ if fresh.ready.is_empty() => ", ahead of a gap",
         _ if is_cut => ", cut in the capture",
+        // After CCC, from who goes on under TLS.
+        _ if fresh.ready.iter().any(|run| matches!(*run.bytes, [0x17, 3, 0..=4, ..])) => {
+            ", a record of TLS"
+        }
         Party::Client => ", part of a command",
         Party::Server => ", part of a reply",
     }

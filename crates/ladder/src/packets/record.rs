@@ -192,6 +192,17 @@ impl Record {
         }
     }
 
+    /// Puts another row in place of one of bytes.
+    pub(super) fn amend(&mut self, no: u32, with: impl FnOnce(Row) -> Row) {
+        let is_it = |row: &&mut Row| row.no == no && matches!(row.packet, Packet::Data { .. });
+        let at = self.rows.partition_point(|row| row.no < no);
+        if let Some(row) = self.rows.get_mut(at).filter(is_it) {
+            let before = row.weighs();
+            *row = with(row.clone());
+            self.weight = (self.weight + row.weighs()).saturating_sub(before);
+        }
+    }
+
     /// Takes the rows of a connection away, and numbers anew those behind them.
     pub(super) fn withdraw(&mut self, channel: Channel) -> Withdrawn {
         let (out, mut rest): (Vec<Row>, Vec<Row>) =

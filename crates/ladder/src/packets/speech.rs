@@ -27,6 +27,8 @@ pub(super) struct Speech {
     commands: Lines,
     replies: Lines,
     reply: ReplyReader,
+    /// The last line of the reply that has begun looks like its end, but for its code.
+    is_amiss: bool,
     redactor: Redactor,
 }
 
@@ -49,6 +51,13 @@ pub(super) enum Said {
         /// As it may be shown.
         shown: Reply,
     },
+    /// A reply of several lines that has ended with another code than it began with, as what is said behind it tells.
+    Amiss {
+        /// As it came.
+        reply: Reply,
+        /// As it may be shown.
+        shown: Reply,
+    },
     /// A line of the server that is no reply.
     Stray(Text),
 }
@@ -59,6 +68,7 @@ impl Speech {
             commands: Lines::new(COMMAND),
             replies: Lines::new(REPLY),
             reply: ReplyReader::new(),
+            is_amiss: false,
             redactor: Redactor::default(),
         }
     }
@@ -69,7 +79,11 @@ impl Speech {
             Party::Client => {
                 let lines = self.commands.read(run, is_command);
                 let said = lines.map(|(line, is_cut)| to_command(line, is_cut, &mut self.redactor));
-                said.collect()
+                let mut said: Vec<Said> = said.collect();
+                if self.is_amiss && !said.is_empty() {
+                    said.splice(0..0, self.end_amiss());
+                }
+                said
             }
             Party::Server => self.hear_server(run),
         }
@@ -85,6 +99,14 @@ impl Speech {
         self.reply.is_amid()
     }
 
+    /// The reply that has begun has ended, since the client goes on.
+    fn end_amiss(&mut self) -> Option<Said> {
+        self.is_amiss = false;
+        let reply = self.reply.give_up()?;
+        let shown = self.redactor.reply(&reply);
+        Some(Said::Amiss { reply, shown })
+    }
+
     fn hear_server(&mut self, run: &Run) -> Vec<Said> {
         let mut said = Vec::new();
         if run.torn {
@@ -93,12 +115,14 @@ impl Speech {
         for (line, _) in self.replies.read(run, is_reply) {
             // One more line of a reply may be too much of it.
             let more = self.reply.is_amid().then(|| Text::from(line.as_slice()));
+            let ends = more.is_some() && is_reply(&line) && line.get(3) == Some(&b' ');
+            self.is_amiss = false;
             match self.reply.line(line) {
                 Ok(Some(reply)) => {
                     let shown = self.redactor.reply(&reply);
                     said.push(Said::Reply { reply, shown });
                 }
-                Ok(None) => {}
+                Ok(None) => self.is_amiss = ends,
                 Err(ReplyError::NotAReply(line)) => {
                     said.push(Said::Stray(self.redactor.hide(&line)));
                 }
@@ -211,6 +235,7 @@ mod tests {
             .map(|said| match said {
                 Said::Command { shown, .. } => shown.to_string(),
                 Said::Reply { shown, .. } => shown.to_string(),
+                Said::Amiss { shown, .. } => format!("amiss {shown}"),
                 Said::Stray(text) => format!("stray {text}"),
             })
             .collect()
@@ -275,6 +300,21 @@ mod tests {
         let said = Speech::new().hear(Party::Client, &cut(b"PORT 192,0,2,10,4,1"));
         let Some(Said::Command { line, .. }) = said.first() else { panic!("a command") };
         assert_eq!(line, b"", "what it names is not known");
+    }
+
+    #[test]
+    fn a_reply_that_ends_with_another_code_has_ended_once_the_client_goes_on() {
+        let mut speech = Speech::new();
+        let server = |line: &[u8]| run(false, line);
+        assert_eq!(speech.hear(Party::Server, &server(b"211-a\r\n b\r\n221 end\r\n")), []);
+        let said = shown(&speech.hear(Party::Client, &run(false, b"NOOP\r\n")));
+        assert_eq!(said, ["amiss 211-a\n b\n211 221 end", "NOOP"]);
+        assert_eq!(shown(&speech.hear(Party::Server, &server(b"200 ok\r\n"))), ["200 ok"]);
+        // A line amid a reply that only looks like it.
+        assert_eq!(speech.hear(Party::Server, &server(b"211-a\r\n226 of them\r\n b\r\n")), []);
+        assert_eq!(shown(&speech.hear(Party::Client, &run(false, b"NOOP\r\n"))), ["NOOP"]);
+        let rest = shown(&speech.hear(Party::Server, &server(b"211 end\r\n")));
+        assert_eq!(rest, ["211-a\n 226 of them\n b\n211 end"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Before, Sessions, Visit, pair};
 use crate::packets::Packets;
-use crate::row::{Ends, Packet};
+use crate::row::Ends;
 use std::time::Duration;
 use wharf_proto::Moment;
 
@@ -29,28 +29,28 @@ impl Sessions {
             before.fails_in_clear |= visit.failed_in_clear;
             if at.since(visit.at) < LATELY {
                 before.lately += 1;
-                before.refused += u32::from(visit.was_refused);
+            }
+            let (refused, last) = visit.refused;
+            if refused > 0 && at.since(last) < LATELY {
+                before.refused = before.refused.saturating_add(refused);
             }
         }
         if visits.len() >= MAX_VISITS {
             visits.pop_front();
         }
-        let (was_refused, failed_in_clear, is_open) = (false, false, true);
-        visits.push_back(Visit { client, at, session, was_refused, failed_in_clear, is_open });
+        let (refused, failed_in_clear, is_open) = ((0, at), false, true);
+        visits.push_back(Visit { client, at, session, refused, failed_in_clear, is_open });
         before
     }
 
     /// A session is over.
     pub(super) fn left(&mut self, ends: Ends, session: u64, packets: &Packets) {
-        let Some(visits) = self.visits.get_mut(&ends.server) else { return };
-        // They stand in the order in which they came.
-        let at = visits.partition_point(|visit| visit.session < session);
-        if let Some(visit) = visits.get_mut(at).filter(|visit| visit.session == session) {
+        if let Some(visit) = self.visit_of(ends, session) {
             visit.is_open = !packets.is_over() && packets.summary().is_open();
             visit.failed_in_clear = packets.fails_in_clear();
-            visit.was_refused = packets.rows().iter().any(|row| row.packet == Packet::Reply(530));
         }
     }
+
     /// Whether a session from this client without TLS had a data connection that nobody answered, whether it is over or not.
     pub(super) fn fails_in_clear(&self, ends: Ends) -> bool {
         let client = ends.client.ip();
@@ -62,5 +62,19 @@ impl Sessions {
                 .map(|open| &open.session.packets)
                 .filter(|packets| packets.ends().is_some_and(|of| of.server == ends.server))
                 .any(Packets::fails_in_clear)
+    }
+
+    /// A login was refused in a session, so often.
+    pub(super) fn refused(&mut self, ends: Ends, session: u64, times: u32, now: Moment) {
+        if let Some(Visit { refused: (refused, last), .. }) = self.visit_of(ends, session) {
+            (*refused, *last) = (refused.saturating_add(times), now);
+        }
+    }
+
+    fn visit_of(&mut self, ends: Ends, session: u64) -> Option<&mut Visit> {
+        let visits = self.visits.get_mut(&ends.server)?;
+        // They stand in the order in which they came.
+        let at = visits.partition_point(|visit| visit.session < session);
+        visits.get_mut(at).filter(|visit| visit.session == session)
     }
 }
