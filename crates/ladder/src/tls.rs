@@ -45,6 +45,8 @@ const MAX_WORDS: usize = 12;
 const MAX_MESSAGE: usize = 64 * 1024;
 /// An alert of TLS 1.3 as a record: two bytes, its kind, and the tag.
 const SHORT: u16 = 19;
+/// The record of TLS 1.3 in which a client that was asked for a certificate shows none.
+const NO_CERTIFICATE: u16 = 25;
 /// What is said of records that could not be opened.
 pub(crate) const SEALED: &str = "encrypted";
 /// The alert by which a side says that it is done.
@@ -213,10 +215,10 @@ impl Tls {
         Some(same && !self.certificate)
     }
 
-    /// Whether a side has sent nothing behind its handshake but alerts.
+    /// How many records a side has sent behind its handshake, alerts left out.
     #[must_use]
-    pub fn has_said_nothing(&self, from: Party) -> bool {
-        self.side(from).moved.records == 0
+    pub fn said(&self, from: Party) -> u32 {
+        self.side(from).moved.records
     }
 
     /// Whether nothing but the handshake, tickets and alerts has gone over it, as far as the kinds and lengths of records
@@ -310,8 +312,9 @@ impl Tls {
         }
         if kind == DATA {
             // TLS 1.3 says of everything under its keys that it is data: until the client of TLS has ended the handshake
-            // all is of that, and its end is one record.
-            let is_end = is_new && at == self.begun_by && !self.is_answered;
+            // all is of that. It ends it with one record, before which it may say that it has no certificate.
+            let is_of_client = is_new && at == self.begun_by && !self.is_answered;
+            let is_end = is_of_client && record.length != NO_CERTIFICATE;
             if !is_new || (self.is_answered && record.length != SHORT) {
                 side.moved.count(record.length);
             }

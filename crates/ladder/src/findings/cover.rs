@@ -53,9 +53,12 @@ pub(super) const RULES: &[Rule] = &[
             }
             let (conn, row) = not_resumed(case)?;
             let named = row.is_some_and(|row| says(row, REUSE));
+            // Where nobody hears the reply, an empty listing looks the same.
+            let severity = if row.is_some() { Severity::Failure } else { Severity::Warning };
             let code = row.map(|row| format!(" ({})", code(row))).unwrap_or_default();
             let row = row.map_or(conn.rows.1, |row| row.no);
-            Some(Proof::of([conn.rows.0, row]).saying(code).doubted_if(!named))
+            let proof = Proof::of([conn.rows.0, row]).saying(code).weighing(severity);
+            Some(proof.doubted_if(!named))
         },
     },
     Rule {
@@ -232,7 +235,8 @@ fn not_resumed<'a>(case: &Case<'a>) -> Option<(&'a Conn, Option<&'a Row>)> {
         }
         if !case.has_words() || (case.has_tls() && case.transfers().next().is_none()) {
             // Under TLS the reply is not heard; a connection that moved nothing is what can be seen.
-            let closed = conn.first_end().is_some_and(|(party, ..)| party == Party::Server);
+            let closed = conn.first_end().is_some_and(|(party, ..)| party == Party::Server)
+                || conn.has_said_all(Party::Server);
             let is_idle = |conn: &Conn| match (&conn.tls, conn.is_secured()) {
                 (Some(tls), true) => tls.has_moved_nothing(),
                 _ => conn.client.bytes.max(conn.server.bytes) < SMALL,

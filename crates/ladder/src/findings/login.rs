@@ -336,22 +336,35 @@ fn disagreed_on_data(case: &Case<'_>) -> Option<(u32, String)> {
     })
 }
 
-/// The end of a control connection that the client leaves without a word, as soon as it has seen the server's
-/// certificate. GnuTLS does so under TLS 1.3, and does not say why.
+/// The end of a control connection that the client leaves as soon as it has seen the server's certificate: without a word,
+/// or without waiting for what is answered to its first. GnuTLS does so under TLS 1.3, and does not say why.
 fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     let control = case.control?;
     let (party, _, at) = control.first_end()?;
-    let (.., row) = control.client.ended.filter(|_| party == Party::Client)?;
-    let shown = control.tls.as_ref().is_none_or(|tls| {
-        tls.has_said_nothing(Party::Client) && (tls.is_secured() || tls.certificate)
-    });
-    let secured = case.remarks(|remark| remark == Remark::Secured).into_iter();
-    let secured = secured.filter(|note| note.channel == Channel::Control).find_map(|note| note.at);
-    let spoke = control.server.spoke.map(|(_, last)| last);
-    let from = secured.or_else(|| control.tls.as_ref().and(spoke))?;
-    let said = |row: &Row| row.packet == Packet::Command && row.at.is_some_and(|at| at > from);
-    let silent = !case.rows.iter().any(said) && case.data.is_empty();
-    (shown && silent && at.since(from) <= AT_ONCE).then_some(row)
+    let (.., end) = control.client.ended.filter(|_| party == Party::Client)?;
+    let notes = case.remarks(|remark| remark == Remark::Secured);
+    let secured = notes.into_iter().find(|note| note.channel == Channel::Control);
+    let (from, begun) = match (secured, control.tls.as_ref().filter(|tls| tls.certificate)) {
+        (Some(note), _) => (note.no, note.at?),
+        (None, Some(_)) => (0, control.server.spoke?.1),
+        (None, None) => return None,
+    };
+    let behind = |row: &&Row| row.no > from && row.no < end && row.channel == Channel::Control;
+    let behind: Vec<&Row> = case.rows.iter().filter(behind).collect();
+    let asks = |row: &&&Row| row.packet == Packet::Command && row.no > from && secured.is_some();
+    let asked = u32::try_from(behind.iter().filter(asks).count()).unwrap_or(u32::MAX);
+    let by_client = |row: &&&Row| row.from == Party::Client && !row.is_bare_ack();
+    let said = behind.iter().find(by_client).map_or(end, |row| row.no);
+    let is_answer = |row: &&Row| {
+        let speaks = matches!(row.packet, Packet::Reply(_) | Packet::Data { .. });
+        row.from == Party::Server && speaks && row.no > said
+    };
+    let leaves = match asked.max(control.tls.as_ref().map_or(0, |tls| tls.said(Party::Client))) {
+        0 => true,
+        1 => secured.is_some() && !behind.iter().any(is_answer),
+        _ => false,
+    };
+    (leaves && case.data.is_empty() && at.since(begun) <= AT_ONCE).then_some(end)
 }
 
 /// Why TLS could not be begun, as the remark says.

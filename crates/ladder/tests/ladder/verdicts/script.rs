@@ -428,7 +428,8 @@ impl Stage {
         let wire = &mut self.case.wire;
         wire.put(conn.conn, client, PSH, &hello(1, &[0, 2, 0x13, 1, 1, 0]));
         wire.put(conn.conn, server, PSH, &[hello(2, &answer), sealed(200)].concat());
-        wire.put(conn.conn, client, PSH, &sealed(53));
+        // That it has no certificate, and its Finished.
+        wire.put(conn.conn, client, PSH, &[sealed(25), sealed(53)].concat());
         wire.put(conn.conn, server, PSH, &[sealed(80), sealed(80)].concat());
         let (version, cipher) = ("TLS 1.3".into(), "TLS13_AES_128_GCM_SHA256".into());
         let facts = TlsFacts { version, cipher, resumed, name: None };
