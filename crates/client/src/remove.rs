@@ -5,7 +5,6 @@
 
 use wharf_proto::listing::names::is_plain;
 use wharf_proto::listing::{Entry, Kind, Role, mlsx};
-use wharf_proto::reply::Class;
 use wharf_proto::{Command, Text};
 
 use crate::folder::Dots;
@@ -116,17 +115,12 @@ impl Session {
     /// `Refused` where there is no such name, and those of the control connection.
     pub async fn stat(&mut self, path: &Text) -> Result<Entry, Error> {
         if self.features().await?.has("MLST") {
-            let reply = self.quote(&Command::Mlst(Some(path.clone()))).await?;
-            if reply.code.class() != Class::Completion {
-                return Err(self.refused());
+            match self.stat_by_mlst(path).await {
+                // It is in FEAT, and not there; MLSD may be all the same.
+                Err(error @ Error::Refused { .. })
+                    if matches!(error.code(), Some(500 | 502 | 504)) => {}
+                told => return told,
             }
-            let row = reply.lines.get(1).map(Text::as_bytes).unwrap_or_default();
-            let found = mlsx::read(row.strip_prefix(b" ").unwrap_or(row));
-            let malformed =
-                || Error::Malformed { wanted: "facts", last: self.control.last_boxed() };
-            let mut entry = found.ok_or_else(malformed)?;
-            entry.name = path.as_bytes().to_vec();
-            return Ok(entry);
         }
         let (size, modified) = (self.size(path).await?, self.mdtm(path).await?);
         let mut entry = Entry::new(path.as_bytes().to_vec(), Kind::File);
@@ -138,6 +132,16 @@ impl Session {
             self.cwd(&here).await?;
             entry.kind = Kind::Folder;
         }
+        Ok(entry)
+    }
+
+    async fn stat_by_mlst(&mut self, path: &Text) -> Result<Entry, Error> {
+        let reply = self.completed(&Command::Mlst(Some(path.clone()))).await?;
+        let row = reply.lines.get(1).map(Text::as_bytes).unwrap_or_default();
+        let found = mlsx::read(row.strip_prefix(b" ").unwrap_or(row));
+        let malformed = || Error::Malformed { wanted: "facts", last: self.control.last_boxed() };
+        let mut entry = found.ok_or_else(malformed)?;
+        entry.name = path.as_bytes().to_vec();
         Ok(entry)
     }
 }

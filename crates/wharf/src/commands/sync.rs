@@ -52,6 +52,7 @@ pub(crate) async fn run(arguments: &SyncArgs, events: &Events) -> anyhow::Result
     let how = &arguments.how;
     let Places { direction, local, remote } = &places;
     let alike = Alike::new(how, *direction, local.clone(), remote.path.clone())?;
+    arguments.plan.as_deref().map_or(Ok(()), file::can_be_written)?;
     let purpose = if arguments.plan.is_some() { Purpose::Keep } else { alike.purpose };
     let alike = Alike { purpose, ..alike };
     during(&alike, remote, &arguments.connection, how, events, |plan| match &arguments.plan {

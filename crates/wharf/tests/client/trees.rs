@@ -309,3 +309,19 @@ fn what_a_server_does_not_say_of_a_refusal_is_found_out() {
     let help = wharf(&["sync", "--help"]).ends_with(0);
     assert!(!String::from_utf8_lossy(&help.out).contains("--retry-failed"));
 }
+
+#[test]
+fn a_plan_that_cannot_be_written_is_told_before_the_trees_are_compared() {
+    let here = folder(&[]);
+    let there = here.path().to_str().unwrap();
+    let plan = ["sync", there, "ftp://127.0.0.1:1/x", "--plan", "nowhere/plan"];
+    wharf(&plan).within(here.path()).ends_with(8).saying("nowhere/plan");
+    assert_eq!(names(here.path()), [""; 0]);
+}
+
+#[test]
+fn an_mlst_that_feat_promises_and_that_is_not_there_is_done_without() {
+    let server = Faulty::new(FILES, &[Reply("MLST", "502 not here")]);
+    let told = wharf(&["stat", &server.url("x")]).ends_with(0);
+    assert!(String::from_utf8_lossy(&told.out).contains("size      5\n"));
+}

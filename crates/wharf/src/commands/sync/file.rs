@@ -5,7 +5,7 @@
 //! UTF-8 has its bytes besides, in hexadecimal, as in the events of `--json`. No password is ever in it.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -107,6 +107,24 @@ pub(super) fn write(
     out.flush().with_context(name)
 }
 
+/// That a plan can be written there, which is better known before the trees are compared. What is there stays as it is.
+///
+/// # Errors
+/// It cannot.
+pub(super) fn can_be_written(to: &Path) -> anyhow::Result<()> {
+    if to.as_os_str().as_bytes() == b"-" {
+        return Ok(());
+    }
+    let is_new = to.symlink_metadata().is_err();
+    let opened = File::options().append(true).create(true).open(to);
+    opened.with_context(|| shown(to, "standard output"))?;
+    if is_new {
+        // If it stays, the plan is written into it.
+        let _ = fs::remove_file(to);
+    }
+    Ok(())
+}
+
 /// A plan file that was read.
 pub(super) struct Planned {
     pub(super) places: Places,
@@ -196,7 +214,7 @@ impl Head {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let ignore = how.tree.ignore_file.as_deref();
         let read =
-            |path: &Path| std::fs::read_to_string(path).with_context(|| path.display().to_string());
+            |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
         let steps: usize = plan.steps()?.count();
         Ok(Self {
             version: VERSION,
@@ -369,7 +387,7 @@ mod tests {
     fn read(text: &str) -> Result<Planned, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plan");
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
         let said =
             |error: anyhow::Error| error.to_string().split_once("plan:").unwrap().1.to_owned();
         Planned::read(&path).map_err(said)
