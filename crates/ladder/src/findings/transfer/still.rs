@@ -12,6 +12,8 @@ use wharf_proto::tap::{Party, Timer};
 
 /// A side that moves nothing for so long stands still.
 const STALLED: Duration = Duration::from_secs(30);
+/// The same where the server says so.
+const SAID_TO: Duration = Duration::from_secs(2);
 /// What servers say that have waited for bytes.
 const WAITED: &[&str] =
     &["nothing moved", "data timeout", "no new data", "data connection timed out", "stalled"];
@@ -64,8 +66,9 @@ fn no_bytes(case: &Case<'_>) -> Option<Proof> {
         let again = conn.side(from).stuck.is_some_and(|(_, at, _)| at > last);
         let who = if again { from.other() } else { from };
         let proof = Proof::of([conn.rows.0, row.no]).by(who).saying(seconds(time));
-        (open && conn.missing() == 0 && time >= STALLED)
-            .then(|| proof.doubted_if(!says(row, WAITED)))
+        let said = says(refused, WAITED);
+        let least = if said { SAID_TO } else { STALLED };
+        (open && conn.missing() == 0 && time >= least).then(|| proof.doubted_if(!said))
     })
 }
 
