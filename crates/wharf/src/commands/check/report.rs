@@ -28,6 +28,10 @@ const DEMANDS_TLS: [&str; 2] = ["A2", "T4"];
 /// The rule that takes a port that does not greet for one of implicit TLS.
 pub(super) const SILENT_PORT: &str = "C5";
 
+/// The rule that blames TLS for a data connection that nobody answers, and those that do not.
+const BLAMES_TLS: &str = "D22";
+const UNANSWERED: [&str; 2] = ["D2", "D12"];
+
 /// What has been found so far.
 pub(super) struct Report<'a> {
     pub(super) arguments: &'a CheckArgs,
@@ -448,9 +452,23 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// What gets no answer in clear either does not fail for TLS.
+    fn acquit_tls(&mut self) {
+        let is_clear = |found: &&Found| {
+            found.cover == Cover::Clear && UNANSWERED.contains(&found.finding.rule.id)
+        };
+        let clear: Vec<Setup> =
+            self.findings.iter().filter(is_clear).flat_map(|found| found.setups.clone()).collect();
+        self.findings.retain(|found| {
+            let fails_alike = found.setups.iter().any(|setup| clear.contains(setup));
+            found.finding.rule.id != BLAMES_TLS || !fails_alike
+        });
+    }
+
     /// The table, the findings and the settings that work; gives the exit code.
     pub(super) fn end(&mut self, way: &Way<'_>) -> anyhow::Result<Exit> {
         let best = self.best();
+        self.acquit_tls();
         self.excuse(best.map(|(cover, _)| cover));
         let exit = match best {
             Some(_) => self.extra.unwrap_or(Exit::Done),
