@@ -6,8 +6,10 @@
 
 use crate::case::{Case, Exchange, code};
 use crate::conn::{Conn, Side};
+use crate::dialogue;
 use crate::row::Channel;
 use crate::sessions::Session;
+use std::cmp::Ordering;
 use std::time::Duration;
 use wharf_proto::tap::Party;
 use wharf_proto::{Lang, Moment, Verb};
@@ -122,10 +124,7 @@ impl Statistics {
 impl Transfer {
     fn of(case: &Case<'_>, conn: &Conn) -> Option<Self> {
         let Channel::Data(no) = conn.channel else { return None };
-        let by = match conn.client.bytes > conn.server.bytes {
-            true => Party::Client,
-            false => Party::Server,
-        };
+        let by = sender(conn);
         let (side, other) = (conn.side(by), conn.side(by.other()));
         let exchange = case.transfer_of(conn);
         let asked = exchange.and_then(Exchange::asked);
@@ -208,6 +207,20 @@ impl Transfer {
 /// `head: a, b, c`.
 fn joined(head: &str, parts: &[String], lang: Lang) -> String {
     format!("{head}{}{}", lang.of(": ", "："), parts.join(lang.of(", ", "、")))
+}
+
+/// Who sent the file or listing: whose payload is more, or who by its verb does where that is not known. The bytes of TLS
+/// itself say nothing: of a short file its handshake is the longer part, and most of that is the client's.
+fn sender(conn: &Conn) -> Party {
+    let payload = |side: &Side| match &conn.tls {
+        Some(_) => side.inside.unwrap_or(0),
+        None => side.bytes,
+    };
+    match payload(&conn.client).cmp(&payload(&conn.server)) {
+        Ordering::Greater => Party::Client,
+        Ordering::Less => Party::Server,
+        Ordering::Equal => dialogue::sender(conn.verb),
+    }
 }
 
 /// How long a command waited for its last reply.

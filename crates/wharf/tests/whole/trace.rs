@@ -355,3 +355,16 @@ fn keys_for_what_is_no_capture_are_told_to_be_of_no_use() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("--keys is of no use for"), "{told}");
 }
+
+/// The handshake of a TLS session is longer than a short file, and most of it is the client's.
+#[test]
+fn of_a_short_file_under_tls_the_numbers_are_those_of_the_file() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sessions");
+    let keys = format!("{docs}/tls.keys");
+    let options = ["trace", "--stats", "--keys", &keys];
+    let output = wharf().args(options).arg(format!("{docs}/tls.cap")).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let numbers = |verb: &str| said.lines().find(|line| line.contains(verb)).unwrap_or_default();
+    assert!(numbers("connection 1 LIST: ").contains("130 B in "), "{said}");
+    assert!(numbers("connection 2 RETR: ").contains("81 B in "), "{said}");
+}
