@@ -5,10 +5,10 @@
 //! that stand still cost no descriptor.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -193,5 +193,44 @@ pub(crate) fn since_1970() -> Duration {
 pub(crate) fn write(path: &Path, began: Duration, events: &[Event]) -> anyhow::Result<()> {
     let lines = events.iter().filter_map(line);
     let text: String = std::iter::once(header(began)).chain(lines).collect();
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    let write = || begin_private(path)?.write_all(text.as_bytes());
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Begins a file, in place of what it held, that from then on is its owner's alone. What is no file, such as a pipe,
+/// stays as it is.
+pub(crate) fn begin_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(MODE).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(MODE))?;
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_there_for_all_to_read_is_its_owners_alone_and_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (there, new) = (folder.path().join("there"), folder.path().join("new"));
+        std::fs::write(&there, "a longer text than what comes").unwrap();
+        std::fs::set_permissions(&there, Permissions::from_mode(0o644)).unwrap();
+        for path in [&there, &new] {
+            begin_private(path).unwrap().write_all(b"kept").unwrap();
+            assert_eq!((mode(path), std::fs::read(path).unwrap()), (0o600, b"kept".to_vec()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_stays_as_it_is() {
+        let null = Path::new("/dev/null");
+        let before = std::fs::metadata(null).unwrap().permissions();
+        begin_private(null).unwrap();
+        assert_eq!(std::fs::metadata(null).unwrap().permissions(), before);
+    }
 }

@@ -32,7 +32,8 @@ pub(crate) struct TraceArgs {
     /// Capture on this interface, or on `any`, until Ctrl-C: it needs root, or CAP_NET_RAW, and keeps neither
     #[arg(long, value_name = "IFACE", conflicts_with_all = ["file", "follow"])]
     pub(crate) live: Option<String>,
-    /// Keep what is captured in this file, pcapng, as it is: with passwords and contents
+    /// Keep what is captured in this file, pcapng, as it is: with passwords and contents, so
+    /// nobody but its owner may read it
     #[arg(long, value_name = "FILE", requires = "live")]
     pub(crate) write: Option<PathBuf>,
     /// What to make of it

@@ -87,7 +87,9 @@ fn a_client_writes_its_own_session_down_and_it_is_drawn_as_at_once() {
     let serving = Serving::new(&["--user", "ann:hunter2"]);
     std::fs::write(serving.path("f"), "a ship\n").unwrap();
     fetch(here.path(), &serving, &["--trace=session.jsonl"]);
-    let drawn = trace(&["--no-times"], &here.path().join("session.jsonl"));
+    let session = here.path().join("session.jsonl");
+    assert_eq!(std::fs::metadata(&session).unwrap().permissions().mode() & 0o777, 0o600);
+    let drawn = trace(&["--no-times"], &session);
     assert!(drawn.contains("PASS …") && drawn.contains("RETR data 7 B FIN"), "{drawn}");
     assert!(!drawn.contains("hunter2"));
 }

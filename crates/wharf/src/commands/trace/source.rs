@@ -26,6 +26,7 @@ use super::totals::Losses;
 use crate::args::trace::TraceArgs;
 use crate::confine::confine_capture;
 use crate::exit::Usage;
+use crate::tap::begin_private;
 use crate::terminal;
 
 /// How often it is looked whether there is more.
@@ -100,7 +101,7 @@ impl Source {
         learn(&keys, &arguments.keys)?;
         let file = arguments.write.as_deref().map(|path| {
             let cannot = || format!("cannot write {}", path.display());
-            let mut file = File::create(path).with_context(cannot)?;
+            let mut file = begin_private(path).with_context(cannot)?;
             file.write_all(&pcapng::begin_capture()).with_context(cannot)?;
             anyhow::Ok(file)
         });
