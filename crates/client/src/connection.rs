@@ -282,6 +282,8 @@ impl Connection {
         // What the server said without being asked answers nothing that comes after it.
         if idle {
             while let Some(answer) = self.answers.pop_front() {
+                // Neither does it answer the command before.
+                self.last = Exchange::default();
                 self.judge(answer)?;
             }
         }

@@ -22,7 +22,7 @@ use crate::{ProxyFault, TlsFault};
 /// The last command and reply of a session, secrets redacted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exchange {
-    /// The verb of the command, `None` before the first one.
+    /// The verb of the command, `None` before the first one, and where the server spoke without being asked.
     pub verb: Option<Verb>,
     /// The command as sent.
     pub command: Text,
@@ -213,7 +213,7 @@ pub enum Error {
     /// The server is closing the session: 421.
     #[error("the server ends the session: {}", Answered(last))]
     Closing {
-        /// The command it interrupts, and the 421.
+        /// The command it interrupts, none where it came between commands, and the 421.
         last: Box<Exchange>,
     },
     /// The reply cannot be one to that command: the two sides are out of step.

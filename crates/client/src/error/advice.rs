@@ -13,8 +13,9 @@ const WRITE_FTPES: &str = "the server wants TLS: write ftpes:// in place of ftp:
 const OF_A_FOLDER: &str = "get -r takes a folder with all that is in it, ls lists it";
 const FEW_TICKETS: &str = "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
                            number of times";
-const WHERE_PASSWORDS_ARE: &str = "it may be in the environment (WHARF_PASSWORD), in ~/.netrc, or in the settings of the \
-                                   host; at a terminal it is asked for";
+const WHERE_PASSWORDS_ARE: &str = "it may be in the environment (WHARF_PASSWORD; WHARF_TARGET_PASSWORD for the server that \
+                                   is copied to), in ~/.netrc, or in the settings of the host; at a terminal it is \
+                                   asked for";
 
 impl Error {
     /// The likely cause and a remedy, where one can be guessed from what happened.
@@ -24,6 +25,10 @@ impl Error {
             Self::Connect { attempts, .. } => Some(connect_advice(attempts)),
             Self::Proxy { fault, .. } => Some(proxy_advice(fault)),
             Self::Closing { last } if wants_tls(last) => Some(WRITE_FTPES),
+            Self::Closing { .. } if self.is_of_silence() => Some(
+                "the server ends sessions in which nothing is said for a while, and running again opens a new one; \
+                 its keeper can have it wait longer",
+            ),
             Self::Unwelcome { .. } | Self::Closing { .. } => {
                 Some("the server may have too many users or be going down: try again later")
             }
@@ -92,6 +97,25 @@ impl Error {
             Self::Login { last, .. } | Self::Closing { last } => wants_tls(last),
             _ => false,
         }
+    }
+
+    /// Whether the server has ended the session because nothing was said in it for too long, as its words have it.
+    pub fn is_of_silence(&self) -> bool {
+        const WORDS: [&str; 8] = [
+            "idle",
+            "timeout",
+            "time-out",
+            "time out",
+            "timed out",
+            "no command",
+            "inactiv",
+            "no transfer",
+        ];
+        let Self::Closing { last } = self else { return false };
+        let text = last.reply.as_ref().map(|reply| reply.text().to_ascii_lowercase());
+        let text = text.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        WORDS.iter().any(|word| text.contains(word))
     }
 
     /// What helps where something else than an FTP server answers.
@@ -307,6 +331,29 @@ mod tests {
     use super::*;
     use wharf_proto::Reply;
     use wharf_proto::reply::Code;
+
+    /// As our server, vsftpd, ProFTPD, Pure-FTPd and pyftpdlib have it; and what is none of that.
+    #[test]
+    fn a_421_after_silence_is_told_as_that_and_another_is_not() {
+        let closing = |text: &str| {
+            let code = Code::new(421).unwrap();
+            let reply = Some(Reply { code, lines: vec![text.into()] });
+            let last = Box::new(Exchange { reply, ..Exchange::default() });
+            Error::Closing { last }.advice().unwrap()
+        };
+        for text in [
+            "Closing: no command in time.",
+            "Timeout.",
+            "Idle timeout (600 seconds): closing control connection",
+            "Timeout - try typing a little faster next time",
+            "Control connection timed out.",
+        ] {
+            assert!(closing(text).contains("nothing is said"), "{text}");
+        }
+        for text in ["Too many connections.", "Service going down."] {
+            assert!(closing(text).contains("too many users"), "{text}");
+        }
+    }
 
     /// Pure-FTPd with TLS demanded: the line that says so is the second.
     #[test]

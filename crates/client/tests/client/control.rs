@@ -137,6 +137,7 @@ fn a_421_that_came_while_nothing_was_asked_is_the_answer_to_the_next_command() {
         session.pwd().await.unwrap_err()
     });
     assert!(matches!(error, Error::Closing { .. }), "{error}");
+    assert_eq!(error.last().unwrap().verb, None, "it answers no command that was sent: {error:?}");
 }
 
 #[test]

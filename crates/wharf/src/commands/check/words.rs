@@ -209,6 +209,9 @@ fn japanese_advice(error: &Error) -> Option<&'static str> {
         Error::Closing { .. } | Error::Login { .. } if error.wants_tls() => {
             "サーバーは TLS を求めている。ftp:// の代わりに ftpes:// を使う"
         }
+        Error::Closing { .. } if error.is_of_silence() => {
+            "サーバーは無通信のセッションを終える。やり直せば新しいセッションになる。管理者は待つ時間を延ばせる"
+        }
         Error::Unwelcome { .. } | Error::Closing { .. } => {
             "サーバーが混んでいるか、停止しようとしている。しばらくして試す"
         }
