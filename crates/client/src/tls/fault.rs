@@ -105,6 +105,13 @@ impl TlsFault {
                 "use the name that is in the certificate, or trust just this certificate with --pin and its \
                  fingerprint, once you have compared it with what the server's keeper says",
             ),
+            Self::Certificate {
+                why: CertificateFault::Expired | CertificateFault::NotYetValid,
+                ..
+            } => Some(
+                "check the clock here; else the server's keeper has to renew it, and until then --pin with its \
+                 fingerprint trusts just this certificate, once you have compared it with what the keeper says",
+            ),
             Self::Certificate { .. } => Some(
                 "trust its issuer with --ca FILE, or just this certificate with --pin and its fingerprint, \
                  once you have compared it with what the server's keeper says; --insecure trusts anybody",

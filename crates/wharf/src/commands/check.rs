@@ -78,7 +78,7 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
             report.is_no_implicit_tls()?;
         }
         // Who says nothing in clear will say no more there; it may wait for TLS.
-        if is_silent(&first) && wanted(address, connection).is_none() {
+        if is_silent(&first) {
             covers = VecDeque::from([Cover::Implicit]);
         }
     }

@@ -294,3 +294,59 @@ fn what_a_server_demands_of_sessions_in_clear_stands_with_these_and_is_no_failur
     assert!(clear < demands, "{said}");
     assert!(said[demands..].contains("(warning") && !said.contains("(failure"), "{said}");
 }
+
+#[test]
+fn who_gets_in_without_tls_is_told_of_the_folder_and_not_of_the_certificate() {
+    let serving = Serving::new(&["--tls-self-signed"]);
+    let gone = check(&[&serving.url("nosuch/")]);
+    let said = text(&gone);
+    assert_eq!(gone.status.code(), Some(5), "{said}");
+    assert!(said.contains("The folder is not there") && !said.contains("Next: "), "{said}");
+    // Where TLS was asked for, nobody gets in.
+    let kept_out = check(&[&serving.url("nosuch/").replace("ftp://", "ftpes://")]);
+    let said = text(&kept_out);
+    assert_eq!(kept_out.status.code(), Some(4), "{said}");
+    assert!(said.contains("Next:  wharf check --pin "), "{said}");
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_a_warning_where_clear_works_and_nobody_asked_for_tls() {
+    let serving = Serving::new(&["--tls-self-signed"]);
+    let severity = |url: &str| {
+        let output = check(&["--json", url]);
+        let said = text(&output);
+        let lines: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let tls =
+            lines.iter().find(|line| line["step"] == "tls").unwrap_or_else(|| panic!("{said}"));
+        assert_eq!((&tls["ok"], &tls["trusted"]), (&false.into(), &false.into()), "{said}");
+        let found =
+            lines.iter().find(|line| line["id"] == "A5").unwrap_or_else(|| panic!("{said}"));
+        (found["severity"].as_str().unwrap().to_owned(), output.status.code())
+    };
+    let url = serving.url("");
+    assert_eq!(severity(&url), ("warning".to_owned(), Some(0)));
+    let (severity, code) = severity(&url.replace("ftp://", "ftpes://"));
+    assert_eq!((&*severity, code), ("failure", Some(4)));
+}
+
+#[test]
+fn who_asks_for_auth_tls_at_a_port_of_implicit_tls_is_told_of_that() {
+    let serving = Serving::new(&["--tls-self-signed", "--implicit-tls", "127.0.0.1:0"]);
+    let port = serving.implicit.unwrap();
+    let output = check(&["--timeout", "1", "--insecure", &format!("ftpes://127.0.0.1:{port}/")]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let works = format!("Works: wharf ls --insecure ftps://127.0.0.1:{port}/");
+    assert!(said.contains(&works) && !said.contains("in clear:"), "{said}");
+}
+
+#[test]
+fn in_japanese_the_ladder_says_so_of_tls_that_did_not_begin_too() {
+    let serving = Serving::new(&["--tls-self-signed"]);
+    let folder = tempfile::tempdir().unwrap();
+    let ladders = folder.path().join("ladders.txt");
+    check(&["--lang", "ja", &format!("--trace={}", ladders.display()), &serving.url("")]);
+    let ladders = std::fs::read_to_string(ladders).unwrap();
+    assert!(ladders.contains("TLS なし：") && !ladders.contains("no TLS"), "{ladders}");
+}

@@ -6,6 +6,7 @@ use wharf_client::{Address, Scheme, Setup};
 use super::attempt::Cover;
 use super::report::{Report, setup_name};
 use crate::args::ConnectionArgs;
+use crate::exit::Exit;
 use crate::terminal::quoted;
 
 /// To whom, and with which options.
@@ -36,8 +37,11 @@ impl Way<'_> {
     pub(super) fn next(&self, report: &Report<'_>, best: Option<Cover>) -> Option<String> {
         let lang = report.lang;
         let options = self.options();
+        // Who was let in without it and told of no such folder, finds none with it.
+        let is_refused = matches!(report.worst, Some(Exit::NotFound | Exit::Refused));
+        let could_be_better = best.map_or(!is_refused, |best| best == Cover::Clear);
         if let Some((of, print)) = report.stranger
-            && best.is_none_or(|best| best == Cover::Clear)
+            && could_be_better
         {
             let scheme = if of == Cover::Implicit { Scheme::Ftps } else { self.address.scheme };
             let url = self.url(scheme);

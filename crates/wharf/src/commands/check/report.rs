@@ -1,5 +1,7 @@
 //! What the doctor says: a line a step, a table of the ways, the findings, and settings that work; or the same as JSON, an
-//! object a step (docs/check.md).
+//! object a step (docs/check.md). What it comes to is in `report/conclusion.rs`.
+
+mod conclusion;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -11,7 +13,6 @@ use wharf_ladder::width::{pad, wrap};
 use wharf_ladder::{Ambiguous, Lang};
 
 use super::attempt::{Attempt, Cover, Extra};
-use super::command::Way;
 use super::table::Cell;
 use super::words::{self, advice, of_system, short, whole};
 use crate::args::check::CheckArgs;
@@ -23,14 +24,8 @@ use crate::trace::Trace;
 /// Columns where nobody says how many there are.
 const WIDTH: usize = 80;
 
-/// The rules by which a server refuses what is not under TLS.
-const DEMANDS_TLS: [&str; 2] = ["A2", "T4"];
 /// The rule that takes a port that does not greet for one of implicit TLS.
-pub(super) const SILENT_PORT: &str = "C5";
-
-/// The rule that blames TLS for a data connection that nobody answers, and those that do not.
-const BLAMES_TLS: &str = "D22";
-const UNANSWERED: [&str; 2] = ["D2", "D12"];
+const SILENT_PORT: &str = "C5";
 
 /// What has been found so far.
 pub(super) struct Report<'a> {
@@ -42,7 +37,10 @@ pub(super) struct Report<'a> {
     pub(super) findings: Vec<Found>,
     /// How a session must be covered, where that was asked for.
     pub(super) wanted: Option<Cover>,
-    /// How the first try that failed would end a command, of those that were asked for.
+    /// Somebody was let in, in a way that was asked for.
+    is_in: bool,
+    /// How the first try that failed would end a command, of those that were asked for; once somebody was let in, of
+    /// those that came after.
     pub(super) worst: Option<Exit>,
     /// How the first of what is tried beyond listings failed.
     pub(super) extra: Option<Exit>,
@@ -83,6 +81,7 @@ impl<'a> Report<'a> {
             cells: Vec::new(),
             findings: Vec::new(),
             wanted,
+            is_in: false,
             worst: None,
             extra: None,
             stranger: None,
@@ -132,11 +131,21 @@ impl<'a> Report<'a> {
         }
         self.secured(attempt)?;
         self.learnt(attempt)?;
+        // What kept others out is in nobody's way from then on.
+        if attempt.outcome.is_ok() && self.suits(attempt.cover) && !self.is_in {
+            (self.is_in, self.worst) = (true, None);
+        }
         if let Err(error) = &attempt.outcome {
             self.failed(attempt, error)?;
         }
         self.remember(attempt, title);
         Ok(())
+    }
+
+    /// Whether sessions that are covered like this are what was asked for. Who asked for AUTH TLS at a port where TLS
+    /// begins at once has TLS there.
+    fn suits(&self, cover: Cover) -> bool {
+        self.wanted.is_none() || cover != Cover::Clear
     }
 
     /// The TLS of a session.
@@ -220,6 +229,19 @@ impl<'a> Report<'a> {
             (Some(advice), Lang::Ja) => format!("{what}（{advice}）"),
             (None, _) => what.clone(),
         };
+        if let Error::Tls { fault, .. } = error
+            && attempt.tls(false).is_none()
+        {
+            let trusted = if matches!(fault, TlsFault::Certificate { .. }) {
+                json!(false)
+            } else {
+                Value::Null
+            };
+            self.events.tell("check", || {
+                json!({ "step": "tls", "cover": name(attempt.cover), "ok": false,
+                    "version": null, "cipher": null, "trusted": trusted, "what": what })
+            });
+        }
         let ok = if self.is_fault(attempt) { json!(false) } else { Value::Null };
         let object = json!({ "step": "failed", "cover": name(attempt.cover), "ok": ok,
             "what": what, "advice": advice });
@@ -367,16 +389,9 @@ impl<'a> Report<'a> {
         self.step(None, &title, &words, &object)
     }
 
-    /// The best way that works, of those that were asked for: under TLS before in clear, passive before active.
-    pub(super) fn best(&self) -> Option<(Cover, Setup)> {
-        let wanted = |cell: &&Cell| self.wanted.is_none_or(|wanted| wanted == cell.cover);
-        let best = self.cells.iter().filter(wanted).find(|cell| cell.works)?;
-        Some((best.cover, best.setup))
-    }
-
     /// What was taken for implicit TLS is none: what was found of that says nothing then.
     pub(super) fn is_no_implicit_tls(&mut self) -> anyhow::Result<()> {
-        if self.wanted.is_some() {
+        if self.wanted == Some(Cover::Implicit) {
             return Ok(());
         }
         let says =
@@ -394,7 +409,7 @@ impl<'a> Report<'a> {
     /// Keeps the findings of a try, each rule once for each cover, and its ladder.
     fn remember(&mut self, attempt: &Attempt, title: &str) {
         if let Err(error) = &attempt.outcome
-            && self.wanted.is_none_or(|wanted| wanted == attempt.cover)
+            && self.suits(attempt.cover)
             && self.is_fault(attempt)
         {
             let exit = Exit::of_client(error);
@@ -431,126 +446,6 @@ impl<'a> Report<'a> {
     fn draw_later(&mut self, attempt: &Attempt, title: &str) {
         if let Some(trace) = &mut self.trace {
             trace.take(attempt.session, title.to_owned(), &attempt.events);
-        }
-    }
-
-    /// That a server wants TLS is its good right, where it has it: what it refuses in clear fails nothing then. Neither
-    /// does a way of opening data connections beside which another one works.
-    fn excuse(&mut self, best: Option<Cover>) {
-        let has_tls = best.is_some_and(|best| best != Cover::Clear);
-        for found in &mut self.findings {
-            let id = found.finding.rule.id;
-            let of_clear = has_tls && found.cover == Cover::Clear && DEMANDS_TLS.contains(&id);
-            let is_silent = best == Some(Cover::Implicit) && id == SILENT_PORT;
-            let other = |cell: &Cell| {
-                cell.works && cell.cover == found.cover && !found.setups.contains(&cell.setup)
-            };
-            let has_other = !found.setups.is_empty() && self.cells.iter().any(other);
-            if of_clear || is_silent || has_other {
-                found.finding.severity = found.finding.severity.min(Severity::Warning);
-            }
-        }
-    }
-
-    /// What gets no answer in clear either does not fail for TLS.
-    fn acquit_tls(&mut self) {
-        let is_clear = |found: &&Found| {
-            found.cover == Cover::Clear && UNANSWERED.contains(&found.finding.rule.id)
-        };
-        let clear: Vec<Setup> =
-            self.findings.iter().filter(is_clear).flat_map(|found| found.setups.clone()).collect();
-        self.findings.retain(|found| {
-            let fails_alike = found.setups.iter().any(|setup| clear.contains(setup));
-            found.finding.rule.id != BLAMES_TLS || !fails_alike
-        });
-    }
-
-    /// The table, the findings and the settings that work; gives the exit code.
-    pub(super) fn end(&mut self, way: &Way<'_>) -> anyhow::Result<Exit> {
-        let best = self.best();
-        self.acquit_tls();
-        self.excuse(best.map(|(cover, _)| cover));
-        let exit = match best {
-            Some(_) => self.extra.unwrap_or(Exit::Done),
-            None => self.worst.unwrap_or(Exit::Failed),
-        };
-        let settings = best.map(|(cover, setup)| way.works(cover, setup));
-        let next = way.next(self, best.map(|(cover, _)| cover));
-        if self.events.is_on() {
-            for found in &self.findings {
-                self.events.tell("check", || found.as_json(self.lang));
-            }
-            let at_the_end = [
-                ("ok", json!(exit == Exit::Done)),
-                ("cover", json!(best.map(|(cover, _)| name(cover)))),
-                ("setup", json!(best.map(|(_, setup)| setup_name(setup)))),
-                ("settings", json!(settings)),
-                ("next", json!(next)),
-            ];
-            for (field, value) in at_the_end {
-                self.events.and_at_the_end(field, value);
-            }
-        } else {
-            let width = self.width();
-            if !self.arguments.connection.quiet {
-                print(&super::table::draw(&self.cells, width, self.lang))?;
-            }
-            print(&super::table::verdicts(&self.findings, width, self.lang))?;
-            print(&self.conclusion(settings.as_deref(), next.as_deref()))?;
-        }
-        if let Some(trace) = &self.trace {
-            trace.draw()?;
-        }
-        Ok(exit)
-    }
-
-    /// What works, or that nothing does, and what to try then.
-    fn conclusion(&self, settings: Option<&str>, next: Option<&str>) -> String {
-        let lang = self.lang;
-        let mut out = match settings {
-            Some(settings) => format!("\n{}{settings}\n", lang.of("Works: ", "使える設定：\n  ")),
-            None => format!("\n{}\n", self.nothing()),
-        };
-        if let Some(next) = next {
-            out += &format!("{}{next}\n", lang.of("Next:  ", "次に試す：\n  "));
-        }
-        out
-    }
-
-    /// What stands in place of settings that work.
-    fn nothing(&self) -> &'static str {
-        let lang = self.lang;
-        match self.worst {
-            _ if self.cells.iter().any(|cell| cell.works) => lang.of(
-                "Nothing works under TLS, which was asked for.",
-                "求められた TLS では何も通じない。",
-            ),
-            _ if !self.cells.is_empty() && self.cells.iter().all(|cell| cell.is_refused) => lang.of(
-                "The server refuses to list this folder, whichever way: name another one, as in ftp://host/folder/.",
-                "サーバーはどの方法でもこのディレクトリの一覧を拒否する。ftp://host/folder/ のように別のものを指定する。",
-            ),
-            _ if !self.cells.is_empty() => {
-                lang.of("No way of moving data works.", "データを転送できる方法がない。")
-            }
-            Some(Exit::Login) if self.stranger.is_some() => lang.of(
-                "Nothing works while the server's certificate is not trusted.",
-                "サーバー証明書を信頼しない限り何も通じない。",
-            ),
-            Some(Exit::Login) if self.is_anonymous => lang.of(
-                "Anonymous users are not let in: name a user, as in ftp://user@host/.",
-                "匿名ユーザーはログインできない。ftp://user@host/ のようにユーザーを指定する。",
-            ),
-            Some(Exit::Login) => {
-                lang.of("The user is not let in.", "このユーザーではログインできない。")
-            }
-            Some(Exit::NotFound | Exit::Refused) => {
-                lang.of("The server does not let us do that.", "サーバーに断られた。")
-            }
-            None if self.kept_secret => lang.of(
-                "There is no TLS, and the password does not go in clear.",
-                "TLS がなく、パスワードは平文では送らない。",
-            ),
-            _ => lang.of("No FTP session came about.", "FTP のセッションが成立しない。"),
         }
     }
 

@@ -310,6 +310,13 @@ fn of_tls_advice(fault: &TlsFault) -> Option<&'static str> {
         TlsFault::Certificate { why: CertificateFault::WrongName { .. }, .. } => {
             "証明書にある名前で接続するか、管理者にフィンガープリントを確かめたうえで --pin で信頼する"
         }
+        TlsFault::Certificate {
+            why: CertificateFault::Expired | CertificateFault::NotYetValid,
+            ..
+        } => {
+            "こちらの時計を確かめる。合っていれば、管理者が証明書を更新するまで、\
+             フィンガープリントを確かめたうえで --pin でこの証明書だけを信頼する"
+        }
         TlsFault::Certificate { .. } => {
             "発行者を --ca FILE で信頼するか、管理者にフィンガープリントを確かめたうえで --pin で信頼する。\
              --insecure は誰でも信頼する"
