@@ -2,7 +2,7 @@
 //!
 //! Bytes of a peer stay as they came; escaping them is the renderers' business, and translating nobody's.
 
-use crate::row::{Channel, Packet, Row};
+use crate::row::{Channel, Packet, Remark, Row};
 use crate::tls::SEALED;
 use std::borrow::Cow;
 use wharf_proto::tap::HalfEnd;
@@ -14,17 +14,67 @@ const MAX_LABEL: usize = 1024;
 /// Stands behind the words of a segment that was sent before.
 pub(crate) const AGAIN: &str = " again";
 
-/// What of a row's words is ours, in this language: that it did not come, or came again.
+/// What stands before why TLS could not be begun.
+pub(crate) const NO_TLS: &str = "no TLS: ";
+/// Stands behind the number of bytes of which the capture has not kept all.
+pub(crate) const CUT_SHORT: &str = ", cut in the capture";
+/// Stands behind the number of bytes before which others are missing.
+pub(crate) const AHEAD: &str = ", ahead of a gap";
+/// Stands behind the number of bytes that are a record of TLS, where none was expected.
+pub(crate) const A_RECORD: &str = ", a record of TLS";
+/// Stands behind the number of bytes that complete no command, and no reply.
+pub(crate) const PART: [&str; 2] = [", part of a command", ", part of a reply"];
+/// Stands behind the number of bytes that complete no record.
+const PART_OF_RECORD: &str = ", part of a TLS record";
+/// Stands behind the number of bytes that cannot be read.
+const ENCRYPTED: &str = ", encrypted";
+
+/// The ends of words on bytes, and what they are in Japanese.
+const IN_JAPANESE: [(&str, &str); 7] = [
+    (CUT_SHORT, "（キャプチャーで切れている）"),
+    (AHEAD, "（前に欠落）"),
+    (A_RECORD, "（TLS レコード）"),
+    (PART[0], "（コマンドの一部）"),
+    (PART[1], "（応答の一部）"),
+    (PART_OF_RECORD, "（TLS レコードの一部）"),
+    (ENCRYPTED, "（暗号化）"),
+];
+
+/// What of a row's words is ours, in this language: that it did not come, or came again, and why bytes are not told. What
+/// a peer has said is nobody's to translate.
 pub(crate) fn spoken<'a>(said: Cow<'a, str>, row: &Row, lang: Lang) -> Cow<'a, str> {
     if row.packet == Packet::Absent {
         return said + lang.of(" did not come", " は来なかった");
     }
-    if lang == Lang::En || !row.is_again() {
+    if lang == Lang::En {
         return said;
     }
-    match said.strip_suffix(AGAIN) {
-        Some(words) => format!("{words}（再送）").into(),
+    if let Some(words) = said.strip_suffix(AGAIN).filter(|_| row.is_again()) {
+        let ours = in_japanese(words, row);
+        return format!("{}（再送）", ours.as_deref().unwrap_or(words)).into();
+    }
+    match in_japanese(&said, row) {
+        Some(words) => words.into(),
         None => said,
+    }
+}
+
+/// Our words on bytes and on TLS that was not begun, in Japanese, where they are such.
+fn in_japanese(said: &str, row: &Row) -> Option<String> {
+    match row.packet {
+        Packet::Note(Remark::NotSecured) => {
+            Some(format!("TLS なし：{}", said.strip_prefix(NO_TLS)?))
+        }
+        Packet::Data { .. } => {
+            let run = said.strip_suffix(" segments").and_then(|said| said.rsplit_once(" in "));
+            if let Some((bytes, segments)) = run {
+                return Some(format!("{bytes}（セグメント {segments} 個）"));
+            }
+            IN_JAPANESE
+                .iter()
+                .find_map(|(en, ja)| said.strip_suffix(en).map(|bytes| format!("{bytes}{ja}")))
+        }
+        _ => None,
     }
 }
 
@@ -56,9 +106,9 @@ pub(crate) fn records(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> T
 /// Bytes under TLS that are none of a transfer, and what their records hold; `opens` says whether they can be read.
 pub(crate) fn covered(bytes: u64, words: &[String], opens: bool) -> Text {
     Text::from(match (words, opens) {
-        ([], true) => format!("{bytes} B, part of a TLS record"),
-        ([], false) => format!("{bytes} B, encrypted"),
-        ([word], _) if word == SEALED => format!("{bytes} B, encrypted"),
+        ([], true) => format!("{bytes} B{PART_OF_RECORD}"),
+        ([], false) => format!("{bytes} B{ENCRYPTED}"),
+        ([word], _) if word == SEALED => format!("{bytes} B{ENCRYPTED}"),
         _ => format!("{bytes} B, TLS {}", words.join(", ")),
     })
 }

@@ -122,7 +122,7 @@ impl Ladder {
             }
             What::Secured { conn, facts } => self.secured(at, event.teller, *conn, facts),
             What::NotSecured { conn, why } => {
-                let label = Text::from(format!("no TLS: {why}"));
+                let label = Text::from(format!("{}{why}", label::NO_TLS));
                 self.remark(at, event.teller, Remark::NotSecured, label);
                 self.of_data(*conn);
                 let row = self.last_no;

@@ -3,11 +3,12 @@
 //! Rows are what every source makes (the tap today, captures later) and what every renderer reads. This
 //! file does not decide which rows a session has; that is `model.rs`.
 
+use crate::label;
 use crate::more::More;
 use crate::packet::{Flags, Header};
 use std::net::SocketAddr;
 use wharf_proto::tap::{HalfEnd, Party, Timer};
-use wharf_proto::{Moment, Text, Verb};
+use wharf_proto::{Lang, Moment, Text, Verb};
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,12 @@ impl Row {
             | Packet::Note(_)
             | Packet::Omitted(_) => false,
         }
+    }
+
+    /// What stands on its arrow, with what is ours in this language, and without anything that a terminal could obey.
+    #[must_use]
+    pub fn words(&self, lang: Lang) -> String {
+        label::spoken(self.label.to_string().into(), self, lang).into_owned()
     }
 
     /// Whether a capture saw that TCP sent it again.

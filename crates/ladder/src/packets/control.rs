@@ -314,14 +314,14 @@ fn why_unread(pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
     let is_cut = usize::try_from(pen.segment.length) != Ok(pen.segment.payload.len());
     match pen.from {
         _ if fresh.bytes == 0 => "",
-        _ if fresh.ready.is_empty() => ", ahead of a gap",
-        _ if is_cut => ", cut in the capture",
+        _ if fresh.ready.is_empty() => label::AHEAD,
+        _ if is_cut => label::CUT_SHORT,
         // After CCC, from who goes on under TLS.
         _ if fresh.ready.iter().any(|run| matches!(*run.bytes, [0x17, 3, 0..=4, ..])) => {
-            ", a record of TLS"
+            label::A_RECORD
         }
-        Party::Client => ", part of a command",
-        Party::Server => ", part of a reply",
+        Party::Client => label::PART[0],
+        Party::Server => label::PART[1],
     }
 }
 

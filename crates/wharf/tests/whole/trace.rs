@@ -368,3 +368,17 @@ fn of_a_short_file_under_tls_the_numbers_are_those_of_the_file() {
     assert!(numbers("connection 1 LIST: ").contains("130 B in "), "{said}");
     assert!(numbers("connection 2 RETR: ").contains("81 B in "), "{said}");
 }
+
+#[test]
+fn in_japanese_what_is_ours_of_a_rows_words_is_japanese_in_every_form() {
+    for (name, ours, theirs) in [
+        ("bulk-cut.cap", "B（セグメント ", " segments"),
+        ("upload-lftp.cap", "B（応答の一部）", ", part of a"),
+        ("tls13-vsftpd-curl.pcapng", "B（暗号化）", "B, encrypted"),
+    ] {
+        for form in ["text", "html", "svg"] {
+            let drawn = text(&["--lang", "ja", "--format", form], name);
+            assert!(drawn.contains(ours) && !drawn.contains(theirs), "{name} {form}: {drawn}");
+        }
+    }
+}

@@ -415,12 +415,12 @@ impl Canvas<'_> {
     }
 
     fn diff(&mut self, view: &mut Diff, body: Rect) {
+        let lang = self.options.lang();
         let below = if body.height >= 12 { 5 } else { 0 };
         let half = usize::from(self.area.width.saturating_sub(3)) / 2;
         let title = |scene: &wharf_ladder::Scene| {
             let numbers: Vec<String> = scene.sessions.iter().map(|no| format!("#{no}")).collect();
-            let names: Vec<String> =
-                scene.lifelines.iter().map(|of| of.title(self.options.lang())).collect();
+            let names: Vec<String> = scene.lifelines.iter().map(|of| of.title(lang)).collect();
             format!("{} {}", numbers.join(" "), names.join(" – "))
         };
         let (left, right) = (title(&view.left), title(&view.right));
@@ -441,7 +441,8 @@ impl Canvas<'_> {
                             .map(|delta| format!("+{:.3}", delta.as_secs_f64()))
                             .unwrap_or_default();
                         let way = if step.is_rightwards() { '>' } else { '<' };
-                        format!("{:>4} {delta:>8} {way} {}", step.row.no, step.row.label)
+                        let words = step.row.words(lang);
+                        format!("{:>4} {delta:>8} {way} {words}", step.row.no)
                     }
                     _ => String::new(),
                 };
@@ -461,7 +462,7 @@ impl Canvas<'_> {
         let said: Vec<String> = pair
             .steps(&view.left, &view.right)
             .iter()
-            .map(|step| step.map_or_else(|| "-".to_owned(), |step| step.row.label.to_string()))
+            .map(|step| step.map_or_else(|| "-".to_owned(), |step| step.row.words(lang)))
             .collect();
         self.paragraphs(&said, y + 1, body.bottom());
     }

@@ -292,7 +292,7 @@ impl Ladder {
 
     /// The width at which nothing of the longest row is cut, as far as it is drawn at all.
     fn wanted(&self, options: &Options) -> usize {
-        let of = |step: &Step| columns(&step.row.label.to_string(), options.ambiguous);
+        let of = |step: &Step| columns(&step.row.words(options.lang()), options.ambiguous);
         let longest = self.scene.steps.iter().map(of).max().unwrap_or(0);
         let joined = if self.scene.is_joined() { 2 } else { 1 };
         let wanted =

@@ -108,7 +108,7 @@ fn facts(scene: &Scene, step: &Step, lang: Lang) -> Vec<String> {
         second.push(format!("{bytes} B"));
     }
     let second = second.join(lang.of(", ", "、"));
-    vec![head(scene, step, lang), format!("    {second}"), format!("    {}", row.label)]
+    vec![head(scene, step, lang), format!("    {second}"), format!("    {}", row.words(lang))]
 }
 
 /// `row 20, 0.256000 s: server 203.0.113.5:20 → client 192.0.2.10:1182`.
