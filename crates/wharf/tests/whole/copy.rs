@@ -273,3 +273,15 @@ fn names_go_from_the_charset_of_one_server_into_that_of_the_other() {
     copied(&[&source.url("d/港/船"), &target.url("one/")]);
     assert_eq!(found("one/船").as_deref(), Some("sails"));
 }
+
+#[test]
+fn a_password_that_the_second_server_wants_is_told_by_the_name_under_which_it_is_looked_for() {
+    let [a, b] = two(&[]);
+    write(&a, "x", b"bytes");
+    let nameless = |serving: &Serving, path| url(serving, path).replace(":pw@", "@");
+    let mut command = crate::serving::wharf();
+    command.env("WHARF_PASSWORD", "pw").env_remove("WHARF_TARGET_PASSWORD");
+    let output = command.args(["copy", &nameless(&a, "x"), &nameless(&b, "y")]).output().unwrap();
+    let said = ends_with(4, &output);
+    assert!(said.contains("none is known") && said.contains("WHARF_TARGET_PASSWORD"), "{said}");
+}
