@@ -440,6 +440,9 @@ impl Sessions {
         if is_control && segment.length > 0 {
             open.heard = segment.at;
             news = packets.take_news();
+            if !open.is_asked {
+                news.clear();
+            }
             for listener in &news {
                 let namers = self.namers.entry(listener.port()).or_default();
                 if namers.len() >= MAX_NAMERS {

@@ -39,6 +39,8 @@ const KEY_UPDATE: u8 = 24;
 const NEW: u16 = 0x0304;
 /// Tickets that a server issues at once, at most.
 const MAX_TICKETS: u32 = 8;
+/// A record with a ticket is shorter than this.
+const MAX_TICKET: u16 = 4096;
 /// What is said of the records of some bytes, at most.
 const MAX_WORDS: usize = 12;
 /// Bytes of a handshake message that are kept at most.
@@ -106,9 +108,10 @@ impl Moved {
         self.records = self.records.saturating_add(1);
     }
 
-    /// Whether a server of TLS 1.3 may have issued these as its tickets: two or more at once, all of one length.
+    /// Whether a server of TLS 1.3 may have issued these as its tickets: two or more at once, all of one small length.
     fn may_be_tickets(self) -> bool {
-        self.records != 1 && self.records <= MAX_TICKETS && !self.differ
+        let small = self.records <= MAX_TICKETS && self.length <= MAX_TICKET;
+        self.records != 1 && small && !self.differ
     }
 }
 
@@ -426,6 +429,12 @@ fn message_name(kind: u8) -> &'static str {
 }
 
 impl Alert {
+    /// Whether it says no more than that a side is done: close_notify, or that its user has enough.
+    #[must_use]
+    pub fn is_goodbye(self) -> bool {
+        matches!(self.0, CLOSE_NOTIFY | 90)
+    }
+
     /// Whether it says that the other side's certificate is not trusted.
     #[must_use]
     pub fn is_about_trust(self) -> bool {

@@ -354,8 +354,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_it = |row: &&Row| code(row) == 421 && says(row, WAITED) && !is_about_data(row);
             let told = || case.timer(Timer::Idle).or_else(|| case.timer(Timer::Login));
             let row = case.replies().find(is_it).or_else(told)?;
-            if !case.replies().any(|other| code(other) == 230 && other.no < row.no) {
-                let began = case.control.and_then(|control| control.granted)?;
+            let is_in = case.replies().any(|other| code(other) == 230 && other.no < row.no);
+            // A capture that begins amid the session has no login to show.
+            let began = case.control.and_then(|control| control.granted);
+            if let Some(began) = began.filter(|_| !is_in) {
                 let waited = row.at?.since(began);
                 let proof = Proof::of([row.no]).saying(waited.as_secs());
                 return (waited >= IDLE).then(|| proof.in_words(NO_LOGIN, LOG_IN_SOONER));
@@ -469,9 +471,9 @@ pub(super) fn is_of_crowd(row: &Row) -> bool {
 
 /// Whether a refusal says that there were too many wrong passwords.
 pub(super) fn is_of_guesses(row: &Row) -> bool {
-    let counts = says(row, &["too many", "maximum", "exceeded"]) && says(row, GUESSED);
-    let ours = says(row, &["パスワードの誤りが多すぎ"]);
-    matches!(code(row), 421 | 530) && (ours || counts) && !says(row, &["command"])
+    let counts = || says(row, &["too many", "maximum", "exceeded"]) && says(row, GUESSED);
+    let ours = || says(row, &["パスワードの誤りが多すぎ"]);
+    matches!(code(row), 421 | 530) && (ours() || counts()) && !says(row, &["command"])
 }
 
 /// Whether a server that gives up has waited for the bytes of a file, and not for a command.

@@ -342,6 +342,16 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     let control = case.control?;
     let (party, _, at) = control.first_end()?;
     let (.., end) = control.client.ended.filter(|_| party == Party::Client)?;
+    // Who says why has not left without a word, and who has resumed a TLS session was shown no certificate.
+    let says_why = |of| {
+        let alert = control.tls.as_ref().and_then(|tls| tls.alert(of));
+        alert.is_some_and(|alert| !alert.is_goodbye())
+    };
+    if control.is_resumed() == Some(true)
+        || [Party::Client, Party::Server].into_iter().any(says_why)
+    {
+        return None;
+    }
     let notes = case.remarks(|remark| remark == Remark::Secured);
     let secured = notes.into_iter().find(|note| note.channel == Channel::Control);
     let (from, begun) = match (secured, control.tls.as_ref().filter(|tls| tls.certificate)) {

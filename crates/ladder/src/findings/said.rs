@@ -23,7 +23,6 @@ const SAID: &[(&str, &str)] = &[
     ("closed", "切断"),
     (" is not the client of this session", " はこのセッションのクライアントではない"),
     (" connected, which is not the server", " が接続してきたが、サーバーではない"),
-    ("some time", "しばらく"),
 ];
 
 /// The same in Japanese, where the words are ours.
@@ -33,6 +32,10 @@ pub(super) fn in_japanese(what: &str) -> String {
     let mut out = inner.map_or_else(|| what.to_owned(), |inner| format!("（{inner}）"));
     if let Some(number) = what.strip_suffix(" s").filter(|number| number.parse::<u64>().is_ok()) {
         out = format!(" {number} 秒間");
+    }
+    // Peers say this too.
+    if what == "some time" {
+        return "しばらく".to_owned();
     }
     for (en, ja) in SAID {
         // A word alone is ours only where nothing else stands beside it.
@@ -55,6 +58,8 @@ mod tests {
         assert_eq!(in_japanese("closed"), "切断");
         assert_eq!(in_japanese(" (192.0.2.10:1182)"), "（192.0.2.10:1182）");
         assert_eq!(in_japanese("30 s"), " 30 秒間");
+        assert_eq!(in_japanese("some time"), "しばらく");
+        assert_eq!(in_japanese("421 Again in some time."), "421 Again in some time.");
         assert_eq!(in_japanese("421 Session closed."), "421 Session closed.");
     }
 }

@@ -146,7 +146,9 @@ impl Control {
         for run in &fresh.ready {
             heard.append(self.run(pen, run, state));
         }
-        if pen.from == Party::Server && self.speech.is_amid_reply() {
+        // What is sent again, or waits behind a gap, is no part of it yet.
+        let is_new = pen.from == Party::Server && !fresh.ready.is_empty();
+        if is_new && self.speech.is_amid_reply() {
             let begins = !was_amid || state.record.next_no() != before;
             let [first, _] = self.reply;
             self.reply = [if begins { before } else { first }, before];
@@ -268,7 +270,8 @@ impl Control {
         let code = reply.code.value();
         let verb = state.dialogue.answered(code);
         state.summary.answered(code);
-        state.refusals = state.refusals.saturating_add(u32::from(code == 530));
+        let is_login = matches!(verb, Some(Verb::User | Verb::Pass | Verb::Acct));
+        state.refusals = state.refusals.saturating_add(u32::from(is_login && code == 530));
         if code >= 200 && verb.is_some_and(Verb::opens_transfer) {
             state.summary.transfer_ended(code < 400);
         }

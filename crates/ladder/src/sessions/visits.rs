@@ -1,6 +1,6 @@
 //! Who has come to a server lately: what a session cannot know of itself.
 
-use super::{Before, Sessions, Visit, pair};
+use super::{Before, Sessions, Visit};
 use crate::packets::Packets;
 use crate::row::Ends;
 use std::time::Duration;
@@ -54,20 +54,18 @@ impl Sessions {
     /// Whether a session from this client without TLS had a data connection that nobody answered, whether it is over or not.
     pub(super) fn fails_in_clear(&self, ends: Ends) -> bool {
         let client = ends.client.ip();
-        let over = self.visits.get(&ends.server).into_iter().flatten();
-        let open = self.pairs.get(&pair(ends.client, ends.server)).into_iter().flatten();
-        over.filter(|visit| visit.client == client).any(|visit| visit.failed_in_clear)
-            || open
-                .filter_map(|id| self.open.get(id))
-                .map(|open| &open.session.packets)
-                .filter(|packets| packets.ends().is_some_and(|of| of.server == ends.server))
-                .any(Packets::fails_in_clear)
+        let visits = self.visits.get(&ends.server).into_iter().flatten();
+        visits.filter(|visit| visit.client == client).any(|visit| {
+            let open = self.open.get(&visit.session).filter(|_| visit.is_open);
+            visit.failed_in_clear || open.is_some_and(|open| open.session.packets.fails_in_clear())
+        })
     }
 
     /// A login was refused in a session, so often.
     pub(super) fn refused(&mut self, ends: Ends, session: u64, times: u32, now: Moment) {
         if let Some(Visit { refused: (refused, last), .. }) = self.visit_of(ends, session) {
-            (*refused, *last) = (refused.saturating_add(times), now);
+            let lately = if now.since(*last) < LATELY { *refused } else { 0 };
+            (*refused, *last) = (lately.saturating_add(times), now);
         }
     }
 
