@@ -410,8 +410,7 @@ impl DataPlane {
     fn learn(&self) {
         let no_epsv = self.epsv == Epsv::Refused;
         let way = (self.way != self.wished && self.only.is_none()).then_some(self.way);
-        let learnt = self.memory.of(&self.key);
-        self.memory.learn(&self.key, Learnt { no_epsv, way, ..learnt });
+        self.memory.learn(&self.key, |learnt| (learnt.no_epsv, learnt.way) = (no_epsv, way));
     }
 
     /// What becomes of 0xFF and CR in names there, if that has been found out.
@@ -421,8 +420,17 @@ impl DataPlane {
 
     /// Remembers that.
     pub(crate) fn learn_telnet(&self, telnet: Telnet) {
-        let learnt = self.memory.of(&self.key);
-        self.memory.learn(&self.key, Learnt { telnet: Some(telnet), ..learnt });
+        self.memory.learn(&self.key, |learnt| learnt.telnet = Some(telnet));
+    }
+
+    /// Whether files can be given their times there, if that has been found out.
+    pub(crate) fn takes_times(&self) -> Option<bool> {
+        self.memory.of(&self.key).times
+    }
+
+    /// Remembers that, or that it must be found out anew.
+    pub(crate) fn learn_times(&self, times: Option<bool>) {
+        self.memory.learn(&self.key, |learnt| learnt.times = times);
     }
 
     /// Whether the connection that is being made is the first one by EPSV, which may still prove to be of

@@ -37,26 +37,6 @@ pub(crate) struct Learnt {
     pub(crate) times: Option<bool>,
 }
 
-/// Whether one host takes the times of files, as far as that has been found out.
-#[derive(Debug)]
-pub(crate) struct Times {
-    memory: Memory,
-    host: String,
-}
-
-impl Times {
-    /// Whether it does.
-    pub(crate) fn are_kept(&self) -> Option<bool> {
-        self.memory.of(&self.host).times
-    }
-
-    /// Remembers that.
-    pub(crate) fn learn(&self, times: Option<bool>) {
-        let learnt = self.memory.of(&self.host);
-        self.memory.learn(&self.host, Learnt { times, ..learnt });
-    }
-}
-
 /// The words for what becomes of 0xFF and CR.
 const TELNET: [(Telnet, &str); 3] = [
     (Telnet::Understood, "telnet"),
@@ -122,18 +102,16 @@ impl Memory {
         text
     }
 
-    /// What is remembered of the times of files at this host.
-    pub(crate) fn times_at(&self, host: &str, port: u16) -> Times {
-        Times { memory: self.clone(), host: format!("{host}:{port}") }
-    }
-
     pub(crate) fn of(&self, host: &str) -> Learnt {
         let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.get(host).copied().unwrap_or_default()
     }
 
-    pub(crate) fn learn(&self, host: &str, learnt: Learnt) {
+    /// Changes what is known of a host, with no other session in between.
+    pub(crate) fn learn(&self, host: &str, learn: impl FnOnce(&mut Learnt)) {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut learnt = hosts.get(host).copied().unwrap_or_default();
+        learn(&mut learnt);
         if learnt == Learnt::default() {
             hosts.remove(host);
         } else {

@@ -22,7 +22,6 @@ use wharf_proto::{Command, Reply, Secret, Text, Verb};
 
 use crate::connection::FAREWELL;
 use crate::data::{DataPlane, Question};
-use crate::memory::Times;
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
 
@@ -143,8 +142,6 @@ pub struct Session {
     system: Option<Text>,
     /// Verbs that the server does not know; they are not sent again.
     unknown: Vec<Verb>,
-    /// Whether the server takes the times of files.
-    times: Times,
     /// Whether MDTM was seen to set no time.
     mdtm_only_asks: bool,
     /// Whether the server is to be the TLS client of data connections, as between servers.
@@ -177,7 +174,6 @@ impl Session {
         let control = Connection::open(host, port, options).await?;
         let mut session = Self {
             data: DataPlane::new(options, &control),
-            times: options.memory.times_at(control.host(), control.port()),
             control,
             plain: options.plain,
             listing_limit: options.listing_limit,

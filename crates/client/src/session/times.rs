@@ -11,9 +11,6 @@ use wharf_proto::{Command, Text, Verb};
 
 use crate::{Error, Session};
 
-/// How many digits a time has.
-const DIGITS: usize = 14;
-
 impl Session {
     /// When a file was last modified. `None` where the server does not say.
     ///
@@ -30,7 +27,7 @@ impl Session {
     /// Those of the control connection.
     pub(crate) async fn keeps_times(&mut self) -> Result<bool, Error> {
         let offered = self.features().await?.has("MFMT");
-        Ok(!self.plain && self.times.are_kept().unwrap_or(offered))
+        Ok(!self.plain && self.data.takes_times().unwrap_or(offered))
     }
 
     /// Whether there is a way by which the server may take the times of files.
@@ -59,10 +56,10 @@ impl Session {
             let reply = self.say(&Command::Mfmt(time, path.clone())).await?;
             let taken = reply.code.class() == Class::Completion;
             if !matches!(reply.code.value(), 500 | 502) {
-                self.times.learn(Some(taken));
+                self.data.learn_times(Some(taken));
                 return Ok(taken);
             }
-            self.times.learn(None);
+            self.data.learn_times(None);
             self.unknown.push(Verb::Mfmt);
         }
         if !self.may_take_times().await? {
@@ -74,10 +71,10 @@ impl Session {
     async fn keep_time_by_mdtm(&mut self, path: &Text, time: Timestamp) -> Result<bool, Error> {
         let words = [time.print_mdtm().as_bytes(), b" ", path.as_bytes()].concat();
         let command = Command::Mdtm(words.into());
-        if self.times.are_kept() == Some(true) {
+        if self.data.takes_times() == Some(true) {
             let taken = self.say(&command).await?.code.class() == Class::Completion;
             if !taken {
-                self.times.learn(None);
+                self.data.learn_times(None);
             }
             return Ok(taken);
         }
@@ -88,7 +85,7 @@ impl Session {
         let taken = before.is_some()
             && self.say(&command).await?.code.class() == Class::Completion
             && self.mdtm(path).await? == Some(time);
-        self.times.learn(taken.then_some(true));
+        self.data.learn_times(taken.then_some(true));
         self.mdtm_only_asks = !taken;
         self.control.teller().explain(format_args!(
             "{}",
@@ -101,11 +98,17 @@ impl Session {
     }
 }
 
-/// A path as MDTM can ask for it everywhere: not one that begins as if a time were to be set.
+/// A path as MDTM can ask for it everywhere: not one that begins as if a day or a time were to be set.
 fn asked(path: &Text) -> Text {
     let bytes = path.as_bytes();
-    let is_time = bytes.get(..DIGITS).is_some_and(|time| time.iter().all(u8::is_ascii_digit));
-    match is_time && bytes.get(DIGITS) == Some(&b' ') {
+    let begins = bytes.first().is_some_and(u8::is_ascii_digit);
+    // vsftpd looks at no more of a time than this, where there is no file of the name.
+    let is_time = match bytes.iter().position(|byte| *byte == b' ') {
+        Some(8 | 14) => true,
+        Some(end) => end > 15 && bytes.get(14) == Some(&b'.'),
+        None => false,
+    };
+    match begins && is_time {
         true => [b"./", bytes].concat().into(),
         false => path.clone(),
     }
@@ -119,6 +122,9 @@ mod tests {
     fn a_name_that_begins_with_a_time_is_asked_for_as_a_name() {
         for (path, expected) in [
             ("20200101000000 x", "./20200101000000 x"),
+            ("20240101 x", "./20240101 x"),
+            ("20200101000000.5 x", "./20200101000000.5 x"),
+            ("12 x", "12 x"),
             ("20200101000000x", "20200101000000x"),
             ("2020010100000 x", "2020010100000 x"),
             ("/20200101000000 x", "/20200101000000 x"),

@@ -176,7 +176,8 @@ impl Applying {
         let path = self.ground.place(&step.path)?;
         match step.kind {
             StepKind::Link => {
-                let _ = fs::remove_file(&path);
+                // A file in its place goes by a step of its own, or stays.
+                self.clear_link(&step.path);
                 let target = std::ffi::OsStr::from_bytes(step.target.as_bytes());
                 std::os::unix::fs::symlink(target, &path).map_err(local("make the link", &path))
             }

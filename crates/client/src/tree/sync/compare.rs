@@ -308,6 +308,12 @@ impl Comparing {
         if here.is_dir() && is_folder {
             self.folders.push((Arc::new(folder.folder(&entry.name)), Fate::Compared));
         } else if here.is_dir() {
+            if matches!(entry.kind, Kind::Link { .. }) {
+                // As on the way down: whoever made it has all of that folder elsewhere.
+                let why =
+                    "a folder here, and a symbolic link there, which is to be taken away first";
+                return self.complain(&item.below, why);
+            }
             if self.may_replace(&item.below, "a folder here, and none there") {
                 self.plan(&Step::moving(item, StepKind::Clear, Reason::Kind));
                 self.send_new_folder(&folder.folder(&entry.name), Reason::Kind);

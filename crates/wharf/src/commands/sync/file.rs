@@ -112,7 +112,9 @@ pub(super) fn write(
 /// # Errors
 /// It cannot.
 pub(super) fn can_be_written(to: &Path) -> anyhow::Result<()> {
-    if to.as_os_str().as_bytes() == b"-" {
+    // Who reads from a pipe would take the trial for the end.
+    let is_special = to.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if to.as_os_str().as_bytes() == b"-" || is_special {
         return Ok(());
     }
     let is_new = to.symlink_metadata().is_err();
