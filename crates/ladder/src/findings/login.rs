@@ -146,8 +146,8 @@ pub(super) const RULES: &[Rule] = &[
             "クライアントがサーバー証明書を信頼していない：{}",
         ),
         advice: say(
-            "give the server a certificate for its name, in date, with its chain; or trust this one: --ca, --pin",
-            "名前が合い、期限内で、中間証明書の揃った証明書にするか、この証明書を信頼する（--ca、--pin）",
+            "give the server a certificate for its name, in date, with its chain; or trust its issuer (--ca), or just this one, whatever its dates (--pin)",
+            "名前が合い、期限内で、中間証明書の揃った証明書にするか、発行者を信頼する（--ca）か、期限にかかわらずこの証明書だけを信頼する（--pin）",
         ),
         find: |case| {
             let words = match case.setting.teller {
