@@ -2,33 +2,38 @@
 //!
 //! Passive: the server listens and we connect (EPSV, or PASV where that is refused). Active: we listen
 //! and the server connects (PORT, or EPRT over IPv6). What goes over the connection is `transfer.rs`'s
-//! business. RFC 959 section 3.3, RFC 1123 section 4.1.2.6, RFC 2428.
+//! business. What is agreed on is in `data/plan.rs`, the open connection in `data/open.rs`. RFC 959 section 3.3,
+//! RFC 1123 section 4.1.2.6, RFC 2428.
 //!
 //! House rule of this file: a data connection has the same two hosts at its ends as the control
-//! connection. Of a 227 only the port is believed, unless the caller wants more ([`DataAddress`]), and whoever else
-//! connects to us is turned away.
+//! connection. Of a 227 only the port is believed, unless the caller wants more
+//! ([`DataAddress`](crate::DataAddress)), and whoever else connects to us is turned away.
 //!
 //! Which way is taken: EPSV, where it has no use PASV, and where the caller allows it the other way, once. Each is
 //! given up after a short time as long as it has not been seen to work. What works is remembered for the host, and so
 //! is a way whose question was not answered at all: the session is lost then, and the next one takes another way.
 
+mod open;
+mod plan;
+
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use wharf_proto::address::{self, Eprt, canonical};
+use wharf_proto::address::Eprt;
 use wharf_proto::command::{EpsvArgument, Telnet};
-use wharf_proto::tap::{HalfEnd, Party, What};
-use wharf_proto::{Command, Reply, Text, Verb};
+use wharf_proto::tap::{Party, What};
+use wharf_proto::{Command, Reply, Verb};
 
 use crate::memory::Learnt;
-use crate::teller::Teller;
-use crate::tls::{Security, Stream};
-use crate::{Connection, DataAddress, Error, Memory, Options, Proxy, TlsFault, dial};
+use crate::tls::Stream;
+use crate::{Connection, Error, Memory, Options, Proxy};
+
+pub(crate) use self::open::{Books, DataConnection};
+pub(crate) use self::plan::Plan;
+use self::plan::{at_port, planned_by, socket_for};
 
 const NOT_LOGGED_IN: u16 = 530;
 /// How long a way may take that has not been seen to work: there are firewalls that drop without a word what they
@@ -37,9 +42,6 @@ pub(crate) const TRIAL: Duration = Duration::from_secs(10);
 
 /// What servers say of themselves in their greeting that were seen to take PORT and what follows it in one segment.
 const BEAR_PORT_AHEAD: [&[u8]; 1] = [b"(vsFTPd "];
-
-/// How much is received at a time under TLS.
-const TLS_BUFFER: usize = 128 * 1024;
 
 /// Who opens the data connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,22 +162,6 @@ enum Epsv {
     Untried,
     Works,
     Refused,
-}
-
-/// A data connection that is agreed on and not yet open.
-pub(crate) enum Plan {
-    /// The server listens there.
-    Connect { to: SocketAddr, patience: Duration, tunnel: Option<Tunnel> },
-    /// We listen here, for this host only.
-    Accept { listener: TcpListener, at: SocketAddr, peer: IpAddr, patience: Duration },
-}
-
-/// What a data connection goes through, and where it is to come out.
-pub(crate) struct Tunnel {
-    proxy: Arc<Proxy>,
-    /// Where the control connection has found it.
-    at: SocketAddr,
-    host: String,
 }
 
 impl DataPlane {
@@ -470,7 +456,7 @@ impl DataPlane {
         if let (Ok(client), Ok(server)) = (stream.local_addr(), stream.peer_addr()) {
             teller.tell(What::DataOpened { conn: self.opened, opener, client, server });
         }
-        let books = Books { conn: self.opened, teller, sent: 0, received: 0, over: [false; 2] };
+        let books = Books::new(self.opened, teller);
         DataConnection { stream: Stream::Plain(stream), books, resumed: None }
     }
 }
@@ -496,52 +482,6 @@ async fn ask(
     planned_by(control, &reply, longest)
 }
 
-/// The plan that a 227 or 229 makes; which of the two it is, the reply says and not the command (some
-/// servers answer PASV with 229).
-fn planned_by(control: &Connection, reply: &Reply, longest: Duration) -> Result<Plan, Error> {
-    let text = reply.text();
-    let named = match reply.code.value() {
-        229 => address::parse_229(text).map(|port| at_port(control.server(), port)),
-        _ => address::parse_227(text).map(SocketAddr::V4),
-    };
-    let named = named.map_err(|_| Error::Malformed {
-        wanted: "an address for the data connection",
-        last: control.last_boxed(),
-    })?;
-    control.teller().tell(What::DataPlanned { listener: Party::Server, address: named });
-    let own = at_port(control.server(), named.port());
-    let tunnel = control.proxy().filter(|proxy| proxy.is_tunnel());
-    let believed = control.data_address() == DataAddress::Named
-        && (tunnel.is_some() || could_be_meant(named.ip(), own.ip()));
-    let to = if believed { named } else { own };
-    if own != named && tunnel.is_none() {
-        let verdict = if believed { "it is believed" } else { "the server's own is taken" };
-        control.teller().explain(format_args!("{} names {}: {verdict}", reply.code, named.ip()));
-    }
-    let tunnel = tunnel.map(|proxy| {
-        let host = if believed { named.ip().to_string() } else { control.host().to_owned() };
-        Tunnel { proxy: Arc::clone(proxy), at: control.server(), host }
-    });
-    Ok(Plan::Connect { to, patience: control.patience().min(longest), tunnel })
-}
-
-/// Whether a server at `server` can mean `named` when it tells where its data is: not this machine, not everybody, and
-/// nothing private behind what is public.
-fn could_be_meant(named: IpAddr, server: IpAddr) -> bool {
-    let private = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            ip.is_private() || ip.is_link_local() || (a == 100 && b & 0xC0 == 64)
-        }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    };
-    let nobody = named.is_unspecified()
-        || named.is_multicast()
-        || matches!(named, IpAddr::V4(ip) if ip.is_broadcast())
-        || (named.is_loopback() && !server.is_loopback());
-    !nobody && (!private(named) || private(server) || server.is_loopback())
-}
-
 /// Whether an error is about the way of making the data connection, and not about what is to go over it.
 fn is_of_the_way(error: &Error) -> bool {
     match error {
@@ -558,140 +498,8 @@ fn is_of_the_question(error: &Error) -> bool {
     asked && error.code() != Some(NOT_LOGGED_IN)
 }
 
-/// The same host, zone included, at another port.
-fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
-    address.set_port(port);
-    address
-}
-
 fn bind(at: SocketAddr) -> io::Result<TcpSocket> {
     let socket = socket_for(at)?;
     socket.bind(at)?;
     Ok(socket)
-}
-
-fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
-    match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }
-}
-
-impl Plan {
-    /// How long opening may take.
-    pub(crate) fn patience(&self) -> Duration {
-        match self {
-            Self::Connect { patience, .. } | Self::Accept { patience, .. } => *patience,
-        }
-    }
-
-    /// Where somebody listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        match self {
-            Self::Connect { to, .. } => *to,
-            Self::Accept { at, .. } => *at,
-        }
-    }
-
-    /// Opens the connection, however long it takes.
-    pub(crate) async fn open(&self, teller: &Teller) -> io::Result<TcpStream> {
-        match self {
-            Self::Connect { to, tunnel, .. } => {
-                let stream = match tunnel {
-                    None => socket_for(*to)?.connect(*to).await?,
-                    Some(Tunnel { proxy, at, host }) => {
-                        dial::tunnel(proxy, *at, host, to.port()).await?
-                    }
-                };
-                stream.set_nodelay(true)?;
-                Ok(stream)
-            }
-            Self::Accept { listener, peer, .. } => loop {
-                let (stream, from) = listener.accept().await?;
-                if canonical(from.ip()) == *peer {
-                    stream.set_nodelay(true)?;
-                    return Ok(stream);
-                }
-                let why = Text::from(format!("{from} connected, which is not the server"));
-                teller.tell(What::DataRefused { why });
-            },
-        }
-    }
-}
-
-/// An open data connection; dropped before its time it is broken off.
-pub(crate) struct DataConnection {
-    pub(crate) stream: Stream,
-    pub(crate) books: Books,
-    /// Under TLS: whether it has resumed an earlier TLS session of this control connection.
-    pub(crate) resumed: Option<bool>,
-}
-
-/// What the tap is told of a data connection: how each of its halves ended.
-pub(crate) struct Books {
-    conn: u32,
-    teller: Teller,
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
-    /// Whether our half and the server's half have ended.
-    over: [bool; 2],
-}
-
-impl DataConnection {
-    /// Has the connection end with a reset from now on, or again with a FIN: in stream mode a FIN says that the file is
-    /// whole.
-    pub(crate) fn reset_when_dropped(&self, reset: bool) {
-        let linger = reset.then_some(Duration::ZERO);
-        if let Err(error) = SockRef::from(self.stream.socket()).set_linger(linger) {
-            tracing::debug!(%error, "the end of a data connection cannot be chosen");
-        }
-    }
-
-    /// Begins TLS on it.
-    pub(crate) async fn cover(self, security: &Security) -> Result<Self, TlsFault> {
-        let Self { stream, books, resumed } = self;
-        let Stream::Plain(stream) = stream else { return Ok(Self { stream, books, resumed }) };
-        let (conn, teller) = (Some(books.conn), books.teller.clone());
-        match security.begin(stream, TLS_BUFFER).await {
-            Ok((stream, facts)) => {
-                let resumed = Some(facts.resumed);
-                teller.tell(What::Secured { conn, facts });
-                Ok(Self { stream, books, resumed })
-            }
-            Err(fault) => {
-                teller.tell(What::NotSecured { conn, why: fault.to_string().into() });
-                Err(fault)
-            }
-        }
-    }
-}
-
-impl Books {
-    /// The server's half has ended.
-    pub(crate) fn theirs_ended(&mut self, how: HalfEnd) {
-        self.half_ended(Party::Server, how);
-    }
-
-    /// Our half has ended.
-    pub(crate) fn ours_ended(&mut self, how: HalfEnd) {
-        self.half_ended(Party::Client, how);
-    }
-
-    fn half_ended(&mut self, by: Party, how: HalfEnd) {
-        let (index, bytes) = match by {
-            Party::Client => (0, self.sent),
-            Party::Server => (1, self.received),
-        };
-        if !std::mem::replace(&mut self.over[index], true) {
-            self.teller.tell(What::DataEnded { conn: self.conn, by, bytes, how });
-        }
-    }
-}
-
-impl Drop for Books {
-    fn drop(&mut self) {
-        // The socket closes after this; what the server still sends then is answered with RST.
-        let how = if self.over[1] { HalfEnd::Fin } else { HalfEnd::Reset };
-        self.ours_ended(how);
-    }
 }

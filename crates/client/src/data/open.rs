@@ -1,0 +1,95 @@
+//! An open data connection: TLS on it, and what the tap is told of how each of its halves ended.
+
+use std::time::Duration;
+
+use socket2::SockRef;
+use wharf_proto::tap::{HalfEnd, Party, What};
+
+use crate::TlsFault;
+use crate::teller::Teller;
+use crate::tls::{Security, Stream};
+
+/// How much is received at a time under TLS.
+const TLS_BUFFER: usize = 128 * 1024;
+
+/// An open data connection; dropped before its time it is broken off.
+pub(crate) struct DataConnection {
+    pub(crate) stream: Stream,
+    pub(crate) books: Books,
+    /// Under TLS: whether it has resumed an earlier TLS session of this control connection.
+    pub(crate) resumed: Option<bool>,
+}
+
+/// What the tap is told of a data connection: how each of its halves ended.
+pub(crate) struct Books {
+    conn: u32,
+    teller: Teller,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    /// Whether our half and the server's half have ended.
+    over: [bool; 2],
+}
+
+impl DataConnection {
+    /// Has the connection end with a reset from now on, or again with a FIN: in stream mode a FIN says that the file is
+    /// whole.
+    pub(crate) fn reset_when_dropped(&self, reset: bool) {
+        let linger = reset.then_some(Duration::ZERO);
+        if let Err(error) = SockRef::from(self.stream.socket()).set_linger(linger) {
+            tracing::debug!(%error, "the end of a data connection cannot be chosen");
+        }
+    }
+
+    /// Begins TLS on it.
+    pub(crate) async fn cover(self, security: &Security) -> Result<Self, TlsFault> {
+        let Self { stream, books, resumed } = self;
+        let Stream::Plain(stream) = stream else { return Ok(Self { stream, books, resumed }) };
+        let (conn, teller) = (Some(books.conn), books.teller.clone());
+        match security.begin(stream, TLS_BUFFER).await {
+            Ok((stream, facts)) => {
+                let resumed = Some(facts.resumed);
+                teller.tell(What::Secured { conn, facts });
+                Ok(Self { stream, books, resumed })
+            }
+            Err(fault) => {
+                teller.tell(What::NotSecured { conn, why: fault.to_string().into() });
+                Err(fault)
+            }
+        }
+    }
+}
+
+impl Books {
+    /// Those of the connection of this number in its session.
+    pub(super) fn new(conn: u32, teller: Teller) -> Self {
+        Self { conn, teller, sent: 0, received: 0, over: [false; 2] }
+    }
+
+    /// The server's half has ended.
+    pub(crate) fn theirs_ended(&mut self, how: HalfEnd) {
+        self.half_ended(Party::Server, how);
+    }
+
+    /// Our half has ended.
+    pub(crate) fn ours_ended(&mut self, how: HalfEnd) {
+        self.half_ended(Party::Client, how);
+    }
+
+    fn half_ended(&mut self, by: Party, how: HalfEnd) {
+        let (index, bytes) = match by {
+            Party::Client => (0, self.sent),
+            Party::Server => (1, self.received),
+        };
+        if !std::mem::replace(&mut self.over[index], true) {
+            self.teller.tell(What::DataEnded { conn: self.conn, by, bytes, how });
+        }
+    }
+}
+
+impl Drop for Books {
+    fn drop(&mut self) {
+        // The socket closes after this; what the server still sends then is answered with RST.
+        let how = if self.over[1] { HalfEnd::Fin } else { HalfEnd::Reset };
+        self.ours_ended(how);
+    }
+}
