@@ -125,15 +125,14 @@ fn a_server_that_says_421_ends_the_session_whatever_was_asked() {
 
 #[test]
 fn a_421_that_came_while_nothing_was_asked_is_the_answer_to_the_next_command() {
-    let (said, heard) = std::sync::mpsc::channel();
-    let server = Scripted::session(move |peer| {
-        peer.login();
-        peer.say("421 idle too long");
-        said.send(()).unwrap();
+    let server = Scripted::session(|peer| {
+        peer.say("220 ready");
+        peer.answer("USER anonymous", "331 password");
+        // In one segment, so that it has surely come before anything else is said.
+        peer.answer("PASS anonymous@", "230 in\n421 idle too long");
     });
     let error = run(async {
         let mut session = log_in(&server, &options()).await;
-        heard.recv().unwrap();
         session.pwd().await.unwrap_err()
     });
     assert!(matches!(error, Error::Closing { .. }), "{error}");
