@@ -49,7 +49,7 @@ impl Session {
     /// # Errors
     /// Those of the control connection; a refusal is `false`.
     pub async fn keep_time(&mut self, path: &Text, time: Timestamp) -> Result<bool, Error> {
-        if !self.may_take_times().await? {
+        if self.plain {
             return Ok(false);
         }
         if self.features().await?.has("MFMT") && !self.unknown.contains(&Verb::Mfmt) {

@@ -10,7 +10,7 @@ use wharf_proto::Command;
 use wharf_testkit::faulty::{Fault, Faulty};
 use wharf_testkit::scripted::{Data, Host, Peer, Scripted};
 
-use crate::support::{options, run};
+use crate::support::{let_in_as_vsftpd, options, run};
 
 /// Fetches the tree `pub`, and gives how many files came and how many of them are there.
 fn fetch(server: &Scripted, jobs: usize, options: Options) -> (u64, usize) {
@@ -236,12 +236,7 @@ fn port(peer: &mut Peer) -> Data {
 #[test]
 fn in_active_mode_a_server_that_is_known_to_bear_it_hears_port_and_the_file_in_one_write() {
     let server = Scripted::session(|peer| {
-        peer.say("220 (vsFTPd 3.0.3)");
-        peer.answer("USER anonymous", "331 password");
-        peer.answer("PASS anonymous@", "230 in");
-        peer.features(&["MLST size*;"]);
-        peer.answer("TYPE I", "200 ok");
-        peer.answer("NOOP", "200 ok");
+        let_in_as_vsftpd(peer);
         let data = peer.port();
         peer.answer("MLSD pub", "150 opening");
         data.give(rows(2).as_bytes());

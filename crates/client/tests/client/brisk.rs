@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use wharf_client::{Deed, Happened, Login, Pool, Site, TreeRequest, Verdict};
 use wharf_testkit::scripted::{Data, Peer, Scripted};
 
-use crate::support::{options, run};
+use crate::support::{let_in_as_vsftpd, options, run};
 
 /// Stores two files of one byte in `pub`, and gives what became of them.
 fn store(server: &Scripted) -> (Vec<Verdict>, Vec<String>) {
@@ -33,13 +33,16 @@ fn store(server: &Scripted) -> (Vec<Verdict>, Vec<String>) {
 
 /// Lets a session in that makes `pub`.
 fn begin(peer: &mut Peer) {
-    peer.say("220 (vsFTPd 3.0.3)");
-    peer.answer("USER anonymous", "331 password");
-    peer.answer("PASS anonymous@", "230 in");
-    peer.features(&["MLST size*;"]);
-    peer.answer("TYPE I", "200 ok");
-    peer.answer("NOOP", "200 ok");
+    let_in_as_vsftpd(peer);
     peer.answer("MKD pub", "257 made");
+}
+
+/// Takes the first file, and is asked for its size before it has answered.
+fn take_first(peer: &mut Peer) {
+    let data = peer.epsv();
+    let path = stor(peer);
+    assert_eq!(data.take(), b"x");
+    peer.expect(&format!("SIZE {path}"));
 }
 
 /// Awaits STOR; gives its path.
@@ -62,10 +65,7 @@ fn both(peer: &mut Peer) -> (TcpListener, String) {
 fn a_small_file_is_sent_ahead_of_150_and_its_size_asked_for_ahead_of_226() {
     let server = Scripted::session(|peer| {
         begin(peer);
-        let data = peer.epsv();
-        let path = stor(peer);
-        assert_eq!(data.take(), b"x");
-        peer.expect(&format!("SIZE {path}"));
+        take_first(peer);
         peer.say("150 opening\n226 done\n213 1");
         let (listener, path) = both(peer);
         assert_eq!(Data::Accept(listener).take(), b"x");
@@ -80,10 +80,7 @@ fn a_small_file_is_sent_ahead_of_150_and_its_size_asked_for_ahead_of_226() {
 fn a_file_that_is_refused_when_it_was_sent_is_told_with_that_reply_and_the_session_goes_on() {
     let server = Scripted::session(|peer| {
         begin(peer);
-        let data = peer.epsv();
-        let path = stor(peer);
-        assert_eq!(data.take(), b"x");
-        peer.expect(&format!("SIZE {path}"));
+        take_first(peer);
         peer.say("150 opening\n552 no room\n550 no file");
         // One is refused before its connection is accepted, too.
         let (listener, _) = both(peer);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wharf_client::{Error, Login, Options, Session};
 use wharf_proto::tap::{Event, What};
-use wharf_testkit::scripted::Scripted;
+use wharf_testkit::scripted::{Peer, Scripted};
 
 /// Runs a test on a runtime with one thread.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
@@ -46,4 +46,14 @@ pub(crate) fn tapped(options: Options) -> (Options, Arc<Mutex<Vec<What>>>) {
     let ear = Arc::clone(&heard);
     let tap = move |event: Event| ear.lock().unwrap().push(event.what);
     (Options { tap: Some(Arc::new(tap)), ..options }, heard)
+}
+
+/// Lets a session in as vsftpd does, of which more is known by its greeting, and takes commands that come together.
+pub(crate) fn let_in_as_vsftpd(peer: &mut Peer) {
+    peer.say("220 (vsFTPd 3.0.3)");
+    peer.answer("USER anonymous", "331 password");
+    peer.answer("PASS anonymous@", "230 in");
+    peer.features(&["MLST size*;"]);
+    peer.answer("TYPE I", "200 ok");
+    peer.answer("NOOP", "200 ok");
 }
