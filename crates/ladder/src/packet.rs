@@ -129,6 +129,11 @@ impl<'a> Segment<'a> {
     }
 }
 
+/// How far one sequence number is ahead of another; negative where it is behind. They wrap (RFC 9293 section 3.4).
+pub(crate) fn distance(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from).cast_signed()
+}
+
 /// How a SYN has windows scaled (RFC 7323 section 2.2).
 fn scale(tcp: &TcpSlice<'_>) -> Option<u8> {
     if !tcp.syn() {

@@ -6,7 +6,7 @@
 //! the bytes arrived and the capture missed them. What bytes mean, this file does not know. What is held is
 //! bounded.
 
-use crate::packet::Segment;
+use crate::packet::{Segment, distance};
 
 /// Pieces held at most before the oldest gap is given up.
 const MAX_PIECES: usize = 32;
@@ -305,11 +305,6 @@ impl Piece {
         self.length -= length;
         first
     }
-}
-
-/// How far `to` is ahead of `from`; negative where it is behind. The numbers wrap.
-fn distance(from: u32, to: u32) -> i32 {
-    to.wrapping_sub(from).cast_signed()
 }
 
 #[cfg(test)]

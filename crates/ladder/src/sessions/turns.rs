@@ -8,7 +8,7 @@
 
 use super::kept::Kept;
 use super::{Key, key, pair};
-use crate::packet::Segment;
+use crate::packet::{Segment, distance};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use wharf_proto::Moment;
@@ -206,9 +206,4 @@ fn is_behind(segment: &Segment<'_>, other: &Segment<'_>) -> bool {
 /// Which of the ends has sent it.
 fn sender(segment: &Segment<'_>) -> usize {
     usize::from(segment.from > segment.to)
-}
-
-/// How far `to` is ahead of `from`; negative where it is behind. The numbers wrap.
-fn distance(from: u32, to: u32) -> i32 {
-    to.wrapping_sub(from).cast_signed()
 }
