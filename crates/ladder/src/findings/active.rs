@@ -10,7 +10,7 @@ use wharf_proto::Verb;
 use wharf_proto::tap::{Party, Timer};
 
 /// A connection that was asked for once and not answered within this time is not answered.
-const UNANSWERED: Duration = Duration::from_secs(3);
+pub(super) const UNANSWERED: Duration = Duration::from_secs(3);
 pub(super) const BUSY: &[&str] =
     &["address already in use", "already in use", "bind", "can't assign", "cannot assign"];
 
@@ -84,13 +84,8 @@ pub(super) const RULES: &[Rule] = &[
             "クライアントからデータコネクションを開くパッシブモード（EPSV、PASV）を使う",
         ),
         find: |case| {
-            let unanswered = |conn: &&&Conn| {
-                conn.opener == Some(Party::Server)
-                    && conn.is_unanswered()
-                    && (conn.syns >= 2
-                        || conn.is_rejected()
-                        || case.known_after(conn.begun) > UNANSWERED)
-            };
+            let unanswered =
+                |conn: &&&Conn| conn.opener == Some(Party::Server) && gets_no_answer(case, conn);
             if let Some(conn) = case.data.iter().find(unanswered) {
                 let (first, last) = conn.rows;
                 return Some(
@@ -301,6 +296,12 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 pub(super) const REFUSED: &[&str] = &["connection refused", "refused"];
+
+/// Whether a connection was asked for often enough, or long enough ago, to say that nobody answers.
+pub(super) fn gets_no_answer(case: &Case<'_>, conn: &Conn) -> bool {
+    conn.is_unanswered()
+        && (conn.syns >= 2 || conn.is_rejected() || case.known_after(conn.begun) > UNANSWERED)
+}
 
 /// A setup that was granted, for which a transfer was asked, and to which nobody connected.
 pub(super) fn came_to_nothing<'a, 'b>(

@@ -1,7 +1,8 @@
 //! Data connections that the client opens.
 
 use super::active::{
-    BUSY, REFUSED, came_to_nothing, has_failed, is_for_login, port, rejected_port,
+    BUSY, REFUSED, UNANSWERED, came_to_nothing, gets_no_answer, has_failed, is_for_login, port,
+    rejected_port,
 };
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
@@ -19,7 +20,6 @@ const ELSEWHERE: &[&str] =
 /// Words of a server that has found no port to listen at. Others end the session with the same code.
 const LISTEN: &[&str] =
     &[" port", "listen", "socket", "bind", "passive", "pasv", "resource", "data connection"];
-const UNANSWERED: Duration = Duration::from_secs(3);
 /// An open data connection on which nobody says anything for this long.
 const SILENT: Duration = Duration::from_secs(10);
 
@@ -95,7 +95,9 @@ pub(super) const RULES: &[Rule] = &[
             "サーバーのパッシブポート範囲を決め、その手前のファイアウォール、NAT、コンテナすべてで開ける",
         ),
         find: |case| {
-            if let Some(conn) = case.data.iter().find(|conn| is_unanswered(case, conn)) {
+            let unanswered =
+                |conn: &&&Conn| conn.opener == Some(Party::Client) && gets_no_answer(case, conn);
+            if let Some(conn) = case.data.iter().find(unanswered) {
                 let (first, last) = conn.rows;
                 return Some(
                     Proof::of([first, last])
@@ -569,12 +571,6 @@ fn passive_before<'a, 'b>(case: &'b Case<'a>, row: &Row) -> Option<&'b Setup<'a>
     let before = |setup: &&Setup<'_>| command_no(case, setup) < row.no;
     let last = case.setups.iter().rfind(before)?;
     (last.listener == Party::Server && last.granted && !case.came_through(last)).then_some(last)
-}
-
-fn is_unanswered(case: &Case<'_>, conn: &Conn) -> bool {
-    conn.opener == Some(Party::Client)
-        && conn.is_unanswered()
-        && (conn.syns >= 2 || conn.is_rejected() || case.known_after(conn.begun) > UNANSWERED)
 }
 
 fn verb_of(case: &Case<'_>, setup: &Setup<'_>) -> Option<Verb> {
