@@ -5,6 +5,7 @@
 //! session are read alike. It judges nothing.
 
 use crate::conn::Conn;
+use crate::label::CUT;
 use crate::more::More;
 use crate::row::{Channel, Ends, Packet, Remark, Row};
 use crate::sessions::Before;
@@ -198,7 +199,7 @@ impl<'a> Case<'a> {
 
     /// Whether the capture has cut the end of a line off.
     pub(crate) fn is_cut(&self, row: &Row) -> bool {
-        self.setting.missing > 0 && row.label.as_bytes().ends_with("…".as_bytes())
+        self.setting.missing > 0 && row.label.as_bytes().ends_with(CUT.as_bytes())
     }
 
     /// How long after a moment anything is known.

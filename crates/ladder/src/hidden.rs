@@ -5,6 +5,7 @@
 //! too. What only replies name is known by its form: between quotes, or with a slash in it; of a reply that lists files the
 //! lines are taken out whole. Secrets are not this file's affair: they never become rows. Addresses stay.
 
+use crate::label::CUT;
 use crate::more::More;
 use crate::row::{Channel, Packet, Remark, Row};
 use crate::scene::Scene;
@@ -99,7 +100,7 @@ impl Known {
                 let lists = matches!(row.verb, Some(Verb::Stat | Verb::Mlst | Verb::Site));
                 if let Some(more) = row.more.as_mut() {
                     more.reword(|line, is_between| match hide.names && lists && is_between {
-                        true => "…".as_bytes().to_vec(),
+                        true => CUT.as_bytes().to_vec(),
                         false => self.said(line, hide),
                     });
                 }

@@ -14,6 +14,10 @@ const MAX_LABEL: usize = 1024;
 /// Stands behind the words of a segment that was sent before.
 pub(crate) const AGAIN: &str = " again";
 
+/// Stands for what of a line is not captured, and for what of a label is not kept.
+pub(crate) const CUT: &str = "…";
+/// What stands before why a data connection was turned away.
+pub(crate) const DATA_REFUSED: &str = "data refused: ";
 /// What stands before why TLS could not be begun.
 pub(crate) const NO_TLS: &str = "no TLS: ";
 /// Stands behind the number of bytes of which the capture has not kept all.
@@ -159,5 +163,5 @@ fn shortened(bytes: &[u8]) -> Cow<'_, [u8]> {
     let head = (MAX_LABEL / 2..).find(starts).unwrap_or(0);
     let tail = (bytes.len() - MAX_LABEL / 4..).find(starts).unwrap_or(0);
     let (head, tail) = (bytes.get(..head).unwrap_or(&[]), bytes.get(tail..).unwrap_or(&[]));
-    Cow::Owned([head, "…".as_bytes(), tail].concat())
+    Cow::Owned([head, CUT.as_bytes(), tail].concat())
 }

@@ -117,7 +117,7 @@ impl Ladder {
                 self.opened(at, *conn, *opener, Ends { client: *client, server: *server });
             }
             What::DataRefused { why } => {
-                let label = format!("data refused: {why}");
+                let label = format!("{}{why}", label::DATA_REFUSED);
                 self.remark(at, event.teller, Remark::DataRefused, Text::from(label));
             }
             What::Secured { conn, facts } => self.secured(at, event.teller, *conn, facts),

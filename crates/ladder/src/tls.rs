@@ -159,6 +159,11 @@ impl Tls {
         matches!(bytes, [ALERT, 3, 0..=4, 0, 2, 1 | 2, _])
     }
 
+    /// Whether these bytes begin a record of what is encrypted.
+    pub(crate) fn begins_with_data(bytes: &[u8]) -> bool {
+        matches!(bytes, [DATA, 3, 0..=4, ..])
+    }
+
     /// Whether these bytes may be the beginning of any record.
     #[must_use]
     pub fn goes_on(bytes: &[u8]) -> bool {

@@ -4,7 +4,9 @@ use super::control::{is_of_crowd, is_of_guesses};
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, Words, say};
 use crate::case::{Case, Exchange, code, refusal, says, says_word};
 use crate::conn::Conn;
+use crate::label;
 use crate::row::{Channel, Packet, Remark, Row};
+use crate::tls::Tls;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wharf_proto::Verb;
@@ -241,7 +243,7 @@ pub(super) const RULES: &[Rule] = &[
             // A record may have a line feed in it.
             let is_under_tls = |row: &&Row| {
                 let asks = row.packet == Packet::Command
-                    && (row.tls || matches!(row.label.as_bytes(), [0x17, 3, 0..=4, ..]));
+                    && (row.tls || Tls::begins_with_data(row.label.as_bytes()));
                 row.no > ccc.no && (asks || says(row, &["a record of tls"]))
             };
             let clear = |row: &Row| row.no > ccc.no && !row.tls;
@@ -380,7 +382,7 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
 /// Why TLS could not be begun, as the remark says.
 fn why(note: &Row) -> String {
     let said = note.label.to_string();
-    let why = said.strip_prefix("no TLS: ").unwrap_or(&said);
+    let why = said.strip_prefix(label::NO_TLS).unwrap_or(&said);
     why.strip_prefix("TLS: ").unwrap_or(why).to_owned()
 }
 

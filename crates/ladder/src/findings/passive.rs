@@ -7,6 +7,7 @@ use super::active::{
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
+use crate::label;
 use crate::row::{Channel, Packet, Remark, Row};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -562,7 +563,7 @@ fn strange(case: &Case<'_>) -> Option<Proof> {
     let its = case.transfers().find(|one| one.last().is_none_or(|row| row.no > note.no))?;
     let fails = its.last().is_none_or(|row| matches!(code(row), 421 | 425 | 426));
     let said = note.label.to_string();
-    let said = said.trim_start_matches("data refused: ");
+    let said = said.strip_prefix(label::DATA_REFUSED).unwrap_or(&said);
     fails.then(|| Proof::of([note.no]).by(note.from).saying(said).doubted())
 }
 

@@ -4,9 +4,9 @@
 use super::flow::Flow;
 use super::half::{Fresh, Half, Run};
 use super::rewritten::Named;
-use super::speech::{CUT, Said, Speech};
+use super::speech::{Said, Speech};
 use super::{Pen, State};
-use crate::label::{self, bounded, half_ended};
+use crate::label::{self, CUT, bounded, half_ended};
 use crate::more::More;
 use crate::packet::Segment;
 use crate::row::{Channel, Ends, Packet, Remark, Row};
@@ -320,9 +320,7 @@ fn why_unread(pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
         _ if fresh.ready.is_empty() => label::AHEAD,
         _ if is_cut => label::CUT_SHORT,
         // After CCC, from who goes on under TLS.
-        _ if fresh.ready.iter().any(|run| matches!(*run.bytes, [0x17, 3, 0..=4, ..])) => {
-            label::A_RECORD
-        }
+        _ if fresh.ready.iter().any(|run| Tls::begins_with_data(&run.bytes)) => label::A_RECORD,
         Party::Client => label::PART[0],
         Party::Server => label::PART[1],
     }

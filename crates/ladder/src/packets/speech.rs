@@ -6,6 +6,7 @@
 //! for the rest. The words are proto's to read; rows are made elsewhere.
 
 use super::half::Run;
+use crate::label::CUT;
 use std::mem;
 use wharf_proto::line::{Arrival, LineReader};
 use wharf_proto::redact::Redactor;
@@ -17,9 +18,6 @@ use wharf_proto::{Text, Verb};
 const COMMAND: usize = 8 * 1024;
 /// Longest line of a reply that is read.
 const REPLY: usize = 16 * 1024;
-
-/// Stands for what of a line is not captured.
-pub(super) const CUT: &str = "…";
 
 /// Both sides of the conversation.
 #[derive(Debug)]
