@@ -124,11 +124,7 @@ impl Ladder {
             What::NotSecured { conn, why } => {
                 let label = Text::from(format!("{}{why}", label::NO_TLS));
                 self.remark(at, event.teller, Remark::NotSecured, label);
-                self.of_data(*conn);
-                let row = self.last_no;
-                if let Some(of) = self.conn_mut(*conn) {
-                    of.rows.1 = row;
-                }
+                self.of_conn(*conn);
             }
             What::ControlCleared => {
                 self.remark(at, event.teller, Remark::Cleared, "TLS ends".into());
@@ -248,11 +244,15 @@ impl Ladder {
         self.conns.push(conn);
     }
 
-    /// The remark just made is on a data connection.
-    fn of_data(&mut self, conn: Option<u32>) {
+    /// The remark just made is on this connection, none being the control connection.
+    fn of_conn(&mut self, conn: Option<u32>) -> Option<&mut Conn> {
         if let (Some(no), Some(row)) = (conn, self.rows.last_mut()) {
             row.channel = Channel::Data(no);
         }
+        let last = self.last_no;
+        let of = self.conn_mut(conn)?;
+        of.rows.1 = last;
+        Some(of)
     }
 
     fn secured(&mut self, at: Moment, teller: Party, conn: Option<u32>, facts: &TlsFacts) {
@@ -260,15 +260,12 @@ impl Ladder {
         let TlsFacts { version, cipher, resumed, .. } = facts;
         let label = label::secured(channel, version, cipher, *resumed);
         self.remark(at, teller, Remark::Secured, label);
-        self.of_data(conn);
         if self.covered.len() >= MAX_OPEN {
             self.covered.retain(|channel| *channel == Channel::Control);
         }
         self.covered.push(channel);
-        let row = self.last_no;
-        if let Some(of) = self.conn_mut(conn) {
+        if let Some(of) = self.of_conn(conn) {
             of.told = Some(Box::new(facts.clone()));
-            of.rows.1 = row;
         }
     }
 
