@@ -50,7 +50,7 @@ pub struct Taught {
 #[must_use]
 pub fn note(row: &Row, lang: Lang) -> Option<String> {
     let (sentence, rfc) = sentence(row)?;
-    worded(sentence, rfc, row, lang)
+    worded(lang.of(sentence.en, sentence.ja), rfc, row, lang)
 }
 
 /// The note of a step: that of its row, but where a third party drives two servers other words are right.
@@ -58,7 +58,7 @@ pub fn note(row: &Row, lang: Lang) -> Option<String> {
 pub fn of_step(scene: &Scene, step: &Step, lang: Lang) -> Option<String> {
     let Some(sentence) = third::sentence(scene, step) else { return note(&step.row, lang) };
     let words = third::named(lang.of(sentence.en, sentence.ja), scene, step, lang);
-    Some(fill(&words, &step.row) + &cited(sentence.rfc, lang))
+    worded(&words, sentence.rfc, &step.row, lang)
 }
 
 /// What a lesson says of each step, in their order.
@@ -79,8 +79,7 @@ pub fn taught(scene: &Scene, lang: Lang) -> Vec<Taught> {
         };
         let named = |words| third::named(words, scene, step, lang);
         let words = named(lang.of(sentence.en, sentence.ja));
-        let note =
-            if words.is_empty() { String::new() } else { fill(&words, row) + &cited(rfc, lang) };
+        let note = worded(&words, rfc, row, lang).unwrap_or_default();
         let is_new = !sentence.more.0.is_empty() && said.insert(sentence.more.0);
         let more = lang.of(sentence.more.0, sentence.more.1);
         let more = if is_new { fill(&named(more), row) } else { String::new() };
@@ -169,8 +168,8 @@ fn sentence(row: &Row) -> Option<(Sentence, &'static str)> {
     })
 }
 
-fn worded(sentence: Sentence, rfc: &str, row: &Row, lang: Lang) -> Option<String> {
-    let words = lang.of(sentence.en, sentence.ja);
+/// The words with the row's ports in their places, and the RFC paragraph behind them; none for no words.
+fn worded(words: &str, rfc: &str, row: &Row, lang: Lang) -> Option<String> {
     (!words.is_empty()).then(|| fill(words, row) + &cited(rfc, lang))
 }
 
