@@ -379,23 +379,11 @@ impl Stage {
 
     /// A handshake of TLS 1.2, and a record of each side under its keys.
     fn handshake(&mut self, conn: Conn, resumed: bool) {
-        let client = if conn.opener == Party::Client { Opener } else { Acceptor };
-        let server = if client == Opener { Acceptor } else { Opener };
-        let hello = |kind: u8, id: u8| {
-            let mut body = vec![3, 3];
-            body.extend([7; 32]);
-            body.extend([1, id]);
-            body.extend(match kind {
-                1 => &[0, 2, 0xc0, 0x2f, 1, 0][..],
-                _ => &[0xc0, 0x2f, 0][..],
-            });
-            let length = u8::try_from(body.len()).expect("short");
-            let message = [&[kind, 0, 0, length][..], &body].concat();
-            [&[0x16, 3, 3, 0, length + 4][..], &message].concat()
-        };
+        let [client, server] = [Party::Client, Party::Server].map(|party| conn.end(party));
         let wire = &mut self.case.wire;
-        wire.put(conn.conn, client, PSH, &hello(1, 9));
-        wire.put(conn.conn, server, PSH, &hello(2, if resumed { 9 } else { 8 }));
+        let id = if resumed { 9 } else { 8 };
+        wire.put(conn.conn, client, PSH, &hello(1, &[1, 9, 0, 2, 0xc0, 0x2f, 1, 0]));
+        wire.put(conn.conn, server, PSH, &hello(2, &[1, id, 0xc0, 0x2f, 0]));
         let change = [0x14, 3, 3, 0, 1, 1];
         let finished = [0x16, 3, 3, 0, 2, 1, 1];
         for end in [client, server] {
@@ -412,21 +400,14 @@ impl Stage {
 
     /// A handshake of TLS 1.3, and two tickets.
     fn new_handshake(&mut self, conn: Conn, resumed: bool) {
-        let client = if conn.opener == Party::Client { Opener } else { Acceptor };
-        let server = if client == Opener { Acceptor } else { Opener };
-        let hello = |kind: u8, rest: &[u8]| {
-            let body = [&[3, 3][..], &[7; 32], &[0], rest].concat();
-            let length = u8::try_from(body.len()).expect("short");
-            let message = [&[kind, 0, 0, length][..], &body].concat();
-            [&[0x16, 3, 3, 0, length + 4][..], &message].concat()
-        };
+        let [client, server] = [Party::Client, Party::Server].map(|party| conn.end(party));
         let key = if resumed { &[0, 41, 0, 2, 0, 0][..] } else { &[] };
         let length = u8::try_from(6 + key.len()).expect("short");
-        let answer = [&[0x13, 1, 0, 0, length, 0, 43, 0, 2, 3, 4][..], key].concat();
+        let answer = [&[0, 0x13, 1, 0, 0, length, 0, 43, 0, 2, 3, 4][..], key].concat();
         let sealed =
             |length: u8| [&[0x17, 3, 3, 0, length][..], &vec![0xaa; length.into()]].concat();
         let wire = &mut self.case.wire;
-        wire.put(conn.conn, client, PSH, &hello(1, &[0, 2, 0x13, 1, 1, 0]));
+        wire.put(conn.conn, client, PSH, &hello(1, &[0, 0, 2, 0x13, 1, 1, 0]));
         wire.put(conn.conn, server, PSH, &[hello(2, &answer), sealed(200)].concat());
         // That it has no certificate, and its Finished.
         wire.put(conn.conn, client, PSH, &[sealed(25), sealed(53)].concat());
@@ -463,6 +444,14 @@ impl Stage {
             events.push(Event { session, at, teller: *teller, what });
         }
     }
+}
+
+/// A hello of the client (1) or the server (2) as a record: what stands behind its random bytes is given.
+fn hello(kind: u8, rest: &[u8]) -> Vec<u8> {
+    let body = [&[3, 3][..], &[7; 32], rest].concat();
+    let length = u8::try_from(body.len()).expect("short");
+    let message = [&[kind, 0, 0, length][..], &body].concat();
+    [&[0x16, 3, 3, 0, length + 4][..], &message].concat()
 }
 
 /// The bytes of a text in which `\\xff` is this.
