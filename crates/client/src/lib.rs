@@ -17,6 +17,8 @@
 //! session.quit().await
 //! # }
 //! ```
+//! Its `examples/` are programs to begin from: fetching a folder, keeping one in step, copying between servers. The types of
+//! commands, replies, texts and times are those of [`wharf_proto`], which is [`proto`] here.
 //!
 //! ```text
 //!   Session            typed methods                          session.rs, listing.rs, files/
@@ -82,3 +84,4 @@ pub use tree::{
     SyncRequest, Tally, TreeRequest, TreeWatch, UnderWay,
 };
 pub use url::{Address, AddressError, Scheme, UrlType};
+pub use wharf_proto as proto;
