@@ -217,7 +217,9 @@ impl Head {
         let ignore = how.tree.ignore_file.as_deref();
         let read =
             |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
-        let steps: usize = plan.steps()?.count();
+        // Of a plan that has not seen everything nothing is deleted, and so no deletion is written.
+        let written =
+            StepKind::ALL.into_iter().filter(|kind| !(plan.is_blind() && kind.is_deletion()));
         Ok(Self {
             version: VERSION,
             made: time(Timestamp::new(i64::try_from(now).unwrap_or(i64::MAX), 0)),
@@ -234,7 +236,7 @@ impl Head {
             exclude: how.tree.exclude.clone(),
             include: how.tree.include.clone(),
             ignore: ignore.map(read).transpose()?,
-            steps: u64::try_from(steps).unwrap_or(u64::MAX),
+            steps: written.map(|kind| plan.count(kind)).sum(),
         })
     }
 
