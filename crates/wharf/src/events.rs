@@ -323,17 +323,19 @@ pub(crate) fn with_error(mut facts: Value, error: Option<&Error>) -> Value {
 
 /// With a path: as text, and where it is not UTF-8 its bytes besides, in hexadecimal.
 fn with_path(path: &Text, mut facts: Value) -> Value {
-    let bytes = path.as_bytes();
-    facts["path"] = String::from_utf8_lossy(bytes).into();
-    if std::str::from_utf8(bytes).is_err() {
-        facts["path_hex"] = hex(bytes).into();
+    let (text, hex) = spelled(path.as_bytes());
+    facts["path"] = text.into();
+    if let Some(hex) = hex {
+        facts["path_hex"] = hex.into();
     }
     facts
 }
 
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Bytes as text, and where they are not UTF-8 in hexadecimal besides.
+pub(crate) fn spelled(bytes: &[u8]) -> (String, Option<String>) {
+    let hex = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let is_text = std::str::from_utf8(bytes).is_ok();
+    (String::from_utf8_lossy(bytes).into_owned(), (!is_text).then(hex))
 }
 
 /// What is told of an error: its words and its cause, the last command and reply, what helps, and its exit code.

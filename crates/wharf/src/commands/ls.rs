@@ -17,7 +17,7 @@ use wharf_proto::{Text, write_safe};
 
 use self::shelf::{Cells, Shelf};
 use crate::args::LsArgs;
-use crate::events::{Events, hex};
+use crate::events::{Events, spelled};
 use crate::exit::Exit;
 use crate::terminal;
 use crate::visit::visit;
@@ -205,22 +205,18 @@ pub(crate) fn json(entry: &Entry) -> Value {
         Kind::Link { target } => ("link", target.as_deref()),
         Kind::Other => ("other", None),
     };
-    let modified = entry.modified.map(Timestamp::civil).map(|at| {
-        let (y, m, d) = (at.year, at.month, at.day);
-        let time = format!("T{:02}:{:02}:{:02}Z", at.hour, at.minute, at.second);
-        format!(
-            "{y:04}-{m:02}-{d:02}{}",
-            if entry.precision == Precision::Day { "" } else { &time }
-        )
+    let modified = entry.modified.map(|at| match entry.precision {
+        Precision::Day => utc(at).split('T').next().unwrap_or_default().to_owned(),
+        Precision::Minute | Precision::Second => utc(at),
     });
-    let mut object = json!({ "name": text(&entry.name), "type": kind });
+    let (name, name_hex) = spelled(&entry.name);
+    let mut object = json!({ "name": name, "type": kind });
     let mut add = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
             object[key] = value;
         }
     };
-    let raw = std::str::from_utf8(&entry.name).is_err();
-    add("name_hex", raw.then(|| hex(&entry.name).into()));
+    add("name_hex", name_hex.map(Value::from));
     add("target", target.map(|target| text(target).into()));
     add("size", entry.size.map(Value::from));
     add("modified", modified.map(Value::from));
@@ -228,6 +224,14 @@ pub(crate) fn json(entry: &Entry) -> Value {
     add("owner", entry.owner.as_deref().map(|owner| text(owner).into()));
     add("group", entry.group.as_deref().map(|group| text(group).into()));
     object
+}
+
+/// A moment as it is written for programs: `2026-11-23T09:46:00Z`.
+pub(crate) fn utc(at: Timestamp) -> String {
+    let at = at.civil();
+    let (year, month, day) = (at.year, at.month, at.day);
+    let (hour, minute, second) = (at.hour, at.minute, at.second);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// `rwxr-xr-x`, or as many dashes as are not known.

@@ -21,7 +21,8 @@ use wharf_proto::listing::names::is_plain;
 use wharf_proto::time::{Timestamp, parse_mdtm};
 
 use crate::args::sync::{AlikeArgs, CompareArg};
-use crate::events::hex;
+use crate::commands::ls::utc;
+use crate::events::spelled;
 use crate::exit::Usage;
 
 /// The form that is written and read here.
@@ -222,7 +223,7 @@ impl Head {
             StepKind::ALL.into_iter().filter(|kind| !(plan.is_blind() && kind.is_deletion()));
         Ok(Self {
             version: VERSION,
-            made: time(Timestamp::new(i64::try_from(now).unwrap_or(i64::MAX), 0)),
+            made: utc(Timestamp::new(i64::try_from(now).unwrap_or(i64::MAX), 0)),
             direction: direction_name(places.direction).to_owned(),
             local,
             local_hex,
@@ -280,9 +281,9 @@ impl Row {
             path,
             path_hex,
             size: step.size,
-            modified: step.modified.map(time),
+            modified: step.modified.map(utc),
             old_size: step.old_size,
-            old_modified: step.old_modified.map(time),
+            old_modified: step.old_modified.map(utc),
             target,
             target_hex,
         }
@@ -334,13 +335,7 @@ fn direction_name(direction: Direction) -> &'static str {
     }
 }
 
-/// Bytes as text, and in hexadecimal besides where they are none.
-fn spelled(bytes: &[u8]) -> (String, Option<String>) {
-    let raw = std::str::from_utf8(bytes).is_err();
-    (String::from_utf8_lossy(bytes).into_owned(), raw.then(|| hex(bytes)))
-}
-
-/// The bytes of such a text.
+/// The bytes of a text that [`spelled`] wrote.
 fn bytes_of(text: &str, hex: Option<&str>) -> Result<Vec<u8>, String> {
     let Some(hex) = hex else { return Ok(text.as_bytes().to_vec()) };
     let digit =
@@ -353,18 +348,10 @@ fn bytes_of(text: &str, hex: Option<&str>) -> Result<Vec<u8>, String> {
     bytes.ok_or_else(|| format!("not in hexadecimal: {hex}"))
 }
 
-/// A moment as it is written: `2026-11-23T09:46:00Z`.
-fn time(at: Timestamp) -> String {
-    let at = at.civil();
-    let (year, month, day) = (at.year, at.month, at.day);
-    let (hour, minute, second) = (at.hour, at.minute, at.second);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// The moment that is written so.
+/// The moment that [`utc`] wrote.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
-    let read = parse_mdtm(&digits).filter(|at| time(*at) == text);
+    let read = parse_mdtm(&digits).filter(|at| utc(*at) == text);
     read.ok_or_else(|| format!("no time: {text}"))
 }
 
