@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,8 @@ pub(super) struct Attempt {
     ladder: Ladder,
 }
 
-/// Who is examined.
+/// Who is examined; clones count their tries together.
+#[derive(Clone)]
 pub(super) struct Patient<'a> {
     address: &'a Address,
     /// What goes for each try, TLS as it is where it is tried.
@@ -69,12 +71,12 @@ pub(super) struct Patient<'a> {
     /// When the first try began, from which the time of all events is counted.
     begun: Instant,
     /// Tries so far.
-    tries: Cell<u64>,
+    tries: Rc<Cell<u64>>,
 }
 
 impl<'a> Patient<'a> {
     pub(super) fn new(address: &'a Address, login: Login, options: Options) -> Self {
-        Self { address, options, login, begun: Instant::now(), tries: Cell::new(0) }
+        Self { address, options, login, begun: Instant::now(), tries: Rc::default() }
     }
 
     /// Connects and hears the greeting, and says nothing but NOOP and QUIT.
@@ -127,11 +129,7 @@ impl<'a> Patient<'a> {
     pub(super) async fn try_anew(&self, cover: Cover, setup: Setup) -> Attempt {
         let tls = Tls { fresh_data: true, ..self.options.tls.clone() };
         let options = Options { tls, ..self.options.clone() };
-        let (login, tries) = (self.login.clone(), self.tries.clone());
-        let other = Self { address: self.address, login, options, begun: self.begun, tries };
-        let attempt = other.try_listing(cover, setup).await;
-        self.tries.set(other.tries.get());
-        attempt
+        Self { options, ..self.clone() }.try_listing(cover, setup).await
     }
 
     /// Stores a small file, fetches and deletes it.
