@@ -62,8 +62,7 @@ pub(super) fn short(error: &Error, lang: Lang) -> String {
 /// Whether the server has refused a listing for what was to be listed, and not for the way in which it was to come.
 pub(super) fn is_of_listing(error: &Error) -> bool {
     let Error::Refused { last } = error else { return false };
-    let code = last.reply.as_ref().map(|reply| reply.code.value());
-    last.verb.is_some_and(Verb::opens_transfer) && matches!(code, Some(450 | 550))
+    last.verb.is_some_and(Verb::opens_transfer) && matches!(error.code(), Some(450 | 550))
 }
 
 /// The error in the words of a step beside which a finding tells the rest.
@@ -215,7 +214,7 @@ fn japanese_advice(error: &Error) -> Option<&'static str> {
         Error::Unwelcome { .. } | Error::Closing { .. } => {
             "サーバーが混んでいるか、停止しようとしている。しばらくして試す"
         }
-        Error::Login { last, .. } => of_login(error, last),
+        Error::Login { .. } => of_login(error),
         Error::ControlLost { last, .. } if last.verb.is_none() && last.reply.is_none() => {
             "ファイアウォールかアクセス制限が接続を閉じている。別の場所から試す"
         }
@@ -249,10 +248,10 @@ fn japanese_advice(error: &Error) -> Option<&'static str> {
     })
 }
 
-fn of_login(error: &Error, last: &Exchange) -> &'static str {
+fn of_login(error: &Error) -> &'static str {
     if error.is_of_too_many() {
         "サーバーのセッション数が上限に達している。ほかを終えるか、しばらくして試す"
-    } else if matches!(code_of(last), 500 | 502) {
+    } else if matches!(error.code(), Some(500 | 502)) {
         "サーバーが USER を知らない。FTP サーバーではないかもしれない"
     } else {
         "ユーザー名とパスワードを確かめる。匿名ユーザーを許していないこともある"
@@ -391,10 +390,6 @@ fn answer(last: &Exchange) -> String {
 fn said(reply: &Reply) -> String {
     let lines: Vec<String> = reply.lines.iter().take(4).map(ToString::to_string).collect();
     format!("{} {}", reply.code, lines.join(" ")).trim_end().to_owned()
-}
-
-fn code_of(last: &Exchange) -> u16 {
-    last.reply.as_ref().map_or(0, |reply| reply.code.value())
 }
 
 fn code(last: &Exchange) -> String {
