@@ -69,20 +69,15 @@ impl Story {
                 drop(Command::new("kill").args(["-9", &id]).status());
             }
         });
-        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let ending = Ending::in_case(child, code, format_args!("within {limit:?}"));
         drop(ended);
         guard.join().unwrap();
-        let err = String::from_utf8(stderr).unwrap();
-        assert_eq!(status.code(), Some(code), "within {limit:?}: {err}");
-        Ending { out: stdout, err }
+        ending
     }
 
     /// The same in one of many cases, which is named where it ends otherwise.
     pub(crate) fn ends_with_for(self, code: i32, case: impl std::fmt::Debug) -> Ending {
-        let Output { status, stdout, stderr } = self.begin().wait_with_output().unwrap();
-        let err = String::from_utf8(stderr).unwrap();
-        assert_eq!(status.code(), Some(code), "{case:?}: {err}");
-        Ending { out: stdout, err }
+        Ending::in_case(self.begin(), code, case)
     }
 }
 
@@ -95,9 +90,14 @@ pub(crate) struct Ending {
 impl Ending {
     /// Awaits the end of a run.
     pub(crate) fn of(child: Child, code: i32) -> Self {
+        Self::in_case(child, code, "alone")
+    }
+
+    /// The same in one of many cases, which is named where it ends otherwise.
+    fn in_case(child: Child, code: i32, case: impl std::fmt::Debug) -> Self {
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
         let err = String::from_utf8(stderr).unwrap();
-        assert_eq!(status.code(), Some(code), "{err}");
+        assert_eq!(status.code(), Some(code), "{case:?}: {err}");
         Self { out: stdout, err }
     }
 
