@@ -26,7 +26,7 @@ use wharf_server::storage::Storage;
 use wharf_server::tls::Tls;
 use wharf_server::{Accounts, Config};
 
-use crate::args::{LogFormat, ServeArgs};
+use crate::args::serve::{LogFormat, ServeArgs};
 use crate::confine::{Access, Wanted};
 use crate::exit::Usage;
 use file::{CharsetName, File, Limits, Network, ProgramCommand, Seconds};

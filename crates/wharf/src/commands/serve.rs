@@ -24,7 +24,7 @@ use wharf_server::storage::local::LocalFolder;
 use wharf_server::tls::KeyLog;
 use wharf_server::{Config, Host, Log, Server, Tap, descriptors};
 
-use crate::args::ServeArgs;
+use crate::args::serve::ServeArgs;
 use crate::config::Settings;
 use crate::confine::{self, Confinement, Measure, Needs, low_ports};
 use crate::exit::Exit;

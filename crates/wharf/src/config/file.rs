@@ -23,7 +23,7 @@ use wharf_server::accounts::{Said, Terms, terms::SaidError};
 
 use super::guard::Guard;
 use super::place::Mistake;
-use crate::args::{self, LogFormat};
+use crate::args::serve::{LogFormat, port_range};
 use crate::confine::Identity;
 
 /// The file.
@@ -427,7 +427,7 @@ impl TryFrom<String> for Ports {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        args::port_range(&text).map(Self)
+        port_range(&text).map(Self)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::file::File;
 use super::place::Mistake;
-use crate::args::ServeArgs;
+use crate::args::serve::ServeArgs;
 use crate::confine::{Privileges, Switch, Wanted};
 
 /// What is wanted; a mistake where somebody is to be become and nothing to be given up.

@@ -2,7 +2,7 @@
 
 use super::file::{self, File};
 use super::place::Mistake;
-use crate::args::ServeArgs;
+use crate::args::serve::ServeArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use wharf_proto::server::TlsPolicy;

@@ -18,7 +18,7 @@ use std::{env, mem};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::args::LogFormat;
+use crate::args::serve::LogFormat;
 
 /// Bytes of lines that may wait. As many again may be on their way out.
 const ROOM: usize = 1 << 20;
