@@ -381,11 +381,14 @@ impl Session {
     /// # Errors
     /// `Refused`, and those of the control connection.
     pub async fn rename(&mut self, from: &Text, to: &Text) -> Result<Reply, Error> {
+        let to = Command::Rnto(to.clone());
+        // Nothing may be asked between the two.
+        self.can_say(&to).await?;
         let reply = self.say(&Command::Rnfr(from.clone())).await?;
         if reply.code.class() != Class::Intermediate {
             return Err(self.refused());
         }
-        self.completed(&Command::Rnto(to.clone())).await
+        self.completed(&to).await
     }
 
     /// Makes a folder and gives the name that the server has for it, where it tells one.
