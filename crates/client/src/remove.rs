@@ -8,13 +8,13 @@ use wharf_proto::listing::{Entry, Kind, Role, mlsx};
 use wharf_proto::{Command, Text};
 
 use crate::folder::Dots;
-use crate::{Error, Session, quiet};
+use crate::{Deed, Error, Session, quiet};
 
 /// How many folders may lie within each other.
 const DEPTH: usize = 256;
 
-/// What became of one name.
-pub type Told<'t> = dyn FnMut(&Text, Result<(), Error>) + Send + 't;
+/// What was done with one name, and what came of it.
+pub type Told<'t> = dyn FnMut(Deed, &Text, Result<(), Error>) + Send + 't;
 
 /// A folder that is being removed.
 struct Level {
@@ -32,7 +32,7 @@ impl Session {
     pub async fn remove_tree(&mut self, path: &Text, told: &mut Told<'_>) -> Result<(), Error> {
         let refusal = match self.delete(path).await {
             Ok(_) => {
-                told(path, Ok(()));
+                told(Deed::Delete, path, Ok(()));
                 return Ok(());
             }
             Err(error @ Error::Refused { .. }) => error,
@@ -44,7 +44,7 @@ impl Session {
             Ok(left) => vec![Level { path: base, left }],
             // It is no folder either: what DELE says of it counts.
             Err(Error::Refused { .. }) => {
-                told(path, Err(refusal));
+                told(Deed::Delete, path, Err(refusal));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -54,17 +54,18 @@ impl Session {
                 let path = level.path.clone();
                 levels.pop();
                 let removed = self.rmdir(&path).await.map(drop);
-                tell(&path, removed, told)?;
+                tell(Deed::Remove, &path, removed, told)?;
                 continue;
             };
             let below = Text::from([level.path.as_bytes(), b"/", &entry.name].concat());
             if !is_plain(&entry.name) {
-                told(&below, Err(Error::UnsafeName { name: entry.name.into() }));
+                let deed = if entry.kind == Kind::Folder { Deed::Remove } else { Deed::Delete };
+                told(deed, &below, Err(Error::UnsafeName { name: entry.name.into() }));
             } else if entry.kind != Kind::Folder {
                 let removed = self.delete(&below).await.map(drop);
-                tell(&below, removed, told)?;
+                tell(Deed::Delete, &below, removed, told)?;
             } else if levels.len() == DEPTH {
-                told(&below, Err(Error::TooDeep { depth: DEPTH }));
+                told(Deed::Remove, &below, Err(Error::TooDeep { depth: DEPTH }));
             } else {
                 levels.extend(self.level(below, &dots, told).await?);
             }
@@ -82,7 +83,7 @@ impl Session {
         match self.members(&path, dots).await {
             Ok(left) => Ok(Some(Level { path, left })),
             Err(error) => {
-                tell(&path, Err(error), told)?;
+                tell(Deed::List, &path, Err(error), told)?;
                 Ok(None)
             }
         }
@@ -147,11 +148,16 @@ impl Session {
 }
 
 /// Tells what became of a name, unless the session has ended with it.
-fn tell(path: &Text, result: Result<(), Error>, told: &mut Told<'_>) -> Result<(), Error> {
+fn tell(
+    deed: Deed,
+    path: &Text,
+    result: Result<(), Error>,
+    told: &mut Told<'_>,
+) -> Result<(), Error> {
     match result {
         Err(error) if !matches!(error, Error::Refused { .. } | Error::Unsendable(_)) => Err(error),
         result => {
-            told(path, result);
+            told(deed, path, result);
             Ok(())
         }
     }

@@ -108,6 +108,8 @@ pub enum Deed {
     List,
     /// A folder is made.
     Make,
+    /// A symbolic link is made.
+    Link,
     /// A file is fetched.
     Fetch,
     /// A file is stored.
@@ -116,7 +118,7 @@ pub enum Deed {
     Copy,
     /// A file is compared by digests.
     Check,
-    /// A file is deleted.
+    /// A file, or a link, is deleted.
     Delete,
     /// A folder is removed.
     Remove,
@@ -421,7 +423,13 @@ where
         }
         tokio::select! {
             biased;
-            Some(event) = happened.recv() => watch(event),
+            Some(event) = happened.recv() => {
+                watch(event);
+                // What is done on this machine is told faster than one by one.
+                while let Ok(event) = happened.try_recv() {
+                    watch(event);
+                }
+            }
             ended = lanes.join_next() => match ended {
                 None => break,
                 Some(Ok(Ok(()))) => {}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use wharf_client::{Amount, Error, Progress, Tally, UnderWay, Verdict};
+use wharf_client::{Amount, Deed, Error, Progress, Tally, UnderWay, Verdict};
 use wharf_proto::Text;
 
 use crate::exit::Exit;
@@ -142,6 +142,14 @@ impl Events {
             self.verdict(verdict.name());
             (Some(amount), json!({ "verdict": verdict.name() }))
         })
+    }
+
+    /// What a name is, which is what was asked for.
+    pub(crate) fn entry(&self, facts: impl FnOnce() -> Value) {
+        if let Some(mut totals) = self.totals() {
+            totals.tally.done += 1;
+        }
+        self.tell("entry", facts);
     }
 
     /// Something would be done at this path.
@@ -296,6 +304,22 @@ impl Course {
     }
 }
 
+/// What is done to a piece of a tree, in a word.
+pub(crate) fn action(deed: Deed) -> &'static str {
+    match deed {
+        Deed::List => "list",
+        Deed::Make => "make",
+        Deed::Link => "link",
+        Deed::Fetch => "fetch",
+        Deed::Store => "store",
+        Deed::Copy => "copy",
+        Deed::Check => "check",
+        Deed::Delete => "delete",
+        Deed::Remove => "remove",
+        _ => "other",
+    }
+}
+
 /// With how many bytes a second that is, and how many seconds are left.
 fn paced(mut facts: Value, (from, at): (u64, u64), total: Option<u64>, begun: Instant) -> Value {
     let rate = a_second(at.saturating_sub(from), begun.elapsed().as_secs_f64().max(0.1));
@@ -321,14 +345,19 @@ pub(crate) fn with_error(mut facts: Value, error: Option<&Error>) -> Value {
     facts
 }
 
-/// With a path: as text, and where it is not UTF-8 its bytes besides, in hexadecimal.
+/// With a path.
 fn with_path(path: &Text, mut facts: Value) -> Value {
-    let (text, hex) = spelled(path.as_bytes());
-    facts["path"] = text.into();
-    if let Some(hex) = hex {
-        facts["path_hex"] = hex.into();
-    }
+    spell(&mut facts, "path", path.as_bytes());
     facts
+}
+
+/// Adds a name: as text, and where it is not UTF-8 its bytes besides, in hexadecimal, in `FIELD_hex`.
+pub(crate) fn spell(facts: &mut Value, field: &str, bytes: &[u8]) {
+    let (text, hex) = spelled(bytes);
+    facts[field] = text.into();
+    if let Some(hex) = hex {
+        facts[format!("{field}_hex")] = hex.into();
+    }
 }
 
 /// Bytes as text, and where they are not UTF-8 in hexadecimal besides.

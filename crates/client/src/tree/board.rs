@@ -158,17 +158,16 @@ impl Board {
         };
         let is_new = state.latest != before;
         let ends = state.latest == Latest::Over && is_new;
-        let (same, deleted) = (state.agenda.same(), state.agenda.deleted());
+        let (same, is_amid) = (state.agenda.same(), state.agenda.is_amid());
         let complaints = state.agenda.complaints();
         drop(state);
         if is_new {
             self.calls_for_more();
         }
-        if ends {
+        if ends || is_amid {
             self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
         self.counts.same.fetch_add(same, Ordering::Relaxed);
-        self.counts.deleted.fetch_add(deleted, Ordering::Relaxed);
         complaints.into_iter().for_each(|complaint| self.hear(complaint));
         next
     }
@@ -182,6 +181,13 @@ impl Board {
                 (true, Happened::Failed { path, kind, error })
             }
             Complaint::Same(path) => (false, Happened::Same { path }),
+            Complaint::Done { below: path, deed: kind } => {
+                if matches!(kind, Deed::Delete | Deed::Remove) {
+                    self.counts.deleted.fetch_add(1, Ordering::Relaxed);
+                }
+                let (amount, verdict) = (Amount::default(), Verdict::Unproven);
+                (false, Happened::Done { path, kind, amount, verdict })
+            }
             Complaint::Note(note) => (false, Happened::Note(note.to_owned())),
         };
         if is_fault {

@@ -210,9 +210,10 @@ pub(crate) trait Agenda: Send {
     fn complaints(&mut self) -> Vec<Complaint>;
     /// How many files were passed over since it was last asked, because they are the same on both sides.
     fn same(&mut self) -> u64;
-    /// How many things on this machine were deleted since it was last asked.
-    fn deleted(&mut self) -> u64 {
-        0
+    /// Whether it has stopped in the midst, after many things on this machine, so that these are told before it is asked
+    /// again.
+    fn is_amid(&self) -> bool {
+        false
     }
     /// Hears whether the server can be told the times of files.
     fn learn_keeps_times(&mut self, keeps_times: bool);
@@ -245,6 +246,13 @@ pub(crate) enum Complaint {
     },
     /// A file is the same on both sides.
     Same(Text),
+    /// Something was done on this machine.
+    Done {
+        /// Where, below the top.
+        below: Text,
+        /// What.
+        deed: Deed,
+    },
     /// Something that is worth knowing.
     Note(&'static str),
 }

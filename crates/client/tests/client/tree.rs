@@ -331,13 +331,20 @@ fn a_link_of_the_server_is_made_when_it_stays_within_the_tree() {
     let address = server.address();
     let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
     let request = SyncRequest::new(Direction::Down);
+    let mut done = Vec::new();
+    let mut hear = |happened| {
+        if let Happened::Done { path, kind, .. } = happened {
+            done.push((kind, path.to_string()));
+        }
+    };
     run(async {
         let pool = Pool::new(site, 1);
         let remote = "pub".into();
         let plan = pool.plan_sync(folder.path(), &remote, &request, &mut |_| ()).await.unwrap();
-        pool.apply_sync(&plan, folder.path(), &remote, &request, &mut |_| ()).await.unwrap();
+        pool.apply_sync(&plan, folder.path(), &remote, &request, &mut hear).await.unwrap();
         pool.close().await;
     });
     assert_eq!(names(folder.path()), ["in"]);
+    assert_eq!(done, [(Deed::Link, "in".to_owned())]);
     assert_eq!(fs::read_link(folder.path().join("in")).unwrap(), Path::new("a/b"));
 }

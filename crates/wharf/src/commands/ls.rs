@@ -6,10 +6,11 @@
 
 mod shelf;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use wharf_client::{Address, Error, RowWatch, Session, UrlType};
+use wharf_client::{Address, Error, RowWatch, Session, Tally, UrlType};
 use wharf_proto::charset::Charset;
 use wharf_proto::listing::{Entry, Kind, Precision};
 use wharf_proto::time::Timestamp;
@@ -17,7 +18,7 @@ use wharf_proto::{Text, write_safe};
 
 use self::shelf::{Cells, Shelf};
 use crate::args::LsArgs;
-use crate::events::{Events, spelled};
+use crate::events::{Events, spell};
 use crate::exit::Exit;
 use crate::terminal;
 use crate::visit::visit;
@@ -41,7 +42,7 @@ pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<E
     let charset = arguments.connection.charset.unwrap_or_default();
     let mut printer = Printer::new(form, charset, !arguments.unsorted);
     let plain = arguments.connection.plain;
-    visit(address, &arguments.connection, async |session| {
+    let listed = visit(address, &arguments.connection, async |session| {
         let mut left = TRIES;
         loop {
             left -= 1;
@@ -57,7 +58,10 @@ pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<E
             }
         }
     })
-    .await?;
+    .await;
+    let tally = Tally { done: printer.entries, failed: listed.is_err().into(), ..Tally::default() };
+    events.comes_to(tally, &BTreeMap::new());
+    listed.inspect_err(|error| events.failed("list", &address.path, error))?;
     printer.end()?;
     Ok(Exit::Done)
 }
@@ -115,6 +119,8 @@ pub(crate) struct Printer {
     out: io::BufWriter<io::Stdout>,
     /// Whether rows went out as they came.
     has_printed: bool,
+    /// How many entries were taken in.
+    entries: u64,
     unread: Vec<Text>,
     more_unread: usize,
 }
@@ -125,7 +131,7 @@ impl Printer {
         let shelf = (sorted && form != Form::Json).then(Shelf::default);
         let out = io::BufWriter::new(io::stdout());
         let unread = Vec::new();
-        Self { form, charset, shelf, out, has_printed: false, unread, more_unread: 0 }
+        Self { form, charset, shelf, out, has_printed: false, entries: 0, unread, more_unread: 0 }
     }
 
     /// Takes in a row.
@@ -147,6 +153,7 @@ impl Printer {
             return false;
         }
         self.shelf = self.shelf.is_some().then(Shelf::default);
+        self.entries = 0;
         self.unread.clear();
         self.more_unread = 0;
         true
@@ -154,6 +161,7 @@ impl Printer {
 
     fn take_entry(&mut self, entry: &Entry) -> io::Result<()> {
         self.has_printed |= self.shelf.is_none();
+        self.entries += 1;
         if self.form == Form::Json {
             let mut object = json(entry);
             object["event"] = "entry".into();
@@ -196,7 +204,7 @@ impl Printer {
     }
 }
 
-/// An entry as an object. A name that is not UTF-8 has its bytes besides, in hexadecimal.
+/// An entry as an object.
 pub(crate) fn json(entry: &Entry) -> Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (kind, target) = match &entry.kind {
@@ -209,15 +217,16 @@ pub(crate) fn json(entry: &Entry) -> Value {
         Precision::Day => utc(at).split('T').next().unwrap_or_default().to_owned(),
         Precision::Minute | Precision::Second => utc(at),
     });
-    let (name, name_hex) = spelled(&entry.name);
-    let mut object = json!({ "name": name, "type": kind });
+    let mut object = json!({ "type": kind });
+    spell(&mut object, "name", &entry.name);
+    if let Some(target) = target {
+        spell(&mut object, "target", target);
+    }
     let mut add = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
             object[key] = value;
         }
     };
-    add("name_hex", name_hex.map(Value::from));
-    add("target", target.map(|target| text(target).into()));
     add("size", entry.size.map(Value::from));
     add("modified", modified.map(Value::from));
     add("mode", entry.mode.map(|mode| format!("{:04o}", mode & 0o7777).into()));

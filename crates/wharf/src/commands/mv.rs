@@ -4,7 +4,7 @@ use serde_json::json;
 use wharf_proto::Text;
 
 use crate::args::remote::{MvArgs, on_one_server};
-use crate::events::Events;
+use crate::events::{Events, spell};
 use crate::exit::{Exit, Usage};
 use crate::visit::visit;
 
@@ -21,7 +21,10 @@ pub(crate) async fn run(arguments: &MvArgs, events: &Events) -> anyhow::Result<E
     let renamed = visit(from, &arguments.connection, async |session| {
         session.rename(&from.path, &target).await
     });
-    let to = || (None, json!({ "to": String::from_utf8_lossy(target.as_bytes()) }));
-    events.one("rename", &from.path, renamed.await, |_| to())?;
+    events.one("rename", &from.path, renamed.await, |_| {
+        let mut facts = json!({});
+        spell(&mut facts, "to", target.as_bytes());
+        (None, facts)
+    })?;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use wharf_proto::Text;
 
 use crate::args::remote::{RmArgs, on_one_server};
 use crate::commands::Parts;
-use crate::events::Events;
+use crate::events::{Events, action};
 use crate::exit::Exit;
 use crate::visit::visit;
 
@@ -34,7 +34,7 @@ pub(crate) async fn remove(
     while let [path, rest @ ..] = *left {
         if recursive {
             session
-                .remove_tree(path, &mut |path, result| parts.tell("delete", path, result))
+                .remove_tree(path, &mut |deed, path, result| parts.tell(action(deed), path, result))
                 .await?;
         } else {
             parts.judge("delete", path, session.delete(path).await.map(drop))?;

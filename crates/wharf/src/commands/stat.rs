@@ -49,7 +49,7 @@ pub(crate) fn print<'e>(
     let mut out = io::stdout();
     for (nth, (url, entry)) in found.enumerate() {
         if events.is_on() {
-            events.tell("entry", || {
+            events.entry(|| {
                 let mut object = json(entry);
                 if let Some(url) = url {
                     object["url"] = url.into();

@@ -7,6 +7,7 @@ mod config;
 mod confine;
 mod copy;
 mod demo;
+mod events;
 mod examples;
 mod forms;
 mod injection;

@@ -20,6 +20,9 @@ use super::plan::{Plan, Step, StepKind, Steps};
 use super::{Direction, SyncRequest};
 use crate::Error;
 
+/// How many steps are done on this machine before they are told: of a million nobody keeps all in memory.
+const AT_A_TIME: usize = 256;
+
 /// A plan that is carried out.
 pub(super) struct Applying {
     steps: Peekable<Steps>,
@@ -43,8 +46,8 @@ pub(super) struct Applying {
     failed: bool,
     /// Whether it was said that nothing is deleted.
     said: bool,
-    /// How many things were deleted here since somebody asked.
-    deleted: u64,
+    /// How many steps were done on this machine since somebody asked.
+    here: usize,
 }
 
 impl Applying {
@@ -71,7 +74,7 @@ impl Applying {
             missing: BTreeMap::new(),
             failed: false,
             said: false,
-            deleted: 0,
+            here: 0,
         };
         applying.read()?;
         Ok(applying)
@@ -125,15 +128,19 @@ impl Applying {
                 | StepKind::Remove,
                 false,
             ) => {
-                if let Err(error) = self.here(step) {
-                    self.failed = true;
-                    self.complaints.push(Complaint::failed(&step.path, deed(step), error));
-                    if step.kind == StepKind::Make {
-                        self.missing.insert(step.path.clone(), 0);
+                let (below, deed) = (step.path.clone(), deed(step));
+                let told = match self.here(step) {
+                    Ok(()) => Complaint::Done { below, deed },
+                    Err(error) => {
+                        self.failed = true;
+                        if step.kind == StepKind::Make {
+                            self.missing.insert(below.clone(), 0);
+                        }
+                        Complaint::Failed { below, deed, error }
                     }
-                } else {
-                    self.deleted += u64::from(step.kind.is_deletion());
-                }
+                };
+                self.complaints.push(told);
+                self.here += 1;
                 None
             }
             (StepKind::Link, true) => None,
@@ -195,7 +202,8 @@ impl Applying {
 /// What a step on this machine does.
 fn deed(step: &Step) -> Deed {
     match step.kind {
-        StepKind::Make | StepKind::Link => Deed::Make,
+        StepKind::Make => Deed::Make,
+        StepKind::Link => Deed::Link,
         StepKind::Add | StepKind::Update => Deed::Fetch,
         StepKind::Clear | StepKind::Delete => Deed::Delete,
         StepKind::ClearFolder | StepKind::Remove => Deed::Remove,
@@ -226,7 +234,11 @@ impl Agenda for Applying {
         if let Some(folder) = self.looks.pop() {
             return Next::Work(Work::List(folder));
         }
+        self.here = 0;
         loop {
+            if self.is_amid() {
+                return Next::Wait;
+            }
             let Some(step) = &self.next else {
                 if self.under_way > 0 {
                     return Next::Wait;
@@ -309,8 +321,8 @@ impl Agenda for Applying {
         0
     }
 
-    fn deleted(&mut self) -> u64 {
-        std::mem::take(&mut self.deleted)
+    fn is_amid(&self) -> bool {
+        self.here == AT_A_TIME
     }
 
     fn learn_keeps_times(&mut self, _: bool) {}

@@ -14,7 +14,7 @@ use wharf_proto::Text;
 use super::failed::FailedList;
 use super::{end_of, shown, summary};
 use crate::args::tree::TreeArgs;
-use crate::events::Events;
+use crate::events::{Events, action};
 use crate::exit::Exit;
 use crate::progress::{Screen, Status, a_second, time_for};
 
@@ -131,13 +131,15 @@ impl Report {
                 if is_file {
                     *self.verdicts.entry(verdict.name()).or_default() += 1;
                 }
-                let verdict = is_file.then(|| verdict.name());
                 let Amount { bytes, moved } = amount;
-                let facts = || json!({ "bytes": bytes, "moved": moved, "verdict": verdict });
-                self.events.done(name(kind), &path, facts);
+                let facts = || match is_file {
+                    true => json!({ "bytes": bytes, "moved": moved, "verdict": verdict.name() }),
+                    false => json!({}),
+                };
+                self.events.done(action(kind), &path, facts);
             }
             Happened::Failed { path, kind, error } => {
-                self.events.failed_by(name(kind), &path, &error);
+                self.events.failed_by(action(kind), &path, &error);
                 if let Some(failed) = &mut self.failed {
                     failed.add(&path, matches!(kind, Deed::List | Deed::Make | Deed::Remove));
                 }
@@ -274,18 +276,4 @@ fn rows(under_way: &[UnderWay]) -> Vec<String> {
         rows.push(format!("  and {} more", under_way.len() - SHOWN));
     }
     rows
-}
-
-fn name(deed: Deed) -> &'static str {
-    match deed {
-        Deed::List => "list",
-        Deed::Make => "make",
-        Deed::Fetch => "fetch",
-        Deed::Store => "store",
-        Deed::Copy => "copy",
-        Deed::Check => "check",
-        Deed::Delete => "delete",
-        Deed::Remove => "remove",
-        _ => "other",
-    }
 }
