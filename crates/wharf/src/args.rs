@@ -62,7 +62,7 @@ A password that the URL does not hold is taken from WHARF_PASSWORD, the settings
 at a terminal; that of the server that `copy` copies to from WHARF_TARGET_PASSWORD.
 
 Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login or TLS, 5 not found, 6 refused by
-the server, 7 verification failed, 8 trouble with a file here, 130 interrupted.";
+the server, 7 verification failed, 8 trouble with a file here, 129, 130 and 143 interrupted (SIGHUP, Ctrl-C, SIGTERM).";
 
 const PROXY_URL: &str = "Go through this proxy: socks5://[user:password@]host[:port], http://..., or an FTP \
     gateway, ftp://host[;login=user|joined|account|site|proxy-user]";

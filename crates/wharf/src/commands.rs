@@ -36,6 +36,7 @@ use wharf_proto::Text;
 use crate::args::{Arguments, Command};
 use crate::events::Events;
 use crate::exit::{Exit, Failed, Told};
+use crate::interrupt::heeding_signals;
 use crate::{settings, terminal};
 
 /// Does what the command line asks for.
@@ -81,7 +82,7 @@ fn carry_out(arguments: Arguments, events: &Events) -> anyhow::Result<Exit> {
 /// Runs a command of the client, for which one thread is enough.
 fn alone(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     let runtime = client_runtime()?;
-    let result = runtime.block_on(command);
+    let result = runtime.block_on(heeding_signals(command));
     // A write to a pipe that nobody reads must not keep the program from ending.
     runtime.shutdown_background();
     result

@@ -31,8 +31,12 @@ pub(crate) enum Exit {
     Unverified = 7,
     /// A file here cannot be read or written.
     Local = 8,
+    /// SIGHUP: the terminal went away. This and the two below are 128 and the signal, as shells have it.
+    HungUp = 129,
     /// Ctrl-C.
     Interrupted = 130,
+    /// SIGTERM: the system, or whoever started the program, wants it to end.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -83,10 +87,43 @@ pub(crate) struct Failed {
 #[error("failed")]
 pub(crate) struct Told(pub(crate) Exit);
 
-/// Ctrl-C.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted")]
-pub(crate) struct Interrupted;
+/// Somebody has told the program to end, with Ctrl-C if nothing else is said.
+#[derive(Clone, Copy, Debug, Default, thiserror::Error)]
+#[error("{}", by.words())]
+pub(crate) struct Interrupted {
+    /// How it was told.
+    pub(crate) by: Signal,
+}
+
+/// A signal that ends a command in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGINT, which is Ctrl-C.
+    #[default]
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP.
+    HangUp,
+}
+
+impl Signal {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Interrupt => "interrupted",
+            Self::Terminate => "interrupted by SIGTERM",
+            Self::HangUp => "interrupted by SIGHUP",
+        }
+    }
+
+    fn exit(self) -> Exit {
+        match self {
+            Self::Interrupt => Exit::Interrupted,
+            Self::Terminate => Exit::Terminated,
+            Self::HangUp => Exit::HungUp,
+        }
+    }
+}
 
 impl Exit {
     /// What it says, in a word for programs.
@@ -101,7 +138,7 @@ impl Exit {
             Self::Refused => "refused",
             Self::Unverified => "unverified",
             Self::Local => "local",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::HungUp | Self::Terminated => "interrupted",
         }
     }
 
@@ -123,8 +160,8 @@ impl Exit {
             Some(*exit)
         } else if let Some(why) = cause.downcast_ref::<Why>() {
             Some(why.exit)
-        } else if cause.is::<Interrupted>() {
-            Some(Self::Interrupted)
+        } else if let Some(Interrupted { by }) = cause.downcast_ref() {
+            Some(by.exit())
         } else {
             cause.downcast_ref::<io::Error>().map(Self::of_local)
         }
@@ -268,7 +305,7 @@ mod tests {
         let io = |kind: io::ErrorKind| io::Error::from(kind);
         assert_eq!(code(Error::Sink(io(io::ErrorKind::BrokenPipe))), Exit::Done);
         assert_eq!(code(Error::Sink(io(io::ErrorKind::StorageFull))), Exit::Local);
-        assert_eq!(Exit::of(&Interrupted.into()), Exit::Interrupted);
+        assert_eq!(Exit::of(&Interrupted::default().into()), Exit::Interrupted);
         assert_eq!(Exit::of(&Usage("what?".to_owned()).into()), Exit::Usage);
         assert_eq!(Exit::of(&anyhow::anyhow!("something")), Exit::Failed);
         let file: Result<(), _> = Err(io(io::ErrorKind::NotFound));

@@ -3,7 +3,6 @@
 use wharf_client::{Error, Progress, Retry};
 
 use crate::events::Events;
-use crate::exit::Interrupted;
 use crate::interrupt::unless_interrupted;
 use crate::terminal;
 
@@ -72,7 +71,7 @@ pub(crate) async fn persist<T>(
             // Its own words name its causes already.
             terminal::say(format_args!("wharf: {passing}; trying again in {wait:.1} s"));
         }
-        unless_interrupted(tokio::time::sleep(wait)).await.ok_or(Interrupted)?;
+        unless_interrupted(tokio::time::sleep(wait)).await?;
         attempt.number += 1;
     }
 }

@@ -108,12 +108,12 @@ async fn logged_in<T>(
         session.login(login).await?;
         Ok::<_, Error>(session)
     };
-    let mut session = unless_interrupted(entering).await.ok_or(Interrupted)??;
+    let mut session = unless_interrupted(entering).await??;
     let result = with_session(&mut session, work).await;
-    if result.is_ok() && unless_interrupted(session.quit()).await.is_none() {
-        return Err(Interrupted.into());
+    if result.is_ok() {
+        // How QUIT went changes nothing: what was done is proven already.
+        let _ = unless_interrupted(session.quit()).await?;
     }
-    // How QUIT went changes nothing: what was done is proven already.
     result
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn login_by(address: &Address, variable: &str) -> anyhow::Result<Logi
             }
             None if terminal::is_interactive() => {
                 let question = format!("Password of {user} at {}: ", address.host);
-                Some(terminal::ask_password(&question)?.ok_or(Interrupted)?)
+                Some(terminal::ask_password(&question)?.ok_or_else(Interrupted::default)?)
             }
             None => None,
         };

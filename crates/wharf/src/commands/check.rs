@@ -20,7 +20,7 @@ use wharf_client::{Address, Error, Login, Memory, Options, Proxy, Scheme, Setup,
 use crate::args::check::CheckArgs;
 use crate::args::{ConnectionArgs, language};
 use crate::events::Events;
-use crate::exit::{Exit, Interrupted, Usage};
+use crate::exit::{Exit, Usage};
 use crate::interrupt::unless_interrupted;
 use crate::visit;
 use attempt::{Attempt, Cover, Extra, Patient};
@@ -32,7 +32,7 @@ const SETUPS: [Setup; 4] = [Setup::Epsv, Setup::Pasv, Setup::Eprt, Setup::Port];
 
 pub(crate) async fn run(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
     let work = check(arguments, events);
-    unless_interrupted(work).await.ok_or(Interrupted)?
+    unless_interrupted(work).await?
 }
 
 async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {

@@ -136,7 +136,7 @@ impl<'a> Errand<'a> {
     async fn enter(&self, copier: &Copier) -> anyhow::Result<()> {
         let (source, target) = (copier.pool(Side::Source), copier.pool(Side::Target));
         let entering = async { tokio::join!(source.take(), target.take()) };
-        let entered = unless_interrupted(entering).await.ok_or(Interrupted)?;
+        let entered = unless_interrupted(entering).await?;
         let mut result = Ok(());
         for (side, entered) in [(Side::Source, entered.0), (Side::Target, entered.1)] {
             match entered {
@@ -152,7 +152,7 @@ impl<'a> Errand<'a> {
     /// An error with the address of the server.
     fn told(&self, CopyError { side, error }: CopyError) -> anyhow::Error {
         if matches!(error, Error::Stopped) {
-            return Interrupted.into();
+            return Interrupted::default().into();
         }
         let place = self.place(side).address.to_string();
         match error {
@@ -225,15 +225,15 @@ impl Place {
     }
 }
 
-/// Awaits the end of a copy. After Ctrl-C it is broken off in order at both servers; a second one ends at once.
+/// Awaits the end of a copy. After Ctrl-C, or another signal to end, it is broken off in order at both servers; a second one ends at once.
 async fn until_stopped<T>(copier: &Copier, work: impl Future<Output = T>) -> anyhow::Result<T> {
     let mut work = pin!(work);
     match unless_interrupted(work.as_mut()).await {
-        Some(done) => Ok(done),
-        None => {
+        Ok(done) => Ok(done),
+        Err(interrupted) => {
             copier.stop();
             let _ = unless_interrupted(work).await;
-            Err(Interrupted.into())
+            Err(interrupted.into())
         }
     }
 }

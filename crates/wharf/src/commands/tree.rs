@@ -17,7 +17,7 @@ pub(crate) use self::report::{Outlet, Report};
 use crate::args::ConnectionArgs;
 use crate::args::tls::warn;
 use crate::args::tree::MoveArgs;
-use crate::exit::{Exit, Interrupted};
+use crate::exit::Exit;
 use crate::interrupt::unless_interrupted;
 use crate::trace::Trace;
 use crate::visit::{login, options};
@@ -50,12 +50,12 @@ impl Visit {
         work: impl AsyncFnOnce(&Pool) -> Result<T, Error>,
     ) -> anyhow::Result<T> {
         let result = unless_interrupted(work(&self.pool)).await;
-        if result.is_some() {
+        if result.is_ok() {
             // How QUIT went changes nothing: what was done is proven already.
             let _ = unless_interrupted(self.pool.close()).await;
         }
         let drawn = self.trace.map_or(Ok(()), |trace| trace.draw());
-        let done = result.ok_or(Interrupted)??;
+        let done = result??;
         drawn.map(|()| done)
     }
 }

@@ -152,7 +152,7 @@ fn new_password(name: &UserName) -> anyhow::Result<Hash> {
 fn asked_twice(name: &UserName) -> anyhow::Result<Vec<u8>> {
     let ask = |question: String| -> anyhow::Result<Vec<u8>> {
         let answer = terminal::ask_password(&question).context("cannot ask for the password")?;
-        Ok(answer.ok_or(Interrupted)?)
+        Ok(answer.ok_or_else(Interrupted::default)?)
     };
     let password = ask(format!("New password for {name}: "))?;
     if password == ask("The same again: ".to_owned())? {

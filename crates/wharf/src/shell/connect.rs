@@ -183,7 +183,7 @@ fn connect(shell: &mut Shell, address: &Address) -> anyhow::Result<()> {
     };
     warn(&options.tls, shell.connection.quiet);
     let connecting = unless_interrupted(Session::connect(&address.host, address.port, &options));
-    let mut session = shell.link.runtime.block_on(connecting).ok_or(Interrupted)??;
+    let mut session = shell.link.runtime.block_on(connecting)??;
     if let Some(way) = shell.way {
         session.set_way(way);
     }
@@ -244,7 +244,7 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Ou
         None if shell.lines.is_terminal() => match shell.lines.next("Name (anonymous): ")? {
             Input::Line(name) if name.trim().is_empty() => ANONYMOUS.into(),
             Input::Line(name) => name.trim().into(),
-            Input::Cancelled | Input::End => return Err(Interrupted.into()),
+            Input::Cancelled | Input::End => return Err(Interrupted::default().into()),
         },
         None => return Err(Usage("user NAME [PASSWORD]".to_owned()).into()),
     };
@@ -276,7 +276,7 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Ou
 fn give_account(shell: &Shell, user: &Text) -> anyhow::Result<()> {
     if shell.lines.is_terminal() {
         let account = terminal::ask_password("Account: ")?;
-        let account = Secret::new(account.ok_or(Interrupted)?);
+        let account = Secret::new(account.ok_or_else(Interrupted::default)?);
         return shell.with(async |session| session.account(&account).await.map(drop));
     }
     let last = shell.link.look(|session| session.control().last().clone());
@@ -290,7 +290,7 @@ fn password_for(shell: &mut Shell, user: &Text) -> anyhow::Result<Secret> {
     }
     if shell.lines.is_terminal() {
         let password = terminal::ask_password("Password: ")?;
-        return Ok(Secret::new(password.ok_or(Interrupted)?));
+        return Ok(Secret::new(password.ok_or_else(Interrupted::default)?));
     }
     match shell.lines.next("")? {
         Input::Line(password) => Ok(Secret::new(password.into_bytes())),

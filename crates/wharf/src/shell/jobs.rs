@@ -231,9 +231,7 @@ fn await_end(shell: &mut Shell, number: u64) -> Result<Result<(), Failed>, Inter
         return Ok(Ok(()));
     };
     let words = || link.gauge.as_ref().map(|gauge| gauge.look()).unwrap_or_default();
-    if show_until_over(link, screen, &mut job.task, &words).is_none() {
-        return Err(Interrupted);
-    }
+    show_until_over(link, screen, &mut job.task, &words)?;
     Ok(shell.jobs.take(number).map_or(Ok(()), |job| job.end()))
 }
 
@@ -260,21 +258,21 @@ fn watch(shell: &Shell, mut job: Job) -> Outcome {
             Stage::Waiting | Stage::Ended(_) => String::new(),
         }
     };
-    if show_until_over(&shell.link, &shell.screen, &mut job.task, &words).is_none() {
+    if let Err(interrupted) = show_until_over(&shell.link, &shell.screen, &mut job.task, &words) {
         stop(shell, vec![job]);
-        return Err(Interrupted.into());
+        return Err(interrupted.into());
     }
     job.end()?;
     Ok(Flow::On)
 }
 
-/// Shows these words, as they change, until a job is over; `None` after Ctrl-C.
+/// Shows these words, as they change, until a job is over, or Ctrl-C comes.
 fn show_until_over(
     link: &Link,
     screen: &Screen,
     task: &mut JoinHandle<()>,
     words: &dyn Fn() -> String,
-) -> Option<()> {
+) -> Result<(), Interrupted> {
     let mut status = screen.status();
     let looking = async {
         while timeout(GLANCE, &mut *task).await.is_err() {
@@ -368,7 +366,7 @@ pub(super) fn settle(shell: &mut Shell) -> Exit {
         let number = job.number;
         match await_end(shell, number) {
             Ok(end) => parts.count_told(end.map_err(|failed| failed.exit)),
-            Err(Interrupted) => {
+            Err(Interrupted { .. }) => {
                 let jobs = std::mem::take(&mut shell.jobs.all);
                 stop(shell, jobs);
                 return Exit::Interrupted;

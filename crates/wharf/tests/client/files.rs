@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use wharf_testkit::scripted::{Peer, Scripted};
 
-use crate::story::{Ending, wharf};
+use crate::story::{Ending, begun_by, wharf};
 
 const TIME: &str = "20240501123000";
 
@@ -161,9 +162,9 @@ fn quiet_means_quiet() {
     ending.printing("").not_saying("x");
 }
 
-#[test]
-fn ctrl_c_breaks_the_transfer_off_in_order_and_the_next_get_goes_on() {
-    let (half_sent, sent) = std::sync::mpsc::channel();
+/// Serves the first half of `x` and hears ABOR; then all of it to who goes on.
+fn broken_off_and_gone_on_with() -> (Scripted, mpsc::Receiver<()>) {
+    let (half_sent, sent) = mpsc::channel();
     let server = Scripted::sessions(move |host| {
         let mut peer = host.accept();
         peer.login();
@@ -181,22 +182,74 @@ fn ctrl_c_breaks_the_transfer_off_in_order_and_the_next_get_goes_on() {
         serve_all(&mut peer, b"one two ");
         peer.answer("QUIT", "221 bye");
     });
-    let folder = tempfile::tempdir().unwrap();
-    let url = server.url("x");
-    let child = wharf(&["get", &url]).within(folder.path()).begin();
-    sent.recv().unwrap();
-    let part = folder.path().join(".x.wharf-part");
-    // The bytes are on their way; there is no event outside the program for their arrival.
+    (server, sent)
+}
+
+/// Waits until four bytes are in the part of `x`: there is no event outside the program for their arrival.
+fn has_half(folder: &Path) {
+    let part = folder.join(".x.wharf-part");
     while fs::metadata(&part).map_or(0, |metadata| metadata.len()) < 4 {
         std::thread::yield_now();
     }
-    let signalled = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+}
+
+fn signal(name: &str, child: &std::process::Child) {
+    let signalled = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
     assert!(signalled.success());
-    Ending::of(child, 130).saying("interrupted");
-    assert_eq!(names(folder.path()), [".x.wharf-note", ".x.wharf-part"]);
-    wharf(&["get", &url]).within(folder.path()).ends_with(0).saying("going on after 4 bytes");
+}
+
+#[test]
+fn a_signal_to_end_breaks_the_transfer_off_in_order_and_the_next_get_goes_on() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let (server, sent) = broken_off_and_gone_on_with();
+        let folder = tempfile::tempdir().unwrap();
+        let url = server.url("x");
+        // Whoever runs the tests may have them ignore SIGHUP.
+        let starter = ["/usr/bin/env", "--default-signal=HUP,INT"];
+        let child = begun_by(&starter, &["get", "--json", &url]).within(folder.path()).begin();
+        sent.recv().unwrap();
+        has_half(folder.path());
+        signal(name, &child);
+        let ending = Ending::of(child, code).saying("interrupted");
+        let told = String::from_utf8(ending.out).unwrap();
+        let end: serde_json::Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!((&end["event"], &end["exit"]), (&"end".into(), &code.into()), "{told}");
+        assert_eq!((&end["cause"], &end["failed"]), (&"interrupted".into(), &1.into()), "{told}");
+        assert_eq!(names(folder.path()), [".x.wharf-note", ".x.wharf-part"], "{name}");
+        wharf(&["get", &url]).within(folder.path()).ends_with(0).saying("going on after 4 bytes");
+        assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"one two ");
+        assert_eq!(names(folder.path()), ["x"]);
+    }
+}
+
+#[test]
+fn who_was_started_by_nohup_goes_on_when_the_terminal_goes_away() {
+    let (half_sent, sent) = mpsc::channel();
+    let (hung_up, goes_on) = mpsc::channel::<()>();
+    let server = Scripted::session(move |peer| {
+        peer.login();
+        facts(peer, 8);
+        let data = peer.epsv();
+        peer.answer("RETR x", "150 opening");
+        let mut stream = data.open();
+        stream.write_all(b"one ").unwrap();
+        half_sent.send(()).unwrap();
+        goes_on.recv().unwrap();
+        stream.write_all(b"two ").unwrap();
+        drop(stream);
+        peer.say("226 done");
+        peer.answer("MDTM x", &format!("213 {TIME}"));
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let get = begun_by(&["/usr/bin/nohup"], &["get", &server.url("x")]);
+    let child = get.within(folder.path()).begin();
+    sent.recv().unwrap();
+    has_half(folder.path());
+    signal("-HUP", &child);
+    hung_up.send(()).unwrap();
+    Ending::of(child, 0);
     assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"one two ");
-    assert_eq!(names(folder.path()), ["x"]);
 }
 
 #[test]

@@ -15,9 +15,15 @@ pub(crate) struct Story {
 
 /// `wharf` with these arguments, in an environment without surprises.
 pub(crate) fn wharf(arguments: &[&str]) -> Story {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    begun_by(&[], arguments)
+}
+
+/// The same, begun by a program that becomes it.
+pub(crate) fn begun_by(starter: &[&str], arguments: &[&str]) -> Story {
+    let line = [starter, &[env!("CARGO_BIN_EXE_wharf")], arguments].concat();
+    let mut command = Command::new(line[0]);
     command
-        .args(arguments)
+        .args(&line[1..])
         .env_clear()
         .env("LANG", "C.UTF-8")
         .stdin(Stdio::piped())

@@ -72,7 +72,7 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
             (is_stale, drawn) = (false, Some(Instant::now()));
         }
         if told.load(Ordering::Relaxed) {
-            return Err(Interrupted.into());
+            return Err(Interrupted::default().into());
         }
         let wait = if app.is_reading { Duration::ZERO } else { WAIT };
         if !screen.has_news(wait)? {
@@ -85,7 +85,7 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
             Action::None => {}
             Action::Quit if failed => return Ok(Exit::Failed),
             Action::Quit => return Ok(Exit::Done),
-            Action::Interrupt => return Err(Interrupted.into()),
+            Action::Interrupt => return Err(Interrupted::default().into()),
             Action::Suspend => screen.suspend()?,
             Action::Fetch(no) => reading.fetch(no, Update::Again, false)?,
             Action::Unfold(no) => reading.fetch(no, Update::Unfolded, true)?,

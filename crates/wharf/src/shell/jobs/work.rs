@@ -224,7 +224,7 @@ impl Work {
 
 /// Tells programs that nobody wants it any more.
 fn killed(events: &Events) {
-    events.end(Exit::Interrupted, Some(&anyhow::Error::from(Interrupted)));
+    events.end(Exit::Interrupted, Some(&anyhow::Error::from(Interrupted::default())));
 }
 
 pub(super) fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {

@@ -69,7 +69,7 @@ impl Screen {
         }
         let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
         match asked.iter().any(|one| one.revents().intersects(gone)) {
-            true => Err(Interrupted.into()),
+            true => Err(Interrupted::default().into()),
             false => Ok(()),
         }
     }
