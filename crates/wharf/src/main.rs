@@ -13,6 +13,7 @@ mod exit;
 mod interrupt;
 #[cfg(feature = "keyring")]
 mod keyring;
+mod output;
 mod progress;
 mod pseudo;
 mod retry;

@@ -148,7 +148,7 @@ impl Shell {
             depth: 0,
             worst: Exit::Done,
             opened: 0,
-            trace: connection.trace.clone().map(Trace::new),
+            trace: Trace::wanted_by(&connection)?,
             place: None,
             connection,
         })

@@ -16,10 +16,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, unlinkat};
+use rustix::io::Errno;
 use wharf_ladder::tap::{header, line};
 use wharf_proto::Moment;
 use wharf_proto::tap::{Event, SessionId, What};
 use wharf_server::Tap;
+
+use crate::output::names_folder;
 
 /// Bytes of a single file at most.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -62,6 +65,9 @@ impl TapFile {
             let folder = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
             let folder = rustix::fs::open(path, folder, Mode::empty());
             Place::Folder { folder: folder.with_context(cannot)?, kept: Mutex::default() }
+        } else if names_folder(path) {
+            // It is not made here: the server may go on as somebody who could not write into it.
+            return Err(io::Error::from(Errno::NOENT)).with_context(cannot);
         } else {
             let no_link = OFlags::NOFOLLOW | OFlags::NONBLOCK;
             let mut options = OpenOptions::new();
@@ -162,7 +168,7 @@ fn keep(folder: &OwnedFd, kept: &mut VecDeque<SessionId>, session: SessionId) ->
         && let Some(oldest) = kept.pop_front()
     {
         match unlinkat(folder, name(oldest), AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -18,8 +18,10 @@ use wharf_ladder::tap::Told;
 use wharf_ladder::{Lang, Options, Scene, text};
 use wharf_proto::tap::{Event, SessionId};
 
+use crate::args::ConnectionArgs;
 use crate::args::trace::Format;
 use crate::commands::trace::in_form;
+use crate::output::can_be_written;
 use crate::{tap, terminal};
 
 /// How wide a ladder in a file is.
@@ -59,8 +61,18 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
+    /// The trace that the command line asks for, if it asks for one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn wanted_by(arguments: &ConnectionArgs) -> anyhow::Result<Option<Self>> {
+        let Some(to) = &arguments.trace else { return Ok(None) };
+        can_be_written(to)?;
+        Ok(Some(Self::new(to.clone())))
+    }
+
     /// A trace that will be drawn into the file `to`, `-` being standard error.
-    pub(crate) fn new(to: PathBuf) -> Self {
+    fn new(to: PathBuf) -> Self {
         let (lang, began) = (terminal::language(), tap::since_1970());
         Self { events: Arc::default(), to, lang, began, titles: Vec::new() }
     }

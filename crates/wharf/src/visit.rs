@@ -87,7 +87,7 @@ async fn traced<T>(
     arguments: &ConnectionArgs,
     work: impl AsyncFnOnce(Login, Options) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let trace = arguments.trace.clone().map(Trace::new);
+    let trace = Trace::wanted_by(arguments)?;
     let options = options(arguments, address.scheme, trace.as_ref().map(Trace::tap))?;
     let login = login(address)?;
     warn(&options.tls, arguments.quiet);

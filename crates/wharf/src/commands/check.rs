@@ -45,7 +45,7 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
     let patient = Patient::new(address, visit::login(address)?, options);
     let lang = language(arguments.how.lang);
     let mut report =
-        Report::new(arguments, events, lang, wanted(address, connection), &patient.login);
+        Report::new(arguments, events, lang, wanted(address, connection), &patient.login)?;
     let (host, port) = match &connection.proxy {
         Some(proxy) => (&proxy.host, proxy.port),
         None => (&address.host, address.port),

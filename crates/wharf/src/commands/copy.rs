@@ -49,7 +49,7 @@ struct Errand<'a> {
 
 pub(crate) async fn run(arguments: &CopyArgs, events: &Events) -> anyhow::Result<Exit> {
     let errand = Errand::of(arguments)?;
-    let trace = arguments.connection.trace.clone().map(Trace::new);
+    let trace = Trace::wanted_by(&arguments.connection)?;
     let copier = errand.copier(trace.as_ref())?;
     let result = match arguments.how.recursive {
         true => errand.copy_tree(&copier, events).await,

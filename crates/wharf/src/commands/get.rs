@@ -18,6 +18,7 @@ use crate::args::GetArgs;
 use crate::args::tree::folder_for;
 use crate::events::Events;
 use crate::exit::{Exit, Usage};
+use crate::output::{Made, can_be_made, can_be_replaced, names_folder};
 use crate::progress::{Meter, Screen};
 use crate::standard::Standard;
 use crate::visit::{file, form, visit_to_move};
@@ -35,7 +36,7 @@ pub(crate) async fn run(arguments: &GetArgs, events: &Events) -> anyhow::Result<
     if arguments.goes_out() {
         return to_standard_output(arguments, remote, how, events).await;
     }
-    let target = target(arguments.local(), address)?;
+    let (target, _made) = target(arguments.local(), address)?;
     let moving = &arguments.moving;
     let screen = Screen::new(arguments.connection.quiet || events.is_on());
     let mut meter = screen.meter(remote).telling(events.course("fetch", remote));
@@ -143,6 +144,7 @@ async fn tree(arguments: &GetArgs, how: Representation, events: &Events) -> anyh
     let address = &arguments.url.0;
     let (connection, moving, tree) = (&arguments.connection, &arguments.moving, &arguments.tree);
     let target = folder_for(arguments.local(), address.file_name());
+    can_be_made(&target)?;
     let request = tree.request(moving, !arguments.restart)?;
     let mut report = Report::new(connection.quiet, tree, events)?;
     let visit = Visit::new(address, connection, moving, |site| tree.pool(site, connection))?;
@@ -177,15 +179,22 @@ pub(super) fn with_digest(verdict: &str, lacks_it: bool) -> String {
     format!("{verdict}{behind}")
 }
 
-/// The file to write: the one that is named, or in the folder that is named, or here.
-fn target(local: Option<&Path>, address: &Address) -> Result<PathBuf, Usage> {
+/// The file to write, which can be: the one that is named, or in the folder that is named, or here. A folder of which a
+/// slash at the end says that it is one is made.
+fn target(local: Option<&Path>, address: &Address) -> anyhow::Result<(PathBuf, Made)> {
     let named = || {
         let name = address.file_name().map(|name| PathBuf::from(OsStr::from_bytes(name)));
         name.ok_or_else(|| Usage(format!("{address}: the URL names no file")))
     };
-    match local {
-        None => named(),
-        Some(folder) if folder.is_dir() => Ok(folder.join(named()?)),
-        Some(file) => Ok(file.to_owned()),
-    }
+    let target = match local {
+        None => named()?,
+        Some(folder) if folder.is_dir() || names_folder(folder) => folder.join(named()?),
+        Some(file) => file.to_owned(),
+    };
+    let made = match local {
+        Some(folder) if names_folder(folder) => Made::folder(folder)?,
+        _ => Made::default(),
+    };
+    can_be_replaced(&target)?;
+    Ok((target, made))
 }

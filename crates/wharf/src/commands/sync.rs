@@ -21,6 +21,7 @@ use crate::args::ConnectionArgs;
 use crate::args::sync::{AlikeArgs, CompareArg, Place, Share, SyncArgs};
 use crate::events::Events;
 use crate::exit::{Exit, Usage};
+use crate::output::{can_be_made, can_be_written};
 use crate::settings;
 
 /// What came of it.
@@ -52,7 +53,7 @@ pub(crate) async fn run(arguments: &SyncArgs, events: &Events) -> anyhow::Result
     let how = &arguments.how;
     let Places { direction, local, remote } = &places;
     let alike = Alike::new(how, *direction, local.clone(), remote.path.clone())?;
-    arguments.plan.as_deref().map_or(Ok(()), file::can_be_written)?;
+    arguments.plan.as_deref().map_or(Ok(()), can_be_written)?;
     let purpose = if arguments.plan.is_some() { Purpose::Keep } else { alike.purpose };
     let alike = Alike { purpose, ..alike };
     during(&alike, remote, &arguments.connection, how, events, |plan| match &arguments.plan {
@@ -110,6 +111,9 @@ async fn during(
     events: &Events,
     keep: impl FnOnce(&Plan) -> anyhow::Result<()>,
 ) -> anyhow::Result<Exit> {
+    if (alike.request.direction, alike.purpose) == (Direction::Down, Purpose::Apply) {
+        can_be_made(&alike.local)?;
+    }
     let mut report = Report::new(connection.quiet, &how.tree, events)?;
     let visit =
         Visit::new(remote, connection, &how.moving, |site| how.tree.pool(site, connection))?;

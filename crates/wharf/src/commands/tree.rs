@@ -36,7 +36,7 @@ impl Visit {
         moving: &MoveArgs,
         pool: impl FnOnce(Site) -> Pool,
     ) -> anyhow::Result<Self> {
-        let trace = connection.trace.clone().map(Trace::new);
+        let trace = Trace::wanted_by(connection)?;
         let mut options = options(connection, address.scheme, trace.as_ref().map(Trace::tap))?;
         options.throttle = moving.limit_rate.map(Throttle::new);
         warn(&options.tls, connection.quiet);

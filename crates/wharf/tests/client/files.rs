@@ -140,16 +140,6 @@ fn get_writes_the_file_under_its_own_name_under_another_or_into_a_folder() {
 }
 
 #[test]
-fn get_into_a_folder_that_is_not_there_is_local_trouble() {
-    let server = Scripted::session(|peer| {
-        peer.login();
-        facts(peer, 5);
-        peer.expect_end();
-    });
-    wharf(&["get", &server.url("x"), "/no/such/folder/x"]).ends_with(8).saying("No such file");
-}
-
-#[test]
 fn quiet_means_quiet() {
     let server = Scripted::session(|peer| {
         peer.login();
@@ -324,4 +314,61 @@ fn put_tells_a_refusal_a_false_size_and_a_missing_file_apart() {
         peer.expect_end();
     });
     wharf(&["put", "nothing", &untouched.url("")]).within(folder.path()).ends_with(8);
+}
+
+#[test]
+fn a_folder_that_a_slash_names_is_made_for_the_file_and_goes_again_where_none_comes() {
+    let server = Scripted::sessions(|host| {
+        let mut peer = host.accept();
+        peer.login();
+        facts(&mut peer, 5);
+        serve_all(&mut peer, b"bytes");
+        peer.answer("QUIT", "221 bye");
+        let mut peer = host.accept();
+        peer.login();
+        size(&mut peer, 5);
+        peer.answer("MDTM x", "550 no such file");
+        let data = peer.epsv();
+        peer.answer("RETR x", "550 no such file");
+        drop(data);
+        peer.expect_end();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let get = |to: &str| wharf(&["get", &server.url("x"), to]).within(folder.path());
+    get("new/deep/").ends_with(0);
+    assert_eq!(fs::read(folder.path().join("new/deep/x")).unwrap(), b"bytes");
+    get("other/deep/").ends_with(5);
+    assert_eq!(names(folder.path()), ["new"]);
+}
+
+#[test]
+fn what_cannot_be_written_here_is_told_before_anybody_is_connected_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let within = folder.path();
+    fs::write(within.join("file"), "").unwrap();
+    fs::create_dir_all(within.join("folder/x")).unwrap();
+    // Who would connect ends with 3.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("ftp://{nobody}/x");
+    for (arguments, why) in [
+        (&["get", &url, "none/x"][..], "cannot write none/x: No such file"),
+        (&["get", &url, "file/x"], "cannot write file/x: Not a directory"),
+        (&["get", &url, "file/"], "cannot make the folder file/: File exists"),
+        (&["get", &url, "folder"], "cannot write folder/x: Is a directory"),
+        (&["get", "-r", &url, "file/x/"], "cannot make the folder file/x"),
+        (&["get", "-r", &url, "--failed", "none/f"], "none/f: No such file"),
+        (&["sync", &url, "file"], "cannot make the folder file"),
+        (&["sync", &url, "tree", "--plan", "none/p"], "cannot write none/p: No such file"),
+        (&["ls", "--trace=none/t", &url], "cannot write none/t: No such file"),
+        (&["get", "-r", "--trace=folder", &url], "cannot write folder: Is a directory"),
+        (&["copy", "--trace=none/t.svg", &url, "ftp://127.0.0.1:1/y"], "cannot write none/t.svg"),
+        (&["check", "--trace=none/t.jsonl", &url], "cannot write none/t.jsonl"),
+        (&["shell", "--trace=none/t", &url], "cannot write none/t"),
+    ] {
+        wharf(arguments).within(within).ends_with_for(8, arguments).saying(why);
+    }
+    wharf(&["ls", "--trace=fine", &url]).within(within).ends_with(3);
+    let get = wharf(&["get", &url, "tried/"]).within(within);
+    get.ends_with(3);
+    assert_eq!(names(within), ["file", "fine", "folder"]);
 }

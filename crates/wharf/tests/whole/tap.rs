@@ -112,12 +112,13 @@ fn a_tap_that_is_not_understood_is_drawn_up_to_that_line_which_is_told() {
 #[test]
 fn a_tap_that_cannot_be_written_stops_the_start() {
     let here = tempfile::tempdir().unwrap();
-    let refused = run(here.path(), &["serve", "--tap", "no/such/file"]);
-    assert!(!refused.status.success());
-    assert!(
-        String::from_utf8_lossy(&refused.stderr).contains("cannot write no/such/file"),
-        "{refused:?}"
-    );
+    for place in ["no/such/file", "no-folder/"] {
+        let refused = run(here.path(), &["serve", "--tap", place]);
+        assert_eq!(refused.status.code(), Some(8), "{refused:?}");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains(&format!("cannot write {place}: No such file")), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(here.path()).unwrap().count(), 0);
 }
 
 /// Two servers that each see a stranger in the other, and what their user copies between them.

@@ -72,9 +72,9 @@ impl<'a> Report<'a> {
         lang: Lang,
         wanted: Option<Cover>,
         login: &Login,
-    ) -> Self {
-        let trace = arguments.connection.trace.clone().map(|to| Trace::new(to).speaking(lang));
-        Self {
+    ) -> anyhow::Result<Self> {
+        let trace = Trace::wanted_by(&arguments.connection)?;
+        Ok(Self {
             arguments,
             events,
             lang,
@@ -87,10 +87,10 @@ impl<'a> Report<'a> {
             stranger: None,
             is_anonymous: login.user == Login::anonymous().user,
             kept_secret: false,
-            trace,
+            trace: trace.map(|trace| trace.speaking(lang)),
             heading: None,
             features: None,
-        }
+        })
     }
 
     /// What the host's name leads to.

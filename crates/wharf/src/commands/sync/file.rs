@@ -108,26 +108,6 @@ pub(super) fn write(
     out.flush().with_context(name)
 }
 
-/// That a plan can be written there, which is better known before the trees are compared. What is there stays as it is.
-///
-/// # Errors
-/// It cannot.
-pub(super) fn can_be_written(to: &Path) -> anyhow::Result<()> {
-    // Who reads from a pipe would take the trial for the end.
-    let is_special = to.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
-    if to.as_os_str().as_bytes() == b"-" || is_special {
-        return Ok(());
-    }
-    let is_new = to.symlink_metadata().is_err();
-    let opened = File::options().append(true).create(true).open(to);
-    opened.with_context(|| shown(to, "standard output"))?;
-    if is_new {
-        // If it stays, the plan is written into it.
-        let _ = fs::remove_file(to);
-    }
-    Ok(())
-}
-
 /// A plan file that was read.
 pub(super) struct Planned {
     pub(super) places: Places,

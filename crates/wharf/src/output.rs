@@ -1,0 +1,111 @@
+//! Files that a command writes: whether they can be is found out before anybody is connected to, so that nothing is fetched
+//! in vain.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
+/// That this file can be written, be it there or not. What is there stays as it is; `-` is a standard stream, which can.
+///
+/// # Errors
+/// It cannot.
+pub(crate) fn can_be_written(to: &Path) -> anyhow::Result<()> {
+    // Who reads from a pipe would take the trial for the end.
+    if to.as_os_str().as_bytes() == b"-" || is_special(to) {
+        return Ok(());
+    }
+    let is_new = to.symlink_metadata().is_err();
+    let opened = File::options().append(true).create(true).open(to);
+    opened.with_context(|| format!("cannot write {}", to.display()))?;
+    if is_new {
+        // If it stays, it is written into.
+        let _ = fs::remove_file(to);
+    }
+    Ok(())
+}
+
+/// That another file can take the place of this one, or a new one its name.
+///
+/// # Errors
+/// It cannot: its folder is not there, or nothing may be written into it, or a folder has the name.
+pub(crate) fn can_be_replaced(file: &Path) -> anyhow::Result<()> {
+    if is_special(file) {
+        return Ok(());
+    }
+    let cannot = || format!("cannot write {}", file.display());
+    if file.is_dir() {
+        return Err(io::Error::from(Errno::ISDIR)).with_context(cannot);
+    }
+    let parent = file.parent().unwrap_or(file);
+    takes_new_names(parent).with_context(cannot)
+}
+
+/// That this folder is there, or can be made with those above it that are not.
+///
+/// # Errors
+/// It cannot.
+pub(crate) fn can_be_made(folder: &Path) -> anyhow::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let is_there = |above: &&Path| above.as_os_str().is_empty() || above.symlink_metadata().is_ok();
+    let above = folder.ancestors().find(is_there).unwrap_or(folder);
+    takes_new_names(above).with_context(|| format!("cannot make the folder {}", folder.display()))
+}
+
+/// Whether this is a folder in which files can be made, as far as that is known before one is.
+fn takes_new_names(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if !folder.metadata()?.is_dir() {
+        return Err(Errno::NOTDIR.into());
+    }
+    Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+/// Whether this is no file and no folder: a pipe, a device.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Whether a name says that it is that of a folder, by a slash at its end.
+pub(crate) fn names_folder(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(b"/")
+}
+
+/// Folders that were made for what is to come; when this is dropped, those go again into which nothing came.
+#[derive(Debug, Default)]
+pub(crate) struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Makes a folder, and those above it that are not there.
+    ///
+    /// # Errors
+    /// One cannot be made.
+    pub(crate) fn folder(path: &Path) -> anyhow::Result<Self> {
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.is_dir();
+        let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+        let mut made = Self::default();
+        for folder in missing.into_iter().rev() {
+            let cannot = || format!("cannot make the folder {}", folder.display());
+            match fs::create_dir(folder) {
+                Ok(()) => made.0.push(folder.to_owned()),
+                // Made by now, be it by another name: `a/../b`.
+                Err(_) if folder.is_dir() => {}
+                Err(error) => return Err(error).with_context(cannot),
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // One that is not empty stays, and so do those above it.
+        let _ = self.0.iter().rev().try_for_each(fs::remove_dir);
+    }
+}
