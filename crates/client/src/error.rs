@@ -71,24 +71,27 @@ impl fmt::Display for Answered<'_> {
 }
 
 /// Why something was refused, where that was found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// What was to be fetched is a folder.
     Folder,
     /// What was to be made is there.
     There,
-    /// The folder that it was to be made in is not there.
-    NoneAbove,
+    /// The folder that it was to be made in, or that it is looked for in, is not there.
+    NoneAbove {
+        /// Its path.
+        folder: Text,
+    },
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Folder => "it is a folder",
-            Self::There => "it is there already",
-            Self::NoneAbove => "the folder that it is to be in is not there",
-        })
+        match self {
+            Self::Folder => f.write_str("it is a folder"),
+            Self::There => f.write_str("it is there already"),
+            Self::NoneAbove { folder } => write!(f, "the folder {folder} is not there"),
+        }
     }
 }
 
@@ -500,7 +503,11 @@ impl Error {
             "is a directory",
             "not empty",
         ];
-        let Self::Refused { last } = self else { return false };
+        let last = match self {
+            Self::RefusedFor { reason: Refusal::NoneAbove { .. }, .. } => return true,
+            Self::Refused { last } => last,
+            _ => return false,
+        };
         let Some(reply) = &last.reply else { return false };
         let reads = matches!(
             last.verb,

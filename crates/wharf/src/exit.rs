@@ -6,7 +6,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use wharf_client::{AddressError, Error, Proof, ProxyFault, Refusal, TlsFault};
+use wharf_client::{AddressError, Error, Proof, ProxyFault, TlsFault};
 #[cfg(feature = "sqlite")]
 use wharf_server::accounts::store::StoreError;
 
@@ -180,8 +180,9 @@ impl Exit {
             | Error::NotResumed { .. } => Self::Login,
             Error::Tls { fault: TlsFault::Broken(_) | TlsFault::Late, .. } => Self::Network,
             Error::Tls { .. } => Self::Login,
-            Error::Refused { .. } if error.is_not_found() => Self::NotFound,
-            Error::RefusedFor { reason: Refusal::NoneAbove, .. } => Self::NotFound,
+            Error::Refused { .. } | Error::RefusedFor { .. } if error.is_not_found() => {
+                Self::NotFound
+            }
             Error::RefusedFor { .. } => Self::Refused,
             Error::Refused { .. } | Error::Unwelcome { .. } => match error.code() {
                 Some(425 | 426 | 421) => Self::Network,

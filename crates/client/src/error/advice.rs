@@ -45,7 +45,7 @@ impl Error {
             }
             Self::Login { last, .. } => login_advice(last),
             Self::Refused { last } => refusal_advice(last),
-            Self::RefusedFor { reason, .. } => Some(reason_advice(*reason)),
+            Self::RefusedFor { reason, .. } => Some(reason_advice(reason)),
             Self::Local { doing: "send", source, .. } => local_advice(source),
             Self::NotProtected { last } => Some(protection_advice(last)),
             Self::Injected { .. } => Some("somebody may sit in between: do not log in from here"),
@@ -166,11 +166,11 @@ impl Error {
     }
 }
 
-fn reason_advice(reason: Refusal) -> &'static str {
+fn reason_advice(reason: &Refusal) -> &'static str {
     match reason {
         Refusal::Folder => OF_A_FOLDER,
         Refusal::There => "mkdir -p takes a folder that is there for made",
-        Refusal::NoneAbove => "mkdir -p makes the folders above it as well",
+        Refusal::NoneAbove { .. } => "mkdir -p makes the folders above it as well",
     }
 }
 

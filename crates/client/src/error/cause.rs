@@ -2,7 +2,7 @@
 
 use wharf_proto::Reply;
 
-use super::{Error, Proof, Refusal};
+use super::{Error, Proof};
 use crate::{ProxyFault, TlsFault};
 
 impl Error {
@@ -26,8 +26,7 @@ impl Error {
             Self::Malformed { .. } => "malformed-reply",
             Self::Login { .. } => "login",
             Self::NoPassword { .. } => "no-password",
-            Self::Refused { .. } if self.is_not_found() => "not-found",
-            Self::RefusedFor { reason: Refusal::NoneAbove, .. } => "not-found",
+            Self::Refused { .. } | Self::RefusedFor { .. } if self.is_not_found() => "not-found",
             Self::Refused { .. } | Self::RefusedFor { .. } => "refused",
             Self::NotProtected { .. } => "no-tls",
             Self::Injected { .. } => "injected",

@@ -27,11 +27,11 @@ impl Session {
             (Some(Verb::Retr), Words::Unclear) => {
                 self.can_enter(path).await.then_some(Refusal::Folder)
             }
-            (Some(Verb::Mkd), Words::Missing) => above(path).map(|_| Refusal::NoneAbove),
+            (Some(Verb::Mkd), Words::Missing) => above(path).map(none_above),
             (Some(Verb::Mkd), Words::There) => Some(Refusal::There),
             (Some(Verb::Mkd), Words::Unclear) => match above(path) {
                 _ if self.can_enter(path).await => Some(Refusal::There),
-                Some(above) if !self.can_enter(&above).await => Some(Refusal::NoneAbove),
+                Some(above) if !self.can_enter(&above).await => Some(none_above(above)),
                 _ => None,
             },
             _ => None,
@@ -42,12 +42,56 @@ impl Session {
         }
     }
 
+    /// What came of listing the folder at this path; where that is not there, and none either in which it could be, it is
+    /// said which. It may cost three short commands, and the current folder stays what it is.
+    ///
+    /// # Errors
+    /// The error of the listing, and nothing else.
+    pub(crate) async fn with_none_above<T>(
+        &mut self,
+        path: &Text,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        let error = match result {
+            Err(error @ Error::Refused { .. }) if !self.plain && error.is_not_found() => error,
+            result => return result,
+        };
+        match (error, above(path)) {
+            (Error::Refused { last }, Some(above)) if !self.can_enter(&above).await => {
+                Err(Error::RefusedFor { last, reason: none_above(above) })
+            }
+            (error, _) => Err(error),
+        }
+    }
+
     /// Whether a path is that of a folder; what cannot be found out is none.
     async fn can_enter(&mut self, path: &Text) -> bool {
         let Ok(here) = self.pwd().await else { return false };
         let is_folder = self.cwd(path).await.is_ok();
         is_folder && self.cwd(&here).await.is_ok()
     }
+}
+
+impl Error {
+    /// What was said to MKD of the folder at this path, which is not there either when it is listed: with the folder above that
+    /// is missing, where one of the two tells it.
+    pub(crate) fn of_unmade(self, path: &Text, listed: &Self) -> Self {
+        let missing = match (listed, words(&self)) {
+            (Self::RefusedFor { reason: reason @ Refusal::NoneAbove { .. }, .. }, _) => {
+                Some(reason.clone())
+            }
+            (_, Words::Missing) => above(path).map(none_above),
+            _ => None,
+        };
+        match (self, missing) {
+            (Self::Refused { last }, Some(reason)) => Self::RefusedFor { last, reason },
+            (error, _) => error,
+        }
+    }
+}
+
+fn none_above(folder: Text) -> Refusal {
+    Refusal::NoneAbove { folder }
 }
 
 /// What the words of a refusal say.

@@ -297,8 +297,8 @@ impl Board {
 
     /// A piece of work could not be done: it is handed out again, if that may help.
     pub(crate) fn failed(&self, mut work: Work, error: Error) {
-        let refused =
-            matches!(work, Work::List(_) | Work::Look(_)) && matches!(error, Error::Refused { .. });
+        let refused = matches!(work, Work::List(_) | Work::Look(_))
+            && matches!(error, Error::Refused { .. } | Error::RefusedFor { .. });
         if refused && self.state().agenda.is_absent(&work, &error) {
             return self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }

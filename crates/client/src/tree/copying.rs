@@ -246,6 +246,8 @@ impl Agenda for Copying {
         }
         // It was not made, and is not there either: what was said to MKD is why.
         let Some(error) = self.refused.remove(&folder.below) else { return false };
+        let path = join(&self.target, self.names.at_target(folder.below.as_bytes()).as_bytes());
+        let error = error.of_unmade(&path, why);
         self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
         self.drop(folder);
         true

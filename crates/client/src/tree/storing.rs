@@ -330,6 +330,7 @@ impl Agenda for Storing {
         // It was not made, and is not there either: what was said to MKD is why.
         let Some(error) = self.refused.remove(&folder.below) else { return false };
         self.ahead = self.ahead.saturating_sub(1);
+        let error = error.of_unmade(&folder.remote, why);
         self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
         self.leave_homeless(folder);
         true

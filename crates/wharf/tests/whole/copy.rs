@@ -51,6 +51,27 @@ fn write(serving: &Serving, name: &str, bytes: &[u8]) {
 }
 
 #[test]
+fn a_tree_that_is_to_be_in_a_folder_that_is_not_there_names_it_and_nothing_is_tried_again() {
+    let [a, b] = two(&[]);
+    fs::create_dir_all(a.path("t/sub")).unwrap();
+    write(&a, "t/x", b"x");
+    write(&a, "t/sub/y", b"y");
+    let (from, to) = (url(&a, "t"), url(&b, "none/above/t"));
+    let local = a.path("t").to_str().unwrap().to_owned();
+    for arguments in [
+        &["copy", "-r", &from, &to][..],
+        &["copy", "-r", "--relay", &from, &to],
+        &["put", "-r", &local, &to],
+        &["sync", &local, &to],
+    ] {
+        let said = ends_with(5, &run(Path::new("/"), arguments));
+        assert!(said.contains("MKD none/above/t was refused: 550 "), "{said}");
+        assert!(said.contains("; the folder none/above is not there"), "{said}");
+        assert!(!said.contains("again") && !said.contains("as many sessions"), "{said}");
+    }
+}
+
+#[test]
 fn a_file_goes_from_server_to_server_or_through_here_under_any_name_and_with_its_time() {
     let [a, b] = two(&[]);
     let bytes: Vec<u8> = (0..3_000_001_u32).map(|n| (n * 7).to_le_bytes()[1]).collect();

@@ -30,6 +30,9 @@ pub(crate) struct Crew {
 impl Crew {
     /// Where at the target this is, which is below the top of the source.
     fn at_target(&self, below: &Text) -> Text {
+        if below.is_empty() {
+            return self.target.clone();
+        }
         join(&self.target, self.copier.names().at_target(below.as_bytes()).as_bytes())
     }
 }
@@ -64,7 +67,8 @@ pub(crate) async fn run(crew: Arc<Crew>) -> Result<(), Error> {
                     Err(error) => error,
                 }
             }
-            Ok(None) if seat.leaves() => return Ok(()),
+            // Nobody waited for them any more, or the others have as many as the servers let in.
+            Ok(None) if crew.board.has_nothing_left() || seat.leaves() => return Ok(()),
             Ok(None) => Error::NoSession,
             // The others go on with the work.
             Err(CopyError { side, error }) if both_inside() => {

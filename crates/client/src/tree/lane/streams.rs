@@ -172,7 +172,11 @@ pub(super) async fn list(
     folder: &Folder,
     watch: &mut Watch<'_>,
 ) -> Result<Spool, Error> {
-    let mut spool = session.list_folder(&folder.remote, &habits.dots, LIMIT, watch).await?;
+    let listed = session.list_folder(&folder.remote, &habits.dots, LIMIT, watch).await;
+    let mut spool = match folder.below.is_empty() {
+        true => session.with_none_above(&folder.remote, listed).await?,
+        false => listed?,
+    };
     if !spool.facts && !session.plain {
         spool.ahead = habits.clock.ahead(session, folder, &mut spool).await?;
     }

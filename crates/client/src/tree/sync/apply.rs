@@ -47,7 +47,7 @@ pub(super) struct Applying {
     /// Whether it was said that nothing is deleted.
     said: bool,
     /// How many steps were done on this machine since somebody asked.
-    here: usize,
+    done_here: usize,
 }
 
 impl Applying {
@@ -74,7 +74,7 @@ impl Applying {
             missing: BTreeMap::new(),
             failed: false,
             said: false,
-            here: 0,
+            done_here: 0,
         };
         applying.read()?;
         Ok(applying)
@@ -140,7 +140,7 @@ impl Applying {
                     }
                 };
                 self.complaints.push(told);
-                self.here += 1;
+                self.done_here += 1;
                 None
             }
             (StepKind::Link, true) => None,
@@ -231,10 +231,10 @@ fn stage_of(step: &Step) -> u64 {
 
 impl Agenda for Applying {
     fn next(&mut self, heavy: bool) -> Next {
+        self.done_here = 0;
         if let Some(folder) = self.looks.pop() {
             return Next::Work(Work::List(folder));
         }
-        self.here = 0;
         loop {
             if self.is_amid() {
                 return Next::Wait;
@@ -307,6 +307,7 @@ impl Agenda for Applying {
         if why.is_not_found() {
             // It was not made, and is not there either: what was said to MKD is why.
             self.failed = true;
+            let error = error.of_unmade(&folder.remote, why);
             self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
             self.missing.insert(folder.below.clone(), 0);
         }
@@ -322,7 +323,7 @@ impl Agenda for Applying {
     }
 
     fn is_amid(&self) -> bool {
-        self.here == AT_A_TIME
+        self.done_here == AT_A_TIME
     }
 
     fn learn_keeps_times(&mut self, _: bool) {}
