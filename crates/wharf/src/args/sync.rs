@@ -25,8 +25,22 @@ const SHAPES: [&str; 9] = [
     "no_links",
 ];
 
+/// What people must know before they let it work on their files.
+const AFTERWORD: &str = "\
+Files are the same when their sizes and times are, to the second or as exactly as the server tells times; a file of SRC that \
+is newer or older than the one of DST is moved, and gets the time of its original. A server that takes no times leaves each \
+file as old as its upload: what is newer there is then held to be the same, unless the file here has changed since. \
+--compare hash goes by digests alone, of files of the same size.
+
+Without --delete nothing goes. With it, what SRC does not have goes last, and only if both trees could be looked at whole and nothing \
+has failed; more than --max-delete, and nothing at all is done.
+
+Exit codes: 0 alike now, or as --dry-run says it would be; 1 some of it failed, or more was to be deleted than may be; others as \
+for all commands: see wharf --help.";
+
 /// `wharf sync`.
 #[derive(Args, Debug)]
+#[command(after_help = AFTERWORD)]
 pub(crate) struct SyncArgs {
     /// The tree that is to be copied.
     #[arg(value_name = "SRC", help = TREE, required_unless_present = "apply")]
@@ -50,17 +64,17 @@ pub(crate) struct SyncArgs {
 #[derive(Args, Clone, Debug)]
 #[command(mut_arg("retry_failed", |arg| arg.hide(true)))]
 pub(crate) struct AlikeArgs {
-    /// Delete what the source does not have
+    /// Delete from DST what SRC does not have
     #[arg(long)]
     pub(crate) delete: bool,
-    /// Delete nothing if more than so many of the target's files would go, or more than such a share of them; of a
+    /// Do nothing if more than so many of the target's files would be deleted, or more than such a share of them; of a
     /// share ten may go always, but all of them at 100% only
     #[arg(long, value_name = "N|N%", default_value = "50%", value_parser = share)]
     pub(crate) max_delete: Share,
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
-    /// By what files are held to be the same
+    /// By what files are held to be the same: size and time, or digests that the server makes
     #[arg(long, value_enum, value_name = "HOW", default_value = "size,time")]
     pub(crate) compare: CompareArg,
     /// Keep the permission bits
