@@ -192,11 +192,28 @@ impl Connection {
         longest: Duration,
     ) -> Result<Reply, Error> {
         self.send(command)?;
-        let verb = command.verb();
-        self.within(self.patience.min(longest), async |connection| {
+        self.answered(Asked::Verb(command.verb()), self.patience.min(longest)).await
+    }
+
+    /// Sends a line that is no command of the table, without a control character in it, and awaits its last reply.
+    ///
+    /// # Errors
+    /// As for [`command`](Self::command).
+    pub(crate) async fn line(&mut self, line: &[u8]) -> Result<Reply, Error> {
+        self.forget_what_was_said_unasked()?;
+        let sent = self.machine.send_line(line);
+        self.queued(sent)?;
+        let (verb, command) = redacted(line);
+        self.last = Exchange { verb, command, reply: None };
+        self.answered(Asked::Line, self.patience).await
+    }
+
+    /// The last reply to what was asked.
+    async fn answered(&mut self, asked: Asked, longest: Duration) -> Result<Reply, Error> {
+        self.within(longest, async |connection| {
             loop {
                 let answer = connection.answer().await?;
-                if answer.to == Asked::Verb(verb) && !answer.more {
+                if answer.to == asked && !answer.more {
                     return Ok(answer.reply);
                 }
             }
@@ -277,9 +294,17 @@ impl Connection {
 
     /// Queues a command; [`answer`](Self::answer) writes it.
     pub(crate) fn send(&mut self, command: &Command) -> Result<(), Error> {
+        self.forget_what_was_said_unasked()?;
+        let sent = self.machine.send(command);
+        self.queued(sent)?;
+        self.speaks_of(command);
+        Ok(())
+    }
+
+    /// What the server said without being asked answers nothing that comes after it.
+    fn forget_what_was_said_unasked(&mut self) -> Result<(), Error> {
         let idle = self.machine.owed() == 0;
         self.hear_what_came();
-        // What the server said without being asked answers nothing that comes after it.
         if idle {
             while let Some(answer) = self.answers.pop_front() {
                 // Neither does it answer the command before.
@@ -287,9 +312,6 @@ impl Connection {
                 self.judge(answer)?;
             }
         }
-        let sent = self.machine.send(command);
-        self.queued(sent)?;
-        self.speaks_of(command);
         Ok(())
     }
 
@@ -499,7 +521,7 @@ impl Connection {
         }
         let of_a_transfer = match answer.to {
             Asked::Verb(verb) => verb.opens_transfer(),
-            Asked::Greeting | Asked::Nothing => true,
+            Asked::Greeting | Asked::Line | Asked::Nothing => true,
         };
         if !answer.legal && !of_a_transfer && TRANSFER_CODES.contains(&code) {
             return Err(Error::OutOfStep { last: self.last_boxed() });

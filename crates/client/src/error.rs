@@ -23,21 +23,29 @@ use crate::{ProxyFault, TlsFault};
 /// The last command and reply of a session, secrets redacted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exchange {
-    /// The verb of the command, `None` before the first one, and where the server spoke without being asked.
+    /// The verb of the command, `None` before the first one, where the server spoke without being asked, and of a line
+    /// that is no command of the table.
     pub verb: Option<Verb>,
-    /// The command as sent.
+    /// The command as sent, empty before the first one.
     pub command: Text,
     /// The last reply that came after it.
     pub reply: Option<Reply>,
 }
 
+impl Exchange {
+    /// Whether nothing had been asked yet.
+    pub fn is_before_all(&self) -> bool {
+        self.command.is_empty()
+    }
+}
+
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.verb, &self.reply) {
-            (None, None) => f.write_str("before any greeting"),
-            (None, Some(reply)) => write!(f, "after the greeting \"{}\"", Said(reply)),
-            (Some(_), None) => write!(f, "after {}, which was not answered", self.command),
-            (Some(_), Some(reply)) => {
+        match (self.is_before_all(), &self.reply) {
+            (true, None) => f.write_str("before any greeting"),
+            (true, Some(reply)) => write!(f, "after the greeting \"{}\"", Said(reply)),
+            (false, None) => write!(f, "after {}, which was not answered", self.command),
+            (false, Some(reply)) => {
                 write!(f, "after {}, answered \"{}\"", self.command, Said(reply))
             }
         }

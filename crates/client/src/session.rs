@@ -420,6 +420,15 @@ impl Session {
         Ok(reply)
     }
 
+    /// Sends a line that is no command of the table, such as one that a vendor has added, and gives the reply, whatever it
+    /// says. It must open no transfer.
+    ///
+    /// # Errors
+    /// `Unsendable` where it is empty or has a control character in it, and those of the control connection.
+    pub async fn quote_line(&mut self, line: &[u8]) -> Result<Reply, Error> {
+        self.control.line(line).await
+    }
+
     /// Fetches a file byte by byte from `offset` on. What arrives in `to` is complete only when this
     /// returns without an error; [`get`](Self::get) is the way to fetch into a file.
     ///

@@ -14,6 +14,7 @@ use crate::tap::What;
 use crate::verb::Gate;
 use crate::{Command, Verb};
 use std::collections::VecDeque;
+use std::fmt;
 
 /// The longest reply line that is read; longer ones end the session.
 const LINE_CAP: usize = 16 * 1024;
@@ -51,6 +52,8 @@ pub enum Asked {
     Greeting,
     /// A command.
     Verb(Verb),
+    /// A line that is no command of the table: any reply may be one to it.
+    Line,
     /// Nothing: the server spoke unasked, as it does with 421.
     Nothing,
 }
@@ -63,6 +66,7 @@ impl Asked {
             Self::Verb(verb) => {
                 verb.row().allows(code) || (code == 530 && verb.row().gate == Gate::Open)
             }
+            Self::Line => true,
             Self::Nothing => false,
         }
     }
@@ -71,7 +75,18 @@ impl Asked {
     fn allows_at_last(self, code: u16) -> bool {
         match self {
             Self::Verb(verb) => code == 421 || verb.row().replies.contains(&code),
-            Self::Greeting | Self::Nothing => self.allows(code),
+            Self::Greeting | Self::Line | Self::Nothing => self.allows(code),
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Greeting => f.write_str("the greeting"),
+            Self::Verb(verb) => verb.fmt(f),
+            Self::Line => f.write_str("a line"),
+            Self::Nothing => f.write_str("nothing"),
         }
     }
 }
@@ -81,10 +96,10 @@ impl Asked {
 #[non_exhaustive]
 pub enum SendError {
     /// A reply to an earlier command is still owed.
-    #[error("{sent} cannot be sent while the reply to {owed:?} is owed")]
+    #[error("{sent} cannot be sent while {owed} is not answered")]
     ReplyOwed {
-        /// The verb that was to be sent.
-        sent: Verb,
+        /// What was to be sent.
+        sent: Asked,
         /// What the oldest owed reply answers.
         owed: Asked,
     },
@@ -149,7 +164,7 @@ impl Client {
         if let Some(owed) = self.owed.front()
             && !(verb.row().urgent && self.owed.len() < 4)
         {
-            return Err(SendError::ReplyOwed { sent: verb, owed: *owed });
+            return Err(SendError::ReplyOwed { sent: Asked::Verb(verb), owed: *owed });
         }
         self.in_order &= !self.owed.is_empty();
         self.put(command)
@@ -171,16 +186,40 @@ impl Client {
         self.telnet = telnet;
     }
 
+    /// Sends a line that is no command of the table, such as one that a vendor has added, if its turn has come: byte for
+    /// byte but for what Telnet wants, and without a control character.
+    ///
+    /// # Errors
+    /// [`SendError`]; the machine is unchanged then.
+    pub fn send_line(&mut self, line: &[u8]) -> Result<(), SendError> {
+        if line.is_empty() || line.iter().any(u8::is_ascii_control) {
+            return Err(Unsendable(line.into()).into());
+        }
+        if let Some(owed) = self.owed.front() {
+            return Err(SendError::ReplyOwed { sent: Asked::Line, owed: *owed });
+        }
+        self.in_order = false;
+        let escaped = |byte: &u8| 1 + usize::from(*byte == 0xFF && self.telnet != Telnet::Unknown);
+        let mut bytes: Vec<u8> =
+            line.iter().flat_map(|byte| std::iter::repeat_n(*byte, escaped(byte))).collect();
+        bytes.extend_from_slice(b"\r\n");
+        self.put_bytes(bytes, Asked::Line);
+        Ok(())
+    }
+
     fn put(&mut self, command: &Command) -> Result<(), SendError> {
-        let verb = command.verb();
         let bytes = command.encode_for(self.telnet)?;
+        self.put_bytes(bytes, Asked::Verb(command.verb()));
+        Ok(())
+    }
+
+    fn put_bytes(&mut self, bytes: Vec<u8>, asked: Asked) {
         let (shown, line) = self.redactor.command(bytes.strip_suffix(b"\r\n").unwrap_or(&bytes));
         if self.tapped {
             self.out.push_back(Output::Tap(What::Command { verb: shown, line }));
         }
-        self.owed.push_back(Asked::Verb(verb));
+        self.owed.push_back(asked);
         self.out.push_back(Output::Send(bytes));
-        Ok(())
     }
 
     /// Takes bytes that came over the control connection.
@@ -313,6 +352,26 @@ mod tests {
         assert!(client.send(&Command::Pwd).is_err());
         assert_eq!(answers(&mut client, b"215 UNIX\r\n"), [(Asked::Verb(Verb::Syst), 215, true)]);
         client.send(&Command::Pwd).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_no_table_has_waits_its_turn_and_takes_any_reply() {
+        let mut client = Client::new(false);
+        assert!(matches!(client.send_line(b"XFROB"), Err(SendError::ReplyOwed { .. })));
+        assert_eq!(answers(&mut client, b"220 ready\r\n").len(), 1);
+        for bad in [&b""[..], b"XFROB a\r\nDELE x", b"X\0", b"X\x1b[2J", b"X\ta"] {
+            assert!(matches!(client.send_line(bad), Err(SendError::Unsendable(_))), "{bad:?}");
+        }
+        for reply in [&b"299 frobbed\r\n"[..], b"350 more\r\n", b"567 no\r\n"] {
+            client.send_line(b"xfrob  a \xFF").unwrap();
+            assert_eq!(client.poll_output(), Some(Output::Send(b"xfrob  a \xFF\xFF\r\n".to_vec())));
+            let [(Asked::Line, _, true)] = answers(&mut client, reply)[..] else { panic!() };
+        }
+        client.set_telnet(Telnet::Unknown);
+        client.send_line(b"\xFF").unwrap();
+        assert_eq!(client.poll_output(), Some(Output::Send(b"\xFF\r\n".to_vec())));
+        let got = answers(&mut client, b"150 wait\r\n226 done\r\n");
+        assert_eq!(got, [(Asked::Line, 150, true), (Asked::Line, 226, true)]);
     }
 
     #[test]

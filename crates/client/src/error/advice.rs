@@ -32,7 +32,7 @@ impl Error {
             Self::Unwelcome { .. } | Self::Closing { .. } => {
                 Some("the server may have too many users or be going down: try again later")
             }
-            Self::ControlLost { last, .. } if last.verb.is_none() && last.reply.is_none() => {
+            Self::ControlLost { last, .. } if last.is_before_all() && last.reply.is_none() => {
                 Some("a firewall or an access list may be closing connections: try from elsewhere")
             }
             Self::ControlLost { .. } => {
@@ -154,7 +154,7 @@ impl Error {
 
     /// What helps where a reply did not come.
     fn silence_advice(&self, last: &Exchange) -> &'static str {
-        if last.verb.is_none() {
+        if last.is_before_all() {
             "where TLS begins at once (most often at port 990) nothing greets in clear: write ftps://; else the \
              server is slow or stuck: raise --timeout"
         } else if self.unanswered_question().is_some() {

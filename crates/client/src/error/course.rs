@@ -41,7 +41,7 @@ impl Error {
         match self {
             Self::Unwelcome { .. } | Self::Closing { .. } | Self::Login { .. } => true,
             // Some close the connection without a word.
-            Self::ControlLost { last, .. } => last.verb.is_none(),
+            Self::ControlLost { last, .. } => last.is_before_all(),
             _ => false,
         }
     }

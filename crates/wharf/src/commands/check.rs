@@ -96,7 +96,7 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
 
 /// Whether a connection was open and nobody greeted on it, in clear.
 fn is_silent(first: &Attempt) -> bool {
-    let before_all = |error: &Error| error.last().is_some_and(|last| last.verb.is_none());
+    let before_all = |error: &Error| error.last().is_some_and(|last| last.is_before_all());
     first.cover != Cover::Implicit
         && first.greeting().is_none()
         && matches!(&first.outcome, Err(error @ Error::NoReply { .. }) if before_all(error))

@@ -1,7 +1,7 @@
 //! Small questions and orders to the server: `size`, `modtime`, `status`, `system`, `site`, `chmod`, `quote`...
 
 use wharf_client::{Error, Session};
-use wharf_proto::command::Site;
+use wharf_proto::command::{CommandError, Site};
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Text, Verb};
 
@@ -225,9 +225,15 @@ pub(super) fn remote_help(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     ask(shell, &Command::Help(verb))
 }
 
-/// Sends a line as it is. What opens a data connection has a command of its own here.
+/// Sends a line as it is: what its verb and argument mean is the server's business. What opens a data connection has a
+/// command of its own here.
 pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let command = Command::parse(call.rest.as_bytes()).map_err(|error| Usage(error.to_string()))?;
+    let line = call.rest.as_bytes();
+    let command = match Command::parse(line) {
+        Ok(command) => command,
+        Err(CommandError::Unknown(_)) => return quote_line(shell, line),
+        Err(error) => return Err(Usage(error.to_string()).into()),
+    };
     let verb = command.verb();
     if verb.opens_transfer() {
         return Err(Usage(format!("{verb} moves data; use ls, get or put")).into());
@@ -245,6 +251,16 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     {
         shell.went(path);
     }
+    judged(shell, reply.code.class())
+}
+
+/// Sends a line whose verb is in no table here.
+fn quote_line(shell: &Shell, line: &[u8]) -> Outcome {
+    if line.iter().any(u8::is_ascii_control) {
+        return Err(Usage("a line with a control character is not sent".to_owned()).into());
+    }
+    shell.link.forget_names();
+    let reply = shell.link.with_answers(async |session| session.quote_line(line).await)?;
     judged(shell, reply.code.class())
 }
 

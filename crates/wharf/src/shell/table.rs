@@ -203,7 +203,7 @@ static ROWS: &[Row] = &[
     Row { names: &["umask"], usage: "[MASK]", words: NO, options: None, help: "tell or choose which permissions new files do not get", run: Now(classic::umask) },
     Row { names: &["idle"], usage: "[SECONDS]", words: NO, options: None, help: "tell or choose how long the server lets a session be silent", run: Now(classic::idle) },
     Row { names: &["account"], usage: "SECRET", words: NO, options: None, help: "prove oneself further, where a server wants that", run: Now(classic::account) },
-    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, options: None, help: "send a command of the protocol, such as SYST", run: Now(server::quote) },
+    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, options: None, help: "send a line to the server as it is, such as SYST, and show the reply", run: Now(server::quote) },
     Row { names: &["check"], usage: "[OPTION...]", words: NO, options: Some(definition::<CheckWords>), help: "find out which ways of talking to this server work", run: Now(afar::check) },
     Row { names: &["reconnect"], usage: "", words: NO, options: None, help: "open the last session again, where it was", run: Now(connect::reconnect) },
     #[cfg(feature = "keyring")]

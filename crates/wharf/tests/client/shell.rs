@@ -98,6 +98,37 @@ fn a_script_goes_on_after_an_error_and_ends_with_the_last_one_or_stops_where_tha
 }
 
 #[test]
+fn a_verb_that_is_in_no_table_is_sent_as_it_is_and_ends_as_the_server_answers() {
+    for (reply, code) in [("299 frobbed", 0), ("350 more", 0), ("450 later", 6), ("550 no frob", 6)]
+    {
+        let server = Scripted::session(move |peer| {
+            peer.login();
+            peer.features(&[]);
+            peer.answer("xFrob  a B", reply);
+            peer.answer("QUIT", "221 bye");
+        });
+        let ending = wharf(&["shell", &server.url("")])
+            .typing(&["quote xFrob  a B"])
+            .ends_with_for(code, reply);
+        let text = String::from_utf8_lossy(&ending.out) + ending.said();
+        assert!(text.contains(reply), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_verb_with_a_control_character_is_not_sent() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.answer("QUIT", "221 bye");
+    });
+    wharf(&["shell", &server.url("")])
+        .typing(&["quote XFROB a\tb"])
+        .ends_with(2)
+        .saying("a line with a control character is not sent");
+}
+
+#[test]
 fn commands_without_a_server_and_malformed_lines_are_usage_errors() {
     for line in ["ls", "get", "open", "open h notaport", "get \"x", "cd a b", "quote FROB", "user"]
     {

@@ -215,11 +215,11 @@ fn japanese_advice(error: &Error) -> Option<&'static str> {
             "サーバーが混んでいるか、停止しようとしている。しばらくして試す"
         }
         Error::Login { .. } => of_login(error),
-        Error::ControlLost { last, .. } if last.verb.is_none() && last.reply.is_none() => {
+        Error::ControlLost { last, .. } if last.is_before_all() && last.reply.is_none() => {
             "ファイアウォールかアクセス制限が接続を閉じている。別の場所から試す"
         }
         Error::ControlLost { .. } => "サーバーか途中の装置がセッションを切った",
-        Error::NoReply { last, .. } if last.verb.is_none() => {
+        Error::NoReply { last, .. } if last.is_before_all() => {
             "接続と同時に TLS が始まるポート（多くは 990）なら平文では何も届かない。ftps:// を使う。\
              そうでなければサーバーが遅い。--timeout を延ばす"
         }
