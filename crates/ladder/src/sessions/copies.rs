@@ -4,7 +4,8 @@
 //! TCP never sends anything again so soon.
 
 use crate::packet::{Flags, Segment};
-use std::hash::{DefaultHasher, Hasher as _};
+use foldhash::fast::RandomState;
+use std::hash::BuildHasher as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 use wharf_proto::Moment;
@@ -17,8 +18,11 @@ const SOON: Duration = Duration::from_millis(1);
 /// The last segments.
 #[derive(Debug)]
 pub(super) struct Copies {
+    /// Their sequence numbers, which nearly always tell that none of them is a copy.
+    seqs: [u32; LAST],
     last: [Option<(Sign, Moment)>; LAST],
     at: usize,
+    hashes: RandomState,
 }
 
 /// What two copies have in common.
@@ -38,20 +42,21 @@ struct Sign {
 
 impl Default for Copies {
     fn default() -> Self {
-        Self { last: [None; LAST], at: 0 }
+        Self { seqs: [0; LAST], last: [None; LAST], at: 0, hashes: RandomState::default() }
     }
 }
 
 impl Copies {
     /// Whether this is a copy of one of the last segments. Keeps it.
     pub(super) fn is_copy(&mut self, segment: &Segment<'_>) -> bool {
-        let sign = Sign::of(segment);
+        let sign = Sign::of(segment, &self.hashes);
         let is_it = |(other, at): &(Sign, Moment)| *other == sign && segment.at.since(*at) <= SOON;
-        if self.last.iter().flatten().any(is_it) {
+        if self.seqs.contains(&segment.seq) && self.last.iter().flatten().any(is_it) {
             return true;
         }
-        if let Some(place) = self.last.get_mut(self.at) {
+        if let Some((place, seq)) = self.last.get_mut(self.at).zip(self.seqs.get_mut(self.at)) {
             *place = Some((sign, segment.at));
+            *seq = segment.seq;
         }
         self.at = (self.at + 1) % LAST;
         false
@@ -59,15 +64,10 @@ impl Copies {
 }
 
 impl Sign {
-    fn of(segment: &Segment<'_>) -> Self {
+    fn of(segment: &Segment<'_>, hashes: &RandomState) -> Self {
         let Segment { from, to, seq, ack, flags, length, header, payload, .. } = *segment;
-        let line = if payload.is_empty() || payload.len() > LINE { 0 } else { hash(payload) };
+        let is_line = !payload.is_empty() && payload.len() <= LINE;
+        let line = if is_line { hashes.hash_one(payload) } else { 0 };
         Self { seq, ack, id: header.id, window: header.window, length, flags, from, to, line }
     }
-}
-
-fn hash(line: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(line);
-    hasher.finish()
 }

@@ -9,7 +9,8 @@
 use super::kept::Kept;
 use super::{Key, key, pair};
 use crate::packet::{Segment, distance};
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use std::collections::VecDeque;
 use std::time::Duration;
 use wharf_proto::Moment;
 
