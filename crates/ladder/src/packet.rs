@@ -12,7 +12,10 @@ pub use icmp::Unreachable;
 pub use link::Link;
 
 use crate::capture::Frame;
-use etherparse::{LaxNetSlice, LaxSlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
+use etherparse::{
+    IpNumber, Ipv4HeaderSlice, LaxNetSlice, LaxSlicedPacket, TcpOptionElement, TcpSlice,
+    TransportSlice,
+};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use wharf_proto::Moment;
@@ -90,7 +93,12 @@ impl<'a> Segment<'a> {
     /// The segment in a frame of any link type, if there is one.
     #[must_use]
     pub fn of_frame(frame: &Frame<'a>) -> Option<Self> {
-        let mut segment = Self::of_packet(frame.at, &frame.link?.packet(frame.bytes)?)?;
+        let link = frame.link?;
+        let plain = link.ipv4(frame.bytes).and_then(|ip| Self::of_ipv4(frame.at, ip));
+        let mut segment = match plain {
+            Some(segment) => segment,
+            None => Self::of_packet(frame.at, &link.packet(frame.bytes)?)?,
+        };
         segment.header.frame = frame.no;
         Some(segment)
     }
@@ -106,7 +114,28 @@ impl<'a> Segment<'a> {
             }
             _ => return None,
         };
-        let Net { from, to, cut, id, hops } = Net::of(packet.net.as_ref()?)?;
+        Self::of_tcp(at, &Net::of(packet.net.as_ref()?)?, tcp)
+    }
+
+    /// The segment in an IPv4 packet, where nothing else is in it: what [`Segment::of_packet`] gives, at a fraction of the
+    /// work.
+    fn of_ipv4(at: Moment, packet: &'a [u8]) -> Option<Self> {
+        let ip = Ipv4HeaderSlice::from_slice(packet).ok()?;
+        let is_plain = ip.protocol() == IpNumber::TCP && !ip.is_fragmenting_payload();
+        let (header, total) = (ip.slice().len(), usize::from(ip.total_len()));
+        let payload = packet.get(header..total.min(packet.len())).filter(|_| is_plain)?;
+        let net = Net {
+            from: ip.source_addr().into(),
+            to: ip.destination_addr().into(),
+            cut: total.saturating_sub(header + payload.len()),
+            id: Some(ip.identification()),
+            hops: ip.ttl(),
+        };
+        Self::of_tcp(at, &net, &TcpSlice::from_slice(payload).ok()?)
+    }
+
+    fn of_tcp(at: Moment, net: &Net, tcp: &TcpSlice<'a>) -> Option<Self> {
+        let Net { from, to, cut, id, hops } = *net;
         let payload = tcp.payload();
         let length = u32::try_from(payload.len().saturating_add(cut)).ok()?;
         Some(Self {

@@ -20,6 +20,7 @@ pub enum Link {
     CookedTwo,
 }
 
+const IPV4: [u8; 2] = [0x08, 0x00];
 const PPPOE: [u8; 2] = [0x88, 0x64];
 const VLAN: [u8; 2] = [0x81, 0x00];
 
@@ -46,6 +47,15 @@ impl Link {
             Self::Raw => 101,
             Self::Cooked => 113,
             Self::CookedTwo => 276,
+        }
+    }
+
+    /// The packet in a frame where it is seen at once that it is of IPv4; there may be one where it is not.
+    pub(super) fn ipv4(self, frame: &[u8]) -> Option<&[u8]> {
+        match self {
+            Self::Ethernet => frame.get(12..)?.strip_prefix(&IPV4),
+            Self::Raw => Some(frame),
+            Self::Null | Self::Ppp | Self::Cooked | Self::CookedTwo => None,
         }
     }
 
