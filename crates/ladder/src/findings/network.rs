@@ -46,6 +46,9 @@ pub(super) const RULES: &[Rule] = &[
             let gap = (0..times.len()).filter_map(|at| times.get(at..)).find(|rows| match rows {
                 [one, two, rest @ ..] => {
                     let (from, to) = (one.at.unwrap_or_default(), two.at.unwrap_or_default());
+                    if to.since(from) < FORGETTING {
+                        return false;
+                    }
                     let moving = case.data.iter().any(|conn| {
                         let spoke = conn.client.spoke.into_iter().chain(conn.server.spoke);
                         spoke
@@ -58,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
                         || two.packet == Packet::Rst
                         || refused
                         || is_resent(control, two);
-                    to.since(from) >= FORGETTING && moving && dead
+                    moving && dead
                 }
                 _ => false,
             });

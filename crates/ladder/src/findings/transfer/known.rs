@@ -51,9 +51,10 @@ pub(super) fn announced(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
 
 /// The number of `150 Opening data connection for a (500 bytes)`.
 fn promised(row: &Row) -> Option<u64> {
-    let words = row.label.to_string();
-    let (head, _) = words.rsplit_once(" byte")?;
-    head.rsplit_once('(')?.1.parse().ok()
+    let words = row.label.as_bytes();
+    let head = words.get(..memchr::memmem::rfind(words, b" byte")?)?;
+    let number = head.get(memchr::memrchr(b'(', head)? + 1..)?;
+    str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// The size of the file that a transfer moves, as SIZE said before it.

@@ -33,8 +33,7 @@ fn full(case: &Case<'_>) -> Option<Proof> {
     let both = case.data.iter().flat_map(|conn| [(conn, Party::Client), (conn, Party::Server)]);
     let (conn, party) = both.max_by_key(|(conn, party)| full(conn, *party))?;
     let time = full(conn, party);
-    let proof = Proof::of([conn.rows.0, conn.rows.1]).by(party).saying(seconds(time));
-    (time >= STALLED).then_some(proof)
+    (time >= STALLED).then(|| Proof::of([conn.rows.0, conn.rows.1]).by(party).saying(seconds(time)))
 }
 
 /// A client that has told that it waited for the other side.
