@@ -122,6 +122,23 @@ impl LineReader {
         self.input.extend_from_slice(bytes);
     }
 
+    /// The line that these bytes are, without its end, where none has begun and nothing in them has another meaning: what
+    /// pushing them would give, without keeping them. As nearly always where a peer sends a line at a time.
+    ///
+    /// ```
+    /// use wharf_proto::line::LineReader;
+    ///
+    /// let reader = LineReader::new(4096);
+    /// assert_eq!(reader.whole(b"NOOP\r\n"), Some(&b"NOOP"[..]));
+    /// assert_eq!(reader.whole(b"NOOP\r\nQUIT\r\n"), None);
+    /// ```
+    #[must_use]
+    pub fn whole<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let is_between = self.telnet == Telnet::Data && !self.dropping && self.buffered() == 0;
+        let line = bytes.strip_suffix(b"\r\n").filter(|line| line.len() <= self.cap)?;
+        (is_between && memchr3(LF, CR, IAC, line).is_none()).then_some(line)
+    }
+
     /// Gives everything that has come in since the last line, and forgets it.
     ///
     /// For the moment when the meaning of the stream changes (AUTH, CCC): a peer that sent anything

@@ -6,6 +6,7 @@ use super::half::{Fresh, Half, Run};
 use super::rewritten::Named;
 use super::speech::{Said, Speech};
 use super::{Pen, State};
+use crate::dialogue::names_listener;
 use crate::label::{self, CUT, bounded, half_ended};
 use crate::more::More;
 use crate::packet::Segment;
@@ -300,9 +301,10 @@ fn command(
     line: &[u8],
 ) -> Row {
     state.dialogue.asked(verb);
-    let names = match Command::parse(line) {
-        Ok(Command::Port(address)) => Some(SocketAddr::V4(address)),
-        Ok(Command::Eprt(Eprt::Address(address))) => Some(address),
+    let parsed = names_listener(verb).then(|| Command::parse(line));
+    let names = match parsed {
+        Some(Ok(Command::Port(address))) => Some(SocketAddr::V4(address)),
+        Some(Ok(Command::Eprt(Eprt::Address(address)))) => Some(address),
         _ => None,
     };
     if let Some(address) = names {

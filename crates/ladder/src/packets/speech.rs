@@ -75,9 +75,10 @@ impl Speech {
     pub(super) fn hear(&mut self, from: Party, run: &Run) -> Vec<Said> {
         match from {
             Party::Client => {
-                let lines = self.commands.read(run, is_command);
-                let said = lines.map(|(line, is_cut)| to_command(line, is_cut, &mut self.redactor));
-                let mut said: Vec<Said> = said.collect();
+                let mut said = Vec::new();
+                self.commands.read(run, is_command, |line, is_cut| {
+                    said.push(to_command(line, is_cut, &mut self.redactor));
+                });
                 if self.is_amiss && !said.is_empty() {
                     said.splice(0..0, self.end_amiss());
                 }
@@ -110,7 +111,7 @@ impl Speech {
         if run.torn {
             self.reply = ReplyReader::new();
         }
-        for (line, _) in self.replies.read(run, is_reply) {
+        self.replies.read(run, is_reply, |line, _| {
             // One more line of a reply may be too much of it.
             let more = self.reply.is_amid().then(|| Text::from(line.as_slice()));
             let ends = more.is_some() && is_reply(&line) && line.get(3) == Some(&b' ');
@@ -126,7 +127,7 @@ impl Speech {
                 }
                 Err(_) => said.extend(more.map(|line| Said::Stray(self.redactor.hide(&line)))),
             }
-        }
+        });
         // The last lines of a reply are in the segment of its first, as a rule.
         if run.cut
             && let Some(mut reply) = self.reply.give_up()
@@ -165,12 +166,9 @@ impl Lines {
         self.reader.buffered() == 0
     }
 
-    /// The lines that these bytes complete, and whether the end of a line is not captured; `begins` knows the beginning of one.
-    fn read(
-        &mut self,
-        run: &Run,
-        begins: fn(&[u8]) -> bool,
-    ) -> impl Iterator<Item = (Vec<u8>, bool)> {
+    /// Takes the lines that these bytes complete, and whether the end of a line is not captured; `begins` knows the beginning of
+    /// one.
+    fn read(&mut self, run: &Run, begins: fn(&[u8]) -> bool, mut take: impl FnMut(Vec<u8>, bool)) {
         let mut bytes = run.bytes.as_slice();
         if run.torn {
             self.reader = LineReader::new(self.cap);
@@ -181,14 +179,19 @@ impl Lines {
             self.lost = end.is_none();
             bytes = end.and_then(|end| bytes.get(end + 1..)).unwrap_or_default();
         }
-        self.reader.push(bytes);
-        let lines = self.reader.by_ref().filter_map(|arrival| match arrival {
-            Arrival::Line(line) => Some(line),
-            Arrival::TooLong | Arrival::Interrupt | Arrival::Mark | Arrival::Answer(_) => None,
-        });
-        let whole: Vec<(Vec<u8>, bool)> = lines.map(|line| (line, false)).collect();
-        let cut = if run.cut { self.cut(begins) } else { None };
-        whole.into_iter().chain(cut)
+        match self.reader.whole(bytes) {
+            Some(line) => take(line.to_vec(), false),
+            None => self.reader.push(bytes),
+        }
+        for arrival in self.reader.by_ref() {
+            match arrival {
+                Arrival::Line(line) => take(line, false),
+                Arrival::TooLong | Arrival::Interrupt | Arrival::Mark | Arrival::Answer(_) => {}
+            }
+        }
+        if let Some((line, is_cut)) = run.cut.then(|| self.cut(begins)).flatten() {
+            take(line, is_cut);
+        }
     }
 
     /// What has come of a line whose end is not captured, where that says what it is; and whether more of it is missing than
