@@ -84,8 +84,11 @@ fn in_japanese(said: &str, row: &Row) -> Option<String> {
 
 /// A reply: its code and first line, and how many lines follow.
 pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
-    let mut label = format!("{code:03} ").into_bytes();
-    label.extend_from_slice(&shortened(lines.first().map_or(&[], Text::as_bytes)));
+    let first = shortened(lines.first().map_or(&[], Text::as_bytes));
+    let digit = |of: u16| b'0' + u8::try_from(code / of % 10).unwrap_or(0);
+    let mut label = Vec::with_capacity(4 + first.len());
+    label.extend_from_slice(&[digit(100), digit(10), digit(1), b' ']);
+    label.extend_from_slice(&first);
     if let Some(more) = lines.len().checked_sub(1).filter(|more| *more > 0) {
         let lines = if more == 1 { "line" } else { "lines" };
         label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
@@ -144,7 +147,7 @@ pub(crate) fn half_ended(how: HalfEnd) -> (Packet, Text) {
         HalfEnd::Eof => (Packet::Data { bytes: 0, end: Some(how) }, "EOF"),
         HalfEnd::Reset => (Packet::Rst, "RST"),
     };
-    (packet, Text::from(label))
+    (packet, Text::of(label))
 }
 
 /// A label cut in its middle where it is too long to keep, at the boundaries of characters.

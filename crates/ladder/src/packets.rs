@@ -445,13 +445,13 @@ impl<'a> Pen<'a> {
             true => (Packet::SynAck, "SYN, ACK"),
             false => (Packet::Syn, "SYN"),
         };
-        flags.syn.then(|| self.row(packet, Text::from(label), !is_new))
+        flags.syn.then(|| self.row(packet, Text::of(label), !is_new))
     }
 
     /// The row of an ACK that brings nothing else.
     fn ack(&mut self, establishes: bool) -> Row {
         let packet = if establishes { Packet::Established } else { Packet::Ack };
-        self.row(packet, Text::from("ACK"), false)
+        self.row(packet, Text::of("ACK"), false)
     }
 }
 

@@ -4,6 +4,7 @@
 //! bytes; where a person reads them, control characters and broken UTF-8 are escaped, so that nothing a
 //! peer sends can steer a terminal or forge a log line. This file does not decode legacy charsets.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Bytes of the control connection. `Display` and `Debug` escape whatever could steer a terminal.
@@ -13,9 +14,14 @@ use std::fmt;
 /// assert_eq!(Text::from(&b"a\x1b[2Jb\xff"[..]).to_string(), "a\\x1b[2Jb\\xff");
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(Vec<u8>);
+pub struct Text(Cow<'static, [u8]>);
 
 impl Text {
+    /// Words of ours, which nothing is allocated for.
+    pub const fn of(words: &'static str) -> Self {
+        Self(Cow::Borrowed(words.as_bytes()))
+    }
+
     /// The bytes as they came.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -23,7 +29,7 @@ impl Text {
 
     /// The bytes as they came, owned.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.0
+        self.0.into_owned()
     }
 
     /// Whether there are no bytes at all.
@@ -34,25 +40,25 @@ impl Text {
 
 impl From<&[u8]> for Text {
     fn from(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+        Self(Cow::Owned(bytes.to_vec()))
     }
 }
 
 impl From<Vec<u8>> for Text {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(Cow::Owned(bytes))
     }
 }
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(text.as_bytes().to_vec())
+        Self::from(text.as_bytes())
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(text.into_bytes())
+        Self::from(text.into_bytes())
     }
 }
 
