@@ -204,7 +204,7 @@ impl Connection {
         let sent = self.machine.send_line(line);
         self.queued(sent)?;
         let (verb, command) = redacted(line);
-        self.last = Exchange { verb, command, reply: None };
+        self.last = Exchange { verb, command, reply: None, unended: false };
         self.answered(Asked::Line, self.patience).await
     }
 
@@ -358,7 +358,7 @@ impl Connection {
     pub(crate) fn exchange(command: &Command, reply: Option<Reply>) -> Box<Exchange> {
         let line = command.encode().unwrap_or_default();
         let (_, shown) = redacted(line.strip_suffix(b"\r\n").unwrap_or(&line));
-        Box::new(Exchange { verb: Some(command.verb()), command: shown, reply })
+        Box::new(Exchange { verb: Some(command.verb()), command: shown, reply, unended: false })
     }
 
     /// The next reply, with what it answers. Waits as long as it takes, and can be dropped.
@@ -403,8 +403,14 @@ impl Connection {
         match timeout(waited, work(self)).await {
             Ok(result) => result,
             Err(_) => {
+                let mut last = self.last_boxed();
+                if let Some(begun) = self.machine.unended() {
+                    let (code, lines) = (Some(begun.code.value()), begun.lines.clone());
+                    self.life.teller.tell(What::NoReply { code, lines });
+                    (last.reply, last.unended) = (Some(begun), true);
+                }
                 self.life.teller.tell(What::TimerRanOut { timer: Timer::Reply });
-                Err(Error::NoReply { last: self.last_boxed(), waited })
+                Err(Error::NoReply { last, waited })
             }
         }
     }
@@ -454,7 +460,14 @@ impl Connection {
         let last = self.last_boxed();
         match source.map(|error| TlsFault::of(error, None)) {
             Some(TlsFault::Broken(error)) => Error::ControlLost { last, source: Some(error) },
-            Some(fault) => Error::Tls { fault, last },
+            Some(fault) => {
+                // With TLS 1.3 a server looks at a client's certificate when the client takes the handshake for done.
+                if let TlsFault::Refused(_) = &fault {
+                    let why = fault.to_string().into();
+                    self.life.teller.tell(What::NotSecured { conn: None, why });
+                }
+                Error::Tls { fault, last }
+            }
             None => Error::ControlLost { last, source: None },
         }
     }

@@ -30,6 +30,8 @@ pub struct Exchange {
     pub command: Text,
     /// The last reply that came after it.
     pub reply: Option<Reply>,
+    /// Whether that is one of several lines whose end did not come (RFC 959 section 4.2).
+    pub unended: bool,
 }
 
 impl Exchange {
@@ -43,6 +45,17 @@ impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.is_before_all(), &self.reply) {
             (true, None) => f.write_str("before any greeting"),
+            (true, Some(reply)) if self.unended => {
+                write!(f, "after the greeting began with \"{}\" and did not end", Said(reply))
+            }
+            (false, Some(reply)) if self.unended => {
+                let said = Said(reply);
+                write!(
+                    f,
+                    "after {}, whose reply began with \"{said}\" and did not end",
+                    self.command
+                )
+            }
             (true, Some(reply)) => write!(f, "after the greeting \"{}\"", Said(reply)),
             (false, None) => write!(f, "after {}, which was not answered", self.command),
             (false, Some(reply)) => {
@@ -491,6 +504,7 @@ impl Error {
     ///     verb: Some(Verb::Retr),
     ///     command: "RETR x".into(),
     ///     reply: Code::new(550).map(|code| Reply::line(code, text)),
+    ///     unended: false,
     /// }) };
     /// assert!(refused("x: No such file or directory").is_not_found());
     /// assert!(!refused("x: Permission denied").is_not_found());

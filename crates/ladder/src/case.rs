@@ -187,9 +187,21 @@ impl<'a> Case<'a> {
     /// A transfer that came through over a connection that was not captured: then none was, and that none was seen proves
     /// nothing.
     pub(crate) fn unseen_transfer(&self) -> Option<&Exchange<'a>> {
+        self.unseen(|one| one.granted().is_some())
+    }
+
+    /// A transfer whose connection was open, as the server says, and was not captured; whatever came of it.
+    pub(crate) fn unseen_connection(&self) -> Option<&Exchange<'a>> {
+        // Who says 150 may still have to open one (RFC 959 section 5.4).
+        let opened = |row: &Row| matches!(code(row), 426 | 451 | 452 | 551 | 552);
+        self.unseen(|one| one.last().is_some_and(|row| code(row) < 400 || opened(row)))
+    }
+
+    /// The first transfer that was begun and ended in such a way, where the capture has no data connection at all.
+    fn unseen(&self, ended: impl Fn(&Exchange<'_>) -> bool) -> Option<&Exchange<'a>> {
         let unseen = self.setting.captured && self.data.is_empty() && !self.setting.has_partner;
-        let moved = |one: &&Exchange<'_>| one.preliminary().is_some() && one.granted().is_some();
-        self.transfers().find(moved).filter(|_| unseen)
+        let is_it = |one: &&Exchange<'_>| one.preliminary().is_some() && ended(one);
+        self.transfers().find(is_it).filter(|_| unseen)
     }
 
     /// The first row behind this one on the control connection that the client sent.

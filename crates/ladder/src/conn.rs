@@ -260,6 +260,12 @@ impl Conn {
 }
 
 impl Side {
+    /// Whether it has always said that it takes so many bytes at once (RFC 9293 section 3.8.6).
+    pub(crate) fn takes(&self, bytes: u32) -> bool {
+        let scale = u32::from(self.scale.unwrap_or(0).min(14));
+        self.window.is_none_or(|(least, _)| u32::from(least) << scale >= bytes)
+    }
+
     /// Counts the bytes of a segment in.
     pub(crate) fn count(&mut self, at: Moment, new: u32, bytes: &[u8]) {
         self.bytes = self.bytes.saturating_add(new.into());

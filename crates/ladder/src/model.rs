@@ -33,6 +33,8 @@ const HEAD: usize = 512;
 const MAX_CONNS: usize = 256;
 /// Data connections that may be open before the oldest is forgotten.
 const MAX_OPEN: usize = 64;
+/// Bytes kept of what a server says first that is no FTP.
+const FIRST: usize = 16;
 /// How far back a row is looked for that a later event belongs to.
 const LOOK_BACK: usize = 16;
 
@@ -53,6 +55,8 @@ pub struct Ladder {
     /// The connections that are under TLS.
     covered: Vec<Channel>,
     summary: Summary,
+    /// The row of a reply that did not end.
+    amiss: Option<u32>,
     /// A log told, which knows the words on the control connection, and little besides.
     logged: bool,
     /// It did not say when.
@@ -112,6 +116,7 @@ impl Ladder {
             }
             What::Command { verb, line } => self.command(at, *verb, line),
             What::Reply { code, lines } => self.reply(at, *code, lines),
+            What::NoReply { code, lines } => self.no_reply(at, *code, lines),
             What::DataPlanned { listener, address } => self.planned(*listener, *address),
             What::DataOpened { conn, opener, client, server } => {
                 self.opened(at, *conn, *opener, Ends { client: *client, server: *server });
@@ -179,7 +184,7 @@ impl Ladder {
     /// [`Ladder::numbered`].
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        let (rows, conns) = self.finished();
+        let (rows, conns, amiss) = self.finished();
         let setting = Setting {
             captured: false,
             logged: self.logged,
@@ -187,15 +192,15 @@ impl Ladder {
             missing: 0,
             end: self.last,
             is_amid_reply: false,
-            amiss: None,
+            amiss,
             before: Before::default(),
             has_partner: false,
         };
         findings(&Case::new(&rows, conns.iter().collect(), self.ends, setting))
     }
 
-    /// All rows under their final numbers, and the connections with those.
-    fn finished(&self) -> (Vec<Row>, Vec<Conn>) {
+    /// All rows under their final numbers, and with those the connections and a reply that did not end.
+    fn finished(&self) -> (Vec<Row>, Vec<Conn>, Option<[u32; 2]>) {
         let rows = self.numbered();
         let numbers: HashMap<u32, u32> = self
             .rows
@@ -205,7 +210,7 @@ impl Ladder {
             .collect();
         let number = |no: u32| numbers.get(&no).copied().unwrap_or(0);
         let conns = self.conns.iter().map(|conn| conn.renumbered(number)).collect();
-        (rows, conns)
+        (rows, conns, self.amiss.map(|no| [number(no); 2]))
     }
 
     /// The ends of the control connection, once told.
@@ -332,6 +337,29 @@ impl Ladder {
         }
         if self.logged && (code, verb) == (234, Some(Verb::Auth)) {
             self.covered.push(Channel::Control);
+        }
+    }
+
+    /// What came in place of a reply: a line that is none, or what there was of one that did not end.
+    fn no_reply(&mut self, at: Moment, code: Option<u16>, lines: &[Text]) {
+        let bytes = lines.iter().map(|line| line.as_bytes().len() as u64 + 2).sum();
+        let label = match code {
+            Some(code) => Text::from(format!("{}{}", label::reply(code, lines), label::PART[1])),
+            None => lines.first().cloned().unwrap_or_default(),
+        };
+        let is_first = !self.rows.iter().any(|row| matches!(row.packet, Packet::Reply(_)));
+        let first = label.as_bytes().iter().copied().take(FIRST).collect();
+        self.control_row(at, Party::Server, Packet::Data { bytes, end: None }, None, label);
+        if let Some(row) = self.rows.last_mut() {
+            row.more = More::of_reply(lines);
+        }
+        let row = self.last_no;
+        if code.is_some() {
+            self.amiss.get_or_insert(row);
+        }
+        if let Some(conn) = self.conn_mut(None).filter(|_| is_first) {
+            conn.server.first = first;
+            conn.server.bytes = bytes;
         }
     }
 
@@ -495,8 +523,8 @@ impl Ladder {
 impl From<Ladder> for Packets {
     /// The session as one of a capture is kept, so that whatever reads those reads it.
     fn from(ladder: Ladder) -> Self {
-        let (rows, conns) = ladder.finished();
+        let (rows, conns, amiss) = ladder.finished();
         let Ladder { ends, teller, summary, logged, .. } = ladder;
-        Self::told(rows, summary, Telling { ends, conns, teller, logged })
+        Self::told(rows, summary, Telling { ends, conns, teller, logged, amiss })
     }
 }

@@ -86,6 +86,8 @@ pub(crate) struct Telling {
     pub(crate) teller: Option<Party>,
     /// A log told.
     pub(crate) logged: bool,
+    /// The rows of a reply that did not end.
+    pub(crate) amiss: Option<[u32; 2]>,
 }
 
 /// Which control connection is meant.
@@ -255,7 +257,10 @@ impl Packets {
             missing: self.missing(),
             end,
             is_amid_reply: self.control.as_ref().is_some_and(Control::is_amid_reply),
-            amiss: self.control.as_ref().and_then(Control::amiss),
+            amiss: match &self.told {
+                Some(told) => told.amiss,
+                None => self.control.as_ref().and_then(Control::amiss),
+            },
             before,
             has_partner,
         };

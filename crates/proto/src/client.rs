@@ -243,6 +243,12 @@ impl Client {
                 Ok(None) => {}
                 Err(error) => {
                     self.broken = true;
+                    if let ReplyError::NotAReply(line) = &error
+                        && self.tapped
+                    {
+                        let lines = vec![self.redactor.hide(line)];
+                        self.out.push_back(Output::Tap(What::NoReply { code: None, lines }));
+                    }
                     return self.out.push_back(Output::Broken(error));
                 }
             }
@@ -262,6 +268,16 @@ impl Client {
     /// Whether nothing has come of a reply that is not there whole: the moment at which TLS may begin.
     pub fn is_between_replies(&self) -> bool {
         !self.broken && self.lines.buffered() == 0 && !self.replies.is_amid()
+    }
+
+    /// What has come, as it may be shown, of a reply of several lines that has not ended (RFC 959 section 4.2 has it end
+    /// with its code and a space).
+    pub fn unended(&self) -> Option<Reply> {
+        let Reply { code, lines } = self.replies.begun()?;
+        Some(Reply {
+            code: *code,
+            lines: lines.iter().map(|line| self.redactor.hide(line)).collect(),
+        })
     }
 
     /// Whether the last reply to a transfer is owed.

@@ -183,6 +183,12 @@ impl ReplyReader {
         self.open.is_some()
     }
 
+    /// What has come of a reply that has not ended.
+    #[must_use]
+    pub fn begun(&self) -> Option<&Reply> {
+        self.open.as_deref()
+    }
+
     /// What has come of a reply that is given up, because nothing more of it will be read.
     pub fn give_up(&mut self) -> Option<Reply> {
         self.open.take().map(|open| *open)

@@ -77,6 +77,13 @@ pub enum What {
         /// Its lines, without code and line end.
         lines: Vec<Text>,
     },
+    /// What came in place of a reply, once no more of it is awaited.
+    NoReply {
+        /// The code of a reply of several lines that did not end; none for a line that is no reply at all.
+        code: Option<u16>,
+        /// The lines that came, without code and line end, secrets redacted.
+        lines: Vec<Text>,
+    },
     /// TLS covers a connection.
     Secured {
         /// The data connection; none for the control connection.

@@ -131,6 +131,12 @@ impl Peer {
         String::from_utf8_lossy(&self.hear_bytes()).into_owned()
     }
 
+    /// The next command, as text, if one comes before the end of the connection.
+    pub fn hear_any(&mut self) -> Option<String> {
+        let comes = self.reader.fill_buf().is_ok_and(|next| !next.is_empty());
+        comes.then(|| self.hear())
+    }
+
     /// The next command, without its line end.
     pub fn hear_bytes(&mut self) -> Vec<u8> {
         let mut line = Vec::new();

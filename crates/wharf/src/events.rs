@@ -415,7 +415,8 @@ mod tests {
     fn an_error_is_told_with_its_cause_the_last_command_and_reply_and_what_helps() {
         let (events, told) = heard();
         let reply = Code::new(550).map(|code| Reply::line(code, "x: no such file"));
-        let last = Exchange { verb: Some(Verb::Retr), command: "RETR x".into(), reply };
+        let last =
+            Exchange { verb: Some(Verb::Retr), command: "RETR x".into(), reply, unended: false };
         let error = Error::Refused { last: Box::new(last) };
         let result: anyhow::Result<()> = Err(anyhow::Error::from(error).context("there"));
         let error = events.one("fetch", &b"x\xff"[..].into(), result, |()| (None, json!({})));

@@ -245,7 +245,7 @@ mod tests {
 
     fn said(verb: Verb, code: u16, text: &str) -> Box<Exchange> {
         let reply = Some(Reply::line(Code::new(code).unwrap(), text));
-        Box::new(Exchange { verb: Some(verb), command: verb.name().into(), reply })
+        Box::new(Exchange { verb: Some(verb), command: verb.name().into(), reply, unended: false })
     }
 
     fn code(error: Error) -> Exit {

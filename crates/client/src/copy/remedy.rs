@@ -96,6 +96,7 @@ mod tests {
                 verb: Some(verb),
                 command: verb.name().into(),
                 reply: Code::new(code).map(|code| Reply::line(code, text)),
+                unended: false,
             }),
         };
         let vsftpd = &REMEDIES[0];

@@ -154,7 +154,10 @@ impl Error {
 
     /// What helps where a reply did not come.
     fn silence_advice(&self, last: &Exchange) -> &'static str {
-        if last.is_before_all() {
+        if last.unended {
+            "the server never ends that reply: its last line must have the code of the first and a space (RFC 959 \
+             section 4.2), which its keeper has to mend"
+        } else if last.is_before_all() {
             "where TLS begins at once (most often at port 990) nothing greets in clear: write ftps://; else the \
              server is slow or stuck: raise --timeout"
         } else if self.unanswered_question().is_some() {
@@ -241,6 +244,11 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
             "the server does not go back to clear: without --ccc all of it stays under TLS",
         );
     }
+    if let (Some(verb), 500 | 502 | 504 | 530 | 550) = (last.verb, reply.code.value())
+        && let Some(advice) = way_refused_advice(verb).filter(|_| !of_tls)
+    {
+        return Some(advice);
+    }
     match reply.code.value() {
         521 | 522 | 534 if last.verb.is_some_and(Verb::opens_transfer) => {
             Some("the server wants data connections under TLS: ftpes://, without --clear-data")
@@ -260,6 +268,25 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
         550 => missing_advice(last.verb?, &text),
         530 => Some("the server wants a login first"),
         553 => Some("the server does not allow that name, or writing there"),
+        _ => None,
+    }
+}
+
+/// What helps where the server refuses a way of agreeing on a data connection.
+fn way_refused_advice(verb: Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Epsv => Some(
+            "the server does not do that, or not for this user (cmds_denied, pasv_enable): PASV (--plain) or --active \
+             may do",
+        ),
+        Verb::Pasv => Some(
+            "the server does not do passive mode, or not for this user (pasv_enable): --active may do, or have it \
+             switched on there",
+        ),
+        Verb::Eprt | Verb::Port => Some(
+            "the server does not do active mode, or not for this user (port_enable), or not to this address: leave out \
+             --active",
+        ),
         _ => None,
     }
 }
@@ -365,7 +392,7 @@ mod tests {
         let code = Code::new(421).unwrap();
         let reply = Some(Reply { code, lines: lines.map(Into::into).into() });
         let verb = Some(Verb::User);
-        let last = Box::new(Exchange { verb, command: "USER ann".into(), reply });
+        let last = Box::new(Exchange { verb, command: "USER ann".into(), reply, unended: false });
         let advice = Error::Closing { last }.advice().unwrap();
         assert!(advice.contains("ftpes://"), "{advice}");
     }

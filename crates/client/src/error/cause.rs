@@ -85,7 +85,7 @@ mod tests {
     fn what_a_server_refuses_is_told_apart_by_its_words_and_comes_with_its_reply() {
         let said = |verb, code, text: &str| {
             let reply = Code::new(code).map(|code| Reply::line(code, text));
-            Box::new(Exchange { verb: Some(verb), command: "X".into(), reply })
+            Box::new(Exchange { verb: Some(verb), command: "X".into(), reply, unended: false })
         };
         let refused = |code, text| Error::Refused { last: said(Verb::Retr, code, text) };
         let login = |text| Error::Login { user: "ann".into(), last: said(Verb::Pass, 530, text) };

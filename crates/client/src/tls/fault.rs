@@ -75,7 +75,7 @@ impl TlsFault {
         use rustls::Error as Tls;
         let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match tls {
-            None => Self::Broken(error),
+            None => Self::Broken(plain(error)),
             Some(Tls::InvalidCertificate(why)) => Self::Certificate { why: why.into(), shown },
             Some(Tls::InvalidMessage(InvalidMessage::InvalidContentType)) => Self::NotTls,
             Some(Tls::PeerIncompatible(what)) => Self::NothingInCommon(format!("{what:?}")),
@@ -131,6 +131,17 @@ impl TlsFault {
             }
             Self::Other(_) => None,
         }
+    }
+}
+
+/// The same without the address of a manual, which is for programmers.
+fn plain(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the server closed it without close_notify",
+        ),
+        _ => error,
     }
 }
 

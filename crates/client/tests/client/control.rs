@@ -1,6 +1,9 @@
 //! Greeting, login, replies of all shapes, and control connections that end before their time.
 
+use std::time::Duration;
+
 use wharf_client::{Error, Login, Options, Session};
+use wharf_proto::tap::What;
 use wharf_proto::{Command, Text};
 use wharf_testkit::scripted::Scripted;
 
@@ -51,6 +54,34 @@ fn a_server_without_greeting_times_out_and_one_that_closes_is_lost() {
     let server = Scripted::session(|peer| peer.send(b"220-half a gree"));
     let error = run(connect(&server, &options())).unwrap_err();
     assert!(matches!(error, Error::ControlLost { source: None, .. }), "{error}");
+}
+
+#[test]
+fn a_reply_of_several_lines_that_never_ends_is_told_as_that_with_what_came_of_it() {
+    let server = Scripted::session(|peer| {
+        peer.say("220 ready");
+        peer.expect("FEAT");
+        peer.say("211-Features:");
+        peer.say(" SIZE");
+        peer.say("212 End");
+        peer.expect_any_end();
+    });
+    let (options, heard) = tapped(Options { timeout: Duration::from_secs(2), ..options() });
+    let error = run(async {
+        let mut session = connect(&server, &options).await?;
+        session.quote(&Command::Feat).await.map(drop)
+    });
+    let error = error.unwrap_err();
+    let Error::NoReply { last, .. } = &error else { panic!("{error}") };
+    assert!(last.unended && last.reply.as_ref().is_some_and(|reply| reply.lines.len() == 3));
+    assert!(error.to_string().contains("whose reply began with \"211 Features:"), "{error}");
+    assert!(error.advice().unwrap().contains("never ends"), "{:?}", error.advice());
+    let heard = heard.lock().unwrap();
+    let begun = heard.iter().find_map(|what| match what {
+        What::NoReply { code, lines } => Some((*code, lines.len())),
+        _ => None,
+    });
+    assert_eq!(begun, Some((Some(211), 3)), "{heard:?}");
 }
 
 #[test]

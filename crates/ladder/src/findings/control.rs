@@ -107,7 +107,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Server,
         visible: Visible::Shape,
-        hidden_by: &[],
+        hidden_by: &["C5"],
         cause: say(
             "the server accepts the connection and closes it without a word: it turns this client away, has \
              reached a limit, or crashes",
@@ -156,7 +156,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Either,
         visible: Visible::Shape,
-        hidden_by: &["C3"],
+        hidden_by: &[],
         cause: say(
             "the connection to port {} is open and both sides are silent: the server waits for TLS to begin \
              (implicit TLS), the client for a greeting",
@@ -244,11 +244,10 @@ pub(super) const RULES: &[Rule] = &[
                 (b"<!DO", "HTTP"),
             ];
             let (_, name) = known.into_iter().find(|(begin, _)| first.starts_with(begin))?;
-            let row = case.rows.iter().find(|row| {
-                row.from == Party::Server
-                    && !row.is_bare_ack()
-                    && row.wire.is_some_and(|wire| !wire.flags.syn)
-            });
+            let row = case
+                .rows
+                .iter()
+                .find(|row| row.from == Party::Server && matches!(row.packet, Packet::Data { .. }));
             Some(Proof::of(row.map(|row| row.no)).saying(name))
         },
     },
@@ -398,8 +397,8 @@ pub(super) const RULES: &[Rule] = &[
         side: Blame::Server,
         visible: Visible::Words,
         hidden_by: &[
-            "C10", "C11", "A6", "A8", "D2", "D3", "D12", "D13", "D22", "X3", "X4", "X17", "N1",
-            "N2", "P2",
+            "C10", "C11", "A4", "A6", "A8", "D2", "D3", "D12", "D13", "D22", "X3", "X4", "X17",
+            "N1", "N2", "P2",
         ],
         cause: say(
             "the server ended the session and left {} without its reply: it crashed, was stopped, or turns the client away \

@@ -112,7 +112,7 @@ pub(super) const RULES: &[Rule] = &[
         confidence: Confidence::Likely,
         side: Blame::Either,
         visible: Visible::Shape,
-        hidden_by: &["A5", "A9", "C6", "T1", "T2", "T3", "T7"],
+        hidden_by: &["A5", "A9", "C5", "C6", "T1", "T2", "T3", "T7"],
         cause: say(
             "TLS could not be begun on the control connection: {}",
             "コントロールコネクションで TLS を開始できなかった：{}",
@@ -120,7 +120,11 @@ pub(super) const RULES: &[Rule] = &[
         advice: SHARE_TERMS,
         find: |case| {
             if let Some(note) = not_secured(case, On::Control, &[]) {
-                return Some(Proof::of([note.no]).saying(why(note)));
+                let proof = Proof::of([note.no]).saying(why(note));
+                return Some(match says(note, NEEDS_ONE) {
+                    true => proof.in_words(NO_CERTIFICATE, GIVE_ONE),
+                    false => proof,
+                });
             }
             if let Some((row, what)) = disagreed_on_data(case) {
                 return Some(Proof::of([row]).saying(what).in_words(NO_TLS_ON_DATA, SHARE_TERMS));
@@ -170,7 +174,11 @@ pub(super) const RULES: &[Rule] = &[
             };
             let Some(conn) = conns.copied().find(|conn| distrusts(&conn)) else {
                 let row = leaves_at_once(case)?;
-                return Some(Proof::of([row]).saying(LEFT).doubted().doubted());
+                let proof = Proof::of([row]).saying(LEFT).doubted().doubted();
+                return Some(match is_polite(case) {
+                    true => proof.in_words(LOOKED, TRUST_IT).weighing(Severity::Info),
+                    false => proof,
+                });
             };
             let alert = conn.tls.as_ref()?.alert(Party::Client)?;
             let ended = || conn.client.ended.map_or(conn.rows.1, |(.., row)| row);
@@ -252,11 +260,15 @@ pub(super) const RULES: &[Rule] = &[
             {
                 return Some(Proof::of([ccc.no, row.no]));
             }
-            let after = |row: &&Row| row.no > ccc.no && row.packet == Packet::Command;
-            let asked = case.rows.iter().filter(after).count();
+            let after = |row: &&Row| row.no > ccc.no;
+            let asked = case.rows.iter().filter(after).any(|row| row.packet == Packet::Command);
             let answered = case.replies().any(|row| row.no > ccc.no);
-            let torn = case.is_ended() && !answered;
-            (torn && asked > 0).then(|| Proof::of([ccc.no]))
+            // A server that ends the session before TLS has ended did not hear that it should.
+            let (who, ..) = case.control.and_then(Conn::first_end)?;
+            let end = case.control?.side(who).ended?.2;
+            let cleared = case.remarks(|remark| remark == Remark::Cleared);
+            let broke = who == Party::Server && !cleared.into_iter().any(|note| note.no > ccc.no);
+            (!answered && (asked || broke)).then(|| Proof::of([ccc.no, end]).doubted_if(!asked))
         },
     },
     Rule {
@@ -296,12 +308,37 @@ fn alerts(case: &Case<'_>, conn: &Conn) -> Option<u32> {
     case.rows.iter().rfind(is_it).map(|row| row.no)
 }
 
+/// Of A5, where the client leaves in order.
+const LOOKED: Words = say(
+    "the client says good-bye as soon as it has seen the server's certificate: it only wanted to see that (a monitor, \
+     openssl s_client), or does not trust it",
+    "クライアントはサーバー証明書を見てすぐに正しく切断した。証明書を調べただけ（監視、openssl s_client など）か、信頼していない",
+);
+const TRUST_IT: Words = say(
+    "nothing, if it was a probe; else give the server a certificate that its clients trust, for its name, in date, with \
+     its chain",
+    "調べただけなら何もしなくてよい。そうでなければ、名前が合い、期限内で、中間証明書の揃った、信頼される証明書にする",
+);
+
 /// What A5 says of a client that tells nothing.
 const LEFT: &str = "it leaves as soon as it has seen it";
 /// Of A4, where it is of a data connection.
 const NO_TLS_ON_DATA: Words = say(
     "TLS could not be begun on a data connection: {}",
     "データコネクションで TLS を開始できなかった：{}",
+);
+
+/// The alert of a server that wants the client's certificate (RFC 8446 section 6.2).
+const NEEDS_ONE: &[&str] = &["certificaterequired", "certificate_required"];
+/// Of A4, where that is it.
+const NO_CERTIFICATE: Words = say(
+    "the server wants a certificate of the client, which has shown none: {}",
+    "サーバーはクライアント証明書を求めているが、示されなかった：{}",
+);
+const GIVE_ONE: Words = say(
+    "give the client a certificate that the server trusts (--client-cert, --client-key), or have the server do without \
+     (require_cert=NO)",
+    "サーバーが信頼する証明書をクライアントに設定する（--client-cert、--client-key）か、サーバーの要求を外す（require_cert=NO）",
 );
 
 const SHARE_TERMS: Words = say(
@@ -377,6 +414,15 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
         _ => false,
     };
     (leaves && case.data.is_empty() && at.since(begun) <= AT_ONCE).then_some(end)
+}
+
+/// Whether the client left with close_notify, and nothing said before it: who distrusts has no reason to be polite, and
+/// who only looks has nothing to say.
+fn is_polite(case: &Case<'_>) -> bool {
+    let Some(control) = case.control else { return false };
+    let of_tls = control.tls.as_ref().is_some_and(|tls| tls.said(Party::Client) == 0);
+    let asked = case.rows.iter().any(|row| row.packet == Packet::Command && row.tls);
+    of_tls && !asked && control.has_said_all(Party::Client)
 }
 
 /// Why TLS could not be begun, as the remark says.

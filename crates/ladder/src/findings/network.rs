@@ -97,7 +97,9 @@ pub(super) const RULES: &[Rule] = &[
                     let full = side.again_longest >= FULL;
                     let none_after = side.spoke.is_none_or(|(_, spoke)| spoke <= last);
                     let only_full = side.bytes <= u64::from(side.again_longest) * 12;
-                    (times >= 4 && full && none_after && only_full)
+                    // Who takes no more is no link that lets no more pass.
+                    let takes = conn.side(party.other()).takes(side.again_longest);
+                    (times >= 4 && full && none_after && only_full && takes)
                         .then_some((side.again_longest, row))
                 })
             };
@@ -198,7 +200,7 @@ pub(super) const RULES: &[Rule] = &[
                     || matches!(row.verb, Some(Verb::Port | Verb::Eprt))
             };
             let is_cut = case.rows.iter().filter(names).any(|row| case.is_cut(row));
-            let one = case.unseen_transfer().filter(|_| !is_cut)?;
+            let one = case.unseen_connection().filter(|_| !is_cut)?;
             Some(Proof::of(one.numbers()))
         },
     },

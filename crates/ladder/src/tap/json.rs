@@ -25,6 +25,9 @@ pub fn line(event: &Event) -> Option<String> {
         What::Reply { code, lines } => {
             json!({ "what": "reply", "code": code, "lines": lines.iter().map(text).collect::<Vec<_>>() })
         }
+        What::NoReply { code, lines } => {
+            json!({ "what": "no-reply", "code": code, "lines": lines.iter().map(text).collect::<Vec<_>>() })
+        }
         What::Secured { conn, facts } => {
             let TlsFacts { version, cipher, resumed, name } = facts;
             json!({
@@ -100,6 +103,7 @@ fn event(what: &str, fields: &mut Fields) -> Read<What> {
         },
         "command" => What::Command { verb: fields.verb()?, line: fields.text("line")? },
         "reply" => What::Reply { code: fields.code()?, lines: fields.lines()? },
+        "no-reply" => What::NoReply { code: fields.code_or_none()?, lines: fields.lines()? },
         "secured" => What::Secured {
             conn: fields.conn_or_none()?,
             facts: TlsFacts {
@@ -180,6 +184,13 @@ impl Fields {
     fn code(&mut self) -> Read<u16> {
         let code = self.number("code")?;
         u16::try_from(code).map_err(|_| format!("no code: {code}"))
+    }
+
+    fn code_or_none(&mut self) -> Read<Option<u16>> {
+        if self.0.get("code").is_some_and(Value::is_null) {
+            return self.take("code").map(|_| None);
+        }
+        self.code().map(Some)
     }
 
     fn address(&mut self, name: &str) -> Read<SocketAddr> {

@@ -118,7 +118,7 @@ impl Wire {
         self.now = self.now + Duration::from_micros(100);
         let at = self.now;
         let payload = payload.to_vec();
-        let header = Header { hops: 64, window: 1000, ..Header::default() };
+        let header = Header { hops: 64, window: 60_000, ..Header::default() };
         self.segments.push(Owned { at, from, to, seq, ack, flags, length, payload, header });
     }
 

@@ -86,7 +86,8 @@ fn in_words(case: &Case<'_>) -> Option<Proof> {
     (!seen).then(|| Proof::of([row.no]).by(Party::Client).saying(since(case, one, row)))
 }
 
-/// How long nothing had moved when this row came. An end tells how much moved, and not when.
+/// How long nothing had moved when this row came. An end tells how much moved, and not when; but it may say itself how
+/// long it has waited.
 fn since(case: &Case<'_>, one: &Exchange<'_>, row: &Row) -> String {
     let conns = case.conns_of(one);
     let still = match conns.as_slice() {
@@ -95,7 +96,17 @@ fn since(case: &Case<'_>, one: &Exchange<'_>, row: &Row) -> String {
         _ => None,
     };
     let time = still.zip(row.at).map(|(still, at)| at.since(still));
+    let time = time.or_else(|| [Some(row), one.refused()].into_iter().flatten().find_map(said));
     time.map_or_else(|| "some time".to_owned(), seconds)
+}
+
+/// The time in `nothing moved on the data connection for 6 s`.
+fn said(row: &Row) -> Option<Duration> {
+    let words = row.label.to_string();
+    let (_, behind) = words.rsplit_once(" for ")?;
+    let (number, unit) = behind.split_once(' ')?;
+    let is_seconds = unit.starts_with("second") || unit.trim_end_matches(['.', ')']) == "s";
+    number.parse().ok().filter(|_| is_seconds).map(Duration::from_secs)
 }
 
 /// When something last moved on an open connection.

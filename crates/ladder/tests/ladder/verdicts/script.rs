@@ -23,7 +23,7 @@
 //! | `tls NAME full-1.3|resumed-1.3` | the same of TLS 1.3, and two tickets |
 //! | `greeted`, `login`, `under-tls`, `bye` | what every session has |
 //! | `active`, `passive` | PORT to 192.0.2.10:1182, PASV to 203.0.113.5:50000 |
-//! | `told WHAT` | an event of the tap alone: `timer data`, `timer reply`, `timer idle`, `timer login`, `refused WHY`, `not-secured WHY`, `data-not-secured NAME WHY` |
+//! | `told WHAT` | an event of the tap alone: `timer data`, `timer reply`, `timer idle`, `timer login`, `refused WHY`, `not-secured WHY`, `data-not-secured NAME WHY`, `no-reply CODE LINE` (`-`: without one) |
 
 use crate::wire::{ACK, Acceptor, End, FIN, Opener, PSH, RST, SYN, Wire};
 use std::collections::HashMap;
@@ -430,6 +430,10 @@ impl Stage {
                 ("data-not-secured", rest) => {
                     let (name, why) = rest.split_once(' ').expect("a name and why");
                     What::NotSecured { conn: self.data[name].no, why: why.into() }
+                }
+                ("no-reply", rest) => {
+                    let (code, line) = rest.split_once(' ').expect("a code or -, and a line");
+                    What::NoReply { code: code.parse().ok(), lines: vec![line.into()] }
                 }
                 (_, why) => What::NotSecured { conn: None, why: why.into() },
             },

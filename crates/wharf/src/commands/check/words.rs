@@ -35,6 +35,14 @@ pub(super) fn short(error: &Error, lang: Lang) -> String {
         Error::DataAccept { .. } => {
             lang.of("server did not connect", "サーバーから接続なし").to_owned()
         }
+        Error::NoReply { last, .. } if last.unended => {
+            let verb = verb(last);
+            if ja {
+                format!("{verb} の応答が終わらない")
+            } else {
+                format!("{verb}: reply never ends")
+            }
+        }
         Error::NoReply { last, .. } => {
             let verb = verb(last);
             if ja { format!("{verb} に応答なし") } else { format!("{verb} not answered") }
@@ -219,12 +227,17 @@ fn japanese_advice(error: &Error) -> Option<&'static str> {
             "ファイアウォールかアクセス制限が接続を閉じている。別の場所から試す"
         }
         Error::ControlLost { .. } => "サーバーか途中の装置がセッションを切った",
+        Error::NoReply { last, .. } if last.unended => {
+            "サーバーがその応答を終えない。最後の行は最初の行と同じコードと空白で始まらなければならない（RFC 959 4.2 節）。\
+             管理者が直す必要がある"
+        }
         Error::NoReply { last, .. } if last.is_before_all() => {
             "接続と同時に TLS が始まるポート（多くは 990）なら平文では何も届かない。ftps:// を使う。\
              そうでなければサーバーが遅い。--timeout を延ばす"
         }
         Error::NoReply { .. } => "サーバーが遅いか止まっている。--timeout を延ばす",
         Error::NotFtp { source: ReplyError::NotAReply(_), .. } => of_stranger(error),
+        Error::Refused { last } => return of_refusal(last),
         Error::NotProtected { last } if last.verb == Some(Verb::Prot) => {
             "サーバーはデータコネクションを保護しない。--prot-fallback を付けると平文のまま続ける"
         }
@@ -244,6 +257,21 @@ fn japanese_advice(error: &Error) -> Option<&'static str> {
             "こちら側のファイアウォールか NAT がサーバーからの接続を通さない。パッシブモードを使う"
         }
         Error::Unproven { .. } => "末尾が欠けているおそれがある",
+        _ => return None,
+    })
+}
+
+fn of_refusal(last: &Exchange) -> Option<&'static str> {
+    Some(match last.verb? {
+        Verb::Epsv => {
+            "サーバーが EPSV を許可していない（cmds_denied、pasv_enable など）。PASV（--plain）か --active を試す"
+        }
+        Verb::Pasv => {
+            "サーバーがパッシブモードを許可していない（pasv_enable など）。--active を試すか、サーバーで有効にする"
+        }
+        Verb::Eprt | Verb::Port => {
+            "サーバーがアクティブモードを許可していない（port_enable など）。--active を付けない"
+        }
         _ => return None,
     })
 }
@@ -375,6 +403,12 @@ fn tried(attempts: &[(SocketAddr, io::Error)]) -> String {
 /// What was said last, as the beginning of a sentence.
 fn after(last: &Exchange) -> String {
     match (last.verb, &last.reply) {
+        (None, Some(reply)) if last.unended => {
+            format!("最初の応答「{}」が終わらず、", said(reply))
+        }
+        (Some(_), Some(reply)) if last.unended => {
+            format!("{} の応答「{}」が終わらず、", last.command, said(reply))
+        }
         (None, None) => "最初の応答が来る前に、".to_owned(),
         (None, Some(reply)) => format!("「{}」の後、", said(reply)),
         (Some(_), None) => format!("{} の後、", last.command),
