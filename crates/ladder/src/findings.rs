@@ -191,6 +191,22 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     RULES.iter().copied().flatten()
 }
 
+/// A finding that several sessions prove together, and no row of one of them: of this rule, where there is such a one.
+#[must_use]
+pub fn of_several(id: &str) -> Option<Finding> {
+    let rule = rules().find(|rule| rule.id == id)?;
+    Some(Finding {
+        rule,
+        severity: rule.severity,
+        confidence: rule.confidence,
+        rows: Vec::new(),
+        ghost: None,
+        what: String::new(),
+        who: None,
+        words: [rule.cause, rule.advice],
+    })
+}
+
 /// The rows with those between them that should have come, which have no number.
 #[must_use]
 pub fn with_ghosts(rows: &[Row], findings: &[Finding]) -> Vec<Row> {

@@ -3,6 +3,7 @@
 use crate::serving::{Serving, wharf};
 use std::process::Output;
 use wharf_testkit::faulty::{Fault, Faulty};
+use wharf_testkit::scripted::{Data, Host, Scripted};
 
 fn check(options: &[&str]) -> Output {
     wharf().arg("check").args(options).output().unwrap()
@@ -349,4 +350,94 @@ fn in_japanese_the_ladder_says_so_of_tls_that_did_not_begin_too() {
     check(&["--lang", "ja", &format!("--trace={}", ladders.display()), &serving.url("")]);
     let ladders = std::fs::read_to_string(ladders).unwrap();
     assert!(ladders.contains("TLS なし：") && !ladders.contains("no TLS"), "{ladders}");
+}
+
+/// Ids of the findings of a check.
+fn found(url: &str) -> (Vec<String>, String) {
+    let output = check(&["--json", "--timeout", "2", url]);
+    let said = text(&output);
+    let lines = said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    (lines.filter_map(|line| line["id"].as_str().map(str::to_owned)).collect(), said)
+}
+
+#[test]
+fn who_is_no_ftp_server_is_found_as_that() {
+    let server = Scripted::sessions(|host| {
+        for _ in 0..2 {
+            let mut peer = host.accept();
+            peer.say("SSH-2.0-OpenSSH_9.2");
+            peer.expect_any_end();
+        }
+    });
+    let (found, said) = found(&server.url(""));
+    assert!(found.contains(&"C7".to_owned()) && said.contains("it speaks SSH"), "{said}");
+}
+
+#[test]
+fn a_reply_that_never_ends_is_found_as_that_and_not_as_silence() {
+    let server = Scripted::sessions(|host| {
+        for _ in 0..2 {
+            let mut peer = host.accept();
+            peer.say("220 ready");
+            while let Some(line) = peer.hear_any() {
+                peer.say(match line.split(' ').next() {
+                    Some("USER" | "PASS") => "230 in",
+                    Some("FEAT") => "211-Features:",
+                    _ => "502 no",
+                });
+            }
+        }
+    });
+    let (found, said) = found(&server.url(""));
+    assert!(found.contains(&"P2".to_owned()) && !said.contains("not answered"), "{said}");
+}
+
+/// A session whose client may log in and list by PASV, and nothing else.
+fn take_pasv_alone(host: &Host) {
+    let mut peer = host.accept();
+    peer.say("220 ready");
+    let mut data = None;
+    while let Some(line) = peer.hear_any() {
+        match line.split(' ').next().unwrap_or_default() {
+            "USER" | "PASS" => peer.say("230 in"),
+            "TYPE" => peer.say("200 ok"),
+            "PASV" => {
+                let listener = peer.listen();
+                let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
+                peer.say(&format!("227 here (127,0,0,1,{high},{low})"));
+                data = Some(Data::Accept(listener));
+            }
+            "LIST" => {
+                peer.say("150 go");
+                data.take().unwrap().give(b"-rw-r--r-- 1 a a 5 Jan 1 2024 a\r\n");
+                peer.say("226 done");
+            }
+            "QUIT" => peer.say("221 bye"),
+            _ => peer.say("550 Permission denied."),
+        }
+    }
+}
+
+#[test]
+fn a_server_that_refuses_epsv_and_takes_pasv_is_found_and_what_is_refused_is_told_with_advice() {
+    let server = Scripted::sessions(|host| (0..6).for_each(|_| take_pasv_alone(host)));
+    let output = check(&["--timeout", "5", &server.url("")]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("! D17 ") && said.contains("Works: wharf ls --plain"), "{said}");
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("the server does not do active mode"), "{said}");
+}
+
+#[test]
+fn a_server_that_still_counts_the_session_before_is_asked_again() {
+    let server = Scripted::sessions(|host| {
+        take_pasv_alone(host);
+        host.accept().say("421 There are too many connected users, please try later.");
+        (0..5).for_each(|_| take_pasv_alone(host));
+    });
+    let output = check(&["--timeout", "5", &server.url("")]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("421 There"), "{said}");
 }

@@ -13,6 +13,8 @@ use wharf_ladder::findings::Finding;
 use wharf_proto::tap::{Event, SessionId, TlsFacts, What};
 use wharf_proto::{Command, Text};
 
+/// How long is waited for a server that is full, before it is asked again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 /// What is stored by `--upload`.
 const FILE: &[u8] = b"wharf check\n";
 
@@ -183,7 +185,8 @@ impl<'a> Patient<'a> {
         self.tries.set(self.tries.get() + 1);
         let session = SessionId(self.tries.get());
         let begun = Instant::now();
-        let outcome = self.session(&self.options(session, cover, setup, &events), work).await;
+        let outcome =
+            self.session(&self.options(session, cover, setup, &events), &events, work).await;
         let took = begun.elapsed();
         let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
         let ladder = Ladder::from_events(events.iter());
@@ -193,9 +196,10 @@ impl<'a> Patient<'a> {
     async fn session(
         &self,
         options: &Options,
+        events: &Mutex<Vec<Event>>,
         work: impl AsyncFnOnce(&mut Session) -> Result<Told, Error>,
     ) -> Outcome {
-        let mut session = Session::connect(&self.address.host, self.address.port, options).await?;
+        let mut session = self.connect(options, events).await?;
         let told = work(&mut session).await;
         match &told {
             // How it leaves is no part of what is examined.
@@ -203,6 +207,25 @@ impl<'a> Patient<'a> {
             Err(_) => session.close().await,
         }
         told
+    }
+
+    /// Connects. A server that has just seen our last session end may still count it: then it is asked again.
+    async fn connect(
+        &self,
+        options: &Options,
+        events: &Mutex<Vec<Event>>,
+    ) -> Result<Session, Error> {
+        let (host, port) = (&self.address.host, self.address.port);
+        for pause in PAUSES {
+            match Session::connect(host, port, options).await {
+                Err(error) if self.tries.get() > 1 && error.is_of_too_many() => {
+                    tokio::time::sleep(pause).await;
+                    events.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                }
+                other => return other,
+            }
+        }
+        Session::connect(host, port, options).await
     }
 
     fn options(

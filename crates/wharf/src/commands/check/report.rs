@@ -295,11 +295,21 @@ impl<'a> Report<'a> {
         let resumed = attempt.tls(true).map(|facts| facts.resumed);
         let (short, whole) = match &attempt.outcome {
             Ok(_) => (self.success(attempt), None),
-            Err(error) => (short(error, self.lang), Some(whole(error, self.lang))),
+            Err(error) => (short(error, self.lang), Some(self.whole_of(attempt, error))),
         };
         let (cover, works) = (attempt.cover, whole.is_none());
         let is_refused = attempt.outcome.as_ref().is_err_and(words::is_of_listing);
         Cell { cover, setup, works, is_refused, resumed, short, whole }
+    }
+
+    /// All words on a listing that did not come, with what helps where no finding tells that.
+    fn whole_of(&self, attempt: &Attempt, error: &Error) -> String {
+        let lang = self.lang;
+        let what = whole(error, lang);
+        match advice(error, lang).filter(|_| attempt.findings().is_empty()) {
+            Some(advice) => format!("{what}{}", lang.of(" (", "（")) + advice + lang.of(")", "）"),
+            None => what,
+        }
     }
 
     /// How a try went that went well.

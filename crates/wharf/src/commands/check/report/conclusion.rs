@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use wharf_client::Setup;
-use wharf_ladder::findings::Severity;
+use wharf_ladder::findings::{self, Severity};
 
 use super::{Found, Report, SILENT_PORT, name, print, setup_name};
 use crate::commands::check::attempt::Cover;
@@ -13,6 +13,8 @@ use crate::exit::Exit;
 
 /// The rules by which a server refuses what is not under TLS.
 const DEMANDS_TLS: [&str; 2] = ["A2", "T4"];
+/// The rule by which EPSV does not work and PASV does, which no session alone shows here.
+const ONLY_PASV: &str = "D17";
 /// The rule that blames TLS for a data connection that nobody answers, and those that do not.
 const BLAMES_TLS: &str = "D22";
 const UNANSWERED: [&str; 2] = ["D2", "D12"];
@@ -57,9 +59,26 @@ impl Report<'_> {
         });
     }
 
+    /// That PASV works where EPSV does not, as the sessions beside each other show.
+    fn compare_passive(&mut self) {
+        let is = |cell: &&Cell, cover, setup| cell.cover == cover && cell.setup == setup;
+        for of in [Cover::Explicit, Cover::Implicit, Cover::Clear] {
+            let cell = |setup| self.cells.iter().find(|cell| is(cell, of, setup));
+            let (epsv, pasv) = (cell(Setup::Epsv), cell(Setup::Pasv));
+            let fails = epsv.is_some_and(|cell| !cell.works && !cell.is_refused);
+            if fails
+                && pasv.is_some_and(|cell| cell.works)
+                && let Some(finding) = findings::of_several(ONLY_PASV)
+            {
+                self.findings.push(Found { cover: of, setups: vec![Setup::Epsv], finding });
+            }
+        }
+    }
+
     /// The table, the findings and the settings that work; gives the exit code.
     pub(in crate::commands::check) fn end(&mut self, way: &Way<'_>) -> anyhow::Result<Exit> {
         let best = self.best();
+        self.compare_passive();
         self.acquit_tls();
         self.excuse(best.map(|(cover, _)| cover));
         let exit = match best {
