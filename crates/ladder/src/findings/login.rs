@@ -379,8 +379,11 @@ fn disagreed_on_data(case: &Case<'_>) -> Option<(u32, String)> {
 /// or without waiting for what is answered to its first. GnuTLS does so under TLS 1.3, and does not say why.
 fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     let control = case.control?;
-    let (party, _, at) = control.first_end()?;
-    let (.., end) = control.client.ended.filter(|_| party == Party::Client)?;
+    let (party, how, at) = control.first_end()?;
+    let by_server = case.setting.teller == Some(Party::Server);
+    // A server whose client has gone may notice that by its own answer.
+    let left = party == Party::Client || (by_server && how == HalfEnd::Reset);
+    let (.., end) = control.side(party).ended.filter(|_| left)?;
     // Who says why has not left without a word, and who has resumed a TLS session was shown no certificate.
     let says_why = |of| {
         let alert = control.tls.as_ref().and_then(|tls| tls.alert(of));
@@ -402,6 +405,9 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     let behind: Vec<&Row> = case.rows.iter().filter(behind).collect();
     let asks = |row: &&&Row| row.packet == Packet::Command && row.no > from && secured.is_some();
     let asked = u32::try_from(behind.iter().filter(asks).count()).unwrap_or(u32::MAX);
+    if behind.iter().any(|row| row.verb == Some(Verb::Quit)) {
+        return None;
+    }
     let by_client = |row: &&&Row| row.from == Party::Client && !row.is_bare_ack();
     let said = behind.iter().find(by_client).map_or(end, |row| row.no);
     let is_answer = |row: &&Row| {
@@ -410,7 +416,8 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     };
     let leaves = match asked.max(control.tls.as_ref().map_or(0, |tls| tls.said(Party::Client))) {
         0 => true,
-        1 => secured.is_some() && !behind.iter().any(is_answer),
+        // A server answers at once, and does not see whether anybody has waited for it.
+        1 => secured.is_some() && (by_server || !behind.iter().any(is_answer)),
         _ => false,
     };
     (leaves && case.data.is_empty() && at.since(begun) <= AT_ONCE).then_some(end)

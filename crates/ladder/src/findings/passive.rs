@@ -4,6 +4,7 @@ use super::active::{
     BUSY, REFUSED, UNANSWERED, came_to_nothing, gets_no_answer, has_failed, is_for_login, port,
     rejected_port,
 };
+use super::cover::closed_before_tls;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
 use crate::conn::Conn;
@@ -224,7 +225,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Failure,
         confidence: Confidence::Certain,
         side: Blame::Network,
-        visible: Visible::Words,
+        visible: Visible::Shape,
         hidden_by: &["T1", "T4"],
         cause: say(
             "the {who} turns the data connection away because it comes from another address than the session: {}",
@@ -234,7 +235,10 @@ pub(super) const RULES: &[Rule] = &[
             "let control and data take the same way (proxy, balancer, gateway); relax the check knowingly",
             "コントロールコネクションとデータコネクションを同じ経路（プロキシ、負荷分散装置、ゲートウェイ）に通す。検査を緩めるなら、危険を理解したうえで行う",
         ),
-        find: |case| turned_away(case).or_else(|| stranger(case)).or_else(|| strange(case)),
+        find: |case| {
+            let told = turned_away(case).or_else(|| stranger(case)).or_else(|| strange(case));
+            told.or_else(|| closed_before_tls(case))
+        },
     },
     Rule {
         id: "D17",

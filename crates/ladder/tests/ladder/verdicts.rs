@@ -274,3 +274,29 @@ fn who_says_good_bye_once_it_has_seen_the_certificate_is_no_failure() {
         Some(Severity::Failure)
     );
 }
+
+#[test]
+fn a_server_tells_of_distrust_although_it_has_answered_the_word_that_came_before() {
+    let finds = |rest: &str| {
+        let steps = format!("greeted\n> AUTH TLS\n< 234 go\ntls control full-1.3\n{rest}");
+        let told = play("A5, tap server", &steps).told().expect("a tap").remove(0);
+        ids(&told.findings()).contains("A5")
+    };
+    assert!(finds("> CLNT lftp\n< 200 noted\n>fin"));
+    assert!(finds("> CLNT lftp\n< 200 noted\n<rst"));
+    assert!(!finds("> CLNT lftp\n< 200 noted\n<fin"));
+    assert!(!finds("> CLNT lftp\n< 200 noted\n> FEAT\n< 211 none\n>fin"));
+    assert!(!finds("> QUIT\n< 221 bye\n>fin"));
+    assert!(!finds("> CLNT lftp\n< 200 noted\nwait 20\n>fin"));
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_behind_the_handshake_is_told_as_that_and_has_not_crashed() {
+    let steps =
+        "under-tls\n> PBSZ 0\n<fin\ntold not-secured the server broke it off: CertificateRequired";
+    let told = play("A4, tap client", steps).told().expect("a tap").remove(0);
+    let found = told.findings();
+    assert_eq!(ids(&found), BTreeSet::from(["A4"]));
+    assert!(found[0].cause(Lang::En).contains("wants a certificate of the client"), "{found:?}");
+    assert!(found[0].advice(Lang::En).contains("--client-cert"), "{found:?}");
+}
