@@ -39,7 +39,7 @@ use self::crossing::{Crossing, crossings};
 use self::direct::Fault;
 use self::left::Left;
 pub(crate) use self::names::Names;
-use crate::tree::{take_name, temporary};
+use crate::files::{take_name, temporary};
 use crate::{Error, Pool, Progress, Proof, Session, Site, Verdict};
 
 /// One of the two servers.
@@ -457,7 +457,8 @@ impl Copier {
         }
         proof::keep_time(ends, job, &name).await?;
         if !in_place {
-            let named = take_name(&mut ends.target, &name, &job.to).await;
+            // If it may not have it, it goes as whatever else is not finished.
+            let named = take_name(&mut ends.target, &name, &job.to, true).await;
             named.map_err(at(Side::Target))?;
         }
         ends.part = None;

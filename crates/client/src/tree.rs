@@ -28,7 +28,6 @@ mod work;
 
 pub use filter::{BadPattern, Filter};
 pub(crate) use lane::PROBE;
-pub(crate) use store::{take_name, temporary};
 pub use sync::{Compare, Direction, Plan, Reason, Step, StepKind, Steps, SyncRequest};
 
 use std::future::Future;

@@ -8,7 +8,7 @@
 //! beginning alone (`segments.rs`), the note says which bytes are there, a line `have FIRST END` each. It is locked while
 //! it is in use. Whether the bytes are complete is not known here.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -130,7 +130,7 @@ impl Part {
         if let Some(time) = modified.and_then(system_time) {
             file.set_modified(time).map_err(local("set the time of", &self.path))?;
         }
-        self.finish()?;
+        self.finish(file)?;
         Ok(verified)
     }
 
@@ -166,13 +166,31 @@ impl Part {
     }
 
     /// Gives the complete file its name.
-    pub(crate) fn finish(mut self) -> Result<(), Error> {
-        fs::rename(&self.path, &self.target).map_err(local("rename to", &self.target))?;
-        self.finished = true;
+    pub(crate) fn finish(mut self, file: &File) -> Result<(), Error> {
+        let named = give_name(file, &self.path, &self.target);
+        // What somebody else has put there stays.
+        self.finished = named.is_ok() || !is_at(file, &self.path);
+        named?;
         // A note without a part is harmless, and the next download of the name replaces it.
         let _ = fs::remove_file(&self.note);
         Ok(())
     }
+}
+
+/// Renames a file from `path` to `target`, unless somebody has put another one there meanwhile.
+pub(crate) fn give_name(file: &File, path: &Path, target: &Path) -> Result<(), Error> {
+    if !is_at(file, path) {
+        let other = io::Error::other("somebody else has put another file in its place");
+        return Err(local("rename", path)(other));
+    }
+    fs::rename(path, target).map_err(local("rename to", target))
+}
+
+/// Whether it is this file that is at `path`.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    let inode = |found: Metadata| (found.dev(), found.ino());
+    let there = fs::symlink_metadata(path).map(inode);
+    file.metadata().map(inode).is_ok_and(|ours| there.is_ok_and(|there| there == ours))
 }
 
 impl Drop for Part {
@@ -390,9 +408,23 @@ mod tests {
         let mut opened = Part::open(&target, Some("a"), true, None).unwrap();
         assert_eq!((opened.at, opened.discarded), (3, false));
         opened.file.write_all(b"two").unwrap();
-        opened.part.finish().unwrap();
+        opened.part.finish(&opened.file).unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"onetwo");
         assert_eq!(names(folder.path()), ["x"]);
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_has_put_in_the_place_of_a_part_does_not_get_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x");
+        let mut opened = Part::open(&target, None, true, None).unwrap();
+        opened.file.write_all(b"ours").unwrap();
+        fs::write(folder.path().join("y"), b"theirs").unwrap();
+        fs::rename(folder.path().join("y"), opened.part.path()).unwrap();
+        let error = opened.part.finish(&opened.file).unwrap_err();
+        assert!(matches!(error, Error::Local { doing: "rename", .. }), "{error}");
+        assert_eq!(names(folder.path()), [".x.wharf-part"]);
+        assert_eq!(fs::read(folder.path().join(".x.wharf-part")).unwrap(), b"theirs");
     }
 
     #[test]

@@ -20,10 +20,9 @@ use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use super::behind::Behind;
-use super::{BYTES, beside, local};
+use super::{BYTES, beside, local, take_name, temporary};
 use crate::marks::{Journal, Marks};
 use crate::transfer::{Order, Restart};
-use crate::tree::{take_name, temporary};
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
 
 /// How a file is stored.
@@ -116,19 +115,15 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Stored, Error> {
         let name = if request.atomic { temporary(remote) } else { remote.clone() };
-        let mut stored = self.put_as(source, &name, request, watch).await?;
-        if request.verify && is_exact(request.how) {
-            stored.agrees = self.agrees(&name, source).await?;
-        }
-        let found = source.metadata().ok().filter(|found| request.times && found.is_file());
-        if let Some(found) = found {
+        let (stored, found) = self.put_proven(source, &name, request, watch).await?;
+        if request.times && found.is_file() {
             // What is stored and proven is not stored again for the sake of its time.
             if let Err(error) = self.keep_time(&name, Timestamp::new(found.mtime(), 0)).await {
                 tracing::debug!(%error, "the file has the time of its upload");
             }
         }
         if request.atomic {
-            take_name(self, &name, remote).await?;
+            take_name(self, &name, remote, request.resume).await?;
         }
         Ok(stored)
     }
@@ -158,23 +153,40 @@ impl Session {
         }
     }
 
-    /// Stores a file under this very name.
-    async fn put_as(
+    /// Stores the file `source` under this very name, and proves it. Gives what is known of the file that was sent, which
+    /// need not be the one that has the path by now.
+    pub(crate) async fn put_proven(
         &mut self,
         source: &Path,
         remote: &Text,
         request: Put,
         watch: &mut Watch<'_>,
-    ) -> Result<Stored, Error> {
+    ) -> Result<(Stored, Metadata), Error> {
         let mut sent = Sent::open(source).await?;
+        let mut stored = self.put_as(&mut sent, remote, request, watch).await?;
+        if request.verify && is_exact(request.how) {
+            stored.agrees = self.agrees(remote, source).await?;
+        }
+        Ok((stored, sent.metadata))
+    }
+
+    /// Sends it.
+    async fn put_as(
+        &mut self,
+        sent: &mut Sent<'_>,
+        remote: &Text,
+        request: Put,
+        watch: &mut Watch<'_>,
+    ) -> Result<Stored, Error> {
+        let source = sent.path;
         let total = sent.total();
-        let mut begin = self.beginning(remote, &sent, request, watch).await?;
+        let mut begin = self.beginning(remote, sent, request, watch).await?;
         if begin.at > 0 && Some(begin.at) == total {
             watch(Progress::Begins { at: begin.at, total });
             let resumed_at = begin.at;
             return Ok(Stored { moved: 0, resumed_at, size: total, verified: true, agrees: false });
         }
-        let transfer = match self.put_from(&mut begin, &mut sent, remote, request, watch).await {
+        let transfer = match self.put_from(&mut begin, sent, remote, request, watch).await {
             Err(Error::Source(error)) => return Err(local("read", source)(error)),
             result => result?,
         };

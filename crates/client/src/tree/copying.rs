@@ -15,7 +15,7 @@ use wharf_proto::listing::Entry;
 
 use super::Deed;
 use super::filter::Filter;
-use super::storing::{is_ours, is_same};
+use super::storing::is_same;
 use super::walk::{Seen, see};
 use super::work::{Agenda, Complaint, Folder, Found, Item, Next, Work, join};
 use crate::Error;
@@ -139,7 +139,6 @@ impl Copying {
         let Frame { folder, there, .. } = self.frames.last()?;
         match see(folder, entry, &self.filter) {
             Seen::Folder(folder) => self.folders.push(Arc::new(folder)),
-            Seen::File(_) if is_ours(&entry.name) => {}
             Seen::File(item) => {
                 let name = self.names.at_target(&entry.name);
                 let there = there.get(name.as_bytes()).filter(|_| self.skip_same);
@@ -149,7 +148,7 @@ impl Copying {
                 self.same += 1;
             }
             Seen::LeftOut(complaint) => self.complaints.push(complaint),
-            Seen::Nothing => {}
+            Seen::Ours | Seen::Nothing => {}
         }
         None
     }

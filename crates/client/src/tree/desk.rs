@@ -16,7 +16,7 @@ use super::board::Board;
 use super::ground::Ground;
 use super::work::{Item, Work};
 use crate::digest::Digest;
-use crate::files::{Part, beside, local, system_time};
+use crate::files::{Part, beside, give_name, is_at, local, system_time};
 use crate::{Amount, Error, Proof, Verdict};
 
 /// How many files may lie on the desk.
@@ -111,13 +111,13 @@ fn write(ground: &Ground, parcel: &Parcel, modes: bool) -> Result<Verdict, Error
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let opened = Part::open_anew(&target, None)?;
             fill(&opened.file, opened.part.path(), item, bytes, modes)?;
-            return opened.part.finish().map(|()| verdict);
+            return opened.part.finish(&opened.file).map(|()| verdict);
         }
         Err(error) => return Err(local("make", &part)(error)),
     };
-    let named = fill(&file, &part, item, bytes, modes)
-        .and_then(|()| fs::rename(&part, &target).map_err(local("rename to", &target)));
-    if named.is_err() {
+    let named =
+        fill(&file, &part, item, bytes, modes).and_then(|()| give_name(&file, &part, &target));
+    if named.is_err() && is_at(&file, &part) {
         // The first error is the one to be told.
         let _ = fs::remove_file(&part);
     }

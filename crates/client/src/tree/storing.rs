@@ -18,7 +18,7 @@ use super::filter::Filter;
 use super::ground::{Ground, is_after, is_same_time};
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path};
 use crate::Error;
-use crate::files::local;
+use crate::files::{is_ours, local};
 
 /// How many folders are made ahead.
 const AHEAD: usize = 8;
@@ -227,12 +227,6 @@ pub(crate) fn is_same(item: &Item, there: &Entry, exact: bool) -> bool {
     let precision = item.precision.max(there.precision);
     let time = is_same_time(ours, theirs, precision) || (!exact && theirs > ours);
     there.kind == Kind::File && there.size.is_some() && there.size == item.size && time
-}
-
-/// Whether it is a file that a transfer of ours has left, to be gone on with.
-pub(crate) fn is_ours(name: &[u8]) -> bool {
-    let left = [&b".wharf-part"[..], b".wharf-note", b".wharf-sent", b".wharf-draft"];
-    name.starts_with(b".") && left.iter().any(|end| name.ends_with(end))
 }
 
 impl Agenda for Storing {

@@ -19,6 +19,7 @@ use super::Deed;
 use super::filter::Filter;
 use super::ground::Ground;
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join};
+use crate::files::is_ours;
 use crate::spool::Rows;
 
 /// How many folders are listed ahead.
@@ -44,6 +45,8 @@ pub(crate) struct Fetching {
     /// Whether what is here already, of the same size and time, is passed over.
     skip_same: bool,
     same: u64,
+    /// Whether it was said that what other transfers have left stays there.
+    said: bool,
     complaints: Vec<Complaint>,
 }
 
@@ -60,6 +63,7 @@ impl Fetching {
             ground,
             skip_same,
             same: 0,
+            said: false,
             complaints: Vec::new(),
         }
     }
@@ -110,7 +114,13 @@ impl Fetching {
             Seen::File(item) if self.skip_same && self.ground.has(&item) => self.same += 1,
             Seen::File(item) => return Some(item),
             Seen::LeftOut(complaint) => self.complaints.push(complaint),
-            Seen::Nothing => {}
+            // Here it would be taken for what is here of another file.
+            Seen::Ours if !std::mem::replace(&mut self.said, true) => {
+                self.complaints.push(Complaint::Note(
+                    "what other transfers have left (.NAME.wharf-part and its like) is not fetched",
+                ))
+            }
+            Seen::Ours | Seen::Nothing => {}
         }
         None
     }
@@ -124,6 +134,8 @@ pub(crate) enum Seen {
     File(Item),
     /// Something that is left out, which is to be told.
     LeftOut(Complaint),
+    /// What a transfer of ours has left.
+    Ours,
     /// Nothing that is meant.
     Nothing,
 }
@@ -140,6 +152,9 @@ pub(crate) fn see(folder: &Folder, entry: &Entry, filter: &Filter) -> Seen {
     let item = described(folder, entry);
     if !filter.takes(item.below.as_bytes(), entry.kind == Kind::Folder) {
         return Seen::Nothing;
+    }
+    if is_ours(&entry.name) {
+        return Seen::Ours;
     }
     match entry.kind {
         Kind::Folder if folder.depth + 1 >= DEEPEST => {
@@ -278,6 +293,20 @@ mod tests {
         assert_eq!(complaints.len(), 2, "{complaints:?}");
         let Complaint::LeftOut { below, .. } = &complaints[0] else { panic!("{complaints:?}") };
         assert_eq!(below.to_string(), "../x");
+    }
+
+    #[test]
+    fn what_other_transfers_have_left_is_not_fetched_and_that_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut agenda = fetching(folder.path());
+        let top = work(&mut agenda, true);
+        let rows = "type=file;size=3; .x.wharf-part\r\ntype=file;size=3; .y.wharf-old\r\n\
+                    type=dir; .z.wharf-note\r\ntype=file;size=3; x\r\n";
+        agenda.found(&top, listing(rows));
+        assert_eq!(work(&mut agenda, true).below().to_string(), "x");
+        assert!(matches!(agenda.next(true), Next::Over));
+        let complaints = agenda.complaints();
+        assert!(matches!(complaints.as_slice(), [Complaint::Note(_)]), "{complaints:?}");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 
-use wharf_client::{Happened, Login, Pool, Site, Tally, TreeRequest, Verdict};
+use wharf_client::{Digest, Happened, Login, Pool, Site, Tally, TreeRequest, Verdict};
 use wharf_proto::codec::{Inbound, Settings};
+use wharf_proto::command::Algorithm;
 use wharf_proto::params::{Mode, Representation, Type};
 use wharf_testkit::scripted::{Host, Peer, Scripted};
 
@@ -286,4 +287,33 @@ fn under_a_temporary_name_a_file_gets_its_own_when_it_is_proven() {
     });
     let told = store(&server, &TreeRequest { atomic: true, ..TreeRequest::default() });
     assert_eq!((told.tally.done, told.tally.failed), (5, 0), "{:?}", told.failed);
+}
+
+#[test]
+fn bytes_whose_digest_differs_never_get_the_name() {
+    let server = Scripted::session(|peer| {
+        let mut data = begin(peer, &["SIZE", "XCRC"]);
+        let names: Vec<String> = (0..5).map(|_| next_name(peer, "").unwrap()).collect();
+        let right = |name: &str| format!("250 {}", Digest::of(Algorithm::Crc32, name.as_bytes()));
+        for name in &names {
+            data.take();
+            peer.say(&format!("125 {name}\n250 {name}"));
+        }
+        for name in &names {
+            peer.answer(&format!("SIZE pub/{name}"), "213 1");
+            let own = &name[1..2];
+            let said = if own == "c" { "250 00000000".to_owned() } else { right(own) };
+            peer.answer(&format!("XCRC pub/{name}"), &said);
+        }
+        for name in names.iter().filter(|name| &name[1..2] != "c") {
+            peer.answer(&format!("RNFR pub/{name}"), "350 to what?");
+            peer.answer(&format!("RNTO pub/{}", &name[1..2]), "250 renamed");
+        }
+        peer.expect("MODE S");
+        leave(peer);
+    });
+    let request = TreeRequest { atomic: true, verify: true, ..TreeRequest::default() };
+    let told = store(&server, &request);
+    assert_eq!((told.tally.done, told.tally.failed), (4, 1), "{:?}", told.failed);
+    assert!(told.failed["c"].contains("CRC32"), "{:?}", told.failed);
 }

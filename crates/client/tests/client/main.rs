@@ -14,6 +14,7 @@ mod files;
 mod forms;
 mod listing;
 mod marks;
+mod naming;
 mod support;
 mod times;
 mod tls;

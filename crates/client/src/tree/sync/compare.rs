@@ -14,7 +14,6 @@ use wharf_proto::time::Timestamp;
 
 use self::going::Going;
 use super::super::ground::{Ground, is_after, is_same_time};
-use super::super::storing::is_ours;
 use super::super::walk::described;
 use super::super::work::{
     Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path,
@@ -22,6 +21,7 @@ use super::super::work::{
 use super::plan::{Draft, Reason, Step, StepKind};
 use super::{Compare, Direction, SyncRequest};
 use crate::Error;
+use crate::files::is_ours;
 use crate::spool::Rows;
 
 /// How many folders are listed ahead, and how many digests asked for.

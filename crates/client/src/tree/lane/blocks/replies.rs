@@ -83,7 +83,7 @@ impl Lane<'_> {
         // 226 says that the data connection is closed: whose the bytes behind it are is not known either.
         let closes = part == Part::Bytes && code.is_some_and(|code| code.value() != 250);
         if item.owed == 0 {
-            let commands = upload.next(crew, skills);
+            let commands = upload.next(crew, skills, item.digest.as_ref());
             item.owed = commands.len();
             for (command, part) in commands {
                 self.ask(session, &command, number, part)?;

@@ -20,13 +20,12 @@ use wharf_proto::reply::Class;
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Reply, Text};
 
-use super::super::super::store::temporary;
 use super::super::super::work::{LIGHT, Work, local_path};
 use super::super::Crew;
 use super::flight::{Item, Part};
 use super::{OF_THE_CONNECTION, Skills};
 use crate::digest::Digest;
-use crate::files::{is_same_version, local};
+use crate::files::{is_same_version, local, temporary};
 use crate::{Amount, Connection, Error, Proof, Verdict};
 
 /// A file that is stored.
@@ -125,7 +124,13 @@ impl Upload {
     }
 
     /// What is to be said next, when all that was said is answered; nothing when it is done.
-    pub(super) fn next(&mut self, crew: &Crew, skills: Skills) -> Vec<(Command, Part)> {
+    /// `digest`: what the server says of its bytes.
+    pub(super) fn next(
+        &mut self,
+        crew: &Crew,
+        skills: Skills,
+        digest: Option<&Digest>,
+    ) -> Vec<(Command, Part)> {
         let name = || self.name.clone();
         let mut commands = Vec::new();
         if self.step == Step::Storing {
@@ -146,7 +151,7 @@ impl Upload {
         }
         if commands.is_empty() && self.step == Step::Proving {
             self.step = Step::Naming;
-            if crew.atomic && self.has_its_size() {
+            if crew.atomic && self.verdict(digest).is_ok() {
                 commands.push((Command::Rnfr(name()), Part::Aside));
                 commands.push((Command::Rnto(self.target.clone()), Part::Name));
             }
@@ -197,10 +202,6 @@ impl Upload {
             }
         }
         Outcome::Done
-    }
-
-    fn has_its_size(&self) -> bool {
-        self.found.is_none_or(|found| found == self.size)
     }
 
     fn verdict(&self, digest: Option<&Digest>) -> Result<Verdict, Proof> {

@@ -1,0 +1,126 @@
+//! The name of what is stored: a temporary one until all of it is there and proven, and then its own.
+//!
+//! Most servers put a file in the place of another one by RNTO. Some want the name to be free, and say 550 or 553. There the
+//! old file steps aside, under a hidden name, and goes when the new one has its name; whatever is refused meanwhile, it
+//! keeps that name or gets it back.
+
+use wharf_proto::command::Algorithm;
+use wharf_proto::{Text, Verb};
+
+use crate::{Digest, Error, Session};
+
+/// The end of a temporary name.
+const PART: &[u8] = b".wharf-part";
+/// That of the name under which an old file waits.
+const OLD: &[u8] = b".wharf-old";
+/// The longest name that has room for what makes it a temporary one.
+const LONGEST: usize = 255 - "..wharf-part".len();
+/// What servers say where something else has the name, and where there is any other trouble with it.
+const TAKEN: [u16; 2] = [550, 553];
+
+/// The name under which a file is stored until all of it is there.
+pub(crate) fn temporary(remote: &Text) -> Text {
+    hidden(remote, PART)
+}
+
+/// Whether it is a name of a file that a transfer of ours has left.
+pub(crate) fn is_ours(name: &[u8]) -> bool {
+    let left = [PART, OLD, b".wharf-note", b".wharf-sent", b".wharf-draft"];
+    name.starts_with(b".") && left.iter().any(|end| name.ends_with(end))
+}
+
+/// Gives what is stored as `from` its name. What may not have it is removed, unless it `stays` to be gone on with.
+///
+/// # Errors
+/// `Refused`, and then what had the name has it still; and those of the control connection.
+pub(crate) async fn take_name(
+    session: &mut Session,
+    from: &Text,
+    to: &Text,
+    stays: bool,
+) -> Result<(), Error> {
+    let named = match session.rename(from, to).await {
+        Err(refused) if is_taken(&refused) => replace(session, from, to, refused).await,
+        named => named.map(drop),
+    };
+    if !stays
+        && matches!(named, Err(Error::Refused { .. }))
+        && let Err(error) = session.delete(from).await
+    {
+        tracing::debug!(%error, "what got no name stays");
+    }
+    named
+}
+
+/// The same where the name was `refused`, most likely because a file has it.
+async fn replace(
+    session: &mut Session,
+    from: &Text,
+    to: &Text,
+    refused: Error,
+) -> Result<(), Error> {
+    // Only of a file is it known that it can go afterwards.
+    if session.plain || session.size(to).await?.is_none() {
+        return Err(refused);
+    }
+    let aside = hidden(to, OLD);
+    let mut stepped = session.rename(to, &aside).await;
+    if stepped.as_ref().is_err_and(is_taken) && session.delete(&aside).await.is_ok() {
+        // One was left there by a session that broke off.
+        stepped = session.rename(to, &aside).await;
+    }
+    match stepped {
+        Ok(_) => {}
+        Err(Error::Refused { .. }) => return Err(refused),
+        Err(error) => return Err(error),
+    }
+    let named = session.rename(from, to).await;
+    let settled = match &named {
+        Ok(_) => session.delete(&aside).await,
+        Err(Error::Refused { .. }) => session.rename(&aside, to).await,
+        Err(_) => return named.map(drop),
+    };
+    if let Err(error) = settled {
+        let left = format_args!("the old {to} is on the server as {aside}: {error}");
+        session.control.teller().explain(left);
+        tracing::warn!("{left}");
+    }
+    named.map(drop)
+}
+
+/// Whether a refusal may mean that something has the name: none that may pass, and none of another kind.
+fn is_taken(error: &Error) -> bool {
+    let Error::Refused { last } = error else { return false };
+    last.verb == Some(Verb::Rnto) && error.code().is_some_and(|code| TAKEN.contains(&code))
+}
+
+/// `.NAME.end` in the folder of `NAME`.
+fn hidden(remote: &Text, end: &[u8]) -> Text {
+    let bytes = remote.as_bytes();
+    let at = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    let (folder, name) = bytes.split_at(at);
+    if name.len() <= LONGEST {
+        return [folder, b".", name, end].concat().into();
+    }
+    // Most file systems have names of 255 bytes at most; the sum tells one long name from another.
+    let within = |at: &usize| name.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80);
+    let kept = (0..LONGEST - 9).rev().find(within).unwrap_or(0);
+    let sum = Digest::of(Algorithm::Crc32, name).to_string();
+    [folder, b".", &name[..kept], b".", sum.as_bytes(), end].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_is_hidden_in_the_same_folder_and_no_longer_than_names_may_be() {
+        assert_eq!(temporary(&"a/b".into()), "a/.b.wharf-part".into());
+        let long = |last: &str| Text::from(format!("a/{}{last}", "é".repeat(126)).into_bytes());
+        let (one, other) = (temporary(&long("one")), temporary(&long("two")));
+        assert!(one != other && one.as_bytes().len() <= 257, "{one}");
+        assert!(std::str::from_utf8(one.as_bytes()).is_ok_and(|one| one.ends_with(".wharf-part")));
+        assert!(is_ours(&one.as_bytes()[2..]) && is_ours(hidden(&"b".into(), OLD).as_bytes()));
+        assert!(!is_ours(b"b.wharf-part") && !is_ours(b".b.wharf-party"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Uploads under a temporary name, and what becomes of the file that has the name.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use wharf_client::{Error, Progress, Put, Stored, quiet};
+use wharf_testkit::scripted::{Peer, Scripted};
+
+use crate::support::{log_in, options, run};
+
+/// Stores three bytes as `x`, under a temporary name first; `end` plays the server from where the file is to get its own.
+fn put(end: impl FnOnce(&mut Peer) + Send + 'static) -> Result<Stored, Error> {
+    let server = Scripted::session(move |peer| {
+        peer.login();
+        peer.answer("TYPE I", "200 ok");
+        let data = peer.epsv();
+        peer.answer("STOR .x.wharf-part", "150 go on");
+        assert_eq!(data.take(), b"new");
+        peer.say("226 done");
+        peer.answer("SIZE .x.wharf-part", "213 3");
+        end(peer);
+        peer.expect_end();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    fs::write(&path, b"new").unwrap();
+    run(async {
+        let mut session = log_in(&server, &options()).await;
+        let request = Put { atomic: true, ..Put::default() };
+        session.put(&path, &"x".into(), request, &mut quiet()).await
+    })
+}
+
+fn rename(peer: &mut Peer, from: &str, to: &str, reply: &str) {
+    peer.answer(&format!("RNFR {from}"), "350 to what?");
+    peer.answer(&format!("RNTO {to}"), reply);
+}
+
+#[test]
+fn where_a_name_must_be_free_the_old_file_steps_aside_and_goes_when_the_new_one_has_it() {
+    for refusal in ["550 Cannot create a file when that file already exists.", "553 file exists"] {
+        let stored = put(move |peer| {
+            rename(peer, ".x.wharf-part", "x", refusal);
+            peer.answer("SIZE x", "213 2");
+            rename(peer, "x", ".x.wharf-old", "250 renamed");
+            rename(peer, ".x.wharf-part", "x", "250 renamed");
+            peer.answer("DELE .x.wharf-old", "250 gone");
+        });
+        assert_eq!(stored.unwrap().moved, 3);
+    }
+}
+
+#[test]
+fn an_old_file_that_an_earlier_upload_has_left_aside_makes_room() {
+    let stored = put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "553 file exists");
+        peer.answer("SIZE x", "213 2");
+        rename(peer, "x", ".x.wharf-old", "553 file exists");
+        peer.answer("DELE .x.wharf-old", "250 gone");
+        rename(peer, "x", ".x.wharf-old", "250 renamed");
+        rename(peer, ".x.wharf-part", "x", "250 renamed");
+        peer.answer("DELE .x.wharf-old", "250 gone");
+    });
+    assert_eq!(stored.unwrap().moved, 3);
+}
+
+#[test]
+fn a_name_that_is_refused_for_another_reason_leaves_the_old_file_and_no_temporary_one() {
+    let passing = put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "450 busy");
+        peer.answer("DELE .x.wharf-part", "250 gone");
+    });
+    assert_eq!(passing.unwrap_err().code(), Some(450));
+    let quota = put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "552 quota exceeded");
+        peer.answer("DELE .x.wharf-part", "250 gone");
+    });
+    assert_eq!(quota.unwrap_err().code(), Some(552));
+    let nothing_there = put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "553 not that name");
+        peer.answer("SIZE x", "550 no such file");
+        peer.answer("DELE .x.wharf-part", "250 gone");
+    });
+    assert_eq!(nothing_there.unwrap_err().code(), Some(553));
+    let no_renaming = put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "550 Permission denied.");
+        peer.answer("SIZE x", "213 2");
+        rename(peer, "x", ".x.wharf-old", "550 Permission denied.");
+        peer.answer("DELE .x.wharf-old", "550 no such file");
+        peer.answer("DELE .x.wharf-part", "250 gone");
+    });
+    assert_eq!(no_renaming.unwrap_err().code(), Some(550));
+}
+
+#[test]
+fn an_old_file_that_made_room_in_vain_gets_its_name_back() {
+    let refused = put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "553 not that name");
+        peer.answer("SIZE x", "213 2");
+        rename(peer, "x", ".x.wharf-old", "250 renamed");
+        rename(peer, ".x.wharf-part", "x", "553 not that name");
+        rename(peer, ".x.wharf-old", "x", "250 renamed");
+        peer.answer("DELE .x.wharf-part", "250 gone");
+    });
+    assert_eq!(refused.unwrap_err().code(), Some(553));
+}
+
+#[test]
+fn the_time_is_that_of_the_file_that_was_sent_though_another_one_has_its_path_by_now() {
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8], seconds| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(at(seconds)).unwrap();
+        path
+    };
+    let (path, newer) = (write("x", b"old", 1_714_566_600), write("y", b"new", 1_714_566_700));
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.answer("TYPE I", "200 ok");
+        let data = peer.epsv();
+        peer.answer("STOR x", "150 go on");
+        assert_eq!(data.take(), b"old");
+        peer.say("226 done");
+        peer.answer("SIZE x", "213 3");
+        peer.features(&["MFMT"]);
+        peer.answer("MFMT 20240501123000 x", "213 ok");
+        peer.expect_end();
+    });
+    run(async {
+        let mut session = log_in(&server, &options()).await;
+        // As an editor does it that saves while the file is on its way.
+        let mut watch = |progress| {
+            if matches!(progress, Progress::At(_)) {
+                fs::rename(&newer, &path).unwrap();
+            }
+        };
+        let request = Put { times: true, ..Put::default() };
+        session.put(&path, &"x".into(), request, &mut watch).await.unwrap();
+    });
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+}
