@@ -85,10 +85,21 @@ impl Session {
         request: Get,
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
-        let facts = self.facts(remote, request).await?;
-        if is_special(target) {
-            return self.get_into_special(remote, target, request, facts, watch).await;
+        match is_special(target) {
+            true => self.get_into_special(remote, target, request, watch).await,
+            false => self.get_file(remote, target, request, watch).await,
         }
+    }
+
+    /// The same in the place of whatever has the name: nothing is written into a device, a pipe or a link.
+    pub(super) async fn get_file(
+        &mut self,
+        remote: &Text,
+        target: &Path,
+        request: Get,
+        watch: &mut Watch<'_>,
+    ) -> Result<Fetched, Error> {
+        let facts = self.facts(remote, request).await?;
         let origin = self.origin(remote, facts, request.how);
         let origin = origin.as_deref();
         let framed = request.how.mode.is_framed();
@@ -204,9 +215,9 @@ impl Session {
         remote: &Text,
         target: &Path,
         request: Get,
-        facts: Facts,
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
+        let facts = self.facts(remote, request).await?;
         let opened = File::options().write(true).open(target).await;
         let mut file = opened.map_err(local("open", target))?;
         let size = facts.size_on_the_wire(request.how);

@@ -5,8 +5,10 @@
 //! it.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +23,8 @@ use crate::files::local;
 
 /// How many folders are remembered to be what they should.
 const REMEMBERED: usize = 4096;
+/// How many links one may lead through, as for the kernel.
+const MOST_LINKS: usize = 40;
 
 /// A folder on this machine.
 #[derive(Debug)]
@@ -56,6 +60,43 @@ impl Ground {
             return Err(unfit(&path));
         }
         Ok(path)
+    }
+
+    /// Whether a link at `below` to `target` leads to a place in the tree, by way of the links that are here.
+    pub(crate) fn holds(&self, below: &Text, target: &[u8]) -> bool {
+        let names = |path: &[u8]| -> Vec<Vec<u8>> {
+            path.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec).collect()
+        };
+        let mut at = self.root.clone();
+        let mut depth = 0_usize;
+        // The folders above it are none; what is to be gone through comes last first.
+        let mut ahead = names(target);
+        ahead.extend(names(below.as_bytes()).into_iter().skip(1));
+        let mut links = 0;
+        while let Some(name) = ahead.pop() {
+            match name.as_slice() {
+                b"" | b"." => {}
+                b".." if depth == 0 => return false,
+                b".." => {
+                    at.pop();
+                    depth -= 1;
+                }
+                name => {
+                    at.push(OsStr::from_bytes(name));
+                    depth += 1;
+                    let Ok(next) = fs::read_link(&at) else { continue };
+                    let next = next.into_os_string().into_vec();
+                    links += 1;
+                    if next.starts_with(b"/") || links > MOST_LINKS {
+                        return false;
+                    }
+                    at.pop();
+                    depth -= 1;
+                    ahead.extend(names(&next));
+                }
+            }
+        }
+        true
     }
 
     /// Makes the folder at `below`, with those above it.
@@ -150,6 +191,35 @@ mod tests {
         fs::write(root.join("file"), b"").unwrap();
         ground.place(&"file/x".into()).unwrap_err();
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_link_is_held_where_those_that_it_leads_through_stay_in_the_tree() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("top");
+        let ground = Ground::new(&root);
+        ground.make(&"a/b".into()).unwrap();
+        for (link, target) in [
+            ("a/b/up", "../../x"),
+            ("out", "a/b/../../../x"),
+            ("away", "/etc"),
+            ("round", "round"),
+            ("lost", "not/there"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        for (below, target, held) in [
+            ("l", "a/b/up/y", true),
+            ("a/l", "../lost/z", true),
+            ("l", "a/b/up/../../y", false),
+            ("l", "out/y", false),
+            ("a/b/l", "../../away", false),
+            ("l", "round", false),
+            ("l", "..", false),
+        ] {
+            assert_eq!(ground.holds(&below.into(), target.as_bytes()), held, "{below} -> {target}");
+        }
     }
 
     #[test]

@@ -23,6 +23,9 @@ use super::work::Folder;
 use super::{Tally, TreeRequest, TreeWatch, run};
 use crate::{Error, Pool};
 
+/// Why a link is not made.
+const LEADS_OUT: &str = "a symbolic link that leads out of the tree, or may";
+
 /// Which tree is made like the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {

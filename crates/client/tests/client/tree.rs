@@ -321,13 +321,15 @@ fn a_digest_that_differs_is_a_failure_and_leaves_no_file() {
 fn a_link_of_the_server_is_made_when_it_stays_within_the_tree() {
     let server = Scripted::session(|peer| {
         begin_streams(peer, true);
-        let rows = b"type=OS.unix=slink:a/b; in\r\ntype=OS.unix=slink:../x; out\r\ntype=OS.unix=slink:/etc; abs\r\n";
+        let rows = b"type=OS.unix=slink:a/b; in\r\ntype=OS.unix=slink:../x; out\r\ntype=OS.unix=slink:/etc; abs\r\n\
+            type=OS.unix=slink:a/../../x; up\r\ntype=OS.unix=slink:mine/x; through\r\n";
         give(peer, "MLSD pub", rows);
         peer.answer("TYPE I", "200 ok");
         peer.answer("NOOP", "200 ok");
         peer.answer("QUIT", "221 bye");
     });
     let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/etc", folder.path().join("mine")).unwrap();
     let address = server.address();
     let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
     let request = SyncRequest::new(Direction::Down);
@@ -344,7 +346,49 @@ fn a_link_of_the_server_is_made_when_it_stays_within_the_tree() {
         pool.apply_sync(&plan, folder.path(), &remote, &request, &mut hear).await.unwrap();
         pool.close().await;
     });
-    assert_eq!(names(folder.path()), ["in"]);
+    assert_eq!(names(folder.path()), ["in", "mine"]);
     assert_eq!(done, [(Deed::Link, "in".to_owned())]);
     assert_eq!(fs::read_link(folder.path().join("in")).unwrap(), Path::new("a/b"));
+}
+
+#[test]
+fn a_large_file_takes_the_place_of_a_pipe_and_of_a_link_to_a_device_as_a_small_one_does() {
+    let large = vec![7; 2 << 20];
+    let bytes = large.clone();
+    let server = Scripted::session(move |peer| {
+        peer.login();
+        peer.features(&["MLST size*;"]);
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("NOOP", "200 ok");
+        give(
+            peer,
+            "MLSD pub",
+            b"type=file;size=2097152; device\r\ntype=file;size=2097152; pipe\r\n",
+        );
+        for _ in 0..2 {
+            let line = peer.hear();
+            let name = line.strip_prefix("SIZE pub/").unwrap().to_owned();
+            peer.say("213 2097152");
+            peer.answer(&format!("MDTM pub/{name}"), "550 no");
+            peer.expect("EPSV");
+            peer.expect(&format!("RETR pub/{name}"));
+            let listener = peer.listen();
+            let port = listener.local_addr().unwrap().port();
+            peer.say(&format!("229 here (|||{port}|)\n150 opening"));
+            wharf_testkit::scripted::Data::Accept(listener).give(&bytes);
+            peer.say("226 done");
+        }
+        peer.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("device")).unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let told = fetch(&server, folder.path(), 1, &TreeRequest::default(), options());
+    assert_eq!((told.result.unwrap().done, told.failed), (2, BTreeMap::new()));
+    for name in ["device", "pipe"] {
+        let path = folder.path().join(name);
+        assert!(path.symlink_metadata().unwrap().is_file(), "{name}");
+        assert!(fs::read(path).unwrap() == large, "{name}");
+    }
 }

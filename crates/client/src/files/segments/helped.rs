@@ -15,7 +15,7 @@ use wharf_proto::Text;
 use super::lane::{self, Pieces};
 use super::ledger::{Ledger, SMALLEST};
 use super::{GRACE, Journal, does_not_fit, there};
-use crate::files::download::{Facts, is_of_the_part, is_special};
+use crate::files::download::{Facts, is_of_the_part};
 use crate::files::part::{Opened, Part};
 use crate::files::{Fetched, Get};
 use crate::{Backoff, Error, Pool, Progress, Session, Watch};
@@ -46,8 +46,8 @@ impl fmt::Debug for Help<'_> {
 }
 
 impl Session {
-    /// Fetches `remote` into the file `target`, as [`get`](Self::get) does; of a large one others fetch parts when they are
-    /// free, where the server begins where it is told to.
+    /// Fetches `remote` into the file `target`, as [`get`](Self::get) does, whatever is in its place; of a large one others
+    /// fetch parts when they are free, where the server begins where it is told to.
     pub(crate) async fn get_helped(
         &mut self,
         remote: &Text,
@@ -57,13 +57,13 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
         let is_small = help.size.is_some_and(|size| size < LARGE);
-        if is_small || is_special(target) || self.plain || !self.begins_anywhere().await? {
-            return self.get(remote, target, get, watch).await;
+        if is_small || self.plain || !self.begins_anywhere().await? {
+            return self.get_file(remote, target, get, watch).await;
         }
         let about = self.about(remote, get).await?;
         let known = about.facts.size.filter(|size| *size >= LARGE).zip(about.origin.as_deref());
         let Some((size, origin)) = known else {
-            return self.get(remote, target, get, watch).await;
+            return self.get_file(remote, target, get, watch).await;
         };
         let opened = Part::open(target, Some(origin), get.resume, Some(size))?;
         if opened.discarded {
@@ -73,7 +73,7 @@ impl Session {
         match self.fill(remote, opened, (origin, about.facts), get, Some(help), watch).await {
             Err(error) if does_not_fit(&error) || (resumes && is_of_the_part(&error)) => {
                 watch(Progress::Unsplit);
-                self.get(remote, target, Get { resume: false, ..get }, watch).await
+                self.get_file(remote, target, Get { resume: false, ..get }, watch).await
             }
             result => result,
         }

@@ -17,7 +17,7 @@ use super::super::Deed;
 use super::super::ground::Ground;
 use super::super::work::{Agenda, Complaint, Folder, Found, Next, Work, local_path};
 use super::plan::{Plan, Step, StepKind, Steps};
-use super::{Direction, SyncRequest};
+use super::{Direction, LEADS_OUT, SyncRequest};
 use crate::Error;
 
 /// How many steps are done on this machine before they are told: of a million nobody keeps all in memory.
@@ -182,6 +182,9 @@ impl Applying {
         }
         let path = self.ground.place(&step.path)?;
         match step.kind {
+            StepKind::Link if !self.ground.holds(&step.path, step.target.as_bytes()) => {
+                Err(local("make the link", &path)(std::io::Error::other(LEADS_OUT)))
+            }
             StepKind::Link => {
                 // A file in its place goes by a step of its own, or stays.
                 self.clear_link(&step.path);

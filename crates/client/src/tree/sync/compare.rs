@@ -19,7 +19,7 @@ use super::super::work::{
     Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path,
 };
 use super::plan::{Draft, Reason, Step, StepKind};
-use super::{Compare, Direction, SyncRequest};
+use super::{Compare, Direction, LEADS_OUT, SyncRequest};
 use crate::Error;
 use crate::files::is_ours;
 use crate::spool::Rows;
@@ -281,9 +281,8 @@ impl Comparing {
             self.complaints.push(Complaint::remark(&item.below, "a symbolic link, not followed"));
             return;
         };
-        if !stays_within(&item.below, target) {
-            self.complaints
-                .push(Complaint::remark(&item.below, "a symbolic link that leads out of the tree"));
+        if !stays_within(&item.below, target) || !self.ground.holds(&item.below, target) {
+            self.complaints.push(Complaint::remark(&item.below, LEADS_OUT));
             return;
         }
         let path = local_path(self.ground.root(), &item.below);
@@ -425,23 +424,16 @@ fn seen(here: &Metadata) -> Seen {
     (Some(here.len()), Some(Timestamp::new(here.mtime(), 0)))
 }
 
-/// Whether a link at `below` that points to `target` points into the tree.
+/// Whether a link at `below` that points to `target` points into the tree. A name may become a link itself, by this plan
+/// or later, and then nobody knows what is above it: so a way goes up at its beginning only, where the folders are known.
 fn stays_within(below: &Text, target: &[u8]) -> bool {
     if target.is_empty() || target.starts_with(b"/") || target.contains(&0) {
         return false;
     }
-    let mut depth = below.as_bytes().iter().filter(|byte| **byte == b'/').count();
-    for name in target.split(|byte| *byte == b'/') {
-        match name {
-            b"" | b"." => {}
-            b".." => match depth.checked_sub(1) {
-                Some(above) => depth = above,
-                None => return false,
-            },
-            _ => depth += 1,
-        }
-    }
-    true
+    let mut names = target.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    let depth = below.as_bytes().iter().filter(|byte| **byte == b'/').count();
+    let up = names.by_ref().take_while(|name| name == b"..").count();
+    up <= depth && names.all(|name| name != b"..")
 }
 
 impl Agenda for Comparing {
@@ -540,6 +532,10 @@ mod tests {
             ("l", "a/../../x", false),
             ("l", "", false),
             ("a/l", "./../b", true),
+            ("a/l", "b/../c", false),
+            ("a/b/c/d", "../../../x", true),
+            // Where the one before is there, it leads to what is beside the top.
+            ("l", "a/b/c/d/../../../secret", false),
         ] {
             assert_eq!(
                 stays_within(&below.into(), target.as_bytes()),
