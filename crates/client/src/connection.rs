@@ -402,17 +402,20 @@ impl Connection {
     ) -> Result<T, Error> {
         match timeout(waited, work(self)).await {
             Ok(result) => result,
-            Err(_) => {
-                let mut last = self.last_boxed();
-                if let Some(begun) = self.machine.unended() {
-                    let (code, lines) = (Some(begun.code.value()), begun.lines.clone());
-                    self.life.teller.tell(What::NoReply { code, lines });
-                    (last.reply, last.unended) = (Some(begun), true);
-                }
-                self.life.teller.tell(What::TimerRanOut { timer: Timer::Reply });
-                Err(Error::NoReply { last, waited })
-            }
+            Err(_) => Err(self.overdue(waited)),
         }
+    }
+
+    /// The error of a reply that did not come in time.
+    pub(crate) fn overdue(&self, waited: Duration) -> Error {
+        let mut last = self.last_boxed();
+        if let Some(begun) = self.machine.unended() {
+            let (code, lines) = (Some(begun.code.value()), begun.lines.clone());
+            self.life.teller.tell(What::NoReply { code, lines });
+            (last.reply, last.unended) = (Some(begun), true);
+        }
+        self.life.teller.tell(What::TimerRanOut { timer: Timer::Reply });
+        Error::NoReply { last, waited }
     }
 
     /// From now on each segment is acknowledged at once: a server that waits for that before it sends its next reply

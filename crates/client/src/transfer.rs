@@ -36,6 +36,8 @@ use crate::{Error, Proof, Session};
 /// How long data may still come after the server said that the transfer failed: what was under way then
 /// need not be fetched again.
 pub(crate) const AFTERGLOW: Duration = Duration::from_millis(500);
+/// So many bytes may take as long as a reply may.
+pub(crate) const SLOWEST: u64 = 1 << 20;
 /// The refusals that speak of the data connection and not of the file.
 const OF_THE_CONNECTION: [u16; 2] = [425, 426];
 
@@ -500,8 +502,14 @@ impl Session {
         // Under TLS the end of the server's half is awaited even behind its last reply: there may be tickets
         // before it, and a socket that is closed before they are read resets the connection.
         let linger = if data.stream.is_covered() { AFTERGLOW } else { Duration::ZERO };
-        let over = |replies: &Replies| (!replies.open()).then_some(linger);
+        // As behind a download the next reply has its time; before it come the bytes that the kernel still holds.
+        let parts = u32::try_from(1 + data.held() / SLOWEST).unwrap_or(u32::MAX);
+        let waited = self.control.patience().saturating_mul(parts);
+        let over = |replies: &Replies| Some(if replies.open() { waited } else { linger });
         let theirs = alongside(&mut self.control, replies, over, end_of(&mut data.stream)).await;
+        if theirs.is_none() && replies.open() {
+            replies.lost = Some(self.control.overdue(waited));
+        }
         let how = theirs.or_else(|| match data.stream.try_read(&mut [0]) {
             Ok(0) => Some(HalfEnd::Fin),
             Ok(_) | Err(_) => None,

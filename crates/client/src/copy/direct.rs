@@ -31,7 +31,7 @@ use wharf_proto::{Command, Reply, Verb};
 use super::crossing::{Cover, Crossing};
 use super::{CopyError, CopyEvent, CopyWatch, Ends, Shipment, Side, at};
 use crate::data::{DataPlane, TRIAL};
-use crate::transfer::{AFTERGLOW, Replies};
+use crate::transfer::{AFTERGLOW, Replies, SLOWEST};
 use crate::{Connection, Error, Progress, Session};
 
 /// What a refusal means that is about the data connection, and not about the file: it could not be made, or not with
@@ -48,8 +48,6 @@ const FIRST_WORD: Duration = Duration::from_millis(10);
 const LATEST_WORD: Duration = Duration::from_secs(2);
 /// Servers give up a data connection that does not come about within that, as a rule a minute.
 const LONGEST_TRIAL: Duration = Duration::from_secs(90);
-/// So many bytes may take as long as a reply may.
-const SLOWEST: u64 = 1 << 20;
 /// How often the target is asked how far it is.
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 /// Who does not answer within that is not asked again.

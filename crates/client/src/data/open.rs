@@ -40,6 +40,12 @@ impl DataConnection {
         }
     }
 
+    /// How many of the bytes that were sent the kernel may still hold.
+    pub(crate) fn held(&self) -> u64 {
+        let buffer = SockRef::from(self.stream.socket()).send_buffer_size().unwrap_or(0);
+        self.books.sent.min(buffer as u64)
+    }
+
     /// Begins TLS on it.
     pub(crate) async fn cover(self, security: &Security) -> Result<Self, TlsFault> {
         let Self { stream, books, resumed } = self;

@@ -324,6 +324,28 @@ fn a_full_disk_in_the_midst_of_an_upload_is_told_by_its_reply() {
 }
 
 #[test]
+fn a_server_that_takes_all_of_an_upload_and_neither_answers_nor_closes_is_given_up() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        let data = peer.pasv();
+        peer.answer("STOR x", "150 go on");
+        let mut stream = data.open();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        peer.say("150 still at it");
+        peer.expect_any_end();
+    });
+    let error = run(async {
+        let options = Options { plain: true, ..impatient() };
+        let mut session = log_in(&server, &options).await;
+        store(&mut session, b"one", true).await.unwrap_err()
+    });
+    let Error::Unproven { missing: Proof::FinalReply, source: Some(why), .. } = error else {
+        panic!("{error}");
+    };
+    assert!(matches!(*why, Error::NoReply { .. }), "{why}");
+}
+
+#[test]
 fn the_plain_session_with_list_and_retrieve_sends_exactly_seven_commands() {
     let server = Scripted::session(|peer| {
         peer.say("220 ready");
