@@ -5,6 +5,7 @@
 //!   Copier      sessions with both servers, and what is known of the pair; trees           copy.rs, tree/copying.rs
 //!      │
 //!   crossing    who listens, and who is the TLS client                                     copy/crossing.rs
+//!   ends        a session with each, and what has to go from the target                    copy/ends.rs
 //!   direct      one file by one crossing                                                   copy/direct.rs
 //!   left        what there is from an earlier copy                                          copy/left.rs
 //!   relay       one file through this machine                                              copy/relay.rs
@@ -20,6 +21,7 @@
 
 mod crossing;
 mod direct;
+mod ends;
 mod left;
 mod names;
 mod proof;
@@ -37,10 +39,12 @@ use wharf_proto::time::Timestamp;
 
 use self::crossing::{Crossing, crossings};
 use self::direct::Fault;
+pub(crate) use self::ends::Ends;
+use self::ends::Unfinished;
 use self::left::Left;
 pub(crate) use self::names::Names;
 use crate::files::{take_name, temporary};
-use crate::{Error, Pool, Progress, Proof, Session, Site, Verdict};
+use crate::{Error, Pool, Progress, Proof, Site, Verdict};
 
 /// One of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +97,8 @@ pub struct CopyRequest {
     /// Go on with what an earlier copy has left at the target, if its last bytes are those of the file, and leave there
     /// what this one does not finish. Digests are compared then, where they can be; else it is looked at once more.
     pub resume: bool,
-    /// Store files under their own names at once. What is not finished is removed then where nothing had the name.
+    /// Store files under their own names at once. What is not finished is removed then where the
+    /// target has MLST and said by it that nothing had the name.
     pub in_place: bool,
 }
 
@@ -192,46 +197,6 @@ struct Failure {
     /// Which of the servers said so, and what.
     side: Side,
     why: String,
-}
-
-/// A session with each server, for one file after the other.
-pub(crate) struct Ends {
-    pub(crate) source: Session,
-    pub(crate) target: Session,
-    /// What is at the target and not finished.
-    part: Option<Text>,
-}
-
-impl Ends {
-    fn of(&mut self, side: Side) -> &mut Session {
-        match side {
-            Side::Source => &mut self.source,
-            Side::Target => &mut self.target,
-        }
-    }
-
-    /// Whether both can be used further.
-    pub(crate) fn are_sound(&self) -> bool {
-        !self.source.control.is_spent() && !self.target.control.is_spent()
-    }
-
-    /// Breaks off what is under way at both, with ABOR where a transfer runs.
-    pub(crate) async fn abort(&mut self) {
-        let (source, target) = tokio::join!(self.source.abort(), self.target.abort());
-        if let Err(error) = source.and(target) {
-            tracing::debug!(%error, "a copy could not be broken off in order");
-        }
-    }
-
-    /// Removes what is not finished, as far as the target lets us.
-    async fn discard(&mut self) {
-        let Some(part) = self.part.take() else { return };
-        if !self.target.control.is_spent()
-            && let Err(error) = self.target.delete(&part).await
-        {
-            tracing::debug!(%error, "an unfinished copy stays");
-        }
-    }
 }
 
 /// A file to be copied.
@@ -348,7 +313,9 @@ impl Copier {
             () = needless => {}
         }
         match (source, target) {
-            (Ok(Some(source)), Ok(Some(target))) => Ok(Some(Ends { source, target, part: None })),
+            (Ok(Some(source)), Ok(Some(target))) => {
+                Ok(Some(Ends { source, target, unfinished: Unfinished::default() }))
+            }
             (source, target) => {
                 let source = source.map(|session| session.map(|session| self.source.give(session)));
                 let target = target.map(|session| session.map(|session| self.target.give(session)));
@@ -393,7 +360,7 @@ impl Copier {
         if turn.as_ref().is_err_and(|error| !request.resume || is_other(error)) {
             ends.discard().await;
         }
-        ends.part = None;
+        ends.unfinished = Unfinished::default();
         turn
     }
 
@@ -461,7 +428,7 @@ impl Copier {
             let named = take_name(&mut ends.target, &name, &job.to, true).await;
             named.map_err(at(Side::Target))?;
         }
-        ends.part = None;
+        ends.unfinished = Unfinished::default();
         let moved = found.or(size).map(|whole| whole.saturating_sub(resumed_at));
         Ok(Turn::Done(Copied { moved, resumed_at, route, verdict }))
     }
@@ -480,8 +447,13 @@ impl Copier {
         } else {
             None
         };
-        // What had the name before may still be there after a failure, and is not ours.
-        ends.part = (!in_place || (there.is_none() && !ends.target.plain)).then(|| name.clone());
+        // What had the name before may still be there after a failure, and is not ours; that SIZE was refused does not
+        // say that nothing had it.
+        if !in_place {
+            ends.unfinished.part = Some(name.clone());
+        } else if there.is_none() && left::is_free(&mut ends.target, name).await? {
+            ends.unfinished.free = Some(name.clone());
+        }
         Ok(there.filter(|_| request.resume))
     }
 

@@ -107,7 +107,7 @@ pub(super) async fn cross(
     let mut hearing = Hearing::new(ends, commands, shipment, proven);
     let first = if shipment.in_place { Side::Source } else { Side::Target };
     let outcome = hearing.transfer(first, round_trips, watch).await;
-    hearing.settle().await;
+    ends.abort().await;
     outcome
 }
 
@@ -321,6 +321,9 @@ impl<'e> Hearing<'e> {
             }
             answer => said.note(answer),
         }
+        if side == Side::Target && said.begun {
+            self.ends.unfinished.begun();
+        }
         self.stirred = Instant::now();
         if self.first.is_none() && (said.refused() || said.lost.is_some()) {
             self.first = Some(side);
@@ -408,17 +411,6 @@ impl<'e> Hearing<'e> {
             true => Fault::File(error),
             false => Fault::Way(Hindrance { error, hopeless: true }),
         })
-    }
-
-    /// Breaks off what is still under way, and takes in all replies that are owed.
-    async fn settle(&mut self) {
-        let [mut before, mut behind] = [Replies::default(), Replies::default()];
-        let source = self.ends.source.wind_up(&mut before);
-        let target = self.ends.target.wind_up(&mut behind);
-        let (source, target) = tokio::join!(source, target);
-        if let Err(error) = source.and(target) {
-            tracing::debug!(%error, "a copy could not be broken off in order");
-        }
     }
 }
 

@@ -5,10 +5,10 @@
 //! file and fill it with zeros up to that place. So the last bytes that are there are fetched from both before, and from the
 //! target again behind it.
 
-use wharf_proto::Text;
+use wharf_proto::{Command, Text};
 
 use super::{CopyError, Ends, Side, at};
-use crate::Error;
+use crate::{Error, Session};
 
 /// What is there of a file.
 #[derive(Debug, Default)]
@@ -48,6 +48,19 @@ impl Left {
         }
         let start = self.at - self.tail.len() as u64;
         unseen(ends.target.has_bytes(name, start, &self.tail, None).await)
+    }
+}
+
+/// Whether the server says that nothing has this name: by MLST, of which a refusal has one meaning at least where it is
+/// offered (RFC 3659 section 7.2.1).
+pub(super) async fn is_free(session: &mut Session, name: &Text) -> Result<bool, Error> {
+    if session.plain || !session.features().await?.has("MLST") {
+        return Ok(false);
+    }
+    match session.completed(&Command::Mlst(Some(name.clone()))).await {
+        Ok(_) => Ok(false),
+        Err(error @ Error::Refused { .. }) => Ok(error.is_not_found()),
+        Err(error) => Err(error),
     }
 }
 

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, ReadBuf, duplex};
 
-use super::{CopyError, CopyEvent, CopyWatch, Ends, Shipment, Side, at};
-use crate::{BYTES, Error, Progress, Session, quiet};
+use super::{CopyError, CopyEvent, CopyWatch, Ends, Shipment, Side, Unfinished, at};
+use crate::{BYTES, Error, Progress, Session};
 
 /// How much may be on its way here.
 const PIPE: usize = 1 << 20;
@@ -28,7 +28,7 @@ pub(super) async fn carry(
     let (mut inlet, outlet) = duplex(PIPE);
     let complete = AtomicBool::new(false);
     let outlet = Outlet { pipe: outlet, complete: &complete };
-    let Ends { source, target, .. } = ends;
+    let Ends { source, target, unfinished } = ends;
     let fetching = async {
         let mut hear = |progress| match progress {
             // That it begins has been told.
@@ -41,7 +41,7 @@ pub(super) async fn carry(
         drop(inlet);
         fetched
     };
-    let (fetched, stored) = tokio::join!(fetching, store(target, shipment, outlet));
+    let (fetched, stored) = tokio::join!(fetching, store(target, unfinished, shipment, outlet));
     match (fetched, stored) {
         (Ok(_), Ok(())) => Ok(()),
         // That nobody reads, or that the bytes end, comes of the other one's failure.
@@ -57,6 +57,7 @@ pub(super) async fn carry(
 /// Stores what comes out of the pipe.
 async fn store(
     target: &mut Session,
+    unfinished: &mut Unfinished,
     shipment: &Shipment<'_>,
     mut outlet: Outlet<'_>,
 ) -> Result<(), Error> {
@@ -66,8 +67,13 @@ async fn store(
     let mut bytes = first.as_slice().chain(outlet);
     target.set_form(BYTES).await?;
     let Shipment { to, at, .. } = *shipment;
+    let mut watch = |progress| {
+        if matches!(progress, Progress::At(_)) {
+            unfinished.begun();
+        }
+    };
     // Whether the beginning is still there is looked at whichever way it went.
-    target.put_bytes(&mut bytes, to, at, BYTES, &mut quiet()).await?.sent().map(drop)
+    target.put_bytes(&mut bytes, to, at, BYTES, &mut watch).await?.sent().map(drop)
 }
 
 /// The end of a pipe whose bytes are all only when it is said that they are.

@@ -242,6 +242,47 @@ fn a_source_that_refuses_the_file_does_not_cost_the_one_that_would_be_replaced_i
 }
 
 #[test]
+fn in_its_place_only_what_was_proven_absent_and_was_begun_here_is_removed() {
+    // What the target says to SIZE, to MLST where it has that, and whether it begins to store.
+    for (size, mlst, begins, goes) in [
+        ("502 no SIZE", None, true, false),
+        ("550 Could not get file size.", None, true, false),
+        ("550 not now", Some("550 Permission denied"), true, false),
+        ("550 no such file", Some("550 No such file"), false, false),
+        ("550 no such file", Some("550 No such file"), true, true),
+    ] {
+        let source = Scripted::session(move |peer| {
+            source_begins(peer);
+            drop(peer.pasv());
+            peer.answer("RETR x", if begins { "150 opening" } else { "550 Permission denied." });
+            if begins {
+                peer.say("551 the disk fails");
+            }
+            peer.expect_end_or_quit();
+        });
+        let target = Scripted::session(move |peer| {
+            target_begins(peer);
+            peer.answer("SIZE y", size);
+            peer.features(if mlst.is_some() { &["MLST size*;"] } else { &["SIZE"] });
+            if let Some(mlst) = mlst {
+                peer.answer("MLST y", mlst);
+            }
+            drop(peer.port());
+            if begins {
+                peer.answer("STOR y", "150 go on");
+                peer.answer("ABOR", "426 broken off\n226 done");
+            }
+            if goes {
+                peer.answer("DELE y", "250 gone");
+            }
+            peer.expect_end_or_quit();
+        });
+        let request = CopyRequest { in_place: true, ..direct() };
+        copy([&source, &target], request, &options()).0.unwrap_err();
+    }
+}
+
+#[test]
 fn a_source_that_refuses_the_file_ends_the_upload_and_a_target_that_refuses_spares_the_source() {
     let source = Scripted::session(|peer| {
         source_begins(peer);

@@ -126,15 +126,21 @@ fn a_file_that_is_refused_is_so_without_a_way_around() {
 
 #[test]
 fn where_files_are_stored_under_their_own_names_only_what_is_new_is_removed_after_a_failure() {
-    let stops = [StopsReading(4, "452 the disk is full")];
+    let stops = StopsReading(4, "452 the disk is full");
     let source = Faulty::new(&[("x", FILE)], &[]);
-    for (files, left) in [(&[][..], None), (&[("y", OLD)], Some(OLD))] {
-        let target = Faulty::new(files, &stops);
+    let free = Reply("MLST", "550 y: No such file");
+    for (files, faults, goes) in [
+        (&[][..], &[stops.clone(), free][..], true),
+        // Nobody says that nothing has the name.
+        (&[], &[stops.clone()], false),
+        (&[("y", OLD)], &[stops], false),
+    ] {
+        let target = Faulty::new(files, faults);
         let arguments = ["copy", "--in-place", &source.url("x"), &target.url("y")];
         wharf(&arguments).ends_with(6).saying("452");
-        assert_eq!(target.file("y").as_deref(), left);
-        let removed = target.heard().iter().any(|line| line == "DELE y");
-        assert_eq!(removed, left.is_none());
+        let old = files.iter().map(|(_, bytes)| bytes.to_vec()).next();
+        assert_eq!(target.file("y"), old);
+        assert_eq!(target.heard().iter().any(|line| line == "DELE y"), goes);
     }
 }
 

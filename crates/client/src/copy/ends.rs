@@ -1,0 +1,69 @@
+//! A session with each of two servers, and what has to go from the target if a copy is not finished: nothing but what this
+//! copy has begun to store, under a name of ours or one that nothing had.
+
+use wharf_proto::Text;
+
+use super::Side;
+use crate::Session;
+use crate::transfer::Replies;
+
+/// A session with each server, for one file after the other.
+pub(crate) struct Ends {
+    pub(crate) source: Session,
+    pub(crate) target: Session,
+    pub(super) unfinished: Unfinished,
+}
+
+/// What has to go from the target if a copy is not finished.
+#[derive(Default)]
+pub(super) struct Unfinished {
+    /// What is there, and ours.
+    pub(super) part: Option<Text>,
+    /// What is stored under a name that nothing had is ours as soon as the target begins.
+    pub(super) free: Option<Text>,
+}
+
+impl Unfinished {
+    /// The target has begun to store.
+    pub(super) fn begun(&mut self) {
+        self.part = self.free.take().or_else(|| self.part.take());
+    }
+}
+
+impl Ends {
+    pub(super) fn of(&mut self, side: Side) -> &mut Session {
+        match side {
+            Side::Source => &mut self.source,
+            Side::Target => &mut self.target,
+        }
+    }
+
+    /// Whether both can be used further.
+    pub(crate) fn are_sound(&self) -> bool {
+        !self.source.control.is_spent() && !self.target.control.is_spent()
+    }
+
+    /// Breaks off what is under way at both, with ABOR where a transfer runs, and takes in all replies that are owed.
+    pub(crate) async fn abort(&mut self) {
+        let [mut before, mut behind] = [Replies::default(), Replies::default()];
+        let source = self.source.wind_up(&mut before);
+        let target = self.target.wind_up(&mut behind);
+        let (source, target) = tokio::join!(source, target);
+        if behind.begun {
+            self.unfinished.begun();
+        }
+        if let Err(error) = source.and(target) {
+            tracing::debug!(%error, "a copy could not be broken off in order");
+        }
+    }
+
+    /// Removes what is not finished, as far as the target lets us.
+    pub(super) async fn discard(&mut self) {
+        let Some(part) = self.unfinished.part.take() else { return };
+        if !self.target.control.is_spent()
+            && let Err(error) = self.target.delete(&part).await
+        {
+            tracing::debug!(%error, "an unfinished copy stays");
+        }
+    }
+}
