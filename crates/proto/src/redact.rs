@@ -8,11 +8,13 @@
 use crate::reply::Reply;
 use crate::text::Text;
 use crate::verb::{Argument, Verb};
+use memchr::memmem;
+use std::net::Ipv6Addr;
 
 /// What stands in the place of a secret.
 const BLANK: &[u8] = "…".as_bytes();
-/// Words before a secret that are verbs of other servers, or refused here.
-const WORDS: [&[u8]; 3] = [b"ADAT", b"XPAS", b"XPASS"];
+/// Words before a secret that are verbs of other servers, or refused here; a protected command of RFC 2228 may be any.
+const WORDS: [&[u8]; 6] = [b"ADAT", b"MIC", b"CONF", b"ENC", b"XPAS", b"XPASS"];
 /// Verbs whose secret may stand just behind them.
 const GLUED: [&[u8]; 2] = [b"PASS", b"ACCT"];
 /// Words behind SITE before passwords, or names and passwords.
@@ -28,6 +30,8 @@ const SITE: [&[u8]; 10] = [
     b"ADDUSER",
     b"GADDUSER",
 ];
+/// What stands before the authority of a URL.
+const SCHEME: &[u8] = b"://";
 /// Secrets remembered in a session, the latest; and how much of each.
 const MAX_SECRETS: usize = 16;
 const MAX_SECRET: usize = 512;
@@ -105,10 +109,11 @@ impl Redactor {
         Reply { code: reply.code, lines }
     }
 
-    /// Some words as they may be shown.
+    /// Some words as they may be shown: without the secrets of the session, and the passwords of their URLs.
     #[must_use]
     pub fn hide(&self, text: &Text) -> Text {
-        self.without(text.as_bytes().to_vec()).into()
+        let (shown, _) = without_userinfo(text.as_bytes());
+        self.without(shown).into()
     }
 
     fn learn(&mut self, secret: &[u8]) {
@@ -211,30 +216,65 @@ fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The line with the passwords of its URLs blanked, and these (RFC 3986 section 3.2.1).
+///
+/// People write passwords into URLs as they are: what should have been escaped may stand in them, so that only the last `@`
+/// is sure to be behind one. Both that and what RFC 3986 would read are given as secrets.
 fn without_userinfo(line: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let (mut out, mut secrets) = (Vec::with_capacity(line.len()), Vec::new());
     let mut rest = line;
-    while let Some(at) = rest.windows(3).position(|three| three == b"://") {
-        let (before, behind) = rest.split_at(at + 3);
+    while let Some(at) = memmem::find(rest, SCHEME) {
+        let (before, behind) = rest.split_at(at + SCHEME.len());
         out.extend_from_slice(before);
-        let is_end = |byte: &u8| matches!(byte, b'/' | b'?' | b'#') || byte.is_ascii_whitespace();
-        let end = behind.iter().position(is_end).unwrap_or(behind.len());
-        let (authority, more) = behind.split_at(end);
-        let user = authority.iter().rposition(|byte| *byte == b'@').map_or(0, |at| at);
-        let (userinfo, host) = authority.split_at(user);
-        match userinfo.iter().position(|byte| *byte == b':') {
-            Some(colon) => {
-                let (name, secret) = userinfo.split_at(colon + 1);
-                out.extend_from_slice(&[name, BLANK].concat());
-                secrets.push(secret.to_vec());
-            }
-            None => out.extend_from_slice(userinfo),
-        }
-        out.extend_from_slice(host);
-        rest = more;
+        rest = behind;
+        let Some((name, secret)) = userinfo(behind) else { continue };
+        let narrow = secret.split(is_end).next().unwrap_or_default();
+        let narrow = memchr::memrchr(b'@', narrow).and_then(|end| narrow.get(..end));
+        secrets.extend(narrow.filter(|narrow| *narrow != secret).map(<[u8]>::to_vec));
+        secrets.push(secret.to_vec());
+        out.extend_from_slice(name);
+        out.extend_from_slice(BLANK);
+        rest = behind.get(name.len() + secret.len()..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
     (out, secrets)
+}
+
+/// The name, its colon included, and the password that a URL begins with behind `://`; none where that is a host.
+fn userinfo(behind: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', behind)?;
+    let (name, secret) = behind.split_at(colon + 1);
+    if name.iter().any(is_end) || is_address(behind) {
+        return None;
+    }
+    let next = memmem::find(secret, SCHEME).and_then(|next| secret.get(..next));
+    let last = next.and_then(|own| memchr::memrchr(b'@', own));
+    match last.or_else(|| memchr::memrchr(b'@', secret)) {
+        Some(end) => Some((name, secret.get(..end)?)),
+        None if is_port(secret) => None,
+        // The rest may be cut off.
+        None => Some((name, next.unwrap_or(secret))),
+    }
+}
+
+/// Whether a byte ends the authority of a URL.
+fn is_end(byte: &u8) -> bool {
+    matches!(byte, b'/' | b'?' | b'#') || byte.is_ascii_whitespace()
+}
+
+/// Whether an IPv6 address in brackets comes first.
+fn is_address(behind: &[u8]) -> bool {
+    let inside =
+        behind.strip_prefix(b"[").and_then(|inside| inside.split(|byte| *byte == b']').next());
+    inside
+        .and_then(|inside| str::from_utf8(inside).ok())
+        .is_some_and(|inside| inside.parse::<Ipv6Addr>().is_ok())
+}
+
+/// Whether what follows a colon is a port, or no word at all; a sentence may go on behind it.
+fn is_port(behind: &[u8]) -> bool {
+    let word = behind.split(is_end).next().unwrap_or_default();
+    let end = word.iter().rposition(|byte| !byte.is_ascii_punctuation()).map_or(0, |last| last + 1);
+    end <= 5 && word.iter().take(end).all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -268,7 +308,19 @@ mod tests {
             ("SITE CHMOD 644 a", "SITE CHMOD 644 a"),
             ("CWD ftp://ann:hunter2@host/a b", "CWD ftp://ann:…@host/a b"),
             ("USER ftp://ann:p@ss@host", "USER ftp://ann:…@host"),
+            ("USER ftp://ann:Secret#1@host", "USER ftp://ann:…@host"),
+            ("USER ftp://ann:pa/s?s wd@host/a", "USER ftp://ann:…@host/a"),
+            ("USER ftp://ann:p://w@host", "USER ftp://ann:…@host"),
+            ("SITE COPY ftp://a:one@x/f ftp://b:two@y/g", "SITE COPY ftp://a:…@x/f ftp://b:…@y/g"),
+            ("RETR ftp://ann:hunt…", "RETR ftp://ann:…"),
+            ("RETR ftp://ann:123456", "RETR ftp://ann:…"),
             ("RETR http://host/a:b@c", "RETR http://host/a:b@c"),
+            ("RETR http://host:8080/a:b", "RETR http://host:8080/a:b"),
+            ("SITE MSG \"see ftp://host:21\".", "SITE MSG \"see ftp://host:21\"."),
+            ("RETR ftp://[2001:db8::1]:21/a", "RETR ftp://[2001:db8::1]:21/a"),
+            ("MIC UEFTUyBodW50ZXIy", "MIC …"),
+            ("ENC aHVudGVyMg==", "ENC …"),
+            ("conf aHVudGVyMg==", "conf …"),
             ("USER bob", "USER bob"),
             ("PASV", "PASV"),
         ] {
@@ -288,6 +340,17 @@ mod tests {
         assert_eq!(said(&mut redactor, 500, "PASSHUNTER2?"), "500 PASS…?");
         assert_eq!(redactor.command(b"STOR hunter2.txt").1.to_string(), "STOR ….txt");
         assert!(!format!("{redactor:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_password_of_a_url_is_taken_out_of_what_follows_however_it_was_written() {
+        let mut redactor = Redactor::default();
+        redactor.command(b"USER ftp://ann:hunter2@host/of/bob@home");
+        assert_eq!(said(&mut redactor, 530, "no hunter2 here"), "530 no … here");
+        redactor.command(b"USER ftp://ann:Secret#1@host");
+        assert_eq!(said(&mut redactor, 530, "'Secret#1' is wrong"), "530 '…' is wrong");
+        let note = Text::from("Error: cannot open ftp://bob:opensesame@host");
+        assert_eq!(redactor.hide(&note).to_string(), "Error: cannot open ftp://bob:…@host");
     }
 
     #[test]
@@ -323,6 +386,12 @@ mod tests {
             let line = format!("{before}{secret}{behind}");
             prop_assert!(!said(&mut redactor, 530, &line).contains(&secret));
             prop_assert!(!redactor.command(line.as_bytes()).1.to_string().contains(&secret));
+        }
+
+        #[test]
+        fn no_line_shows_the_password_of_a_url(secret in "[a-z0-9#/?@ %&]{6,20}") {
+            let line = format!("RETR ftp://ann:{secret}@host");
+            prop_assert_eq!(shown(line.as_bytes()), "RETR ftp://ann:…@host");
         }
 
         #[test]
