@@ -137,7 +137,7 @@ impl View {
     }
 
     fn nanos(&self, at: Moment) -> i128 {
-        nanos(self.origin + at.since(Moment::START))
+        nanos(self.origin.saturating_add(at.since(Moment::START)))
     }
 
     /// Between when and when anything was seen here.

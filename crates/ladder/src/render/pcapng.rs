@@ -66,7 +66,7 @@ pub fn begin_capture() -> Vec<u8> {
 /// Ethernet header is given an empty one, since many readers want one kind of frames in a file.
 #[must_use]
 pub fn frame(frame: &Frame<'_>, origin: Duration) -> Vec<u8> {
-    let at = origin + frame.at.since(Moment::START);
+    let at = since_1970(origin, frame.at);
     let mut bytes = Vec::with_capacity(frame.bytes.len() + 14);
     if frame.link != Some(Link::Ethernet) {
         let is_six = frame.bytes.first().is_some_and(|first| first >> 4 == 6);
@@ -103,7 +103,7 @@ pub fn secrets(log: &[u8]) -> Vec<u8> {
 /// 1970.
 #[must_use]
 pub fn captured(frame: &Frame<'_>, interface: usize, origin: Duration, comment: &str) -> Vec<u8> {
-    let at = origin + frame.at.since(Moment::START);
+    let at = since_1970(origin, frame.at);
     enhanced(frame.bytes, frame.original, at, comment, interface)
 }
 
@@ -133,7 +133,7 @@ pub fn session(sheet: &Sheet<'_>) -> Vec<u8> {
             Party::Server => Ends { client: to, server: from },
         };
         let wire = wires.entry(step.conn).or_insert_with(|| Wire::new(ends));
-        let at = sheet.origin.unwrap_or_default() + now.since(Moment::START);
+        let at = since_1970(sheet.origin.unwrap_or_default(), now);
         wire.row(row, at, &comment(sheet, row), &mut out);
     }
     out
@@ -263,6 +263,11 @@ fn enhanced(
         body.extend([0; 4]);
     }
     block(PACKET, &body)
+}
+
+/// A tap may say any time, also one beyond what can be counted.
+fn since_1970(origin: Duration, at: Moment) -> Duration {
+    origin.saturating_add(at.since(Moment::START))
 }
 
 fn half(number: u64) -> u32 {

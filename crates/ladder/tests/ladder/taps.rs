@@ -4,12 +4,14 @@ use crate::events::what;
 use crate::sessions::{self, Story};
 use proptest::prelude::*;
 use std::time::Duration;
-use wharf_ladder::Ladder;
+use wharf_ladder::beside::{Beside, View};
+use wharf_ladder::render::{Sheet, json, pcapng};
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Session;
 use wharf_ladder::tap::{self, Line, Reader, Told};
-use wharf_proto::Text;
+use wharf_ladder::{Ladder, Lang, Options, text};
 use wharf_proto::tap::{Event, Party, SessionId, What};
+use wharf_proto::{Moment, Text};
 
 /// What a file of these events holds.
 fn written(events: &[Event]) -> String {
@@ -104,6 +106,24 @@ fn sessions_of_a_tap_are_those_of_their_events_whoever_spoke_between() {
         assert_eq!(session.packets.ends(), ladder.ends());
         assert!(session.findings().is_empty());
     }
+}
+
+#[test]
+fn a_tap_whose_times_no_clock_can_count_is_drawn_in_every_form_and_beside_another() {
+    let began = Duration::from_secs(18_446_744_073_709_549_568);
+    let last = Duration::from_micros(u64::MAX);
+    let story = Story::told_by(Party::Client).between(sessions::CLIENT, sessions::SERVER);
+    let mut events = story.asks("NOOP", 200, "ok").events();
+    events.iter_mut().skip(1).for_each(|event| event.at = Moment::after(last));
+    let session = groups(&events).remove(0).remove(0);
+    let scene = scenes(std::slice::from_ref(&session)).remove(0);
+    let (lang, origin) = (Lang::En, Some(began));
+    let sheet = Sheet { scene: &scene, lang, packets: false, no_times: false, origin };
+    assert!(!pcapng::session(&sheet).is_empty());
+    assert!(json::render(&sheet).contains("NOOP"));
+    let view = || View::of(&session, origin);
+    let beside = Beside::of(view(), view());
+    assert!(text::beside(&beside, &Options::default()).contains("NOOP"));
 }
 
 /// Two sessions of one client, as it tells of them: with a server that listens at `at`, and with another at `server`
