@@ -5,6 +5,7 @@
 //! much they take, so a long text is cut, and says so.
 
 use super::{Sheet, label};
+use crate::findings::Finding;
 use crate::row::{Channel, Packet, Provenance, Row};
 use crate::scene::{Lifeline, Who};
 use std::fmt::Write as _;
@@ -130,34 +131,43 @@ fn rows(sheet: &Sheet<'_>, ids: &[String], all: &str, most: usize) -> String {
     let mut out = String::new();
     let id = |at: usize| ids.get(at).map_or("", String::as_str);
     let lang = sheet.lang;
+    // Each finding stands behind the last row that proves it, or, where none is drawn, at the end.
+    let mut left: Vec<&Finding> = sheet.scene.findings.iter().collect();
+    let said =
+        |found: &Finding| note(all, &safe(&format!("{}: {}", found.rule.id, found.cause(lang))));
     // The number that mermaid gives to the next arrow, and whether it shows any.
     let (mut next, mut counts) = (None, false);
     for step in sheet.shown().take(most) {
         let row = &step.row;
         let words = safe(&label(row, lang));
-        let Some(arrow) = arrow(row) else {
-            let _ = writeln!(out, "    Note over {all}: {words}");
-            continue;
-        };
-        if row.no == 0 && counts {
-            out += "    autonumber off\n";
-            counts = false;
-        } else if row.no > 0 && (!counts || next != Some(row.no)) {
-            let _ = writeln!(out, "    autonumber {}", row.no);
-            counts = true;
+        match arrow(row) {
+            None => out += &note(all, &words),
+            Some(arrow) => {
+                if row.no == 0 && counts {
+                    out += "    autonumber off\n";
+                    counts = false;
+                } else if row.no > 0 && (!counts || next != Some(row.no)) {
+                    let _ = writeln!(out, "    autonumber {}", row.no);
+                    counts = true;
+                }
+                next = Some(if row.no > 0 { row.no } else { next.unwrap_or(0) } + 1);
+                let guessed = !matches!(row.provenance, Provenance::Seen | Provenance::Absent);
+                let (from, to) = (id(step.from), id(step.to));
+                let mark = if guessed { "~ " } else { "" };
+                let _ = writeln!(out, "    {from}{arrow}{to}: {mark}{words}");
+            }
         }
-        next = Some(if row.no > 0 { row.no } else { next.unwrap_or(0) } + 1);
-        let guessed = !matches!(row.provenance, Provenance::Seen | Provenance::Absent);
-        let (from, to) = (id(step.from), id(step.to));
-        let mark = if guessed { "~ " } else { "" };
-        let _ = writeln!(out, "    {from}{arrow}{to}: {mark}{words}");
-        let findings = sheet.scene.findings.iter();
-        for finding in findings.filter(|found| row.no > 0 && found.rows.last() == Some(&row.no)) {
-            let said = safe(&format!("{}: {}", finding.rule.id, finding.cause(lang)));
-            let _ = writeln!(out, "    Note over {all}: {said}");
-        }
+        let is_proven = |found: &&Finding| row.no > 0 && found.rows.last() == Some(&row.no);
+        let (here, later) = left.into_iter().partition(is_proven);
+        left = later;
+        out.extend(here.into_iter().map(said));
     }
+    out.extend(left.into_iter().map(said));
     out
+}
+
+fn note(all: &str, words: &str) -> String {
+    format!("    Note over {all}: {words}\n")
 }
 
 /// The arrow of a row; none for a remark.

@@ -61,6 +61,22 @@ fn silences_gaps_what_was_sent_again_and_all_lines_of_replies_are_in_every_form(
 }
 
 #[test]
+fn a_diagram_tells_every_finding_whatever_its_last_proof_is_and_whether_that_is_drawn() {
+    let helper = "login\n> PORT 192,168,1,7,4,158\nrewritten PORT 198,51,100,9,4,158\n< 200 ok\n> LIST\n< 425 no";
+    let gap = "login\n> NOOP\nlose\n< 200 ok\n> SYST";
+    for (steps, id) in [(helper, "D14"), (gap, "N5")] {
+        let session = sessions(&play(id, steps)).remove(0);
+        let mut scene = scenes(std::slice::from_ref(&session)).remove(0);
+        let told =
+            |scene: &Scene| mermaid::render(&sheet(scene)).matches(&format!(": {id}: ")).count();
+        assert_eq!(told(&scene), 1, "{id}");
+        let finding = scene.findings.iter_mut().find(|finding| finding.rule.id == id);
+        finding.expect(id).rows = vec![9_999];
+        assert_eq!(told(&scene), 1, "{id}, its row not drawn");
+    }
+}
+
+#[test]
 fn no_form_holds_a_password_that_a_reply_repeats_nor_anything_that_steers_its_reader() {
     let scene = scene(&marked());
     let forms = [
