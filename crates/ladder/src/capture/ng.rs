@@ -45,7 +45,7 @@ struct Interface {
     /// Frames without a length of their own are cut here; zero for never.
     cut: u32,
     units: u64,
-    offset: u64,
+    offset: i64,
 }
 
 impl Default for Reader {
@@ -135,7 +135,7 @@ impl Reader {
             let Some(value) = rest.get(..length) else { break };
             match (code, value) {
                 (RESOLUTION, [power, ..]) => interface.units = units(*power),
-                (OFFSET, _) => interface.offset = self.wide(value),
+                (OFFSET, _) => interface.offset = self.wide(value).cast_signed(),
                 _ => {}
             }
             options = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
@@ -143,10 +143,11 @@ impl Reader {
         self.interfaces.push(interface);
     }
 
-    /// A number of eight bytes, of which no more than the lower half is read.
+    /// A number of eight bytes.
     fn wide(&self, bytes: &[u8]) -> u64 {
-        let low = if self.order == Order::Little { 0 } else { 4 };
-        self.order.long(bytes.get(low..).unwrap_or_default()).into()
+        let half = |at: usize| u64::from(self.order.long(bytes.get(at..).unwrap_or_default()));
+        let (low, high) = if self.order == Order::Little { (0, 4) } else { (4, 0) };
+        half(high) << 32 | half(low)
     }
 
     fn secrets(&self, body: &[u8], facts: &Facts) {
@@ -200,7 +201,7 @@ impl Interface {
         let time = u64::from(high) << 32 | u64::from(low);
         let (seconds, rest) = (time / self.units, time % self.units);
         let nanos = u128::from(rest) * 1_000_000_000 / u128::from(self.units);
-        Duration::from_secs(seconds.saturating_add(self.offset))
+        Duration::from_secs(seconds.saturating_add_signed(self.offset))
             .saturating_add(Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)))
     }
 }

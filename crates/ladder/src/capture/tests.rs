@@ -52,6 +52,38 @@ fn section(order: Order) -> Vec<u8> {
     file
 }
 
+#[test]
+fn an_interface_whose_offset_is_negative_counts_from_before_its_stamps() {
+    for order in [Order::Little, Order::Big] {
+        let put = put(order);
+        let offset = |seconds: i64| match order {
+            Order::Little => seconds.to_le_bytes(),
+            Order::Big => seconds.to_be_bytes(),
+        };
+        let at = |seconds: i64| {
+            let section =
+                block(order, SHB, &[put(0x1a2b_3c4d), [1, 0, 0, 0], [0xff; 4], [0xff; 4]].concat());
+            let pair = |one: u16, other: u16| match order {
+                Order::Little => [one.to_le_bytes(), other.to_le_bytes()].concat(),
+                Order::Big => [one.to_be_bytes(), other.to_be_bytes()].concat(),
+            };
+            let link =
+                [pair(1, 0), put(65_535).to_vec(), pair(14, 8), offset(seconds).to_vec()].concat();
+            // 100 seconds in microseconds.
+            let packet = [0, 0, 100_000_000, 0, 0].map(put).concat();
+            let file = [section, block(order, 1, &link), block(order, 6, &packet)].concat();
+            let mut capture = Capture::open(file.as_slice()).unwrap();
+            capture.next_frame().unwrap().unwrap();
+            capture.origin()
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(
+            [at(0), at(-40), at(1 << 33)],
+            [seconds(100), seconds(60), seconds(100 + (1 << 33))]
+        );
+    }
+}
+
 const SHB: u32 = 0x0a0d_0d0a;
 
 /// The same frames as those of `old`.
