@@ -59,6 +59,8 @@ pub struct Case<'a> {
     pub(crate) data: Vec<&'a Conn>,
     pub(crate) exchanges: Vec<Exchange<'a>>,
     pub(crate) setups: Vec<Setup<'a>>,
+    /// The transfers, by the number of the row of their command, and which exchange each is.
+    transfers: Vec<(u32, usize)>,
     pub(crate) setting: Setting,
     pub(crate) vantage: Vantage,
 }
@@ -100,12 +102,14 @@ impl<'a> Case<'a> {
         let data: Vec<&Conn> = conns.into_iter().filter(is_data).collect();
         let exchanges = exchanges(rows);
         let setups = setups(&exchanges, &data);
+        let asked = exchanges.iter().enumerate().filter(|(_, one)| one.is_transfer());
+        let transfers = asked.filter_map(|(at, one)| Some((one.command?.no, at))).collect();
         let vantage = match (setting.teller, control) {
             (Some(teller), _) => Vantage::At(teller),
             (None, Some(control)) => vantage(control),
             (None, None) => Vantage::Between,
         };
-        Self { rows, ends, control, data, exchanges, setups, setting, vantage }
+        Self { rows, ends, control, data, exchanges, setups, transfers, setting, vantage }
     }
 
     /// The exchanges of these verbs.
@@ -118,7 +122,7 @@ impl<'a> Case<'a> {
 
     /// The exchanges of transfers.
     pub(crate) fn transfers(&self) -> impl Iterator<Item = &Exchange<'a>> {
-        self.exchanges.iter().filter(|one| one.verb.is_some_and(Verb::opens_transfer))
+        self.transfers.iter().filter_map(|(_, at)| self.exchanges.get(*at))
     }
 
     /// Every reply.
@@ -169,9 +173,8 @@ impl<'a> Case<'a> {
     /// transfer.
     pub(crate) fn conns_of(&self, exchange: &Exchange<'_>) -> Vec<&'a Conn> {
         let from = exchange.command.map_or(0, |row| row.no);
-        let is_later = |one: &&Exchange<'_>| one.command.is_some_and(|row| row.no > from);
-        let until = self.transfers().find(is_later).and_then(|one| one.command);
-        let until = until.map_or(u32::MAX, |row| row.no);
+        let until = self.transfers.get(self.transfers.partition_point(|(no, _)| *no <= from));
+        let until = until.map_or(u32::MAX, |(no, _)| *no);
         let overlaps = |conn: &&&Conn| conn.rows.0 < until && conn.rows.1 > from;
         let serves = |conn: &&&Conn| conn.verb.is_none() || conn.verb == exchange.verb;
         self.data.iter().filter(overlaps).filter(serves).copied().collect()
@@ -179,9 +182,13 @@ impl<'a> Case<'a> {
 
     /// The transfer that a data connection serves.
     pub(crate) fn transfer_of(&self, conn: &Conn) -> Option<&Exchange<'a>> {
-        let serves =
-            |one: &&Exchange<'a>| self.conns_of(one).iter().any(|of| of.channel == conn.channel);
-        self.transfers().filter(serves).last()
+        // The last that began before the connection ended; the one before that ended as it began, and so on.
+        let (first, last) = conn.rows;
+        let begun = self.transfers.partition_point(|(no, _)| *no < last);
+        let over = self.transfers.partition_point(|(no, _)| *no <= first).saturating_sub(1);
+        let mut open = self.transfers.get(over..begun)?.iter().rev();
+        let serves = |one: &&Exchange<'a>| conn.verb.is_none() || conn.verb == one.verb;
+        open.find_map(|(_, at)| self.exchanges.get(*at).filter(serves))
     }
 
     /// A transfer that came through over a connection that was not captured: then none was, and that none was seen proves
@@ -268,6 +275,11 @@ impl<'a> Exchange<'a> {
     /// Its preliminary reply.
     pub(crate) fn preliminary(&self) -> Option<&'a Row> {
         self.replies.first().copied().filter(|row| code(row) < 200)
+    }
+
+    /// Whether it is one of a transfer.
+    fn is_transfer(&self) -> bool {
+        self.verb.is_some_and(Verb::opens_transfer)
     }
 
     /// What stands behind its verb.
