@@ -12,7 +12,7 @@ const MAX_LINE: usize = 1024;
 /// Bytes of a segment of a transfer kept at most.
 const MAX_BYTES: usize = 256;
 /// So many bytes weigh as much as a row that holds nothing.
-const ROW: usize = 256;
+pub(crate) const ROW: usize = 256;
 
 /// What a row holds beside its label.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,6 +27,7 @@ use crate::case::{Case, Setting};
 use crate::conn::Conn;
 use crate::dialogue::Dialogue;
 use crate::label;
+use crate::more::ROW;
 use crate::packet::Segment;
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Provenance, Remark, Row, Wire};
@@ -192,9 +193,10 @@ impl Packets {
         self.state.record.rows()
     }
 
-    /// What the rows weigh ([`Row::weighs`]).
+    /// What it weighs: its rows ([`Row::weighs`]), and what is held of bytes that are not whole or not in order yet.
     pub(crate) fn weight(&self) -> usize {
-        self.state.record.weight()
+        let control = self.control.as_ref().map_or(0, Control::buffered);
+        self.state.record.weight() + (control + self.data.buffered()) / ROW
     }
 
     /// The rows under their final numbers: as the reference session where this is one, else as captured.

@@ -189,6 +189,13 @@ impl ReplyReader {
         self.open.as_deref()
     }
 
+    /// How many bytes it holds of a reply that has begun, what keeps its lines apart included.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        let lines = self.open.as_ref().map(|open| open.lines.len());
+        lines.map_or(0, |lines| self.bytes + lines * size_of::<Text>())
+    }
+
     /// What has come of a reply that is given up, because nothing more of it will be read.
     pub fn give_up(&mut self) -> Option<Reply> {
         self.open.take().map(|open| *open)

@@ -67,6 +67,11 @@ impl Control {
         !self.is_sealed() && self.speech.is_amid_reply()
     }
 
+    /// How many bytes are held of what is not whole yet.
+    pub(super) fn buffered(&self) -> usize {
+        self.flow.buffered() + self.speech.buffered()
+    }
+
     /// The rows in which a reply of several lines began and ended with another code, or has not ended.
     pub(super) fn amiss(&self) -> Option<[u32; 2]> {
         self.amiss.or_else(|| self.is_amid_reply().then_some(self.reply))

@@ -35,6 +35,8 @@ pub(super) struct DataFlows {
     missing: u64,
     /// What is known of those.
     past: VecDeque<Conn>,
+    /// How many bytes the others hold.
+    buffered: usize,
 }
 
 #[derive(Debug)]
@@ -67,7 +69,9 @@ impl DataFlows {
             Some((data, from))
         });
         if let Some((data, from)) = known {
+            let before = data.flow.buffered();
             data.take(from, segment, state);
+            self.buffered = self.buffered + data.flow.buffered() - before;
             return true;
         }
         if is_closed {
@@ -99,6 +103,7 @@ impl DataFlows {
         if let Some(from) = data.flow.sender(segment) {
             data.take(from, segment, state);
         }
+        self.buffered += data.flow.buffered();
         self.flows.push_back(data);
     }
 
@@ -111,6 +116,7 @@ impl DataFlows {
         let is_it = |data: &mut DataFlow| data.flow.sender(segment).is_some();
         let place = self.flows.iter_mut().rposition(is_it)?;
         let data = self.flows.remove(place)?;
+        self.buffered -= data.flow.buffered();
         if data.channel == Channel::Data(self.count) {
             self.count = self.count.saturating_sub(1);
         }
@@ -157,6 +163,11 @@ impl DataFlows {
         self.past.iter().chain(self.flows.iter().map(|data| &data.flow.conn))
     }
 
+    /// How many bytes they hold of what is not in order yet.
+    pub(super) fn buffered(&self) -> usize {
+        self.buffered
+    }
+
     /// How many bytes the capture missed.
     pub(super) fn missing(&self) -> u64 {
         let each = self.flows.iter().map(|data| data.flow.missing());
@@ -169,6 +180,7 @@ impl DataFlows {
             && let Some(oldest) = self.flows.pop_front()
         {
             self.missing = self.missing.saturating_add(oldest.flow.missing());
+            self.buffered -= oldest.flow.buffered();
             if self.past.len() >= MAX_PAST {
                 self.past.pop_front();
             }

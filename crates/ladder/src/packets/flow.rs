@@ -274,6 +274,11 @@ fn note_window(side: &mut Side, segment: &Segment<'_>) {
     let window = segment.header.window;
     let (least, most) = side.window.unwrap_or((window, window));
     side.window = Some((least.min(window), most.max(window)));
+    /// How many bytes are held until those before them come.
+    pub(super) fn buffered(&self) -> usize {
+        self.client.buffered() + self.server.buffered()
+    }
+
     if segment.header.window > 0 {
         side.full_since = None;
     } else {

@@ -12,6 +12,10 @@ use crate::packet::{Segment, distance};
 const MAX_PIECES: usize = 32;
 /// Bytes held at most.
 const MAX_BYTES: usize = 256 * 1024;
+/// An acknowledgment of what is further ahead of all that was seen is of another connection, or nobody's.
+const AHEAD: i32 = 4 * 1024 * 1024;
+/// The largest window (RFC 7323 section 2.3): nothing acknowledges what is further back.
+const WINDOW: i32 = 1 << 30;
 
 /// One direction.
 #[derive(Clone, Debug, Default)]
@@ -170,6 +174,24 @@ impl Half {
         let (acked, next) = (self.acked?, self.next?);
         let ahead = distance(next, acked).saturating_sub(i32::from(self.is_closed()));
         let bytes = u64::try_from(ahead).ok().filter(|bytes| *bytes > 0)?;
+    /// Whether the other side can have everything before `ack`: of this connection, and not much more than was seen of it.
+    fn is_plausible(&self, ack: u32) -> bool {
+        let Some(next) = self.next else { return true };
+        let seen = self.held.last().map_or(next, Piece::end);
+        let is_near = |from: u32| (-WINDOW..=AHEAD).contains(&distance(from, ack));
+        is_near(seen) || self.acked.is_some_and(is_near)
+    }
+
+    /// Whether the other side has the byte of this number.
+    pub(super) fn has(&self, seq: u32) -> bool {
+        self.acked.is_some_and(|acked| distance(seq, acked) > 0)
+    }
+
+    /// How many bytes are held.
+    pub(super) fn buffered(&self) -> usize {
+        self.held.iter().map(|piece| piece.bytes.len()).sum()
+    }
+
         if !self.held.is_empty() {
             return None;
         }
@@ -282,10 +304,9 @@ impl Half {
 
     /// Whether the gap before `seq` will not be filled any more.
     fn is_lost_before(&self, seq: u32) -> bool {
-        let bytes = self.held.iter().map(|piece| piece.bytes.len()).sum::<usize>();
         self.acked.is_some_and(|acked| distance(seq, acked) >= 0)
             || self.held.len() > MAX_PIECES
-            || bytes > MAX_BYTES
+            || self.buffered() > MAX_BYTES
     }
 }
 

@@ -93,6 +93,17 @@ impl Speech {
         self.lines(from).is_between()
     }
 
+    /// Some words of the session as they may be shown.
+    pub(super) fn hide(&self, words: &Text) -> Text {
+        self.redactor.hide(words)
+    }
+
+    /// How many bytes are held of lines and of a reply that have begun.
+    pub(super) fn buffered(&self) -> usize {
+        let lines = self.commands.reader.buffered() + self.replies.reader.buffered();
+        lines + self.reply.buffered()
+    }
+
     /// Whether a reply has begun and not ended.
     pub(super) fn is_amid_reply(&self) -> bool {
         self.reply.is_amid()

@@ -14,6 +14,7 @@ mod forms;
 mod golden;
 mod hard;
 mod joined;
+mod legal;
 #[cfg(target_os = "linux")]
 mod live;
 mod logs;

@@ -1,0 +1,81 @@
+//! What TCP allows and is easily taken for something else: refusals that are none, acknowledgments of other connections,
+//! segments that are put together anew when they are sent again, stamps out of order. And what it makes of all that is held.
+
+use crate::wire::{ACK, Acceptor, FIN, NONE, Opener, Owned, PSH, RST, SYN, Wire};
+use std::time::Duration;
+use wharf_ladder::Flags;
+use wharf_ladder::sessions::{Session, Sessions};
+use wharf_proto::Moment;
+
+const GRANTED: Flags = Flags { ack: true, ..SYN };
+
+/// A connection to port 21 that is asked for.
+fn asked() -> Wire {
+    let mut wire = Wire::default();
+    let conn = wire.connection("192.0.2.10:1180", "203.0.113.5:21");
+    wire.put(conn, Opener, SYN, b"");
+    wire
+}
+
+/// The SYN once more, and a session that begins and ends in order.
+fn goes_on(wire: &mut Wire) {
+    wire.wait(Duration::from_secs(1));
+    let first = wire.segments[0].clone();
+    wire.segments.push(Owned { at: wire.now(), ..first });
+    wire.put(0, Acceptor, GRANTED, b"");
+    wire.put(0, Opener, ACK, b"");
+    wire.says("220 ready");
+    wire.asks("USER ann", "331 password");
+    wire.wait(Duration::from_secs(3));
+    wire.asks("QUIT", "221 bye");
+    wire.put(0, Acceptor, FIN, b"");
+    wire.put(0, Opener, FIN, b"");
+    wire.put(0, Acceptor, ACK, b"");
+}
+
+/// Its one session, given away not before its end.
+fn only(wire: &Wire) -> Session {
+    let mut sessions = Sessions::default();
+    for segment in &wire.segments {
+        assert!(sessions.take_finished().is_empty(), "it goes on");
+        sessions.push(&segment.segment());
+    }
+    let mut all: Vec<Session> = sessions.finish().into_iter().flatten().collect();
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+fn tail(wire: &Wire, count: usize) -> Vec<String> {
+    let labels = wire.labels();
+    labels[labels.len() - count..].to_vec()
+}
+
+fn ids(session: &Session) -> Vec<&'static str> {
+    session.findings().iter().map(|finding| finding.rule.id).collect()
+}
+
+#[test]
+fn replies_that_never_end_and_bytes_before_their_turn_are_held_in_bounds() {
+    let line = [b' '; 1_000];
+    let part = [&line[..998], b"\r\n"].concat().repeat(64);
+    let held = |sessions: &Sessions| sessions.open().count();
+    let (mut replies, mut early) = (Sessions::default(), Sessions::default());
+    for client in 0..1_600 {
+        let mut wire = Wire::default();
+        wire.connect(&format!("192.0.2.{}:{}", client % 200, 2000 + client), "203.0.113.5:21");
+        wire.says("211-much");
+        let mut gap = wire.segments.clone();
+        wire.put(0, Acceptor, PSH, &part);
+        wire.segments.iter().for_each(|segment| replies.push(&segment.segment()));
+        let mut last = wire.segments.pop().unwrap();
+        last.seq = last.seq.wrapping_add(10);
+        gap.push(last);
+        gap.iter().for_each(|segment| early.push(&segment.segment()));
+        for sessions in [&mut replies, &mut early] {
+            sessions.take_finished();
+        }
+    }
+    // 64,000 bytes each, of 256 to a row, of which 160,000 are held.
+    assert!(held(&replies) < 800, "{}", held(&replies));
+    assert!(held(&early) < 800, "{}", held(&early));
+}
