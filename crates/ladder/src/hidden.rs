@@ -114,7 +114,11 @@ impl Known {
             // What goes over a data connection may be a listing, which names owners too.
             Packet::Data { .. } => row.more = None,
             Packet::Note(
-                Remark::DataRefused | Remark::NotSecured | Remark::DataFailed | Remark::Logged,
+                Remark::DataRefused
+                | Remark::NotSecured
+                | Remark::DataFailed
+                | Remark::Logged
+                | Remark::Rewritten,
             ) => {
                 row.label = Text::from(self.said(row.label.as_bytes(), hide));
             }

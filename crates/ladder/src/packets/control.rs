@@ -3,7 +3,7 @@
 
 use super::flow::Flow;
 use super::half::{Fresh, Half, Run};
-use super::rewritten::Named;
+use super::rewritten::{Named, Otherwise};
 use super::speech::{Said, Speech};
 use super::{Pen, State};
 use crate::dialogue::names_listener;
@@ -97,12 +97,18 @@ impl Control {
     }
 
     fn rows(&mut self, from: Party, segment: &Segment<'_>, state: &mut State) {
-        if let Some(words) = self.named.otherwise(from, segment).filter(|_| !self.is_covered()) {
+        let otherwise = self.named.otherwise(from, segment).filter(|_| !self.is_covered());
+        let rest = otherwise.map(|Otherwise { line, rest }| {
             let pen = Pen::new(segment, Channel::Control, from, self.flow.ends);
-            let label = Text::from([b"rewritten: ".as_slice(), words.as_bytes()].concat());
+            let line = self.speech.hide(&line);
+            let label = Text::from([b"rewritten: ".as_slice(), line.as_bytes()].concat());
             state.record.add(pen.remark(Remark::Rewritten, bounded(label)));
+            rest
+        });
+        if rest.is_some_and(|rest| rest.length == 0) {
             return;
         }
+        let segment = rest.as_ref().unwrap_or(segment);
         let was_ending = self.flow.is_ending();
         let row = state.record.next_no();
         let fresh = self.flow.take(from, segment, row);

@@ -55,6 +55,36 @@ fn ids(session: &Session) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_line_that_is_sent_again_with_the_next_one_behind_it_was_not_rewritten() {
+    let mut wire = Wire::greeted();
+    wire.put(0, Opener, PSH, b"PORT 10,0,0,1,4,5\r\n");
+    wire.unseen(0, Opener, PSH, b"RETR b\r\n");
+    wire.rewritten("PORT 10,0,0,1,4,5\r\nRETR b");
+    wire.says("200 ok");
+    assert_eq!(tail(&wire, 3), ["PORT 10,0,0,1,4,5", "RETR b", "200 ok"]);
+    assert_eq!(wire.packets().missing(), 0);
+}
+
+#[test]
+fn of_a_segment_that_was_rewritten_the_line_is_told_and_no_secret_that_follows_it() {
+    let mut wire = Wire::greeted();
+    wire.asks("PASS hunter2", "230 in");
+    wire.put(0, Opener, PSH, b"port 10,0,0,1,4,5\r\nACCT secret99\r\nSTOR x\r\n");
+    wire.rewritten("port 198,51,100,9,4,15 hunter2\r\nACCT secret99\r\nSTOR x");
+    let want = [
+        "port 10,0,0,1,4,5",
+        "ACCT …",
+        "STOR x",
+        "rewritten: port 198,51,100,9,4,15 …",
+        "23 B again",
+    ];
+    assert_eq!(tail(&wire, 5), want);
+    let session = only(&wire);
+    let shown = format!("{session:?}{:?}", session.findings());
+    assert!(!shown.contains("hunter2") && !shown.contains("secret99"));
+}
+
+#[test]
 fn replies_that_never_end_and_bytes_before_their_turn_are_held_in_bounds() {
     let line = [b' '; 1_000];
     let part = [&line[..998], b"\r\n"].concat().repeat(64);
