@@ -4,7 +4,7 @@
 //! Packets and taps both fill it in, each as far as it can see; the findings read it.
 
 use crate::label;
-use crate::packet::Unreachable;
+use crate::packet::{Segment, Unreachable};
 use crate::row::{Channel, Ends};
 use crate::tls::Tls;
 use std::time::Duration;
@@ -70,12 +70,12 @@ pub struct Side {
     pub spoke: Option<(Moment, Moment)>,
     /// How it ended, when, and in which row.
     pub ended: Option<(HalfEnd, Moment, u32)>,
+    /// It has sent RST, be it behind its FIN.
+    pub is_reset: bool,
     /// Segments sent again.
     pub again: u32,
-    /// The longest segment among those.
-    pub again_longest: u32,
-    /// How often the last piece that was sent again was sent, when, and in which row.
-    pub stuck: Option<(u32, Moment, u32)>,
+    /// What it has sent again and the other side has not acknowledged since.
+    pub stuck: Option<Stuck>,
     /// Since when it takes nothing more.
     pub full_since: Option<Moment>,
     /// The longest time for which it took nothing.
@@ -88,6 +88,21 @@ pub struct Side {
     pub hops: Option<(u8, u8)>,
     /// Line feeds in its bytes, as far as they were captured, and whether there was a NUL among them.
     pub text: Look,
+}
+
+/// A piece that is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The number of its first byte.
+    pub seq: u32,
+    /// How many bytes, the last time.
+    pub length: u32,
+    /// How often it was sent, the first time included.
+    pub times: u32,
+    /// When it was sent last.
+    pub at: Moment,
+    /// In which row that is.
+    pub row: u32,
 }
 
 /// What the bytes of a side look like.
@@ -133,8 +148,8 @@ impl Conn {
             if let Some((.., row)) = &mut side.ended {
                 *row = number(*row);
             }
-            if let Some((.., row)) = &mut side.stuck {
-                *row = number(*row);
+            if let Some(stuck) = &mut side.stuck {
+                stuck.row = number(stuck.row);
             }
         }
         conn
@@ -281,11 +296,11 @@ impl Side {
     }
 
     /// Counts a segment that was sent before.
-    pub(crate) fn count_again(&mut self, at: Moment, length: u32, row: u32) {
+    pub(crate) fn count_again(&mut self, segment: &Segment<'_>, row: u32) {
+        let Segment { seq, length, at, .. } = *segment;
         self.again = self.again.saturating_add(1);
-        self.again_longest = self.again_longest.max(length);
-        let (times, ..) = self.stuck.unwrap_or((1, at, row));
-        self.stuck = Some((times.saturating_add(1), at, row));
+        let before = self.stuck.filter(|stuck| stuck.seq == seq).map_or(1, |stuck| stuck.times);
+        self.stuck = Some(Stuck { seq, length, times: before.saturating_add(1), at, row });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Exchange, Setup, code, says};
-use crate::conn::Conn;
+use crate::conn::{Conn, Stuck};
 use crate::row::{Channel, Packet, Remark, Row};
 use std::time::Duration;
 use wharf_proto::Verb;
@@ -57,10 +57,7 @@ pub(super) const RULES: &[Rule] = &[
                     });
                     // A device that has forgotten it may answer the next word for the other side.
                     let refused = rest.first().is_some_and(|row| answers(two, row));
-                    let dead = two.is_again()
-                        || two.packet == Packet::Rst
-                        || refused
-                        || is_resent(control, two);
+                    let dead = two.packet == Packet::Rst || refused || is_unheard(control, two);
                     moving && dead
                 }
                 _ => false,
@@ -93,14 +90,13 @@ pub(super) const RULES: &[Rule] = &[
             let stuck = |conn: &Conn| {
                 [Party::Client, Party::Server].into_iter().find_map(|party| {
                     let side = conn.side(party);
-                    let (times, last, row) = side.stuck?;
-                    let full = side.again_longest >= FULL;
-                    let none_after = side.spoke.is_none_or(|(_, spoke)| spoke <= last);
-                    let only_full = side.bytes <= u64::from(side.again_longest) * 12;
+                    let Stuck { length, times, at, row, .. } = side.stuck?;
+                    let none_after = side.spoke.is_none_or(|(_, spoke)| spoke <= at);
+                    let only_full = side.bytes <= u64::from(length) * 12;
                     // Who takes no more is no link that lets no more pass.
-                    let takes = conn.side(party.other()).takes(side.again_longest);
-                    (times >= 4 && full && none_after && only_full && takes)
-                        .then_some((side.again_longest, row))
+                    let takes = conn.side(party.other()).takes(length);
+                    (times >= 4 && length >= FULL && none_after && only_full && takes)
+                        .then_some((length, row))
                 })
             };
             let (length, row) = conns.filter_map(stuck).next()?;
@@ -430,8 +426,8 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Whether a row of the control connection was sent again and nobody answered it.
-fn is_resent(control: &Conn, row: &Row) -> bool {
+/// Whether what the sender of a row of the control connection said then is sent again, and was never acknowledged.
+fn is_unheard(control: &Conn, row: &Row) -> bool {
     let stuck = control.side(row.from).stuck;
-    stuck.is_some_and(|(times, ..)| times >= 3)
+    stuck.is_some_and(|stuck| stuck.times >= 3 || row.is_again())
 }

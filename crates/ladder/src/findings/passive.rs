@@ -453,12 +453,12 @@ pub(super) const RULES: &[Rule] = &[
             "クライアントは各コマンドを一度に書き込む。またはヘルパーを止める",
         ),
         find: |case| {
-            let (times, _, row) = case.control?.client.stuck?;
+            let stuck = case.control?.client.stuck?;
             let part =
                 |row: &&Row| says(row, &["part of a command"]) && row.channel == Channel::Control;
             let part = case.rows.iter().rfind(part)?;
             let command = case.next_command(part).is_some();
-            (times >= 3 && !command).then(|| Proof::of([part.no, row]))
+            (stuck.times >= 3 && !command).then(|| Proof::of([part.no, stuck.row]))
         },
     },
 ];

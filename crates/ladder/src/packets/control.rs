@@ -123,8 +123,9 @@ impl Control {
         for gap in &fresh.gaps {
             state.record.add(pen.missing(from, gap.bytes));
         }
+        let ends = !was_ending && self.flow.is_ending();
         let ended = |state: &mut State, how| {
-            if !was_ending {
+            if ends {
                 state.summary.closed(how);
             }
         };
@@ -137,7 +138,7 @@ impl Control {
         if let Some(row) = pen.syn(fresh.syn) {
             state.record.add(row);
         }
-        if segment.length > 0 {
+        if segment.length > 0 && !fresh.is_probe {
             self.bytes(&mut pen, &fresh, state);
         }
         if segment.flags.fin {

@@ -236,7 +236,7 @@ impl DataFlow {
         if let Some(row) = pen.syn(fresh.syn) {
             state.record.add(Row { verb, ..row });
         }
-        if segment.length > 0 {
+        if segment.length > 0 && !fresh.is_probe {
             self.bytes(&mut pen, &fresh, heard.as_ref(), end, state);
             self.remark(&pen, state);
         } else if let Some(how) = end {

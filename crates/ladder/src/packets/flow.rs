@@ -94,24 +94,15 @@ impl Flow {
             self.opener.get_or_insert(opener);
         }
         if flags.ack {
-            let peer = self.half_mut(from.other());
-            let mut gaps = peer.acknowledged(segment.ack);
-            if flags.fin || flags.rst {
-                gaps.extend(peer.lost_at_end());
-            }
-            let missing = peer.missing();
-            self.gaps_of_peer = gaps;
-            self.conn.side_mut(from.other()).missing = missing;
+            self.acknowledged(from.other(), segment);
         }
         if flags.rst {
-            self.conn.refused |= self.conn.granted.is_none() && self.conn.bytes() == 0;
-            let ended = &mut self.conn.side_mut(from).ended;
-            if !self.reset && ended.is_none() {
-                *ended = Some((HalfEnd::Reset, segment.at, row));
-            }
-            self.reset = true;
             note_headers(self.conn.side_mut(from), segment);
+            self.broken(from, segment, row);
             return Fresh::default();
+        }
+        if flags.syn && self.conn.granted.is_none() {
+            self.asked_anew(flags.ack);
         }
         let half = self.half_mut(from);
         let fresh = half.take(segment);
@@ -119,6 +110,51 @@ impl Flow {
         self.conn.side_mut(from).missing = missing;
         self.note(from, segment, &fresh, row);
         fresh
+    }
+
+    /// Takes in what a segment acknowledges of this side. What a RST does is nobody's word: who sends it need not know the
+    /// connection.
+    fn acknowledged(&mut self, of: Party, segment: &Segment<'_>) {
+        let half = self.half_mut(of);
+        let mut gaps = match segment.flags.rst {
+            true => Vec::new(),
+            false => half.acknowledged(segment.ack),
+        };
+        if segment.flags.fin || segment.flags.rst {
+            gaps.extend(half.lost_at_end());
+        }
+        let missing = half.missing();
+        let stuck = self.conn.side(of).stuck.filter(|stuck| !self.half(of).has(stuck.seq));
+        self.gaps_of_peer = gaps;
+        let side = self.conn.side_mut(of);
+        (side.missing, side.stuck) = (missing, stuck);
+    }
+
+    /// A RST. Who has asked for the connection and got no answer yet breaks off another one by it: that of which the other
+    /// side still knows (RFC 9293 section 3.5.1).
+    fn broken(&mut self, from: Party, segment: &Segment<'_>, row: u32) {
+        let is_asked = self.conn.granted.is_none() && self.conn.bytes() == 0;
+        if is_asked && self.opener == Some(from) {
+            return;
+        }
+        self.conn.refused |= is_asked && self.opener == Some(from.other());
+        let side = self.conn.side_mut(from);
+        side.is_reset = true;
+        if !self.reset && side.ended.is_none() {
+            side.ended = Some((HalfEnd::Reset, segment.at, row));
+        }
+        self.reset = true;
+    }
+
+    /// The same SYN once more, or the answer to it: that it was refused before is no end then.
+    fn asked_anew(&mut self, is_granted: bool) {
+        self.reset = false;
+        if is_granted {
+            self.conn.refused = false;
+            for side in [&mut self.conn.client, &mut self.conn.server] {
+                (side.ended, side.is_reset) = (None, false);
+            }
+        }
     }
 
     /// Writes down what the findings read.
@@ -144,8 +180,8 @@ impl Flow {
         if fresh.bytes > 0 {
             let bytes = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
             side.count(segment.at, fresh.bytes, bytes);
-        } else if segment.length > 0 {
-            side.count_again(segment.at, segment.length, row);
+        } else if segment.length > 0 && !fresh.is_probe {
+            side.count_again(segment, row);
         }
         if fresh.fin && side.ended.is_none() {
             side.ended = Some((HalfEnd::Fin, segment.at, row));
@@ -238,6 +274,11 @@ impl Flow {
         self.reset || self.client.is_ended() || self.server.is_ended()
     }
 
+    /// How many bytes are held until those before them come.
+    pub(super) fn buffered(&self) -> usize {
+        self.client.buffered() + self.server.buffered()
+    }
+
     /// How many bytes the capture missed.
     pub(super) fn missing(&self) -> u64 {
         self.client.missing().saturating_add(self.server.missing())
@@ -274,11 +315,6 @@ fn note_window(side: &mut Side, segment: &Segment<'_>) {
     let window = segment.header.window;
     let (least, most) = side.window.unwrap_or((window, window));
     side.window = Some((least.min(window), most.max(window)));
-    /// How many bytes are held until those before them come.
-    pub(super) fn buffered(&self) -> usize {
-        self.client.buffered() + self.server.buffered()
-    }
-
     if segment.header.window > 0 {
         side.full_since = None;
     } else {

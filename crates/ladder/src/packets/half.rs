@@ -72,6 +72,8 @@ pub(super) struct Fresh {
     pub(super) syn: bool,
     /// A FIN not seen before.
     pub(super) fin: bool,
+    /// Nothing but a byte that has come before, the last: a keep-alive (RFC 9293 section 3.8.4).
+    pub(super) is_probe: bool,
     /// How many bytes not seen before.
     pub(super) bytes: u32,
     /// From where on the payload goes on just where the bytes before it ended; none where it does not.
@@ -103,6 +105,7 @@ impl Half {
             fresh.syn = true;
             let (syn, next) = (Some(segment.seq), Some(segment.seq.wrapping_add(1)));
             *self = Self { keeps: self.keeps, acked: self.acked, syn, next, ..Self::default() };
+            self.acked = self.acked.filter(|ack| self.is_plausible(*ack));
         }
         let start = segment.seq.wrapping_add(u32::from(flags.syn));
         let next = match self.next {
@@ -113,6 +116,8 @@ impl Half {
             }
         };
         let old = u32::try_from(distance(start, next)).map_or(0, |old| old.min(segment.length));
+        let is_last = segment.length == 1 && start.wrapping_add(1) == next;
+        fresh.is_probe = is_last && !flags.syn && !flags.fin;
         let bytes = usize::try_from(old).ok().and_then(|old| segment.payload.get(old..));
         fresh.straight = usize::try_from(old).ok().filter(|_| {
             old < segment.length && self.held.is_empty() && start.wrapping_add(old) == next
@@ -155,9 +160,9 @@ impl Half {
         Some(Run { torn, bytes: bytes.to_vec(), cut: cut > 0 })
     }
 
-    /// The other side has everything before `ack`; gives the gaps that will not be filled for that.
+    /// The other side has everything before `ack`, where that can be; gives the gaps that will not be filled for that.
     pub(super) fn acknowledged(&mut self, ack: u32) -> Vec<Gap> {
-        if self.acked.is_none_or(|acked| distance(acked, ack) > 0) {
+        if self.acked.is_none_or(|acked| distance(acked, ack) > 0) && self.is_plausible(ack) {
             self.acked = Some(ack);
         }
         // Where bytes are wanted they go with the next segment of their own side.
@@ -169,11 +174,6 @@ impl Half {
         gaps
     }
 
-    /// What the other side has and will not be seen any more, because it has come to its own end.
-    pub(super) fn lost_at_end(&mut self) -> Option<Gap> {
-        let (acked, next) = (self.acked?, self.next?);
-        let ahead = distance(next, acked).saturating_sub(i32::from(self.is_closed()));
-        let bytes = u64::try_from(ahead).ok().filter(|bytes| *bytes > 0)?;
     /// Whether the other side can have everything before `ack`: of this connection, and not much more than was seen of it.
     fn is_plausible(&self, ack: u32) -> bool {
         let Some(next) = self.next else { return true };
@@ -192,6 +192,11 @@ impl Half {
         self.held.iter().map(|piece| piece.bytes.len()).sum()
     }
 
+    /// What the other side has and will not be seen any more, because it has come to its own end.
+    pub(super) fn lost_at_end(&mut self) -> Option<Gap> {
+        let (acked, next) = (self.acked?, self.next?);
+        let ahead = distance(next, acked).saturating_sub(i32::from(self.is_closed()));
+        let bytes = u64::try_from(ahead).ok().filter(|bytes| *bytes > 0)?;
         if !self.held.is_empty() {
             return None;
         }

@@ -55,6 +55,80 @@ fn ids(session: &Session) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_client_that_breaks_off_the_connection_of_before_and_asks_again_is_not_refused() {
+    let mut wire = asked();
+    // The server acknowledges what the connection of before has sent, and is told that there is none.
+    wire.put(0, Acceptor, ACK, b"");
+    let challenge = wire.segments.last_mut().unwrap();
+    (challenge.seq, challenge.ack) = (77, challenge.ack.wrapping_add(1 << 29));
+    wire.put(0, Opener, Flags { rst: true, ..NONE }, b"");
+    goes_on(&mut wire);
+    let session = only(&wire);
+    assert_eq!(ids(&session), [""; 0]);
+    assert_eq!(session.packets.missing(), 0);
+    let control = &session.packets.conns()[0];
+    assert!(!control.refused && control.granted.is_some() && control.client.ended.is_some());
+}
+
+#[test]
+fn a_server_that_refuses_once_and_then_grants_the_same_syn_is_there() {
+    let mut wire = asked();
+    wire.put(0, Acceptor, RST, b"");
+    assert!(only(&wire).packets.conns()[0].refused);
+    goes_on(&mut wire);
+    let mut packets = wharf_ladder::Packets::of_port(21);
+    wire.segments.iter().for_each(|segment| assert!(packets.push(&segment.segment())));
+    let control = packets.conns()[0];
+    assert!(!control.refused && control.granted.is_some());
+    assert_eq!(packets.summary().ending, wharf_ladder::summary::Ending::InOrder);
+    assert!(packets.is_over());
+}
+
+#[test]
+fn a_server_that_refuses_each_syn_stays_one_that_refuses() {
+    let mut wire = asked();
+    wire.put(0, Acceptor, RST, b"");
+    wire.segments.push(wire.segments[0].clone());
+    let refused = |wire: &Wire| wire.packets().conns()[0].refused;
+    assert!(refused(&wire));
+    wire.put(0, Acceptor, RST, b"");
+    assert!(refused(&wire) && wire.packets().is_over());
+}
+
+#[test]
+fn an_acknowledgment_of_what_cannot_have_been_sent_makes_nothing_missing() {
+    for flags in [ACK, RST] {
+        let mut wire = Wire::greeted();
+        wire.asks("USER ann", "331 password");
+        wire.put(0, Acceptor, flags, b"");
+        let last = wire.segments.last_mut().unwrap();
+        last.ack = last.ack.wrapping_add(1 << 30);
+        assert_eq!(wire.packets().missing(), 0);
+    }
+    // What comes before its turn is still waited for behind one.
+    let mut wire = Wire::greeted();
+    wire.put(0, Acceptor, ACK, b"");
+    let last = wire.segments.last_mut().unwrap();
+    last.ack = last.ack.wrapping_add(1 << 30);
+    wire.put(0, Opener, PSH, b"USER an");
+    wire.put(0, Opener, PSH, b"n\r\n");
+    let last = wire.segments.len() - 1;
+    wire.segments.swap(last, last - 1);
+    assert_eq!(tail(&wire, 1), ["USER ann"]);
+    assert_eq!(wire.packets().missing(), 0);
+}
+
+#[test]
+fn a_keep_alive_is_drawn_as_an_acknowledgment_and_nothing_is_sent_again() {
+    let mut wire = Wire::greeted();
+    wire.asks("NOOP", "200 ok");
+    wire.probes(0, Opener);
+    wire.put(0, Acceptor, ACK, b"");
+    assert_eq!(tail(&wire, 3), ["200 ok", "ACK", "ACK"]);
+    assert_eq!(wire.packets().conns()[0].client.again, 0);
+}
+
+#[test]
 fn a_line_that_is_sent_again_with_the_next_one_behind_it_was_not_rewritten() {
     let mut wire = Wire::greeted();
     wire.put(0, Opener, PSH, b"PORT 10,0,0,1,4,5\r\n");

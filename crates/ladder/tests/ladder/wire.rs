@@ -143,6 +143,13 @@ impl Wire {
         self.segments.last_mut().expect("a segment").header.window = 0;
     }
 
+    /// An end asks whether the other is still there, with the last byte that it has sent.
+    pub(crate) fn probes(&mut self, conn: usize, end: End) {
+        self.put(conn, end, ACK, b"");
+        let last = self.segments.last_mut().expect("a segment");
+        (last.seq, last.length, last.payload) = (last.seq.wrapping_sub(1), 1, vec![0]);
+    }
+
     /// A host says by ICMP that the last segment did not arrive.
     pub(crate) fn unreachable(&mut self, by: &str, code: u8) {
         let last = self.segments.last().cloned().expect("a segment");

@@ -65,7 +65,7 @@ fn no_bytes(case: &Case<'_>) -> Option<Proof> {
         let time = told.since(last);
         // What is sent and not taken comes again.
         let from = sender(one.verb);
-        let again = conn.side(from).stuck.is_some_and(|(_, at, _)| at > last);
+        let again = conn.side(from).stuck.is_some_and(|stuck| stuck.at > last);
         let who = if again { from.other() } else { from };
         let proof = Proof::of([conn.rows.0, row.no]).by(who).saying(seconds(time));
         let said = says(refused, WAITED);

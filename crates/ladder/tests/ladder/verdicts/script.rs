@@ -15,6 +15,8 @@
 //! | `rewritten LINE` | the last segment goes by again, with this line in place of its own |
 //! | `wait SECONDS` | |
 //! | `>fin`, `<fin`, `>rst`, `<rst` | the client, the server ends |
+//! | `>ack`, `<ack` | the client, the server has all that was sent |
+//! | `>probe`, `<probe` | the client, the server asks with a byte that it has sent before whether the other is there |
 //! | `hops N` | the last segment had so many hops left |
 //! | `cut N` | of the last segment only N bytes are captured |
 //! | `lose` | the last segment is not in the capture |
@@ -255,6 +257,8 @@ impl Stage {
                 let (by, code) = rest.split_once(' ').expect("a host and a code");
                 wire.unreachable(by, code.parse().expect("a code"));
             }
+            ">probe" | "<probe" => wire.probes(conn.conn, conn.end(party)),
+            ">ack" | "<ack" => wire.put(conn.conn, conn.end(party), ACK, b""),
             ">fin" | "<fin" => {
                 wire.put(conn.conn, conn.end(party), FIN, b"");
                 wire.put(conn.conn, conn.end(party.other()), ACK, b"");
