@@ -332,10 +332,10 @@ pub(super) const RULES: &[Rule] = &[
             let granted = case.transfers().filter_map(Exchange::granted);
             let row = granted.filter(|row| says(row, &["(+"])).last()?;
             let (how, at, ended) = case.control?.client.ended?;
-            let first = case.control?.first_end()?.0 == Party::Client;
             let at_once =
                 at.since(row.at?) < Duration::from_secs(1) && case.next_command(row).is_none();
-            let rude = how == HalfEnd::Reset || first;
+            // Who only closes may have got all that it wants.
+            let rude = how == HalfEnd::Reset;
             (at_once && rude && ended > row.no).then(|| Proof::of([row.no, ended]))
         },
     },

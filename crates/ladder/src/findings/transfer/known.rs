@@ -133,14 +133,17 @@ pub(super) fn breaker(case: &Case<'_>, one: &Exchange<'_>) -> Option<Party> {
     first.or_else(|| own.then_some(Party::Server))
 }
 
-/// Whether the client ended a data connection while the server was sending.
+/// Whether the client ended a data connection while the server was sending: it broke it off, or the server came to no end. A
+/// client that only has nothing to send may end its half at once.
 pub(super) fn left_early(conn: &Conn) -> bool {
     let server = conn.server.ended.map(|(_, at, row)| (at, row));
     match conn.client.ended {
         Some((HalfEnd::Fin | HalfEnd::Reset, at, row)) => {
             let is_open = server.is_none_or(|end| end > (at, row));
+            let is_whole = matches!(conn.server.ended, Some((HalfEnd::Fin, ..)));
             let sent = conn.server.bytes > 0 && conn.missing() == 0;
-            sent && is_open && !conn.has_said_all(Party::Server)
+            let is_cut = conn.client.is_reset || !is_whole;
+            sent && is_open && is_cut && !conn.has_said_all(Party::Server)
         }
         _ => false,
     }
