@@ -27,7 +27,10 @@ pub(super) fn stood_still(case: &Case<'_>) -> Option<Proof> {
 fn full(case: &Case<'_>) -> Option<Proof> {
     let full = |conn: &Conn, party| {
         let side = conn.side(party);
-        let since = side.full_since.map_or(Duration::ZERO, |since| case.setting.end.since(since));
+        // Who has ended takes nothing because it wants nothing.
+        let end = side.ended.map(|(_, at, _)| at).or_else(|| conn.closed());
+        let end = end.unwrap_or(case.setting.end);
+        let since = side.full_since.map_or(Duration::ZERO, |since| end.since(since));
         side.full.max(since)
     };
     let both = case.data.iter().flat_map(|conn| [(conn, Party::Client), (conn, Party::Server)]);
