@@ -116,6 +116,8 @@ pub struct Look {
     pub nuls: u64,
     /// Bytes looked at.
     pub bytes: u64,
+    /// The last of them was a carriage return.
+    is_returned: bool,
 }
 
 impl Conn {
@@ -311,11 +313,15 @@ impl Look {
             if bytes.get(at) == Some(&0) {
                 self.nuls += 1;
             } else {
-                let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+                let returned = match at.checked_sub(1) {
+                    Some(before) => bytes.get(before) == Some(&b'\r'),
+                    None => self.is_returned,
+                };
                 self.lines += 1;
-                self.crlf += u64::from(before == Some(&b'\r'));
+                self.crlf += u64::from(returned);
             }
         }
+        self.is_returned = bytes.last().map_or(self.is_returned, |last| *last == b'\r');
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
     }
 }
