@@ -25,7 +25,7 @@ pub struct Summary {
     pub is_sealed: bool,
     /// No data connection was captured although there were transfers: nobody knows what moved.
     pub is_blind: bool,
-    first: Option<Moment>,
+    span: Option<(Moment, Moment)>,
     said_goodbye: bool,
     untimed: bool,
 }
@@ -62,7 +62,16 @@ impl Summary {
 
     /// Something happened at this moment.
     pub(crate) fn reached(&mut self, at: Moment) {
-        self.duration = at.since(*self.first.get_or_insert(at));
+        let (first, last) = self.span.unwrap_or((at, at));
+        let (first, last) = (first.min(at), last.max(at));
+        self.span = Some((first, last));
+        self.duration = last.since(first);
+    }
+
+    /// When the first event was and when the last, by their own stamps.
+    #[must_use]
+    pub fn span(&self) -> Option<(Moment, Moment)> {
+        self.span
     }
 
     /// One side sent bytes on a data connection.

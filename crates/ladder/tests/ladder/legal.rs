@@ -159,6 +159,24 @@ fn of_a_segment_that_was_rewritten_the_line_is_told_and_no_secret_that_follows_i
 }
 
 #[test]
+fn a_stamp_before_the_others_neither_shortens_a_session_nor_lies_outside_it() {
+    let mut wire = Wire::default();
+    wire.wait(Duration::from_secs(2));
+    wire.connect("192.0.2.10:1180", "203.0.113.5:21");
+    wire.says("220 ready");
+    wire.wait(Duration::from_secs(5));
+    wire.asks("QUIT", "221 bye");
+    let last = wire.segments.last().unwrap().at;
+    // The SYN, ACK before the SYN, and the last of the file before the one above it.
+    wire.segments[1].at = Moment::after(Duration::from_secs(1));
+    wire.put(0, Acceptor, FIN, b"");
+    wire.segments.last_mut().unwrap().at = Moment::after(Duration::from_secs(3));
+    let packets = wire.packets();
+    assert_eq!(packets.summary().span(), Some((wire.segments[1].at, last)));
+    assert_eq!(packets.summary().duration, last.since(wire.segments[1].at));
+}
+
+#[test]
 fn replies_that_never_end_and_bytes_before_their_turn_are_held_in_bounds() {
     let line = [b' '; 1_000];
     let part = [&line[..998], b"\r\n"].concat().repeat(64);

@@ -58,8 +58,7 @@ impl Renderer for Frames {
 
     fn group(&mut self, group: &Group<'_>, _out: &mut dyn Write) -> anyhow::Result<()> {
         for session in group.sessions {
-            let Some(from) = session.packets.rows().iter().find_map(|row| row.at) else { continue };
-            let to = from + session.packets.summary().duration;
+            let Some((from, to)) = session.packets.summary().span() else { continue };
             for conn in session.packets.conns() {
                 if let Some(ends) = conn.ends {
                     self.wanted
