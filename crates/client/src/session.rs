@@ -8,68 +8,27 @@ mod again;
 mod brisk;
 mod features;
 mod gateway;
+mod login;
 mod names;
 mod reasons;
 mod times;
 
 pub(crate) use again::Acquaintance;
 pub use features::Features;
+pub use login::{Login, Wanted};
 
 use tokio::io::AsyncWrite;
 use wharf_proto::command::Algorithm;
 use wharf_proto::params::{Mode, Representation, Structure, Type};
 use wharf_proto::path::parse_quoted;
 use wharf_proto::reply::Class;
-use wharf_proto::{Command, Reply, Secret, Text, Verb};
+use wharf_proto::{Command, Reply, Text, Verb};
 
+use self::login::Took;
 use crate::connection::FAREWELL;
 use crate::data::{DataPlane, Question};
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
-
-/// Who logs in.
-#[derive(Clone, Debug)]
-pub struct Login {
-    /// The user.
-    pub user: Text,
-    /// What proves it. Where there is none and the server asks for it, nothing is sent in its place.
-    pub password: Option<Secret>,
-    /// The account to charge, where the server asks for one (332).
-    pub account: Option<Secret>,
-}
-
-impl Login {
-    /// A user with a password.
-    pub fn new(user: impl Into<Text>, password: impl Into<Vec<u8>>) -> Self {
-        Self { user: user.into(), password: Some(Secret::new(password.into())), account: None }
-    }
-
-    /// Whom every public server lets in. The password is a custom: RFC 1635 wants an e-mail address and
-    /// nobody needs ours.
-    pub fn anonymous() -> Self {
-        Self::new("anonymous", "anonymous@")
-    }
-}
-
-/// What the server wants next for a login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// Nothing: the user is in.
-    Nothing,
-    /// A password.
-    Password,
-    /// An account.
-    Account,
-}
-
-/// What a login took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Took {
-    /// A user alone.
-    User,
-    /// A user and a password.
-    Password,
-}
 
 /// An FTP session.
 ///
@@ -163,84 +122,6 @@ impl Session {
         };
         session.knows_telnet();
         Ok(session)
-    }
-
-    /// Logs in: USER, then PASS and ACCT if the server asks for them.
-    ///
-    /// # Errors
-    /// `Login` when it is refused, and those of the control connection.
-    pub async fn login(&mut self, login: &Login) -> Result<(), Error> {
-        let mut wanted = self.user(&login.user).await?;
-        let plainly = self.control.is_plainly_reached();
-        self.login_took = (wanted == Wanted::Nothing && plainly).then_some(Took::User);
-        if wanted == Wanted::Password {
-            let Some(password) = &login.password else {
-                return Err(Error::NoPassword { user: login.user.clone() });
-            };
-            wanted = self.password(password).await?;
-            self.login_took = (wanted == Wanted::Nothing && plainly).then_some(Took::Password);
-        }
-        if let (Wanted::Account, Some(account)) = (wanted, &login.account) {
-            wanted = self.account(account).await?;
-        }
-        match wanted {
-            Wanted::Nothing => Ok(()),
-            Wanted::Password | Wanted::Account => Err(self.login_refused()),
-        }
-    }
-
-    /// Says who logs in: the first step of [`login`](Self::login), for whoever asks a person for the next
-    /// one only if the server wants it.
-    ///
-    /// # Errors
-    /// `Login` when it is refused, and those of the control connection.
-    pub async fn user(&mut self, user: &Text) -> Result<Wanted, Error> {
-        if self.control.is_cleared() {
-            return Err(Error::Cleared);
-        }
-        self.features = None;
-        self.kind = Type::default();
-        (self.structure, self.mode) = (Structure::default(), Mode::default());
-        self.folder.clear();
-        self.home = None;
-        self.user = user.clone();
-        let user = self.pass_gateway(user).await?;
-        self.step(&Command::User(user)).await
-    }
-
-    /// Proves it with a password.
-    ///
-    /// # Errors
-    /// `Login` when it is refused, and those of the control connection.
-    pub async fn password(&mut self, password: &Secret) -> Result<Wanted, Error> {
-        let password = self.password_at_gateway(password);
-        let wanted = self.step(&Command::Pass(password)).await?;
-        self.account_at_gateway(wanted).await
-    }
-
-    /// Names the account to charge.
-    ///
-    /// # Errors
-    /// `Login` when it is refused, and those of the control connection.
-    pub async fn account(&mut self, account: &Secret) -> Result<Wanted, Error> {
-        self.step(&Command::Acct(account.clone())).await
-    }
-
-    async fn step(&mut self, command: &Command) -> Result<Wanted, Error> {
-        let reply = self.control.command(command).await?;
-        match reply.code.value() {
-            331 => Ok(Wanted::Password),
-            332 => Ok(Wanted::Account),
-            _ if reply.code.class() == Class::Completion => {
-                self.control.clear_if_wanted().await?;
-                Ok(Wanted::Nothing)
-            }
-            _ => Err(self.login_refused()),
-        }
-    }
-
-    fn login_refused(&self) -> Error {
-        Error::Login { user: self.user.clone(), last: self.control.last_boxed() }
     }
 
     /// Says QUIT, awaits the answer for a moment (two seconds: nothing depends on it) and closes.
