@@ -6,10 +6,13 @@
 //! globbing entries is not done here. We write LIST as Unix hosts do; read it is in the shapes of all the
 //! families in `families.rs`, of which the listing's rows elect one (`vote.rs`).
 //!
-//! A row is a line, and none of the three formats has an escape. The bytes CR, LF and NUL of a name
-//! are therefore written as `?`: the row stays a row and shows that something is there, but the name
-//! in it does not lead to the file, which can be reached only after it is renamed on the server. All
-//! other bytes of names go out untouched.
+//! A row is a line, and none of the three formats has an escape. The bytes LF and NUL of a name are
+//! therefore written as `?`: the row stays a row and shows that something is there, but the name in it
+//! does not lead to the file, which can be reached only after it is renamed on the server. How many
+//! names that befell is told ([`Format::write`]). A CR that is part of a name stands in rows of facts as
+//! it is: a row ends with one CR and an LF, and RFC 3659 section 2.2 has readers take off no more than
+//! that. In LIST and NLST it is a `?` too, since many who read those take any CR for the end of a row.
+//! All other bytes of names go out untouched.
 
 mod columns;
 mod date;
@@ -275,9 +278,14 @@ pub enum Format {
 }
 
 impl Format {
-    /// Appends the row of an entry, with CR LF at its end. `now` decides whether a Unix row has the
-    /// time of day or the year.
-    pub fn write<B: AsRef<[u8]>>(self, out: &mut Vec<u8>, entry: &Entry<B>, now: Timestamp) {
+    /// Appends the row of an entry, with CR LF at its end, and says whether its name stands there as it
+    /// is. `now` decides whether a Unix row has the time of day or the year.
+    pub fn write<B: AsRef<[u8]>>(
+        self,
+        out: &mut Vec<u8>,
+        entry: &Entry<B>,
+        now: Timestamp,
+    ) -> bool {
         match self {
             Self::Unix => unix::write(out, entry, now),
             Self::Names => names::write(out, entry.name.as_ref()),
@@ -286,7 +294,7 @@ impl Format {
     }
 }
 
-/// A row without the CR of its end.
+/// A row without the CR of its end, whose LF is gone already.
 fn without_cr(row: &[u8]) -> &[u8] {
     row.strip_suffix(b"\r").unwrap_or(row)
 }
@@ -317,10 +325,24 @@ fn write_number<const BASE: u64>(out: &mut Vec<u8>, number: u64, width: usize) {
     out.extend_from_slice(&text[start.min(column)..]);
 }
 
-/// Appends a name with the bytes replaced that would break the row.
-fn write_name(out: &mut Vec<u8>, name: &[u8]) {
+/// A row without its end, if that is there: a CR at the end of a row that has none belongs to the name.
+fn without_end(row: &[u8]) -> &[u8] {
+    row.strip_suffix(b"\n").map_or(row, without_cr)
+}
+
+/// Appends a name with the bytes replaced that would break the row for anybody, and says whether there were none.
+fn write_name(out: &mut Vec<u8>, name: &[u8]) -> bool {
+    put_name(out, name, |rest| memchr::memchr3(b'\r', b'\n', 0, rest))
+}
+
+/// The same for a row of facts, in which a CR may stand.
+fn write_fact_name(out: &mut Vec<u8>, name: &[u8]) -> bool {
+    put_name(out, name, |rest| memchr::memchr2(b'\n', 0, rest))
+}
+
+fn put_name(out: &mut Vec<u8>, name: &[u8], next_bad: impl Fn(&[u8]) -> Option<usize>) -> bool {
     let mut rest = name;
-    while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest) {
+    while let Some(at) = next_bad(rest) {
         let (clean, tail) = rest.split_at(at);
         out.extend_from_slice(clean);
         out.push(b'?');
@@ -353,14 +375,36 @@ mod tests {
     }
 
     #[test]
+    rest.len() == name.len()
     fn a_name_cannot_break_the_row_in_any_format() {
         let entry = Entry::new(&b"a\r\nb\0c"[..], Kind::Link { target: Some(&b"x\ny"[..]) });
         for format in [Format::Unix, Format::Names, Format::Facts(FactSet::ALL)] {
             let mut out = Vec::new();
-            format.write(&mut out, &entry, NOW);
+            assert!(!format.write(&mut out, &entry, NOW));
             let text = out.strip_suffix(b"\r\n").unwrap();
-            assert!(memchr::memchr3(b'\r', b'\n', 0, text).is_none(), "{}", text.escape_ascii());
-            assert!(text.windows(6).any(|part| part == b"a??b?c"), "{}", text.escape_ascii());
+            assert!(memchr::memchr2(b'\n', 0, text).is_none(), "{}", text.escape_ascii());
+            let name: &[u8] =
+                if format == Format::Facts(FactSet::ALL) { b"a\r?b?c" } else { b"a??b?c" };
+            assert!(text.windows(6).any(|part| part == name), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_cr_in_a_name_or_at_its_end_comes_back_from_rows_of_facts_and_is_shown_in_others() {
+        for name in [&b"a\rb"[..], b"\ra", b"a\r", b"\r", b"\r\r"] {
+            let mut out = Vec::new();
+            let facts = Format::Facts(FactSet::ALL);
+            assert!(facts.write(&mut out, &Entry::new(name, Kind::File), NOW));
+            facts.write(&mut out, &Entry::new(b"z", Kind::File), NOW);
+            let read: Vec<Entry> = read_listing(&out, NOW).flatten().collect();
+            assert_eq!(read[0].name, name, "{}", out.escape_ascii());
+            assert_eq!(read[1].name, b"z");
+            for format in [Format::Unix, Format::Names] {
+                let mut out = Vec::new();
+                assert!(!format.write(&mut out, &Entry::new(name, Kind::File), NOW));
+                let row = out.strip_suffix(b"\r\n").unwrap();
+                assert!(!row.contains(&b'\r') && row.contains(&b'?'), "{}", row.escape_ascii());
+            }
         }
     }
 
@@ -390,15 +434,29 @@ mod tests {
         assert_eq!(entries.len(), 3);
         assert_eq!(entries[0].role, Role::Itself);
         assert_eq!(entries[1].size, Some(5));
+    /// As other servers write them.
+    #[test]
+    fn a_cr_at_the_end_of_a_name_is_not_taken_for_that_of_the_row() {
+        let rows = b"-rw-r--r-- 1 u g 5 Nov 22 13:05 a\r\r\n-rw-r--r-- 1 u g 5 Nov 22 13:05 b\r\n";
+        let read: Vec<Entry> = read_listing(rows, NOW).flatten().collect();
+        assert_eq!([&read[0].name[..], &read[1].name], [&b"a\r"[..], b"b"]);
+        assert_eq!(names::read_all(b"a\r\r\nb\r\n").collect::<Vec<_>>(), [&b"a\r"[..], b"b"]);
+    }
+
         assert_eq!(entries[2].name, b"total 8");
     }
 
     #[test]
-    fn every_byte_but_three_goes_through_a_name_untouched() {
+    fn every_byte_but_three_goes_through_a_name_untouched_and_but_two_in_rows_of_facts() {
         let name: Vec<u8> = (0..=255).collect();
         let mut out = Vec::new();
-        write_name(&mut out, &name);
-        let changed: Vec<u8> = (0..=255).filter(|&byte| out[usize::from(byte)] != byte).collect();
-        assert_eq!(changed, [0, b'\n', b'\r']);
+        let changed = |out: &[u8]| {
+            (0..=255).filter(|&byte: &u8| out[usize::from(byte)] != byte).collect::<Vec<u8>>()
+        };
+        assert!(!write_name(&mut out, &name));
+        assert_eq!(changed(&out), [0, b'\n', b'\r']);
+        out.clear();
+        assert!(!write_fact_name(&mut out, &name));
+        assert_eq!(changed(&out), [0, b'\n']);
     }
 }

@@ -403,6 +403,7 @@ fn remarked(l: Voice, remark: Remark) -> Text {
         Remark::Split(n) => tr!(l, "Line ends within records, now lines of their own: {n}.", "レコード内の改行 {n} 個で行が分かれました。"),
         Remark::Suspect(n) => tr!(l, "Marked as suspect by the sender: {n} places.", "送り手が誤りの疑いありとした箇所が {n} あります。"),
         Remark::LeftOut(n) => tr!(l, "Left out, because they could not be read: {n} entries.", "読めないため {n} 件を除きました。"),
+        Remark::Unnamed(n) => tr!(l, "With a line end in the name, shown as ?: {n} entries.", "名前に改行があり ? と示したものが {n} 件あります。"),
         Remark::Changed(n) => tr!(l, "Changed while they were read: {n} files.", "読み出し中に {n} ファイルが変わりました。"),
     }
 }

@@ -7,7 +7,7 @@ mod facts;
 
 pub use facts::{Fact, FactSet, Permissions};
 
-use super::{Entry, Kind, Role, Unique, role_of, without_cr, write_name, write_number};
+use super::{Entry, Kind, Role, Unique, role_of, without_end, write_fact_name, write_number};
 use crate::number::{decimal, octal};
 use crate::time::{parse_mdtm, write_mdtm};
 
@@ -18,15 +18,17 @@ const CHARACTERS: u32 = 0o020_000;
 const BLOCKS: u32 = 0o060_000;
 const SOCKET: u32 = 0o140_000;
 
-/// Appends a row with CR LF at its end, as MLSD sends it over the data connection.
-pub fn write<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, facts: FactSet) {
-    write_row(out, entry, facts);
+/// Appends a row with CR LF at its end, as MLSD sends it over the data connection. Says whether the name
+/// stands there as it is.
+pub fn write<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, facts: FactSet) -> bool {
+    let as_it_is = write_row(out, entry, facts);
     out.extend_from_slice(b"\r\n");
+    as_it_is
 }
 
 /// Appends a row without its end, as it stands in the reply to MLST (which puts a space before it;
-/// the name there is a path).
-pub fn write_row<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, facts: FactSet) {
+/// the name there is a path). Says whether the name stands there as it is.
+pub fn write_row<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, facts: FactSet) -> bool {
     for fact in Fact::ALL {
         if !facts.contains(fact) {
             continue;
@@ -40,7 +42,7 @@ pub fn write_row<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, facts: Fac
         }
     }
     out.push(b' ');
-    write_name(out, entry.name.as_ref());
+    write_fact_name(out, entry.name.as_ref())
 }
 
 /// Appends the value of a fact, if it is known. The size of what is no file means nothing to anybody.
@@ -116,7 +118,7 @@ fn write_token(out: &mut Vec<u8>, token: &[u8]) {
 /// `None` when there is no name, or when what should be facts has no `=` in it.
 #[must_use]
 pub fn read(row: &[u8]) -> Option<Entry> {
-    let row = without_cr(row.strip_suffix(b"\n").unwrap_or(row));
+    let row = without_end(row);
     let (facts, name) = split(row)?;
     if name.is_empty() || !(facts.is_empty() || facts.contains(&b'=')) {
         return None;

@@ -3,25 +3,25 @@
 //! Also the one question to ask of a name from a server before a local file is made of it. Where the
 //! file then goes, and what names the local system cannot have, is the client's to decide.
 
-use super::{without_cr, write_name};
+use super::{without_end, write_name};
 
-/// Appends a name and CR LF; CR, LF and NUL in it become `?`.
-pub fn write(out: &mut Vec<u8>, name: &[u8]) {
-    write_name(out, name);
+/// Appends a name and CR LF; CR, LF and NUL in it become `?`. Says whether it stands there as it is.
+pub fn write(out: &mut Vec<u8>, name: &[u8]) -> bool {
+    let as_it_is = write_name(out, name);
     out.extend_from_slice(b"\r\n");
+    as_it_is
 }
 
 /// The name of a row, without its line end; `None` when the row is empty. Some servers give paths
 /// instead of names, as asked or not; they are given as they are.
 #[must_use]
 pub fn read(row: &[u8]) -> Option<&[u8]> {
-    let row = row.strip_suffix(b"\n").unwrap_or(row);
-    Some(without_cr(row)).filter(|name| !name.is_empty())
+    Some(without_end(row)).filter(|name| !name.is_empty())
 }
 
 /// All names of a listing.
 pub fn read_all(listing: &[u8]) -> impl Iterator<Item = &[u8]> {
-    listing.split(|&byte| byte == b'\n').filter_map(read)
+    listing.split_inclusive(|&byte| byte == b'\n').filter_map(read)
 }
 
 /// Whether a name is that of something within a folder: not empty, not `.` or `..`, without slash and

@@ -6,7 +6,7 @@
 
 use super::columns::Columns;
 use super::date::Date;
-use super::{Entry, Kind, role_of, without_cr, write_name, write_number};
+use super::{Entry, Kind, role_of, without_end, write_name, write_number};
 use crate::number::decimal;
 use crate::time::{Timestamp, write_ls_date};
 
@@ -21,14 +21,16 @@ const SPECIAL: [(u8, u32); 4] =
 ///
 /// What is not known is made up so that every client can read the row: usual permissions, one link, the
 /// owner `ftp`, size 0, the year 1970. Spaces and controls in the owner's and group's names become
-/// `_`, for a reader counts columns.
-pub fn write<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, now: Timestamp) {
-    write_row(out, entry, now);
+/// `_`, for a reader counts columns. Says whether the entry's own name stands there as it is.
+pub fn write<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, now: Timestamp) -> bool {
+    let as_it_is = write_row(out, entry, now);
     out.extend_from_slice(b"\r\n");
+    as_it_is
 }
 
-/// Appends a row without its end, for the reply to STAT.
-pub fn write_row<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, now: Timestamp) {
+/// Appends a row without its end, for the reply to STAT. Says whether the entry's own name stands there
+/// as it is.
+pub fn write_row<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, now: Timestamp) -> bool {
     write_mode(out, entry);
     out.push(b' ');
     write_number::<10>(out, entry.links.unwrap_or(1), 3);
@@ -46,11 +48,12 @@ pub fn write_row<B: AsRef<[u8]>>(out: &mut Vec<u8>, entry: &Entry<B>, now: Times
     out.push(b' ');
     write_ls_date(out, entry.modified.unwrap_or_default(), now);
     out.push(b' ');
-    write_name(out, entry.name.as_ref());
+    let as_it_is = write_name(out, entry.name.as_ref());
     if let Some(target) = target {
         out.extend_from_slice(b" -> ");
         write_name(out, target);
     }
+    as_it_is
 }
 
 /// Appends the ten letters of type and permissions.
@@ -96,7 +99,7 @@ fn write_owner(out: &mut Vec<u8>, name: &[u8]) {
 /// year that is left out is the last possible one, seen from `now`.
 #[must_use]
 pub fn read(row: &[u8], now: Timestamp) -> Option<Entry> {
-    let row = without_cr(row.strip_suffix(b"\n").unwrap_or(row)).trim_ascii_start();
+    let row = without_end(row).trim_ascii_start();
     let columns = Columns::of(row);
     let (kind, mode) = read_mode(columns.get(0)?)?;
     let (at, date) = (1..columns.count()).find_map(|at| {

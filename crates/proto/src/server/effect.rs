@@ -391,6 +391,8 @@ pub enum Remark {
     LeftOut(u64),
     /// Files in the archive that changed while they were read.
     Changed(u64),
+    /// Names in the listing with a line end, which a row has no room for.
+    Unnamed(u64),
 }
 
 /// Why the tree did not do something.

@@ -216,6 +216,7 @@ async fn send_listing(
     let now = crate::effects::today();
     let mut codec = Outbound::listing(how.representation, &how.settings);
     let (mut rows, mut wire) = (Vec::new(), Vec::new());
+    let mut unnamed = 0_u64;
     let permissions = PERMISSIONS.map(|letters| letters.within(setting.rights));
     let mut more = true;
     while more {
@@ -231,7 +232,8 @@ async fn send_listing(
             // A storage that knows the rights of each name has told them.
             let permissions = entry.permissions.or(Some(usual));
             let name = charset.to_wire(entry.name);
-            format.write(&mut rows, &EntryRef { permissions, name: &name, ..*entry }, now);
+            let entry = EntryRef { permissions, name: &name, ..*entry };
+            unnamed += u64::from(!format.write(&mut rows, &entry, now));
         })?;
         if more && rows.len() < CHUNK {
             // A pattern may choose little of much: others have their turn.
@@ -242,7 +244,9 @@ async fn send_listing(
         pump::send(setting, data, bytes, more || !how.is_framed()).await?;
         rows.clear();
     }
-    Ok(pump::remarks(codec.map(|codec| codec.losses()).unwrap_or_default(), 0))
+    let mut remarks = pump::remarks(codec.map(|codec| codec.losses()).unwrap_or_default(), 0);
+    remarks.extend((unnamed > 0).then_some(Remark::Unnamed(unnamed)));
+    Ok(remarks)
 }
 
 /// Ends our half and waits for the client to end its own. A client that breaks the connection instead did

@@ -239,3 +239,57 @@ fn a_file_and_a_folder_of_one_name_take_each_others_place_where_deleting_is_aske
         assert!(code == Some(0) && said.contains("0 to delete, 4 the same"), "{said}");
     }
 }
+
+#[test]
+fn names_with_a_cr_go_either_way_and_one_with_a_line_feed_is_told_and_touches_no_other() {
+    const NAMES: [&str; 6] = ["a\rb", "\rc", "d\r", "\r", "e\rf/g\rh", "e\rf/plain"];
+    let serving = Serving::new(&["--quiet", "--writable"]);
+    let here = tempfile::tempdir().unwrap();
+    let (remote, local) = (serving.path("t"), here.path().join("t"));
+    fs::create_dir_all(local.join("e\rf")).unwrap();
+    for name in NAMES {
+        fs::write(local.join(name), name).unwrap();
+    }
+    let url = serving.url("t");
+    for options in [&["--delete"][..], &["--delete", "--no-block-mode"]] {
+        let with = |more: &[&str]| sync(here.path(), &[options, more].concat());
+        let (code, _, said) = with(&["t", &url]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(files(&local), files(&remote));
+        for ends in [["t", &url], [&url, "t"]] {
+            let (code, out, said) = with(&[&ends[..], &["--dry-run"]].concat());
+            assert_eq!((code, out.as_str()), (Some(0), ""), "{said}");
+        }
+        let (code, _, said) = with(&[&url, "other"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(files(&here.path().join("other")), files(&remote));
+        fs::remove_dir_all(here.path().join("other")).unwrap();
+        fs::remove_dir_all(&remote).unwrap();
+    }
+    // One at a time, by the name as a URL has it.
+    let (code, _, said) = sync(here.path(), &["t", &url]);
+    assert_eq!(code, Some(0), "{said}");
+    let odd = serving.url("t/a%0Db");
+    for (arguments, is_there) in [
+        (&["get", odd.as_str(), "got"][..], true),
+        (&["mv", &odd, &serving.url("t/moved%0D")], false),
+        (&["rm", &serving.url("t/moved%0D")], false),
+    ] {
+        let done = run(here.path(), arguments);
+        assert!(done.status.success(), "{arguments:?}: {}", text(&done.stderr));
+        assert_eq!(remote.join("a\rb").exists(), is_there, "{arguments:?}");
+    }
+    assert_eq!(fs::read(here.path().join("got")).unwrap(), b"a\rb");
+    assert!(!remote.join("moved\r").exists());
+    // No row and no command has room for a line feed.
+    fs::write(remote.join("x\ny"), "of the server").unwrap();
+    fs::write(local.join("u\nv"), "of the client").unwrap();
+    for ends in [["t", &url], [&url, "t"]] {
+        let (code, _, said) = sync(here.path(), &ends);
+        assert_eq!(code, Some(1), "{said}");
+        let name = if ends[0] == "t" { "u\\x0av" } else { "x?y" };
+        assert!(said.contains(name), "{said}");
+    }
+    assert!(!remote.join("u\nv").exists() && !remote.join("u?v").exists());
+    assert!(!local.join("x\ny").exists() && !local.join("x?y").exists());
+}
