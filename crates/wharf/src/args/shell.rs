@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser};
 use wharf_proto::Text;
 
@@ -174,9 +175,33 @@ fn of_trees(arg: clap::Arg) -> clap::Arg {
 pub(crate) fn read<W: Parser>(words: &[Text]) -> Result<W, Usage> {
     let words = words.iter().map(|word| OsStr::from_bytes(word.as_bytes()));
     W::try_parse_from(words).map_err(|error| {
-        let told = redacted(error).to_string();
+        let told = redacted(with_reason(error)).to_string();
         Usage(told.strip_prefix("error: ").unwrap_or(&told).trim_end().to_owned())
     })
+}
+
+/// Why a single file of the shell has fewer options than one of the command line.
+const OWN_SESSION: &str =
+    "the shell fetches a file over its own session: wharf get --segments N URL uses several";
+const OF_TREES: &str = "in the shell that is for trees, with -r: a single file goes over its own session, at its rate; \
+    wharf get URL and wharf put FILE URL have --json, --limit-rate and --retries for a file as well";
+
+/// The same error, with a word on what the command line has and the shell has not.
+fn with_reason(mut error: clap::Error) -> clap::Error {
+    let blames = |wanted: &str| match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(arg)) => arg.split(['=', ' ']).next() == Some(wanted),
+        Some(ContextValue::Strings(args)) => args.iter().any(|arg| arg.contains(wanted)),
+        _ => false,
+    };
+    let reason = match error.kind() {
+        ErrorKind::UnknownArgument if blames("--segments") => OWN_SESSION,
+        ErrorKind::MissingRequiredArgument if blames("--recursive") => OF_TREES,
+        _ => return error,
+    };
+    error.remove(ContextKind::SuggestedArg);
+    error.remove(ContextKind::TrailingArg);
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![reason.into()]));
+    error
 }
 
 /// The definition of a command's options.
@@ -225,9 +250,20 @@ mod tests {
     fn what_a_single_file_cannot_be_moved_with_wants_a_tree() {
         let get = |line| read::<GetWords>(&words(line));
         assert!(get("--verify --restart a").is_ok() && get("-r --json -j 2 a b").is_ok());
-        for line in ["--json a", "--limit-rate 5k a", "--exclude x a", "-j 3 a", "a b c", "-x a"] {
+        for (line, why) in [
+            ("--json a", "with -r"),
+            ("--limit-rate 5k a", "with -r"),
+            ("--exclude x a", "with -r"),
+            ("-j 3 a", "with -r"),
+            ("--segments 4 a", "wharf get --segments N"),
+            ("--segments=4 a", "wharf get --segments N"),
+            ("-r --segments 4 a", "wharf get --segments N"),
+            ("a b c", "'c'"),
+            ("-x a", "'-x'"),
+            ("--json", "<FILE>"),
+        ] {
             let Usage(told) = get(line).unwrap_err();
-            assert!(!told.starts_with("error"), "{told}");
+            assert!(!told.starts_with("error") && told.contains(why), "{line}: {told}");
         }
         assert_eq!(get("-- -a").unwrap().remote, "-a".into());
         let put = |line| read::<PutWords>(&words(line));
