@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tempfile::SpooledTempFile;
 use tokio::io::AsyncWrite;
-use wharf_proto::listing::{Entry, Role, mlsx, read_listing};
+use wharf_proto::listing::{Entry, Precision, Role, mlsx, read_listing};
 use wharf_proto::time::Timestamp;
 
 use crate::{Error, Listing};
@@ -35,8 +35,8 @@ pub(crate) struct Spool {
     pub(crate) facts: bool,
     /// Whether names that begin with a dot may be missing.
     pub(crate) hides_dots: bool,
-    /// By how many seconds its times are ahead of UTC.
-    pub(crate) ahead: i64,
+    /// By how many seconds its times are ahead of UTC, where that is known.
+    pub(crate) ahead: Option<i64>,
 }
 
 impl Spool {
@@ -44,7 +44,7 @@ impl Spool {
     pub(crate) fn new(facts: bool, limit: u64) -> Self {
         let file = SpooledTempFile::new(IN_MEMORY);
         let (last, may_be_cut, hides_dots) = (None, false, false);
-        Self { file, length: 0, last, may_be_cut, limit, facts, hides_dots, ahead: 0 }
+        Self { file, length: 0, last, may_be_cut, limit, facts, hides_dots, ahead: None }
     }
 
     /// Whether its last row has come to its end, as each has in FTP (RFC 3659 section 7.2; RFC 959 section 3.1.1.1).
@@ -84,8 +84,14 @@ impl Spool {
             return Ok(Rows::Facts(BufReader::new(self.file)));
         }
         let mut entries = self.entries()?;
-        for time in entries.iter_mut().filter_map(|entry| entry.modified.as_mut()) {
-            *time = time.shifted(-self.ahead);
+        for entry in &mut entries {
+            match (self.ahead, &mut entry.modified) {
+                (Some(ahead), Some(time)) => *time = time.shifted(-ahead),
+                (None, _) if entry.precision == Precision::Day => {
+                    entry.precision = Precision::LocalDay;
+                }
+                _ => {}
+            }
         }
         Ok(Rows::Read(entries.into_iter()))
     }

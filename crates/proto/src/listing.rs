@@ -67,6 +67,32 @@ pub enum Precision {
     Minute,
     /// The day; what is after it is zero.
     Day,
+    /// The day by a clock that goes by an unknown zone; what is after it is zero.
+    LocalDay,
+}
+
+impl Precision {
+    /// Whether a time can be the one that was told so.
+    ///
+    /// ```
+    /// use wharf_proto::listing::Precision;
+    /// use wharf_proto::time::Timestamp;
+    /// let (told, time) = (Timestamp::new(86_400, 0), Timestamp::new(86_399, 0));
+    /// assert!(!Precision::Day.allows(told, time));
+    /// assert!(Precision::LocalDay.allows(told, time));
+    /// ```
+    #[must_use]
+    pub fn allows(self, told: Timestamp, time: Timestamp) -> bool {
+        const HOUR: i64 = 3600;
+        let range = match self {
+            Self::Second => 0..1,
+            Self::Minute => 0..60,
+            Self::Day => 0..24 * HOUR,
+            // The farthest zones are 14 hours ahead of UTC and 12 behind it.
+            Self::LocalDay => -14 * HOUR..(24 + 12) * HOUR,
+        };
+        range.contains(&(time.seconds().saturating_sub(told.seconds())))
+    }
 }
 
 /// What tells an entry from all others on the server: entries with the same value are the same file
@@ -299,6 +325,11 @@ fn without_cr(row: &[u8]) -> &[u8] {
     row.strip_suffix(b"\r").unwrap_or(row)
 }
 
+/// A row without its end, if that is there: a CR at the end of a row that has none belongs to the name.
+fn without_end(row: &[u8]) -> &[u8] {
+    row.strip_suffix(b"\n").map_or(row, without_cr)
+}
+
 /// The role that a name tells of itself.
 fn role_of(name: &[u8]) -> Role {
     match name {
@@ -325,11 +356,6 @@ fn write_number<const BASE: u64>(out: &mut Vec<u8>, number: u64, width: usize) {
     out.extend_from_slice(&text[start.min(column)..]);
 }
 
-/// A row without its end, if that is there: a CR at the end of a row that has none belongs to the name.
-fn without_end(row: &[u8]) -> &[u8] {
-    row.strip_suffix(b"\n").map_or(row, without_cr)
-}
-
 /// Appends a name with the bytes replaced that would break the row for anybody, and says whether there were none.
 fn write_name(out: &mut Vec<u8>, name: &[u8]) -> bool {
     put_name(out, name, |rest| memchr::memchr3(b'\r', b'\n', 0, rest))
@@ -349,6 +375,7 @@ fn put_name(out: &mut Vec<u8>, name: &[u8], next_bad: impl Fn(&[u8]) -> Option<u
         rest = tail.get(1..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
+    rest.len() == name.len()
 }
 
 #[cfg(test)]
@@ -375,7 +402,6 @@ mod tests {
     }
 
     #[test]
-    rest.len() == name.len()
     fn a_name_cannot_break_the_row_in_any_format() {
         let entry = Entry::new(&b"a\r\nb\0c"[..], Kind::Link { target: Some(&b"x\ny"[..]) });
         for format in [Format::Unix, Format::Names, Format::Facts(FactSet::ALL)] {
@@ -408,6 +434,15 @@ mod tests {
         }
     }
 
+    /// As other servers write them.
+    #[test]
+    fn a_cr_at_the_end_of_a_name_is_not_taken_for_that_of_the_row() {
+        let rows = b"-rw-r--r-- 1 u g 5 Nov 22 13:05 a\r\r\n-rw-r--r-- 1 u g 5 Nov 22 13:05 b\r\n";
+        let read: Vec<Entry> = read_listing(rows, NOW).flatten().collect();
+        assert_eq!([&read[0].name[..], &read[1].name], [&b"a\r"[..], b"b"]);
+        assert_eq!(names::read_all(b"a\r\r\nb\r\n").collect::<Vec<_>>(), [&b"a\r"[..], b"b"]);
+    }
+
     #[test]
     fn owned_and_borrowed_entries_are_written_alike() {
         let (mut owned, mut borrowed) = (Vec::new(), Vec::new());
@@ -434,15 +469,6 @@ mod tests {
         assert_eq!(entries.len(), 3);
         assert_eq!(entries[0].role, Role::Itself);
         assert_eq!(entries[1].size, Some(5));
-    /// As other servers write them.
-    #[test]
-    fn a_cr_at_the_end_of_a_name_is_not_taken_for_that_of_the_row() {
-        let rows = b"-rw-r--r-- 1 u g 5 Nov 22 13:05 a\r\r\n-rw-r--r-- 1 u g 5 Nov 22 13:05 b\r\n";
-        let read: Vec<Entry> = read_listing(rows, NOW).flatten().collect();
-        assert_eq!([&read[0].name[..], &read[1].name], [&b"a\r"[..], b"b"]);
-        assert_eq!(names::read_all(b"a\r\r\nb\r\n").collect::<Vec<_>>(), [&b"a\r"[..], b"b"]);
-    }
-
         assert_eq!(entries[2].name, b"total 8");
     }
 

@@ -1,7 +1,8 @@
 //! The clock by which a server lists: how far it is ahead of UTC.
 //!
 //! LIST tells times in a zone that it does not name, in practice the server's own; MDTM tells them in UTC (RFC 3659
-//! section 2.3). A file whose time is told both ways tells the zone. MLSD needs none of this: its times are UTC.
+//! section 2.3). A file whose time is told both ways tells the zone, if it is told to the minute: what is older than half
+//! a year has only a day, which is as good as the zone is known. MLSD needs none of this: its times are UTC.
 
 use tokio::sync::OnceCell;
 use wharf_proto::listing::{Entry, Kind, Precision};
@@ -24,8 +25,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// By how many seconds the times of this listing of `folder` are ahead of UTC. The first listing that shows it
-    /// settles it for all that come later.
+    /// By how many seconds the times of this listing of `folder` are ahead of UTC, where anything has told. The first
+    /// listing that shows it settles it for all that come later.
     ///
     /// # Errors
     /// Those of the control connection.
@@ -34,9 +35,9 @@ impl Clock {
         session: &mut Session,
         folder: &Folder,
         listing: &mut Spool,
-    ) -> Result<i64, Error> {
+    ) -> Result<Option<i64>, Error> {
         if let Some(ahead) = self.ahead.get() {
-            return Ok(*ahead);
+            return Ok(Some(*ahead));
         }
         for entry in listing.some(FILES, is_told_to_the_minute)? {
             let Some(listed) = entry.modified else { continue };
@@ -45,10 +46,10 @@ impl Clock {
                 && let Some(ahead) = zone(listed, exact)
             {
                 // Another session may have been quicker, with the same result.
-                return Ok(*self.ahead.get_or_init(|| async { ahead }).await);
+                return Ok(Some(*self.ahead.get_or_init(|| async { ahead }).await));
             }
         }
-        Ok(0)
+        Ok(None)
     }
 }
 

@@ -138,14 +138,9 @@ impl Ground {
     }
 }
 
-/// Whether a time can be the one that was `told`, which is the beginning of what it is known to lie in.
+/// Whether a time can be the one that was `told`.
 pub(crate) fn is_same_time(time: Timestamp, told: Timestamp, precision: Precision) -> bool {
-    let unit = match precision {
-        Precision::Second => 1,
-        Precision::Minute => 60,
-        Precision::Day => 86_400,
-    };
-    (told.seconds()..told.seconds() + unit).contains(&time.seconds())
+    precision.allows(told, time)
 }
 
 /// Whether a time is later than the one that was `told`, whatever that is in what it is known to lie in.

@@ -214,7 +214,9 @@ pub(crate) fn json(entry: &Entry) -> Value {
         Kind::Other => ("other", None),
     };
     let modified = entry.modified.map(|at| match entry.precision {
-        Precision::Day => utc(at).split('T').next().unwrap_or_default().to_owned(),
+        Precision::Day | Precision::LocalDay => {
+            utc(at).split('T').next().unwrap_or_default().to_owned()
+        }
         Precision::Minute | Precision::Second => utc(at),
     });
     let mut object = json!({ "type": kind });
@@ -301,7 +303,7 @@ pub(crate) fn time(entry: &Entry) -> String {
     };
     let date = format!("{:04}-{:02}-{:02}", civil.year, civil.month, civil.day);
     match entry.precision {
-        Precision::Day => format!("{date:16}"),
+        Precision::Day | Precision::LocalDay => format!("{date:16}"),
         Precision::Minute | Precision::Second => {
             format!("{date} {:02}:{:02}", civil.hour, civil.minute)
         }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
+use wharf_proto::time::Timestamp;
 use wharf_testkit::faulty::Fault::{self, *};
 use wharf_testkit::faulty::Faulty;
 
@@ -228,7 +229,7 @@ fn an_older_file_of_the_same_size_goes_up_if_it_was_changed_since_the_upload_of_
         let server = Faulty::new(&[("x", b"y")], &[listed, Reply("MKD", "550 it is there")]);
         let here = folder(&["x"]);
         let file = fs::File::options().write(true).open(here.path().join("x")).unwrap();
-        file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
         for arguments in [&["sync"][..], &["put", "-r"]] {
             let (there, url) = (here.path().to_str().unwrap(), server.url("pub"));
             let ending = wharf(&[arguments, &[there, &url]].concat()).ends_with(0);
@@ -324,4 +325,100 @@ fn an_mlst_that_feat_promises_and_that_is_not_there_is_done_without() {
     let server = Faulty::new(FILES, &[Reply("MLST", "502 not here")]);
     let told = wharf(&["stat", &server.url("x")]).ends_with(0);
     assert!(String::from_utf8_lossy(&told.out).contains("size      5\n"));
+}
+
+/// Rows of a file `x` of five bytes, modified so many seconds after 1970 and listed by a clock that is so many hours ahead
+/// of UTC: as LIST has it while the file is young, and half a year later.
+fn young_and_old(modified: i64, ahead: i64) -> [Fault; 2] {
+    let at = Timestamp::new(modified, 0).shifted(ahead * 3600).civil();
+    let month =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+            [usize::from(at.month) - 1];
+    [format!("{:02}:{:02}", at.hour, at.minute), format!(" {}", at.year)].map(|when| {
+        let row = format!("-rw-r--r-- 1 u g 5 {month} {:2} {when} x", at.day);
+        // A fault lives as long as its server, which is as long as the test.
+        Rows(Vec::leak(vec![&*Vec::leak(row.into_bytes())]))
+    })
+}
+
+/// A moment some ninety days ago, at such an hour of UTC, and what MDTM says of it.
+fn lately(hour: i64) -> (i64, Fault) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let day = i64::try_from(now / 86_400).unwrap() - 90;
+    let modified = day * 86_400 + hour * 3600 + 17 * 60 + 42;
+    let told = format!("213 {}", Timestamp::new(modified, 0).print_mdtm());
+    (modified, Reply("MDTM", String::leak(told)))
+}
+
+#[test]
+fn a_file_that_was_fetched_is_the_same_when_half_a_year_later_the_listing_tells_only_its_day() {
+    // With UTC's day before, the same, and the one after.
+    for (hour, ahead) in [(20, 9), (2, -8), (12, 0), (23, 14), (1, -12)] {
+        let (modified, mdtm) = lately(hour);
+        let [young, old] = young_and_old(modified, ahead);
+        let here = folder(&["t/y"]);
+        let served = |row| Faulty::new(&[("x", b"bytes")], &[NoFacts, row, mdtm.clone()]);
+        for (row, printed) in [(young.clone(), "+ x  (missing)\n"), (young, ""), (old, "")] {
+            let (server, case) = (served(row), format!("{hour} {ahead}"));
+            let url = server.url("");
+            let plan = ["sync", "--dry-run", &url, "t"];
+            let planned = wharf(&plan).within(here.path()).ends_with_for(0, &case);
+            assert_eq!(String::from_utf8_lossy(&planned.out), printed, "{case}");
+            wharf(&["get", "-r", &url, "t"]).within(here.path()).ends_with_for(0, &case);
+            let fetched = server.heard().iter().any(|line| line.starts_with("RETR "));
+            assert_eq!(fetched, !printed.is_empty(), "{case}: {:?}", server.heard());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_stored_stays_when_half_a_year_later_the_listing_tells_only_its_day() {
+    for (hour, ahead) in [(20, 9), (2, -8), (12, 0), (23, 14), (1, -12)] {
+        let (modified, mdtm) = lately(hour);
+        let [young, old] = young_and_old(modified, ahead);
+        let here = folder(&["t/x"]);
+        fs::write(here.path().join("t/x"), "bytes").unwrap();
+        let file = fs::File::options().write(true).open(here.path().join("t/x")).unwrap();
+        let time = UNIX_EPOCH + Duration::from_secs(modified.try_into().unwrap());
+        file.set_modified(time).unwrap();
+        for row in [young, old] {
+            let server = Faulty::new(&[("x", b"bytes")], &[NoFacts, row, mdtm.clone()]);
+            let plan = ["sync", "--dry-run", "t", &server.url("")];
+            let case = format!("{hour} {ahead}");
+            let planned = wharf(&plan).within(here.path()).ends_with_for(0, &case);
+            assert_eq!(String::from_utf8_lossy(&planned.out), "", "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_holds_when_the_listing_tells_only_a_day_by_now_and_not_when_that_is_another_one() {
+    let (modified, mdtm) = lately(20);
+    let [young, old] = young_and_old(modified, 9);
+    let [_, other] = young_and_old(modified - 3 * 86_400, 9);
+    for (up, row, code) in
+        [(false, &old, 0), (true, &old, 0), (false, &other, 1), (true, &other, 1)]
+    {
+        let here = folder(&["t/x"]);
+        fs::write(here.path().join("t/x"), "others").unwrap();
+        let planned = Faulty::new(&[("x", b"bytes")], &[NoFacts, young.clone(), mdtm.clone()]);
+        let now = Faulty::new(&[("x", b"bytes")], &[NoFacts, row.clone(), mdtm.clone()]);
+        let (before, after) = (planned.url(""), now.url(""));
+        let ends = if up { ["t", &before] } else { [&before, "t"] };
+        let plan = [&["sync", "--plan", "plan"], &ends[..]].concat();
+        wharf(&plan).within(here.path()).ends_with(0);
+        // The same server half a year later.
+        let file = here.path().join("plan");
+        let text = fs::read_to_string(&file).unwrap();
+        let moved = text.replace(before.trim_end_matches('/'), after.trim_end_matches('/'));
+        assert_ne!(text, moved, "{before}");
+        fs::write(&file, moved).unwrap();
+        let case = format!("up: {up}, {row:?}");
+        let ending =
+            wharf(&["sync", "--apply", "plan"]).within(here.path()).ends_with_for(code, &case);
+        assert_eq!(ending.said().contains("x: left out: changed since the plan"), code == 1);
+        let verb = if up { "STOR " } else { "RETR " };
+        let moved = now.heard().iter().any(|line| line.starts_with(verb));
+        assert_eq!(moved, code == 0, "{case}: {:?}", now.heard());
+    }
 }

@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Read, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wharf_proto::Text;
+use wharf_proto::listing::Precision;
 use wharf_proto::time::Timestamp;
 
 use super::super::Tally;
@@ -129,6 +130,10 @@ impl Reason {
     }
 }
 
+/// How a spool tells how exact a time is.
+const PRECISIONS: [Precision; 4] =
+    [Precision::Second, Precision::Minute, Precision::Day, Precision::LocalDay];
+
 /// A step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -150,6 +155,8 @@ pub struct Step {
     pub mode: Option<u32>,
     /// What a symbolic link points to.
     pub target: Text,
+    /// How exact that of these times is which the server has told.
+    pub told: Precision,
 }
 
 impl Step {
@@ -165,13 +172,14 @@ impl Step {
             old_modified: None,
             mode: None,
             target: Text::default(),
+            told: Precision::Second,
         }
     }
 
     /// A step that moves this file.
     pub(crate) fn moving(item: &Item, kind: StepKind, reason: Reason) -> Self {
-        let Item { size, modified, mode, .. } = *item;
-        Self { size, modified, mode, ..Self::new(kind, reason, &item.below) }
+        let Item { size, modified, mode, precision: told, .. } = *item;
+        Self { size, modified, mode, told, ..Self::new(kind, reason, &item.below) }
     }
 
     /// The same in place of a file of this size and time.
@@ -189,7 +197,8 @@ impl Step {
         let place = |at: Option<usize>| u8::try_from(at.unwrap_or(0)).unwrap_or(0);
         let kind = StepKind::ALL.iter().position(|kind| *kind == self.kind);
         let reason = Reason::ALL.iter().position(|reason| *reason == self.reason);
-        out.write_all(&[place(kind), place(reason)])?;
+        let told = PRECISIONS.iter().position(|told| *told == self.told);
+        out.write_all(&[place(kind), place(reason), place(told)])?;
         let seen = [(self.size, self.modified), (self.old_size, self.old_modified)];
         for (size, modified) in seen {
             out.write_all(&size.unwrap_or(u64::MAX).to_le_bytes())?;
@@ -205,12 +214,13 @@ impl Step {
     }
 
     fn read(from: &mut impl Read) -> io::Result<Self> {
-        let mut head = [0; 2];
+        let mut head = [0; 3];
         from.read_exact(&mut head)?;
-        let [kind, reason] = head.map(usize::from);
+        let [kind, reason, told] = head.map(usize::from);
         let damaged = || io::Error::other("the plan is damaged");
         let kind = *StepKind::ALL.get(kind).ok_or_else(damaged)?;
         let reason = *Reason::ALL.get(reason).ok_or_else(damaged)?;
+        let told = *PRECISIONS.get(told).ok_or_else(damaged)?;
         let mut seen = || {
             let size = u64::from_le_bytes(array(from)?);
             let time = i64::from_le_bytes(array(from)?);
@@ -234,6 +244,7 @@ impl Step {
             old_size: old.0,
             old_modified: old.1,
             mode: (mode != u32::MAX).then_some(mode),
+            told,
         })
     }
 }
@@ -449,6 +460,7 @@ mod tests {
                 modified: Some(Timestamp::new(-5, 0)),
                 mode: Some(0o640),
                 old_size: Some(8),
+                told: Precision::LocalDay,
                 ..Step::new(StepKind::Update, Reason::Newer, &path("a\nb"))
             },
             Step { target: path("x"), ..Step::new(StepKind::Link, Reason::Missing, &path("l")) },

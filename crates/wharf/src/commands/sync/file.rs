@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wharf_client::{Address, Direction, Plan, Reason, Step, StepKind};
 use wharf_proto::Text;
+use wharf_proto::listing::Precision;
 use wharf_proto::listing::names::is_plain;
 use wharf_proto::time::{Timestamp, parse_mdtm};
 
@@ -300,6 +301,7 @@ impl Row {
             old_modified: moment(row.old_modified)?,
             mode: None,
             target: target.into(),
+            told: Precision::Second,
         })
     }
 }
@@ -350,6 +352,7 @@ mod tests {
             old_modified: Some(Timestamp::new(-1, 0)),
             mode: None,
             target: Text::default(),
+            told: Precision::Second,
         }
     }
 

@@ -9,8 +9,9 @@
 
 use std::collections::HashSet;
 
-use wharf_client::{Error, Happened, Plan, Step, StepKind};
+use wharf_client::{Direction, Error, Happened, Plan, Step, StepKind};
 use wharf_proto::Text;
+use wharf_proto::time::Timestamp;
 
 use super::file::Planned;
 use crate::commands::tree::Report;
@@ -79,9 +80,9 @@ impl<'a> Held<'a> {
 
     /// Takes in a step of the fresh plan.
     fn weigh(&mut self, step: &Step) {
-        let goes = step.kind.is_deletion();
+        let (goes, direction) = (step.kind.is_deletion(), self.planned.places.direction);
         let planned = if goes { &self.planned.deletes } else { &self.planned.moves };
-        if planned.get(&step.path).is_some_and(|planned| is_alike(planned, step)) {
+        if planned.get(&step.path).is_some_and(|planned| is_alike(planned, step, direction)) {
             let held = if goes { &mut self.deletes } else { &mut self.moves };
             held.insert(step.path.clone());
             return;
@@ -122,9 +123,24 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Whether the plan has seen just this. Permission bits are no part of that.
-fn is_alike(planned: &Step, now: &Step) -> bool {
-    *planned == Step { mode: planned.mode, ..now.clone() }
+/// Whether the plan has seen just this. Permission bits are no part of that, and a time that the server tells may have
+/// become less exact: LIST has a day in place of the minute when half a year has gone by.
+fn is_alike(planned: &Step, now: &Step, direction: Direction) -> bool {
+    let (goes, up) = (now.kind.is_deletion(), direction == Direction::Up);
+    // What is moved, or goes, is the server's or the one here; what is replaced is on the other side.
+    let (first, old) = (goes == up, up && !goes);
+    let as_told = |is_told: bool, was: Option<Timestamp>, is: Option<Timestamp>| match (was, is) {
+        (Some(time), Some(told)) if is_told && now.told.allows(told, time) => was,
+        _ => is,
+    };
+    let seen = Step {
+        mode: planned.mode,
+        told: planned.told,
+        modified: as_told(first, planned.modified, now.modified),
+        old_modified: as_told(old, planned.old_modified, now.old_modified),
+        ..now.clone()
+    };
+    *planned == seen
 }
 
 /// Tells which steps have changed, in order, and gives how many.
