@@ -422,3 +422,24 @@ fn a_plan_holds_when_the_listing_tells_only_a_day_by_now_and_not_when_that_is_an
         assert_eq!(moved, code == 0, "{case}: {:?}", now.heard());
     }
 }
+
+#[test]
+fn a_file_whose_place_a_link_would_take_stays_while_the_plan_has_not_seen_everything() {
+    const LINK: &[u8] = b"lrwxrwxrwx 1 u g 1 Jan  1  2020 x -> y";
+    const FILE: &[u8] = b"-rw-r--r-- 1 u g 1 Jan  1  2020 y";
+    const FOLDER: &[u8] = b"drwxr-xr-x 2 u g 1 Jan  1  2020 shut";
+    for (rows, is_blind) in [(&[LINK, FILE, FOLDER][..], true), (&[LINK, FILE], false)] {
+        let shut = Reply("CWD shut", "550 not yours");
+        let server = Faulty::new(&[("y", b"y")], &[NoFacts, Rows(rows), shut]);
+        let here = folder(&["t/x", "t/y"]);
+        let url = server.url("");
+        let arguments = ["sync", "--delete", "--max-delete", "100%", &url, "t"];
+        wharf(&arguments).within(here.path()).ends_with(i32::from(is_blind));
+        let place = here.path().join("t/x");
+        match is_blind {
+            true => assert_eq!(fs::read(&place).unwrap(), b"t/x"),
+            false => assert_eq!(fs::read_link(&place).unwrap(), Path::new("y")),
+        }
+        assert_eq!(fs::read(here.path().join("t/y")).unwrap(), b"y");
+    }
+}
