@@ -59,6 +59,10 @@ def moves_files(wharf, server, folder, host, tls):
         same(contents(folder / "sub"), contents(tree / "sub"), "get -r")
         run(wharf, "put", "-r", *trust, folder / "sub", f"{at}/up/tree")
         same(contents(tree / "up" / "tree"), contents(folder / "sub"), "put -r")
+        # Also where the server takes no times, as pure-ftpd takes none of strangers.
+        for again in ["put", "-r"], ["sync"]:
+            events = run(wharf, *again, "--json", *trust, folder / "sub", f"{at}/up/tree").splitlines()
+            has(events[-1], b'"done":0', f"a second {again[0]} upwards")
         shutil.rmtree(folder / "sub")
         run(wharf, "sync", *trust, f"{at}/up/tree", folder / "sub")
         same(contents(folder / "sub"), contents(tree / "sub"), "sync down")

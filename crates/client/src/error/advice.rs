@@ -267,6 +267,9 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
         504 => Some("the server has that command, but not with that parameter"),
         550 => missing_advice(last.verb?, &text),
         530 => Some("the server wants a login first"),
+        553 if is_temporary(last) => Some(
+            "the server does not allow the temporary name of an upload: --in-place stores files under their own at once",
+        ),
         553 => Some("the server does not allow that name, or writing there"),
         _ => None,
     }
@@ -289,6 +292,11 @@ fn way_refused_advice(verb: Verb) -> Option<&'static str> {
         ),
         _ => None,
     }
+}
+
+/// Whether it was an upload under a temporary name, `.NAME.wharf-part`.
+fn is_temporary(last: &Exchange) -> bool {
+    last.verb == Some(Verb::Stor) && last.command.as_bytes().ends_with(b".wharf-part")
 }
 
 /// What helps where a name is refused by 550, which says many things.
@@ -380,6 +388,18 @@ mod tests {
         for text in ["Too many connections.", "Service going down."] {
             assert!(closing(text).contains("too many users"), "{text}");
         }
+    }
+
+    /// Pure-FTPd lets strangers store no name that begins with a dot.
+    #[test]
+    fn a_553_for_the_temporary_name_of_an_upload_is_told_apart_from_one_for_the_file() {
+        let refused = |command: &str| {
+            let reply = Some(Reply::line(Code::new(553).unwrap(), "Prohibited file name"));
+            let (verb, command) = (Some(Verb::Stor), command.into());
+            Error::Refused { last: Box::new(Exchange { verb, command, reply }) }.advice().unwrap()
+        };
+        assert!(refused("STOR up/.a b.wharf-part").contains("--in-place"));
+        assert!(!refused("STOR up/a b").contains("--in-place"));
     }
 
     /// Pure-FTPd with TLS demanded: the line that says so is the second.
