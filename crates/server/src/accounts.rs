@@ -131,8 +131,28 @@ pub trait Source: Send + Sync {
     fn verify(&self, attempt: &Attempt) -> Verdict;
 
     /// Those whom it can name before they come: for whoever wants to know what is open to whom.
-    fn members(&self) -> Vec<Member> {
+    fn known(&self) -> Vec<Known> {
         Vec::new()
+    }
+}
+
+/// Somebody who can be named before they come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// What is granted.
+    pub member: Member,
+    /// What a login is held to, where anything is said of it.
+    pub terms: Option<Terms>,
+    /// Whether there is a password.
+    pub password: bool,
+    /// Whether the code of a second factor is wanted besides.
+    pub totp: bool,
+}
+
+impl Known {
+    /// Somebody of whom nothing but a password is wanted.
+    fn by_password(member: Member) -> Self {
+        Self { member, terms: None, password: true, totp: false }
     }
 }
 
@@ -213,11 +233,16 @@ impl Accounts {
     }
 
     /// All who can be named before they come, anonymous users first.
-    pub fn members(&self) -> Vec<Member> {
+    pub fn known(&self) -> Vec<Known> {
         let anonymous = self.anonymous.iter().map(Anonymous::member);
         let given = self.users.iter().map(|user| user.member.clone());
-        let sources = self.sources.iter().flat_map(|source| source.members());
-        anonymous.chain(given).chain(sources).collect()
+        let sources = self.sources.iter().flat_map(|source| source.known());
+        anonymous.chain(given).map(Known::by_password).chain(sources).collect()
+    }
+
+    /// What is granted to them.
+    pub fn members(&self) -> Vec<Member> {
+        self.known().into_iter().map(|known| known.member).collect()
     }
 
     /// Whether there may be others, whom nobody can name before they come.

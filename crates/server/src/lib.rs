@@ -45,6 +45,6 @@ mod workers;
 pub use accounts::Accounts;
 pub use config::{Config, Host};
 pub use guard::Guarding;
-pub use listener::{Scheme, Server, Serving};
+pub use listener::{Scheme, Server, Serving, may_listen};
 pub use origin::{Trusted, network};
 pub use tap::{Log, Tap};

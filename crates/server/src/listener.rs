@@ -145,7 +145,21 @@ impl Serving {
     }
 }
 
+/// Whether nothing keeps a server from listening here. Nobody can connect meanwhile.
+///
+/// # Errors
+/// What keeps it.
+pub fn may_listen(address: SocketAddr) -> io::Result<()> {
+    bound(address).map(drop)
+}
+
 fn listen(address: SocketAddr) -> io::Result<Unregistered> {
+    let socket = bound(address)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
@@ -154,8 +168,7 @@ fn listen(address: SocketAddr) -> io::Result<Unregistered> {
         socket.set_only_v6(false)?;
     }
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// The next connection, and where it comes from. No runtime knows it: it goes to that of its session.

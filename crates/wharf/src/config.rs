@@ -11,13 +11,14 @@ mod process;
 mod tls;
 
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "sqlite")]
 use anyhow::Context;
+use toml::Spanned;
 use wharf_proto::server::Rights;
 use wharf_proto::verb::Right;
 use wharf_server::accounts::Mounted;
@@ -53,6 +54,10 @@ pub(crate) struct Settings {
     listen: Option<Vec<SocketAddr>>,
     implicit: Vec<SocketAddr>,
     tls: Option<tls::Wanted>,
+    tap: Option<PathBuf>,
+    /// The file, and where the paths stand in it that are opened at the start.
+    source: Option<Source>,
+    places: Vec<(PathBuf, Range<usize>)>,
     /// The rest, in which the arguments have had their say.
     said: File,
 }
@@ -67,12 +72,25 @@ impl Settings {
         let joined = File::parse(source.text())
             .map(|file| file.beneath(path.parent().unwrap_or_else(|| Path::new(""))))
             .and_then(|file| Self::join(file, arguments));
-        joined.map_err(|mistake| source.point_at(&mistake))
+        match joined {
+            Ok(settings) => Ok(Self { source: Some(source), ..settings }),
+            Err(mistake) => Err(source.point_at(&mistake)),
+        }
+    }
+
+    /// What is wrong with a path that cannot be opened, and where the file names it, if it does.
+    pub(crate) fn blame(&self, path: &Path, reason: String) -> String {
+        let place = self.places.iter().find(|(named, _)| named == path);
+        match self.source.as_ref().zip(place) {
+            Some((source, (_, place))) => source.point_at(&Mistake::at(place.clone(), reason)).0,
+            None => reason,
+        }
     }
 
     /// What the file and the arguments mean together. The arguments win; a list there replaces the list of
     /// the file.
     fn join(mut file: File, arguments: &ServeArgs) -> Result<Self, Mistake> {
+        let places = file.places();
         let tls = tls::wanted(&file, arguments)?;
         let implicit = tls::implicit(&file, arguments, tls.is_some())?;
         let confinement = process::wanted(&file, arguments)?;
@@ -96,9 +114,10 @@ impl Settings {
         if arguments.allow_fxp && file.fxp.is_empty() {
             file.fxp = Network::everywhere();
         }
-        file.tap = arguments.tap.clone().or(file.tap);
         file.complete_with_250 |= arguments.complete_with_250;
-        let folder = arguments.folder.clone().or_else(|| file.folder.take());
+        let said = |path: Option<Spanned<PathBuf>>| path.map(Spanned::into_inner);
+        let folder = arguments.folder.clone().or_else(|| said(file.folder.take()));
+        let tap = arguments.tap.clone().or_else(|| said(file.tap.take()));
         Ok(Self {
             folder: folder.unwrap_or_else(|| PathBuf::from(".")),
             log_format: arguments.log_format.or(file.log_format).unwrap_or_default(),
@@ -110,6 +129,9 @@ impl Settings {
             listen,
             implicit,
             tls,
+            tap,
+            source: None,
+            places,
             said: file,
         })
     }
@@ -153,9 +175,15 @@ impl Settings {
         self.tls.as_ref()?.key_log.as_deref()
     }
 
+    /// What clients may show certificates of, and whether they must, if they may.
+    pub(crate) fn client_certificates(&self) -> Option<(&Path, bool)> {
+        let wanted = self.tls.as_ref()?.clients.as_ref()?;
+        Some((&wanted.issuers, wanted.demanded))
+    }
+
     /// Where the events of sessions are written, if they are.
     pub(crate) fn tap(&self) -> Option<&Path> {
-        self.said.tap.as_deref()
+        self.tap.as_deref()
     }
 
     /// What the server reaches while it runs: what it serves, and the folders of the certificates, which it reads
@@ -173,7 +201,7 @@ impl Settings {
     /// The folders that are shown to clients.
     pub(crate) fn shown(&self, accounts: &Accounts) -> Vec<Access> {
         let write = accounts.may_change();
-        let hosts = self.said.host.iter().map(|host| &host.folder);
+        let hosts = self.said.host.iter().map(|host| host.folder.get_ref());
         let served = std::iter::once(&self.folder).chain(hosts);
         let served = served.map(|path| Access { path: path.clone(), write });
         let own = accounts.members().into_iter().flat_map(|member| member.mounts);
@@ -231,7 +259,7 @@ impl Settings {
             let greeting = || format!("{} FTP server ready.", host.name);
             (
                 host.name.as_str(),
-                host.folder.as_path(),
+                host.folder.get_ref().as_path(),
                 host.greeting.clone().unwrap_or_else(greeting),
             )
         })
@@ -284,7 +312,7 @@ fn accounts(file: &File, arguments: &ServeArgs, sources: bool) -> Result<Account
         };
         accounts = accounts.with_anonymous(rights);
         if let Some(folder) = said.and_then(|anonymous| anonymous.get_ref().folder.clone()) {
-            accounts = accounts.anonymous_in(folder);
+            accounts = accounts.anonymous_in(folder.into_inner());
         }
     }
     if arguments.users.is_empty() {

@@ -3,11 +3,12 @@
 //! In two phases. While the process has one thread and all that it was started with, everything is read, opened
 //! and bound; then it is confined (`confine.rs`), and only then does the runtime start its threads. What a
 //! server does is in `wharf-server`; what the options and the file mean for it in `config.rs`; what `--check`
-//! prints in `serve/exposure.rs`.
+//! tries in `serve/trial.rs`, and what it prints in `serve/exposure.rs`.
 
 mod certificates;
 mod exposure;
 mod log;
+mod trial;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use wharf_server::storage::local::LocalFolder;
 use wharf_server::tls::KeyLog;
 use wharf_server::{Config, Host, Log, Server, Tap, descriptors};
 
+use self::trial::Trial;
 use crate::args::serve::ServeArgs;
 use crate::config::Settings;
 use crate::confine::{self, Confinement, Measure, Needs, low_ports};
@@ -43,7 +45,10 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     }
     // Who wants no log is spared the work of putting its events together.
     let mut taps: Vec<Arc<dyn Tap>> = if settings.quiet { Vec::new() } else { vec![Arc::new(Log)] };
-    let tap = settings.tap().map(TapFile::open).transpose()?.map(Arc::new);
+    let tap = settings.tap().map(|path| {
+        TapFile::open(path).map_err(|error| blamed(&settings, path, &format!("{error:#}")))
+    });
+    let tap = tap.transpose()?.map(Arc::new);
     taps.extend(tap.iter().map(|tap| Arc::clone(tap) as Arc<dyn Tap>));
     log_keys(&settings, &config)?;
     // How many processors there are is written in files that will be out of reach.
@@ -82,7 +87,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
 
 /// Opens everything that is named by a path: folders, certificates, stores of accounts.
 fn open(settings: &Settings) -> anyhow::Result<Config> {
-    let mut config = settings.server(folder(&settings.folder)?);
+    let mut config = settings.server(folder(settings, &settings.folder)?);
     config.tls = settings.tls()?.map(Arc::new);
     config.accounts = settings.accounts()?;
     if !settings.pseudo_file_systems() {
@@ -90,7 +95,11 @@ fn open(settings: &Settings) -> anyhow::Result<Config> {
         pseudo::refuse(shown.iter().map(|access| access.path.as_path()))?;
     }
     for (name, path, greeting) in settings.hosts() {
-        config.hosts.push(Host { name: name.to_owned(), greeting, storage: folder(path)? });
+        config.hosts.push(Host {
+            name: name.to_owned(),
+            greeting,
+            storage: folder(settings, path)?,
+        });
     }
     Ok(config)
 }
@@ -98,16 +107,25 @@ fn open(settings: &Settings) -> anyhow::Result<Config> {
 /// Opens the file for keys, where there is to be one, while it still can be.
 fn log_keys(settings: &Settings, config: &Config) -> anyhow::Result<()> {
     let (Some(path), Some(tls)) = (settings.key_log(), &config.tls) else { return Ok(()) };
-    let log = KeyLog::open(path).with_context(|| format!("cannot write {}", path.display()))?;
+    let log = KeyLog::open(path).map_err(|error| {
+        blamed(settings, path, &format!("cannot write {}: {error}", path.display()))
+    })?;
     tls.log_keys(log);
     let file = Text::from(path.as_os_str().as_encoded_bytes());
     tracing::warn!(%file, "the keys of all TLS sessions are written down: who has them can read every session");
     Ok(())
 }
 
-fn folder(path: &Path) -> anyhow::Result<Arc<LocalFolder>> {
-    let opened = LocalFolder::open(path);
-    Ok(Arc::new(opened.with_context(|| format!("cannot serve {}", path.display()))?))
+fn folder(settings: &Settings, path: &Path) -> io::Result<Arc<LocalFolder>> {
+    let opened = LocalFolder::open(path).map_err(|error| {
+        blamed(settings, path, &format!("cannot serve {}: {error}", path.display()))
+    });
+    opened.map(Arc::new)
+}
+
+/// Trouble of this machine with a path, told with its place in the file that names it.
+fn blamed(settings: &Settings, path: &Path, reason: &str) -> io::Error {
+    io::Error::other(settings.blame(path, reason.to_owned()))
 }
 
 /// The confinement that these settings ask for, for a server that listens here.
@@ -121,7 +139,13 @@ fn prepare(
         reach: settings.reach(&config.accounts),
         low_ports: low_ports(listen, settings.passive_ports().as_ref()),
     };
-    Confinement::prepare(&settings.confinement, &needs)
+    Confinement::prepare(&settings.confinement, &needs).map_err(|error| {
+        let mut shown = settings.shown(&config.accounts).into_iter();
+        match shown.find(|access| access.path.metadata().is_err()) {
+            Some(missing) => blamed(settings, &missing.path, &format!("{error:#}")).into(),
+            None => error,
+        }
+    })
 }
 
 /// What is served must not be out of reach for what the process has become.
@@ -144,22 +168,24 @@ fn still_reaches(settings: &Settings, config: &Config) -> io::Result<()> {
     Ok(())
 }
 
-/// Says what the server would do. The confinement is tried on a thread that then ends, since the kernel keeps it
-/// for each thread by itself: what is printed is what happened.
+/// Says what the server would do, and tries whether it can. The confinement is tried on a thread that then ends, since the
+/// kernel keeps it for each thread by itself: what is printed is what happened.
 fn check(settings: &Settings, config: &Config) -> anyhow::Result<Exit> {
     let listen = [&config.listen[..], &config.listen_clear, &config.listen_implicit].concat();
     let confinement = prepare(settings, config, &listen)?;
-    let rehearse = || -> anyhow::Result<Vec<Measure>> {
+    let mut trials = [trial::ports(config), trial::files(settings)].concat();
+    let rehearse = || -> anyhow::Result<(Vec<Measure>, Vec<Trial>)> {
         let measures = confinement.confine_thread()?;
         still_reaches(settings, config)?;
-        Ok(measures)
+        Ok((measures, trial::folders(settings, config)))
     };
     let rehearsed = thread::scope(|scope| scope.spawn(rehearse).join());
-    let measures = rehearsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let (measures, folders) = rehearsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    trials.extend(folders);
     let mut out = io::stdout().lock();
-    out.write_all(exposure::table(settings, config, &measures).as_bytes())?;
+    out.write_all(exposure::table(settings, config, &measures, &trials).as_bytes())?;
     out.flush()?;
-    Ok(Exit::Done)
+    Ok(trial::exit(&trials))
 }
 
 /// Ready on Ctrl-C, and when the system asks the program to end.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::ops::{Deref, RangeInclusive};
+use std::ops::{Deref, Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::confine::Identity;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct File {
-    pub(super) folder: Option<PathBuf>,
+    pub(super) folder: Option<Spanned<PathBuf>>,
     pub(super) listen: Option<Listen>,
     pub(super) writable: bool,
     pub(super) anonymous: Option<Spanned<Anonymous>>,
@@ -42,7 +42,7 @@ pub(super) struct File {
     pub(super) fxp: Vec<Network>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) quiet: bool,
-    pub(super) tap: Option<PathBuf>,
+    pub(super) tap: Option<Spanned<PathBuf>>,
     // The rule for names would write `complete-with250`.
     #[serde(rename = "complete-with-250")]
     pub(super) complete_with_250: bool,
@@ -77,7 +77,7 @@ pub(super) struct Anonymous(AnonymousTable);
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct AnonymousTable {
     pub(super) allowed: Option<bool>,
-    pub(super) folder: Option<PathBuf>,
+    pub(super) folder: Option<Spanned<PathBuf>>,
     pub(super) drop_box: bool,
 }
 
@@ -198,7 +198,7 @@ impl TryFrom<Vec<String>> for ProgramCommand {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Host {
     pub(super) name: String,
-    pub(super) folder: PathBuf,
+    pub(super) folder: Spanned<PathBuf>,
     pub(super) greeting: Option<String>,
 }
 
@@ -214,7 +214,7 @@ pub(super) struct Tls {
     pub(super) clear_data: bool,
     pub(super) ccc: bool,
     pub(super) any_session: bool,
-    pub(super) key_log: Option<PathBuf>,
+    pub(super) key_log: Option<Spanned<PathBuf>>,
     pub(super) clients: Option<Table<Clients>>,
 }
 
@@ -275,23 +275,31 @@ impl File {
 
     /// With its paths, which are meant as seen from the folder that the file lies in.
     pub(super) fn beneath(mut self, base: &Path) -> Self {
-        self.folder = self.folder.map(|folder| base.join(folder));
-        self.tap = self.tap.map(|tap| base.join(tap));
         #[cfg(feature = "sqlite")]
         {
             self.users = self.users.map(|users| base.join(users));
         }
-        let anonymous = self.anonymous.as_mut().and_then(|table| table.get_mut().0.folder.as_mut());
-        if let Some(folder) = anonymous {
-            *folder = base.join(&*folder);
-        }
-        for host in &mut self.host {
-            host.0.folder = base.join(&host.0.folder);
+        let anonymous = self.anonymous.iter_mut().filter_map(|it| it.get_mut().0.folder.as_mut());
+        let hosts = self.host.iter_mut().map(|host| &mut host.0.folder);
+        let tls = self.tls.iter_mut().filter_map(|tls| tls.get_mut().0.key_log.as_mut());
+        let own = self.folder.iter_mut().chain(&mut self.tap);
+        for path in own.chain(anonymous).chain(hosts).chain(tls) {
+            *path.get_mut() = base.join(path.get_ref());
         }
         if let Some(tls) = &mut self.tls {
             tls.get_mut().0.beneath(base);
         }
         self
+    }
+
+    /// The paths that are opened at the start, and where each stands.
+    pub(super) fn places(&self) -> Vec<(PathBuf, Range<usize>)> {
+        let anonymous = self.anonymous.iter().filter_map(|it| it.get_ref().folder.as_ref());
+        let hosts = self.host.iter().map(|host| &host.folder);
+        let tls = self.tls.iter().filter_map(|tls| tls.get_ref().key_log.as_ref());
+        let own = self.folder.iter().chain(&self.tap);
+        let paths = own.chain(anonymous).chain(hosts).chain(tls);
+        paths.map(|path| (path.get_ref().clone(), path.span())).collect()
     }
 }
 
@@ -301,7 +309,7 @@ impl Tls {
         let paths = certificates.flat_map(|files| [&mut files.0.chain, &mut files.0.key]);
         let clients = self.clients.iter_mut();
         let lists = clients.flat_map(|c| [&mut c.0.issuers].into_iter().chain(&mut c.0.revoked));
-        for path in paths.chain(lists).chain(&mut self.key_log) {
+        for path in paths.chain(lists) {
             *path = base.join(&path);
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Option<Wanted
         (None, Some(tls)) => Some(of_file(tls.get_ref(), &tls.span())?),
         (None, None) => None,
     };
-    let said = said.and_then(|tls| tls.get_ref().key_log.clone());
+    let said = said.and_then(|tls| tls.get_ref().key_log.as_ref());
+    let said = said.map(|path| path.get_ref().clone());
     let key_log = arguments.tls_key_log.clone().or(said);
     match source {
         None if key_log.is_some() => Err(Mistake::typed(

@@ -7,7 +7,7 @@
 use super::Store;
 use super::record::{self, Record};
 use crate::accounts::hash::{self, Hash};
-use crate::accounts::{Attempt, Member, Source, Terms, Verdict, Why, local, totp};
+use crate::accounts::{Attempt, Known, Source, Terms, Verdict, Why, local, totp};
 use crate::effects::today;
 use jiff::civil::DateTime;
 use rusqlite::params;
@@ -46,14 +46,17 @@ impl Source for Store {
     }
 
     /// Those who could log in, were it the right time and place.
-    fn members(&self) -> Vec<Member> {
+    fn known(&self) -> Vec<Known> {
         let listed = self.users().unwrap_or_else(|error| {
             tracing::warn!(%error, "the users of the store cannot be listed");
             Vec::new()
         });
         let may = listed.iter().filter(|user| !user.disabled && user.damaged.is_none());
         may.filter_map(|user| {
-            Some(Terms::try_from(&user.said).ok()?.member(&Text::from(user.name.as_str())))
+            let terms = Terms::try_from(&user.said).ok()?;
+            let member = terms.member(&Text::from(user.name.as_str()));
+            let (password, totp) = (user.password, user.totp);
+            Some(Known { member, terms: Some(terms), password, totp })
         })
         .collect()
     }

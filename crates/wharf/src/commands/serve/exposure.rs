@@ -8,13 +8,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use wharf_proto::Text;
 use wharf_proto::server::Rights;
 use wharf_proto::verb::Right;
 use wharf_server::Config;
-use wharf_server::accounts::{Member, Mounted};
+use wharf_server::accounts::{Known, Member, Mounted, Terms};
 
+use super::trial::Trial;
 use crate::config::Settings;
 use crate::confine::{How, Measure};
 
@@ -26,6 +26,7 @@ struct Exposure<'a> {
     settings: &'a Settings,
     config: &'a Config,
     measures: &'a [Measure],
+    trials: &'a [Trial],
 }
 
 /// What, and what about it.
@@ -35,7 +36,7 @@ type Row = (String, String);
 type Section = fn(&Exposure<'_>) -> Vec<Row>;
 
 /// The sections, in their order.
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("Where it listens", listeners),
     ("TLS", tls),
     ("What is served", trees),
@@ -44,12 +45,18 @@ const SECTIONS: [(&str, Section); 9] = [
     ("Data connections", data),
     ("Limits", limits),
     ("The process", process),
+    ("What it opens", opened),
     ("To think about twice", warnings),
 ];
 
 /// The whole table.
-pub(super) fn table(settings: &Settings, config: &Config, measures: &[Measure]) -> String {
-    let exposure = Exposure { settings, config, measures };
+pub(super) fn table(
+    settings: &Settings,
+    config: &Config,
+    measures: &[Measure],
+    trials: &[Trial],
+) -> String {
+    let exposure = Exposure { settings, config, measures, trials };
     let mut text = String::new();
     for (title, section) in SECTIONS {
         let rows = section(&exposure);
@@ -122,6 +129,10 @@ fn tls(exposure: &Exposure<'_>) -> Vec<Row> {
         let file = shown(path);
         row("keys", format!("! are added to {file}: who has it can read every session"))
     });
+    let clients = exposure.settings.client_certificates().map(|(issuers, demanded)| {
+        let how = if demanded { "are demanded" } else { "may be shown" };
+        row("client certificates", format!("{how}, issued by those of {}", shown(issuers)))
+    });
     let rows = [
         row("certificate", format!("SHA-256 {}", tls.fingerprint())),
         row("passwords in clear", allowed(wanted.clear_passwords)),
@@ -129,7 +140,7 @@ fn tls(exposure: &Exposure<'_>) -> Vec<Row> {
         row("CCC", allowed(wanted.ccc)),
         row("data connections", bound),
     ];
-    rows.into_iter().chain(keys).collect()
+    rows.into_iter().chain(clients).chain(keys).collect()
 }
 
 fn who_reaches(address: &SocketAddr) -> &'static str {
@@ -148,7 +159,8 @@ fn trees(exposure: &Exposure<'_>) -> Vec<Row> {
     std::iter::once(own).chain(hosts).collect()
 }
 
-fn shown(path: &Path) -> String {
+/// A path from the root on, as a terminal may show it.
+pub(super) fn shown(path: &Path) -> String {
     let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     Text::from(whole.as_os_str().as_encoded_bytes()).to_string()
 }
@@ -156,15 +168,60 @@ fn shown(path: &Path) -> String {
 fn people(exposure: &Exposure<'_>) -> Vec<Row> {
     let accounts = &exposure.config.accounts;
     let nobody = accounts.anonymous().is_none().then(|| row("anonymous", "nobody"));
-    let members = accounts.members();
-    let known = members.iter().map(|member| {
-        let proof = if member.account.anonymous { "any password" } else { "a password" };
-        let about =
-            format!("{}, with {proof}{}", in_words(member.account.rights), trees_of(member));
-        row(member.account.name.to_string(), about)
+    let known = accounts.known();
+    let known = known.iter().flat_map(|known| {
+        let Known { member, .. } = known;
+        let rights = in_words(member.account.rights);
+        let about = format!("{rights}, with {}{}", proof_of(known), trees_of(member));
+        let held = Some(held(known)).filter(|held| !held.is_empty());
+        let held = held.map(|held| row("", held.join("; ")));
+        std::iter::once(row(member.account.name.to_string(), about)).chain(held)
     });
     let others = accounts.has_sources().then(|| row("others", "whom the sources of accounts know"));
     nobody.into_iter().chain(known).chain(others).collect()
+}
+
+/// What somebody must show to be let in.
+fn proof_of(Known { member, terms, password, totp }: &Known) -> String {
+    if member.account.anonymous {
+        return "any password".to_owned();
+    }
+    let certificates = match terms.as_ref().map_or(0, |terms| terms.certificates.len()) {
+        0 => None,
+        1 => Some("a certificate".to_owned()),
+        n => Some(format!("one of {n} certificates")),
+    };
+    let first = password.then(|| "a password".to_owned()).into_iter().chain(certificates);
+    let first = first.collect::<Vec<_>>().join(" or ");
+    match (first.is_empty(), totp) {
+        (true, _) => "! nothing that lets in: there is no password".to_owned(),
+        (false, true) => format!("{first}, and a code"),
+        (false, false) => first,
+    }
+}
+
+/// What somebody is held to.
+fn held(Known { member, terms, .. }: &Known) -> Vec<String> {
+    let Member { quota, rates, sessions, any_tls_session, .. } = member;
+    let mut held = Vec::new();
+    if let Some(Terms { networks, hours, tls, expires, .. }) = terms {
+        held.extend((!networks.is_empty()).then(|| format!("from {}", listed(networks))));
+        held.extend((!hours.is_empty()).then(|| format!("at {}", listed(hours))));
+        held.extend(expires.map(|day| format!("until {day}")));
+        held.extend(tls.then(|| "under TLS alone".to_owned()));
+    }
+    let most = |bound: Option<u64>, what: &str| bound.map(|bound| format!("{bound} {what}"));
+    held.extend(most(quota.bytes, "bytes stored at most"));
+    held.extend(most(quota.files, "files stored at most"));
+    held.extend(most(rates.up, "bytes a second up"));
+    held.extend(most(rates.down, "bytes a second down"));
+    held.extend(most(sessions.map(u64::from), "sessions at once"));
+    held.extend(any_tls_session.then(|| "! data connections of any TLS session".to_owned()));
+    held
+}
+
+fn listed<T: ToString>(all: &[T]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What a member has for a tree, where that is not the one that all have.
@@ -199,19 +256,16 @@ fn peers(exposure: &Exposure<'_>) -> Vec<Row> {
         row("sessions", "every address that reaches a listener"),
         row("data connections", "the address of the session, from port 1024 up"),
     ];
-    let networks = |networks: &[IpNet]| {
-        networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
     let members = accounts.members();
     let own = members.iter().filter(|member| !member.account.foreign.is_empty());
     if !foreign.is_empty() {
         rows.push(row(
             "  of other servers",
-            format!("{}, for users with an account", networks(foreign)),
+            format!("{}, for users with an account", listed(foreign)),
         ));
     }
     rows.extend(own.map(|member| {
-        let about = format!("{}, for {}", networks(&member.account.foreign), member.account.name);
+        let about = format!("{}, for {}", listed(&member.account.foreign), member.account.name);
         row("  of other servers", about)
     }));
     if accounts.has_sources() {
@@ -246,14 +300,33 @@ fn data(exposure: &Exposure<'_>) -> Vec<Row> {
 fn limits(exposure: &Exposure<'_>) -> Vec<Row> {
     let config = exposure.config;
     let seconds = |time: Duration| format!("{} s", time.as_secs());
+    let guessing = match &config.guard {
+        Some(guard) => format!(
+            "{} wrong passwords from an address have it banned for {}",
+            guard.ban_after,
+            seconds(guard.ban_time)
+        ),
+        None => "! bans nobody, and slows nobody down".to_owned(),
+    };
     vec![
         row("sessions", config.sessions.to_string()),
+        row("of trusted networks", format!("{} more", config.reserve)),
+        row("of one address", config.sessions_per_address.to_string()),
         row("of one address, strangers", config.strangers_per_address.to_string()),
         row("to log in", seconds(config.policy.login_time)),
         row("idle", seconds(config.policy.idle_time)),
         row("data standing still", seconds(config.data_idle_time)),
         row("wrong passwords", config.policy.wrong_passwords.to_string()),
+        row("guessing", guessing),
     ]
+}
+
+fn opened(exposure: &Exposure<'_>) -> Vec<Row> {
+    let told = |Trial { what, result, .. }: &Trial| match result {
+        Ok(told) => row(what, told),
+        Err(why) => row(what, format!("! {why}")),
+    };
+    exposure.trials.iter().map(told).collect()
 }
 
 fn process(exposure: &Exposure<'_>) -> Vec<Row> {
