@@ -35,7 +35,7 @@ pub struct Sheet<'a> {
 
 impl Sheet<'_> {
     /// The steps that are shown.
-    fn shown(&self) -> impl Iterator<Item = &Step> {
+    fn shown(&self) -> impl Iterator<Item = &Step> + Clone {
         self.scene.steps.iter().filter(|step| self.packets || !step.row.is_bare_ack())
     }
 

@@ -383,36 +383,51 @@ fn legend(
     }
 }
 
+/// What a mark ends in, on which of the rows that have it, and what it means there.
+type Mark = (char, fn(&Row) -> bool, [&'static str; 2]);
+
+/// All marks but those of the two kinds of connections.
+const MARKS: [Mark; 5] = [
+    (
+        '~',
+        |row| row.provenance != Provenance::Probable,
+        ["~ not seen: inferred, or drawn for completeness", "~ は実測でなく推定または補完"],
+    ),
+    (
+        '~',
+        |row| row.provenance == Provenance::Probable,
+        [
+            "~ dashed: of this session probably, by time and hosts alone",
+            "~ と破線は時刻とホストから見て、おそらくこのセッションのもの",
+        ],
+    ),
+    ('T', |_| true, ["T under TLS", "T は TLS による保護"]),
+    ('?', |_| true, ["? should have come and did not", "? は来るはずで来なかったもの"]),
+    ('!', |_| true, ["! a remark, not a packet", "! はパケットでなく注記"]),
+];
+
+/// The marks that stand on some of these rows, and what they mean.
+pub(crate) fn explained<'a>(
+    rows: impl Iterator<Item = &'a Row> + Clone,
+    lang: Lang,
+) -> impl Iterator<Item = (char, &'static str)> {
+    MARKS.iter().filter_map(move |(end, is_of, [en, ja])| {
+        let stands = rows.clone().any(|row| mark(row).ends_with(*end) && is_of(row));
+        stands.then(|| (*end, lang.of(*en, *ja)))
+    })
+}
+
 /// What the marks mean that stand on some row, and how many rows are folded of which so many are shown.
 pub(crate) fn meaning(scene: &Scene, shown: usize, lang: Lang) -> Option<String> {
-    let mut rows = scene.steps.iter().map(|step| &step.row);
     let folded = scene.steps.len().saturating_sub(shown);
     let acks = |lang| match lang {
         Lang::En if folded == 1 => "1 bare ACK folded".to_owned(),
         Lang::En => format!("{folded} bare ACKs folded"),
         Lang::Ja => format!("ACK のみの {folded} 行は省略"),
     };
-    let mut parts = Vec::new();
-    let is_guessed =
-        |row: &Row| matches!(row.provenance, Provenance::Inferred | Provenance::Synthesised);
-    if rows.clone().any(is_guessed) {
-        let en = "~ not seen: inferred, or drawn for completeness";
-        parts.push(lang.of(en, "~ は実測でなく推定または補完").to_owned());
-    }
-    if rows.clone().any(|row| row.provenance == Provenance::Probable) {
-        let en = "dashed: of this session probably, by time and hosts alone";
-        parts.push(
-            lang.of(en, "破線は時刻とホストから見て、おそらくこのセッションのもの").to_owned(),
-        );
-    }
-    let is_seen = |row: &Row| matches!(row.provenance, Provenance::Seen | Provenance::Probable);
-    if rows.clone().any(|row| row.tls && is_seen(row)) {
-        parts.push(lang.of("T under TLS", "T は TLS による保護").to_owned());
-    }
-    if rows.any(|row| row.packet == Packet::Absent) {
-        let en = "? should have come and did not";
-        parts.push(lang.of(en, "? は来るはずで来なかったもの").to_owned());
-    }
+    let mut parts: Vec<String> = explained(scene.steps.iter().map(|step| &step.row), lang)
+        .map(|(_, words)| words.to_owned())
+        .collect();
     parts.extend((folded > 0).then(|| acks(lang)));
     (!parts.is_empty()).then(|| parts.join(lang.of("; ", "、")))
 }

@@ -8,6 +8,7 @@ use super::{Sheet, label};
 use crate::findings::Finding;
 use crate::row::{Channel, Packet, Provenance, Row};
 use crate::scene::{Lifeline, Who};
+use crate::text;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use wharf_proto::Lang;
@@ -34,6 +35,8 @@ pub struct Diagram {
     rows: usize,
     /// Sessions and rows that are not drawn.
     left: (usize, usize),
+    /// What `~` means before a label, where it stands before one.
+    guessed: Vec<&'static str>,
     lang: Lang,
 }
 
@@ -68,6 +71,12 @@ impl Diagram {
         let words = sheet.lang.of("Session", "セッション");
         let head = safe(&format!("{words} {}: {}", sheet.numbers(), names.join(" – ")));
         self.parts.push((format!("    Note over {all}: {head}\n"), lines));
+        let drawn = sheet.shown().take(room).map(|step| &step.row);
+        for (_, words) in text::explained(drawn, sheet.lang).filter(|(mark, _)| *mark == '~') {
+            if !self.guessed.contains(&words) {
+                self.guessed.push(words);
+            }
+        }
         self.rows += count.min(room);
         self.left.1 += count.saturating_sub(room);
     }
@@ -87,10 +96,10 @@ impl Diagram {
             out += rows;
         }
         let ends = [self.participants.first(), self.participants.last()];
-        if let [Some(first), Some(last)] = ends
-            && let Some(words) = self.rest()
-        {
-            let _ = writeln!(out, "    Note over {},{}: {}", first.id, last.id, safe(&words));
+        if let [Some(first), Some(last)] = ends {
+            for words in self.guessed.iter().map(|words| (*words).to_owned()).chain(self.rest()) {
+                let _ = writeln!(out, "    Note over {},{}: {}", first.id, last.id, safe(&words));
+            }
         }
         out
     }

@@ -2,9 +2,10 @@
 //! under TLS; compared with the files in `tests/golden` (`UPDATE_GOLDEN=1` rewrites them).
 
 use crate::joined::compare;
-use crate::verdicts::{play, sessions};
+use crate::verdicts::{cases, play, sessions};
 use crate::wire::{ACK, Acceptor, Opener, PSH, Wire};
 use crate::{captures, covered};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use wharf_ladder::capture::Capture;
 use wharf_ladder::packet::Header;
@@ -211,4 +212,30 @@ fn what_was_sent_again_is_told_in_the_language_of_each_form() {
         }
         assert!(json::render(&sheet).contains("\"6 B again\""), "programs read English");
     }
+}
+
+#[test]
+fn every_mark_in_a_picture_is_explained_in_its_legend_in_both_languages() {
+    let mut seen = BTreeSet::new();
+    for case in cases() {
+        for scene in scenes(&sessions(&case)) {
+            for lang in [Lang::En, Lang::Ja] {
+                let options = Options { lang, width: 200, ..Options::default() };
+                let drawn = text::scene(&scene, &options);
+                let (picture, legend) = drawn.trim_end().rsplit_once('\n').expect("lines");
+                // The kind of connection, then the mark.
+                let marks = picture.lines().filter_map(|line| line.get(4..6)).filter_map(|mark| {
+                    let kind = mark.starts_with(['C', 'D', ' ']);
+                    mark.chars().last().filter(|end| kind && "~T?!".contains(*end))
+                });
+                for mark in marks {
+                    let parts = legend.trim().split(lang.of("; ", "、"));
+                    let is_told = parts.into_iter().any(|part| part.starts_with(mark));
+                    assert!(is_told, "{}: {mark} in\n{drawn}", case.name);
+                    seen.insert(mark);
+                }
+            }
+        }
+    }
+    assert_eq!(seen, BTreeSet::from(['!', '?', 'T', '~']));
 }

@@ -5,10 +5,10 @@
 
 mod script;
 
-pub(crate) use script::play;
+pub(crate) use script::{cases, play};
 
 use crate::captures::segments;
-use script::{Case, cases};
+use script::Case;
 use std::collections::{BTreeMap, BTreeSet};
 use wharf_ladder::findings::{Finding, Severity, findings, rules, with_ghosts};
 use wharf_ladder::sessions::{Session, Sessions};

@@ -41,7 +41,7 @@ use wharf_proto::{Moment, Text};
 
 /// A session, or several, and what is to be found in them.
 pub(crate) struct Case {
-    pub(super) name: String,
+    pub(crate) name: String,
     pub(super) finds: Vec<String>,
     pub(super) spares: Vec<String>,
     pub(crate) wire: Wire,
@@ -49,7 +49,7 @@ pub(crate) struct Case {
 }
 
 /// The cases of all files.
-pub(super) fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/findings");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder is there")
