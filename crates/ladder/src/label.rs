@@ -2,10 +2,11 @@
 //!
 //! Bytes of a peer stay as they came; escaping them is the renderers' business, and translating nobody's.
 
+use crate::more::More;
 use crate::row::{Channel, Packet, Remark, Row};
 use crate::tls::SEALED;
 use std::borrow::Cow;
-use wharf_proto::tap::HalfEnd;
+use wharf_proto::tap::{HalfEnd, Timer};
 use wharf_proto::{Lang, Text, Verb};
 
 /// Bytes of a label kept at most.
@@ -33,6 +34,22 @@ const PART_OF_RECORD: &str = ", part of a TLS record";
 /// Stands behind the number of bytes that cannot be read.
 const ENCRYPTED: &str = ", encrypted";
 
+/// Stands behind the number of bytes of records that a transfer had.
+const OF_RECORDS: &str = " B of records";
+/// Stands behind the number of bytes that were sent and not captured.
+const NOT_CAPTURED: &str = " B not captured ⋯";
+/// Stands behind what TLS agreed on: an earlier session, or on a data connection a new one.
+const RESUMED: &str = ", resumed";
+const OWN: &str = ", a session of its own";
+/// Says that a side has gone back into the clear.
+pub(crate) const TLS_ENDS: &str = "TLS ends";
+/// What stands before a line that went by again with other words.
+pub(crate) const REWRITTEN: &str = "rewritten: ";
+/// Stands behind the number of segments that acknowledge and nothing else.
+pub(crate) const ACKS: &str = " ACKs";
+/// What stands at the end where bytes were the last of their side.
+const END: [&str; 3] = [" FIN", " EOF", " RST"];
+
 /// The ends of words on bytes, and what they are in Japanese.
 const IN_JAPANESE: [(&str, &str); 7] = [
     (CUT_SHORT, "（キャプチャーで切れている）"),
@@ -44,8 +61,8 @@ const IN_JAPANESE: [(&str, &str); 7] = [
     (ENCRYPTED, "（暗号化）"),
 ];
 
-/// What of a row's words is ours, in this language: that it did not come, or came again, and why bytes are not told. What
-/// a peer has said is nobody's to translate.
+/// A row's words with what of them is ours in this language. What a peer has said is nobody's to translate, and what a word of
+/// the protocol is (`data`, `FIN`, the messages of TLS) stays.
 pub(crate) fn spoken<'a>(said: Cow<'a, str>, row: &Row, lang: Lang) -> Cow<'a, str> {
     if row.packet == Packet::Absent {
         return said + lang.of(" did not come", " は来なかった");
@@ -63,23 +80,79 @@ pub(crate) fn spoken<'a>(said: Cow<'a, str>, row: &Row, lang: Lang) -> Cow<'a, s
     }
 }
 
-/// Our words on bytes and on TLS that was not begun, in Japanese, where they are such.
+/// Our words on a row in Japanese, where it has some. Those of a peer, and of who wrote a log, are in it as they came.
 fn in_japanese(said: &str, row: &Row) -> Option<String> {
     match row.packet {
-        Packet::Note(Remark::NotSecured) => {
-            Some(format!("TLS なし：{}", said.strip_prefix(NO_TLS)?))
-        }
+        Packet::Note(remark) => remark_in_japanese(said, remark),
+        // What is no reply is kept as it came.
+        Packet::Data { .. } if row.channel == Channel::Control && row.more.is_some() => None,
         Packet::Data { .. } => {
-            let run = said.strip_suffix(" segments").and_then(|said| said.rsplit_once(" in "));
-            if let Some((bytes, segments)) = run {
-                return Some(format!("{bytes}（セグメント {segments} 個）"));
-            }
-            IN_JAPANESE
-                .iter()
-                .find_map(|(en, ja)| said.strip_suffix(en).map(|bytes| format!("{bytes}{ja}")))
+            let (bytes, end) = match END.iter().find(|end| said.ends_with(**end)) {
+                Some(end) => said.split_at(said.len() - end.len()),
+                None => (said, ""),
+            };
+            Some(bytes_in_japanese(bytes)? + end)
         }
+        Packet::Reply(_) => {
+            let More::Lines(_) = row.more.as_deref()? else { return None };
+            let (first, more) = said.rsplit_once(" (+")?;
+            let more = more.strip_suffix(" lines)").or_else(|| more.strip_suffix(" line)"))?;
+            Some(format!("{first}（ほか {more} 行）"))
+        }
+        Packet::Ack => Some(format!("ACK {} 個", said.strip_suffix(ACKS)?)),
         _ => None,
     }
+}
+
+/// What a remark says, in Japanese.
+fn remark_in_japanese(said: &str, remark: Remark) -> Option<String> {
+    match remark {
+        Remark::NotSecured => Some(format!("TLS なし：{}", said.strip_prefix(NO_TLS)?)),
+        Remark::DataRefused => {
+            Some(format!("データコネクションを拒否：{}", said.strip_prefix(DATA_REFUSED)?))
+        }
+        Remark::Secured => {
+            let mut ends = [(RESUMED, "、セッション再開"), (OWN, "、セッションは新規")].into_iter();
+            ends.find_map(|(en, ja)| Some(said.strip_suffix(en)?.to_owned() + ja))
+        }
+        Remark::Cleared => (said == TLS_ENDS).then(|| "TLS 終了".to_owned()),
+        Remark::Rewritten => Some(format!("書き換え：{}", said.strip_prefix(REWRITTEN)?)),
+        Remark::Missing => {
+            let bytes = said.strip_prefix("⋯ ")?.strip_suffix(NOT_CAPTURED)?;
+            Some(format!("⋯ {bytes} バイトはキャプチャーされていない ⋯"))
+        }
+        Remark::Unreachable => {
+            let (why, by) = said.split_once(", from ")?;
+            Some(format!("{why}（{by} から）"))
+        }
+        // A log may have said it in its own words.
+        Remark::TimerRanOut(timer) => (said == timer.to_string()).then(|| {
+            match timer {
+                Timer::Login => "時間内にログインがない",
+                Timer::Idle => "時間内にコマンドがない",
+                Timer::DataOpen => "データコネクションが時間内に開かない",
+                Timer::DataIdle => "データコネクションが長く止まったまま",
+                Timer::Reply => "時間内に応答がない",
+            }
+            .to_owned()
+        }),
+        Remark::DataFailed | Remark::Logged => None,
+    }
+}
+
+/// What stands on bytes, in Japanese.
+fn bytes_in_japanese(said: &str) -> Option<String> {
+    let run = said.strip_suffix(" segments").and_then(|said| said.rsplit_once(" in "));
+    if let Some((bytes, segments)) = run {
+        return Some(format!("{bytes}（セグメント {segments} 個）"));
+    }
+    if let Some((verb, bytes)) =
+        said.strip_suffix(OF_RECORDS).and_then(|of| of.split_once("data, "))
+    {
+        return Some(format!("{verb}data TLS レコード {bytes} B"));
+    }
+    let mut ends = IN_JAPANESE.iter();
+    ends.find_map(|(en, ja)| said.strip_suffix(en).map(|bytes| format!("{bytes}{ja}")))
 }
 
 /// A reply: its code and first line, and how many lines follow.
@@ -107,7 +180,7 @@ pub(crate) fn data(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text
 pub(crate) fn records(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text {
     let verb = verb.map(|verb| format!("{verb} ")).unwrap_or_default();
     let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
-    Text::from(format!("{verb}data, {bytes} B of records{end}"))
+    Text::from(format!("{verb}data, {bytes}{OF_RECORDS}{end}"))
 }
 
 /// Bytes under TLS that are none of a transfer, and what their records hold; `opens` says whether they can be read.
@@ -123,8 +196,8 @@ pub(crate) fn covered(bytes: u64, words: &[String], opens: bool) -> Text {
 /// What a connection agreed on: `TLS 1.3 TLS13_AES_128_GCM_SHA256, resumed`.
 pub(crate) fn secured(channel: Channel, version: &Text, cipher: &Text, resumed: bool) -> Text {
     let resumed = match (channel, resumed) {
-        (_, true) => ", resumed",
-        (Channel::Data(_), false) => ", a session of its own",
+        (_, true) => RESUMED,
+        (Channel::Data(_), false) => OWN,
         (Channel::Control, false) => "",
     };
     Text::from(format!("{version} {cipher}{resumed}"))
@@ -137,7 +210,7 @@ pub(crate) fn run(verb: Option<Verb>, bytes: u64, segments: u32) -> Text {
 
 /// Bytes that were not captured.
 pub(crate) fn missing(bytes: u64) -> Text {
-    Text::from(format!("⋯ {bytes} B not captured ⋯"))
+    Text::from(format!("⋯ {bytes}{NOT_CAPTURED}"))
 }
 
 /// The end of a half with nothing before it.

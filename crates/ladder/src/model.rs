@@ -132,7 +132,7 @@ impl Ladder {
                 self.of_conn(*conn);
             }
             What::ControlCleared => {
-                self.remark(at, event.teller, Remark::Cleared, "TLS ends".into());
+                self.remark(at, event.teller, Remark::Cleared, label::TLS_ENDS.into());
                 self.covered.retain(|channel| *channel != Channel::Control);
             }
             What::DataEnded { conn, by, bytes, how } => self.ended(at, *conn, *by, *bytes, *how),

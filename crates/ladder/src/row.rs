@@ -243,3 +243,17 @@ pub enum Provenance {
     /// It did not happen, and should have.
     Absent,
 }
+
+impl Provenance {
+    /// The same in words.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Seen => lang.of("seen", "実測"),
+            Self::Probable => lang.of("probably of this session", "おそらくこのセッション"),
+            Self::Inferred => lang.of("inferred", "推定"),
+            Self::Synthesised => lang.of("drawn for completeness", "補完"),
+            Self::Absent => lang.of("did not come", "来なかった"),
+        }
+    }
+}

@@ -101,7 +101,7 @@ impl Control {
         let rest = otherwise.map(|Otherwise { line, rest }| {
             let pen = Pen::new(segment, Channel::Control, from, self.flow.ends);
             let line = self.speech.hide(&line);
-            let label = Text::from([b"rewritten: ".as_slice(), line.as_bytes()].concat());
+            let label = Text::from([label::REWRITTEN.as_bytes(), line.as_bytes()].concat());
             state.record.add(pen.remark(Remark::Rewritten, bounded(label)));
             rest
         });
@@ -207,7 +207,7 @@ impl Control {
             if self.is_covered() {
                 self.cover = Cover::Ended;
                 state.summary.is_sealed &= began;
-                let row = began.then(|| pen.remark(Remark::Cleared, "TLS ends".into()));
+                let row = began.then(|| pen.remark(Remark::Cleared, label::TLS_ENDS.into()));
                 row.into_iter().for_each(|row| state.record.add(row));
             }
             self.lines(pen, &Run { torn: false, bytes: clear, cut: false }, state);

@@ -282,6 +282,6 @@ fn count_in(into: &mut Row, row: &Row) {
             *bytes = bytes.saturating_add(more);
             into.label = label::run(into.verb, *bytes, segments);
         }
-        _ => into.label = Text::from(format!("{segments} ACKs")),
+        _ => into.label = Text::from(format!("{segments}{}", label::ACKS)),
     }
 }

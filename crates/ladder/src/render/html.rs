@@ -4,7 +4,7 @@
 //! It loads nothing and works without script; with it the rows are filtered and gone through by keys. Bytes of transfers
 //! are not in it, as such files are passed on.
 
-use super::{Sheet, escaped, label, provenance, several, svg};
+use super::{Sheet, escaped, label, several, svg};
 use crate::findings::Finding;
 use crate::note;
 use crate::raw;
@@ -170,7 +170,7 @@ fn details(sheet: &Sheet<'_>, step: &Step) -> String {
         let _ = write!(out, "<pre>{}</pre>", lines.join("\n"));
     }
     let place = if sheet.no_times { Vec::new() } else { raw::place(step, lang) };
-    let known = (lang.of("known", "根拠"), provenance(row).to_owned());
+    let known = (lang.of("known", "根拠"), row.provenance.words(lang).to_owned());
     let fields = place.into_iter().chain(raw::fields(row, lang)).chain([known]).fold(
         String::new(),
         |mut out, (name, value)| {

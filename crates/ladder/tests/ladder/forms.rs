@@ -12,7 +12,9 @@ use wharf_ladder::packet::Header;
 use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Sessions;
-use wharf_ladder::{Keep, Lang, More, Options, Packet, Packets, Scene, raw, text};
+use wharf_ladder::{
+    Channel, Keep, Lang, More, Options, Packet, Packets, Remark, Row, Scene, raw, text,
+};
 
 /// A session with a reply of four lines, one that comes back with the password, a segment sent again, a minute of silence,
 /// and bytes that were not captured.
@@ -238,4 +240,74 @@ fn every_mark_in_a_picture_is_explained_in_its_legend_in_both_languages() {
         }
     }
     assert_eq!(seen, BTreeSet::from(['!', '?', 'T', '~']));
+}
+
+/// What of a row's words is ours alone; not what a peer has said, nor what TLS and ICMP call their own.
+fn ours(row: &Row, words: &str) -> Option<String> {
+    let is_stray = row.channel == Channel::Control && row.more.is_some();
+    match row.packet {
+        Packet::Note(Remark::Unreachable) => words.split_once('（').map(|(_, by)| by.to_owned()),
+        Packet::Note(
+            Remark::Secured | Remark::Cleared | Remark::Missing | Remark::TimerRanOut(_),
+        ) => Some(words.to_owned()),
+        Packet::Note(_) => words.split('：').next().map(str::to_owned),
+        Packet::Data { .. } if !is_stray => words.split(", TLS ").next().map(str::to_owned),
+        Packet::Ack | Packet::Absent | Packet::Omitted(_) => Some(words.to_owned()),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_is_ours_on_a_row_is_japanese_where_japanese_is_asked_for() {
+    let mut rows: Vec<Row> = ["tls12-wharf", "tls13-wharf", "tls13-vsftpd-curl", "ccc-curl"]
+        .iter()
+        .flat_map(|name| covered::scene(name).steps)
+        .map(|step| step.row)
+        .collect();
+    for case in cases() {
+        for session in sessions(&case).iter().chain(&case.told().unwrap_or_default()) {
+            rows.extend_from_slice(session.packets.rows());
+        }
+    }
+    let mut kinds = BTreeSet::new();
+    for row in &rows {
+        let Some(words) = ours(row, &row.words(Lang::Ja)) else { continue };
+        let parts = words.split(|c: char| !c.is_ascii_alphanumeric());
+        let is_english =
+            |word: &str| word.len() > 2 && word.bytes().all(|c| c.is_ascii_lowercase());
+        // `LIST data` is how the deck calls it in every language.
+        let left: Vec<&str> = parts.filter(|word| is_english(word) && *word != "data").collect();
+        assert!(left.is_empty(), "{:?}: {words}", row.packet);
+        if row.words(Lang::En) != row.words(Lang::Ja) {
+            kinds.insert(match row.packet {
+                Packet::Note(remark) => format!("{remark:?}"),
+                Packet::Data { .. } => "data".to_owned(),
+                other => format!("{other:?}"),
+            });
+        }
+    }
+    for kind in [
+        "data",
+        "Secured",
+        "Missing",
+        "Rewritten",
+        "Unreachable",
+        "NotSecured",
+        "DataRefused",
+        "TimerRanOut(Idle)",
+    ] {
+        assert!(kinds.contains(kind), "{kind} not among {kinds:?}");
+    }
+}
+
+#[test]
+fn lines_of_a_reply_that_are_not_shown_are_counted_in_japanese_and_words_like_it_stay() {
+    let case = play(
+        "clean",
+        "login\n> STAT\n< 211-ours\\n b\\n211 end\n> NOOP\n< 200 hers (+2 lines)\nbye",
+    );
+    let rows = sessions(&case)[0].packets.rows().to_vec();
+    let said: Vec<String> = rows.iter().map(|row| row.words(Lang::Ja)).collect();
+    assert!(said.iter().any(|said| said == "211 ours（ほか 2 行）"), "{said:?}");
+    assert!(said.iter().any(|said| said == "200 hers (+2 lines)"), "{said:?}");
 }

@@ -71,7 +71,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 impl Case {
     /// The sessions as their tap told them, where the case says so.
-    pub(super) fn told(&self) -> Option<Vec<Session>> {
+    pub(crate) fn told(&self) -> Option<Vec<Session>> {
         let (_, events) = self.events.as_ref()?;
         let mut told = Told::default();
         events.iter().for_each(|event| told.push(event));

@@ -2,7 +2,7 @@
 //! two rows, where they differ.
 
 use wharf_ladder::scene::Step;
-use wharf_ladder::{Channel, Ends, Lang, Packet, Provenance, Row, Scene, compare, note, raw};
+use wharf_ladder::{Channel, Ends, Lang, Packet, Row, Scene, compare, note, raw};
 use wharf_proto::Moment;
 
 /// Lines of a row that are compared at most.
@@ -88,7 +88,7 @@ pub(super) fn between(left: &Step, right: &Step) -> Option<String> {
 /// The facts of a row.
 fn facts(scene: &Scene, step: &Step, lang: Lang) -> Vec<String> {
     let row = &step.row;
-    let mut second = vec![connection(row, lang), provenance(row.provenance, lang).to_owned()];
+    let mut second = vec![connection(row, lang), row.provenance.words(lang).to_owned()];
     if row.tls {
         second.push(lang.of("under TLS", "TLS の下").to_owned());
     }
@@ -156,16 +156,6 @@ fn connection(row: &Row, lang: Lang) -> String {
     match row.channel {
         Channel::Control => lang.of("control connection", "コントロールコネクション").to_owned(),
         Channel::Data(no) => format!("{} {no}", lang.of("data connection", "データコネクション")),
-    }
-}
-
-fn provenance(provenance: Provenance, lang: Lang) -> &'static str {
-    match provenance {
-        Provenance::Seen => lang.of("seen", "実測"),
-        Provenance::Probable => lang.of("probably of this session", "おそらくこのセッション"),
-        Provenance::Inferred => lang.of("inferred", "推定"),
-        Provenance::Synthesised => lang.of("drawn for completeness", "補完"),
-        Provenance::Absent => lang.of("did not come", "来なかった"),
     }
 }
 
