@@ -228,16 +228,12 @@ impl<'a> Case<'a> {
 
     /// The server's address, where it is known.
     pub(crate) fn server(&self) -> Option<IpAddr> {
-        self.ends.map(|ends| ends.server.ip()).filter(|ip| !self.is_unknown(*ip))
+        self.ends.map(|ends| ends.server.ip()).filter(|ip| !ip.is_unspecified())
     }
 
     /// The client's address, where it is known.
     pub(crate) fn client(&self) -> Option<IpAddr> {
-        self.ends.map(|ends| ends.client.ip()).filter(|ip| !self.is_unknown(*ip))
-    }
-
-    fn is_unknown(&self, ip: IpAddr) -> bool {
-        self.setting.logged && ip.is_unspecified()
+        self.ends.map(|ends| ends.client.ip()).filter(|ip| !ip.is_unspecified())
     }
 
     /// Whether the transfer that a setup was for came through: its connection was seen open, or, where none was seen, it

@@ -3,19 +3,23 @@
 //! The packets are synthesised, also where the rows were captured: what is in them is what stands on the rows, in
 //! which secrets have been redacted. Bytes of transfers are not in them; such a frame is cut behind its headers and says
 //! how long it would be. Each packet has a comment with the number of its row and what was found there. Every frame is
-//! raw IP, so no hardware address is invented.
+//! raw IP, so no hardware address is invented. What was sent again is sent again here, and where a log tells no port a
+//! connection is given one, so that who reads the file finds the same sessions.
 
 use super::{Sheet, label, provenance};
 use crate::capture::Frame;
 use crate::packet::Link;
 use crate::raw;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
+use crate::scene::Step;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use wharf_proto::tap::{HalfEnd, Party};
 use wharf_proto::{Lang, Moment};
 
+/// Where servers listen (RFC 959 section 5.2).
+const FTP: u16 = 21;
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
@@ -132,11 +136,27 @@ pub fn session(sheet: &Sheet<'_>) -> Vec<u8> {
             Party::Client => Ends { client: from, server: to },
             Party::Server => Ends { client: to, server: from },
         };
-        let wire = wires.entry(step.conn).or_insert_with(|| Wire::new(ends));
+        let wire = wires.entry(step.conn).or_insert_with(|| Wire::new(with_ports(ends, step)));
         let at = since_1970(sheet.origin.unwrap_or_default(), now);
         wire.row(row, at, &comment(sheet, row), &mut out);
     }
     out
+}
+
+/// The ends of a connection with ports in place of those that nobody told: each connection has its own, and servers listen
+/// where FTP does.
+fn with_ports(ends: Ends, step: &Step) -> Ends {
+    let own = match step.row.channel {
+        Channel::Control => step.session % 16_384,
+        Channel::Data(no) => 16_384 + (step.session * 64 + u64::from(no)) % 32_768,
+    };
+    let own = u16::try_from(own).unwrap_or(0) + 1024;
+    let listens = if step.row.channel == Channel::Control { FTP } else { own };
+    let with = |end: SocketAddr, port| match end.port() {
+        0 => SocketAddr::new(end.ip(), port),
+        _ => end,
+    };
+    Ends { client: with(ends.client, own), server: with(ends.server, listens) }
 }
 
 /// A connection as it is being synthesised.
@@ -151,7 +171,21 @@ impl Wire {
         Self { ends, next: [1_000, 5_000] }
     }
 
+    /// The packets of a row. What was sent again ends where what was sent so far ends, and nothing is new in it.
     fn row(&mut self, row: &Row, at: Duration, comment: &str, out: &mut Vec<u8>) {
+        let before = self.next;
+        if row.is_again()
+            && let Some(next) = self.next.get_mut(side(row.from))
+        {
+            *next = next.wrapping_sub(counted(row));
+        }
+        self.packets(row, at, comment, out);
+        if row.is_again() {
+            self.next = before;
+        }
+    }
+
+    fn packets(&mut self, row: &Row, at: Duration, comment: &str, out: &mut Vec<u8>) {
         const FIN: u8 = 1;
         const SYN: u8 = 2;
         const RST: u8 = 4;
@@ -164,7 +198,9 @@ impl Wire {
             Packet::Syn => put(SYN, b"", 0, comment),
             Packet::SynAck => put(SYN | ACK, b"", 0, comment),
             // What completes a line brings all of it; a line that is no reply is a row of its own.
-            Packet::Data { .. } if row.channel == Channel::Control && !row.tls => {
+            Packet::Data { .. }
+                if row.channel == Channel::Control && !row.tls && !row.is_again() =>
+            {
                 let line = raw::bytes(row);
                 put(PSH | ACK, &line, line.len() as u64, comment);
             }
@@ -174,9 +210,12 @@ impl Wire {
                 put(PSH | ACK, &lines, length, comment);
             }
             Packet::Data { bytes, end } => {
+                // A run of segments stays one, of as many that are alike.
+                let segments = row.wire.map_or(1, |wire| u64::from(wire.segments));
+                let part = bytes.div_ceil(segments.clamp(1, MAX_SEGMENTS)).min(MAX_PAYLOAD);
                 let mut left = bytes;
                 for n in 0..MAX_SEGMENTS {
-                    let length = left.min(MAX_PAYLOAD);
+                    let length = left.min(part);
                     left -= length;
                     let last = left == 0 || n + 1 == MAX_SEGMENTS;
                     let flags = match end.filter(|_| last) {
@@ -238,6 +277,24 @@ impl Wire {
         let original = frame.len() + 20 + usize::from(length);
         frame.extend(tcp);
         enhanced(&frame, original, at, comment, 0)
+    }
+}
+
+/// How many numbers a row takes that was sent again.
+fn counted(row: &Row) -> u32 {
+    match row.packet {
+        Packet::Data { bytes, end } => {
+            let fin = u32::from(end == Some(HalfEnd::Fin));
+            u32::try_from(bytes % (1 << 32)).unwrap_or(0).wrapping_add(fin)
+        }
+        Packet::Command | Packet::Reply(_) => u32::try_from(raw::bytes(row).len()).unwrap_or(0),
+        Packet::Syn | Packet::SynAck | Packet::Fin => 1,
+        Packet::Established
+        | Packet::Ack
+        | Packet::Rst
+        | Packet::Absent
+        | Packet::Note(_)
+        | Packet::Omitted(_) => 0,
     }
 }
 

@@ -45,14 +45,14 @@ fn read(form: &'static Form, bytes: &[u8]) -> (Logs, Vec<Session>) {
     (logs, sessions)
 }
 
-fn form(bytes: &[u8]) -> Option<&'static Form> {
+pub(crate) fn form(bytes: &[u8]) -> Option<&'static Form> {
     match recognise(bytes) {
         Kind::Log(form) | Kind::Perhaps(form) => Some(form),
         Kind::Useless(_) | Kind::Other => None,
     }
 }
 
-fn sessions(name: &str) -> Vec<Session> {
+pub(crate) fn sessions(name: &str) -> Vec<Session> {
     let bytes = log(name);
     read(form(&bytes).expect("a form"), &bytes).1
 }

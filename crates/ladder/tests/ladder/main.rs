@@ -26,3 +26,4 @@ mod taps;
 mod verdicts;
 mod widths;
 mod wire;
+mod written;
