@@ -1,11 +1,11 @@
 //! `--trace`: keeps events and draws a ladder for each session when the command is over, or writes them down, in the form
 //! that the ending of the file's name asks for.
 //!
-//! What rows there are and how they look is `wharf_ladder`'s business, and the forms are those of `wharf trace`.
+//! Whatever its form, the file is its owner's alone: who was where, the names of their files, and what servers have said are
+//! nobody else's to read. What rows there are and how they look is `wharf_ladder`'s business, and the forms are those of `wharf trace`.
 
 use std::env;
-use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -129,7 +129,8 @@ impl Trace {
     }
 
     fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        fs::write(&self.to, bytes).with_context(|| format!("cannot write {}", self.to.display()))
+        let write = || tap::begin_private(&self.to)?.write_all(bytes);
+        write().with_context(|| format!("cannot write {}", self.to.display()))
     }
 
     fn is_to_terminal(&self) -> bool {

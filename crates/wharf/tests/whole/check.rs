@@ -1,6 +1,7 @@
 //! `wharf check`: what works is told, what does not is explained, and passwords stay where they belong.
 
 use crate::serving::{Serving, wharf};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 use wharf_testkit::faulty::{Fault, Faulty};
 use wharf_testkit::scripted::{Data, Host, Scripted};
@@ -84,7 +85,7 @@ fn as_json_there_is_an_object_a_line_and_the_ladders_go_to_their_file() {
 }
 
 #[test]
-fn every_try_is_in_the_file_of_trace_in_the_form_of_its_ending() {
+fn every_try_is_in_the_file_of_trace_in_the_form_of_its_ending_and_for_its_owner_alone() {
     let serving = Serving::new(&["--tls-self-signed"]);
     let folder = tempfile::tempdir().unwrap();
     let write = |ending: &str| {
@@ -94,6 +95,8 @@ fn every_try_is_in_the_file_of_trace_in_the_form_of_its_ending() {
         let said = text(&output);
         let end: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
         assert_eq!((&end["ok"], &end["setup"]), (&true.into(), &"EPSV".into()), "{said}");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{ending}: what was said is its owner's alone");
         (file.display().to_string(), std::fs::read(file).unwrap())
     };
     // Two logins, two times four ways, and one more that does not resume the TLS session.
