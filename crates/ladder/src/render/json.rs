@@ -1,5 +1,6 @@
 //! JSON lines: an object a session, an object a row, an object a finding. A transfer between two servers is one object
-//! with three lifelines, and its rows and findings have the number of the first of its sessions.
+//! with three lifelines, and its rows and findings have the number of the first of its sessions. A list has an object a session
+//! and no rows.
 //!
 //! Each has `schema`, which counts up when the meaning of a field changes; fields may be added without that.
 
@@ -15,9 +16,10 @@ use crate::statistics::{Statistics, Transfer};
 use row::RowLine;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Duration;
 use wharf_proto::tap::Party;
-use wharf_proto::{Lang, Verb};
+use wharf_proto::{Lang, Moment, Verb};
 
 /// The version of the objects.
 pub const SCHEMA: u32 = 1;
@@ -101,6 +103,34 @@ fn without_times(value: &mut Value) {
             without_times(value);
         }
     }
+}
+
+/// The line of a session in a list: between whom it was, when it began and how long it took, how it ended, what it came to, and
+/// the rules that found something, the worst of which is its verdict. `origin` is what its moments count from, since 1970.
+#[must_use]
+pub fn listed(session: &Session, origin: Option<Duration>, no_times: bool) -> String {
+    let (packets, summary) = (&session.packets, session.packets.summary());
+    let named = |end: fn(Ends) -> SocketAddr| packets.ends().map(end).and_then(Ends::named);
+    let at = packets.rows().first().and_then(|row| row.at);
+    let found = session.findings();
+    let worst = found.iter().map(|finding| finding.rule.severity).max();
+    let ids: Vec<&str> = found.iter().map(|finding| finding.rule.id).collect();
+    // Under TLS that could not be opened nobody knows of replies, and where nothing was seen of data, of bytes.
+    let count = |number: u32| (!summary.is_sealed).then_some(number);
+    let bytes = |number: u64| (!summary.is_blind).then_some(number);
+    let line = json!({
+        "schema": SCHEMA, "kind": "listed", "session": session.no, "partners": session.partners,
+        "client": named(|ends| ends.client), "server": named(|ends| ends.server),
+        "origin": secs(origin), "at": secs(at.map(|at| at.since(Moment::START))),
+        "took": secs(at.map(|_| summary.duration)), "ending": summary.ending.words(Lang::En),
+        "transfers": count(summary.transfers), "failed": count(summary.failed),
+        "to_client": bytes(summary.to_client), "to_server": bytes(summary.to_server),
+        "missing": packets.missing(), "sealed": summary.is_sealed, "cut": session.is_cut,
+        "verdict": worst.map(|severity| severity.words(Lang::En)), "findings": ids,
+    });
+    let mut out = String::new();
+    put(&mut out, line, no_times);
+    out
 }
 
 /// The lines of a session's numbers: one of its control connection, one of each data connection. Times are in seconds, rates in

@@ -40,9 +40,9 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
     /// As `--format json`: an object a line, at the end one with the totals
-    #[arg(long, conflicts_with_all = ["format", "list"])]
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-    /// One line a session
+    /// One line a session; with --json an object, with --stats what its transfers came to as well
     #[arg(long)]
     pub(crate) list: bool,
     /// Add what transfers came to: how long they took to begin and in all, their rate, what was sent again, windows; and at

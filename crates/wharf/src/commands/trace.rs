@@ -9,6 +9,7 @@ mod folder;
 mod forms;
 mod frames;
 mod gathering;
+mod list;
 mod logged;
 mod pairs;
 mod source;
@@ -85,6 +86,9 @@ fn pictures(group: &[Session], hide: Hide) -> Vec<Scene> {
 }
 
 pub(crate) fn run(arguments: &TraceArgs) -> anyhow::Result<Exit> {
+    if arguments.list && !matches!(arguments.form(), Format::Text | Format::Json) {
+        return Err(Usage("--list is made as text or as JSON".to_owned()).into());
+    }
     let mut source = Source::open(arguments)?;
     #[cfg(feature = "tui")]
     if arguments.tui {
@@ -275,7 +279,8 @@ fn with_secrets(source: &Source, arguments: &TraceArgs) -> anyhow::Result<frames
 fn renderer(arguments: &TraceArgs) -> Box<dyn Renderer> {
     let options = options(&arguments.drawing);
     match (arguments.list, arguments.form()) {
-        (true, _) => Box::new(text::List::new(options, arguments.stats)),
+        (true, Format::Json) => Box::new(list::Objects::new(&options, arguments.stats)),
+        (true, _) => Box::new(list::Lines::new(options, arguments.stats)),
         (false, Format::Text) => Box::new(text::Ladders::new(options, arguments.stats)),
         (false, form) => Box::new(forms::Forms::new(form, options)),
     }

@@ -268,6 +268,31 @@ fn json_tells_the_numbers_of_each_session_and_ends_with_the_totals() {
 }
 
 #[test]
+fn a_list_as_json_has_an_object_a_session_and_the_totals_and_numbers_where_they_are_asked_for() {
+    let read = |options: &[&str], name: &str| -> Vec<serde_json::Value> {
+        let options = [&["--list", "--json"], options].concat();
+        text(&options, name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let lines = read(&[], "third-party.cap");
+    let kinds: Vec<&str> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert_eq!(kinds, ["listed", "listed", "total"]);
+    assert_eq!((&lines[0]["session"], &lines[0]["partners"][0]), (&1.into(), &2.into()));
+    for line in &lines[..2] {
+        assert!(line["client"].is_string() && line["server"].is_string(), "{line}");
+        assert_eq!((&line["transfers"], &line["failed"]), (&1.into(), &0.into()), "{line}");
+        assert!(line["took"].as_f64().is_some_and(|took| took > 0.0), "{line}");
+        assert!(line["findings"].is_array() && line["ending"] == "ended in order", "{line}");
+    }
+    let lines = read(&["--stats", "--no-times"], "bulk-cut.cap");
+    let kinds: Vec<&str> = lines.iter().filter_map(|line| line["kind"].as_str()).collect();
+    assert_eq!(kinds, ["listed", "statistics", "transfer", "total"]);
+    assert_eq!(lines[0]["took"], serde_json::Value::Null);
+    assert_eq!(lines[0]["to_client"], lines[3]["to_client"]);
+    let wrong = trace(&["--list", "--format", "svg"], "bulk-cut.cap");
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
 fn totals_count_what_tls_was_seen_and_tell_that_the_source_breaks_off() {
     let totals = |text: &str| -> serde_json::Value {
         serde_json::from_str(text.lines().last().unwrap()).unwrap()
@@ -297,6 +322,8 @@ fn numbers_stand_below_the_ladder_and_totals_at_the_end_where_they_are_asked_for
         assert!(drawn.contains(words), "{words}: {drawn}");
     }
     assert!(!text(&[], "bulk-cut.cap").contains("round trip"));
+    let list = text(&["--list", "--stats"], "bulk-cut.cap");
+    assert!(list.contains("\n  Data connection 1 RETR: "), "{list}");
     let japanese = text(&["--stats", "--list", "--lang", "ja"], "reference.cap");
     assert!(japanese.contains("合計：セッション 1 件"), "{japanese}");
 }

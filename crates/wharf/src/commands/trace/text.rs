@@ -1,4 +1,4 @@
-//! Sessions as text: ladders one after the other, or a line a session.
+//! Sessions as text: ladders one after the other.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -41,7 +41,12 @@ fn write(line: &str, options: &Options, out: &mut dyn Write) -> anyhow::Result<(
 }
 
 /// The totals, where numbers are asked for.
-fn end(totals: &Totals, options: &Options, stats: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn end(
+    totals: &Totals,
+    options: &Options,
+    stats: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     if !stats {
         return Ok(());
     }
@@ -90,35 +95,6 @@ impl Renderer for Ladders {
     }
 }
 
-/// One line a session.
-pub(super) struct List {
-    options: Options,
-    stats: bool,
-}
-
-impl List {
-    pub(super) fn new(options: Options, stats: bool) -> Self {
-        Self { options, stats }
-    }
-}
-
-impl Renderer for List {
-    fn group(&mut self, group: &Group<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
-        for session in group.sessions {
-            let lang = self.options.lang();
-            let found: Vec<&str> = session.findings().iter().map(|found| found.rule.id).collect();
-            let found =
-                if found.is_empty() { String::new() } else { format!(" [{}]", found.join(" ")) };
-            writeln!(out, "{}: {}{found}", title(session, lang), ending(session, &self.options))?;
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, totals: &Totals, out: &mut dyn Write) -> anyhow::Result<()> {
-        end(totals, &self.options, self.stats, out)
-    }
-}
-
 /// `Sessions 1 and 2: third party 192.0.2.1, data between server A 192.0.2.5:21 and server B 192.0.2.6:21`.
 fn joint_title(scene: &Scene, lang: Lang) -> String {
     let numbers: Vec<String> = scene.sessions.iter().map(u64::to_string).collect();
@@ -132,7 +108,7 @@ fn joint_title(scene: &Scene, lang: Lang) -> String {
 }
 
 /// `Session 3, 192.0.2.10:1180 to 203.0.113.5:21`.
-fn title(session: &Session, lang: Lang) -> String {
+pub(super) fn title(session: &Session, lang: Lang) -> String {
     let ends = session.packets.ends();
     let named = |end: fn(Ends) -> SocketAddr| ends.map(end).and_then(Ends::named);
     let no = session.no;
@@ -160,7 +136,7 @@ fn title(session: &Session, lang: Lang) -> String {
 }
 
 /// What it came to.
-fn ending(session: &Session, options: &Options) -> String {
+pub(super) fn ending(session: &Session, options: &Options) -> String {
     let lang = options.lang();
     let mut line = session.packets.summary().line(lang, !options.no_times);
     let missing = session.packets.missing();
