@@ -2,6 +2,7 @@
 //! what the target has then. And Ctrl-C in the midst of it.
 
 use std::process::Command;
+use std::slice;
 use std::thread::scope;
 
 use wharf_testkit::faulty::Fault::{self, *};
@@ -132,8 +133,8 @@ fn where_files_are_stored_under_their_own_names_only_what_is_new_is_removed_afte
     for (files, faults, goes) in [
         (&[][..], &[stops.clone(), free][..], true),
         // Nobody says that nothing has the name.
-        (&[], &[stops.clone()], false),
-        (&[("y", OLD)], &[stops], false),
+        (&[], slice::from_ref(&stops), false),
+        (&[("y", OLD)], slice::from_ref(&stops), false),
     ] {
         let target = Faulty::new(files, faults);
         let arguments = ["copy", "--in-place", &source.url("x"), &target.url("y")];
