@@ -8,6 +8,7 @@
 //! asks for them. Under TLS what the socket has not taken stays inside the stream, which is flushed before each
 //! wait for a reply.
 
+mod in_force;
 mod secure;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use wharf_proto::reply::{Class, ReplyError};
 use wharf_proto::tap::{HalfEnd, Party, Timer, What};
 use wharf_proto::{Command, Reply};
 
+pub(crate) use self::in_force::{InForce, Place, from_the_beginning};
 use crate::teller::Teller;
 use crate::tls::{Security, Stream};
 use crate::{DataAddress, Error, Exchange, Options, Proxy, Throttle, TlsFault, TlsMode, dial};
@@ -55,12 +57,11 @@ const TRANSFER_CODES: [u16; 6] = [125, 150, 225, 226, 425, 426];
 pub struct Connection {
     stream: Stream,
     machine: Client,
+    in_force: InForce,
     telnet: Telnet,
     life: Life,
     /// Where TLS covers the connection.
     security: Option<Arc<Security>>,
-    /// Whether it is to cover data connections as well.
-    covers_data: bool,
     /// Whether it is to be in clear behind the login.
     wants_ccc: bool,
     patience: Duration,
@@ -138,10 +139,10 @@ impl Connection {
         Ok(Self {
             stream: Stream::Plain(stream),
             machine: Client::new(teller.is_heard()),
+            in_force: InForce::default(),
             telnet: Telnet::default(),
             life: Life { teller, closed: false },
             security: None,
-            covers_data: false,
             wants_ccc: options.tls.ccc,
             patience: options.timeout,
             throttle: options.throttle.clone(),
@@ -282,6 +283,21 @@ impl Connection {
         self.is_closed() || self.awaits_replies()
     }
 
+    /// What is in force at the server, as far as it has said so.
+    pub(crate) fn in_force(&self) -> &InForce {
+        &self.in_force
+    }
+
+    /// The session was elsewhere, and is back.
+    pub(crate) fn came_back(&mut self, place: Place) {
+        self.in_force.came_back(place);
+    }
+
+    /// Ends it, where nobody knows any more how the server stands.
+    pub(crate) fn give_up(&mut self) {
+        self.life.ended(Party::Client, HalfEnd::Reset);
+    }
+
     /// Whether TLS covers it.
     pub fn is_covered(&self) -> bool {
         self.stream.is_covered()
@@ -297,6 +313,7 @@ impl Connection {
         self.forget_what_was_said_unasked()?;
         let sent = self.machine.send(command);
         self.queued(sent)?;
+        self.in_force.sent(command);
         self.speaks_of(command);
         Ok(())
     }
@@ -334,7 +351,9 @@ impl Connection {
     /// Queues a command behind others whose replies are owed, for a server that takes commands so.
     pub(crate) fn send_behind(&mut self, command: &Command) -> Result<(), Error> {
         let sent = self.machine.send_behind(command);
-        self.queued(sent)
+        self.queued(sent)?;
+        self.in_force.sent(command);
+        Ok(())
     }
 
     /// Takes from the machine what it has to send, unless it could not take the command.
@@ -521,7 +540,10 @@ impl Connection {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Send(bytes) => self.outgoing.extend_from_slice(&bytes),
-                Output::Reply(answer) => self.answers.push_back(answer),
+                Output::Reply(answer) => {
+                    self.in_force.heard(&answer);
+                    self.answers.push_back(answer);
+                }
                 Output::Tap(what) => self.life.teller.tell(what),
                 Output::Broken(error) => self.broken = Some(error),
             }

@@ -272,14 +272,10 @@ impl Session {
     /// Tells the server the algorithm, where it must be told; whether it takes it.
     pub(crate) async fn will_digest(&mut self, asking: Asking) -> Result<bool, Error> {
         let Some(command) = asking.choosing() else { return Ok(true) };
-        if self.chosen_digest != Some(asking.algorithm) {
-            let reply = self.quote(&command).await?;
-            if reply.code.class() != Class::Completion {
-                return Ok(false);
-            }
-            self.chosen_digest = Some(asking.algorithm);
+        if self.control.in_force().has(&command) {
+            return Ok(true);
         }
-        Ok(true)
+        Ok(self.quote(&command).await?.code.class() == Class::Completion)
     }
 }
 

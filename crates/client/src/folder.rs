@@ -74,17 +74,16 @@ impl Session {
             return self.back(listed, &[Command::Type(Type::Image)]).await;
         };
         self.set_stream().await?;
-        let (home, place) = (self.home().await?, self.place());
+        let home = self.depart().await?;
         let enter = Command::Cwd(path.clone());
         let [entered, _] = self.both(&enter, &Command::Type(text)).await?;
         if entered.code.class() != Class::Completion {
+            self.came_back();
             let last = Connection::exchange(&enter, Some(entered));
             return Err(Error::Refused { last });
         }
         let listed = self.list_here(dots, limit, watch).await;
-        let listed = self.back(listed, &[Command::Type(Type::Image), Command::Cwd(home)]).await;
-        self.came_back(place);
-        listed
+        self.back(listed, &[Command::Type(Type::Image), Command::Cwd(home)]).await
     }
 
     /// Lists the folder where the session is by LIST, with the names that begin with a dot if there is a way.
@@ -196,10 +195,12 @@ impl Session {
             }
         };
         // Of a session that is nobody knows where no more is wanted.
-        match replies.iter().all(|reply| reply.code.class() == Class::Completion) {
-            true => listed,
-            false => Err(Error::OutOfStep { last: self.control.last_boxed() }),
+        if !replies.iter().all(|reply| reply.code.class() == Class::Completion) {
+            self.control.give_up();
+            return Err(Error::OutOfStep { last: self.control.last_boxed() });
         }
+        self.came_back();
+        listed
     }
 
     /// Says two commands, in one write where the server takes that.
@@ -215,11 +216,6 @@ impl Session {
             let answer = self.control.patiently(async |control| control.answer().await).await?;
             if !answer.more {
                 replies.push(answer.reply);
-            }
-        }
-        for (command, reply) in [first, second].into_iter().zip(&replies) {
-            if reply.code.class() == Class::Completion {
-                self.went(command);
             }
         }
         let last = self.control.last_boxed();

@@ -128,9 +128,7 @@ impl Session {
         (entry.size, entry.modified) = (size, modified);
         if size.is_none() {
             // A folder has no size; and what cannot be entered either is not there, or nobody's business.
-            let here = self.pwd().await?;
-            self.cwd(path).await?;
-            self.cwd(&here).await?;
+            self.look_into(path).await?;
             entry.kind = Kind::Folder;
         }
         Ok(entry)

@@ -10,22 +10,23 @@ mod features;
 mod gateway;
 mod login;
 mod names;
+mod place;
 mod reasons;
 mod times;
 
 pub(crate) use again::Acquaintance;
 pub use features::Features;
 pub use login::{Login, Wanted};
+use place::Away;
 
 use tokio::io::AsyncWrite;
-use wharf_proto::command::Algorithm;
-use wharf_proto::params::{Mode, Representation, Structure, Type};
+use wharf_proto::params::{Representation, Type};
 use wharf_proto::path::parse_quoted;
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Reply, Text, Verb};
 
 use self::login::Took;
-use crate::connection::FAREWELL;
+use crate::connection::{FAREWELL, from_the_beginning};
 use crate::data::{DataPlane, Question};
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, Way};
@@ -51,15 +52,10 @@ pub struct Session {
     /// Only what RFC 959's minimum has.
     pub(crate) plain: bool,
     pub(crate) listing_limit: usize,
-    /// The TYPE in force at the server, and what transfers of single files have made of STRU and MODE.
-    kind: Type,
-    structure: Structure,
-    mode: Mode,
-    /// Who is logged in, and where that user has gone since: each CWD appended, nothing resolved.
+    /// Who is logged in.
     user: Text,
-    folder: Vec<u8>,
-    /// What PWD says of that, where it was asked.
-    home: Option<Text>,
+    /// Where the session belongs while a method has it elsewhere.
+    away: Option<Away>,
     features: Option<Features>,
     /// What the server says to SYST; empty where it does not say.
     system: Option<Text>,
@@ -67,10 +63,6 @@ pub struct Session {
     unknown: Vec<Verb>,
     /// Whether MDTM was seen to set no time.
     mdtm_only_asks: bool,
-    /// Whether the server is to be the TLS client of data connections, as between servers.
-    tls_client: bool,
-    /// The algorithm that was chosen for HASH.
-    pub(crate) chosen_digest: Option<Algorithm>,
     /// What the login took, where that was nothing out of the ordinary.
     login_took: Option<Took>,
     /// Whether the server was seen to take several commands in one segment.
@@ -100,18 +92,12 @@ impl Session {
             control,
             plain: options.plain,
             listing_limit: options.listing_limit,
-            kind: Type::default(),
-            structure: Structure::default(),
-            mode: Mode::default(),
             user: Text::default(),
-            folder: Vec::new(),
-            home: None,
+            away: None,
             features: None,
             system: None,
             unknown: Vec::new(),
             mdtm_only_asks: false,
-            tls_client: false,
-            chosen_digest: None,
             login_took: None,
             at_once: false,
             ahead: None,
@@ -124,14 +110,18 @@ impl Session {
         Ok(session)
     }
 
-    /// Says QUIT, awaits the answer for a moment (two seconds: nothing depends on it) and closes.
+    /// Says QUIT, awaits the answer for a moment and closes. Nothing depends on the answer: one that takes longer than two
+    /// seconds is not awaited.
     ///
     /// # Errors
-    /// Those of the control connection.
+    /// Those of the control connection, but for `NoReply`.
     pub async fn quit(mut self) -> Result<(), Error> {
-        self.control.command_within(&Command::Quit, FAREWELL).await?;
+        let said = self.control.command_within(&Command::Quit, FAREWELL).await;
         self.control.close().await;
-        Ok(())
+        match said {
+            Ok(_) | Err(Error::NoReply { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Closes without QUIT.
@@ -186,7 +176,7 @@ impl Session {
         if self.unknown.contains(&command.verb()) {
             return Ok(None);
         }
-        let reply = self.say(command).await?;
+        let reply = self.quote(command).await?;
         Ok(self.told(command.verb(), &reply))
     }
 
@@ -265,7 +255,7 @@ impl Session {
         let to = Command::Rnto(to.clone());
         // Nothing may be asked between the two.
         self.can_say(&to).await?;
-        let reply = self.say(&Command::Rnfr(from.clone())).await?;
+        let reply = self.quote(&Command::Rnfr(from.clone())).await?;
         if reply.code.class() != Class::Intermediate {
             return Err(self.refused());
         }
@@ -289,16 +279,15 @@ impl Session {
         self.completed(&Command::Rmd(path.clone())).await
     }
 
-    /// Sends any command that opens no transfer and gives the reply, whatever it says.
+    /// Sends any command that opens no transfer and gives the reply, whatever it says. What it changes at the server is
+    /// heeded by whatever comes next: a transfer sets its own TYPE, STRU and MODE, and begins where it was told to. After
+    /// PROT the data connections are as that says.
     ///
     /// # Errors
     /// Those of the control connection.
     pub async fn quote(&mut self, command: &Command) -> Result<Reply, Error> {
-        let reply = self.say(command).await?;
-        if reply.code.class() == Class::Completion {
-            self.went(command);
-        }
-        Ok(reply)
+        self.can_say(command).await?;
+        self.control.command(command).await
     }
 
     /// Sends a line that is no command of the table, such as one that a vendor has added, and gives the reply, whatever it
@@ -393,31 +382,40 @@ impl Session {
 
     /// Sets STRU and MODE for a stream of a file, whatever the TYPE is.
     pub(crate) async fn set_stream(&mut self) -> Result<(), Error> {
-        let kind = self.kind;
-        self.set_type(kind).await
+        let Representation { structure, mode, .. } = Representation::default();
+        self.ensure(&Command::Stru(structure)).await?;
+        self.ensure(&Command::Mode(mode)).await
     }
 
     /// Sets TYPE, STRU and MODE, as far as they are not in force already.
     pub(crate) async fn set_form(&mut self, how: Representation) -> Result<(), Error> {
-        if self.kind != how.kind {
-            self.completed(&Command::Type(how.kind)).await?;
-        }
-        if self.structure != how.structure {
-            self.completed(&Command::Stru(how.structure)).await?;
-            self.structure = how.structure;
-        }
-        if self.mode != how.mode {
-            self.completed(&Command::Mode(how.mode)).await?;
-            self.mode = how.mode;
-        }
-        Ok(())
+        self.ensure(&Command::Type(how.kind)).await?;
+        self.ensure(&Command::Stru(how.structure)).await?;
+        self.ensure(&Command::Mode(how.mode)).await
     }
 
     /// Has the server be the TLS client of data connections, or the server again, unless it is that already (SSCN).
     pub(crate) async fn be_tls_client(&mut self, as_client: bool) -> Result<(), Error> {
-        if self.tls_client != as_client {
-            self.completed(&Command::Sscn(Some(as_client))).await?;
-            self.tls_client = as_client;
+        self.ensure(&Command::Sscn(Some(as_client))).await
+    }
+
+    /// Takes back a restart whose transfer never came: some servers keep it for the next one.
+    pub(crate) async fn forget_restart(&mut self) -> Result<(), Error> {
+        let command = from_the_beginning();
+        if self.control.in_force().has(&command) {
+            return Ok(());
+        }
+        let reply = self.control.command(&command).await?;
+        match reply.code.class() {
+            Class::Intermediate => Ok(()),
+            _ => Err(self.refused()),
+        }
+    }
+
+    /// Sends a command, unless it is in force already.
+    async fn ensure(&mut self, command: &Command) -> Result<(), Error> {
+        if !self.control.in_force().has(command) {
+            self.completed(command).await?;
         }
         Ok(())
     }
@@ -425,60 +423,6 @@ impl Session {
     /// Who is logged in.
     pub(crate) fn who(&self) -> &Text {
         &self.user
-    }
-
-    /// Where that user is, as far as it tells one place from another.
-    pub(crate) fn folder(&self) -> Text {
-        self.folder.as_slice().into()
-    }
-
-    /// The path of the current folder, from the root on. Asked once as long as the session stays there.
-    pub(crate) async fn home(&mut self) -> Result<Text, Error> {
-        if self.home.is_none() {
-            self.home = Some(self.pwd().await?);
-        }
-        Ok(self.home.clone().unwrap_or_default())
-    }
-
-    /// The current folder is what PWD answers here, if that can be read.
-    pub(crate) fn learn_home(&mut self, reply: &Reply) {
-        self.home = self.quoted(reply).ok();
-    }
-
-    /// Where the session is, for [`came_back`](Self::came_back).
-    pub(crate) fn place(&self) -> (Vec<u8>, Option<Text>) {
-        (self.folder.clone(), self.home.clone())
-    }
-
-    /// The session was elsewhere, and is back.
-    pub(crate) fn came_back(&mut self, (folder, home): (Vec<u8>, Option<Text>)) {
-        (self.folder, self.home) = (folder, home);
-    }
-
-    /// Remembers what a command has changed at the server.
-    pub(crate) fn went(&mut self, command: &Command) {
-        if matches!(command, Command::Cwd(_) | Command::Cdup) {
-            self.home = None;
-        }
-        match command {
-            Command::Type(kind) => self.kind = *kind,
-            Command::Cdup => self.folder.extend_from_slice(b"/.."),
-            Command::Cwd(path) => {
-                if path.as_bytes().starts_with(b"/") {
-                    self.folder.clear();
-                } else {
-                    self.folder.push(b'/');
-                }
-                self.folder.extend_from_slice(path.as_bytes());
-            }
-            _ => {}
-        }
-    }
-
-    /// Sends a command that may name something, and gives the reply.
-    async fn say(&mut self, command: &Command) -> Result<Reply, Error> {
-        self.can_say(command).await?;
-        self.control.command(command).await
     }
 
     pub(crate) async fn completed(&mut self, command: &Command) -> Result<Reply, Error> {

@@ -268,12 +268,16 @@ impl Session {
     }
 
     /// Breaks off what is under way, so that the session can go on: ABOR, where a transfer runs, and
-    /// then all replies that are owed. To be called when the future of another method was dropped.
+    /// then all replies that are owed. To be called when the future of another method was dropped. What the replies say
+    /// is heeded: of a change of folder whose future was dropped, [`pwd`](Self::pwd) tells whether it was made. A method
+    /// that was elsewhere for a moment is led back.
     ///
     /// # Errors
     /// Those of the control connection; the session is of no further use then.
     pub async fn abort(&mut self) -> Result<(), Error> {
-        self.wind_up(&mut Replies::default()).await
+        (self.ahead, self.asked, self.sized, self.brisk) = (None, None, None, false);
+        self.wind_up(&mut Replies::default()).await?;
+        self.come_home().await
     }
 
     /// The same, and notes what the server says of the transfer that is broken off.
@@ -310,6 +314,7 @@ impl Session {
         self.can_say(order.command).await?;
         // On connections with us it is we who are the TLS client.
         self.be_tls_client(false).await?;
+        self.forget_restart().await?;
         loop {
             match self.try_to_begin(order, from).await {
                 Err(error)
@@ -471,7 +476,7 @@ impl Session {
     /// Breaks off the transfer because of this error. The session may be lost by that; the first error
     /// is the one to tell, and the next command will find out.
     async fn abort_after(&mut self, error: Error) -> Error {
-        if let Err(second) = self.abort().await {
+        if let Err(second) = self.wind_up(&mut Replies::default()).await {
             tracing::debug!(%second, "the transfer could not be broken off in order");
         }
         error

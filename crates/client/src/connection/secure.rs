@@ -72,9 +72,8 @@ impl Connection {
         self.command(&Command::Pbsz(0)).await?;
         if wanted != DataTls::Never {
             let reply = self.command(&Command::Prot(Level::Private)).await?;
-            self.covers_data = reply.code.class() == Class::Completion;
             match wanted {
-                _ if self.covers_data => return Ok(()),
+                _ if self.covers_data() => return Ok(()),
                 DataTls::IfOffered => self.life.teller.explain(format_args!(
                     "PROT P was refused ({}): data connections are in clear",
                     reply.code
@@ -120,6 +119,10 @@ impl Connection {
 
     /// The TLS of data connections, where they are to be covered.
     pub(crate) fn data_security(&self) -> Option<Arc<Security>> {
-        self.security.clone().filter(|_| self.covers_data)
+        self.security.clone().filter(|_| self.covers_data())
+    }
+
+    fn covers_data(&self) -> bool {
+        self.in_force().has(&Command::Prot(Level::Private))
     }
 }

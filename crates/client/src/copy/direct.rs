@@ -96,6 +96,7 @@ pub(super) async fn cross(
 ) -> Result<(), Fault> {
     for side in [Side::Source, Side::Target] {
         ends.of(side).set_type(Type::Image).await.map_err(Fault::file(side))?;
+        ends.of(side).forget_restart().await.map_err(Fault::file(side))?;
     }
     let stor = Command::Stor(shipment.to.clone());
     let retr = Command::Retr(shipment.from.clone());

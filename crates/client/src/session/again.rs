@@ -79,7 +79,7 @@ impl Session {
                     return Err(self.login_refused());
                 }
                 (Verb::Opts, _) => {}
-                (_, Class::Completion) => self.went(command),
+                (_, Class::Completion) => {}
                 _ => return Err(self.refused()),
             }
         }

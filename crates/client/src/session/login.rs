@@ -88,10 +88,7 @@ impl Session {
             return Err(Error::Cleared);
         }
         self.features = None;
-        self.kind = Type::default();
-        (self.structure, self.mode) = (Structure::default(), Mode::default());
-        self.folder.clear();
-        self.home = None;
+        self.away = None;
         self.user = user.clone();
         let user = self.pass_gateway(user).await?;
         self.step(&Command::User(user)).await

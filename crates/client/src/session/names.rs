@@ -48,6 +48,7 @@ impl Session {
 
     async fn find_out_telnet(&mut self) -> Result<Telnet, Error> {
         let here = |name: &[u8]| Command::Cwd(name.into());
+        let place = self.control.in_force().place().clone();
         self.control.set_telnet(Telnet::Unknown);
         let marked = self.control.command(&here(MARKED)).await;
         self.control.set_telnet(Telnet::default());
@@ -62,6 +63,8 @@ impl Session {
         } else {
             (Telnet::ButNotCr, "nobody knows what becomes of 0xFF in names: it is doubled")
         };
+        // It is the same folder under whatever name.
+        self.control.came_back(place);
         self.control.teller().explain(format_args!("{why}"));
         Ok(telnet)
     }

@@ -66,9 +66,7 @@ impl Session {
 
     /// Whether a path is that of a folder; what cannot be found out is none.
     async fn can_enter(&mut self, path: &Text) -> bool {
-        let Ok(here) = self.pwd().await else { return false };
-        let is_folder = self.cwd(path).await.is_ok();
-        is_folder && self.cwd(&here).await.is_ok()
+        self.look_into(path).await.is_ok()
     }
 }
 

@@ -53,7 +53,7 @@ impl Session {
             return Ok(false);
         }
         if self.features().await?.has("MFMT") && !self.unknown.contains(&Verb::Mfmt) {
-            let reply = self.say(&Command::Mfmt(time, path.clone())).await?;
+            let reply = self.quote(&Command::Mfmt(time, path.clone())).await?;
             let taken = reply.code.class() == Class::Completion;
             if !matches!(reply.code.value(), 500 | 502) {
                 self.data.learn_times(Some(taken));
@@ -72,7 +72,7 @@ impl Session {
         let words = [time.print_mdtm().as_bytes(), b" ", path.as_bytes()].concat();
         let command = Command::Mdtm(words.into());
         if self.data.takes_times() == Some(true) {
-            let taken = self.say(&command).await?.code.class() == Class::Completion;
+            let taken = self.quote(&command).await?.code.class() == Class::Completion;
             if !taken {
                 self.data.learn_times(None);
             }
@@ -83,7 +83,7 @@ impl Session {
             return Ok(true);
         }
         let taken = before.is_some()
-            && self.say(&command).await?.code.class() == Class::Completion
+            && self.quote(&command).await?.code.class() == Class::Completion
             && self.mdtm(path).await? == Some(time);
         self.data.learn_times(taken.then_some(true));
         self.mdtm_only_asks = !taken;

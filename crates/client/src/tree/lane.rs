@@ -279,22 +279,18 @@ async fn find_out(crew: &Crew, session: &mut Session) -> Result<(), Error> {
     session.control.send_behind(&second)?;
     let patience = PROBE.min(session.control.patience());
     let mut fine = [false; 2];
-    for (fine, command) in fine.iter_mut().zip([&Command::Type(Type::Image), &second]) {
+    for fine in &mut fine {
         let Ok(answer) = timeout(patience, session.control.answer()).await else {
             return Err(Error::NoReply { last: session.control.last_boxed(), waited: patience });
         };
         let answer = answer?;
         *fine = !answer.more && answer.reply.code.class() == Class::Completion;
-        if *fine && *command == Command::Pwd {
-            session.learn_home(&answer.reply);
-        }
     }
     let [kind, second] = fine;
     if !kind {
         // Some servers answer what comes together in an order of their own. Asked alone there is no doubt.
         return session.set_type(Type::Image).await;
     }
-    session.went(&Command::Type(Type::Image));
     crew.learn(|known| known.is(true, second && wants_blocks));
     if wants_blocks && second {
         crew.board.note("block mode: all small files over one data connection");

@@ -287,6 +287,40 @@ fn names_with_the_escape_of_telnet_or_a_cr_go_as_the_server_understands_them_or_
 }
 
 #[test]
+fn nothing_comes_between_the_two_commands_of_a_rename_to_the_first_odd_name() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        assert_eq!(peer.hear_bytes(), b"CWD .\xff\xf2");
+        peer.say("250 ok");
+        peer.answer("FEAT", "502 no");
+        peer.answer("RNFR x", "350 to?");
+        assert_eq!(peer.hear_bytes(), b"RNTO a\xff\xffb");
+        peer.say("250 ok");
+        // A name that cannot be said leaves no RNFR behind.
+        peer.answer("DELE x", "250 gone");
+        peer.expect_end();
+    });
+    run(async {
+        let mut session = log_in(&server, &options()).await;
+        session.rename(&"x".into(), &b"a\xffb"[..].into()).await.unwrap();
+        let error = session.rename(&"x".into(), &"a\rb".into()).await.unwrap_err();
+        assert!(matches!(error, Error::Unsendable(_)), "{error}");
+        session.delete(&"x".into()).await.unwrap();
+        session.close().await;
+    });
+}
+
+#[test]
+fn a_quit_that_is_not_answered_in_time_is_no_failure() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.expect("QUIT");
+        peer.expect_end();
+    });
+    run(async { log_in(&server, &impatient()).await.quit().await.unwrap() });
+}
+
+#[test]
 fn the_small_methods_send_what_they_are_named_after() {
     let server = Scripted::session(|peer| {
         peer.login();

@@ -10,6 +10,7 @@ mod control;
 mod copy;
 mod covered;
 mod data;
+mod dropped;
 mod files;
 mod forms;
 mod listing;

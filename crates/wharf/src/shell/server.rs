@@ -3,7 +3,7 @@
 use wharf_client::{Error, Session};
 use wharf_proto::command::{CommandError, Site};
 use wharf_proto::reply::Class;
-use wharf_proto::{Command, Text, Verb};
+use wharf_proto::{Command, Reply, Text, Verb};
 
 use super::table::print;
 use super::{Call, Flow, Outcome, Shell, connect, told};
@@ -12,25 +12,41 @@ use crate::commands::mkdir::make;
 use crate::commands::rm::remove;
 use crate::commands::stat::print as print_facts;
 use crate::events::{Events, Stream};
-use crate::exit::Usage;
+use crate::exit::{Interrupted, Usage};
 
 /// `cd FOLDER`.
 pub(super) fn cd(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let [path] = call.words else { return Err(Usage("cd FOLDER".to_owned()).into()) };
     let plain = shell.connection.plain;
-    shell.with(async |session| match path.as_bytes() {
+    let moved = shell.with(async |session| match path.as_bytes() {
         b".." if !plain => session.cdup().await,
         _ => session.cwd(path).await,
-    })?;
-    shell.went(path);
-    connect::look_around(shell)
+    });
+    arrived(shell, path, moved)
 }
 
 /// `cdup`.
 pub(super) fn cdup(shell: &mut Shell, _: &Call<'_>) -> Outcome {
-    shell.with(async |session| session.cdup().await)?;
-    shell.went(&"..".into());
-    connect::look_around(shell)
+    let moved = shell.with(async |session| session.cdup().await);
+    arrived(shell, &"..".into(), moved)
+}
+
+/// Notes where the session is, once it was sent there.
+fn arrived(shell: &mut Shell, path: &Text, moved: anyhow::Result<Reply>) -> Outcome {
+    match moved {
+        Ok(_) => {
+            shell.went(path);
+            connect::look_around(shell)
+        }
+        // The server may have done all the same what was broken off here.
+        Err(error) if error.is::<Interrupted>() => {
+            let place = shell.with(async |session| session.pwd().await)?;
+            shell.went(&place);
+            connect::look_around(shell)?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// `pwd`.
