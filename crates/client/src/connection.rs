@@ -192,8 +192,21 @@ impl Connection {
         command: &Command,
         longest: Duration,
     ) -> Result<Reply, Error> {
+        self.command_in(command, self.patience.min(longest)).await
+    }
+
+    /// The same, where its reply may take so much longer than others.
+    pub(crate) async fn command_taking(
+        &mut self,
+        command: &Command,
+        longer: Duration,
+    ) -> Result<Reply, Error> {
+        self.command_in(command, self.patience.saturating_add(longer)).await
+    }
+
+    async fn command_in(&mut self, command: &Command, waited: Duration) -> Result<Reply, Error> {
         self.send(command)?;
-        self.answered(Asked::Verb(command.verb()), self.patience.min(longest)).await
+        self.answered(Asked::Verb(command.verb()), waited).await
     }
 
     /// Sends a line that is no command of the table, without a control character in it, and awaits its last reply.
@@ -296,6 +309,12 @@ impl Connection {
     /// Ends it, where nobody knows any more how the server stands.
     pub(crate) fn give_up(&mut self) {
         self.life.ended(Party::Client, HalfEnd::Reset);
+    }
+
+    /// Whether a command can be sent, as far as what has arrived tells.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        self.hear_what_came();
+        !self.is_spent()
     }
 
     /// Whether TLS covers it.

@@ -43,8 +43,9 @@ pub(crate) use self::ends::Ends;
 use self::ends::Unfinished;
 use self::left::Left;
 pub(crate) use self::names::Names;
+use crate::files::overlap::DIGESTED;
 use crate::files::{take_name, temporary};
-use crate::{Error, Pool, Progress, Proof, Site, Verdict};
+use crate::{Error, Lent, Pool, Progress, Proof, Site, Verdict};
 
 /// One of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,14 +279,15 @@ impl Copier {
                 return Err(at(Side::Source)(Error::NoSession));
             };
             let turn = self.carry(&mut ends, &job, request, watch).await;
-            self.give(ends);
+            ends.give_back();
             if let Turn::Done(copied) = turn? {
                 return Ok(copied);
             }
         }
     }
 
-    /// Stops whatever is under way, with ABOR at both servers. It ends with `Stopped` then.
+    /// Stops whatever is under way, with ABOR at both servers. It ends with `Stopped` then, and so does whatever is begun
+    /// later with this pair or a clone of it.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -317,19 +319,12 @@ impl Copier {
                 Ok(Some(Ends { source, target, unfinished: Unfinished::default() }))
             }
             (source, target) => {
-                let source = source.map(|session| session.map(|session| self.source.give(session)));
-                let target = target.map(|session| session.map(|session| self.target.give(session)));
+                let source = source.map(|session| session.map(Lent::give_back));
+                let target = target.map(|session| session.map(Lent::give_back));
                 source.map_err(at(Side::Source))?;
                 target.map_err(at(Side::Target))?;
                 Ok(None)
             }
-        }
-    }
-
-    /// Gives sessions back, as far as they are of use.
-    pub(crate) fn give(&self, ends: Ends) {
-        for (pool, session) in [(&self.source, ends.source), (&self.target, ends.target)] {
-            if session.control.is_spent() { pool.lose(session) } else { pool.give(session) }
         }
     }
 
@@ -416,8 +411,10 @@ impl Copier {
                 Route::Relayed
             }
         };
-        // Nothing else tells whether what was there is the beginning of this file.
-        let digests = request.verify || resumed_at > 0;
+        // Nothing else tells for sure whether what was there is the beginning of this file; but of a large one digests that
+        // nobody has asked for would be long in coming.
+        let is_soon = size.is_none_or(|size| size <= DIGESTED);
+        let digests = request.verify || (resumed_at > 0 && is_soon);
         let (mut verdict, found) = proof::prove(ends, &shipment, digests).await?;
         if resumed_at > 0 && !whole && verdict != Verdict::Verified {
             proof::held(ends, &shipment, &left, &mut verdict).await?;

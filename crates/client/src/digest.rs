@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use md5::Md5;
@@ -19,6 +20,11 @@ use wharf_proto::{Command, Reply, Text};
 
 use crate::files::local;
 use crate::{Error, Features, Session};
+
+/// How many bytes a second the slowest server reads of which a digest is awaited.
+const SLOWEST: u64 = 8 << 20;
+/// The size that is reckoned with where it is not known.
+const UNKNOWN: u64 = 64 << 30;
 
 /// How much of a file is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -242,7 +248,9 @@ impl Asking {
 }
 
 impl Session {
-    /// The server's digest of a file; `None` where it makes none, or not of this file.
+    /// The server's digest of a file; `None` where it makes none, or not of this file. It has to read all of the file, so
+    /// the answer may take longer than [`Options::timeout`](crate::Options::timeout): by as long as a server would that
+    /// reads 64 GiB at 8 MiB a second.
     ///
     /// ```no_run
     /// # async fn example(mut session: wharf_client::Session) -> Result<(), wharf_client::Error> {
@@ -255,8 +263,30 @@ impl Session {
     /// # Errors
     /// Those of the control connection.
     pub async fn digest(&mut self, path: &Text) -> Result<Option<Digest>, Error> {
+        self.digest_of(path, None).await
+    }
+
+    /// The same of a file whose size may be known, which tells how long it may take.
+    pub(crate) async fn digest_of(
+        &mut self,
+        path: &Text,
+        size: Option<u64>,
+    ) -> Result<Option<Digest>, Error> {
         let Some(asking) = self.asking().await? else { return Ok(None) };
-        let reply = self.quote(&asking.question(path)).await?;
+        self.ask_digest(asking, path, size).await
+    }
+
+    /// Asks for the digest of so many bytes.
+    pub(crate) async fn ask_digest(
+        &mut self,
+        asking: Asking,
+        path: &Text,
+        size: Option<u64>,
+    ) -> Result<Option<Digest>, Error> {
+        let question = asking.question(path);
+        self.can_say(&question).await?;
+        let longer = Duration::from_secs(size.unwrap_or(UNKNOWN) / SLOWEST);
+        let reply = self.control.command_taking(&question, longer).await?;
         Ok(asking.answer(&reply))
     }
 

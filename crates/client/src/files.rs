@@ -10,7 +10,7 @@ mod amount;
 mod behind;
 mod download;
 mod name;
-mod overlap;
+pub(crate) mod overlap;
 mod part;
 mod proof;
 mod segments;

@@ -45,7 +45,7 @@ impl Dots {
 }
 
 impl Session {
-    /// Lists a folder, up to so many bytes of it; the empty path is the folder where the session is. `watch` hears how
+    /// Lists a folder, up to so many bytes of it, and by LIST up to the limit of the session; the empty path is the folder where the session is. `watch` hears how
     /// many have come.
     ///
     /// # Errors
@@ -93,6 +93,8 @@ impl Session {
         limit: u64,
         watch: &mut Watch<'_>,
     ) -> Result<Spool, Error> {
+        // What its rows mean is seen from all of them only, so they will be read into memory.
+        let limit = limit.min(u64::try_from(self.listing_limit).unwrap_or(u64::MAX));
         let how = dots.known();
         if how == Some(How::Asked) {
             return self.spooled(&Command::ListAll, Spool::new(false, limit), watch).await;

@@ -23,7 +23,7 @@
 //! ```text
 //!   Session            typed methods                          session.rs, listing.rs, files/
 //!      |  commands, replies            |  bytes
-//!   Connection         control.rs      transfer.rs  <->  data.rs
+//!   Connection         connection.rs   transfer.rs  <->  data.rs
 //!      |  lines                        |
 //!   proto::client      tls::Stream     tls::Stream
 //! ```
@@ -68,7 +68,7 @@ pub use listing::{Listing, RowWatch};
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};
 pub use options::{DataAddress, Explain, Family, Options, Tap};
-pub use pool::{MOST, Pool, Site, USUAL};
+pub use pool::{Lent, MOST, Pool, Site, USUAL};
 pub use proxy::{Gateway, Proxy, ProxyError, ProxyFault, ProxyKind};
 pub use remove::Told;
 pub use retry::{Backoff, Retry};

@@ -86,7 +86,8 @@ pub struct Options {
     pub plain: bool,
     /// How long one reply, one connection or one standstill of a data connection may take.
     pub timeout: Duration,
-    /// How many bytes of a listing are read into memory; a longer one is an error.
+    /// How many bytes of a listing are read into memory; a longer one is an error. Trees read those of LIST so; those of MLSD
+    /// lie on the disk there.
     pub listing_limit: usize,
     /// How the session is protected.
     pub tls: Tls,

@@ -5,10 +5,13 @@
 //! pool asks for no more than were in. What the sessions do is not known here (`tree/`), and nobody is asked for a
 //! password.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use wharf_proto::Text;
+use tokio::time::Instant;
 use wharf_proto::charset::Charset;
+use wharf_proto::{Command, Text};
 
 use crate::session::Acquaintance;
 use crate::{Address, Error, Login, Options, Session, Versions};
@@ -17,6 +20,11 @@ use crate::{Address, Error, Login, Options, Session, Versions};
 pub const USUAL: usize = 16;
 /// How many it has at most, where nobody says.
 pub const MOST: usize = 50;
+
+/// How long a session may be idle before it is asked whether its server is there; a NAT may have forgotten it.
+const LONG: Duration = Duration::from_secs(30);
+/// How long the answer may take.
+const SIGN: Duration = Duration::from_secs(5);
 
 /// A server and who logs in there.
 ///
@@ -79,6 +87,16 @@ impl Site {
     }
 }
 
+impl Session {
+    /// Whether one that has been idle for so long can still be used.
+    async fn is_alive(&mut self, idle: Duration) -> bool {
+        // What has arrived is seen once the reactor has had its turn.
+        tokio::task::yield_now().await;
+        self.control.is_ready()
+            && (idle < LONG || self.control.command_within(&Command::Noop, SIGN).await.is_ok())
+    }
+}
+
 /// Sessions with one server, up to a limit that is learnt. Clones share them.
 ///
 /// ```no_run
@@ -87,7 +105,7 @@ impl Site {
 /// let pool = Pool::new(site, 8);
 /// if let Some(session) = pool.take().await? {
 ///     // ... and when the work is done, for the next one to use:
-///     pool.give(session);
+///     session.give_back();
 /// }
 /// pool.close().await;
 /// # Ok(()) }
@@ -108,7 +126,8 @@ struct State {
     limit: usize,
     /// How many sessions were begun: each has a name of its own in what the tap hears.
     begun: u64,
-    idle: Vec<Session>,
+    /// Those that nobody uses, and since when.
+    idle: Vec<(Session, Instant)>,
     known: Known,
     older_tls: OlderTls,
 }
@@ -199,17 +218,20 @@ impl Pool {
         changes
     }
 
-    /// A session that is logged in; `None` when as many are in use as may be.
+    /// A session that is logged in; `None` when as many are in use as may be. One that was used before is looked at
+    /// first: those that the server has ended meanwhile are replaced.
     ///
     /// # Errors
     /// Those of [`Site::enter`], unless the server only has enough of us.
-    pub async fn take(&self) -> Result<Option<Session>, Error> {
+    pub async fn take(&self) -> Result<Option<Lent>, Error> {
+        while let Some((mut lent, since)) = self.take_idle() {
+            if lent.is_alive(since.elapsed()).await {
+                return Ok(Some(lent));
+            }
+            tracing::info!("the server has ended an idle session");
+        }
         let (site, known, older_tls) = {
             let mut state = self.state();
-            if let Some(session) = state.idle.pop() {
-                state.taken += 1;
-                return Ok(Some(session));
-            }
             if state.taken >= state.limit {
                 return Ok(None);
             }
@@ -228,7 +250,7 @@ impl Pool {
             (site, known, older_tls)
         };
         // Whoever waits for it may stop waiting.
-        let mut place = Place { pool: self, entered: false };
+        let mut place = Place { pool: self.clone(), entered: false };
         let was_known = known.is_some();
         let entered = site.enter_as(known).await;
         let mut state = self.state();
@@ -236,7 +258,7 @@ impl Pool {
             Ok(session) => {
                 state.inside += 1;
                 place.entered = true;
-                Ok(Some(session))
+                Ok(Some(Lent { session, place }))
             }
             Err(error) if state.inside > 0 && error.is_turned_away() => {
                 state.limit = state.inside;
@@ -255,19 +277,12 @@ impl Pool {
         }
     }
 
-    /// Gives a session back, for others to use.
-    pub fn give(&self, session: Session) {
+    /// The session that was used last of those that nobody uses.
+    fn take_idle(&self) -> Option<(Lent, Instant)> {
         let mut state = self.state();
-        state.taken = state.taken.saturating_sub(1);
-        state.idle.push(session);
-    }
-
-    /// Says that a session that was taken is no more.
-    pub fn lose(&self, session: Session) {
-        drop(session);
-        let mut state = self.state();
-        state.taken = state.taken.saturating_sub(1);
-        state.inside = state.inside.saturating_sub(1);
+        let (session, since) = state.idle.pop()?;
+        state.taken += 1;
+        Some((Lent { session, place: Place { pool: self.clone(), entered: true } }, since))
     }
 
     /// Ends the sessions that nobody uses, with QUIT and all at once.
@@ -278,7 +293,7 @@ impl Pool {
             std::mem::take(&mut state.idle)
         };
         let mut leaving = tokio::task::JoinSet::new();
-        for session in idle {
+        for (session, _) in idle {
             // What was done is proven already.
             leaving.spawn(async move { drop(session.quit().await) });
         }
@@ -290,17 +305,62 @@ impl Pool {
     }
 }
 
-/// A place in the pool that is free again if nobody came in.
-struct Place<'a> {
-    pool: &'a Pool,
+/// A session that is taken from a pool. [`give_back`](Self::give_back) lets others use it; where it is dropped, because its
+/// work was broken off or the session is of no further use, the session is closed and its place is free.
+#[derive(Debug)]
+pub struct Lent {
+    session: Session,
+    /// Behind the session, so that this is closed before another one is begun in its place.
+    place: Place,
+}
+
+impl Lent {
+    /// Gives the session back, for others to use, unless it has ended or replies are owed.
+    pub fn give_back(self) {
+        let Self { session, mut place } = self;
+        if session.control.is_spent() {
+            return drop(session);
+        }
+        // It stays inside.
+        place.entered = false;
+        place.pool.state().idle.push((session, Instant::now()));
+    }
+
+    /// Gives the session back as what came of its work has it.
+    pub(crate) fn settle<T>(self, result: &Result<T, Error>) {
+        if !result.as_ref().is_err_and(Error::ends_the_session) {
+            self.give_back();
+        }
+    }
+}
+
+impl Deref for Lent {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+}
+
+/// A place in the pool, which is free again when this is dropped, with the one who came in.
+#[derive(Debug)]
+struct Place {
+    pool: Pool,
     entered: bool,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        if !self.entered {
-            let mut state = self.pool.state();
-            state.taken = state.taken.saturating_sub(1);
+        let mut state = self.pool.state();
+        state.taken = state.taken.saturating_sub(1);
+        if self.entered {
+            state.inside = state.inside.saturating_sub(1);
         }
     }
 }
@@ -308,11 +368,40 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wharf_testkit::scripted::Scripted;
 
     fn pool(versions: Versions) -> Pool {
         let mut options = Options::default();
         options.tls.versions = versions;
         Pool::new(Site::new("localhost", 21, Login::anonymous(), options), 4)
+    }
+
+    #[tokio::test]
+    async fn an_idle_session_is_alive_unless_its_server_has_closed_or_does_not_answer() {
+        let (said, heard) = tokio::sync::oneshot::channel();
+        let server = Scripted::sessions(|host| {
+            let mut first = host.accept();
+            first.say("220 ready");
+            first.answer("NOOP", "200 here");
+            first.say("421 idle for too long");
+            first.shut();
+            said.send(()).unwrap();
+            let mut second = host.accept();
+            second.say("220 ready");
+            second.expect("NOOP");
+            second.expect_any_end();
+        });
+        let options = Options { timeout: Duration::from_millis(300), ..Options::default() };
+        let at = server.address();
+        let mut first = Session::connect("127.0.0.1", at.port(), &options).await.unwrap();
+        assert!(first.is_alive(LONG).await);
+        heard.await.unwrap();
+        // What was sent is here once the end has come, which is awaited where nothing else is said.
+        while first.is_alive(Duration::ZERO).await {
+            tokio::task::yield_now().await;
+        }
+        let mut second = Session::connect("127.0.0.1", at.port(), &options).await.unwrap();
+        assert!(second.is_alive(Duration::ZERO).await && !second.is_alive(LONG).await);
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::{Error, Listing};
 const IN_MEMORY: usize = 128 * 1024;
 /// The longest listing of a tree, on the disk: some twenty million entries.
 pub(crate) const LIMIT: u64 = 2 << 30;
+/// The longest listing whose entries are held by their names: some two million of them.
+const BY_NAME: u64 = 256 << 20;
 /// The longest row.
 const ROW: u64 = 16 * 1024;
 
@@ -99,8 +101,12 @@ impl Spool {
     /// All entries, by their names.
     ///
     /// # Errors
-    /// `Sink` where what was kept cannot be read again.
-    pub(crate) fn by_name(self) -> Result<HashMap<Vec<u8>, Entry>, Error> {
+    /// `ListingTooLong` where they would take too much memory, `Sink` where what was kept cannot be read again.
+    pub(crate) fn by_name(mut self) -> Result<HashMap<Vec<u8>, Entry>, Error> {
+        self.limit = self.limit.min(BY_NAME);
+        if self.is_full() {
+            return Err(self.too_long());
+        }
         let rows = self.rows()?.map(|row| row.map(|entry| (entry.name.clone(), entry)));
         rows.collect::<Result<_, _>>().map_err(Error::Sink)
     }
@@ -227,6 +233,14 @@ mod tests {
         let mut spool = Spool::new(false, LIMIT);
         spool.push(b"-rw-r--r-- 1 u g 3 Jan  1  2020 e\r\n").unwrap();
         assert_eq!(names(spool), [b"e"]);
+    }
+
+    #[test]
+    fn a_listing_that_would_take_too_much_memory_is_not_held_by_its_names() {
+        let mut spool = Spool::new(true, LIMIT);
+        spool.push(b"type=file; a\r\n").unwrap();
+        spool.length = BY_NAME + 1;
+        assert!(matches!(spool.by_name(), Err(Error::ListingTooLong { .. })));
     }
 
     #[test]

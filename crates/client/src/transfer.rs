@@ -275,12 +275,17 @@ impl Session {
     /// # Errors
     /// Those of the control connection; the session is of no further use then.
     pub async fn abort(&mut self) -> Result<(), Error> {
-        (self.ahead, self.asked, self.sized, self.brisk) = (None, None, None, false);
-        self.wind_up(&mut Replies::default()).await?;
-        self.come_home().await
+        self.abort_noting(&mut Replies::default()).await
     }
 
     /// The same, and notes what the server says of the transfer that is broken off.
+    pub(crate) async fn abort_noting(&mut self, replies: &mut Replies) -> Result<(), Error> {
+        (self.ahead, self.asked, self.sized, self.brisk) = (None, None, None, false);
+        self.wind_up(replies).await?;
+        self.come_home().await
+    }
+
+    /// Breaks off a transfer, and notes what the server says of it.
     pub(crate) async fn wind_up(&mut self, replies: &mut Replies) -> Result<(), Error> {
         const PATIENCE: Duration = Duration::from_secs(5);
         // A server that answers ABOR and the transfer does both at once; some answer only one of them.

@@ -4,13 +4,13 @@
 use wharf_proto::Text;
 
 use super::Side;
-use crate::Session;
 use crate::transfer::Replies;
+use crate::{Lent, Session};
 
 /// A session with each server, for one file after the other.
 pub(crate) struct Ends {
-    pub(crate) source: Session,
-    pub(crate) target: Session,
+    pub(crate) source: Lent,
+    pub(crate) target: Lent,
     pub(super) unfinished: Unfinished,
 }
 
@@ -46,8 +46,8 @@ impl Ends {
     /// Breaks off what is under way at both, with ABOR where a transfer runs, and takes in all replies that are owed.
     pub(crate) async fn abort(&mut self) {
         let [mut before, mut behind] = [Replies::default(), Replies::default()];
-        let source = self.source.wind_up(&mut before);
-        let target = self.target.wind_up(&mut behind);
+        let source = self.source.abort_noting(&mut before);
+        let target = self.target.abort_noting(&mut behind);
         let (source, target) = tokio::join!(source, target);
         if behind.begun {
             self.unfinished.begun();
@@ -55,6 +55,12 @@ impl Ends {
         if let Err(error) = source.and(target) {
             tracing::debug!(%error, "a copy could not be broken off in order");
         }
+    }
+
+    /// Gives the sessions back, as far as they are of use.
+    pub(crate) fn give_back(self) {
+        self.source.give_back();
+        self.target.give_back();
     }
 
     /// Removes what is not finished, as far as the target lets us.

@@ -77,11 +77,11 @@ async fn agree(
     {
         return Ok(None);
     }
-    let (first_question, second_question) =
-        (first.question(shipment.from), second.question(shipment.to));
-    let (one, other) = tokio::join!(source.quote(&first_question), target.quote(&second_question));
-    let one = first.answer(&one.map_err(at(Side::Source))?);
-    let other = second.answer(&other.map_err(at(Side::Target))?);
+    let (one, other) = tokio::join!(
+        source.ask_digest(first, shipment.from, shipment.size),
+        target.ask_digest(second, shipment.to, shipment.size)
+    );
+    let (one, other) = (one.map_err(at(Side::Source))?, other.map_err(at(Side::Target))?);
     Ok(one.zip(other).map(|(one, other)| (one == other, first)))
 }
 

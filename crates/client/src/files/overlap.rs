@@ -26,7 +26,7 @@ use crate::{BYTES, Error, Proof, Session, quiet};
 /// How many bytes are compared, where there are as many.
 pub(super) const LENGTH: u64 = 64 * 1024;
 /// Of how many of the last bytes a digest is asked for, at most: of more it would be long in coming.
-const DIGESTED: u64 = 1 << 30;
+pub(crate) const DIGESTED: u64 = 1 << 30;
 /// How far it is looked for bytes that are not zero.
 const SEARCHED: u64 = 64 << 20;
 
@@ -265,8 +265,8 @@ impl Session {
         } else if range.start > 0 {
             return Ok(None);
         }
-        let reply = self.quote(&asking.question(remote)).await?;
-        Ok(asking.answer(&reply))
+        let length = range.end.map(|end| end.saturating_sub(range.start));
+        self.ask_digest(asking, remote, length).await
     }
 }
 

@@ -71,12 +71,13 @@ impl Session {
     /// # Errors
     /// `Unproven` where the digests differ, `Local` for trouble with the file, and those of the control connection.
     pub async fn agrees(&mut self, remote: &Text, local: &Path) -> Result<bool, Error> {
-        let Some(theirs) = self.digest(remote).await? else { return Ok(false) };
+        let moved = std::fs::metadata(local).map_or(0, |found| found.len());
+        let theirs = self.digest_of(remote, Some(moved)).await?;
+        let Some(theirs) = theirs else { return Ok(false) };
         let algorithm = theirs.algorithm;
         if Digest::of_file_beside(algorithm, local, Range::default()).await? == theirs {
             return Ok(true);
         }
-        let moved = std::fs::metadata(local).map_or(0, |found| found.len());
         let last = self.control.last_boxed();
         Err(Error::Unproven { missing: Proof::Digest { algorithm }, moved, last, source: None })
     }

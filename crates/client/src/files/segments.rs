@@ -31,7 +31,7 @@ use super::download::{Facts, is_of_the_part, is_special};
 use super::part::{Opened, Part};
 use super::{Fetched, Get, overlap};
 use crate::retry::RETRIES;
-use crate::{BYTES, Error, Pool, Progress, Proof, Retry, Session, Watch};
+use crate::{BYTES, Error, Lent, Pool, Progress, Proof, Retry, Session, Watch};
 
 pub(crate) use self::helped::Help;
 pub(super) use self::ledger::Span;
@@ -280,12 +280,6 @@ impl Pool {
         }
         if pieces.is_whole() { Ok(()) } else { Err(failed.unwrap_or(Error::NoSession)) }
     }
-
-    /// Gives a session back, or says that it is no more, as what came of its work has it.
-    pub(super) fn settle<T>(&self, session: Session, result: &Result<T, Error>) {
-        let broken = matches!(result, Err(error) if error.ends_the_session());
-        if broken || session.control.is_spent() { self.lose(session) } else { self.give(session) }
-    }
 }
 
 /// One session after the other, until one has done what it was taken for. A server that never let us in is tried once.
@@ -300,7 +294,7 @@ impl<'p> Turns<'p> {
         Self { pool, retry: Retry::new(retries), entered: false }
     }
 
-    async fn next(&mut self) -> Result<Session, Error> {
+    async fn next(&mut self) -> Result<Lent, Error> {
         loop {
             match self.pool.take().await {
                 Ok(Some(session)) => {
@@ -316,10 +310,10 @@ impl<'p> Turns<'p> {
     /// Takes a session back with what came of its work; `None` if another one is to try it.
     async fn after<T>(
         &mut self,
-        session: Session,
+        session: Lent,
         result: Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        self.pool.settle(session, &result);
+        session.settle(&result);
         match result {
             Ok(done) => Ok(Some(done)),
             Err(error) => self.wait(error).await.map(|()| None),

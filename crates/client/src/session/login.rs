@@ -3,7 +3,6 @@
 //! A further session of the same user says the same again in one write, which `again.rs` does; gateways on the way to the
 //! server are passed in `gateway.rs`.
 
-use wharf_proto::params::{Mode, Structure, Type};
 use wharf_proto::reply::Class;
 use wharf_proto::{Command, Secret, Text};
 
@@ -84,14 +83,13 @@ impl Session {
     /// # Errors
     /// `Login` when it is refused, and those of the control connection.
     pub async fn user(&mut self, user: &Text) -> Result<Wanted, Error> {
-        if self.control.is_cleared() {
-            return Err(Error::Cleared);
-        }
+        self.may_be_secret()?;
         self.features = None;
         self.away = None;
         self.user = user.clone();
         let user = self.pass_gateway(user).await?;
-        self.step(&Command::User(user)).await
+        let wanted = self.step(&Command::User(user)).await?;
+        self.settled(wanted).await
     }
 
     /// Proves it with a password.
@@ -99,9 +97,11 @@ impl Session {
     /// # Errors
     /// `Login` when it is refused, and those of the control connection.
     pub async fn password(&mut self, password: &Secret) -> Result<Wanted, Error> {
+        self.may_be_secret()?;
         let password = self.password_at_gateway(password);
         let wanted = self.step(&Command::Pass(password)).await?;
-        self.account_at_gateway(wanted).await
+        let wanted = self.account_at_gateway(wanted).await?;
+        self.settled(wanted).await
     }
 
     /// Names the account to charge.
@@ -109,7 +109,23 @@ impl Session {
     /// # Errors
     /// `Login` when it is refused, and those of the control connection.
     pub async fn account(&mut self, account: &Secret) -> Result<Wanted, Error> {
-        self.step(&Command::Acct(account.clone())).await
+        self.may_be_secret()?;
+        let wanted = self.step(&Command::Acct(account.clone())).await?;
+        self.settled(wanted).await
+    }
+
+    /// Whether a secret can be said: not where TLS was to cover it, and does not any more.
+    fn may_be_secret(&self) -> Result<(), Error> {
+        if self.control.is_cleared() { Err(Error::Cleared) } else { Ok(()) }
+    }
+
+    /// Goes back to a control connection in clear where that is wanted, once the user is in. That is the login at the server:
+    /// behind the one at a gateway there is still something secret to be said.
+    async fn settled(&mut self, wanted: Wanted) -> Result<Wanted, Error> {
+        if wanted == Wanted::Nothing {
+            self.control.clear_if_wanted().await?;
+        }
+        Ok(wanted)
     }
 
     pub(super) async fn step(&mut self, command: &Command) -> Result<Wanted, Error> {
@@ -117,10 +133,7 @@ impl Session {
         match reply.code.value() {
             331 => Ok(Wanted::Password),
             332 => Ok(Wanted::Account),
-            _ if reply.code.class() == Class::Completion => {
-                self.control.clear_if_wanted().await?;
-                Ok(Wanted::Nothing)
-            }
+            _ if reply.code.class() == Class::Completion => Ok(Wanted::Nothing),
             _ => Err(self.login_refused()),
         }
     }

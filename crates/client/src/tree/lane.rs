@@ -153,17 +153,12 @@ pub(crate) async fn run(crew: Arc<Crew>, post: Post) -> Result<(), Error> {
                 crew.endurance.enter();
                 crew.board.calls_for_more();
                 match work(&crew, &mut session, post).await {
-                    // It was not waited for what nobody needs any more.
-                    Ok(()) if session.control.awaits_replies() => {
-                        crew.pool.lose(session);
-                        return Ok(());
-                    }
                     Ok(()) => {
-                        crew.pool.give(session);
+                        session.give_back();
                         return Ok(());
                     }
                     Err(error) => {
-                        crew.pool.lose(session);
+                        drop(session);
                         error
                     }
                 }

@@ -4,12 +4,12 @@
 use std::future::Future;
 
 use tokio::sync::oneshot::{self, Receiver, Sender};
-use wharf_client::{Error, Session, quiet};
-use wharf_proto::Command;
+use wharf_client::{Error, Login, Pool, SegmentRequest, Session, Site, quiet};
 use wharf_proto::params::{Mode, Structure};
+use wharf_proto::{Command, Text};
 use wharf_testkit::scripted::{Peer, Scripted};
 
-use crate::support::{log_in, options, run};
+use crate::support::{impatient, log_in, options, run};
 
 /// Awaits a command, has the method dropped that sent it, and answers.
 fn drop_at(peer: &mut Peer, heard: Sender<()>, command: &str, reply: &str) {
@@ -125,6 +125,70 @@ fn a_session_that_cannot_come_home_is_ended_and_deletes_nothing_elsewhere() {
 }
 
 #[test]
+fn what_is_dropped_that_had_a_session_of_a_pool_leaves_its_place() {
+    let (heard, signal) = oneshot::channel();
+    let server = Scripted::sessions(|host| {
+        let mut first = host.accept();
+        first.login();
+        drop_at(&mut first, heard, "TYPE I", "200 ok");
+        first.expect_any_end();
+        host.accept().login();
+    });
+    let at = server.address();
+    let pool =
+        Pool::new(Site::new(at.ip().to_string(), at.port(), Login::anonymous(), options()), 1);
+    let folder = tempfile::tempdir().unwrap();
+    run(async {
+        let remote = Text::from("x");
+        let request = SegmentRequest::default();
+        let mut watch = quiet();
+        let target = folder.path().join("x");
+        dropped(signal, pool.get(&remote, &target, &request, &mut watch)).await;
+        assert!(pool.take().await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn an_idle_session_whose_server_has_said_good_bye_is_replaced() {
+    let (heard, signal) = oneshot::channel();
+    let server = Scripted::sessions(|host| {
+        let mut first = host.accept();
+        first.login();
+        first.say("421 idle for too long");
+        first.shut();
+        heard.send(()).unwrap();
+        let mut second = host.accept();
+        second.login();
+        second.answer("DELE x", "250 gone");
+    });
+    let at = server.address();
+    let pool =
+        Pool::new(Site::new(at.ip().to_string(), at.port(), Login::anonymous(), options()), 1);
+    run(async {
+        pool.take().await.unwrap().unwrap().give_back();
+        signal.await.unwrap();
+        let mut session = pool.take().await.unwrap().unwrap();
+        session.delete(&"x".into()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_digest_of_a_large_file_may_take_longer_than_other_replies() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&["HASH SHA-256*"]);
+        peer.expect("HASH x");
+        // No wait for anything: this server is as slow as that.
+        std::thread::sleep(2 * impatient().timeout);
+        peer.say(&format!("213 SHA-256 0-3 {} x", "ab".repeat(32)));
+    });
+    run(async {
+        let mut session = log_in(&server, &impatient()).await;
+        assert!(session.digest(&"x".into()).await.unwrap().is_some());
+    });
+}
+
+#[test]
 fn a_restart_whose_transfer_never_came_is_taken_back() {
     let (heard, signal) = oneshot::channel();
     let server = Scripted::session(|peer| {
@@ -181,7 +245,7 @@ fn after_another_user_a_type_that_was_set_is_set_again() {
     run(async {
         let mut session = log_in(&server, &options()).await;
         fetched(&mut session, "x").await.unwrap();
-        session.login(&wharf_client::Login::anonymous()).await.unwrap();
+        session.login(&Login::anonymous()).await.unwrap();
         let mut bytes = Vec::new();
         session.fetch_text(&"t".into(), &mut bytes, &mut quiet()).await.unwrap();
     });

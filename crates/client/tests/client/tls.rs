@@ -468,6 +468,38 @@ fn ccc_comes_behind_the_login_and_the_session_goes_on_in_clear_with_covered_data
 }
 
 #[test]
+fn ccc_comes_behind_the_login_at_the_server_and_not_behind_the_one_at_a_gateway() {
+    let papers = papers();
+    let config = papers.server();
+    let gateway = Scripted::sessions(|host| {
+        let mut peer = Covered::auth(host, config);
+        peer.answer("PBSZ 0", "200 ok");
+        peer.answer("PROT P", "200 ok");
+        peer.answer("USER P", "331 password");
+        peer.answer("PASS p", "230 in at the gateway");
+        peer.answer("USER U@localhost", "331 password");
+        peer.answer("PASS u", "230 in");
+        peer.answer("CCC", "200 in clear from here");
+        answer_in_clear(&mut peer.uncover(), "QUIT", "221 bye");
+    });
+    let proxy = format!("ftp://P:p@{};login=user", gateway.address()).parse().unwrap();
+    let options = Options { proxy: Some(proxy), ..with_ccc(&papers) };
+    run(async {
+        let mut session = Session::connect("localhost", 21, &options).await.unwrap();
+        session.login(&Login::new("U", "u")).await.unwrap();
+        // Each way to say a secret is closed.
+        let secret = || wharf_proto::Secret::new(b"s".to_vec());
+        let refused = [
+            session.user(&"U".into()).await,
+            session.password(&secret()).await,
+            session.account(&secret()).await,
+        ];
+        assert!(refused.iter().all(|said| matches!(said, Err(Error::Cleared))), "{refused:?}");
+        session.quit().await.unwrap();
+    });
+}
+
+#[test]
 fn a_server_that_keeps_tls_or_breaks_off_at_ccc_is_told_from_one_that_goes_along() {
     let papers = papers();
     let options = with_ccc(&papers);

@@ -5,8 +5,8 @@ use std::pin::pin;
 
 use serde_json::json;
 use wharf_client::{
-    Address, Copied, Copier, CopyError, CopyEvent, Error, Route, Side, Site, Throttle, TlsMode,
-    USUAL, UrlType, Verdict,
+    Address, Copied, Copier, CopyError, CopyEvent, Error, Lent, Route, Side, Site, Throttle,
+    TlsMode, USUAL, UrlType, Verdict,
 };
 use wharf_proto::Text;
 use wharf_proto::tap::SessionId;
@@ -140,9 +140,7 @@ impl<'a> Errand<'a> {
         let mut result = Ok(());
         for (side, entered) in [(Side::Source, entered.0), (Side::Target, entered.1)] {
             match entered {
-                Ok(session) => {
-                    session.into_iter().for_each(|session| copier.pool(side).give(session))
-                }
+                Ok(session) => session.into_iter().for_each(Lent::give_back),
                 Err(error) => result = result.and(Err(self.told(CopyError { side, error }))),
             }
         }

@@ -40,9 +40,10 @@ fn arrived(shell: &mut Shell, path: &Text, moved: anyhow::Result<Reply>) -> Outc
         }
         // The server may have done all the same what was broken off here.
         Err(error) if error.is::<Interrupted>() => {
-            let place = shell.with(async |session| session.pwd().await)?;
-            shell.went(&place);
-            connect::look_around(shell)?;
+            if let Ok(place) = shell.with(async |session| session.pwd().await) {
+                shell.went(&place);
+                connect::look_around(shell)?;
+            }
             Err(error)
         }
         Err(error) => Err(error),

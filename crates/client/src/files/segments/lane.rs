@@ -133,9 +133,10 @@ pub(super) async fn run(
     loop {
         let before = pieces.ledger().brought(lane);
         let error = match pool.take().await {
-            Ok(Some(session)) => {
-                let mut seat = Seat { pool, session: Some(session) };
-                match seat.fetch_pieces(pieces, lane).await {
+            Ok(Some(mut session)) => {
+                let worked = session.fetch_pieces(pieces, lane, &mut quiet()).await;
+                session.settle(&worked);
+                match worked {
                     Ok(()) => return Ok(()),
                     Err(error) => error,
                 }
@@ -154,31 +155,6 @@ pub(super) async fn run(
         let Some(wait) = retry.after(&error) else { return Err(error) };
         tracing::info!(%error, ?wait, "a segment broke off; trying again");
         sleep(wait).await;
-    }
-}
-
-/// A session at work. Its place in the pool is free again even if its work is broken off.
-struct Seat<'p> {
-    pool: &'p Pool,
-    session: Option<Session>,
-}
-
-impl Seat<'_> {
-    async fn fetch_pieces(&mut self, pieces: &Pieces, lane: usize) -> Result<(), Error> {
-        let Some(session) = &mut self.session else { return Err(Error::NoSession) };
-        let worked = session.fetch_pieces(pieces, lane, &mut quiet()).await;
-        if let Some(session) = self.session.take() {
-            self.pool.settle(session, &worked);
-        }
-        worked
-    }
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            self.pool.lose(session);
-        }
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn run(crew: Arc<Crew>) -> Result<(), Error> {
                 crew.endurance.enter();
                 crew.board.calls_for_more();
                 let end = work(&crew, &mut ends).await;
-                crew.copier.give(ends);
+                ends.give_back();
                 match end {
                     Ok(End::Over) => return Ok(()),
                     Ok(End::Again) => continue,

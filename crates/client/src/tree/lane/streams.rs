@@ -194,7 +194,7 @@ async fn fetch_light(crew: &Crew, session: &mut Session, item: &Item) -> Result<
     let mut bytes = Vec::with_capacity(usize::try_from(size.unwrap_or(0).min(LIGHT)).unwrap_or(0));
     let transfer = session.retrieve(&item.remote, BYTES, 0, size, &mut bytes, &mut quiet()).await?;
     crew.board.moved(transfer.moved);
-    let digest = if crew.verify { session.digest(&item.remote).await? } else { None };
+    let digest = if crew.verify { session.digest_of(&item.remote, item.size).await? } else { None };
     let item = Item { size, ..item.clone() };
     crew.deliver(Parcel { item, bytes, digest }).await;
     Ok(())

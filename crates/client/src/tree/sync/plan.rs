@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wharf_proto::Text;
@@ -409,9 +410,8 @@ impl Plan {
         for (spool, kind) in self.spools.iter().zip(StepKind::ALL) {
             let goes = kind.is_deletion();
             if let Some(spool) = spool.as_ref().filter(|_| !(goes && self.blind)) {
-                let mut file = spool.try_clone().map_err(Error::Sink)?;
-                file.rewind().map_err(Error::Sink)?;
-                files.push(BufReader::new(file));
+                let file = spool.try_clone().map_err(Error::Sink)?;
+                files.push(BufReader::new(FromStart { file, at: 0 }));
             }
         }
         files.reverse();
@@ -419,11 +419,26 @@ impl Plan {
     }
 }
 
-/// The steps of a plan. Only one such may be read at a time.
+/// The steps of a plan.
 #[derive(Debug)]
 pub struct Steps {
     /// The next one last.
-    files: Vec<BufReader<File>>,
+    files: Vec<BufReader<FromStart>>,
+}
+
+/// A file from its beginning on, with a place of its own: that of the file is shared with all who have it open.
+#[derive(Debug)]
+struct FromStart {
+    file: File,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(space, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
 }
 
 impl Iterator for Steps {
@@ -475,6 +490,18 @@ mod tests {
         assert_eq!((plan.bytes(), plan.deletes(), plan.count(StepKind::Update)), (7, 1, 1));
         assert_eq!(steps[0].to_string(), "- old  (not at the source)");
         assert_eq!(steps[3].to_string(), "+ d/  (missing)");
+    }
+
+    #[test]
+    fn a_plan_is_read_twice_at_the_same_time() {
+        let mut draft = Draft::default();
+        for name in ["a", "b"] {
+            draft.add(&Step::new(StepKind::Delete, Reason::Gone, &name.into()));
+        }
+        let plan = finished(Arc::new(Mutex::new(draft)), Tally::default()).unwrap();
+        let both = plan.steps().unwrap().zip(plan.steps().unwrap());
+        let paths = both.map(|(one, other)| (one.unwrap().path, other.unwrap().path));
+        assert_eq!(paths.collect::<Vec<_>>(), ["a", "b"].map(|name| (name.into(), name.into())));
     }
 
     #[test]
