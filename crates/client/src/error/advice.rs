@@ -396,7 +396,9 @@ mod tests {
         let refused = |command: &str| {
             let reply = Some(Reply::line(Code::new(553).unwrap(), "Prohibited file name"));
             let (verb, command) = (Some(Verb::Stor), command.into());
-            Error::Refused { last: Box::new(Exchange { verb, command, reply }) }.advice().unwrap()
+            Error::Refused { last: Box::new(Exchange { verb, command, reply, unended: false }) }
+                .advice()
+                .unwrap()
         };
         assert!(refused("STOR up/.a b.wharf-part").contains("--in-place"));
         assert!(!refused("STOR up/a b").contains("--in-place"));
