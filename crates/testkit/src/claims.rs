@@ -166,7 +166,8 @@ fn rewrite(entry: &Entry) {
     let mut row = Vec::new();
     mlsx::write_row(&mut row, entry, FactSet::ALL);
     let Some(again) = mlsx::read(&row) else { panic!("{}", row.escape_ascii()) };
-    let clean = |byte: &u8| if matches!(byte, b'\r' | b'\n' | 0) { b'?' } else { *byte };
+    // In a row of facts a name is as it is, but for what no row can hold (RFC 3659 section 2.2).
+    let clean = |byte: &u8| if matches!(byte, b'\n' | 0) { b'?' } else { *byte };
     let name: Vec<u8> = entry.name.iter().map(clean).collect();
     assert_eq!(again.name, name, "{}", row.escape_ascii());
     if matches!(entry.kind, Kind::File | Kind::Folder) {
