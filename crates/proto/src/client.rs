@@ -301,7 +301,9 @@ impl Client {
             0 if self.begun => asked.allows_at_last(code),
             _ => asked.allows(code),
         };
-        let within = if self.in_order { 1 } else { self.owed.len() };
+        // What a server does not do at all (502) it says in its turn: an ABOR behind it is answered by the next.
+        let in_turn = self.in_order || (code == 502 && !self.begun);
+        let within = if in_turn { 1 } else { self.owed.len() };
         let fitting = self.owed.iter().enumerate().take(within).position(fits);
         // A 421 closes the connection whatever was asked; only a waiting verb makes it an answer.
         let index = fitting.or_else(|| (!self.owed.is_empty()).then_some(0));
@@ -431,6 +433,16 @@ mod tests {
         assert_eq!(got[0].0, Asked::Verb(Verb::Retr));
         assert_eq!(got[1].0, Asked::Verb(Verb::Abor));
         assert_eq!(client.owed(), 0);
+    }
+
+    #[test]
+    fn a_transfer_that_is_not_implemented_takes_the_502_and_abor_the_reply_behind_it() {
+        let mut client = logged_in();
+        client.send(&Command::Appe("x".into())).unwrap();
+        client.send(&Command::Abor).unwrap();
+        let got = answers(&mut client, b"502 no\r\n226 nothing to break off\r\n");
+        assert_eq!(got[0], (Asked::Verb(Verb::Appe), 502, false));
+        assert_eq!(got[1], (Asked::Verb(Verb::Abor), 226, true));
     }
 
     #[test]

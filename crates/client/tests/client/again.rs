@@ -151,7 +151,8 @@ fn sessions_at(faults: &[Fault]) -> usize {
 
 #[test]
 fn many_files_far_away_get_more_sessions_than_are_usual_and_no_more_than_may_be() {
-    let sessions = sessions_at(&[Fault::Delay("RETR", Duration::from_millis(20))]);
+    // Long beside what a busy machine adds to it.
+    let sessions = sessions_at(&[Fault::Delay("RETR", Duration::from_millis(80))]);
     assert!((3..=6).contains(&sessions), "{sessions}");
 }
 
