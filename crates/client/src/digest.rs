@@ -24,7 +24,7 @@ use crate::{Error, Features, Session};
 /// How many bytes a second the slowest server reads of which a digest is awaited.
 const SLOWEST: u64 = 8 << 20;
 /// The size that is reckoned with where it is not known.
-const UNKNOWN: u64 = 64 << 30;
+const UNKNOWN: u64 = 8 << 30;
 
 /// How much of a file is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -250,7 +250,7 @@ impl Asking {
 impl Session {
     /// The server's digest of a file; `None` where it makes none, or not of this file. It has to read all of the file, so
     /// the answer may take longer than [`Options::timeout`](crate::Options::timeout): by as long as a server would that
-    /// reads 64 GiB at 8 MiB a second.
+    /// reads 8 GiB at 8 MiB a second.
     ///
     /// ```no_run
     /// # async fn example(mut session: wharf_client::Session) -> Result<(), wharf_client::Error> {

@@ -74,8 +74,10 @@ impl Session {
             return self.back(listed, &[Command::Type(Type::Image)]).await;
         };
         self.set_stream().await?;
-        let home = self.depart().await?;
         let enter = Command::Cwd(path.clone());
+        // A name that cannot be sent is found out before it is noted that the session is elsewhere.
+        self.can_say(&enter).await?;
+        let home = self.depart().await?;
         let [entered, _] = self.both(&enter, &Command::Type(text)).await?;
         if entered.code.class() != Class::Completion {
             self.came_back();

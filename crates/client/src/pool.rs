@@ -391,16 +391,17 @@ mod tests {
             second.expect("NOOP");
             second.expect_any_end();
         });
-        let options = Options { timeout: Duration::from_millis(300), ..Options::default() };
         let at = server.address();
-        let mut first = Session::connect("127.0.0.1", at.port(), &options).await.unwrap();
+        let patient = Options::default();
+        let mut first = Session::connect("127.0.0.1", at.port(), &patient).await.unwrap();
         assert!(first.is_alive(LONG).await);
         heard.await.unwrap();
         // What was sent is here once the end has come, which is awaited where nothing else is said.
         while first.is_alive(Duration::ZERO).await {
             tokio::task::yield_now().await;
         }
-        let mut second = Session::connect("127.0.0.1", at.port(), &options).await.unwrap();
+        let hasty = Options { timeout: Duration::from_secs(1), ..Options::default() };
+        let mut second = Session::connect("127.0.0.1", at.port(), &hasty).await.unwrap();
         assert!(second.is_alive(Duration::ZERO).await && !second.is_alive(LONG).await);
     }
 

@@ -513,7 +513,7 @@ impl Session {
         // before it, and a socket that is closed before they are read resets the connection.
         let linger = if data.stream.is_covered() { AFTERGLOW } else { Duration::ZERO };
         // As behind a download the next reply has its time; before it come the bytes that the kernel still holds.
-        let parts = u32::try_from(1 + data.held() / SLOWEST).unwrap_or(u32::MAX);
+        let parts = u32::try_from(1 + data.held().div_ceil(SLOWEST)).unwrap_or(u32::MAX);
         let waited = self.control.patience().saturating_mul(parts);
         let over = |replies: &Replies| Some(if replies.open() { waited } else { linger });
         let theirs = alongside(&mut self.control, replies, over, end_of(&mut data.stream)).await;

@@ -29,13 +29,14 @@ tokio::task_local! {
 struct Listener(Vec<(Signal, unix::Signal)>);
 
 impl Listener {
-    /// A listener for these signals, but for those of which whoever started the program wants nothing heard, as `nohup`
-    /// does with SIGHUP.
+    /// A listener for these signals, but for SIGHUP where whoever started the program wants it not heard, as `nohup` does.
+    /// That a shell has a program in the background ignore Ctrl-C says nothing of `kill -INT`.
     fn to(signals: &[Signal]) -> Self {
         let heard = signals.iter().filter_map(|by| {
             let kind = kind(*by);
             // Where one cannot be waited for, it ends the program as usual.
-            if is_ignored(kind) { None } else { Some((*by, signal(kind).ok()?)) }
+            let is_deaf = *by == Signal::HangUp && is_ignored(kind);
+            if is_deaf { None } else { Some((*by, signal(kind).ok()?)) }
         });
         Self(heard.collect())
     }
