@@ -134,7 +134,7 @@ impl Session {
         Ok(entry)
     }
 
-    async fn stat_by_mlst(&mut self, path: &Text) -> Result<Entry, Error> {
+    pub(crate) async fn stat_by_mlst(&mut self, path: &Text) -> Result<Entry, Error> {
         let reply = self.completed(&Command::Mlst(Some(path.clone()))).await?;
         let row = reply.lines.get(1).map(Text::as_bytes).unwrap_or_default();
         let found = mlsx::read(row.strip_prefix(b" ").unwrap_or(row));

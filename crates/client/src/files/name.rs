@@ -5,6 +5,7 @@
 //! keeps that name or gets it back.
 
 use wharf_proto::command::Algorithm;
+use wharf_proto::listing::Kind;
 use wharf_proto::{Text, Verb};
 
 use crate::{Digest, Error, Session};
@@ -60,7 +61,7 @@ async fn replace(
     refused: Error,
 ) -> Result<(), Error> {
     // Only of a file is it known that it can go afterwards.
-    if session.plain || session.size(to).await?.is_none() {
+    if session.plain || !is_file(session, to).await? {
         return Err(refused);
     }
     let aside = hidden(to, OLD);
@@ -86,6 +87,18 @@ async fn replace(
         tracing::warn!("{left}");
     }
     named.map(drop)
+}
+
+/// Whether a file has this name, by SIZE or else by MLST, which some servers have without a word in FEAT.
+async fn is_file(session: &mut Session, name: &Text) -> Result<bool, Error> {
+    if session.size(name).await?.is_some() {
+        return Ok(true);
+    }
+    match session.stat_by_mlst(name).await {
+        Ok(entry) => Ok(entry.kind == Kind::File),
+        Err(Error::Refused { .. } | Error::Malformed { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a refusal may mean that something has the name: none that may pass, and none of another kind.

@@ -65,6 +65,19 @@ fn an_old_file_that_an_earlier_upload_has_left_aside_makes_room() {
 }
 
 #[test]
+fn an_old_file_of_which_only_mlst_tells_steps_aside_too() {
+    put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "550 path already exists");
+        peer.answer("SIZE x", "502 no");
+        peer.answer("MLST x", "250-here\n type=file;size=2; x\n250 end");
+        rename(peer, "x", ".x.wharf-old", "250 ok");
+        rename(peer, ".x.wharf-part", "x", "250 ok");
+        peer.answer("DELE .x.wharf-old", "250 gone");
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_name_that_is_refused_for_another_reason_leaves_the_old_file_and_no_temporary_one() {
     let passing = put(|peer| {
         rename(peer, ".x.wharf-part", "x", "450 busy");
@@ -79,6 +92,7 @@ fn a_name_that_is_refused_for_another_reason_leaves_the_old_file_and_no_temporar
     let nothing_there = put(|peer| {
         rename(peer, ".x.wharf-part", "x", "553 not that name");
         peer.answer("SIZE x", "550 no such file");
+        peer.answer("MLST x", "550 no such file");
         peer.answer("DELE .x.wharf-part", "250 gone");
     });
     assert_eq!(nothing_there.unwrap_err().code(), Some(553));
