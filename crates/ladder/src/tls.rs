@@ -67,6 +67,9 @@ pub struct Tls {
     pub ticket: Option<Vec<u8>>,
     /// Which side is the client of TLS.
     begun_by: usize,
+    /// A hello under the keys that are in force, by which new ones begin (renegotiation, RFC 5246 section 7.4.1): it waits
+    /// for its answer, which may be that there will be none.
+    again: Option<ClientHello>,
     /// Under TLS 1.3: the client of TLS has ended the handshake.
     is_answered: bool,
     sides: [Side; 2],
@@ -316,6 +319,9 @@ impl Tls {
             side.messages = Vec::new();
         }
         if kind == CHANGE {
+            if !is_new {
+                opener.changed(at);
+            }
             return;
         }
         if kind == DATA {
@@ -387,11 +393,20 @@ impl Tls {
         let is_new = self.is_new();
         match kind {
             CLIENT_HELLO => {
-                self.begun_by = at;
-                self.client = self.client.take().or_else(|| ClientHello::read(body));
+                // Behind a HelloRetryRequest comes the first one again.
+                let is_agreed = self.server.as_ref().is_some_and(|server| !server.asks_again());
+                if is_agreed {
+                    self.again = ClientHello::read(body);
+                } else {
+                    self.begun_by = at;
+                    self.client = self.client.take().or_else(|| ClientHello::read(body));
+                }
             }
             SERVER_HELLO => {
                 self.server = ServerHello::read(body).or_else(|| self.server.take());
+                if let Some(hello) = self.again.take() {
+                    (self.client, self.certificate) = (Some(hello), false);
+                }
                 if let (Some(client), Some(server)) = (&self.client, &self.server)
                     && !server.asks_again()
                 {
@@ -476,6 +491,7 @@ impl fmt::Display for Alert {
             80 => "internal_error",
             86 => "inappropriate_fallback",
             90 => "user_canceled",
+            100 => "no_renegotiation",
             109 => "missing_extension",
             112 => "unrecognized_name",
             116 => "certificate_required",

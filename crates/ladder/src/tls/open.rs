@@ -1,9 +1,9 @@
 //! Opens the records of a TLS connection with the secrets of a key log (RFC 5246 section 6.3, RFC 8446 sections 5.2
 //! and 7).
 //!
-//! Each side has its keys and its count of records; in TLS 1.3 a side changes its keys behind Finished and KeyUpdate,
-//! which the reader of the handshake tells it. A record that cannot be opened is nothing, and ends the reading of its
-//! side: without every record before it the count is lost.
+//! Each side has its keys and its count of records. It changes its keys in TLS 1.2 at ChangeCipherSpec, at the first as at
+//! that of a renegotiation, and in TLS 1.3 behind Finished and KeyUpdate; the reader of the handshake tells it. A record
+//! that cannot be opened is nothing, and ends the reading of its side: without every record before it the count is lost.
 
 use super::NEW;
 use super::blocks::Blocks;
@@ -40,6 +40,8 @@ struct Session {
 #[derive(Clone, Default)]
 struct Side {
     current: Option<Direction>,
+    /// Its keys from its next ChangeCipherSpec on, in TLS 1.2.
+    next: Option<Direction>,
     /// What its next keys are made of, in TLS 1.3.
     secret: Option<Vec<u8>>,
     /// Its handshake is not over.
@@ -90,7 +92,9 @@ impl Opener {
             .session
             .as_ref()
             .and_then(|session| session.sides.get(usize::from(at != session.client)));
-        side.is_some_and(|side| side.current.is_some() || side.secret.is_some())
+        side.is_some_and(|side| {
+            side.current.is_some() || side.next.is_some() || side.secret.is_some()
+        })
     }
 
     /// Another handshake may begin.
@@ -98,9 +102,17 @@ impl Opener {
         self.session = None;
     }
 
-    /// Both hellos are there; `client` says who sent the first.
+    /// Both hellos are there; `client` says who sent the first. Keys that are in force stay so up to a change of them.
     pub(super) fn agree(&mut self, client: usize, from: &ClientHello, to: &ServerHello) {
-        self.session = self.session(client, from, to).map(Box::new);
+        let next = self.session(client, from, to).map(Box::new);
+        match (&mut self.session, next) {
+            (Some(session), next) if to.version == OLD => {
+                let [a, b] = next.map(|next| next.sides).unwrap_or_default();
+                let [client, server] = &mut session.sides;
+                (client.next, server.next) = (a.next, b.next);
+            }
+            (session, next) => *session = next,
+        }
     }
 
     fn session(&self, client: usize, from: &ClientHello, to: &ServerHello) -> Option<Session> {
@@ -145,6 +157,13 @@ impl Opener {
         side.current = side.secret.as_ref().and_then(|secret| Direction::new(suite, secret));
     }
 
+    /// A side has said ChangeCipherSpec in TLS 1.2.
+    pub(super) fn changed(&mut self, at: usize) {
+        if let Some(side) = self.session.as_mut().and_then(|session| session.side(at)) {
+            side.current = side.next.take();
+        }
+    }
+
     /// A side has said KeyUpdate.
     pub(super) fn updated(&mut self, at: usize) {
         let Some(session) = self.session.as_mut() else { return };
@@ -187,13 +206,14 @@ fn new_sides(suite: &Suite, secrets: Secrets) -> Option<[Side; 2]> {
     let [c, d] = traffic;
     let side = |handshake: Option<Vec<u8>>, secret| Side {
         current: handshake.and_then(|secret| Direction::new(suite, &secret)),
+        next: None,
         secret,
         shakes_hands: true,
     };
     known.then(|| [side(a, c), side(b, d)])
 }
 
-/// TLS 1.2: the keys of both sides from one block.
+/// TLS 1.2: the keys of both sides from one block, in force when each side says so.
 fn old_sides(
     suite: &Suite,
     master: &[u8],
@@ -201,7 +221,7 @@ fn old_sides(
     server: &ServerHello,
 ) -> Option<[Side; 2]> {
     let seed = [b"key expansion", &server.random[..], &client.random].concat();
-    let side = |current| Side { current: Some(current), secret: None, shakes_hands: false };
+    let side = |next| Side { next: Some(next), ..Side::default() };
     if let Some(lengths) = Blocks::lengths(suite) {
         let block = stretch(suite.hash, master, &seed, 2 * lengths.iter().sum::<usize>());
         let both = Blocks::both(suite, &block, server.encrypts_first)?;

@@ -8,6 +8,7 @@
 //! | tls13-vsftpd-curl | vsftpd | curl, TLS 1.3 with HelloRetryRequest | beside it, written by curl |
 //! | tls12-cbc | vsftpd | curl, TLS 1.2 with AES-CBC | in the file, written by curl |
 //! | tls12-cbc-etm | vsftpd | curl, the same with encrypt-then-MAC | in the file, written by curl |
+//! | tls12-renegotiated | OpenSSL's | OpenSSL's, which asks for new keys once, as the server does then | in the file, written by the client |
 //! | ccc-curl | ours | curl, TLS 1.2 on control up to CCC | in the file, written by curl |
 
 use crate::wire::Owned;
@@ -136,6 +137,29 @@ fn sessions_with_ciphers_in_cbc_mode_are_read_with_the_hmac_inside_and_outside()
 }
 
 #[test]
+fn a_session_whose_keys_either_side_has_had_changed_in_tls_1_2_is_read_to_its_end() {
+    let session = compare("tls12-renegotiated");
+    assert!(session.findings().is_empty());
+    let tls = session.packets.conns()[0].tls.as_ref().unwrap();
+    assert_eq!(tls.is_resumed(), Some(true), "the last handshake was a short one");
+}
+
+#[test]
+fn of_a_change_to_keys_that_are_not_known_what_came_under_the_old_ones_is_read() {
+    let (segments, keys) = read("tls12-renegotiated");
+    let begun = &segments.iter().find(|segment| !segment.payload.is_empty()).unwrap().payload;
+    // Behind the heads of record and message and the version.
+    let random = begun[11..43].try_into().unwrap();
+    let first = Keys::default();
+    assert_eq!(first.learn(&keys.log(&[random])), 1);
+    let session = session(&segments, &first).unwrap();
+    let lines = ["220 ready", "user ann", "331 password", "pass …", "230 in"];
+    assert_eq!(self::lines(&session), lines);
+    let drawn = draw(&session);
+    assert!(drawn.contains("ServerHelloDone") && drawn.contains(", encrypted"), "{drawn}");
+}
+
+#[test]
 fn after_ccc_the_control_connection_is_read_in_clear_and_data_under_tls() {
     let session = compare("ccc-curl");
     let rows = session.packets.rows();
@@ -167,7 +191,7 @@ fn with_the_keys_of_another_session_nothing_is_read_and_the_session_says_that_it
 type Whole = (Vec<Owned>, Keys, Vec<String>);
 
 static WHOLE: LazyLock<Vec<Whole>> = LazyLock::new(|| {
-    ["tls12-wharf", "tls13-vsftpd-curl", "ccc-curl"]
+    ["tls12-wharf", "tls13-vsftpd-curl", "tls12-renegotiated", "ccc-curl"]
         .map(|name| {
             let (segments, keys) = read(name);
             let lines =
