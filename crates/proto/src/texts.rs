@@ -474,6 +474,7 @@ fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
         Fault::Denied => (never, tr!(l, "Permission denied.", "許可がありません。")),
         Fault::Name => (never, bad_name(l)),
         Fault::Busy => (450, tr!(l, "Somebody is writing that file; try again later.", "そのファイルは書き込み中です。後でもう一度お試しください。")),
+        Fault::Changed => (450, tr!(l, "Somebody has changed that file meanwhile, so nothing was added to it; ask for its SIZE and send what it lacks.", "そのファイルは送信中に変更されたため、何も追加していません。SIZE で確かめてから、足りない分をお送りください。")),
         Fault::Full => (452, tr!(l, "No space is left on the server.", "サーバーに空きがありません。")),
         Fault::OverQuota => (552, tr!(l, "That is more than you may store; delete something first.", "保存できる量を超えます。先に何かを削除してください。")),
         Fault::Offset => (554, tr!(l, "That position lies behind the end of the file.", "その位置はファイルの終わりを越えています。")),

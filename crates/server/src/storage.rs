@@ -12,7 +12,7 @@ pub(crate) mod view;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use wharf_proto::codec::Marker;
-use wharf_proto::listing::{Entry, EntryRef, Fact};
+use wharf_proto::listing::{Entry, EntryRef, Fact, Unique};
 use wharf_proto::path::VirtualPath;
 use wharf_proto::server::{Fault, StoreAt};
 use wharf_proto::time::Timestamp;
@@ -156,10 +156,24 @@ pub struct Before {
     pub kept: u64,
 }
 
+/// What tells a file as it is at one moment from any other, and from what becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Which file it is.
+    pub unique: Unique<()>,
+    /// How many bytes it has.
+    pub size: u64,
+    /// When its bytes changed.
+    pub modified: Timestamp,
+}
+
 /// A file open for reading.
 pub trait Source: Send + Sync {
     /// Its size when it was opened.
     fn size(&self) -> u64;
+
+    /// What it was when it was opened. No other file is taken for it as long as it is open.
+    fn version(&self) -> Version;
 
     /// Its descriptor, where the kernel can read from it.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
@@ -214,10 +228,12 @@ pub trait Upload: Send + Sync {
     /// [`Fault`]; what was written before stays.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault>;
 
-    /// Puts the upload under its name, in place of what had that name, in one step.
+    /// Puts the upload under its name, in place of what had that name, in one step. An upload that began with
+    /// bytes which are not its own (APPE, REST) takes the place of the very file that was there when it was
+    /// opened, or of none: what others have stored there meanwhile would be lost without a word.
     ///
     /// # Errors
-    /// [`Fault`]; the upload is kept then.
+    /// [`Fault`], and [`Fault::Changed`] of them where that file is not there as it was; the upload is kept then.
     fn complete(self: Box<Self>) -> Result<(), Fault>;
 }
 

@@ -414,6 +414,8 @@ pub enum Fault {
     Name,
     /// Somebody else is writing it.
     Busy,
+    /// Somebody else has changed it since this began.
+    Changed,
     /// No space is left.
     Full,
     /// More than this account may store.

@@ -3,14 +3,17 @@
 //! Every path is resolved by the kernel beneath a handle of the root (openat2 with RESOLVE_BENEATH): `..`,
 //! absolute links, links that lead out, and folders swapped for links while we look all end in a refusal,
 //! never outside. Names are changed only through a handle of their parent folder, never by whole path.
-//! Uploads are in `local/partial.rs`, listings in `local/folder.rs`, labels in `local/details.rs`.
+//! Uploads are in `local/partial.rs`, the turns at a name in `local/names.rs`, listings in `local/folder.rs`, labels in `local/details.rs`.
 
 mod details;
 mod folder;
+mod names;
 mod partial;
 mod usage;
 
-use super::{Existing, Folder, Holder, Links, Look, Source, Storage, Upload, Usage, Wanted};
+use super::{
+    Existing, Folder, Holder, Links, Look, Source, Storage, Upload, Usage, Version, Wanted,
+};
 use details::Details;
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, StatxTimestamp, Timespec,
@@ -173,6 +176,7 @@ impl Storage for LocalFolder {
 
     fn delete(&self, path: &VirtualPath) -> Result<(), Fault> {
         let (parent, name) = self.parent(path)?;
+        let _turn = names::turn(name);
         rustix::fs::unlinkat(parent, name, AtFlags::empty()).map_err(fault)
     }
 
@@ -180,6 +184,7 @@ impl Storage for LocalFolder {
         let (from_parent, from_name) = self.parent(from)?;
         let (to_parent, to_name) = self.parent(to)?;
         let flags = partial::flags_for(there);
+        let _turn = names::turn(to_name);
         let renamed = rustix::fs::renameat_with(from_parent, from_name, to_parent, to_name, flags);
         renamed.map_err(|errno| match errno {
             // Another file system. To copy instead would follow whatever has taken a name meanwhile.
@@ -193,9 +198,7 @@ impl Storage for LocalFolder {
         let handle = self.open_path(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
         let stat = rustix::fs::fstat(&handle).map_err(fault)?;
         match kind_of(stat.st_mode) {
-            Kind::File => {
-                Ok(Box::new(LocalFile { file: File::from(handle), size: size_of(&stat) }))
-            }
+            Kind::File => Ok(Box::new(LocalFile::new(handle, &stat))),
             Kind::Folder | Kind::Link { .. } | Kind::Other => Err(Fault::NotAFile),
         }
     }
@@ -204,9 +207,8 @@ impl Storage for LocalFolder {
         match self.read(path) {
             Err(Fault::NotFound) => {
                 let (parent, name) = self.parent(path)?;
-                let (file, size) =
-                    partial::open(parent.as_fd(), name, holder).ok_or(Fault::NotFound)?;
-                Ok(Box::new(LocalFile { file, size }))
+                let own = partial::open(parent.as_fd(), name, holder).ok_or(Fault::NotFound)?;
+                Ok(Box::new(own))
             }
             source => source,
         }
@@ -232,7 +234,7 @@ impl Storage for LocalFolder {
             Err(Fault::Denied) if wanted.at == StoreAt::Start => None,
             Err(fault) => return Err(fault),
         };
-        Ok(Box::new(partial::Partial::open(parent, wanted, target)?))
+        Ok(Box::new(partial::Partial::open(self, parent, wanted, target)?))
     }
 
     fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault> {
@@ -264,12 +266,22 @@ fn by_descriptor(handle: &OwnedFd) -> String {
 /// A local file open for reading.
 struct LocalFile {
     file: File,
-    size: u64,
+    version: Version,
+}
+
+impl LocalFile {
+    fn new(handle: OwnedFd, stat: &Stat) -> Self {
+        Self { file: File::from(handle), version: version_of(stat) }
+    }
 }
 
 impl Source for LocalFile {
     fn size(&self) -> u64 {
-        self.size
+        self.version.size
+    }
+
+    fn version(&self) -> Version {
+        self.version
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -381,6 +393,11 @@ impl Seen {
         entry.unique = Some(Unique::Node { device: self.device, inode: self.inode });
         entry
     }
+}
+
+fn version_of(stat: &Stat) -> Version {
+    let unique = Unique::Node { device: stat.st_dev, inode: stat.st_ino };
+    Version { unique, size: size_of(stat), modified: modified_of(stat) }
 }
 
 fn modified_of(stat: &Stat) -> Timestamp {

@@ -1,8 +1,8 @@
 //! STOR, APPE and REST: a name shows a file only when the file is whole.
 
-use crate::raw::Running;
+use crate::raw::{Raw, Running};
 use std::io::Write;
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use wharf_proto::tap::{HalfEnd, What};
 
 fn broken_upload(server: &Running, command: &str, bytes: &[u8]) {
@@ -202,7 +202,7 @@ fn what_cannot_be_stored_is_refused_and_leaves_nothing() {
     // A name that the client sends with a data connection that then never brings a byte.
     let at = bob.pasv();
     bob.command("STOR empty", 150);
-    drop(std::net::TcpStream::connect(at).unwrap());
+    drop(TcpStream::connect(at).unwrap());
     bob.expect(226);
     assert_eq!(server.read("empty"), b"");
 }
@@ -249,4 +249,155 @@ fn an_offset_into_translated_text_is_refused() {
     bob.command("REST 4", 350);
     bob.command("STOR f", 504);
     assert_eq!(server.read("f"), b"0123456789");
+}
+
+/// An upload of which the bytes have come, and which has not ended: the data connection to end it with.
+fn half_an_upload(
+    server: &Running,
+    raw: &mut Raw,
+    commands: &[&str],
+    bytes: &[u8],
+    size: u64,
+) -> TcpStream {
+    for command in &commands[..commands.len() - 1] {
+        raw.command(command, 350);
+    }
+    let mut data = raw.passive();
+    raw.command(commands[commands.len() - 1], 125);
+    data.write_all(bytes).unwrap();
+    wait_for_partial(server, size);
+    data
+}
+
+#[test]
+fn an_append_is_refused_when_the_file_has_changed_meanwhile_and_what_others_stored_stays() {
+    for commands in [["APPE f"].as_slice(), &["REST 4", "STOR f"]] {
+        for others in [["APPE f"].as_slice(), &["STOR f"], &["REST 4", "STOR f"]] {
+            let server = Running::new();
+            server.write("f", "old ");
+            let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+            eve.command("TYPE I", 200);
+            let data = half_an_upload(&server, &mut bob, commands, b"mine", 8);
+            for command in &others[..others.len() - 1] {
+                eve.command(command, 350);
+            }
+            eve.store(others[others.len() - 1], b"hers");
+            let there = server.read("f");
+            drop(data);
+            let text = bob.expect(450);
+            assert!(text.contains("SIZE"), "{text}");
+            assert_eq!(server.read("f"), there, "{commands:?} {others:?}");
+            // As it is now, it is added to.
+            bob.store("APPE f", b" and mine");
+            assert_eq!(server.read("f"), [there.as_slice(), b" and mine"].concat());
+        }
+    }
+}
+
+#[test]
+fn two_appends_to_a_name_that_nobody_had_do_not_replace_each_other() {
+    let server = Running::new();
+    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+    eve.command("TYPE I", 200);
+    let data = half_an_upload(&server, &mut bob, &["APPE f"], b"mine", 4);
+    eve.store("APPE f", b"hers");
+    drop(data);
+    bob.expect(450);
+    assert_eq!(server.read("f"), b"hers");
+}
+
+#[test]
+fn of_two_users_who_store_a_whole_file_the_last_to_end_wins() {
+    let server = Running::new();
+    server.write("f", "old");
+    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+    eve.command("TYPE I", 200);
+    let data = half_an_upload(&server, &mut bob, &["STOR f"], b"mine", 4);
+    eve.store("STOR f", b"hers");
+    assert_eq!(server.read("f"), b"hers");
+    drop(data);
+    bob.expect(226);
+    assert_eq!(server.read("f"), b"mine");
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn an_append_to_a_file_that_was_taken_away_meanwhile_does_not_bring_it_back() {
+    let server = Running::new();
+    server.write("f", "old ");
+    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+    let data = half_an_upload(&server, &mut bob, &["APPE f"], b"mine", 8);
+    eve.command("RNFR f", 350);
+    eve.command("RNTO g", 250);
+    drop(data);
+    bob.expect(450);
+    assert!(!server.path().join("f").exists());
+    assert_eq!(server.read("g"), b"old ");
+}
+
+#[test]
+fn an_append_through_a_link_is_refused_when_what_it_leads_to_has_changed() {
+    let server = Running::new();
+    server.write("g", "old ");
+    std::os::unix::fs::symlink("g", server.path().join("f")).unwrap();
+    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+    eve.command("TYPE I", 200);
+    let data = half_an_upload(&server, &mut bob, &["APPE f"], b"mine", 8);
+    eve.store("APPE g", b"hers");
+    drop(data);
+    bob.expect(450);
+    assert_eq!((server.read("f"), server.read("g")), (b"old hers".to_vec(), b"old hers".to_vec()));
+    bob.store("APPE f", b" mine");
+    assert_eq!(
+        (server.read("f"), server.read("g")),
+        (b"old hers mine".to_vec(), b"old hers".to_vec())
+    );
+}
+
+#[test]
+fn every_append_that_was_acknowledged_is_in_the_file_however_many_write_at_once() {
+    let server = Running::new();
+    server.write("f", "");
+    let acknowledged = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for user in ["bob", "eve", "bob", "eve"] {
+            let (server, acknowledged) = (&server, &acknowledged);
+            scope.spawn(move || {
+                let mut raw = server.login(user, "secret");
+                raw.command("TYPE I", 200);
+                for n in 0..40 {
+                    let line = format!("{user} {:?} {n}\n", std::thread::current().id());
+                    match append(&mut raw, line.as_bytes()) {
+                        226 => acknowledged.lock().unwrap().push(line),
+                        450 => {}
+                        code => panic!("{code}"),
+                    }
+                }
+            });
+        }
+    });
+    let mut there: Vec<String> = String::from_utf8(server.read("f"))
+        .unwrap()
+        .split_inclusive('\n')
+        .map(str::to_owned)
+        .collect();
+    let mut said = acknowledged.into_inner().unwrap();
+    there.sort();
+    said.sort();
+    assert_eq!(there, said, "what was acknowledged is there, and nothing else is");
+    assert!(!said.is_empty());
+}
+
+/// Adds to `f`; the reply's code.
+fn append(raw: &mut Raw, bytes: &[u8]) -> u16 {
+    let mut data = raw.passive();
+    raw.send("APPE f");
+    match raw.reply().0 {
+        125 => {
+            data.write_all(bytes).unwrap();
+            drop(data);
+            raw.reply().0
+        }
+        code => code,
+    }
 }

@@ -274,6 +274,7 @@ fn fault(words: &str) -> Option<Fault> {
         "denied" => Fault::Denied,
         "name" => Fault::Name,
         "busy" => Fault::Busy,
+        "changed" => Fault::Changed,
         "full" => Fault::Full,
         "over quota" => Fault::OverQuota,
         "offset" => Fault::Offset,

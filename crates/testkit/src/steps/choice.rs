@@ -108,6 +108,7 @@ fn fault(number: u8) -> Fault {
         Fault::Denied,
         Fault::Name,
         Fault::Busy,
+        Fault::Changed,
         Fault::Full,
         Fault::OverQuota,
         Fault::Offset,

@@ -7,7 +7,7 @@
 //! nobody has gone on with for a day is removed when its folder is next listed.
 
 use super::super::{Before, Existing, Holder, Source, Upload, Wanted};
-use super::{fault, io_fault, modified_of, size_of};
+use super::{LocalFile, LocalFolder, fault, io_fault, modified_of, names, size_of, version_of};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -71,26 +71,36 @@ fn name_of(target: &[u8], holder: &Holder) -> Vec<u8> {
     [PREFIX, hex.as_bytes(), SUFFIX].concat()
 }
 
-/// The holder's unfinished upload of this name, to be read, and its size, if there is one.
-pub(super) fn open(folder: BorrowedFd<'_>, target: &[u8], holder: &Holder) -> Option<(File, u64)> {
+/// The holder's unfinished upload of this name, to be read, if there is one.
+pub(super) fn open(folder: BorrowedFd<'_>, target: &[u8], holder: &Holder) -> Option<LocalFile> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = rustix::fs::openat(folder, name_of(target, holder), flags, Mode::empty()).ok()?;
     let stat = rustix::fs::fstat(&file).ok()?;
     let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
-    (is_file && !is_expired(&stat)).then(|| (File::from(file), size_of(&stat)))
+    (is_file && !is_expired(&stat)).then(|| LocalFile::new(file, &stat))
 }
 
 /// An upload under way.
 pub(super) struct Partial {
+    tree: LocalFolder,
     folder: OwnedFd,
     name: Vec<u8>,
     target: VirtualPath,
     there: Existing,
+    place: Place,
     before: Before,
     resumes_at: Option<Marker>,
     umask: Option<u32>,
     file: File,
     state: State,
+}
+
+/// Whose place it takes.
+enum Place {
+    /// Whatever is there at the end: all of its bytes are its own.
+    Any,
+    /// That of the file that was there when it was opened, which is held open, or of none.
+    Of(Option<Box<dyn Source>>),
 }
 
 /// How far it is.
@@ -99,8 +109,8 @@ enum State {
     Untouched {
         /// Where the first byte goes.
         start: u64,
-        /// The present version, where what is before `start` has to come from it.
-        old: Option<Box<dyn Source>>,
+        /// Whether what is before `start` has to come from the present version.
+        copied: bool,
         /// Whether nothing is in it.
         empty: bool,
     },
@@ -114,6 +124,7 @@ impl Partial {
     /// Opens the holder's upload. `old` is the present version. What an earlier attempt left is changed only
     /// when the first byte comes, or the end: a data connection that never opens costs nothing.
     pub(super) fn open(
+        tree: &LocalFolder,
         folder: OwnedFd,
         wanted: &Wanted<'_>,
         old: Option<Box<dyn Source>>,
@@ -141,31 +152,47 @@ impl Partial {
         let kept = size_of(&stat);
         let there = if new_name { Existing::Kept } else { wanted.there };
         let before = Before { start: start.unwrap_or(0), kept };
-        let state = State::Untouched { start: before.start, old, empty: kept == 0 };
-        let umask = wanted.umask;
-        let upload = Self { folder, name, target, there, before, resumes_at, umask, file, state };
+        let copied = before.start > 0 && !resumes;
+        let state = State::Untouched { start: before.start, copied, empty: kept == 0 };
+        let place = match wanted.at {
+            StoreAt::Start | StoreAt::NewName => Place::Any,
+            StoreAt::End | StoreAt::From(_) => Place::Of(old),
+        };
+        let (tree, umask) = (tree.clone(), wanted.umask);
+        let upload = Self {
+            tree,
+            folder,
+            name,
+            target,
+            there,
+            place,
+            before,
+            resumes_at,
+            umask,
+            file,
+            state,
+        };
         start.map(|_| upload).ok_or(Fault::Offset)
     }
 
     /// Makes the file what it must be before the first byte is written.
-    fn place(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault> {
-        let State::Untouched { start, old, empty } =
+    fn prepare(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault> {
+        let State::Untouched { start, copied, empty } =
             std::mem::replace(&mut self.state, State::Written)
         else {
             return Ok(());
         };
         let broken = |error: io::Error| io_fault(&error);
-        match old {
-            Some(old) if start > 0 => {
+        match &self.place {
+            Place::Of(Some(old)) if copied => {
                 self.file.set_len(0).map_err(broken)?;
-                self.copy(&*old, start, go_on).inspect_err(|_| {
+                self.copy(&**old, start, go_on).inspect_err(|_| {
                     // Half a copy is no upload to go on with; if this fails, it expires.
                     let _ = self.file.set_len(0);
                 })?;
             }
             _ if start == 0 && empty => return Ok(()),
-            Some(_) => self.file.set_len(0).map_err(broken)?,
-            None => self.file.set_len(start).map_err(broken)?,
+            Place::Of(_) | Place::Any => self.file.set_len(start).map_err(broken)?,
         }
         self.file.seek(SeekFrom::Start(start)).map_err(broken)?;
         Ok(())
@@ -210,11 +237,31 @@ impl Partial {
         }
         Ok(())
     }
+
+    /// How it may take its name from what has it now, a link itself.
+    fn flags(&self, named: Option<&Stat>) -> Result<RenameFlags, Fault> {
+        let Place::Of(old) = &self.place else { return Ok(flags_for(self.there)) };
+        let now = match named {
+            Some(stat) if FileType::from_raw_mode(stat.st_mode).is_symlink() => {
+                match self.tree.open_path(&self.target, OFlags::PATH) {
+                    Ok(behind) => Some(version_of(&rustix::fs::fstat(behind).map_err(fault)?)),
+                    Err(Fault::NotFound) => None,
+                    Err(fault) => return Err(fault),
+                }
+            }
+            named => named.map(version_of),
+        };
+        if now != old.as_ref().map(|old| old.version()) {
+            return Err(Fault::Changed);
+        }
+        // Where nothing is, not even another program's file is replaced.
+        Ok(if named.is_none() { RenameFlags::NOREPLACE } else { flags_for(self.there) })
+    }
 }
 
 impl Upload for Partial {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.place(&|| Ok(()))?;
+        self.prepare(&|| Ok(()))?;
         self.file.write_all(bytes).map_err(|error| io_fault(&error))
     }
 
@@ -223,11 +270,11 @@ impl Upload for Partial {
     }
 
     fn is_slow_to_begin(&self) -> bool {
-        matches!(self.state, State::Untouched { start: 1.., old: Some(_), .. })
+        matches!(self.state, State::Untouched { copied: true, .. })
     }
 
     fn begin(&mut self, go_on: &dyn Fn() -> Result<(), Fault>) -> Result<(), Fault> {
-        self.place(go_on)
+        self.prepare(go_on)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -251,19 +298,24 @@ impl Upload for Partial {
     }
 
     fn complete(mut self: Box<Self>) -> Result<(), Fault> {
-        self.place(&|| Ok(()))?;
+        self.prepare(&|| Ok(()))?;
         let target = self.target.name().ok_or(Fault::Name)?;
-        let old = rustix::fs::statat(&self.folder, target, AtFlags::SYMLINK_NOFOLLOW);
-        let old = old.ok().filter(|old| FileType::from_raw_mode(old.st_mode).is_file());
+        let _turn = names::turn(target);
+        let named = rustix::fs::statat(&self.folder, target, AtFlags::SYMLINK_NOFOLLOW).ok();
+        let flags = self.flags(named.as_ref())?;
+        let old = named.filter(|named| FileType::from_raw_mode(named.st_mode).is_file());
         // A new version keeps the permissions of the old one, where we may set them.
         let mode =
             old.map(|old| old.st_mode & 0o777).or_else(|| self.umask.map(|umask| 0o666 & !umask));
         if let Some(mode) = mode {
             let _ = rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode));
         }
-        let flags = flags_for(self.there);
-        rustix::fs::renameat_with(&self.folder, &self.name, &self.folder, target, flags)
-            .map_err(fault)?;
+        let renamed =
+            rustix::fs::renameat_with(&self.folder, &self.name, &self.folder, target, flags);
+        renamed.map_err(|errno| match (errno, self.there) {
+            (Errno::EXIST, Existing::Replaced) => Fault::Changed,
+            (errno, _) => fault(errno),
+        })?;
         self.state = State::Completed;
         Ok(())
     }
