@@ -5,7 +5,7 @@
 
 use crate::data::permissions_of;
 use crate::digest;
-use crate::storage::{Existing, Holder, Look, Source, Storage, Upload, Wanted};
+use crate::storage::{Existing, Holder, Look, Source, Storage, Upload, Version, Wanted};
 use crate::turns::Awaited;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -183,7 +183,8 @@ impl Errand {
     }
 
     fn copy(&self, from: &VirtualPath, to: &VirtualPath, umask: Option<u32>) -> Result<(), Fault> {
-        self.fill(&self.wanted(to, StoreAt::Start, umask), std::slice::from_ref(from))
+        let from = std::slice::from_ref(from);
+        self.fill(&self.wanted(to, StoreAt::Start, umask), from, |_| Ok(())).map(drop)
     }
 
     fn join(
@@ -212,20 +213,47 @@ impl Errand {
         if all.iter().enumerate().any(twice) {
             return Err(Fault::Name);
         }
-        self.fill(&self.wanted(target, at, umask), parts)?;
-        parts.iter().try_for_each(|part| self.storage.delete(part))
+        let wanted = self.wanted(target, at, umask);
+        let seen = self.fill(&wanted, parts, |seen| self.unchanged(parts, seen))?;
+        self.delete_joined(parts, &seen)
+    }
+
+    /// Whether the parts are as they were seen.
+    fn unchanged(&self, parts: &[VirtualPath], seen: &[Version]) -> Result<(), Fault> {
+        parts.iter().zip(seen).try_for_each(|(part, seen)| {
+            let now = self.storage.read(part)?.version();
+            if now == *seen { Ok(()) } else { Err(Fault::Changed) }
+        })
+    }
+
+    /// Deletes the parts whose bytes are in the joined file. What has taken the name of one since then is another
+    /// file, and stays.
+    fn delete_joined(&self, parts: &[VirtualPath], seen: &[Version]) -> Result<(), Fault> {
+        parts.iter().zip(seen).try_for_each(|(part, seen)| {
+            match self.storage.delete_seen(part, seen) {
+                Err(Fault::Changed | Fault::NotFound) => Ok(()),
+                deleted => deleted,
+            }
+        })
     }
 
     fn wanted<'w>(&'w self, path: &'w VirtualPath, at: StoreAt, umask: Option<u32>) -> Wanted<'w> {
         Wanted { path, at, holder: &self.holder, umask, there: Existing::Replaced }
     }
 
-    /// Pours files into an upload and completes it; what cannot be completed leaves nothing behind.
-    fn fill(&self, wanted: &Wanted<'_>, from: &[VirtualPath]) -> Result<(), Fault> {
+    /// Pours files into an upload and completes it, if what they were is right; what cannot be completed leaves
+    /// nothing behind.
+    fn fill(
+        &self,
+        wanted: &Wanted<'_>,
+        from: &[VirtualPath],
+        right: impl FnOnce(&[Version]) -> Result<(), Fault>,
+    ) -> Result<Vec<Version>, Fault> {
         let mut upload = self.storage.write(wanted)?;
-        let poured = from.iter().try_for_each(|from| self.pour(from, &mut *upload));
-        match poured {
-            Ok(()) => upload.complete(),
+        let poured: Result<Vec<_>, _> =
+            from.iter().map(|from| self.pour(from, &mut *upload)).collect();
+        match poured.and_then(|seen| right(&seen).map(|()| seen)) {
+            Ok(seen) => upload.complete().map(|()| seen),
             Err(fault) => {
                 upload.discard();
                 Err(fault)
@@ -233,9 +261,10 @@ impl Errand {
         }
     }
 
-    fn pour(&self, from: &VirtualPath, upload: &mut dyn Upload) -> Result<(), Fault> {
+    fn pour(&self, from: &VirtualPath, upload: &mut dyn Upload) -> Result<Version, Fault> {
         let source = self.storage.read(from)?;
-        self.each_piece(&*source, Range::default(), &mut |bytes| upload.write(bytes))
+        self.each_piece(&*source, Range::default(), &mut |bytes| upload.write(bytes))?;
+        Ok(source.version())
     }
 
     fn remove_all(&self, path: &VirtualPath) -> Result<(), Fault> {
@@ -294,5 +323,70 @@ impl Errand {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::local::LocalFolder;
+    use crate::turns::Waiter;
+    use std::path::Path;
+
+    fn errand(tree: &Path, waiter: &Waiter) -> Errand {
+        Errand {
+            storage: Arc::new(LocalFolder::open(tree).unwrap()),
+            holder: Holder::new(b"bob", None),
+            rights: Rights::WRITER,
+            awaited: waiter.awaited(),
+        }
+    }
+
+    fn path(name: &str) -> VirtualPath {
+        VirtualPath::root().join(name.as_bytes()).unwrap()
+    }
+
+    fn replace(tree: &Path, name: &str, content: &str) {
+        std::fs::write(tree.join("new"), content).unwrap();
+        std::fs::rename(tree.join("new"), tree.join(name)).unwrap();
+    }
+
+    #[test]
+    fn a_part_that_was_replaced_before_the_parts_are_joined_ends_that_with_nothing_changed() {
+        let (folder, waiter) = (tempfile::tempdir().unwrap(), Waiter::default());
+        let (tree, errand) = (folder.path(), errand(folder.path(), &waiter));
+        std::fs::write(tree.join("whole"), "0").unwrap();
+        std::fs::write(tree.join("a"), "1").unwrap();
+        let (whole, part) = (path("whole"), path("a"));
+        let wanted = errand.wanted(&whole, StoreAt::End, None);
+        let meanwhile = |seen: &[Version]| {
+            replace(tree, "a", "2");
+            errand.unchanged(std::slice::from_ref(&part), seen)
+        };
+        let joined = errand.fill(&wanted, std::slice::from_ref(&part), meanwhile);
+        assert_eq!(joined, Err(Fault::Changed));
+        assert_eq!(std::fs::read(tree.join("whole")).unwrap(), b"0");
+        assert_eq!(std::fs::read(tree.join("a")).unwrap(), b"2");
+        assert_eq!(std::fs::read_dir(tree).unwrap().count(), 2, "nothing hidden is left");
+    }
+
+    #[test]
+    fn a_part_that_was_replaced_when_the_parts_had_been_joined_is_not_deleted() {
+        let (folder, waiter) = (tempfile::tempdir().unwrap(), Waiter::default());
+        let (tree, errand) = (folder.path(), errand(folder.path(), &waiter));
+        for name in ["a", "b", "c", "d"] {
+            std::fs::write(tree.join(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("c", tree.join("l")).unwrap();
+        let parts = ["a", "b", "l", "d"].map(path);
+        let wanted = path("whole");
+        let wanted = errand.wanted(&wanted, StoreAt::Start, None);
+        let seen = errand.fill(&wanted, &parts, |_| Ok(())).unwrap();
+        replace(tree, "b", "new");
+        std::fs::remove_file(tree.join("d")).unwrap();
+        assert_eq!(errand.delete_joined(&parts, &seen), Ok(()));
+        assert_eq!(std::fs::read(tree.join("whole")).unwrap(), b"abcd");
+        assert_eq!(std::fs::read(tree.join("b")).unwrap(), b"new");
+        assert!(!tree.join("a").exists() && !tree.join("l").exists() && tree.join("c").exists());
     }
 }

@@ -58,6 +58,9 @@ pub trait Storage: Send + Sync {
     /// Deletes what is not a folder; of a link, the link.
     fn delete(&self, path: &VirtualPath) -> Result<(), Fault>;
 
+    /// Deletes a file, of a link the link, if it is as it was seen: else [`Fault::Changed`].
+    fn delete_seen(&self, path: &VirtualPath, seen: &Version) -> Result<(), Fault>;
+
     /// Renames.
     fn rename(&self, from: &VirtualPath, to: &VirtualPath, there: Existing) -> Result<(), Fault>;
 

@@ -142,7 +142,7 @@ pub static VERBS: [Row; 71] = [
     row(Xsha1, "XSHA1", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "SHA-1 of a file"),
     row(Xsha256, "XSHA256", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "SHA-256 of a file"),
     row(Xsha512, "XSHA512", Code(" path, or \"path\" start end"), READS, &[250, 450, 550], Extended, "usage", "SHA-512 of a file"),
-    row(Comb, "COMB", Code(" target part ..."), WRITES, &[250, 502, 550], Extended, "usage", "join parts into one file"),
+    row(Comb, "COMB", Code(" target part ..."), WRITES, &[250, 450, 502, 550], Extended, "usage", "join parts into one file"),
     row(Avbl, "AVBL", OptionalPath, LISTS, &[213, 502, 550], Extended, "draft peterson", "tell the free space"),
     row(Dsiz, "DSIZ", OptionalPath, LISTS, &[213, 502, 550], Extended, "draft peterson", "tell the size of a folder"),
     row(Csid, "CSID", Text, OPEN, &[200, 502], Extended, "draft peterson", "name the client and the server"),

@@ -69,6 +69,18 @@ impl LocalFolder {
         beneath(self.root.as_fd(), or_dot(path.relative()), flags, self.links)
     }
 
+    /// What is behind a name that is itself what `named` tells; nothing behind a link that leads nowhere.
+    fn behind(&self, path: &VirtualPath, named: &Stat) -> Result<Option<Version>, Fault> {
+        if !FileType::from_raw_mode(named.st_mode).is_symlink() {
+            return Ok(Some(version_of(named)));
+        }
+        match self.open_path(path, OFlags::PATH) {
+            Ok(behind) => Ok(Some(version_of(&rustix::fs::fstat(behind).map_err(fault)?))),
+            Err(Fault::NotFound) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// A handle of the parent folder, and the name in it.
     fn parent<'p>(&self, path: &'p VirtualPath) -> Result<(OwnedFd, &'p [u8]), Fault> {
         let name = path.name().ok_or(Fault::Denied)?;
@@ -177,6 +189,16 @@ impl Storage for LocalFolder {
     fn delete(&self, path: &VirtualPath) -> Result<(), Fault> {
         let (parent, name) = self.parent(path)?;
         let _turn = names::turn(name);
+        rustix::fs::unlinkat(parent, name, AtFlags::empty()).map_err(fault)
+    }
+
+    fn delete_seen(&self, path: &VirtualPath, seen: &Version) -> Result<(), Fault> {
+        let (parent, name) = self.parent(path)?;
+        let _turn = names::turn(name);
+        let named = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+        if self.behind(path, &named)? != Some(*seen) {
+            return Err(Fault::Changed);
+        }
         rustix::fs::unlinkat(parent, name, AtFlags::empty()).map_err(fault)
     }
 

@@ -31,7 +31,9 @@ mod tests;
 mod upload;
 
 use super::quota::Ledger;
-use super::{Existing, Folder, Holder, Links, Look, Source, Storage, Upload, Usage, Wanted};
+use super::{
+    Existing, Folder, Holder, Links, Look, Source, Storage, Upload, Usage, Version, Wanted,
+};
 use crate::accounts::{Member, Mount, Mounted};
 use folder::Listing;
 use grants::{Grants, changes_files, renamed_over};
@@ -112,6 +114,21 @@ impl View {
     /// The ledger, where what is in this tree is booked in it.
     fn ledger_for(&self, place: &Place<'_>) -> Option<&Arc<Ledger>> {
         self.ledger.as_ref().filter(|_| place.mount.counts)
+    }
+
+    fn delete_by(
+        &self,
+        path: &VirtualPath,
+        delete: impl FnOnce(&Place<'_>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let place = self.need(path, Right::Delete)?;
+        self.loose(path, Fault::Denied)?;
+        let Some(ledger) = self.ledger_for(&place) else { return delete(&place) };
+        let mut books = ledger.books();
+        let gone = usage_of(place.tree.find(&place.path).ok().as_ref());
+        delete(&place)?;
+        books.book(gone, Usage::default());
+        Ok(())
     }
 
     fn rename_in(&self, from: &Place<'_>, to: &Place<'_>, there: Existing) -> Result<(), Fault> {
@@ -209,14 +226,11 @@ impl Storage for View {
     }
 
     fn delete(&self, path: &VirtualPath) -> Result<(), Fault> {
-        let place = self.need(path, Right::Delete)?;
-        self.loose(path, Fault::Denied)?;
-        let Some(ledger) = self.ledger_for(&place) else { return place.tree.delete(&place.path) };
-        let mut books = ledger.books();
-        let gone = usage_of(place.tree.find(&place.path).ok().as_ref());
-        place.tree.delete(&place.path)?;
-        books.book(gone, Usage::default());
-        Ok(())
+        self.delete_by(path, |place| place.tree.delete(&place.path))
+    }
+
+    fn delete_seen(&self, path: &VirtualPath, seen: &Version) -> Result<(), Fault> {
+        self.delete_by(path, |place| place.tree.delete_seen(&place.path, seen))
     }
 
     fn rename(&self, from: &VirtualPath, to: &VirtualPath, there: Existing) -> Result<(), Fault> {

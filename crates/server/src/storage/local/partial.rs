@@ -7,7 +7,7 @@
 //! nobody has gone on with for a day is removed when its folder is next listed.
 
 use super::super::{Before, Existing, Holder, Source, Upload, Wanted};
-use super::{LocalFile, LocalFolder, fault, io_fault, modified_of, names, size_of, version_of};
+use super::{LocalFile, LocalFolder, fault, io_fault, modified_of, names, size_of};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -242,14 +242,8 @@ impl Partial {
     fn flags(&self, named: Option<&Stat>) -> Result<RenameFlags, Fault> {
         let Place::Of(old) = &self.place else { return Ok(flags_for(self.there)) };
         let now = match named {
-            Some(stat) if FileType::from_raw_mode(stat.st_mode).is_symlink() => {
-                match self.tree.open_path(&self.target, OFlags::PATH) {
-                    Ok(behind) => Some(version_of(&rustix::fs::fstat(behind).map_err(fault)?)),
-                    Err(Fault::NotFound) => None,
-                    Err(fault) => return Err(fault),
-                }
-            }
-            named => named.map(version_of),
+            Some(named) => self.tree.behind(&self.target, named)?,
+            None => None,
         };
         if now != old.as_ref().map(|old| old.version()) {
             return Err(Fault::Changed);
