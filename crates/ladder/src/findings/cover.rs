@@ -246,7 +246,8 @@ pub(super) fn closed_before_tls(case: &Case<'_>) -> Option<Proof> {
     let at_once = |conn: &&Conn| {
         let granted = conn.granted.filter(|_| conn.opener == Some(Party::Client));
         let Some((Party::Server, _, end)) = conn.first_end() else { return false };
-        let hello = conn.client.bytes == 0 || conn.client.first.starts_with(&[0x16, 3]);
+        // Who has not begun TLS may not have been asked to: the file is missing, or its folder is empty and goes in clear.
+        let hello = conn.client.first.starts_with(&[0x16, 3]);
         hello && granted.is_some_and(|granted| end.since(granted) <= AT_ONCE)
     };
     let is_sealed = case.setting.captured && case.is_sealed() && !case.setting.has_partner;
