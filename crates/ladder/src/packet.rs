@@ -163,6 +163,10 @@ pub(crate) fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }
 
+/// An acknowledgment of what is further ahead of all that was seen is of another connection, or nobody's; nor were bytes put
+/// into another order that are.
+pub(crate) const AHEAD: i32 = 4 * 1024 * 1024;
+
 /// How a SYN has windows scaled (RFC 7323 section 2.2).
 fn scale(tcp: &TcpSlice<'_>) -> Option<u8> {
     if !tcp.syn() {

@@ -6,14 +6,12 @@
 //! the bytes arrived and the capture missed them. What bytes mean, this file does not know. What is held is
 //! bounded.
 
-use crate::packet::{Segment, distance};
+use crate::packet::{AHEAD, Segment, distance};
 
 /// Pieces held at most before the oldest gap is given up.
 const MAX_PIECES: usize = 32;
 /// Bytes held at most.
 const MAX_BYTES: usize = 256 * 1024;
-/// An acknowledgment of what is further ahead of all that was seen is of another connection, or nobody's.
-const AHEAD: i32 = 4 * 1024 * 1024;
 /// The largest window (RFC 7323 section 2.3): nothing acknowledges what is further back.
 const WINDOW: i32 = 1 << 30;
 
@@ -104,8 +102,10 @@ impl Half {
         if flags.syn && self.syn != Some(segment.seq) {
             fresh.syn = true;
             let (syn, next) = (Some(segment.seq), Some(segment.seq.wrapping_add(1)));
-            *self = Self { keeps: self.keeps, acked: self.acked, syn, next, ..Self::default() };
-            self.acked = self.acked.filter(|ack| self.is_plausible(*ack));
+            let acked = self.acked;
+            *self = Self { keeps: self.keeps, syn, next, ..Self::default() };
+            // What was acknowledged before may be of an older connection between the same ends.
+            self.acked = acked.filter(|ack| self.is_plausible(*ack));
         }
         let start = segment.seq.wrapping_add(u32::from(flags.syn));
         let next = match self.next {
@@ -458,6 +458,19 @@ mod tests {
     fn a_half_seen_from_its_middle_begins_torn() {
         let fresh = take(&mut Half::of_bytes(), 100, b"OOP\r\n");
         assert_eq!(fresh.ready, [Run { torn: true, bytes: b"OOP\r\n".to_vec(), cut: false }]);
+    }
+
+    #[test]
+    fn what_was_acknowledged_before_the_syn_stays_where_it_is_of_this_connection() {
+        let foreign = 1 << 29;
+        for (ack, has) in [(1, true), (foreign, false)] {
+            let mut half = Half::of_bytes();
+            half.acknowledged(ISN.wrapping_add(ack));
+            half.take(&segment(ISN, Flags { syn: true, ..Flags::default() }, b""));
+            assert_eq!((half.has(ISN), half.missing()), (has, 0), "{ack}");
+            take(&mut half, 0, b"abc");
+            assert_eq!(half.missing(), 0);
+        }
     }
 
     proptest! {

@@ -8,7 +8,7 @@
 
 use super::kept::Kept;
 use super::{Key, key, pair};
-use crate::packet::{Segment, distance};
+use crate::packet::{AHEAD, Segment, distance};
 use foldhash::HashMap;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,8 +22,6 @@ const MAX_WAIT: Duration = Duration::from_millis(200);
 const MAX_FLOWS: usize = 1 << 14;
 /// Pieces ahead of their turn remembered at most, of each side.
 const MAX_PIECES: usize = 32;
-/// What is further ahead was not put into another order.
-const AHEAD: i32 = 4 * 1024 * 1024;
 
 /// The segments that wait, and how far each connection has come.
 #[derive(Debug, Default)]
@@ -158,7 +156,7 @@ fn advance([a, b]: &mut Flow, segment: &Segment<'_>) {
             *peer = Half::default();
         }
     }
-    if flags.ack && !flags.rst {
+    if flags.ack && !flags.rst && peer.may_come_to(segment.ack) {
         peer.come_to(segment.ack);
     }
     let start = segment.seq.wrapping_add(u32::from(flags.syn));
@@ -181,6 +179,12 @@ impl Half {
                 self.come_to(end);
             }
         }
+    }
+
+    /// Whether an acknowledgment of all before this number is of what was sent here.
+    fn may_come_to(&self, ack: u32) -> bool {
+        let seen = self.next.into_iter().chain(self.ahead.iter().map(|(_, end)| *end));
+        self.next.is_none() || seen.into_iter().any(|seen| distance(seen, ack) < AHEAD)
     }
 
     /// Nothing before this number is waited for any more.

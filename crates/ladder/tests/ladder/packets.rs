@@ -513,3 +513,15 @@ fn a_stray_end_of_an_older_connection_does_not_begin_the_session() {
     assert!(!packets.push(&stray));
     assert!(packets.ends().is_none());
 }
+
+#[test]
+fn bytes_of_an_older_connection_before_the_syn_are_no_gap_of_this_one() {
+    let mut wire = Wire::greeted();
+    wire.asks("NOOP", "200 ok");
+    let (syn, greeting) = (wire.segments[0].clone(), wire.segments[3].clone());
+    let (seq, ack) = (greeting.seq.wrapping_add(1 << 28), syn.seq.wrapping_add(1 << 29));
+    wire.segments.insert(0, Owned { at: syn.at, seq, ack, ..greeting });
+    let packets = wire.packets();
+    assert_eq!(packets.missing(), 0);
+    assert_eq!(tail(&wire, 2), ["NOOP", "200 ok"]);
+}

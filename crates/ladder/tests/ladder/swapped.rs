@@ -2,7 +2,7 @@
 //! first change nothing of what is said, the second are told.
 
 use crate::captures::segments;
-use crate::wire::{Acceptor, FIN, Opener, Owned, PSH, Wire};
+use crate::wire::{ACK, Acceptor, FIN, Opener, Owned, PSH, Wire};
 use std::time::Duration;
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::{Channel, Lang, Packet, Row};
@@ -102,6 +102,20 @@ fn an_answer_may_come_many_frames_before_what_it_answers() {
     let span = frames.last().map(|last| last.at.since(frames[5].at));
     assert!(span < Some(Duration::from_millis(200)), "{span:?}");
     assert_eq!(all_told(&frames), plain);
+}
+
+#[test]
+fn a_server_that_acknowledges_an_older_connection_first_changes_nothing_of_the_order() {
+    let mut wire = Wire::greeted();
+    for at in 0..4 {
+        wire.asks(&format!("NOOP {at}"), &format!("200 answer {at}"));
+    }
+    // Who still knows a connection between the same ends answers a SYN for that one (RFC 9293 section 3.10.7.4).
+    let (syn, answer) = (wire.segments[0].clone(), wire.segments[1].clone());
+    let ack = syn.seq.wrapping_add(1 << 29);
+    let older = Owned { seq: answer.seq.wrapping_add(1 << 28), ack, flags: ACK, ..answer };
+    wire.segments.splice(1..1, [older, syn]);
+    assert_eq!(all_told(&swapped(&wire.segments, 6)), all_told(&wire.segments));
 }
 
 #[test]
