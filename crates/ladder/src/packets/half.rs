@@ -70,7 +70,7 @@ pub(super) struct Fresh {
     pub(super) syn: bool,
     /// A FIN not seen before.
     pub(super) fin: bool,
-    /// Nothing but a byte that has come before, the last: a keep-alive (RFC 9293 section 3.8.4).
+    /// Nothing but the last byte, which the other side has: a keep-alive (RFC 9293 section 3.8.4).
     pub(super) is_probe: bool,
     /// How many bytes not seen before.
     pub(super) bytes: u32,
@@ -117,7 +117,8 @@ impl Half {
         };
         let old = u32::try_from(distance(start, next)).map_or(0, |old| old.min(segment.length));
         let is_last = segment.length == 1 && start.wrapping_add(1) == next;
-        fresh.is_probe = is_last && !flags.syn && !flags.fin;
+        // Of what the other side has not acknowledged it is the segment itself, sent again.
+        fresh.is_probe = is_last && self.has(start) && !flags.syn && !flags.fin;
         let bytes = usize::try_from(old).ok().and_then(|old| segment.payload.get(old..));
         fresh.straight = usize::try_from(old).ok().filter(|_| {
             old < segment.length && self.held.is_empty() && start.wrapping_add(old) == next
