@@ -434,5 +434,8 @@ pub(super) const RULES: &[Rule] = &[
 /// Whether what the sender of a row of the control connection said then is sent again, and was never acknowledged.
 fn is_unheard(control: &Conn, row: &Row) -> bool {
     let stuck = control.side(row.from).stuck;
-    stuck.is_some_and(|stuck| stuck.times >= 3 || row.is_again())
+    stuck.is_some_and(|stuck| {
+        let is_it = row.wire.is_some_and(|wire| wire.seq == stuck.seq);
+        is_it && (stuck.times >= 3 || row.is_again())
+    })
 }
