@@ -148,7 +148,9 @@ pub fn session(sheet: &Sheet<'_>) -> Vec<u8> {
 fn with_ports(ends: Ends, step: &Step) -> Ends {
     let own = match step.row.channel {
         Channel::Control => step.session % 16_384,
-        Channel::Data(no) => 16_384 + (step.session * 64 + u64::from(no)) % 32_768,
+        Channel::Data(no) => {
+            16_384 + (step.session.wrapping_mul(64).wrapping_add(no.into())) % 32_768
+        }
     };
     let own = u16::try_from(own).unwrap_or(0) + 1024;
     let listens = if step.row.channel == Channel::Control { FTP } else { own };

@@ -126,6 +126,17 @@ fn a_tap_whose_times_no_clock_can_count_is_drawn_in_every_form_and_beside_anothe
     assert!(text::beside(&beside, &Options::default()).contains("NOOP"));
 }
 
+#[test]
+fn a_session_of_the_greatest_number_becomes_a_capture_as_others_do() {
+    let events = sessions::passive().events();
+    let greatest = |event: Event| Event { session: SessionId(u64::MAX), ..event };
+    let events: Vec<Event> = events.into_iter().map(greatest).collect();
+    let scene = scenes(&groups(&events).remove(0)).remove(0);
+    let lang = Lang::En;
+    let sheet = Sheet { scene: &scene, lang, packets: false, no_times: false, origin: None };
+    assert!(!pcapng::session(&sheet).is_empty());
+}
+
 /// Two sessions of one client, as it tells of them: with a server that listens at `at`, and with another at `server`
 /// that is told to connect to where `to` says.
 fn driven(at: &str, server: &'static str, to: &str) -> Vec<Event> {
