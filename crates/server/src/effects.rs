@@ -5,6 +5,7 @@
 
 use crate::data::permissions_of;
 use crate::digest;
+use crate::storage::descent::{Descent, Step};
 use crate::storage::{Existing, Holder, Look, Source, Storage, Upload, Version, Wanted};
 use crate::turns::Awaited;
 use std::sync::Arc;
@@ -288,37 +289,38 @@ impl Errand {
         each: &mut dyn FnMut(&VirtualPath, bool, u64) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let mut left = WALKED;
-        let mut count = |entries: usize| -> Result<(), Fault> {
-            left = left.checked_sub(entries).ok_or(Fault::Unsupported(Cannot::TooMuch))?;
-            Ok(())
-        };
-        let mut waiting = vec![(root.clone(), false)];
-        while let Some((path, seen)) = waiting.pop() {
-            if seen {
-                each(&path, true, 0)?;
-                continue;
-            }
-            if path != *root {
-                waiting.push((path.clone(), true));
-            }
+        let mut descent = Descent::from(root.clone());
+        while let Some(step) = descent.step()? {
+            let path = match step {
+                Step::Into(path) => path,
+                Step::OutOf(path) => {
+                    each(&path, true, 0)?;
+                    continue;
+                }
+            };
             let mut folder = self.storage.list(&path, Look::default())?;
-            let mut files = Vec::new();
             let mut more = true;
             while more {
                 self.awaited.go_on()?;
-                let before = waiting.len();
-                more = folder.read(&mut |entry| {
-                    let Ok(path) = path.join(entry.name) else { return };
+                let (mut files, mut seen) = (Vec::new(), Ok(()));
+                let mut look = |entry: &EntryRef<'_>| -> Result<(), Fault> {
+                    left = left.checked_sub(1).ok_or(Fault::Unsupported(Cannot::TooMuch))?;
                     match entry.kind {
-                        Kind::Folder => waiting.push((path, false)),
+                        Kind::Folder => descent.add(entry.name)?,
                         Kind::File | Kind::Link { .. } | Kind::Other => {
-                            files.push((path, entry.size.unwrap_or(0)));
+                            files.push((entry.name.to_vec(), entry.size.unwrap_or(0)));
                         }
                     }
+                    Ok(())
+                };
+                more = folder.read(&mut |entry| {
+                    if seen.is_ok() {
+                        seen = look(entry);
+                    }
                 })?;
-                count(files.len() + waiting.len() - before)?;
-                for (path, size) in files.drain(..) {
-                    each(&path, false, size)?;
+                seen?;
+                for (name, size) in files {
+                    each(&path.join(&name).map_err(|_| Fault::Name)?, false, size)?;
                 }
             }
         }
@@ -388,5 +390,20 @@ mod tests {
         assert_eq!(std::fs::read(tree.join("whole")).unwrap(), b"abcd");
         assert_eq!(std::fs::read(tree.join("b")).unwrap(), b"new");
         assert!(!tree.join("a").exists() && !tree.join("l").exists() && tree.join("c").exists());
+    }
+    #[test]
+    fn a_walk_ends_when_nobody_waits_for_it_any_more_or_the_tree_is_too_deep() {
+        let (folder, waiter) = (tempfile::tempdir().unwrap(), Waiter::default());
+        let (tree, errand) = (folder.path(), errand(folder.path(), &waiter));
+        let deep = |levels: usize| tree.join("r").join(vec!["d"; levels].join("/"));
+        std::fs::create_dir_all(deep(256)).unwrap();
+        std::fs::write(deep(256).join("f"), "12345").unwrap();
+        assert_eq!(errand.folder_size(&path("r")), Ok(5));
+        std::fs::create_dir(deep(257)).unwrap();
+        let too_much = Err(Fault::Unsupported(Cannot::TooMuch));
+        assert_eq!(errand.folder_size(&path("r")), too_much);
+        drop(waiter);
+        let gone = errand.folder_size(&path("r")).unwrap_err();
+        assert!(matches!(gone, Fault::System(_)), "{gone:?}");
     }
 }

@@ -5,6 +5,7 @@
 //! a local disk takes. What is served does not know rights, sessions or sockets. A member's view of it
 //! (`storage/view.rs`) is a storage as well, which knows the rights of each name and passes on what they allow.
 
+pub(crate) mod descent;
 pub mod local;
 pub(crate) mod quota;
 pub(crate) mod view;

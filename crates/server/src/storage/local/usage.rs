@@ -1,9 +1,10 @@
 //! How much is in a local folder: a walk over everything in it, unfinished uploads too.
 //!
-//! Links are not followed, and a file with several names counts at each. Memory is the names of the folders that
-//! wait for their turn. It goes as far as a bound and not behind it: who has more is told so.
+//! Links are not followed, and a file with several names counts at each. It goes as far as its bounds and not
+//! behind them: who has more is told so.
 
 use super::super::Usage;
+use super::super::descent::{Descent, Step};
 use super::{LocalFolder, Seen, fault, kind_of};
 use rustix::fs::{Dir, OFlags};
 use rustix::io::Errno;
@@ -23,8 +24,9 @@ pub(super) fn of(
     go_on: &dyn Fn() -> Result<(), Fault>,
 ) -> Result<Usage, Fault> {
     let (mut usage, mut seen) = (Usage::default(), 0_u64);
-    let mut waiting = vec![VirtualPath::root()];
-    while let Some(path) = waiting.pop() {
+    let mut descent = Descent::from(VirtualPath::root());
+    while let Some(step) = descent.step()? {
+        let Step::Into(path) = step else { continue };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
         let folder = match tree.beneath(&path, flags) {
             Ok(folder) => folder,
@@ -53,7 +55,7 @@ pub(super) fn of(
                     usage.bytes = usage.bytes.saturating_add(found.size);
                     usage.files += 1;
                 }
-                Kind::Folder => waiting.extend(path.join(name)),
+                Kind::Folder => descent.add(name)?,
                 Kind::Link { .. } | Kind::Other => {}
             }
         }
@@ -76,5 +78,17 @@ mod tests {
         let storage = LocalFolder::open(folder.path()).unwrap();
         assert_eq!(storage.usage(&|| Ok(())), Ok(Usage { bytes: 8, files: 2 }));
         assert_eq!(storage.usage(&|| Err(Fault::Busy)), Err(Fault::Busy));
+    }
+
+    #[test]
+    fn a_tree_too_deep_to_be_counted_is_told_and_one_that_is_deep_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = |levels: usize| folder.path().join(vec!["d"; levels].join("/"));
+        std::fs::create_dir_all(deep(256)).unwrap();
+        std::fs::write(deep(256).join("f"), "12345").unwrap();
+        let storage = LocalFolder::open(folder.path()).unwrap();
+        assert_eq!(storage.usage(&|| Ok(())), Ok(Usage { bytes: 5, files: 1 }));
+        std::fs::create_dir(deep(257)).unwrap();
+        assert_eq!(storage.usage(&|| Ok(())), Err(Fault::Unsupported(Cannot::TooMuch)));
     }
 }
