@@ -38,6 +38,9 @@ pub struct Config {
     pub listen_clear: Vec<SocketAddr>,
     /// How long a TLS handshake may take.
     pub handshake_time: Duration,
+    /// How long to go on waiting at a passive port, when whoever came there could not prove under TLS to be the
+    /// client, for the client. A client that never resumes TLS sessions hears so after that time.
+    pub own_time: Duration,
     /// The networks of other servers with which users may have data connections (server-to-server transfer), where
     /// nothing else is said of a user. Anonymous users never may.
     pub foreign: Vec<IpNet>,
@@ -101,6 +104,7 @@ impl Config {
             listen_clear: Vec::new(),
             any_tls_session: false,
             handshake_time: Duration::from_secs(20),
+            own_time: Duration::from_secs(2),
             foreign: Vec::new(),
             passive_ports: None,
             public_address: None,

@@ -31,7 +31,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -136,7 +136,7 @@ pub(crate) struct Control {
     /// A login that is verified or a slow action on the tree, under way beside this task.
     errand: Option<(EffectId, Away)>,
     waiter: Waiter,
-    connections: u32,
+    connections: Arc<AtomicU32>,
     unsent: Vec<u8>,
     input_ended: bool,
 }
@@ -201,7 +201,7 @@ impl Control {
             transfer: None,
             errand: None,
             waiter: Waiter::default(),
-            connections: 0,
+            connections: Arc::default(),
             unsent: Vec::new(),
             input_ended: false,
         })
@@ -420,7 +420,7 @@ impl Control {
                 let mut address = listener.address();
                 match self.setting(&Arc::default()) {
                     Some(setting) if tls == Some(TlsRole::Server) => {
-                        self.ready.early = Some(Box::new(Early::Awaited(setting, listener)));
+                        self.ready.early = Some(Box::new(Early::new(setting, listener)));
                     }
                     Some(_) | None => self.ready.listener = Some(listener),
                 }
@@ -438,7 +438,6 @@ impl Control {
         let Some(setting) = self.setting(&moved) else {
             return Some(Outcome::Failed(Fault::Denied));
         };
-        self.connections += 1;
         let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
         Some(self.take(id, &moved, done))
     }
@@ -455,7 +454,7 @@ impl Control {
             down: who.down.clone(),
             client: self.client,
             server: self.server,
-            conn: self.connections + 1,
+            connections: Arc::clone(&self.connections),
             teller: self.teller.clone(),
             moved: Arc::clone(moved),
             idle_time: config.data_idle_time,
@@ -467,6 +466,8 @@ impl Control {
             tls: self.session_tls.clone(),
             any_tls_session: who.any_tls_session || config.any_tls_session,
             handshake_time: config.handshake_time,
+            open_time: config.policy.open_time,
+            own_time: config.own_time,
         })
     }
 

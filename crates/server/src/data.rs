@@ -30,7 +30,7 @@ use send::Outgoing;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 use wharf_proto::Text;
 use wharf_proto::charset::Charset;
@@ -82,8 +82,8 @@ pub(crate) struct Setting {
     pub(crate) down: Brake,
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
-    /// Counts the session's data connections from 1.
-    pub(crate) conn: u32,
+    /// How many data connections the session has had.
+    pub(crate) connections: Arc<AtomicU32>,
     pub(crate) teller: Teller,
     /// Bytes moved so far, for STAT.
     pub(crate) moved: Arc<AtomicU64>,
@@ -98,6 +98,10 @@ pub(crate) struct Setting {
     pub(crate) any_tls_session: bool,
     /// How long a TLS handshake may take.
     pub(crate) handshake_time: Duration,
+    /// How long a data connection may take to open.
+    pub(crate) open_time: Duration,
+    /// How long the client's own connection may take behind one that was turned away.
+    pub(crate) own_time: Duration,
     /// The turns in which slow work is done.
     pub(crate) turns: Turns,
     /// Whether a folder may be fetched as an archive.
@@ -135,26 +139,11 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Do
         Err(fault) => return Done { kept: ready.kept, ..over(Ended::Failed(fault)) },
     };
     let news = news_of(&cargo);
-    let listener = match (plan.route, ready.early.map(|early| *early)) {
-        (Route::Accept, Some(Early::Shaking(handshake, port))) => {
-            let secured = async move { Ok((handshake.await?.again(&setting), setting)) };
-            return Done {
-                port: Some(port),
-                ..prepared(true, news, secured_step(secured, cargo, how, Vec::new()))
-            };
+    let listener = match ready.early.map(|early| *early) {
+        Some(early) if plan.route == Route::Accept && plan.tls == Some(TlsRole::Server) => {
+            return begin_early(setting, cargo, how, early);
         }
-        (Route::Accept, Some(Early::There(secured, port))) => {
-            return match secured {
-                Ok(data) => {
-                    let data = data.again(&setting);
-                    let next = pump_step(setting, cargo, how, data, Vec::new());
-                    Done { port: Some(port), ..prepared(true, news, next) }
-                }
-                Err(why) => Done { port: Some(port), ..over(Ended::NotOpened(why)) },
-            };
-        }
-        (Route::Accept, Some(Early::Awaited(_, port))) => Some(port),
-        (Route::Accept | Route::Dial(_) | Route::Kept, _) => ready.listener,
+        early => ready.listener.or_else(|| early.map(Early::into_port)),
     };
     match (plan.route, ready.kept, listener) {
         (Route::Kept, Some(kept), _) => {
@@ -185,6 +174,22 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Do
             prepared(false, news, open_step(open, cargo, how))
         }
     }
+}
+
+/// The same where whoever comes to the port has to prove to be the client.
+fn begin_early(setting: Setting, cargo: Cargo, how: Manner, mut early: Early) -> Done {
+    let (open, news) = (early.is_open(), news_of(&cargo));
+    let opened = Box::pin(async move {
+        match early.own().await {
+            Ok((data, port)) => {
+                let data = data.again(&setting);
+                let next = Some(pump_step(setting, cargo, how, data, Vec::new()));
+                Done { outcome: Outcome::Opened, next, kept: None, port: Some(port) }
+            }
+            Err(why) => over(Ended::NotOpened(why)),
+        }
+    });
+    prepared(open, news, opened)
 }
 
 fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fault> {

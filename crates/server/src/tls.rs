@@ -11,7 +11,7 @@ mod session;
 mod stream;
 
 pub use keys::KeyLog;
-pub(crate) use session::SessionTls;
+pub(crate) use session::{Held, SessionTls};
 pub(crate) use stream::TlsStream;
 
 use certificates::{Certificates, Identity};

@@ -50,8 +50,8 @@ pub enum Effect {
     Host(Option<Text>),
     /// One action on the tree. Outcomes as each says, or `Failed`.
     Tree(TreeAction),
-    /// Move the bytes of a transfer. Outcomes: `Prepared`, then `Opened` unless it was open already, then
-    /// `Ended`; or `Ended` at any point.
+    /// Move the bytes of a transfer. Outcomes: `Prepared`, then `Opened` unless it was open already (where it is told
+    /// all the same it changes nothing), then `Ended`; or `Ended` at any point.
     Transfer(Box<TransferPlan>),
 }
 
@@ -325,7 +325,7 @@ pub enum Outcome {
         /// What the preliminary reply can tell besides.
         news: News,
     },
-    /// The data connection is open.
+    /// The data connection is open, and under TLS it is the client's own.
     Opened,
     /// A restart marker of the client has come, and everything before it is stored.
     Marked {

@@ -40,7 +40,8 @@ impl DataConnection {
             // Without it the transfer is the same.
             let _ = rustix::net::sockopt::set_tcp_quickack(&stream, true);
         }
-        let (conn, teller) = (setting.conn, setting.teller.clone());
+        let conn = setting.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let teller = setting.teller.clone();
         teller.tell(What::DataOpened { conn, opener, client, server });
         let tls = None;
         Self { stream, tls, conn, teller, moved: Arc::clone(&setting.moved), ended: false }
@@ -68,20 +69,25 @@ impl DataConnection {
             return Err("the control connection has none".to_owned());
         };
         let words = |error: &io::Error| plain_words(error);
-        let tls = match role {
-            TlsRole::Server => TlsStream::data(session),
+        let (tls, held) = match role {
+            TlsRole::Server => TlsStream::data(session).map(|(tls, held)| (tls, Some(held))),
             TlsRole::Client => {
                 let to = self.stream.peer_addr().map_err(|e| words(&e))?;
-                TlsStream::data_as_client(session, to)
+                TlsStream::data_as_client(session, to).map(|tls| (tls, None))
             }
-        };
-        let mut tls = Box::new(tls.map_err(|error| error.to_string())?);
+        }
+        .map_err(|error| error.to_string())?;
+        let mut tls = Box::new(tls);
         let facts = tls.handshake(&self.stream).await.map_err(|error| words(&error))?;
-        let resumed = facts.resumed;
+        let is_own = facts.resumed || setting.any_tls_session;
         self.teller.tell(What::Secured { conn: Some(self.conn), facts });
-        if role == TlsRole::Server && !resumed && !setting.any_tls_session {
-            self.part(setting, tls).await;
-            return Err(OF_ITS_OWN.to_owned());
+        match held {
+            Some(_) if !is_own => {
+                self.part(setting, tls).await;
+                return Err(OF_ITS_OWN.to_owned());
+            }
+            Some(held) => held.keep(),
+            None => {}
         }
         self.tls = Some(tls);
         Ok(())

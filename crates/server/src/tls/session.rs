@@ -3,7 +3,8 @@
 //! Each session has a store of TLS sessions of its own. What it holds was given out on this control connection,
 //! or on data connections that had resumed it; so a data connection that resumes something from it comes from
 //! the same client (TLS 1.2 by session id, TLS 1.3 by ticket). A stranger's data connection, who came to the port
-//! first, begins a TLS session of its own, and is told apart by that.
+//! first, begins a TLS session of its own, and is told apart by that. What a data connection is given out is
+//! held back ([`Held`]) until that is known, so that a stranger has nothing to resume at the next try.
 //!
 //! A ticket is not used up: clients of OpenSSL show the same one on every data connection. That would let early
 //! data be replayed, which is never accepted here.
@@ -34,7 +35,9 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 /// What a session has of TLS.
 pub(crate) struct SessionTls {
     control: Arc<ServerConfig>,
-    data: Arc<ServerConfig>,
+    /// What the configuration of each data connection begins with.
+    data: ServerConfig,
+    store: Arc<Store>,
 }
 
 impl SessionTls {
@@ -43,7 +46,8 @@ impl SessionTls {
     pub(crate) fn new(tls: &Tls, host: Option<&str>) -> Self {
         let State { certificates, base } = &*tls.state();
         let mut control = base.clone();
-        control.session_storage = Arc::new(Store::default());
+        let store = Arc::new(Store::default());
+        control.session_storage = Arc::clone(&store) as Arc<dyn StoresServerSessions>;
         if let Some(host) = host {
             let certificates = Arc::clone(certificates);
             control.cert_resolver = Arc::new(Hosted { certificates, host: host.to_owned() });
@@ -57,15 +61,19 @@ impl SessionTls {
         data.alpn_protocols.push(b"ftp-data".to_vec());
         // For clients that use a ticket once, one for the next data connection.
         data.send_tls13_tickets = 1;
-        Self { control: Arc::new(control), data: Arc::new(data) }
+        Self { control: Arc::new(control), data, store }
     }
 
     pub(super) fn control(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.control)
     }
 
-    pub(super) fn data(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.data)
+    /// For one data connection, with what is held of it.
+    pub(super) fn data(&self) -> (Arc<ServerConfig>, Arc<Held>) {
+        let held = Arc::new(Held { store: Arc::clone(&self.store), given: Mutex::default() });
+        let mut config = self.data.clone();
+        config.session_storage = Arc::clone(&held) as Arc<dyn StoresServerSessions>;
+        (Arc::new(config), held)
     }
 
     /// For a data connection on which we are the client, the other end being another server.
@@ -132,6 +140,42 @@ impl StoresServerSessions for Store {
     }
 }
 
+/// The TLS sessions that one data connection has been given, which nobody can resume before [`Held::keep`].
+#[derive(Debug)]
+pub(crate) struct Held {
+    store: Arc<Store>,
+    given: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
+}
+
+impl Held {
+    /// The connection has proven to be the client's own: what it was given is good for the next one.
+    pub(crate) fn keep(&self) {
+        let given = std::mem::take(&mut *self.given.lock().unwrap_or_else(PoisonError::into_inner));
+        for (key, value) in given {
+            self.store.put(key, value);
+        }
+    }
+}
+
+impl StoresServerSessions for Held {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).push((key, value));
+        true
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.store.get(key)
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.store.take(key)
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
 /// Takes any certificate: between two servers nobody knows which one the other should have. Who may ask for
 /// that, and to which networks, is decided before.
 #[derive(Debug)]
@@ -185,6 +229,19 @@ mod tests {
         assert_eq!(store.take(&[1]), Some(vec![2]));
         assert_eq!(store.take(&[1]), Some(vec![2]));
         assert_eq!(store.take(&[2]), None);
+    }
+
+    #[test]
+    fn what_a_data_connection_is_given_can_be_resumed_when_it_is_kept_and_not_before() {
+        let store = Arc::new(Store::default());
+        let held = |store: &Arc<Store>| Held { store: Arc::clone(store), given: Mutex::default() };
+        let (own, strange) = (held(&store), held(&store));
+        assert!(own.put(vec![1], vec![2]) && strange.put(vec![3], vec![4]));
+        assert_eq!((own.get(&[1]), store.get(&[1])), (None, None));
+        own.keep();
+        assert_eq!((strange.take(&[1]), store.get(&[1])), (Some(vec![2]), Some(vec![2])));
+        drop(strange);
+        assert_eq!(store.get(&[3]), None);
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! a close_notify is still there when the connection goes on in clear (CCC). Every function can be dropped at an
 //! await and nothing is lost. This is the seam where the kernel's own TLS could come in.
 
-use super::SessionTls;
+use super::{Held, SessionTls};
 use rustix::net::{RecvFlags, SendFlags};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
 use sha2::{Digest, Sha256};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use wharf_proto::Text;
@@ -41,9 +42,10 @@ impl TlsStream {
         Ok(Self::over(ServerConnection::new(session.control())?.into()))
     }
 
-    /// As the server of a data connection.
-    pub(crate) fn data(session: &SessionTls) -> Result<Self, rustls::Error> {
-        Ok(Self::over(ServerConnection::new(session.data())?.into()))
+    /// As the server of a data connection; with it what is held back until it is known whose that is.
+    pub(crate) fn data(session: &SessionTls) -> Result<(Self, Arc<Held>), rustls::Error> {
+        let (config, held) = session.data();
+        Ok((Self::over(ServerConnection::new(config)?.into()), held))
     }
 
     /// As the client of a data connection, to a server there.
