@@ -87,12 +87,15 @@ impl Session {
         self.say(&Say::ProtectionIs(private));
     }
 
-    /// CCC.
+    /// CCC. In the midst of a login it is refused: what the login waits for is a secret, and was asked for under TLS.
     pub(super) fn ccc(&mut self) {
         match (self.policy.tls, self.security) {
             (None, _) => self.say(&Say::NotDone(Verb::Ccc)),
             (Some(_), Security::Plain | Security::Cleared(_)) => self.say(&Say::NotCovered),
             (Some(policy), Security::Covered(_)) if !policy.ccc => self.say(&Say::CccDenied),
+            (Some(_), Security::Covered(_)) if matches!(self.login, Login::Named(_)) => {
+                self.say(&Say::CccInLogin);
+            }
             (Some(_), Security::Covered(_)) if self.refuses_what_is_behind() => {}
             (Some(_), Security::Covered(cover)) => {
                 self.say(&Say::Clearing);
