@@ -215,6 +215,7 @@ fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fa
                 holder: &setting.holder,
                 umask,
                 there: Existing::Replaced,
+                in_one_go: false,
             };
             let new_name = at == StoreAt::NewName;
             let incoming = Incoming::new(setting.storage.write(&wanted)?, how)?;

@@ -239,7 +239,8 @@ impl Errand {
     }
 
     fn wanted<'w>(&'w self, path: &'w VirtualPath, at: StoreAt, umask: Option<u32>) -> Wanted<'w> {
-        Wanted { path, at, holder: &self.holder, umask, there: Existing::Replaced }
+        let there = Existing::Replaced;
+        Wanted { path, at, holder: &self.holder, umask, there, in_one_go: true }
     }
 
     /// Pours files into an upload and completes it, if what they were is right; what cannot be completed leaves

@@ -68,7 +68,9 @@ pub trait Storage: Send + Sync {
     /// Opens a file for reading.
     fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault>;
 
-    /// Opens a file for reading; where there is none, the holder's unfinished upload of that name, as far as it is.
+    /// Opens what a file is for its holder: the unfinished upload with which the holder goes on by
+    /// [`StoreAt::From`] and [`StoreAt::End`], as far as it is, and where there is none the file. While somebody is
+    /// writing the new version of a file, that is still the old one.
     fn read_own(&self, path: &VirtualPath, holder: &Holder) -> Result<Box<dyn Source>, Fault>;
 
     /// How many bytes that has which [`read_own`](Self::read_own) opens.
@@ -149,6 +151,8 @@ pub struct Wanted<'w> {
     pub umask: Option<u32>,
     /// What becomes of the file that there is; where it is kept, nothing is added to it either.
     pub there: Existing,
+    /// Whether it is made in one go: it does not go on with what has broken off, and leaves nothing to go on with.
+    pub in_one_go: bool,
 }
 
 /// What an upload found when it was opened.
@@ -189,7 +193,8 @@ pub trait Source: Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Fault>;
 }
 
-/// An upload under way. Dropping it keeps what has come, for the same holder to go on with.
+/// An upload under way. Dropping it keeps what has come, for the same holder to go on with, unless it was to be made
+/// in one go.
 pub trait Upload: Send + Sync {
     /// The name it will have.
     fn path(&self) -> &VirtualPath;

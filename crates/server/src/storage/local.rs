@@ -226,13 +226,19 @@ impl Storage for LocalFolder {
     }
 
     fn read_own(&self, path: &VirtualPath, holder: &Holder) -> Result<Box<dyn Source>, Fault> {
-        match self.read(path) {
-            Err(Fault::NotFound) => {
-                let (parent, name) = self.parent(path)?;
-                let own = partial::open(parent.as_fd(), name, holder).ok_or(Fault::NotFound)?;
-                Ok(Box::new(own))
-            }
-            source => source,
+        let file = match self.read(path) {
+            Ok(file) => Some(file),
+            Err(Fault::NotFound) => None,
+            Err(fault) => return Err(fault),
+        };
+        let over = file.as_ref().map(|file| file.version());
+        let own = match self.parent(path) {
+            Ok((parent, name)) => partial::open(parent.as_fd(), name, holder, over.as_ref()),
+            Err(_) => None,
+        };
+        match own {
+            Some(own) => Ok(Box::new(own)),
+            None => file.ok_or(Fault::NotFound),
         }
     }
 
@@ -248,15 +254,21 @@ impl Storage for LocalFolder {
         {
             return Err(Fault::Exists);
         }
-        let target = match self.read(wanted.path) {
-            _ if wanted.at == StoreAt::NewName => None,
-            Ok(source) => Some(source),
-            Err(Fault::NotFound) => None,
+        let (old, over) = match self.read(wanted.path) {
+            _ if wanted.at == StoreAt::NewName => (None, None),
+            Ok(old) => {
+                let over = old.version();
+                (Some(old), Some(over))
+            }
+            Err(Fault::NotFound) => (None, None),
             // It may be replaced without being readable; only what it is decides.
-            Err(Fault::Denied) if wanted.at == StoreAt::Start => None,
+            Err(Fault::Denied) if wanted.at == StoreAt::Start => {
+                let named = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW);
+                (None, named.ok().as_ref().map(version_of))
+            }
             Err(fault) => return Err(fault),
         };
-        Ok(Box::new(partial::Partial::open(self, parent, wanted, target)?))
+        Ok(Box::new(partial::Partial::open(self, parent, wanted, old, over.as_ref())?))
     }
 
     fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault> {

@@ -289,7 +289,8 @@ impl Storage for View {
         let name = place.name_of(upload.path())?;
         let meter = match self.ledger_for(&place) {
             Some(ledger) => {
-                Some(Meter::open(Arc::clone(ledger), Arc::clone(place.tree), &*upload)?)
+                let (ledger, tree) = (Arc::clone(ledger), Arc::clone(place.tree));
+                Some(Meter::open(ledger, tree, &*upload, wanted.in_one_go)?)
             }
             None => None,
         };

@@ -109,20 +109,78 @@ fn an_upload_whose_client_is_gone_right_behind_its_last_byte_is_not_taken_for_wh
 }
 
 #[test]
-fn where_a_file_has_the_name_size_rest_and_appe_mean_that_file() {
+fn a_broken_new_version_is_gone_on_with_by_its_holder_and_all_others_see_the_old_one() {
+    let (old, new) = ([b'o'; 100], [b'n'; 90]);
+    for go_on in [["REST 40", "STOR f"].as_slice(), &["APPE f"]] {
+        let server = Running::new();
+        server.write("f", old);
+        broken_upload(&server, "STOR f", &new[..40]);
+        assert_eq!(server.read("f"), old);
+        let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+        eve.command("TYPE I", 200);
+        assert_eq!(
+            (bob.command("SIZE f", 213), eve.command("SIZE f", 213)),
+            ("40".into(), "100".into())
+        );
+        assert!(bob.command("HASH f", 213).starts_with("SHA-256 0-39 "));
+        assert_eq!((bob.fetch("RETR f"), eve.fetch("RETR f")), (old.to_vec(), old.to_vec()));
+        bob.command("REST 41", 350);
+        bob.pasv();
+        bob.command("STOR f", 554);
+        for command in &go_on[..go_on.len() - 1] {
+            bob.command(command, 350);
+        }
+        bob.store(go_on[go_on.len() - 1], &new[40..]);
+        assert_eq!(server.read("f"), new, "{go_on:?}");
+        assert_eq!((server.names(), bob.command("SIZE f", 213)), (vec!["f".into()], "90".into()));
+    }
+}
+
+#[test]
+fn a_broken_new_version_of_what_others_have_replaced_is_mixed_with_nothing() {
     let server = Running::new();
     server.write("f", "old version");
     broken_upload(&server, "STOR f", b"new");
-    assert_eq!(server.read("f"), b"old version");
+    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+    eve.command("TYPE I", 200);
+    eve.store("STOR f", b"hers");
+    assert_eq!(bob.command("SIZE f", 213), "4");
+    bob.store("APPE f", b" and his");
+    assert_eq!(server.read("f"), b"hers and his");
+    bob.command("DELE f", 250);
+    bob.command("SIZE f", 550);
+}
+
+#[test]
+fn a_broken_append_is_gone_on_with_while_the_file_is_what_it_was() {
+    let server = Running::new();
+    server.write("f", "old ");
     let mut bob = server.bob();
-    assert_eq!(bob.command("SIZE f", 213), "11");
-    bob.store("APPE f", b" and more");
-    assert_eq!(server.read("f"), b"old version and more");
-    broken_upload(&server, "STOR f", b"new");
-    bob.command("REST 4", 350);
-    bob.store("STOR f", b"tale");
-    assert_eq!(server.read("f"), b"old tale");
+    let data = half_an_upload(&server, &mut bob, &["APPE f"], b"mine", 8);
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+    drop(data);
+    assert_eq!((server.read("f"), bob.command("SIZE f", 213)), (b"old ".to_vec(), "8".into()));
+    bob.store("APPE f", b" more");
+    assert_eq!(server.read("f"), b"old mine more");
     assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn while_a_new_version_is_written_its_holder_too_is_told_of_the_old_one() {
+    let server = Running::new();
+    server.write("f", "old version");
+    let (mut first, mut second) = (server.bob(), server.bob());
+    let data = half_an_upload(&server, &mut first, &["STOR f"], b"new", 3);
+    assert_eq!(second.command("SIZE f", 213), "11");
+    assert!(second.command("HASH f", 213).starts_with("SHA-256 0-10 "));
+    second.command("REST 3", 350);
+    second.pasv();
+    second.command("STOR f", 450);
+    drop(data);
+    first.expect(226);
+    assert_eq!((server.read("f"), second.command("SIZE f", 213)), (b"new".to_vec(), "3".into()));
 }
 
 #[test]
@@ -151,7 +209,15 @@ fn copies_and_joins_neither_use_nor_harm_a_broken_upload() {
     assert_eq!(server.read("f"), b"whole");
     let mode = std::fs::metadata(server.path().join("f")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(server.names(), ["f"]);
+    assert_eq!(bob.command("SIZE f", 213), "5");
+    // Where there is a file already it is added to, and not to what has broken off.
+    broken_upload(&server, "STOR f", b"broken again");
+    server.write("part", " and more");
+    let mut bob = server.bob();
+    bob.command("COMB f missing", 550);
+    assert_eq!(bob.command("SIZE f", 213), "12");
+    bob.command("COMB f part", 250);
+    assert_eq!(server.read("f"), b"whole and more");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn bytes(most: u64) -> Quota {
 fn open(tree: &dyn Storage, name: &str, at: StoreAt) -> Result<Box<dyn Upload>, Fault> {
     let (path, holder) = (path(name), Holder::new(b"bob", None));
     let there = Existing::Replaced;
-    tree.write(&Wanted { path: &path, at, holder: &holder, umask: None, there })
+    tree.write(&Wanted { path: &path, at, holder: &holder, umask: None, there, in_one_go: false })
 }
 
 fn store(tree: &dyn Storage, name: &str, content: &[u8]) -> Result<(), Fault> {

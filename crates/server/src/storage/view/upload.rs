@@ -38,6 +38,8 @@ pub(super) struct Meter {
     pending: u64,
     /// What an earlier try has left, until it is touched.
     untouched: Option<u64>,
+    /// Whether it leaves nothing.
+    in_one_go: bool,
     refused: bool,
 }
 
@@ -60,6 +62,7 @@ impl Meter {
         ledger: Arc<Ledger>,
         tree: Arc<dyn Storage>,
         upload: &dyn Upload,
+        in_one_go: bool,
     ) -> Result<Self, Fault> {
         let at = upload.path().clone();
         let credit = usage_of(tree.find(&at).ok().as_ref());
@@ -85,6 +88,7 @@ impl Meter {
             extent: start,
             pending: 0,
             untouched,
+            in_one_go,
             refused: false,
         })
     }
@@ -106,6 +110,9 @@ impl Meter {
 
     /// What it leaves where it was broken off.
     fn left(&self) -> Usage {
+        if self.in_one_go {
+            return Usage::default();
+        }
         let bytes = self.untouched.unwrap_or_else(|| self.extent.saturating_add(self.pending));
         Usage { bytes, files: u64::from(bytes > 0) }
     }
