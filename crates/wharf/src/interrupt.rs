@@ -2,37 +2,42 @@
 //!
 //! Who waits for what is decided where [`unless_interrupted`] is called. In a shell Ctrl-C ends what it carries out, and
 //! the two others end the program, as the system does it; a single command heeds all three alike ([`heeding_signals`]).
+//! They are heard on a thread of their own, because the one that does the work may be stuck: in a write to a pipe that
+//! nobody reads, say. Then nobody takes in the first of them, and the second ends the program.
 
 use std::cell::RefCell;
 use std::fs;
-use std::future::{Future, poll_fn};
-use std::sync::Arc;
+use std::future::{Future, pending, poll_fn};
+use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc as handover};
 use std::task::{Context, Poll};
+use std::thread;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{self, SignalKind, signal};
+use tokio::sync::mpsc;
 use wharf_client::{Error, Session};
 
 use crate::commands::client_runtime;
 use crate::exit::{Interrupted, Signal};
 
-/// What ends a command besides Ctrl-C.
-const OF_COMMANDS: [Signal; 2] = [Signal::Terminate, Signal::HangUp];
+/// What ends a command.
+const ENDING: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::HangUp];
 
 tokio::task_local! {
     /// The signals that the command heeds, from when it first waits for something. Before that they end it at once.
-    static HEEDED: RefCell<Option<Listener>>;
+    static HEEDED: RefCell<Option<mpsc::Receiver<Signal>>>;
 }
 
 /// Waits for signals. From when it is made none of them ends the program by itself, and none is missed.
 struct Listener(Vec<(Signal, unix::Signal)>);
 
 impl Listener {
-    /// A listener for these signals, but for SIGHUP where whoever started the program wants it not heard, as `nohup` does.
+    /// A listener for them, but for SIGHUP where whoever started the program wants it not heard, as `nohup` does.
     /// That a shell has a program in the background ignore Ctrl-C says nothing of `kill -INT`.
-    fn to(signals: &[Signal]) -> Self {
-        let heard = signals.iter().filter_map(|by| {
+    fn new() -> Self {
+        let heard = ENDING.iter().filter_map(|by| {
             let kind = kind(*by);
             // Where one cannot be waited for, it ends the program as usual.
             let is_deaf = *by == Signal::HangUp && is_ignored(kind);
@@ -70,14 +75,23 @@ pub(crate) async fn heeding_signals<T>(command: impl Future<Output = T>) -> T {
     HEEDED.scope(RefCell::default(), command).await
 }
 
-/// The next of those signals; none ever comes to who heeds none.
+/// The next of those signals. Who is no command, such as a shell, heeds Ctrl-C alone.
 async fn told() -> Signal {
-    poll_fn(|context| {
-        let poll = |heeded: &RefCell<Option<Listener>>| {
-            let mut heeded = heeded.borrow_mut();
-            heeded.get_or_insert_with(|| Listener::to(&OF_COMMANDS)).poll(context)
+    if HEEDED.try_with(|_| ()).is_err() {
+        return match tokio::signal::ctrl_c().await {
+            Ok(()) => Signal::Interrupt,
+            // Where no signal can be waited for, none is: Ctrl-C then ends the program as usual.
+            Err(_) => pending().await,
         };
-        HEEDED.try_with(poll).unwrap_or(Poll::Pending)
+    }
+    poll_fn(|context| {
+        HEEDED.with(|heeded| {
+            let mut heeded = heeded.borrow_mut();
+            match heeded.get_or_insert_with(told_in_turn).poll_recv(context) {
+                Poll::Ready(Some(by)) => Poll::Ready(by),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            }
+        })
     })
     .await
 }
@@ -86,8 +100,6 @@ async fn told() -> Signal {
 pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Interrupted> {
     tokio::select! {
         done = work => Ok(done),
-        // Where no signal can be waited for, none is: Ctrl-C then ends the program as usual.
-        Ok(()) = tokio::signal::ctrl_c() => Err(Interrupted::default()),
         by = told() => Err(Interrupted { by }),
     }
 }
@@ -112,13 +124,47 @@ pub(crate) async fn with_session<T>(
 pub(crate) fn told_to_end() -> anyhow::Result<Arc<AtomicBool>> {
     let told = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&told);
-    let runtime = client_runtime()?;
-    let all = [&[Signal::Interrupt], &OF_COMMANDS[..]].concat();
-    let mut listener = runtime.block_on(async { Listener::to(&all) });
-    let wait = move || {
-        runtime.block_on(poll_fn(|context| listener.poll(context)));
-        flag.store(true, Ordering::Relaxed);
-    };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot begin")?;
+    hear(move |by| {
+        if flag.swap(true, Ordering::Relaxed) {
+            end(by);
+        }
+    })?;
     Ok(told)
+}
+
+/// The signals that come from now on, each to be taken in before the next one comes. None where they cannot be heard: then
+/// they end the program as usual.
+fn told_in_turn() -> mpsc::Receiver<Signal> {
+    let (tell, told) = mpsc::channel(1);
+    let heard = hear(move |by| {
+        if tell.try_send(by).is_err() {
+            end(by);
+        }
+    });
+    if let Err(error) = heard {
+        tracing::debug!(%error, "signals end the program at once");
+    }
+    told
+}
+
+/// Has `told` hear of every signal that ends a command, on a thread of its own.
+fn hear(mut told: impl FnMut(Signal) + Send + 'static) -> anyhow::Result<()> {
+    let (ready, begun) = handover::sync_channel(1);
+    let wait = move || {
+        let Ok(runtime) = client_runtime() else { return };
+        let mut listener = runtime.block_on(async { Listener::new() });
+        // From here on none is missed.
+        let _ = ready.send(());
+        loop {
+            told(runtime.block_on(poll_fn(|context| listener.poll(context))));
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot begin")?;
+    begun.recv().context("cannot begin")
+}
+
+/// Ends the program, whatever it is in the midst of.
+#[expect(clippy::exit, reason = "the thread that could end in order is stuck")]
+fn end(by: Signal) {
+    process::exit(by.exit() as i32);
 }

@@ -31,18 +31,24 @@ use report::Report;
 const SETUPS: [Setup; 4] = [Setup::Epsv, Setup::Pasv, Setup::Eprt, Setup::Port];
 
 pub(crate) async fn run(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
-    let work = check(arguments, events);
-    unless_interrupted(work).await?
-}
-
-async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
-    let address = &arguments.url.0;
-    let connection = &arguments.connection;
+    let (address, connection) = (&arguments.url.0, &arguments.connection);
     let covers = covers(address, connection);
     // Options that make no sense are told before anybody is bothered.
     let options = options(address, connection, &covers)?;
     let options = Options { timeout: arguments.timeout(), memory: Memory::default(), ..options };
+    // While a password is asked for nobody hears signals.
     let patient = Patient::new(address, visit::login(address)?, options);
+    unless_interrupted(check(arguments, covers, &patient, events)).await?
+}
+
+async fn check(
+    arguments: &CheckArgs,
+    covers: Vec<Cover>,
+    patient: &Patient<'_>,
+    events: &Events,
+) -> anyhow::Result<Exit> {
+    let address = &arguments.url.0;
+    let connection = &arguments.connection;
     let lang = language(arguments.how.lang);
     let mut report =
         Report::new(arguments, events, lang, wanted(address, connection), &patient.login)?;
@@ -66,7 +72,7 @@ async fn check(arguments: &CheckArgs, events: &Events) -> anyhow::Result<Exit> {
         if matches!(first.outcome, Err(Error::Connect { .. } | Error::Proxy { .. })) {
             break;
         }
-        if first.outcome.is_ok() && enters(&patient, cover, &mut report).await? {
+        if first.outcome.is_ok() && enters(patient, cover, &mut report).await? {
             for setup in setups(connection, &first, &addresses) {
                 report.listed(&patient.try_listing(cover, setup).await)?;
             }

@@ -213,6 +213,37 @@ fn a_signal_to_end_breaks_the_transfer_off_in_order_and_the_next_get_goes_on() {
 }
 
 #[test]
+fn a_second_signal_ends_a_command_that_writes_to_a_pipe_which_nobody_reads() {
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&["MLST type*;"]);
+        let data = peer.epsv();
+        peer.answer("MLSD", "150 opening");
+        // More than any pipe holds.
+        data.give("type=file; a name of a file\r\n".repeat(50_000).as_bytes());
+        peer.say("226 done");
+        peer.expect_end_or_quit();
+    });
+    let starter = ["/usr/bin/env", "--default-signal=HUP,INT"];
+    let mut child = begun_by(&starter, &["ls", &server.url("")]).begin();
+    let pipe = child.stdout.take().unwrap();
+    while rustix::io::ioctl_fionread(&pipe).unwrap() == 0 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    // Two that come at the same time may be one.
+    let mut signals = 0;
+    while child.try_wait().unwrap().is_none() && signals < 500 {
+        signal("-TERM", &child);
+        signals += 1;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    drop(pipe);
+    Ending::of(child, 143);
+    assert!(signals > 1, "one is heeded in order, or not at all");
+}
+
+#[test]
 fn who_was_started_by_nohup_goes_on_when_the_terminal_goes_away() {
     let (half_sent, sent) = mpsc::channel();
     let (hung_up, goes_on) = mpsc::channel::<()>();
