@@ -19,13 +19,11 @@ pub(crate) fn can_be_written(to: &Path) -> anyhow::Result<()> {
     if to.as_os_str().as_bytes() == b"-" || is_special(to) {
         return Ok(());
     }
-    let is_new = to.symlink_metadata().is_err();
+    let is_new = to.metadata().is_err();
     let opened = File::options().append(true).create(true).open(to);
     opened.with_context(|| format!("cannot write {}", to.display()))?;
-    if is_new {
-        // If it stays, it is written into.
-        let _ = fs::remove_file(to);
-    }
+    // It was made where a link leads to. If it stays, it is written into.
+    let _ = if is_new { to.canonicalize().and_then(fs::remove_file) } else { Ok(()) };
     Ok(())
 }
 
@@ -107,5 +105,25 @@ impl Drop for Made {
     fn drop(&mut self) {
         // One that is not empty stays, and so do those above it.
         let _ = self.0.iter().rev().try_for_each(fs::remove_dir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_leaves_nothing_behind_a_link_that_leads_to_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, file) = (folder.path().join("link"), folder.path().join("file"));
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        can_be_written(&link).unwrap();
+        assert!(!file.exists() && link.is_symlink());
+        fs::write(&file, "there").unwrap();
+        can_be_written(&link).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"there");
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("none/file", &file).unwrap();
+        can_be_written(&link).unwrap_err();
     }
 }
