@@ -125,11 +125,8 @@ impl InForce {
     /// A reply came.
     pub(super) fn heard(&mut self, answer: &Answer) {
         let Asked::Verb(verb) = answer.to else { return };
-        let asked = |command: &Command| command.verb() == verb;
-        if answer.more || !self.pending.iter().any(asked) {
-            return;
-        }
-        let nth = self.pending.iter().position(asked).unwrap_or_default();
+        let nth = self.pending.iter().position(|command| command.verb() == verb);
+        let Some(nth) = nth.filter(|_| !answer.more) else { return };
         let Some(command) = self.pending.remove(nth) else { return };
         let wanted = match verb {
             Verb::Rest | Verb::Rang => Class::Intermediate,
