@@ -30,6 +30,7 @@ use wharf_proto::tap::{HalfEnd, Party, Timer, What};
 use wharf_proto::{Command, Reply};
 
 pub(crate) use self::in_force::{InForce, Place, from_the_beginning};
+use self::secure::Wishes;
 use crate::teller::Teller;
 use crate::tls::{Security, Stream};
 use crate::{DataAddress, Error, Exchange, Options, Proxy, Throttle, TlsFault, TlsMode, dial};
@@ -62,8 +63,7 @@ pub struct Connection {
     life: Life,
     /// Where TLS covers the connection.
     security: Option<Arc<Security>>,
-    /// Whether it is to be in clear behind the login.
-    wants_ccc: bool,
+    wishes: Wishes,
     patience: Duration,
     throttle: Option<Throttle>,
     host: String,
@@ -105,24 +105,20 @@ impl Connection {
     /// Connects to `host`, awaits the greeting, and begins TLS where the options want it.
     ///
     /// # Errors
-    /// `Resolve`, `Connect`, `Unwelcome`, `Local` for a file that TLS needs, `NotProtected`, `Injected`,
-    /// and those of [`command`](Self::command).
+    /// `Resolve`, `Connect`, `Proxy`, also for TLS at a gateway, `Unwelcome`, `Local` for a file that TLS needs,
+    /// `NotProtected`, `Injected`, and those of [`command`](Self::command).
     pub async fn open(host: &str, port: u16, options: &Options) -> Result<Self, Error> {
-        let tls = &options.tls;
         // What is wrong with the settings shall be said before anybody is bothered.
-        let security = match tls.mode {
-            TlsMode::Off => None,
-            TlsMode::Explicit | TlsMode::Implicit => Some(Security::new(host, tls)?),
-        };
+        let security = Security::wanted(host, options)?;
         let stream = dial::reach(host, port, options, &Teller::new(options)).await?;
         let connection = Self::over(stream, host, port, options)?;
         let Some(security) = security else { return connection.greeted().await };
-        let mut connection = if tls.mode == TlsMode::Implicit {
+        let mut connection = if options.tls.mode == TlsMode::Implicit {
             connection.cover(security).await?.greeted().await?
         } else {
             connection.greeted().await?.ask_for_tls(security).await?
         };
-        connection.protect_data(tls.data).await?;
+        connection.protect_data().await?;
         Ok(connection)
     }
 
@@ -143,7 +139,7 @@ impl Connection {
             telnet: Telnet::default(),
             life: Life { teller, closed: false },
             security: None,
-            wants_ccc: options.tls.ccc,
+            wishes: Wishes { data: options.tls.data, ccc: options.tls.ccc },
             patience: options.timeout,
             throttle: options.throttle.clone(),
             host: host.to_owned(),
@@ -364,7 +360,7 @@ impl Connection {
 
     /// Whether nobody in between has a part in the login, and nothing comes behind it.
     pub(crate) fn is_plainly_reached(&self) -> bool {
-        !self.wants_ccc && self.proxy.as_ref().is_none_or(|proxy| proxy.is_tunnel())
+        !self.wishes.ccc && self.proxy.as_ref().is_none_or(|proxy| proxy.is_tunnel())
     }
 
     /// Queues a command behind others whose replies are owed, for a server that takes commands so.

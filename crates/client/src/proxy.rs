@@ -157,6 +157,9 @@ pub enum ProxyFault {
     /// It does not go there, or could not get there.
     #[error("it does not go on: {0}")]
     Refused(Text),
+    /// It is a gateway, so there is no TLS to the server behind it.
+    #[error("a gateway reads all that is said, so no TLS goes through it")]
+    Listens,
 }
 
 impl From<std::io::Error> for ProxyFault {

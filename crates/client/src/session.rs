@@ -281,13 +281,22 @@ impl Session {
 
     /// Sends any command that opens no transfer and gives the reply, whatever it says. What it changes at the server is
     /// heeded by whatever comes next: a transfer sets its own TYPE, STRU and MODE, and begins where it was told to. After
-    /// PROT the data connections are as that says.
+    /// PROT the data connections are as that says. After REIN nobody is logged in, and data connections are put under TLS
+    /// again where they were to be; a server that ends TLS then, as RFC 4217 section 11 has it, ends the session.
     ///
     /// # Errors
-    /// Those of the control connection.
+    /// `Cleared` for REIN behind CCC, since nobody could log in again, and those of the control connection.
     pub async fn quote(&mut self, command: &Command) -> Result<Reply, Error> {
         self.can_say(command).await?;
-        self.control.command(command).await
+        if *command != Command::Rein {
+            return self.control.command(command).await;
+        }
+        self.may_be_secret()?;
+        let reply = self.control.command(command).await?;
+        if reply.code.class() == Class::Completion {
+            self.is_now(Text::default());
+        }
+        Ok(reply)
     }
 
     /// Sends a line that is no command of the table, such as one that a vendor has added, and gives the reply, whatever it

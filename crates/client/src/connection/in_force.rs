@@ -90,6 +90,11 @@ impl InForce {
         self.commands.contains(command)
     }
 
+    /// Whether it is known what is in force of this verb.
+    pub(super) fn knows(&self, verb: Verb) -> bool {
+        self.commands.iter().any(|command| command.verb() == verb)
+    }
+
     /// Where the session is.
     pub(crate) fn place(&self) -> &Place {
         &self.place
@@ -137,7 +142,9 @@ impl InForce {
         }
         match &command {
             Command::Rein => {
-                *self = Self { pending: std::mem::take(&mut self.pending), ..Self::default() }
+                *self = Self { pending: std::mem::take(&mut self.pending), ..Self::default() };
+                // Where TLS is wanted for data, it is to be said again before there are any.
+                self.commands.retain(|command| command.verb() != Verb::Prot);
             }
             Command::Pwd => self.place.home = parse_quoted(answer.reply.text()).map(Text::from),
             Command::Cdup => self.place.went(b".."),

@@ -9,10 +9,10 @@
 use std::sync::Arc;
 
 use tokio::time::timeout;
-use wharf_proto::Command;
 use wharf_proto::command::{Level, Mechanism};
 use wharf_proto::reply::Class;
 use wharf_proto::tap::What;
+use wharf_proto::{Command, Verb};
 
 use super::Connection;
 use crate::tls::{Security, Stream};
@@ -20,6 +20,15 @@ use crate::{DataTls, Error, TlsFault};
 
 /// How much is received at a time: replies are short.
 const BUFFER: usize = 4096;
+
+/// What is wanted of TLS once it has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wishes {
+    /// Whether it covers data connections.
+    pub(super) data: DataTls,
+    /// Whether the control connection is to be in clear behind the login.
+    pub(super) ccc: bool,
+}
 
 impl Connection {
     /// Asks for TLS, and begins it.
@@ -68,7 +77,8 @@ impl Connection {
     ///
     /// # Errors
     /// `NotProtected`, and those of [`command`](Self::command).
-    pub(super) async fn protect_data(&mut self, wanted: DataTls) -> Result<(), Error> {
+    pub(super) async fn protect_data(&mut self) -> Result<(), Error> {
+        let wanted = self.wishes.data;
         self.command(&Command::Pbsz(0)).await?;
         if wanted != DataTls::Never {
             let reply = self.command(&Command::Prot(Level::Private)).await?;
@@ -87,12 +97,23 @@ impl Connection {
         self.command(&Command::Prot(Level::Clear)).await.map(drop)
     }
 
+    /// Says it again where the server has forgotten it, at REIN.
+    ///
+    /// # Errors
+    /// Those of the first time.
+    pub(crate) async fn protect_data_again(&mut self) -> Result<(), Error> {
+        match self.security.is_some() && !self.in_force.knows(Verb::Prot) {
+            true => self.protect_data().await,
+            false => Ok(()),
+        }
+    }
+
     /// Goes back to a control connection in clear, where that is wanted and has not been done.
     ///
     /// # Errors
     /// `Refused`, `Tls` where TLS does not end in order, and those of [`command`](Self::command).
     pub(crate) async fn clear_if_wanted(&mut self) -> Result<(), Error> {
-        if !self.wants_ccc || !self.is_covered() {
+        if !self.wishes.ccc || !self.is_covered() {
             return Ok(());
         }
         let reply = self.command(&Command::Ccc).await?;

@@ -183,6 +183,7 @@ fn proxy_advice(fault: &ProxyFault) -> &'static str {
             "this is about the proxy, not the server: check --proxy, and that the proxy runs"
         }
         ProxyFault::Login => "check user and password of the proxy",
+        ProxyFault::Listens => "TLS goes through socks5:// and http://, and to the server itself",
         ProxyFault::Broken(_) | ProxyFault::Refused(_) => {
             "check --proxy, and whether the proxy goes to that host and port"
         }

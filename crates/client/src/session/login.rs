@@ -84,9 +84,7 @@ impl Session {
     /// `Login` when it is refused, and those of the control connection.
     pub async fn user(&mut self, user: &Text) -> Result<Wanted, Error> {
         self.may_be_secret()?;
-        self.features = None;
-        self.away = None;
-        self.user = user.clone();
+        self.is_now(user.clone());
         let user = self.pass_gateway(user).await?;
         let wanted = self.step(&Command::User(user)).await?;
         self.settled(wanted).await
@@ -104,6 +102,11 @@ impl Session {
         self.settled(wanted).await
     }
 
+    /// From now on the session is this user's, or nobody's; what the server can do may be another thing for each.
+    pub(super) fn is_now(&mut self, user: Text) {
+        (self.features, self.away, self.user) = (None, None, user);
+    }
+
     /// Names the account to charge.
     ///
     /// # Errors
@@ -115,7 +118,7 @@ impl Session {
     }
 
     /// Whether a secret can be said: not where TLS was to cover it, and does not any more.
-    fn may_be_secret(&self) -> Result<(), Error> {
+    pub(super) fn may_be_secret(&self) -> Result<(), Error> {
         if self.control.is_cleared() { Err(Error::Cleared) } else { Ok(()) }
     }
 

@@ -22,8 +22,8 @@ use wharf_proto::Text;
 use wharf_proto::tap::TlsFacts;
 
 use super::trust::{Judge, Shown, certificates};
-use super::{Fingerprint, Identity, Stream, Tls, TlsFault, Versions};
-use crate::Error;
+use super::{Fingerprint, Identity, Stream, Tls, TlsFault, TlsMode, Versions};
+use crate::{Error, Options, ProxyFault};
 
 /// How many tickets are kept: as many as rustls keeps of one server.
 const TICKETS: usize = 8;
@@ -40,12 +40,28 @@ pub(crate) struct Security {
 }
 
 impl Security {
+    /// What the options want of TLS, if they want any.
+    ///
+    /// # Errors
+    /// `Proxy` where a gateway stands in between, and those of [`new`](Self::new).
+    pub(crate) fn wanted(host: &str, options: &Options) -> Result<Option<Self>, Error> {
+        if options.tls.mode == TlsMode::Off {
+            return Ok(None);
+        }
+        match options.proxy.as_ref().filter(|proxy| !proxy.is_tunnel()) {
+            Some(proxy) => {
+                Err(Error::Proxy { proxy: proxy.to_string(), fault: ProxyFault::Listens })
+            }
+            None => Self::new(host, &options.tls).map(Some),
+        }
+    }
+
     /// Reads the files that the settings name.
     ///
     /// # Errors
     /// `Local` for a file that cannot be read or makes no sense, `Tls` for a host that no certificate can be
     /// for.
-    pub(crate) fn new(host: &str, tls: &Tls) -> Result<Self, Error> {
+    fn new(host: &str, tls: &Tls) -> Result<Self, Error> {
         let refused = |fault| Error::Tls { fault, last: Box::default() };
         let shown = Shown::new(Mutex::new(None));
         let provider = Arc::new(ring::default_provider());

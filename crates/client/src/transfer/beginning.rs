@@ -30,6 +30,7 @@ impl Session {
     ) -> Result<(DataConnection, Replies), Error> {
         // A name that cannot be sent is found out before a port is asked for, which nobody would use.
         self.can_say(order.command).await?;
+        self.control.protect_data_again().await?;
         // On connections with us it is we who are the TLS client.
         self.be_tls_client(false).await?;
         self.forget_restart().await?;

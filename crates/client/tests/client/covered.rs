@@ -189,6 +189,13 @@ impl Covered {
         BufReader::new(stream.sock)
     }
 
+    /// Ends TLS, and not the connection.
+    pub(crate) fn end_tls(&mut self) {
+        let stream = self.lines.get_mut();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+    }
+
     /// Awaits the end of the connection, which TLS says.
     pub(crate) fn expect_end(&mut self) {
         let mut rest = Vec::new();

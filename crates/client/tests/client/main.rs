@@ -21,4 +21,5 @@ mod times;
 mod tls;
 mod transfer;
 mod tree;
+mod uncovered;
 mod ways;

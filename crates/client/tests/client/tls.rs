@@ -1,7 +1,6 @@
 //! TLS: when it begins, whom it trusts, what it resumes, and what its end proves.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{Read, Write};
 
 use rcgen::{BasicConstraints, IsCa};
 use rustls::ServerConfig;
@@ -12,9 +11,7 @@ use wharf_client::{
 use wharf_proto::tap::What;
 use wharf_testkit::scripted::{Host, Scripted};
 
-use crate::covered::{
-    Authority, Covered, Papers, Shelf, begin, cut, end, explicit, logged_in, rejected,
-};
+use crate::covered::{Authority, Covered, Papers, Shelf, cut, end, explicit, logged_in, rejected};
 use crate::support::{connect, log_in, options, run, tapped};
 
 fn papers() -> Papers {
@@ -412,115 +409,6 @@ fn a_session_without_tls_asks_for_none() {
         session.login(&Login::new("ann", "")).await.unwrap();
         assert!(!session.control().is_covered());
     });
-}
-
-/// Hears a command in clear and answers it.
-fn answer_in_clear(lines: &mut BufReader<TcpStream>, command: &str, reply: &str) {
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    assert_eq!(line, format!("{command}\r\n"));
-    lines.get_mut().write_all(format!("{reply}\r\n").as_bytes()).unwrap();
-}
-
-/// Options of TLS with CCC.
-fn with_ccc(papers: &Papers) -> Options {
-    let mut options = explicit(papers.pinned());
-    options.tls.ccc = true;
-    options
-}
-
-#[test]
-fn ccc_comes_behind_the_login_and_the_session_goes_on_in_clear_with_covered_data() {
-    let papers = papers();
-    let (options, heard) = tapped(with_ccc(&papers));
-    let config = papers.server();
-    let data_config = std::sync::Arc::new(papers.server());
-    let server = Scripted::sessions(move |host| {
-        let mut peer = Covered::auth(host, config);
-        peer.login();
-        peer.answer("CCC", "200 in clear from here");
-        let mut peer = peer.uncover();
-        answer_in_clear(&mut peer, "TYPE I", "200 ok");
-        answer_in_clear(&mut peer, "SIZE x", "213 3");
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        answer_in_clear(&mut peer, "EPSV", &format!("229 here (|||{port}|)"));
-        answer_in_clear(&mut peer, "RETR x", "150 opening");
-        let mut data = begin(&data_config, listener.accept().unwrap().0).unwrap();
-        data.write_all(b"one").unwrap();
-        end(data);
-        peer.get_mut().write_all(b"226 done\r\n").unwrap();
-        answer_in_clear(&mut peer, "QUIT", "221 bye");
-    });
-    run(async {
-        let mut session = log_in(&server, &options).await;
-        assert!(!session.control().is_covered());
-        let mut got = Vec::new();
-        session.fetch(&"x".into(), 0, &mut got, &mut quiet()).await.unwrap();
-        assert_eq!(got, b"one");
-        // Nobody says a password in clear who has asked for TLS.
-        let error = session.login(&Login::new("ann", "secret")).await.unwrap_err();
-        assert!(matches!(error, Error::Cleared), "{error}");
-        session.quit().await.unwrap();
-    });
-    let heard = heard.lock().unwrap();
-    assert_eq!(heard.iter().filter(|what| matches!(what, What::ControlCleared)).count(), 1);
-}
-
-#[test]
-fn ccc_comes_behind_the_login_at_the_server_and_not_behind_the_one_at_a_gateway() {
-    let papers = papers();
-    let config = papers.server();
-    let gateway = Scripted::sessions(|host| {
-        let mut peer = Covered::auth(host, config);
-        peer.answer("PBSZ 0", "200 ok");
-        peer.answer("PROT P", "200 ok");
-        peer.answer("USER P", "331 password");
-        peer.answer("PASS p", "230 in at the gateway");
-        peer.answer("USER U@localhost", "331 password");
-        peer.answer("PASS u", "230 in");
-        peer.answer("CCC", "200 in clear from here");
-        answer_in_clear(&mut peer.uncover(), "QUIT", "221 bye");
-    });
-    let proxy = format!("ftp://P:p@{};login=user", gateway.address()).parse().unwrap();
-    let options = Options { proxy: Some(proxy), ..with_ccc(&papers) };
-    run(async {
-        let mut session = Session::connect("localhost", 21, &options).await.unwrap();
-        session.login(&Login::new("U", "u")).await.unwrap();
-        // Each way to say a secret is closed.
-        let secret = || wharf_proto::Secret::new(b"s".to_vec());
-        let refused = [
-            session.user(&"U".into()).await,
-            session.password(&secret()).await,
-            session.account(&secret()).await,
-        ];
-        assert!(refused.iter().all(|said| matches!(said, Err(Error::Cleared))), "{refused:?}");
-        session.quit().await.unwrap();
-    });
-}
-
-#[test]
-fn a_server_that_keeps_tls_or_breaks_off_at_ccc_is_told_from_one_that_goes_along() {
-    let papers = papers();
-    let options = with_ccc(&papers);
-    let server = logged_in(papers.server(), |peer| {
-        peer.answer("CCC", "534 not here");
-        peer.expect_any_end();
-    });
-    let error = run(async { connect(&server, &options).await?.login(&Login::anonymous()).await })
-        .unwrap_err();
-    assert!(matches!(error, Error::Refused { .. }), "{error}");
-    assert!(error.advice().unwrap().contains("without --ccc"));
-    let config = papers.server();
-    let server = Scripted::sessions(|host| {
-        let mut peer = Covered::auth(host, config);
-        peer.login();
-        peer.answer("CCC", "200 in clear from here");
-        // It ends the connection in place of TLS.
-    });
-    let error = run(async { connect(&server, &options).await?.login(&Login::anonymous()).await })
-        .unwrap_err();
-    assert!(matches!(error, Error::Tls { fault: TlsFault::Broken(_), .. }), "{error}");
 }
 
 #[test]
