@@ -44,7 +44,7 @@ use self::ends::Unfinished;
 use self::left::Left;
 pub(crate) use self::names::Names;
 use crate::files::overlap::DIGESTED;
-use crate::files::{take_name, temporary};
+use crate::files::{clear_old, take_name, temporary};
 use crate::{Error, Lent, Pool, Progress, Proof, Site, Verdict};
 
 /// One of the two servers.
@@ -208,6 +208,8 @@ pub(crate) struct Job {
     /// Its size and time, where a listing has told them.
     pub(crate) size: Option<u64>,
     pub(crate) modified: Option<Timestamp>,
+    /// Whether an upload that broke off may have left an old version aside at the target.
+    pub(crate) has_old: bool,
 }
 
 /// The same as it goes to the servers.
@@ -273,7 +275,8 @@ impl Copier {
         request: &CopyRequest,
         watch: &mut CopyWatch<'_>,
     ) -> Result<Copied, CopyError> {
-        let job = Job { from: from.clone(), to: to.clone(), size: None, modified: None };
+        let (from, to) = (from.clone(), to.clone());
+        let job = Job { from, to, size: None, modified: None, has_old: true };
         loop {
             let Some(mut ends) = self.take(pending()).await? else {
                 return Err(at(Side::Source)(Error::NoSession));
@@ -423,7 +426,10 @@ impl Copier {
         if !in_place {
             // If it may not have it, it goes as whatever else is not finished.
             let named = take_name(&mut ends.target, &name, &job.to, true).await;
-            named.map_err(at(Side::Target))?;
+            let may_have_old = named.map_err(at(Side::Target))?;
+            if may_have_old && job.has_old && clear_old(&mut ends.target, &job.to).await {
+                watch(CopyEvent::Moves(Progress::OldGone));
+            }
         }
         ends.unfinished = Unfinished::default();
         let moved = found.or(size).map(|whole| whole.saturating_sub(resumed_at));

@@ -99,6 +99,8 @@ pub enum Refusal {
     Folder,
     /// What was to be made is there.
     There,
+    /// What was stored under a temporary name may not have its own.
+    Name,
     /// The folder that it was to be made in, or that it is looked for in, is not there.
     NoneAbove {
         /// Its path.
@@ -111,6 +113,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::Folder => f.write_str("it is a folder"),
             Self::There => f.write_str("it is there already"),
+            Self::Name => {
+                f.write_str("what was stored whole gets no other name than the temporary one")
+            }
             Self::NoneAbove { folder } => write!(f, "the folder {folder} is not there"),
         }
     }

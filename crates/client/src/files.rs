@@ -24,7 +24,7 @@ pub use segments::SegmentRequest;
 pub use upload::{Put, Stored};
 
 pub(crate) use download::system_time;
-pub(crate) use name::{is_ours, take_name, temporary};
+pub(crate) use name::{OLD_GONE, aside, clear_old, is_ours, stepped_aside, take_name, temporary};
 pub(crate) use part::{Part, beside, give_name, is_at};
 pub(crate) use segments::Help;
 pub(crate) use upload::is_same_version;

@@ -61,6 +61,8 @@ pub enum Progress {
     Unsplit,
     /// At so many places the server does not trust its own bytes, as it says: they prove nothing.
     Suspect(u64),
+    /// An older version of the file, which an upload that broke off had left aside under a hidden name, was deleted.
+    OldGone,
     /// Not all of it could be kept as it was, in the TYPE and STRU that were asked for.
     Lost(Losses),
 }

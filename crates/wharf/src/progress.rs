@@ -185,6 +185,9 @@ impl Meter {
                 "the server does not trust its own bytes, at {} places: nothing is proven by their size",
                 HumanCount(places)
             )),
+            Progress::OldGone => self.note(
+                "an older version of it was left on the server by an upload that broke off; it is deleted",
+            ),
             Progress::Lost(losses) => self.tell_losses(losses),
             _ => {}
         }

@@ -172,6 +172,9 @@ impl Error {
 fn reason_advice(reason: &Refusal) -> &'static str {
     match reason {
         Refusal::Folder => OF_A_FOLDER,
+        Refusal::Name => {
+            "something may have the name that cannot go: --in-place stores files under their own at once"
+        }
         Refusal::There => "mkdir -p takes a folder that is there for made",
         Refusal::NoneAbove { .. } => "mkdir -p makes the folders above it as well",
     }

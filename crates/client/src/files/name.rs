@@ -2,18 +2,22 @@
 //!
 //! Most servers put a file in the place of another one by RNTO. Some want the name to be free, and say 550 or 553. There the
 //! old file steps aside, under a hidden name, and goes when the new one has its name; whatever is refused meanwhile, it
-//! keeps that name or gets it back.
+//! keeps that name or gets it back. What breaks off between the two names leaves it there, and nothing under its own; so
+//! it is looked for behind the next upload of that name, or where a listing shows it.
 
 use wharf_proto::command::Algorithm;
 use wharf_proto::listing::Kind;
 use wharf_proto::{Text, Verb};
 
-use crate::{Digest, Error, Session};
+use crate::{Digest, Error, Refusal, Session};
 
 /// The end of a temporary name.
 const PART: &[u8] = b".wharf-part";
 /// That of the name under which an old file waits.
 const OLD: &[u8] = b".wharf-old";
+/// What is said of a file in a tree of which one was left.
+pub(crate) const OLD_GONE: &str =
+    "an older version was left on the server by an upload that broke off; it is deleted";
 /// The longest name that has room for what makes it a temporary one.
 const LONGEST: usize = 255 - "..wharf-part".len();
 /// What servers say where something else has the name, and where there is any other trouble with it.
@@ -24,25 +28,38 @@ pub(crate) fn temporary(remote: &Text) -> Text {
     hidden(remote, PART)
 }
 
+/// The name of an old file that has stepped aside.
+pub(crate) fn aside(remote: &Text) -> Text {
+    hidden(remote, OLD)
+}
+
+/// The name of the old file that stepped aside under this one, where it did.
+pub(crate) fn stepped_aside(name: &[u8]) -> Option<&[u8]> {
+    name.strip_prefix(b".")?.strip_suffix(OLD).filter(|name| !name.is_empty())
+}
+
 /// Whether it is a name of a file that a transfer of ours has left.
 pub(crate) fn is_ours(name: &[u8]) -> bool {
     let left = [PART, OLD, b".wharf-note", b".wharf-sent", b".wharf-draft"];
     name.starts_with(b".") && left.iter().any(|end| name.ends_with(end))
 }
 
-/// Gives what is stored as `from` its name. What may not have it is removed, unless it `stays` to be gone on with.
+/// Gives what is stored as `from` its name. What may not have it is removed, unless it `stays` to be gone on with. Gives
+/// whether an old version may be aside that nobody has looked for ([`clear_old`]).
 ///
 /// # Errors
-/// `Refused`, and then what had the name has it still; and those of the control connection.
+/// `RefusedFor`, and then what had the name has it still; and those of the control connection.
 pub(crate) async fn take_name(
     session: &mut Session,
     from: &Text,
     to: &Text,
     stays: bool,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let named = match session.rename(from, to).await {
-        Err(refused) if is_taken(&refused) => replace(session, from, to, refused).await,
-        named => named.map(drop),
+        Err(refused) if is_taken(&refused) => {
+            replace(session, from, to, refused).await.map(|()| false)
+        }
+        named => named.map(|_| true),
     };
     if !stays
         && matches!(named, Err(Error::Refused { .. }))
@@ -50,7 +67,20 @@ pub(crate) async fn take_name(
     {
         tracing::debug!(%error, "what got no name stays");
     }
-    named
+    named.map_err(|error| match error {
+        Error::Refused { last } => Error::RefusedFor { last, reason: Refusal::Name },
+        error => error,
+    })
+}
+
+/// Deletes the old version of a file that has its name, where an upload has left one aside that broke off between the two
+/// names; gives whether it has.
+pub(crate) async fn clear_old(session: &mut Session, of: &Text) -> bool {
+    let cleared = session.delete(&aside(of)).await;
+    if let Err(error) = &cleared {
+        tracing::debug!(%error, "no old version was aside");
+    }
+    cleared.is_ok()
 }
 
 /// The same where the name was `refused`, most likely because a file has it.
@@ -61,10 +91,10 @@ async fn replace(
     refused: Error,
 ) -> Result<(), Error> {
     // Only of a file is it known that it can go afterwards.
-    if session.plain || !is_file(session, to).await? {
+    if !may_go(session, to).await? {
         return Err(refused);
     }
-    let aside = hidden(to, OLD);
+    let aside = aside(to);
     let mut stepped = session.rename(to, &aside).await;
     if stepped.as_ref().is_err_and(is_taken) && session.delete(&aside).await.is_ok() {
         // One was left there by a session that broke off.
@@ -89,14 +119,27 @@ async fn replace(
     named.map(drop)
 }
 
-/// Whether a file has this name, by SIZE or else by MLST, which some servers have without a word in FEAT.
-async fn is_file(session: &mut Session, name: &Text) -> Result<bool, Error> {
-    if session.size(name).await?.is_some() {
-        return Ok(true);
+/// Whether what has this name is known to be no folder: by SIZE, or by MLST, which some servers have without a word in FEAT.
+/// Where neither tells, what cannot be entered is none.
+async fn may_go(session: &mut Session, name: &Text) -> Result<bool, Error> {
+    if !session.plain {
+        if session.size(name).await?.is_some() {
+            return Ok(true);
+        }
+        match session.stat_by_mlst(name).await {
+            Ok(entry) => return Ok(entry.kind == Kind::File),
+            Err(error) if error.is_not_found() => return Ok(false),
+            Err(Error::Refused { .. } | Error::Malformed { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
-    match session.stat_by_mlst(name).await {
-        Ok(entry) => Ok(entry.kind == Kind::File),
-        Err(Error::Refused { .. } | Error::Malformed { .. }) => Ok(false),
+    match session.look_into(name).await {
+        Ok(()) => Ok(false),
+        Err(error @ Error::Refused { .. }) => {
+            let is_of_entering = error.last().and_then(|last| last.verb) == Some(Verb::Cwd);
+            Ok(is_of_entering && error.code() == Some(550))
+        }
+        Err(Error::Malformed { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -134,6 +177,8 @@ mod tests {
         assert!(one != other && one.as_bytes().len() <= 257, "{one}");
         assert!(std::str::from_utf8(one.as_bytes()).is_ok_and(|one| one.ends_with(".wharf-part")));
         assert!(is_ours(&one.as_bytes()[2..]) && is_ours(hidden(&"b".into(), OLD).as_bytes()));
+        assert_eq!(stepped_aside(b".b.wharf-old"), Some(&b"b"[..]));
+        assert!(stepped_aside(b"..wharf-old").is_none() && stepped_aside(b"b.wharf-old").is_none());
         assert!(!is_ours(b"b.wharf-part") && !is_ours(b".b.wharf-party"));
     }
 }

@@ -20,7 +20,7 @@ use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use super::behind::Behind;
-use super::{BYTES, beside, local, take_name, temporary};
+use super::{BYTES, beside, clear_old, local, take_name, temporary};
 use crate::marks::{Journal, Marks};
 use crate::transfer::{Order, Restart};
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
@@ -123,7 +123,10 @@ impl Session {
             }
         }
         if request.atomic {
-            take_name(self, &name, remote, request.resume).await?;
+            let may_have_old = take_name(self, &name, remote, request.resume).await?;
+            if may_have_old && clear_old(self, remote).await {
+                watch(Progress::OldGone);
+            }
         }
         Ok(stored)
     }

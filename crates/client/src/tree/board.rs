@@ -12,6 +12,7 @@ use wharf_proto::Text;
 
 use super::work::{Agenda, Complaint, Found, Item, Next, Work};
 use super::{Deed, Happened, Tally, UnderWay};
+use crate::files::OLD_GONE;
 use crate::{Amount, Error, Progress, Verdict};
 
 /// How often a piece of work is tried, where that does not cost a session each time,
@@ -414,6 +415,7 @@ impl Board {
                 before = at;
                 place.is_at(at);
             }
+            Progress::OldGone => self.note(format!("{}: {OLD_GONE}", item.below)),
             Progress::StartsOver | Progress::Unsplit | Progress::Suspect(_) | Progress::Lost(_) => {
             }
         }

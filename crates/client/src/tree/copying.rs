@@ -20,6 +20,7 @@ use super::walk::{Seen, see};
 use super::work::{Agenda, Complaint, Folder, Found, Item, Next, Work, join};
 use crate::Error;
 use crate::copy::Names;
+use crate::files::aside;
 use crate::spool::{Rows, Spool};
 
 /// How many folders are listed and made ahead.
@@ -141,9 +142,10 @@ impl Copying {
             Seen::Folder(folder) => self.folders.push(Arc::new(folder)),
             Seen::File(item) => {
                 let name = self.names.at_target(&entry.name);
+                let has_old = there.contains_key(aside(&name).as_bytes());
                 let there = there.get(name.as_bytes()).filter(|_| self.skip_same);
                 if !there.is_some_and(|there| is_same(&item, there, self.keeps_times)) {
-                    return Some(item);
+                    return Some(Item { has_old, ..item });
                 }
                 self.same += 1;
             }

@@ -18,7 +18,7 @@ use super::filter::Filter;
 use super::ground::{Ground, is_after, is_same_time};
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path};
 use crate::Error;
-use crate::files::{is_ours, local};
+use crate::files::{aside, is_ours, local};
 
 /// How many folders are made ahead.
 const AHEAD: usize = 8;
@@ -206,7 +206,12 @@ impl Storing {
             mode: Some(found.mode() & 0o7777),
             ..item
         };
-        let there = self.frames.last().and_then(|frame| frame.there.get(name));
+        let frame = self.frames.last();
+        let there = frame.and_then(|frame| frame.there.get(name));
+        let old = aside(&name.into());
+        let has_old = frame.is_some_and(|frame| frame.there.contains_key(old.as_bytes()));
+        // What has one is named step by step.
+        let item = Item { has_old, alone: has_old, ..item };
         let changed = Timestamp::new(found.ctime(), 0);
         let is_changed = |there: &Entry| {
             there.modified.is_some_and(|told| is_after(changed, told, there.precision))

@@ -74,6 +74,7 @@ impl Folder {
             mode: None,
             tries: 0,
             alone: false,
+            has_old: false,
         }
     }
 }
@@ -97,6 +98,8 @@ pub(crate) struct Item {
     pub(crate) tries: u8,
     /// Whether it is to have a data connection of its own.
     pub(crate) alone: bool,
+    /// Whether an upload that broke off has left an old version of it aside, on the server that it goes to.
+    pub(crate) has_old: bool,
 }
 
 impl Item {

@@ -76,6 +76,7 @@ fn target_ends(peer: &mut Peer) {
     peer.features(&["SIZE"]);
     peer.answer("RNFR .y.wharf-part", "350 to what?");
     peer.answer("RNTO y", "250 renamed");
+    peer.answer("DELE .y.wharf-old", "550 no such file");
     peer.answer("QUIT", "221 bye");
 }
 
@@ -430,6 +431,7 @@ fn digests_of_the_kind_that_both_have_decide_where_they_are_wanted() {
             if same {
                 peer.answer("RNFR .y.wharf-part", "350 to what?");
                 peer.answer("RNTO y", "250 renamed");
+                peer.answer("DELE .y.wharf-old", "550 no such file");
             } else {
                 peer.answer("DELE .y.wharf-part", "250 gone");
             }
@@ -486,6 +488,7 @@ fn what_an_earlier_copy_left_is_gone_on_with_at_both_servers_if_it_is_still_ther
                 shows(peer, &BYTES[..4]);
                 peer.answer("RNFR .y.wharf-part", "350 to what?");
                 peer.answer("RNTO y", "250 renamed");
+                peer.answer("DELE .y.wharf-old", "550 no such file");
             } else {
                 let data = peer.epsv();
                 peer.answer("RETR .y.wharf-part", "150 opening");

@@ -3,21 +3,33 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use wharf_client::{Error, Progress, Put, Stored, quiet};
+use wharf_client::{Error, Options, Progress, Put, Stored, quiet};
 use wharf_testkit::scripted::{Peer, Scripted};
 
-use crate::support::{log_in, options, run};
+use crate::support::{log_in, options, plain, run};
 
 /// Stores three bytes as `x`, under a temporary name first; `end` plays the server from where the file is to get its own.
 fn put(end: impl FnOnce(&mut Peer) + Send + 'static) -> Result<Stored, Error> {
+    put_with(&options(), &mut quiet(), end)
+}
+
+/// The same with these options and this watch.
+fn put_with(
+    options: &Options,
+    watch: &mut wharf_client::Watch<'_>,
+    end: impl FnOnce(&mut Peer) + Send + 'static,
+) -> Result<Stored, Error> {
+    let is_plain = options.plain;
     let server = Scripted::session(move |peer| {
         peer.login();
         peer.answer("TYPE I", "200 ok");
-        let data = peer.epsv();
+        let data = if is_plain { peer.pasv() } else { peer.epsv() };
         peer.answer("STOR .x.wharf-part", "150 go on");
         assert_eq!(data.take(), b"new");
         peer.say("226 done");
-        peer.answer("SIZE .x.wharf-part", "213 3");
+        if !is_plain {
+            peer.answer("SIZE .x.wharf-part", "213 3");
+        }
         end(peer);
         peer.expect_end();
     });
@@ -25,9 +37,9 @@ fn put(end: impl FnOnce(&mut Peer) + Send + 'static) -> Result<Stored, Error> {
     let path = folder.path().join("x");
     fs::write(&path, b"new").unwrap();
     run(async {
-        let mut session = log_in(&server, &options()).await;
+        let mut session = log_in(&server, options).await;
         let request = Put { atomic: true, ..Put::default() };
-        session.put(&path, &"x".into(), request, &mut quiet()).await
+        session.put(&path, &"x".into(), request, watch).await
     })
 }
 
@@ -75,6 +87,71 @@ fn an_old_file_of_which_only_mlst_tells_steps_aside_too() {
         peer.answer("DELE .x.wharf-old", "250 gone");
     })
     .unwrap();
+}
+
+/// Plays a server that wants names to be free, once it is asked of what is no folder.
+fn step_aside(peer: &mut Peer) {
+    peer.answer("PWD", "257 \"/\"");
+    peer.answer("CWD x", "550 not a directory");
+    rename(peer, "x", ".x.wharf-old", "250 ok");
+    rename(peer, ".x.wharf-part", "x", "250 ok");
+    peer.answer("DELE .x.wharf-old", "250 gone");
+}
+
+#[test]
+fn an_old_file_of_which_nothing_tells_steps_aside_if_it_cannot_be_entered() {
+    put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "550 path already exists");
+        peer.answer("SIZE x", "502 no");
+        peer.answer("MLST x", "502 no");
+        step_aside(peer);
+    })
+    .unwrap();
+    put_with(&plain(), &mut quiet(), |peer| {
+        rename(peer, ".x.wharf-part", "x", "553 file exists");
+        step_aside(peer);
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_can_be_entered_or_is_not_known_to_be_no_folder_stays_where_it_is() {
+    let refused = put(|peer| {
+        rename(peer, ".x.wharf-part", "x", "550 path already exists");
+        peer.answer("SIZE x", "550 no");
+        peer.answer("MLST x", "500 what?");
+        peer.answer("PWD", "257 \"/\"");
+        peer.answer("CWD x", "250 there");
+        peer.answer("CWD /", "250 back");
+        peer.answer("DELE .x.wharf-part", "250 gone");
+    });
+    assert_eq!(refused.unwrap_err().code(), Some(550));
+    for (question, answer) in [("PWD", "502 no"), ("PWD", "257 somewhere"), ("CWD x", "502 no")] {
+        let refused = put_with(&plain(), &mut quiet(), move |peer| {
+            rename(peer, ".x.wharf-part", "x", "553 file exists");
+            if question != "PWD" {
+                peer.answer("PWD", "257 \"/\"");
+            }
+            peer.answer(question, answer);
+            peer.answer("DELE .x.wharf-part", "250 gone");
+        });
+        let error = refused.unwrap_err();
+        assert_eq!(error.code(), Some(553));
+        assert!(error.advice().unwrap().contains("--in-place"), "{error}");
+    }
+}
+
+#[test]
+fn an_old_file_that_an_upload_left_aside_goes_when_the_next_one_has_its_name_and_that_is_told() {
+    for (reply, is_told) in [("250 gone", true), ("550 no such file", false)] {
+        let mut told = Vec::new();
+        put_with(&options(), &mut |progress| told.push(progress), move |peer| {
+            rename(peer, ".x.wharf-part", "x", "250 renamed");
+            peer.answer("DELE .x.wharf-old", reply);
+        })
+        .unwrap();
+        assert_eq!(told.contains(&Progress::OldGone), is_told, "{told:?}");
+    }
 }
 
 #[test]

@@ -184,6 +184,48 @@ fn where_a_name_must_be_free_the_old_file_goes_when_the_new_one_is_whole() {
 }
 
 #[test]
+fn an_old_file_that_an_upload_left_aside_goes_when_the_new_one_is_there() {
+    let here = folder(&["t/x"]);
+    let left: [(&str, &[u8]); 2] = [(".x.wharf-old", b"older"), (".y.wharf-old", b"other")];
+    for (command, place) in [
+        (&["put", "--atomic", "t/x"][..], "x"),
+        (&["sync", "t"], ""),
+        (&["sync", "--plan", "plan", "t"], ""),
+    ] {
+        let server = Faulty::new(&left, &[]);
+        let url = server.url(place);
+        let ending = wharf(&[command, &[&url]].concat()).within(here.path()).ends_with(0);
+        let ending = match command.contains(&"--plan") {
+            true => wharf(&["sync", "--apply", "plan"]).within(here.path()).ends_with(0),
+            false => ending,
+        };
+        if command[0] == "put" {
+            ending.saying("left on the server by an upload that broke off");
+        } else {
+            ending.saying("1 deleted");
+        }
+        assert_eq!(server.file("x").as_deref(), Some(&b"t/x"[..]), "{command:?}");
+        assert_eq!(server.file(".x.wharf-old"), None, "{command:?}");
+        // Of this one there is no newer version.
+        assert!(server.file(".y.wharf-old").is_some(), "{command:?}");
+    }
+    let server = Faulty::new(&left, &[Reply("STOR", "553 not this one")]);
+    wharf(&["sync", "t", &server.url("")]).within(here.path()).ends_with(6);
+    assert!(server.file(".x.wharf-old").is_some());
+    let rows: &[&[u8]] = &[b"type=file;size=5; .x.wharf-old"];
+    let server = Faulty::new(
+        &[("up/.x.wharf-old", b"older")],
+        &[Reply("MKD", "550 it is there"), Rows(rows)],
+    );
+    let put = ["put", "-r", "--atomic", "t", &server.url("up")];
+    wharf(&put)
+        .within(here.path())
+        .ends_with(0)
+        .saying("x: an older version was left on the server");
+    assert_eq!(server.file("up/.x.wharf-old"), None);
+}
+
+#[test]
 fn the_settings_of_a_host_may_ask_for_temporary_names_and_the_command_line_wins() {
     let here = folder(&["x"]);
     fs::write(here.path().join("settings"), "[host.\"127.0.0.1\"]\natomic = true\n").unwrap();

@@ -10,6 +10,7 @@ use super::super::work::{Folder, Found, Item, Next, Work, join};
 use super::streams::list;
 use super::{Endurance, Habits, MOMENT, go_on};
 use crate::copy::{Ends, Job, Turn};
+use crate::files::OLD_GONE;
 use crate::retry::by_chance;
 use crate::{
     Amount, Copier, CopyError, CopyEvent, CopyRequest, Error, Progress, Side, Verdict, quiet,
@@ -206,6 +207,7 @@ async fn copy(crew: &Crew, ends: &mut Ends, item: &Item) -> Result<Turn, Error> 
         // What the listing said may have been wrong.
         size: item.size.filter(|_| item.tries == 0),
         modified: item.modified.filter(|_| item.precision == Default::default()),
+        has_old: item.has_old,
     };
     let mut told = 0;
     let mut watch = |event| match event {
@@ -214,6 +216,9 @@ async fn copy(crew: &Crew, ends: &mut Ends, item: &Item) -> Result<Turn, Error> 
         CopyEvent::Moves(Progress::At(at)) => {
             crew.board.moved(at.saturating_sub(told));
             told = told.max(at);
+        }
+        CopyEvent::Moves(Progress::OldGone) => {
+            crew.board.note(format!("{}: {OLD_GONE}", item.below))
         }
         CopyEvent::Moves(
             Progress::StartsOver | Progress::Unsplit | Progress::Suspect(_) | Progress::Lost(_),

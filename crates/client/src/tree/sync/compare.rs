@@ -21,7 +21,7 @@ use super::super::work::{
 use super::plan::{Draft, Reason, Step, StepKind};
 use super::{Compare, Direction, LEADS_OUT, SyncRequest};
 use crate::Error;
-use crate::files::is_ours;
+use crate::files::{is_ours, stepped_aside};
 use crate::spool::Rows;
 
 /// How many folders are listed ahead, and how many digests asked for.
@@ -119,7 +119,8 @@ impl Comparing {
         }
         for row in rows {
             match row {
-                Ok(entry) if entry.role != Role::Member || is_ours(&entry.name) => {}
+                Ok(entry) if entry.role != Role::Member => {}
+                Ok(entry) if is_ours(&entry.name) => self.clear_old(folder, &entry, fate),
                 Ok(entry) if !names::is_plain(&entry.name) => {
                     let why = "the name is none that a file in a folder can have";
                     self.complain(&join(&folder.below, &entry.name), why);
@@ -184,6 +185,25 @@ impl Comparing {
             }
         }
         here
+    }
+
+    /// What an upload has left aside of an old file goes when the new one is there.
+    fn clear_old(&self, folder: &Arc<Folder>, entry: &Entry, fate: Fate) {
+        let Some(name) = stepped_aside(&entry.name) else { return };
+        let below = join(&folder.below, name);
+        let is_here = || {
+            fs::symlink_metadata(local_path(self.ground.root(), &below))
+                .is_ok_and(|found| found.is_file())
+        };
+        if self.is_up()
+            && matches!(fate, Fate::Compared)
+            && entry.kind == Kind::File
+            && self.request.tree.filter.takes(below.as_bytes(), false)
+            && is_here()
+        {
+            let item = described(folder, entry);
+            self.plan(&Step::moving(&item, StepKind::Delete, Reason::Left));
+        }
     }
 
     /// Compares what both sides may have under a name.

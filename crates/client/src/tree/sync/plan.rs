@@ -101,11 +101,13 @@ pub enum Reason {
     Kind,
     /// The other tree does not have it.
     Gone,
+    /// It is an old version that an upload which broke off has left aside.
+    Left,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Missing,
         Self::Size,
         Self::Newer,
@@ -114,6 +116,7 @@ impl Reason {
         Self::Unknown,
         Self::Kind,
         Self::Gone,
+        Self::Left,
     ];
 
     /// In a few words.
@@ -127,6 +130,7 @@ impl Reason {
             Self::Unknown => "cannot be compared",
             Self::Kind => "another kind of thing",
             Self::Gone => "not at the source",
+            Self::Left => "left by an upload that broke off",
         }
     }
 }
@@ -269,6 +273,8 @@ pub(super) struct Draft {
     /// Steps by kind.
     spools: [Option<io::BufWriter<File>>; 8],
     counts: [u64; 8],
+    /// How many of those that go are what an upload has left aside.
+    left: u64,
     /// How many bytes are to be moved.
     pub(super) bytes: u64,
     /// How many files the tree has that is to change.
@@ -283,6 +289,7 @@ impl Draft {
     pub(super) fn add(&mut self, step: &Step) {
         let at = StepKind::ALL.iter().position(|kind| *kind == step.kind).unwrap_or(0);
         self.counts[at] += 1;
+        self.left += u64::from(step.reason == Reason::Left);
         if matches!(step.kind, StepKind::Add | StepKind::Update) {
             self.bytes += step.size.unwrap_or(0);
         }
@@ -305,6 +312,7 @@ impl Draft {
 pub struct Plan {
     spools: [Option<File>; 8],
     counts: [u64; 8],
+    left: u64,
     bytes: u64,
     target_files: u64,
     blind: bool,
@@ -324,9 +332,10 @@ pub(super) fn finished(draft: Arc<Mutex<Draft>>, tally: Tally) -> Result<Plan, E
             .map(|spool| spool.into_inner().map_err(|e| Error::Sink(e.into_error())))
             .transpose()?;
     }
-    let Draft { counts, bytes, target_files, blind, .. } = draft;
+    let Draft { counts, left, bytes, target_files, blind, .. } = draft;
     let blind = blind || tally.failed > 0;
-    Ok(Plan { spools, counts, bytes, target_files, blind, same: tally.same, failed: tally.failed })
+    let Tally { same, failed, .. } = tally;
+    Ok(Plan { spools, counts, left, bytes, target_files, blind, same, failed })
 }
 
 impl Plan {
@@ -341,9 +350,10 @@ impl Plan {
         goes.map(|kind| self.count(kind)).sum()
     }
 
-    /// How many files would go.
+    /// How many files would go, but for those that uploads have left aside ([`Reason::Left`]).
     pub fn deleted_files(&self) -> u64 {
-        self.count(StepKind::Delete) + self.count(StepKind::Clear)
+        let files = self.count(StepKind::Delete) + self.count(StepKind::Clear);
+        files.saturating_sub(self.left)
     }
 
     /// How many files the tree has that is to change.
