@@ -5,12 +5,12 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use wharf_client::{Login, Options, Pool, Site, TreeRequest, Way};
+use wharf_client::{Options, Pool, Site, TreeRequest, Way};
 use wharf_proto::Command;
 use wharf_testkit::faulty::{Fault, Faulty};
 use wharf_testkit::scripted::{Data, Host, Peer, Scripted};
 
-use crate::support::{let_in_as_vsftpd, options, run};
+use crate::support::{let_in_as_vsftpd, options, run, site};
 
 /// Fetches the tree `pub`, and gives how many files came and how many of them are there.
 fn fetch(server: &Scripted, jobs: usize, options: Options) -> (u64, usize) {
@@ -25,7 +25,7 @@ fn fetch_by(
 ) -> (u64, usize) {
     let here = tempfile::tempdir().unwrap();
     let target = here.path().join("pub");
-    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options);
+    let site = site(address, options);
     let done = run(async {
         let pool = pool(site);
         let request = TreeRequest { blocks: false, ..TreeRequest::default() };
@@ -186,8 +186,7 @@ fn a_long_listing_on_its_way_calls_for_the_sessions_that_its_files_will_need() {
     });
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("pub");
-    let address = server.address();
-    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
+    let site = site(server.address(), options());
     run(async {
         let pool = Pool::new(site, 2);
         let request = TreeRequest { retries: 0, ..TreeRequest::default() };

@@ -5,13 +5,13 @@ use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 
-use wharf_client::{Digest, Happened, Login, Pool, Site, Tally, TreeRequest, Verdict};
+use wharf_client::{Digest, Happened, Pool, Tally, TreeRequest, Verdict};
 use wharf_proto::codec::{Inbound, Settings};
 use wharf_proto::command::Algorithm;
 use wharf_proto::params::{Mode, Representation, Type};
 use wharf_testkit::scripted::{Host, Peer, Scripted};
 
-use crate::support::{options, run};
+use crate::support::{options, run, site};
 
 /// What came of storing the files `a` to `e`, each of which has its name as its bytes.
 struct Told {
@@ -35,8 +35,7 @@ fn store(server: &Scripted, request: &TreeRequest) -> Told {
         Happened::Note(note) => notes.push(note),
         _ => {}
     };
-    let address = server.address();
-    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
+    let site = site(server.address(), options());
     let tally = run(async {
         let pool = Pool::new(site, 1);
         let tally = pool.put_tree(folder.path(), &"pub".into(), request, &mut watch).await;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::net::TcpListener;
 
-use wharf_client::{Deed, Happened, Login, Pool, Site, TreeRequest, Verdict};
+use wharf_client::{Deed, Happened, Pool, TreeRequest, Verdict};
 use wharf_testkit::scripted::{Data, Peer, Scripted};
 
-use crate::support::{let_in_as_vsftpd, options, run};
+use crate::support::{let_in_as_vsftpd, options, run, site};
 
 /// Stores two files of one byte in `pub`, and gives what became of them.
 fn store(server: &Scripted) -> (Vec<Verdict>, Vec<String>) {
@@ -20,8 +20,7 @@ fn store(server: &Scripted) -> (Vec<Verdict>, Vec<String>) {
         Happened::Failed { error, .. } => failed.push(error.to_string()),
         _ => {}
     };
-    let address = server.address();
-    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
+    let site = site(server.address(), options());
     run(async {
         let pool = Pool::new(site, 1);
         let request = TreeRequest { atomic: false, modes: false, ..TreeRequest::default() };

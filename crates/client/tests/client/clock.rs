@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use wharf_client::{Login, Pool, Site, TreeRequest};
+use wharf_client::{Pool, TreeRequest};
 use wharf_testkit::faulty::{Fault, Faulty};
 
-use crate::support::{options, run};
+use crate::support::{options, run, site};
 
 /// 2024-05-01 12:30 in UTC, which is what the faulty server's MDTM says of every file.
 const HALF_PAST_NOON: i64 = 1_714_566_600;
@@ -19,8 +19,7 @@ const IN_TOKYO: Fault = Fault::Rows(&[
 
 /// Fetches all that the server has.
 fn fetch(server: &Faulty, target: &Path) {
-    let address = server.address();
-    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
+    let site = site(server.address(), options());
     run(async {
         let pool = Pool::new(site, 1);
         let tally = pool.get_tree(&"".into(), target, &TreeRequest::default(), &mut |_| ()).await;

@@ -5,19 +5,14 @@ use std::net::{Ipv6Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use wharf_client::{
-    Copied, Copier, CopyError, CopyEvent, CopyRequest, Error, Login, Options, Passage, Proof,
-    Route, Side, Site, Verdict,
+    Copied, Copier, CopyError, CopyEvent, CopyRequest, Error, Options, Passage, Proof, Route, Side,
+    Verdict,
 };
 use wharf_testkit::scripted::{Data, Peer, Scripted};
 
-use crate::support::{impatient, options, run};
+use crate::support::{impatient, options, run, site};
 
 const BYTES: &[u8] = b"0123456789";
-
-fn site(server: &Scripted, options: &Options) -> Site {
-    let at = server.address();
-    Site::new(at.ip().to_string(), at.port(), Login::anonymous(), options.clone())
-}
 
 /// Copies `x` to `y`; gives what came of it, and what was noted.
 fn copy(
@@ -32,7 +27,11 @@ fn copy(
             ear.lock().unwrap().push(note);
         }
     };
-    let copier = Copier::new(site(source, options), site(target, options), 1);
+    let copier = Copier::new(
+        site(source.address(), options.clone()),
+        site(target.address(), options.clone()),
+        1,
+    );
     let copied = run(async {
         let copied = copier.copy_file(&"x".into(), &"y".into(), &request, &mut watch).await;
         copier.close().await;
@@ -536,7 +535,8 @@ fn a_copy_that_is_stopped_is_broken_off_with_abor_at_both_servers() {
         peer.answer("DELE .y.wharf-part", "250 gone");
         peer.expect_end_or_quit();
     });
-    let copier = Copier::new(site(&source, &options()), site(&target, &options()), 1);
+    let copier =
+        Copier::new(site(source.address(), options()), site(target.address(), options()), 1);
     let other = copier.clone();
     let stopper = std::thread::spawn(move || {
         told.recv().unwrap();

@@ -4,12 +4,12 @@
 use std::future::Future;
 
 use tokio::sync::oneshot::{self, Receiver, Sender};
-use wharf_client::{Error, Login, Pool, SegmentRequest, Session, Site, quiet};
+use wharf_client::{Error, Login, Pool, SegmentRequest, Session, quiet};
 use wharf_proto::params::{Mode, Structure};
 use wharf_proto::{Command, Text};
 use wharf_testkit::scripted::{Peer, Scripted};
 
-use crate::support::{impatient, log_in, options, run};
+use crate::support::{impatient, log_in, options, run, site};
 
 /// Awaits a command, has the method dropped that sent it, and answers.
 fn drop_at(peer: &mut Peer, heard: Sender<()>, command: &str, reply: &str) {
@@ -134,9 +134,7 @@ fn what_is_dropped_that_had_a_session_of_a_pool_leaves_its_place() {
         first.expect_any_end();
         host.accept().login();
     });
-    let at = server.address();
-    let pool =
-        Pool::new(Site::new(at.ip().to_string(), at.port(), Login::anonymous(), options()), 1);
+    let pool = Pool::new(site(server.address(), options()), 1);
     let folder = tempfile::tempdir().unwrap();
     run(async {
         let remote = Text::from("x");
@@ -161,9 +159,7 @@ fn an_idle_session_whose_server_has_said_good_bye_is_replaced() {
         second.login();
         second.answer("DELE x", "250 gone");
     });
-    let at = server.address();
-    let pool =
-        Pool::new(Site::new(at.ip().to_string(), at.port(), Login::anonymous(), options()), 1);
+    let pool = Pool::new(site(server.address(), options()), 1);
     run(async {
         pool.take().await.unwrap().unwrap().give_back();
         signal.await.unwrap();

@@ -1,10 +1,11 @@
 //! What these tests share: a session with a scripted server, and the events it told.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use wharf_client::{Error, Login, Options, Session};
+use wharf_client::{Error, Login, Options, Session, Site};
 use wharf_proto::tap::{Event, What};
 use wharf_testkit::scripted::{Peer, Scripted};
 
@@ -31,6 +32,11 @@ pub(crate) fn plain() -> Options {
 
 pub(crate) async fn connect(server: &Scripted, options: &Options) -> Result<Session, Error> {
     Session::connect(&server.address().ip().to_string(), server.address().port(), options).await
+}
+
+/// The server at this address, for an anonymous user.
+pub(crate) fn site(address: SocketAddr, options: Options) -> Site {
+    Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options)
 }
 
 /// A session in which an anonymous user is logged in.

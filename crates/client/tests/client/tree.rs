@@ -7,12 +7,11 @@ use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
 use wharf_client::{
-    Deed, Direction, Error, Happened, Login, Options, Pool, Site, SyncRequest, Tally, TreeRequest,
-    Verdict,
+    Deed, Direction, Error, Happened, Options, Pool, SyncRequest, Tally, TreeRequest, Verdict,
 };
 use wharf_testkit::scripted::{Host, Peer, Scripted};
 
-use crate::support::{options, run};
+use crate::support::{options, run, site};
 
 /// What came of fetching a tree.
 struct Told {
@@ -41,8 +40,7 @@ fn fetch(
         Happened::Note(note) => notes.push(note),
         _ => {}
     };
-    let address = server.address();
-    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options);
+    let site = site(server.address(), options);
     let result = run(async {
         let pool = Pool::new(site, jobs);
         let tally = pool.get_tree(&"pub".into(), target, request, &mut watch).await;
@@ -330,8 +328,7 @@ fn a_link_of_the_server_is_made_when_it_stays_within_the_tree() {
     });
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/etc", folder.path().join("mine")).unwrap();
-    let address = server.address();
-    let site = Site::new(address.ip().to_string(), address.port(), Login::anonymous(), options());
+    let site = site(server.address(), options());
     let request = SyncRequest::new(Direction::Down);
     let mut done = Vec::new();
     let mut hear = |happened| {
