@@ -333,26 +333,6 @@ fn holds(row: &Row, words: &[&str], fits: impl Fn(&[u8], &[u8]) -> bool) -> bool
     })
 }
 
-/// Whether an address is of no use to those outside its own network (RFC 1918, RFC 6598 and their like).
-pub(crate) fn is_private(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || (a == 100 && (64..128).contains(&b))
-        }
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-        }
-    }
-}
-
 fn exchanges(rows: &[Row]) -> Vec<Exchange<'_>> {
     let mut out: Vec<Exchange<'_>> = Vec::new();
     let mut waiting: VecDeque<usize> = VecDeque::new();

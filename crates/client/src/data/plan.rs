@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use wharf_proto::address::{self, canonical};
+use wharf_proto::address::{self, canonical, is_private};
 use wharf_proto::tap::{Party, What};
 use wharf_proto::{Reply, Text};
 
@@ -109,18 +109,11 @@ pub(super) fn planned_by(
 /// Whether a server at `server` can mean `named` when it tells where its data is: not this machine, not everybody, and
 /// nothing private behind what is public.
 fn could_be_meant(named: IpAddr, server: IpAddr) -> bool {
-    let private = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            ip.is_private() || ip.is_link_local() || (a == 100 && b & 0xC0 == 64)
-        }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    };
     let nobody = named.is_unspecified()
         || named.is_multicast()
         || matches!(named, IpAddr::V4(ip) if ip.is_broadcast())
         || (named.is_loopback() && !server.is_loopback());
-    !nobody && (!private(named) || private(server) || server.is_loopback())
+    !nobody && (!is_private(named) || is_private(server))
 }
 
 /// The same host, zone included, at another port.

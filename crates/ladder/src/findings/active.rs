@@ -1,12 +1,13 @@
 //! Data connections that the server opens.
 
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
-use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
+use crate::case::{Case, Exchange, Setup, code, refusal, says};
 use crate::conn::Conn;
 use crate::row::{Channel, Packet, Row};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use wharf_proto::Verb;
+use wharf_proto::address::is_private;
 use wharf_proto::tap::{Party, Timer};
 
 /// A connection that was asked for once and not answered within this time is not answered.

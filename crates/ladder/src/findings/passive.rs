@@ -6,13 +6,13 @@ use super::active::{
 };
 use super::cover::closed_before_tls;
 use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
-use crate::case::{Case, Exchange, Setup, code, is_private, refusal, says};
+use crate::case::{Case, Exchange, Setup, code, refusal, says};
 use crate::conn::Conn;
 use crate::label;
 use crate::row::{Channel, Packet, Remark, Row};
 use std::net::IpAddr;
 use std::time::Duration;
-use wharf_proto::address::{parse_227, parse_229};
+use wharf_proto::address::{is_private, parse_227, parse_229};
 use wharf_proto::tap::{Party, Timer};
 use wharf_proto::{Moment, Verb};
 
