@@ -453,9 +453,9 @@ impl Copier {
         // What had the name before may still be there after a failure, and is not ours; that SIZE was refused does not
         // say that nothing had it.
         if !in_place {
-            ends.unfinished.part = Some(name.clone());
+            ends.unfinished = Unfinished::Ours(name.clone());
         } else if there.is_none() && left::is_free(&mut ends.target, name).await? {
-            ends.unfinished.free = Some(name.clone());
+            ends.unfinished = Unfinished::Awaited(name.clone());
         }
         Ok(there.filter(|_| request.resume))
     }

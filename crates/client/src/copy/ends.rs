@@ -16,17 +16,23 @@ pub(crate) struct Ends {
 
 /// What has to go from the target if a copy is not finished.
 #[derive(Default)]
-pub(super) struct Unfinished {
-    /// What is there, and ours.
-    pub(super) part: Option<Text>,
-    /// What is stored under a name that nothing had is ours as soon as the target begins.
-    pub(super) free: Option<Text>,
+pub(super) enum Unfinished {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What is stored under this name, which nothing had, as soon as the target begins.
+    Awaited(Text),
+    /// What has this name, and is ours.
+    Ours(Text),
 }
 
 impl Unfinished {
     /// The target has begun to store.
     pub(super) fn begun(&mut self) {
-        self.part = self.free.take().or_else(|| self.part.take());
+        *self = match std::mem::take(self) {
+            Self::Awaited(name) => Self::Ours(name),
+            other => other,
+        };
     }
 }
 
@@ -65,9 +71,9 @@ impl Ends {
 
     /// Removes what is not finished, as far as the target lets us.
     pub(super) async fn discard(&mut self) {
-        let Some(part) = self.unfinished.part.take() else { return };
+        let Unfinished::Ours(name) = std::mem::take(&mut self.unfinished) else { return };
         if !self.target.control.is_spent()
-            && let Err(error) = self.target.delete(&part).await
+            && let Err(error) = self.target.delete(&name).await
         {
             tracing::debug!(%error, "an unfinished copy stays");
         }
