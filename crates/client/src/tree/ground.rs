@@ -68,7 +68,6 @@ impl Ground {
             path.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec).collect()
         };
         let mut at = self.root.clone();
-        let mut depth = 0_usize;
         // The folders above it are none; what is to be gone through comes last first.
         let mut ahead = names(target);
         ahead.extend(names(below.as_bytes()).into_iter().skip(1));
@@ -76,14 +75,10 @@ impl Ground {
         while let Some(name) = ahead.pop() {
             match name.as_slice() {
                 b"" | b"." => {}
-                b".." if depth == 0 => return false,
-                b".." => {
-                    at.pop();
-                    depth -= 1;
-                }
+                b".." if at == self.root => return false,
+                b".." => drop(at.pop()),
                 name => {
                     at.push(OsStr::from_bytes(name));
-                    depth += 1;
                     let Ok(next) = fs::read_link(&at) else { continue };
                     let next = next.into_os_string().into_vec();
                     links += 1;
@@ -91,7 +86,6 @@ impl Ground {
                         return false;
                     }
                     at.pop();
-                    depth -= 1;
                     ahead.extend(names(&next));
                 }
             }
@@ -134,18 +128,13 @@ impl Ground {
         let Ok(found) = fs::symlink_metadata(path) else { return false };
         let (Some(size), Some(modified)) = (item.size, item.modified) else { return false };
         let second = Timestamp::new(found.mtime(), 0);
-        found.is_file() && found.len() == size && is_same_time(second, modified, item.precision)
+        found.is_file() && found.len() == size && item.precision.allows(modified, second)
     }
-}
-
-/// Whether a time can be the one that was `told`.
-pub(crate) fn is_same_time(time: Timestamp, told: Timestamp, precision: Precision) -> bool {
-    precision.allows(told, time)
 }
 
 /// Whether a time is later than the one that was `told`, whatever that is in what it is known to lie in.
 pub(crate) fn is_after(time: Timestamp, told: Timestamp, precision: Precision) -> bool {
-    time > told && !is_same_time(time, told, precision)
+    time > told && !precision.allows(told, time)
 }
 
 /// Makes a folder unless it is there, and no link.

@@ -15,7 +15,7 @@ use wharf_proto::{Command, Text};
 
 use super::Deed;
 use super::filter::Filter;
-use super::ground::{Ground, is_after, is_same_time};
+use super::ground::{Ground, is_after};
 use super::work::{Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path};
 use crate::Error;
 use crate::files::{aside, is_ours, local};
@@ -230,7 +230,7 @@ impl Storing {
 pub(crate) fn is_same(item: &Item, there: &Entry, exact: bool) -> bool {
     let (Some(ours), Some(theirs)) = (item.modified, there.modified) else { return false };
     let precision = item.precision.max(there.precision);
-    let time = is_same_time(ours, theirs, precision) || (!exact && theirs > ours);
+    let time = precision.allows(theirs, ours) || (!exact && theirs > ours);
     there.kind == Kind::File && there.size.is_some() && there.size == item.size && time
 }
 

@@ -13,7 +13,7 @@ use wharf_proto::listing::{Entry, Kind, Role, names};
 use wharf_proto::time::Timestamp;
 
 use self::going::Going;
-use super::super::ground::{Ground, is_after, is_same_time};
+use super::super::ground::{Ground, is_after};
 use super::super::walk::described;
 use super::super::work::{
     Agenda, Complaint, DEEPEST, Folder, Found, Item, Next, Work, join, local_path,
@@ -418,7 +418,7 @@ impl Comparing {
             }
             ((_, Some(time)), (_, Some(other))) => {
                 let (here, told) = if self.is_up() { (time, other) } else { (other, time) };
-                if is_same_time(here, told, item.precision) {
+                if item.precision.allows(told, here) {
                     None
                 } else if time > other {
                     Some(Reason::Newer)
