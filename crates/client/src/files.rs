@@ -1,10 +1,11 @@
 //! Files of this machine: fetched and stored so that nothing half done ever passes for a file.
 //!
-//! A download goes to a hidden part beside its target and is renamed when it is proven complete; what a
-//! broken one leaves behind is gone on with the next time (`part.rs`, `download.rs`). An upload can be
-//! gone on with where the server kept what it got (`upload.rs`, `behind.rs`). That either is of the same file is found out by its
-//! last bytes (`overlap.rs`). Until it is proven an upload may have a temporary name (`name.rs`). A file may come over several sessions at a time (`segments.rs`), and what is stored may be no
-//! file (`stream.rs`). How well the bytes of either are proven is in `proof.rs`. Whole trees are not done here (`tree.rs`).
+//! A download goes to a hidden part beside its target and is renamed when it is proven complete; what a broken one leaves
+//! behind is gone on with the next time (`part.rs`, `download.rs`). An upload can be gone on with where the server kept
+//! what it got (`upload.rs`, `behind.rs`). That either is of the same file is found out by its last bytes (`overlap.rs`).
+//! Until it is proven an upload may have a temporary name (`name.rs`). A file may come over several sessions at a time
+//! (`segments.rs`), and what is stored may be no file (`stream.rs`). How well the bytes of either are proven is in
+//! `proof.rs`. Whole trees are not done here (`tree.rs`).
 
 mod amount;
 mod behind;
@@ -24,7 +25,9 @@ pub use segments::SegmentRequest;
 pub use upload::{Put, Stored};
 
 pub(crate) use download::system_time;
-pub(crate) use name::{OLD_GONE, aside, clear_old, is_ours, stepped_aside, take_name, temporary};
+pub(crate) use name::{
+    OLD_GONE, aside, clear_old, is_ours, is_temporary, stepped_aside, take_name, temporary,
+};
 pub(crate) use part::{Part, beside, give_name, is_at};
 pub(crate) use segments::Help;
 pub(crate) use upload::is_same_version;

@@ -45,8 +45,8 @@ impl Dots {
 }
 
 impl Session {
-    /// Lists a folder, up to so many bytes of it, and by LIST up to the limit of the session; the empty path is the folder where the session is. `watch` hears how
-    /// many have come.
+    /// Lists a folder, up to so many bytes of it, and by LIST up to the limit of the session; the empty path is the folder
+    /// where the session is. `watch` hears how many have come.
     ///
     /// # Errors
     /// `Refused` where it is not there, is no folder, or cannot be looked into; `ListingTooLong`; and every error that a

@@ -3,8 +3,9 @@
 //! What this crate is: a [`Connection`] that sends commands and awaits their replies, a [`Session`] with
 //! a typed method for each thing one does over FTP, data connections in both modes, transfers that are
 //! done only when their end is proven, TLS on both connections, files fetched and stored so that they can
-//! be resumed, one file over several sessions at a time, and files and trees copied between two servers. What it is not: it prints nothing and asks nobody, and reads nothing from the environment but what
-//! says where the system keeps the certificates that it trusts, and SSLKEYLOGFILE if that is wanted; the program
+//! be resumed, one file over several sessions at a time, and files and trees copied between two servers.
+//! What it is not: it prints nothing and asks nobody, and reads nothing from the environment but what says
+//! where the system keeps the certificates that it trusts, and SSLKEYLOGFILE if that is wanted; the program
 //! that uses it does.
 //!
 //! ```no_run

@@ -8,6 +8,7 @@ use wharf_proto::reply::ReplyError;
 
 use super::{Error, Exchange, Proof, Refusal};
 use crate::ProxyFault;
+use crate::files::is_temporary;
 
 const WRITE_FTPES: &str = "the server wants TLS: write ftpes:// in place of ftp://";
 const OF_A_FOLDER: &str = "get -r takes a folder with all that is in it, ls lists it";
@@ -271,7 +272,7 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
         504 => Some("the server has that command, but not with that parameter"),
         550 => missing_advice(last.verb?, &text),
         530 => Some("the server wants a login first"),
-        553 if is_temporary(last) => Some(
+        553 if last.verb == Some(Verb::Stor) && is_temporary(last.command.as_bytes()) => Some(
             "the server does not allow the temporary name of an upload: --in-place stores files under their own at once",
         ),
         553 => Some("the server does not allow that name, or writing there"),
@@ -296,11 +297,6 @@ fn way_refused_advice(verb: Verb) -> Option<&'static str> {
         ),
         _ => None,
     }
-}
-
-/// Whether it was an upload under a temporary name, `.NAME.wharf-part`.
-fn is_temporary(last: &Exchange) -> bool {
-    last.verb == Some(Verb::Stor) && last.command.as_bytes().ends_with(b".wharf-part")
 }
 
 /// What helps where a name is refused by 550, which says many things.

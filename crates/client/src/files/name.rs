@@ -28,6 +28,11 @@ pub(crate) fn temporary(remote: &Text) -> Text {
     hidden(remote, PART)
 }
 
+/// Whether a path, or a command that names one last, is of a file under its temporary name.
+pub(crate) fn is_temporary(path: &[u8]) -> bool {
+    path.ends_with(PART)
+}
+
 /// The name of an old file that has stepped aside.
 pub(crate) fn aside(remote: &Text) -> Text {
     hidden(remote, OLD)
