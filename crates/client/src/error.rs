@@ -6,6 +6,7 @@
 mod advice;
 mod cause;
 mod course;
+mod exchange;
 
 use std::fmt;
 use std::io;
@@ -18,78 +19,9 @@ use wharf_proto::command::{Algorithm, Unsendable};
 use wharf_proto::reply::ReplyError;
 use wharf_proto::{Reply, Text, Verb};
 
+pub use self::exchange::Exchange;
+use self::exchange::{Answered, Said};
 use crate::{ProxyFault, TlsFault};
-
-/// The last command and reply of a session, secrets redacted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exchange {
-    /// The verb of the command, `None` before the first one, where the server spoke without being asked, and of a line
-    /// that is no command of the table.
-    pub verb: Option<Verb>,
-    /// The command as sent, empty before the first one.
-    pub command: Text,
-    /// The last reply that came after it.
-    pub reply: Option<Reply>,
-    /// Whether that is one of several lines whose end did not come (RFC 959 section 4.2).
-    pub unended: bool,
-}
-
-impl Exchange {
-    /// Whether nothing had been asked yet.
-    pub fn is_before_all(&self) -> bool {
-        self.command.is_empty()
-    }
-}
-
-impl fmt::Display for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.is_before_all(), &self.reply) {
-            (true, None) => f.write_str("before any greeting"),
-            (true, Some(reply)) if self.unended => {
-                write!(f, "after the greeting began with \"{}\" and did not end", Said(reply))
-            }
-            (false, Some(reply)) if self.unended => {
-                let said = Said(reply);
-                write!(
-                    f,
-                    "after {}, whose reply began with \"{said}\" and did not end",
-                    self.command
-                )
-            }
-            (true, Some(reply)) => write!(f, "after the greeting \"{}\"", Said(reply)),
-            (false, None) => write!(f, "after {}, which was not answered", self.command),
-            (false, Some(reply)) => {
-                write!(f, "after {}, answered \"{}\"", self.command, Said(reply))
-            }
-        }
-    }
-}
-
-/// A reply as one line of a message: escaped, and cut where it is long.
-struct Said<'a>(&'a Reply);
-
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LINES: usize = 4;
-        write!(f, "{}", self.0.code)?;
-        for line in self.0.lines.iter().take(LINES) {
-            write!(f, " {line}")?;
-        }
-        f.write_str(if self.0.lines.len() > LINES { " …" } else { "" })
-    }
-}
-
-/// The reply of an exchange, where there is one.
-struct Answered<'a>(&'a Exchange);
-
-impl fmt::Display for Answered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.reply {
-            Some(reply) => Said(reply).fmt(f),
-            None => f.write_str("no reply"),
-        }
-    }
-}
 
 /// Why something was refused, where that was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
