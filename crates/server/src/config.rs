@@ -77,6 +77,9 @@ pub struct Config {
     pub threads: usize,
     /// Whether RETR of `folder.tar` or `folder.tar.zst`, where there is no such file, packs the folder.
     pub archives: bool,
+    /// Whether whatever is stored is put on the disk, its bytes and its name, before a reply says that it is complete:
+    /// then not even a loss of power takes back what was acknowledged. It makes each upload wait for the disk.
+    pub sync_uploads: bool,
 }
 
 /// A virtual host (RFC 7151).
@@ -121,6 +124,7 @@ impl Config {
             quick_acks: false,
             threads: 0,
             archives: false,
+            sync_uploads: false,
         }
     }
 }

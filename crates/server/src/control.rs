@@ -381,7 +381,8 @@ impl Control {
                 };
                 let (storage, holder) = (Arc::clone(&who.tree), who.holder.clone());
                 let (rights, awaited) = (who.rights, self.waiter.awaited());
-                let errand = Errand { storage, holder, rights, awaited };
+                let sync_uploads = self.shared.config.sync_uploads;
+                let errand = Errand { storage, holder, rights, sync_uploads, awaited };
                 if action.is_slow() {
                     self.errand = Some((id, act_beside(self.shared.turns.clone(), errand, action)));
                     return None;
@@ -462,6 +463,7 @@ impl Control {
             doubt_time: config.doubt_time,
             turns: self.shared.turns.clone(),
             archives: config.archives,
+            sync_uploads: config.sync_uploads,
             quick_acks: config.quick_acks,
             tls: self.session_tls.clone(),
             any_tls_session: who.any_tls_session || config.any_tls_session,

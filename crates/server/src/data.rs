@@ -106,6 +106,8 @@ pub(crate) struct Setting {
     pub(crate) turns: Turns,
     /// Whether a folder may be fetched as an archive.
     pub(crate) archives: bool,
+    /// Whether an upload is put on the disk before it is said to be complete.
+    pub(crate) sync_uploads: bool,
 }
 
 /// What is to be moved, opened.

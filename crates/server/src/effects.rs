@@ -6,7 +6,9 @@
 use crate::data::permissions_of;
 use crate::digest;
 use crate::storage::descent::{Descent, Step};
-use crate::storage::{Existing, Holder, Look, Source, Storage, Upload, Version, Wanted};
+use crate::storage::{
+    Existing, Holder, Look, Source, Storage, Upload, Version, Wanted, complete_for_good,
+};
 use crate::turns::Awaited;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,6 +43,8 @@ pub(crate) struct Errand {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) holder: Holder,
     pub(crate) rights: Rights,
+    /// Whether what is stored is put on the disk before it is said to be done.
+    pub(crate) sync_uploads: bool,
     /// Whether somebody still waits for the outcome.
     pub(crate) awaited: Awaited,
 }
@@ -251,11 +255,18 @@ impl Errand {
         from: &[VirtualPath],
         right: impl FnOnce(&[Version]) -> Result<(), Fault>,
     ) -> Result<Vec<Version>, Fault> {
-        let mut upload = self.storage.write(wanted)?;
+        let storage = &*self.storage;
+        let mut upload = storage.write(wanted)?;
         let poured: Result<Vec<_>, _> =
             from.iter().map(|from| self.pour(from, &mut *upload)).collect();
         match poured.and_then(|seen| right(&seen).map(|()| seen)) {
-            Ok(seen) => upload.complete().map(|()| seen),
+            Ok(seen) => {
+                match self.sync_uploads {
+                    true => complete_for_good(storage, upload, &|| self.awaited.go_on())?,
+                    false => upload.complete()?,
+                }
+                Ok(seen)
+            }
             Err(fault) => {
                 upload.discard();
                 Err(fault)
@@ -341,6 +352,7 @@ mod tests {
             storage: Arc::new(LocalFolder::open(tree).unwrap()),
             holder: Holder::new(b"bob", None),
             rights: Rights::WRITER,
+            sync_uploads: false,
             awaited: waiter.awaited(),
         }
     }

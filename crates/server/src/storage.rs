@@ -85,6 +85,12 @@ pub trait Storage: Send + Sync {
         Ok(())
     }
 
+    /// Puts on the disk which names are in a folder, and what has them. Where storing is all there is to it, there is
+    /// nothing to do. It may take long.
+    fn sync_folder(&self, _path: &VirtualPath) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Opens a folder to list it, or one file to list that alone.
     fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault>;
 
@@ -237,6 +243,14 @@ pub trait Upload: Send + Sync {
     /// [`Fault`]; what was written before stays.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Fault>;
 
+    /// Puts its bytes on the disk, as far as they have come. It may take long.
+    ///
+    /// # Errors
+    /// [`Fault`]; what was written before may be lost with the power, and is kept otherwise.
+    fn sync(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Puts the upload under its name, in place of what had that name, in one step. An upload that began with
     /// bytes which are not its own (APPE, REST) takes the place of the very file that was there when it was
     /// opened, or of none: what others have stored there meanwhile would be lost without a word.
@@ -244,6 +258,23 @@ pub trait Upload: Send + Sync {
     /// # Errors
     /// [`Fault`], and [`Fault::Changed`] of them where that file is not there as it was; the upload is kept then.
     fn complete(self: Box<Self>) -> Result<(), Fault>;
+}
+
+/// Puts an upload on the disk, completes it, and puts its name on the disk, so that not even a loss of power takes it
+/// back. `go_on` is asked before it takes its name.
+///
+/// # Errors
+/// [`Fault`]; the upload is kept then, or has its name already, where only that could not be put on the disk.
+pub(crate) fn complete_for_good(
+    storage: &dyn Storage,
+    mut upload: Box<dyn Upload>,
+    go_on: &dyn Fn() -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    upload.sync()?;
+    go_on()?;
+    let folder = upload.path().parent();
+    upload.complete()?;
+    storage.sync_folder(&folder)
 }
 
 /// A folder being listed.

@@ -157,6 +157,7 @@ impl Settings {
         }
         config.listen_implicit.clone_from(&self.implicit);
         config.archives = said.archives;
+        config.sync_uploads = said.sync_uploads;
         limit(&mut config, &said.limits);
         set(&mut config.trusted, said.guard.trusted());
         config.guard = said.guard.rules();

@@ -281,6 +281,7 @@ mod tests {
             own_time: Duration::ZERO,
             turns: crate::turns::Turns::new(1),
             archives: false,
+            sync_uploads: false,
             quick_acks: false,
         };
         Heard(setting, heard)

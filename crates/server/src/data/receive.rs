@@ -7,9 +7,10 @@
 use super::open::DataConnection;
 use super::pump::{self, CHUNK, Pipe, Stop};
 use super::{Done, Kept, Setting, Step};
-use crate::storage::Upload;
+use crate::storage::{Upload, complete_for_good};
 use crate::turns::Waiter;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use wharf_proto::Text;
 use wharf_proto::codec::{Coding, Event, Inbound, Marker, passes_through};
 use wharf_proto::path::VirtualPath;
@@ -237,6 +238,7 @@ impl Receiving {
 
     async fn complete(mut self) -> Done {
         let completed = match self.upload.take() {
+            Some(upload) if self.setting.sync_uploads => self.complete_for_good(upload).await,
             Some(upload) => upload.complete(),
             None => Err(not_ready()),
         };
@@ -255,6 +257,13 @@ impl Receiving {
         let _ = pump::close(&self.setting, &mut self.data).await;
         self.data.half_ended(Party::Server, 0, HalfEnd::Fin);
         done
+    }
+
+    /// Beside this task: the disk may take its time.
+    async fn complete_for_good(&self, upload: Box<dyn Upload>) -> Result<(), Fault> {
+        let (storage, awaited) = (Arc::clone(&self.setting.storage), self.waiter.awaited());
+        let complete = move || complete_for_good(&*storage, upload, &|| awaited.go_on());
+        self.setting.turns.clone().take(complete).await?
     }
 }
 

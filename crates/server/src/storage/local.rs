@@ -271,6 +271,11 @@ impl Storage for LocalFolder {
         Ok(Box::new(partial::Partial::open(self, parent, wanted, old, over.as_ref())?))
     }
 
+    fn sync_folder(&self, path: &VirtualPath) -> Result<(), Fault> {
+        let folder = self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        rustix::fs::fsync(folder).map_err(fault)
+    }
+
     fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault> {
         let handle = self.open_path(path, OFlags::PATH)?;
         let stat = rustix::fs::fstat(&handle).map_err(fault)?;

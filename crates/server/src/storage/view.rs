@@ -301,6 +301,11 @@ impl Storage for View {
         self.need(path, right).map(drop)
     }
 
+    fn sync_folder(&self, path: &VirtualPath) -> Result<(), Fault> {
+        let place = self.mounts.place(path)?;
+        place.tree.sync_folder(&place.path)
+    }
+
     fn list(&self, path: &VirtualPath, look: Look) -> Result<Box<dyn Folder>, Fault> {
         if !self.grants.at(path).has(Right::List) {
             return Err(Fault::Denied);

@@ -11,6 +11,7 @@ mod accounts;
 mod active;
 mod confinement;
 mod covered;
+mod durable;
 mod edges;
 mod extended;
 mod flood;

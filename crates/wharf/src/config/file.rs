@@ -51,6 +51,7 @@ pub(super) struct File {
     pub(super) code_page: Option<CodePageName>,
     pub(super) marker_bytes: Option<u64>,
     pub(super) archives: bool,
+    pub(super) sync_uploads: bool,
     pub(super) pseudo_file_systems: bool,
     pub(super) user: Vec<Table<User>>,
     pub(super) host: Vec<Table<Host>>,

@@ -81,6 +81,7 @@ fn every_key_of_the_example_arrives() {
     assert!(!lets_in(&config, "anonymous", "x"));
     assert_eq!(config.passive_ports, ports(50_000..=50_100));
     assert_eq!(config.public_address, Some("192.0.2.1".parse().unwrap()));
+    assert!(config.archives && config.sync_uploads);
     assert_eq!(config.foreign, ["198.51.100.0/24".parse().unwrap()]);
     assert!(config.policy.complete_with_250);
     assert_eq!(config.policy.greeting, "The harbour office.");

@@ -307,6 +307,11 @@ impl Upload for Partial {
         self.resumes_at
     }
 
+    fn sync(&mut self) -> Result<(), Fault> {
+        self.prepare(&|| Ok(()))?;
+        rustix::fs::fsync(&self.file).map_err(fault)
+    }
+
     fn complete(mut self: Box<Self>) -> Result<(), Fault> {
         self.prepare(&|| Ok(()))?;
         let target = self.target.name().ok_or(Fault::Name)?;

@@ -179,6 +179,11 @@ impl Upload for Stored {
         self.inner()?.write(bytes)
     }
 
+    fn sync(&mut self) -> Result<(), Fault> {
+        self.begin(&|| Ok(()))?;
+        self.inner()?.sync()
+    }
+
     fn complete(mut self: Box<Self>) -> Result<(), Fault> {
         let Some(meter) = &self.meter else {
             return self.inner.take().ok_or_else(ended)?.complete();
