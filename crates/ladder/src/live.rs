@@ -5,8 +5,10 @@
 //! interfaces, which `live/interface.rs` is, and writes no file.
 //!
 //! House rules of this file:
-//! - The sockets are for IPv4 and IPv6 by name. A socket for all protocols would get each frame on loopback
-//!   twice, when it is sent and when it is received; these get it once, when it is received.
+//! - The socket is for all protocols. To such a one the kernel gives a frame before its receiver has it, so that no
+//!   answer comes before what it answers; a socket for IPv4 alone gets it, as measured on Linux 6.18, when the receiver
+//!   may have answered already. Each frame on loopback comes twice, when it is sent and when it is received: what is
+//!   sent is passed over.
 //! - Time is when the kernel took a frame, not when it was read (`live/stamp.rs`): so sessions that were recorded
 //!   together have one clock.
 //! - The kernel drops frames in silence when the buffer is full. What is missing from a session TCP's own
@@ -22,7 +24,7 @@ use crate::packets::Packets;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, eth, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, eth, sockopt};
 use stamp::{Received, Stamps};
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -41,7 +43,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// An open capture of the loopback interface.
 #[derive(Debug)]
 pub struct Live {
-    sockets: [OwnedFd; 2],
+    socket: OwnedFd,
     /// When it was opened, since 1970.
     origin: Duration,
     stamps: Stamps,
@@ -64,8 +66,8 @@ impl Live {
     /// no packet sockets.
     pub fn open() -> io::Result<Self> {
         let origin = stamp::now();
-        let sockets = [socket(eth::IP)?, socket(eth::IPV6)?];
-        Ok(Self { sockets, origin, stamps: Stamps::new(), frame: vec![0; FRAME] })
+        let socket = socket()?;
+        Ok(Self { socket, origin, stamps: Stamps::new(), frame: vec![0; FRAME] })
     }
 
     /// The next TCP segment that went over loopback, of any connection; none where none came in this time.
@@ -102,21 +104,20 @@ impl Live {
         Ok(Recording { thread, stop })
     }
 
-    /// Waits for a frame and reads it; none at the deadline.
+    /// Waits for a frame that was received and reads it; none at the deadline.
     fn receive(&mut self, deadline: Instant) -> io::Result<Option<Received>> {
         loop {
-            for socket in &self.sockets {
-                match self.stamps.receive(socket, &mut self.frame) {
-                    Ok(received) => return Ok(Some(received)),
-                    Err(nix::Error::EAGAIN | nix::Error::EINTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
+            match self.stamps.receive(&self.socket, &mut self.frame) {
+                Ok(received) if received.is_sent() => continue,
+                Ok(received) => return Ok(Some(received)),
+                Err(nix::Error::EAGAIN | nix::Error::EINTR) => {}
+                Err(error) => return Err(error.into()),
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(None);
             }
-            let mut ready = self.sockets.each_ref().map(|fd| PollFd::new(fd, PollFlags::IN));
+            let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
             match poll(&mut ready, Timespec::try_from(left).ok().as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -176,13 +177,13 @@ fn record(
     }
 }
 
-/// A packet socket for one protocol, with a large buffer, whose frames the kernel stamps.
-fn socket(protocol: Protocol) -> io::Result<OwnedFd> {
+/// A packet socket for all protocols, with a large buffer, whose frames the kernel stamps.
+fn socket() -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
     // Before the socket is there, which hears at once.
     let switched_on = stamp::switched_on();
-    let socket = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
+    let socket = rustix::net::socket_with(family, kind, flags, Some(eth::ALL))?;
     stamp::tell(&socket)?;
     drop(switched_on);
     widen(&socket)?;

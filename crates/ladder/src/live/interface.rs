@@ -20,7 +20,6 @@ use nix::sys::socket::{LinkAddr, bind, getsockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::eth;
 use std::io;
 use std::time::{Duration, Instant};
 use wharf_proto::Moment;
@@ -29,8 +28,6 @@ use wharf_proto::Moment;
 pub const ANY: &str = "any";
 /// How much of a frame is read; where segments are joined they have up to 64 KiB.
 const FRAME: usize = 1 << 16;
-/// A frame that this host sends; what loopback gives is received as well (linux/if_packet.h).
-const OUTGOING: u8 = 4;
 /// Kinds of interfaces (linux/if_arp.h): what begins with an Ethernet header, and what begins with its IP packet.
 const ETHERNET: [u16; 2] = [1, 772];
 const RAW: [u16; 6] = [519, 768, 769, 776, 823, 65_534];
@@ -73,7 +70,7 @@ impl Interface {
     pub fn open(name: &str) -> io::Result<Self> {
         let address = if name == ANY { None } else { Some(address(name)?) };
         let origin = stamp::now();
-        let socket = super::socket(eth::ALL)?;
+        let socket = super::socket()?;
         if let Some(address) = &address {
             bind(socket.as_raw_fd(), address)?;
         }
@@ -118,7 +115,9 @@ impl Interface {
         let deadline = Instant::now() + within;
         loop {
             match self.stamps.receive(&self.socket, &mut self.frame) {
-                Ok(Received { length, from: Some(from), at }) if self.is_wanted(&from) => {
+                Ok(received @ Received { length, from: Some(from), at })
+                    if self.is_wanted(&received, &from) =>
+                {
                     let at = Moment::after(at.saturating_sub(self.origin));
                     let link = link(from.hatype());
                     let bytes = self.frame.get(..length).unwrap_or_default();
@@ -146,8 +145,8 @@ impl Interface {
         }
     }
 
-    fn is_wanted(&self, from: &LinkAddr) -> bool {
-        let is_copy = from.pkttype() == OUTGOING && from.hatype() == 772;
+    fn is_wanted(&self, received: &Received, from: &LinkAddr) -> bool {
+        let is_copy = received.is_sent() && from.hatype() == 772;
         !is_copy && self.index.is_none_or(|index| index == from.ifindex())
     }
 }

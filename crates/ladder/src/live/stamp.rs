@@ -17,6 +17,8 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// A frame that this host sends; what loopback gives is received as well (linux/if_packet.h).
+const OUTGOING: u8 = 4;
 /// How long a datagram waits for its reader to see whether its stamp is older, and how often that is tried.
 const WAIT: Duration = Duration::from_millis(1);
 const TRIES: usize = 200;
@@ -26,6 +28,7 @@ const TRIES: usize = 200;
 pub(super) struct Stamps(Vec<u8>);
 
 /// A frame that was read.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Received {
     /// How much of it was read.
     pub(super) length: usize,
@@ -33,6 +36,13 @@ pub(super) struct Received {
     pub(super) from: Option<LinkAddr>,
     /// When it was seen, since 1970.
     pub(super) at: Duration,
+}
+
+impl Received {
+    /// Whether this host was sending it, and not receiving.
+    pub(super) fn is_sent(&self) -> bool {
+        self.from.is_some_and(|from| from.pkttype() == OUTGOING)
+    }
 }
 
 impl Stamps {
