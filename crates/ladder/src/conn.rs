@@ -293,7 +293,7 @@ impl Side {
         // Behind a gap nothing is first.
         if self.missing == 0 {
             let room = FIRST.saturating_sub(self.first.len());
-            self.first.extend(bytes.iter().take(room));
+            self.first.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         }
     }
 

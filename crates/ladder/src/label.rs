@@ -171,16 +171,14 @@ pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
 
 /// Bytes of a transfer, and the end of the half behind them.
 pub(crate) fn data(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text {
-    let verb = verb.map(|verb| format!("{verb} ")).unwrap_or_default();
-    let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
-    Text::from(format!("{verb}data {bytes} B{end}"))
+    let (verb, blank) = named(verb);
+    joined(&[verb, blank, "data ", Digits::of(bytes).as_str(), " B", behind(end)])
 }
 
 /// Bytes of records of a transfer under TLS, and the end of the half behind them.
 pub(crate) fn records(verb: Option<Verb>, bytes: u64, end: Option<HalfEnd>) -> Text {
-    let verb = verb.map(|verb| format!("{verb} ")).unwrap_or_default();
-    let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
-    Text::from(format!("{verb}data, {bytes}{OF_RECORDS}{end}"))
+    let (verb, blank) = named(verb);
+    joined(&[verb, blank, "data, ", Digits::of(bytes).as_str(), OF_RECORDS, behind(end)])
 }
 
 /// Bytes under TLS that are none of a transfer, and what their records hold; `opens` says whether they can be read.
@@ -205,7 +203,63 @@ pub(crate) fn secured(channel: Channel, version: &Text, cipher: &Text, resumed: 
 
 /// Bytes of a transfer in many segments.
 pub(crate) fn run(verb: Option<Verb>, bytes: u64, segments: u32) -> Text {
-    Text::from(format!("{} in {segments} segments", data(verb, bytes, None)))
+    let (verb, blank) = named(verb);
+    let (bytes, segments) = (Digits::of(bytes), Digits::of(segments.into()));
+    let words = [verb, blank, "data ", bytes.as_str(), " B in ", segments.as_str(), " segments"];
+    joined(&words)
+}
+
+/// So many segments that acknowledge and nothing else.
+pub(crate) fn acks(segments: u32) -> Text {
+    joined(&[Digits::of(segments.into()).as_str(), ACKS])
+}
+
+/// A verb and the blank behind it.
+fn named(verb: Option<Verb>) -> (&'static str, &'static str) {
+    verb.map_or(("", ""), |verb| (verb.name(), " "))
+}
+
+/// What stands behind bytes that a half ended with.
+pub(crate) fn behind(end: Option<HalfEnd>) -> &'static str {
+    match end {
+        None => "",
+        Some(HalfEnd::Fin) => END[0],
+        Some(HalfEnd::Eof) => END[1],
+        Some(HalfEnd::Reset) => END[2],
+    }
+}
+
+/// Words one behind the other. Labels of bytes are made anew for every segment of a transfer, where `format!` would take
+/// longer than all else.
+fn joined(words: &[&str]) -> Text {
+    Text::from(words.concat())
+}
+
+/// A number in decimal.
+struct Digits {
+    room: [u8; 20],
+    /// Where its digits begin.
+    first: usize,
+}
+
+impl Digits {
+    fn of(mut number: u64) -> Self {
+        let mut digits = Self { room: [0; 20], first: 20 };
+        for place in digits.room.iter_mut().rev() {
+            *place = b'0' + u8::try_from(number % 10).unwrap_or(0);
+            digits.first -= 1;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        digits
+    }
+
+    fn as_str(&self) -> &str {
+        let digits = self.room.get(self.first..).unwrap_or_default();
+        std::str::from_utf8(digits).unwrap_or_default()
+    }
 }
 
 /// Bytes that were not captured.
@@ -240,4 +294,21 @@ fn shortened(bytes: &[u8]) -> Cow<'_, [u8]> {
     let tail = (bytes.len() - MAX_LABEL / 4..).find(starts).unwrap_or(0);
     let (head, tail) = (bytes.get(..head).unwrap_or(&[]), bytes.get(tail..).unwrap_or(&[]));
     Cow::Owned([head, CUT.as_bytes(), tail].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_on_bytes_are_those_that_formatting_gives() {
+        for number in [0, 1, 9, 10, 1448, u64::from(u32::MAX), u64::MAX] {
+            let want = format!("RETR data {number} B FIN");
+            assert_eq!(data(Some(Verb::Retr), number, Some(HalfEnd::Fin)).to_string(), want);
+            let want = format!("data {number} B in 2 segments");
+            assert_eq!(run(None, number, 2).to_string(), want);
+        }
+        assert_eq!(records(None, 20, Some(HalfEnd::Eof)).to_string(), "data, 20 B of records EOF");
+        assert_eq!(acks(12).to_string(), "12 ACKs");
+    }
 }

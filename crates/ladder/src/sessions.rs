@@ -408,7 +408,9 @@ impl Sessions {
         open.last = open.last.max(segment.at);
         let mut news = Vec::new();
         let ends = packets.ends();
-        let is_control = ends.is_some_and(|ends| key(segment) == ordered(ends.client, ends.server));
+        let way = Ends { client: segment.from, server: segment.to };
+        let back = Ends { client: segment.to, server: segment.from };
+        let is_control = ends.is_some_and(|ends| ends == way || ends == back);
         if is_control && segment.length > 0 {
             open.heard = segment.at;
             news = packets.take_news();

@@ -186,7 +186,7 @@ impl Tls {
     }
 
     /// The next run of bytes of one side, before which some may be missing.
-    pub(crate) fn run(&mut self, from: Party, run: &Run, opener: &mut Opener) -> Heard {
+    pub(crate) fn run(&mut self, from: Party, run: &Run<'_>, opener: &mut Opener) -> Heard {
         if run.torn {
             self.lose(from, opener);
         }

@@ -152,7 +152,7 @@ impl Control {
     }
 
     /// The rows of a segment's bytes: what they complete, or that they complete nothing.
-    fn bytes(&mut self, pen: &mut Pen<'_>, fresh: &Fresh, state: &mut State) {
+    fn bytes(&mut self, pen: &mut Pen<'_>, fresh: &Fresh<'_>, state: &mut State) {
         let mut heard = Heard::default();
         let before = state.record.next_no();
         let was_amid = self.speech.is_amid_reply();
@@ -180,7 +180,7 @@ impl Control {
     }
 
     /// The rows of a run of bytes, and what it came to under TLS.
-    fn run(&mut self, pen: &mut Pen<'_>, run: &Run, state: &mut State) -> Heard {
+    fn run(&mut self, pen: &mut Pen<'_>, run: &Run<'_>, state: &mut State) -> Heard {
         let from = pen.from;
         let is_over = |flow: &Flow| flow.conn.tls.as_ref().is_some_and(|tls| tls.is_over(from));
         let is_clear = self.cover == Cover::Clear || is_over(&self.flow);
@@ -198,7 +198,7 @@ impl Control {
         let mut heard = self.flow.uncover(from, run);
         pen.tls = true;
         let (plain, clear) = (mem::take(&mut heard.plain), mem::take(&mut heard.clear));
-        self.lines(pen, &Run { torn: false, bytes: plain, cut: false }, state);
+        self.lines(pen, &Run { torn: false, bytes: plain.into(), cut: false }, state);
         if !clear.is_empty() {
             pen.tls = false;
             // Who answers a hello in clear does not end what has not begun.
@@ -210,13 +210,13 @@ impl Control {
                 let row = began.then(|| pen.remark(Remark::Cleared, label::TLS_ENDS.into()));
                 row.into_iter().for_each(|row| state.record.add(row));
             }
-            self.lines(pen, &Run { torn: false, bytes: clear, cut: false }, state);
+            self.lines(pen, &Run { torn: false, bytes: clear.into(), cut: false }, state);
         }
         heard
     }
 
     /// The rows of what bytes complete.
-    fn lines(&mut self, pen: &mut Pen<'_>, run: &Run, state: &mut State) {
+    fn lines(&mut self, pen: &mut Pen<'_>, run: &Run<'_>, state: &mut State) {
         if run.bytes.is_empty() && !run.torn {
             return;
         }
@@ -327,7 +327,7 @@ fn command(
 }
 
 /// Why the bytes of a segment complete no line, in words behind their number.
-fn why_unread(pen: &Pen<'_>, fresh: &Fresh) -> &'static str {
+fn why_unread(pen: &Pen<'_>, fresh: &Fresh<'_>) -> &'static str {
     let is_cut = usize::try_from(pen.segment.length) != Ok(pen.segment.payload.len());
     match pen.from {
         _ if fresh.bytes == 0 => "",

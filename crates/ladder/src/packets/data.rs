@@ -267,7 +267,13 @@ impl DataFlow {
     }
 
     /// Looks at the first of the bytes that can be read, and counts those inside TLS.
-    fn look(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh, heard: Option<&Heard>) {
+    fn look(
+        &mut self,
+        from: Party,
+        segment: &Segment<'_>,
+        fresh: &Fresh<'_>,
+        heard: Option<&Heard>,
+    ) {
         let opened = self.flow.is_opened_from(from);
         let straight = fresh.straight.and_then(|at| segment.payload.get(at..)).unwrap_or_default();
         let side = self.flow.conn.side_mut(from);
@@ -292,7 +298,7 @@ impl DataFlow {
     fn bytes(
         &mut self,
         pen: &mut Pen<'_>,
-        fresh: &Fresh,
+        fresh: &Fresh<'_>,
         heard: Option<&Heard>,
         end: Option<HalfEnd>,
         state: &mut State,
@@ -363,8 +369,8 @@ impl DataFlow {
         if wire == 0 || !heard.plain.is_empty() || !(is_known || is_first) {
             return None;
         }
-        let end = end.map(|end| format!(" {}", half_ended(end).1)).unwrap_or_default();
-        Some(Text::from(format!("{}{end}", label::covered(wire, &heard.words, opens))))
+        let covered = label::covered(wire, &heard.words, opens);
+        Some(Text::from([covered.as_bytes(), label::behind(end).as_bytes()].concat()))
     }
 
     /// A remark that TLS has been agreed on.
@@ -378,7 +384,7 @@ impl DataFlow {
 }
 
 /// Whether what has not come before a segment is known not to come.
-fn is_torn_before(fresh: &Fresh) -> bool {
+fn is_torn_before(fresh: &Fresh<'_>) -> bool {
     fresh.gaps.iter().any(|gap| Some(gap.until) == fresh.ahead)
 }
 

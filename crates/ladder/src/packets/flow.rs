@@ -81,7 +81,7 @@ impl Flow {
     }
 
     /// The next segment, and who sent it; `row` is the number that its first row will have.
-    pub(super) fn take(&mut self, from: Party, segment: &Segment<'_>, row: u32) -> Fresh {
+    pub(super) fn take<'a>(&mut self, from: Party, segment: &Segment<'a>, row: u32) -> Fresh<'a> {
         let flags = segment.flags;
         if let Some(told) = segment.header.unreachable {
             if self.conn.is_unanswered() {
@@ -158,7 +158,7 @@ impl Flow {
     }
 
     /// Writes down what the findings read.
-    fn note(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh, row: u32) {
+    fn note(&mut self, from: Party, segment: &Segment<'_>, fresh: &Fresh<'_>, row: u32) {
         let flags = segment.flags;
         let conn = &mut self.conn;
         match (flags.syn, flags.ack) {
@@ -202,7 +202,7 @@ impl Flow {
         &mut self,
         from: Party,
         segment: &Segment<'_>,
-        fresh: &Fresh,
+        fresh: &Fresh<'_>,
     ) -> Option<Heard> {
         let bytes = fresh.straight.and_then(|at| segment.payload.get(at..));
         let is_first = self.conn.side(from).bytes == u64::from(fresh.bytes);
@@ -230,7 +230,7 @@ impl Flow {
     }
 
     /// What a run of bytes of the control connection comes to under TLS.
-    pub(super) fn uncover(&mut self, from: Party, run: &Run) -> Heard {
+    pub(super) fn uncover(&mut self, from: Party, run: &Run<'_>) -> Heard {
         self.conn.tls.get_or_insert_default().run(from, run, &mut self.records)
     }
 

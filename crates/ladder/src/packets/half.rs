@@ -7,6 +7,7 @@
 //! bounded.
 
 use crate::packet::{AHEAD, Segment, distance};
+use std::borrow::Cow;
 
 /// Pieces held at most before the oldest gap is given up.
 const MAX_PIECES: usize = 32;
@@ -45,11 +46,11 @@ struct Piece {
 
 /// Bytes in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
+pub(crate) struct Run<'a> {
     /// Bytes between the run before and this one were not captured.
     pub(crate) torn: bool,
     /// The bytes, where they are kept.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Cow<'a, [u8]>,
     /// The capture has not kept the rest of their segment.
     pub(crate) cut: bool,
 }
@@ -65,7 +66,7 @@ pub(super) struct Gap {
 
 /// What is new in a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fresh {
+pub(super) struct Fresh<'a> {
     /// A SYN not seen before.
     pub(super) syn: bool,
     /// A FIN not seen before.
@@ -77,7 +78,7 @@ pub(super) struct Fresh {
     /// From where on the payload goes on just where the bytes before it ended; none where it does not.
     pub(super) straight: Option<usize>,
     /// What came into order.
-    pub(super) ready: Vec<Run>,
+    pub(super) ready: Vec<Run<'a>>,
     /// Where it begins, where bytes before it have not come: they may come late, or never.
     pub(super) ahead: Option<u32>,
     /// The gaps that will not be filled any more.
@@ -96,7 +97,7 @@ impl Half {
     }
 
     /// The next segment of this half.
-    pub(super) fn take(&mut self, segment: &Segment<'_>) -> Fresh {
+    pub(super) fn take<'a>(&mut self, segment: &Segment<'a>) -> Fresh<'a> {
         let flags = segment.flags;
         let mut fresh = Fresh::default();
         if flags.syn && self.syn != Some(segment.seq) {
@@ -149,7 +150,7 @@ impl Half {
     }
 
     /// Takes bytes that come just behind the last, and gives them where they are wanted.
-    fn in_order(&mut self, seq: u32, length: u32, bytes: &[u8]) -> Option<Run> {
+    fn in_order<'a>(&mut self, seq: u32, length: u32, bytes: &'a [u8]) -> Option<Run<'a>> {
         self.next = Some(seq.wrapping_add(length));
         let torn = std::mem::take(&mut self.torn);
         if !self.keeps {
@@ -158,7 +159,7 @@ impl Half {
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
         self.torn = cut > 0;
         self.missing = self.missing.saturating_add(cut);
-        Some(Run { torn, bytes: bytes.to_vec(), cut: cut > 0 })
+        Some(Run { torn, bytes: bytes.into(), cut: cut > 0 })
     }
 
     /// The other side has everything before `ack`, where that can be; gives the gaps that will not be filled for that.
@@ -275,8 +276,8 @@ impl Half {
     }
 
     /// Gives what is in order from `next` on, and the gaps in it.
-    fn release(&mut self, mut next: u32) -> (Vec<Run>, Vec<Gap>) {
-        let (mut ready, mut gaps): (Vec<Run>, Vec<Gap>) = (Vec::new(), Vec::new());
+    fn release(&mut self, mut next: u32) -> (Vec<Run<'static>>, Vec<Gap>) {
+        let (mut ready, mut gaps): (Vec<Run<'static>>, Vec<Gap>) = (Vec::new(), Vec::new());
         while let Some(piece) = self.held.first() {
             let gap = distance(next, piece.seq);
             if let Ok(gap @ 1..) = u64::try_from(gap) {
@@ -295,7 +296,7 @@ impl Half {
             }
             next = piece.seq.wrapping_add(piece.length);
             let old = usize::try_from(old).unwrap_or(usize::MAX);
-            let bytes = piece.bytes.get(old..).unwrap_or_default().to_vec();
+            let bytes = piece.bytes.get(old..).unwrap_or_default().to_vec().into();
             let cut = u64::from(piece.length).saturating_sub(piece.bytes.len() as u64);
             let is_cut = self.keeps && cut > 0;
             ready.push(Run { torn: std::mem::take(&mut self.torn), bytes, cut: is_cut });
@@ -367,12 +368,12 @@ mod tests {
     }
 
     /// Takes bytes that lie `at` bytes behind the SYN.
-    fn take(half: &mut Half, at: u32, bytes: &[u8]) -> Fresh {
+    fn take<'a>(half: &mut Half, at: u32, bytes: &'a [u8]) -> Fresh<'a> {
         half.take(&segment(ISN.wrapping_add(1 + at), Flags::default(), bytes))
     }
 
-    fn bytes(fresh: &Fresh) -> Vec<u8> {
-        fresh.ready.iter().flat_map(|run| run.bytes.clone()).collect()
+    fn bytes(fresh: &Fresh<'_>) -> Vec<u8> {
+        fresh.ready.iter().flat_map(|run| run.bytes.to_vec()).collect()
     }
 
     #[test]
@@ -412,7 +413,7 @@ mod tests {
         half.acknowledged(ISN.wrapping_add(1 + 9));
         assert_eq!(half.missing(), 6);
         let fresh = take(&mut half, 9, b"jkl");
-        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"jkl".to_vec(), cut: false }]);
+        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"jkl".into(), cut: false }]);
         assert_eq!(fresh.gaps, [Gap { until: ISN.wrapping_add(1 + 9), bytes: 6 }]);
         assert_eq!(half.missing(), 6);
     }
@@ -438,7 +439,7 @@ mod tests {
     fn a_cut_segment_tears_the_run_behind_it() {
         let mut half = opened();
         let cut = Segment { length: 9, ..segment(ISN.wrapping_add(1), Flags::default(), b"abc") };
-        assert_eq!(half.take(&cut).ready, [Run { torn: false, bytes: b"abc".to_vec(), cut: true }]);
+        assert_eq!(half.take(&cut).ready, [Run { torn: false, bytes: b"abc".into(), cut: true }]);
         assert!(take(&mut half, 9, b"jkl").ready[0].torn);
         assert_eq!(half.missing(), 6);
     }
@@ -458,7 +459,7 @@ mod tests {
     #[test]
     fn a_half_seen_from_its_middle_begins_torn() {
         let fresh = take(&mut Half::of_bytes(), 100, b"OOP\r\n");
-        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"OOP\r\n".to_vec(), cut: false }]);
+        assert_eq!(fresh.ready, [Run { torn: true, bytes: b"OOP\r\n".into(), cut: false }]);
     }
 
     #[test]

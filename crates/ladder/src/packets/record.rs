@@ -16,6 +16,8 @@ const MAX_ROWS: usize = 4096;
 const MAX_PACKETS: usize = 100_000;
 /// Rows of the session's beginning that always stay.
 const HEAD: usize = 512;
+/// Rows that nearly every session comes to.
+const ROOM: usize = 16;
 /// How far back rows of a connection are looked for that a later command names.
 const LOOK_BACK: usize = 16;
 
@@ -116,6 +118,9 @@ impl Record {
         self.open.take_if(|open| open.channel != row.channel);
         self.last_no = self.last_no.saturating_add(1);
         self.weight += row.weighs();
+        if self.rows.is_empty() {
+            self.rows.reserve(ROOM);
+        }
         self.rows.push(Row { no: self.last_no, ..row });
         if self.rows.len() > self.keep.rows {
             self.shed();
@@ -282,6 +287,6 @@ fn count_in(into: &mut Row, row: &Row) {
             *bytes = bytes.saturating_add(more);
             into.label = label::run(into.verb, *bytes, segments);
         }
-        _ => into.label = Text::from(format!("{segments}{}", label::ACKS)),
+        _ => into.label = label::acks(segments),
     }
 }

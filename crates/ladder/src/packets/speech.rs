@@ -72,7 +72,7 @@ impl Speech {
     }
 
     /// What these bytes complete.
-    pub(super) fn hear(&mut self, from: Party, run: &Run) -> Vec<Said> {
+    pub(super) fn hear(&mut self, from: Party, run: &Run<'_>) -> Vec<Said> {
         match from {
             Party::Client => {
                 let mut said = Vec::new();
@@ -117,7 +117,7 @@ impl Speech {
         Some(Said::Amiss { reply, shown })
     }
 
-    fn hear_server(&mut self, run: &Run) -> Vec<Said> {
+    fn hear_server(&mut self, run: &Run<'_>) -> Vec<Said> {
         let mut said = Vec::new();
         if run.torn {
             self.reply = ReplyReader::new();
@@ -179,8 +179,13 @@ impl Lines {
 
     /// Takes the lines that these bytes complete, and whether the end of a line is not captured; `begins` knows the beginning of
     /// one.
-    fn read(&mut self, run: &Run, begins: fn(&[u8]) -> bool, mut take: impl FnMut(Vec<u8>, bool)) {
-        let mut bytes = run.bytes.as_slice();
+    fn read(
+        &mut self,
+        run: &Run<'_>,
+        begins: fn(&[u8]) -> bool,
+        mut take: impl FnMut(Vec<u8>, bool),
+    ) {
+        let mut bytes = &*run.bytes;
         if run.torn {
             self.reader = LineReader::new(self.cap);
             self.lost = !begins(bytes);
@@ -238,8 +243,8 @@ fn is_reply(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn run(torn: bool, bytes: &[u8]) -> Run {
-        Run { torn, bytes: bytes.to_vec(), cut: false }
+    fn run(torn: bool, bytes: &[u8]) -> Run<'_> {
+        Run { torn, bytes: bytes.into(), cut: false }
     }
 
     fn shown(said: &[Said]) -> Vec<String> {
@@ -253,7 +258,7 @@ mod tests {
             .collect()
     }
 
-    fn heard(from: Party, runs: &[Run]) -> Vec<String> {
+    fn heard(from: Party, runs: &[Run<'_>]) -> Vec<String> {
         let mut speech = Speech::new();
         runs.iter().flat_map(|run| shown(&speech.hear(from, run))).collect()
     }
@@ -317,7 +322,7 @@ mod tests {
     #[test]
     fn a_reply_that_ends_with_another_code_has_ended_once_the_client_goes_on() {
         let mut speech = Speech::new();
-        let server = |line: &[u8]| run(false, line);
+        let server = |line: &'static [u8]| run(false, line);
         assert_eq!(speech.hear(Party::Server, &server(b"211-a\r\n b\r\n221 end\r\n")), []);
         let said = shown(&speech.hear(Party::Client, &run(false, b"NOOP\r\n")));
         assert_eq!(said, ["amiss 211-a\n b\n211 221 end", "NOOP"]);
