@@ -8,9 +8,14 @@
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
+use wharf_ladder::capture::Capture;
+use wharf_ladder::sessions::{Session as Captured, Sessions};
+use wharf_ladder::{Options, text};
 use wharf_proto::listing::Entry;
 use wharf_proto::server::Session;
 
+#[path = "../../crates/ladder/examples/trace-speed/made.rs"]
+mod made;
 #[path = "../../crates/proto/benches/bytes/work.rs"]
 mod work;
 
@@ -39,6 +44,25 @@ fn folder(format: &'static str) -> (&'static str, Vec<Entry>, Vec<u8>) {
 
 fn listing(format: &'static str) -> Vec<u8> {
     work::rows(format, 1000)
+}
+
+/// A capture of so many sessions, with a file of so many full segments in each.
+fn capture(sessions: u32, segments: u32) -> Vec<u8> {
+    let mut made = made::Maker::new(Vec::new()).unwrap();
+    (0..sessions).for_each(|_| made.session(segments).unwrap());
+    made.out
+}
+
+fn judged(capture: &[u8]) -> Vec<Captured> {
+    let (mut capture, mut sessions) = (Capture::open(capture).unwrap(), Sessions::default());
+    capture.each_segment(|segment| sessions.push(segment)).unwrap();
+    let all: Vec<Captured> = sessions.finish().into_iter().flatten().collect();
+    assert!(all.iter().all(|session| session.findings().is_empty()));
+    all
+}
+
+fn one() -> Captured {
+    judged(&capture(1, 1)).remove(0)
 }
 
 // 256 KiB go out.
@@ -103,9 +127,28 @@ fn read_rows(rows: Vec<u8>) -> Vec<u8> {
     rows
 }
 
+// 50 sessions of one segment each, or one session of 5,000, are found in a capture and judged.
+#[library_benchmark(setup = capture)]
+#[bench::tiny_sessions(args = (50, 1), config = at_most(10_700_000))]
+#[bench::a_large_transfer(args = (1, 5000), config = at_most(48_500_000))]
+fn trace(capture: Vec<u8>) -> (Vec<u8>, usize) {
+    let sessions = judged(&capture).len();
+    (capture, sessions)
+}
+
+// A session of 29 rows is drawn.
+#[library_benchmark(setup = one)]
+#[bench::as_text(args = (), config = at_most(139_000))]
+fn draw(session: Captured) -> (Captured, String) {
+    let drawn = text::scene(&session.scene(), &Options::default());
+    (session, drawn)
+}
+
 library_benchmark_group!(
     name = bytes_and_lines,
     benchmarks = [send, receive, lines, commands, write_rows, read_rows]
 );
 
-main!(library_benchmark_groups = bytes_and_lines);
+library_benchmark_group!(name = captures, benchmarks = [trace, draw]);
+
+main!(library_benchmark_groups = [bytes_and_lines, captures]);

@@ -320,7 +320,48 @@ mod tests {
         assert_eq!(segment(&udp), None);
     }
 
+    /// The same with so many words of options behind the header of IP.
+    fn with_options(words: u8) -> Vec<u8> {
+        let mut frame = frame();
+        frame[14] += words;
+        frame[17] += 4 * words;
+        frame.splice(34..34, vec![1; 4 * usize::from(words)]);
+        frame
+    }
+
     proptest! {
+        #[test]
+        fn the_short_way_through_a_frame_gives_what_the_long_one_does(
+            words in 0u8..=10,
+            is_raw: bool,
+            noise in proptest::collection::vec((0usize..64, any::<u8>()), 0..4),
+            cut in 0usize..40,
+            padding in 0usize..8,
+            junk in proptest::option::weighted(0.2, proptest::collection::vec(any::<u8>(), 0..128)),
+        ) {
+            let mut bytes = junk.unwrap_or_else(|| with_options(words));
+            for (at, byte) in noise {
+                // The headers, and above all how the two of IP and TCP begin.
+                if let Some(place) = bytes.get_mut(12 + at) {
+                    *place = byte;
+                }
+            }
+            bytes.extend(vec![0; padding]);
+            let bytes = bytes.get(..bytes.len().saturating_sub(cut)).unwrap_or_default();
+            let (link, bytes) = match is_raw {
+                true => (Link::Raw, bytes.get(14..).unwrap_or_default()),
+                false => (Link::Ethernet, bytes),
+            };
+            let (at, original) = (Moment::START, bytes.len());
+            let short = Segment::of_frame(&Frame { no: 7, at, link: Some(link), bytes, original });
+            let long = link.packet(bytes).and_then(|packet| Segment::of_packet(at, &packet));
+            let long = long.map(|mut segment| {
+                segment.header.frame = 7;
+                segment
+            });
+            prop_assert_eq!(short, long);
+        }
+
         #[test]
         fn no_frame_makes_it_panic(
             mut frame in Just(frame()),

@@ -511,6 +511,16 @@ mod tests {
         proptest::collection::vec(byte, 0..200)
     }
 
+    /// What a peer may send at once: a line as nearly all are, or anything.
+    fn telling_piece() -> impl Strategy<Value = Vec<u8>> {
+        let ended = |mut bytes: Vec<u8>| {
+            bytes.extend(b"\r\n");
+            bytes
+        };
+        let plain = proptest::collection::vec(b'a'..=b'd', 0..24).prop_map(ended);
+        prop_oneof![2 => plain, 1 => telling_bytes().prop_map(ended), 1 => telling_bytes()]
+    }
+
     proptest! {
         #[test]
         fn byte_by_byte_gives_the_same_arrivals(bytes in telling_bytes(), cap in 0usize..20) {
@@ -520,6 +530,23 @@ mod tests {
             prop_assert_eq!(read_all(&mut whole, &[&bytes]), read_all(&mut single, &bytewise));
             prop_assert_eq!(whole.buffered(), single.buffered());
             prop_assert_eq!(whole.take_rest(), single.take_rest());
+        }
+
+        #[test]
+        fn a_line_that_is_taken_whole_is_what_pushing_its_bytes_gives(
+            pieces in proptest::collection::vec(telling_piece(), 0..12),
+            cap in 0usize..20,
+        ) {
+            let (mut short, mut long) = (LineReader::new(cap), LineReader::new(cap));
+            for piece in &pieces {
+                let by_short = match short.whole(piece) {
+                    Some(whole) => vec![line(whole)],
+                    None => read_all(&mut short, &[piece]),
+                };
+                prop_assert_eq!(by_short, read_all(&mut long, &[piece]));
+                prop_assert_eq!(short.buffered(), long.buffered());
+            }
+            prop_assert_eq!(short.take_rest(), long.take_rest());
         }
 
         #[test]
