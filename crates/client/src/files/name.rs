@@ -141,8 +141,9 @@ async fn may_go(session: &mut Session, name: &Text) -> Result<bool, Error> {
     match session.look_into(name).await {
         Ok(()) => Ok(false),
         Err(error @ Error::Refused { .. }) => {
+            // Who may not enter a folder may still be let rename it.
             let is_of_entering = error.last().and_then(|last| last.verb) == Some(Verb::Cwd);
-            Ok(is_of_entering && error.code() == Some(550))
+            Ok(is_of_entering && error.is_not_found())
         }
         Err(Error::Malformed { .. }) => Ok(false),
         Err(error) => Err(error),

@@ -126,7 +126,12 @@ fn what_can_be_entered_or_is_not_known_to_be_no_folder_stays_where_it_is() {
         peer.answer("DELE .x.wharf-part", "250 gone");
     });
     assert_eq!(refused.unwrap_err().code(), Some(550));
-    for (question, answer) in [("PWD", "502 no"), ("PWD", "257 somewhere"), ("CWD x", "502 no")] {
+    for (question, answer) in [
+        ("PWD", "502 no"),
+        ("PWD", "257 somewhere"),
+        ("CWD x", "502 no"),
+        ("CWD x", "550 Permission denied."),
+    ] {
         let refused = put_with(&plain(), &mut quiet(), move |peer| {
             rename(peer, ".x.wharf-part", "x", "553 file exists");
             if question != "PWD" {
