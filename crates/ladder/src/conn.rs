@@ -247,6 +247,11 @@ impl Conn {
         self.tls.as_ref().is_some_and(|tls| tls.said_goodbye(party) == Some(true))
     }
 
+    /// How many bytes are held of what its TLS said.
+    pub(crate) fn buffered(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.buffered())
+    }
+
     /// What TLS came to, in words, where the hellos were seen.
     pub(crate) fn terms(&self) -> Option<Text> {
         let tls = self.tls.as_ref()?;

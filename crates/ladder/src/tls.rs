@@ -202,6 +202,26 @@ impl Tls {
         opener.lose(usize::from(from == Party::Server));
     }
 
+    /// How many bytes it holds that the peers have sent.
+    pub(crate) fn buffered(&self) -> usize {
+        let amid = |side: &Side| side.messages.len() + side.records.buffered();
+        let hello = |hello: &ClientHello| {
+            let name = hello.name.as_ref().map_or(0, |name| name.as_bytes().len());
+            hello.ticket.len() + name
+        };
+        let hellos = self.client.iter().chain(&self.again).map(hello);
+        let ticket = self.ticket.as_ref().map_or(0, Vec::len);
+        self.sides.iter().map(amid).chain(hellos).sum::<usize>() + ticket
+    }
+
+    /// Nothing more comes: what is not whole is nothing.
+    pub(crate) fn let_go(&mut self) {
+        for side in &mut self.sides {
+            side.messages = Vec::new();
+            side.records.let_go();
+        }
+    }
+
     /// Whether a side speaks in clear again.
     #[must_use]
     pub fn is_over(&self, from: Party) -> bool {

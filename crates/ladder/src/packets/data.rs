@@ -35,7 +35,7 @@ pub(super) struct DataFlows {
     missing: u64,
     /// What is known of those.
     past: VecDeque<Conn>,
-    /// How many bytes the others hold.
+    /// How many bytes all of them hold.
     buffered: usize,
 }
 
@@ -163,7 +163,7 @@ impl DataFlows {
         self.past.iter().chain(self.flows.iter().map(|data| &data.flow.conn))
     }
 
-    /// How many bytes they hold of what is not in order yet.
+    /// How many bytes they hold of what is not in order yet, and of what their TLS said.
     pub(super) fn buffered(&self) -> usize {
         self.buffered
     }
@@ -177,14 +177,20 @@ impl DataFlows {
     /// Makes room for one more.
     fn forget(&mut self) {
         if self.flows.len() >= MAX_FLOWS
-            && let Some(oldest) = self.flows.pop_front()
+            && let Some(DataFlow { mut flow, .. }) = self.flows.pop_front()
         {
-            self.missing = self.missing.saturating_add(oldest.flow.missing());
-            self.buffered -= oldest.flow.buffered();
-            if self.past.len() >= MAX_PAST {
-                self.past.pop_front();
+            self.missing = self.missing.saturating_add(flow.missing());
+            self.buffered -= flow.buffered();
+            if self.past.len() >= MAX_PAST
+                && let Some(gone) = self.past.pop_front()
+            {
+                self.buffered -= gone.buffered();
             }
-            self.past.push_back(oldest.flow.conn);
+            if let Some(tls) = &mut flow.conn.tls {
+                tls.let_go();
+            }
+            self.buffered += flow.conn.buffered();
+            self.past.push_back(flow.conn);
         }
     }
 }
@@ -400,5 +406,82 @@ fn claim(segment: &Segment<'_>, control: Ends, state: &mut State) -> Option<Ends
         (true, true) => claim(to, from),
         (false, _) if segment.length > 0 => claim(from, to).or_else(|| claim(to, from)),
         (false, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Flags, Header};
+    use crate::packets::Packets;
+    use std::net::SocketAddr;
+    use wharf_proto::Moment;
+
+    /// Bytes of a record, and of a handshake message in it, that are not whole.
+    const HELD: usize = 16_000;
+
+    struct Stage {
+        packets: Packets,
+        client: SocketAddr,
+        server: SocketAddr,
+        said: u32,
+    }
+
+    impl Stage {
+        fn put(&mut self, from: SocketAddr, to: SocketAddr, seq: u32, flags: Flags, bytes: &[u8]) {
+            let (at, length) = (Moment::START, u32::try_from(bytes.len()).unwrap());
+            let (ack, header) = (if flags.ack { 1 } else { 0 }, Header::default());
+            let payload = bytes;
+            let segment = Segment { at, from, to, seq, ack, flags, length, payload, header };
+            assert!(self.packets.push(&segment));
+        }
+
+        /// A listener, and a connection to it whose client has begun a record of TLS.
+        fn connects(&mut self, port: u16) -> [SocketAddr; 2] {
+            let reply = format!("227 ok (203,0,113,5,{},{})\r\n", port >> 8, port & 255);
+            self.put(self.server, self.client, self.said, Flags::default(), reply.as_bytes());
+            self.said += u32::try_from(reply.len()).unwrap();
+            let ends = [self.client, self.server].map(|end| SocketAddr::new(end.ip(), port));
+            let syn = Flags { syn: true, ..Flags::default() };
+            self.put(ends[0], ends[1], 0, syn, b"");
+            self.put(ends[1], ends[0], 0, Flags { ack: true, ..syn }, b"");
+            let mut record = vec![0x16, 3, 3, 0x40, 0, 1, 0, 0xff, 0];
+            record.resize(5 + HELD, 0);
+            self.put(ends[0], ends[1], 1, Flags::default(), &record);
+            ends
+        }
+
+        fn held(&self) -> usize {
+            self.packets.data.buffered()
+        }
+    }
+
+    fn stage() -> Stage {
+        let [client, server] = ["192.0.2.10:1180", "203.0.113.5:21"].map(|it| it.parse().unwrap());
+        let mut stage = Stage { packets: Packets::of_port(21), client, server, said: 1 };
+        stage.put(client, server, 0, Flags { syn: true, ..Flags::default() }, b"");
+        stage
+    }
+
+    #[test]
+    fn what_tls_holds_of_records_counts_until_its_connection_is_over() {
+        let mut stage = stage();
+        let [client, server] = stage.connects(50_000);
+        assert_eq!(stage.held(), HELD);
+        assert!(stage.packets.weight() > HELD / crate::more::ROW);
+        stage.connects(50_001);
+        assert_eq!(stage.held(), 2 * HELD);
+        stage.put(server, client, 1, Flags { rst: true, ..Flags::default() }, b"");
+        assert_eq!(stage.held(), HELD);
+    }
+
+    #[test]
+    fn of_connections_that_are_forgotten_no_bytes_are_held() {
+        let mut stage = stage();
+        for port in 0..u16::try_from(MAX_FLOWS + MAX_PAST + 20).unwrap() {
+            stage.connects(50_000 + port);
+        }
+        assert_eq!(stage.packets.data.past.len(), MAX_PAST);
+        assert_eq!(stage.held(), MAX_FLOWS * HELD);
     }
 }

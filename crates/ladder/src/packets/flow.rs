@@ -99,6 +99,7 @@ impl Flow {
         if flags.rst {
             note_headers(self.conn.side_mut(from), segment);
             self.broken(from, segment, row);
+            self.let_go_at_end();
             return Fresh::default();
         }
         if flags.syn && self.conn.granted.is_none() {
@@ -109,7 +110,17 @@ impl Flow {
         let missing = half.missing();
         self.conn.side_mut(from).missing = missing;
         self.note(from, segment, &fresh, row);
+        self.let_go_at_end();
         fresh
+    }
+
+    /// Of what is over nothing becomes whole any more.
+    fn let_go_at_end(&mut self) {
+        if self.is_over()
+            && let Some(tls) = &mut self.conn.tls
+        {
+            tls.let_go();
+        }
     }
 
     /// Takes in what a segment acknowledges of this side. What a RST does is nobody's word: who sends it need not know the
@@ -274,9 +285,9 @@ impl Flow {
         self.reset || self.client.is_ended() || self.server.is_ended()
     }
 
-    /// How many bytes are held until those before them come.
+    /// How many bytes are held until those before them come, or those behind them that make a whole of them under TLS.
     pub(super) fn buffered(&self) -> usize {
-        self.client.buffered() + self.server.buffered()
+        self.client.buffered() + self.server.buffered() + self.conn.buffered()
     }
 
     /// How many bytes the capture missed.

@@ -43,6 +43,18 @@ impl Records {
         Self { state: State::Lost, ..Self::default() }
     }
 
+    /// How many bytes are held of a record that is not whole.
+    pub(super) fn buffered(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Nothing more comes: what there is of a record will not be whole.
+    pub(super) fn let_go(&mut self) {
+        if self.state == State::Reads && !self.head.is_empty() {
+            *self = Self::lost();
+        }
+    }
+
     /// Whether the last record is whole.
     pub(super) fn is_between(&self) -> bool {
         self.state == State::Reads && self.head.is_empty()

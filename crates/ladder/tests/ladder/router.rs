@@ -382,3 +382,27 @@ fn a_connection_that_is_not_granted_stays_with_the_session_under_tls() {
     let ids: Vec<&str> = sessions[0].findings().iter().map(|finding| finding.rule.id).collect();
     assert!(ids.contains(&"D12"), "{ids:?}");
 }
+
+#[test]
+fn what_is_held_of_handshakes_that_do_not_end_is_in_the_bounds_too() {
+    // A message that is longer than three records.
+    let record = |body: &[u8]| {
+        let mut record = [&[0x16, 3, 3, 0x40, 0][..], body].concat();
+        record.resize(5 + 0x4000, 0);
+        record
+    };
+    let records = [record(&[1, 0, 0xff, 0]), record(&[]), record(&[])];
+    let (mut sessions, mut given) = (Sessions::default(), 0);
+    for client in 0..600 {
+        let mut wire = Wire::default();
+        let client = format!("10.0.{}.{}:1180", client >> 8, client & 255);
+        let conn = wire.connect(&client, "203.0.113.5:21");
+        for end in [Opener, Acceptor] {
+            records.iter().for_each(|record| wire.put(conn, end, PSH, record));
+        }
+        wire.segments.iter().for_each(|segment| sessions.push(&segment.segment()));
+        given += sessions.take_finished().len();
+        assert!(sessions.open().count() < 450);
+    }
+    assert_eq!(given + sessions.finish().len(), 600);
+}
