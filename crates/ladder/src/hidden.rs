@@ -5,7 +5,7 @@
 //! too. What only replies name is known by its form: between quotes, or with a slash in it; of a reply that lists files the
 //! lines are taken out whole. Secrets are not this file's affair: they never become rows. Addresses stay.
 
-use crate::label::CUT;
+use crate::label::{self, CUT};
 use crate::more::More;
 use crate::row::{Channel, Packet, Remark, Row};
 use crate::scene::Scene;
@@ -105,14 +105,24 @@ impl Known {
                     });
                 }
             }
-            // A line of the server that is no reply.
-            Packet::Data { .. } if row.channel == Channel::Control && row.more.is_some() => {
-                let line = self.said(row.label.as_bytes(), hide);
-                row.more = More::of_bytes(&[line.as_slice(), b"\r\n"].concat());
-                row.label = Text::from(line);
-            }
-            // What goes over a data connection may be a listing, which names owners too.
-            Packet::Data { .. } => row.more = None,
+            Packet::Data { .. } => match row.more.take().map(|more| *more) {
+                // What the server says that is no reply.
+                Some(More::Bytes(bytes)) if row.channel == Channel::Control => {
+                    let (words, ours) = label::no_reply(row.label.as_bytes(), &bytes);
+                    let words = self.said(words, hide);
+                    // Where a line is cut, so may a name be.
+                    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+                    let lines = whole.and_then(|end| bytes.get(..=end));
+                    let said = match lines {
+                        Some(lines) => self.said(lines, hide),
+                        None => [words.as_slice(), b"\r\n"].concat(),
+                    };
+                    row.more = More::of_bytes(&said);
+                    row.label = Text::from([words.as_slice(), ours.as_bytes()].concat());
+                }
+                // What goes over a data connection may be a listing, which names owners too.
+                _ => {}
+            },
             Packet::Note(
                 Remark::DataRefused
                 | Remark::NotSecured

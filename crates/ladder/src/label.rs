@@ -84,9 +84,11 @@ pub(crate) fn spoken<'a>(said: Cow<'a, str>, row: &Row, lang: Lang) -> Cow<'a, s
 fn in_japanese(said: &str, row: &Row) -> Option<String> {
     match row.packet {
         Packet::Note(remark) => remark_in_japanese(said, remark),
-        // What is no reply is kept as it came.
-        Packet::Data { .. } if row.channel == Channel::Control && row.more.is_some() => None,
         Packet::Data { .. } => {
+            if let (Channel::Control, Some(More::Bytes(bytes))) = (row.channel, row.more.as_deref())
+            {
+                return no_reply_in_japanese(said, row, bytes);
+            }
             let (bytes, end) = match END.iter().find(|end| said.ends_with(**end)) {
                 Some(end) => said.split_at(said.len() - end.len()),
                 None => (said, ""),
@@ -95,13 +97,28 @@ fn in_japanese(said: &str, row: &Row) -> Option<String> {
         }
         Packet::Reply(_) => {
             let More::Lines(_) = row.more.as_deref()? else { return None };
-            let (first, more) = said.rsplit_once(" (+")?;
-            let more = more.strip_suffix(" lines)").or_else(|| more.strip_suffix(" line)"))?;
-            Some(format!("{first}（ほか {more} 行）"))
+            several_in_japanese(said)
         }
         Packet::Ack => Some(format!("ACK {} 個", said.strip_suffix(ACKS)?)),
         _ => None,
     }
+}
+
+/// What came in place of a reply, in Japanese: a line that is none is kept as it came, and of a reply that did not end ours are
+/// the number of its lines and that it is a part.
+fn no_reply_in_japanese(said: &str, row: &Row, bytes: &[u8]) -> Option<String> {
+    let (_, ours) = no_reply(row.label.as_bytes(), bytes);
+    let words = said.strip_suffix(ours).filter(|_| !ours.is_empty())?;
+    let has_several = bytes.trim_ascii_end().contains(&b'\n');
+    let words = several_in_japanese(words).filter(|_| has_several).unwrap_or_else(|| words.into());
+    bytes_in_japanese(&(words + ours))
+}
+
+/// A reply whose label counts the lines behind its first, in Japanese.
+fn several_in_japanese(said: &str) -> Option<String> {
+    let (first, more) = said.rsplit_once(" (+")?;
+    let more = more.strip_suffix(" lines)").or_else(|| more.strip_suffix(" line)"))?;
+    Some(format!("{first}（ほか {more} 行）"))
 }
 
 /// What a remark says, in Japanese.
@@ -167,6 +184,21 @@ pub(crate) fn reply(code: u16, lines: &[Text]) -> Text {
         label.extend_from_slice(format!(" (+{more} {lines})").as_bytes());
     }
     Text::from(label)
+}
+
+/// A reply that did not end.
+pub(crate) fn unended(code: u16, lines: &[Text]) -> Text {
+    Text::from([reply(code, lines).as_bytes(), PART[1].as_bytes()].concat())
+}
+
+/// What a server has said that is no reply, and behind it what is ours on its row: that it is one which did not end. Of one
+/// the row shows the code with a space, as of any reply, and the wire has it with a hyphen.
+pub(crate) fn no_reply<'a>(label: &'a [u8], bytes: &[u8]) -> (&'a [u8], &'static str) {
+    let is_begun = bytes.get(3) == Some(&b'-') && label.get(3) == Some(&b' ');
+    match label.strip_suffix(PART[1].as_bytes()).filter(|_| is_begun) {
+        Some(words) => (words, PART[1]),
+        None => (label, ""),
+    }
 }
 
 /// Bytes of a transfer, and the end of the half behind them.

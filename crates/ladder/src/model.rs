@@ -9,7 +9,7 @@ mod logged;
 
 use crate::acks::with_acks;
 use crate::case::{Case, Setting};
-use crate::conn::Conn;
+use crate::conn::{Conn, FIRST};
 use crate::dialogue::{Dialogue, names_listener};
 use crate::findings::{Finding, findings};
 use crate::label::{self, bounded, half_ended};
@@ -33,8 +33,6 @@ const HEAD: usize = 512;
 const MAX_CONNS: usize = 256;
 /// Data connections that may be open before the oldest is forgotten.
 const MAX_OPEN: usize = 64;
-/// Bytes kept of what a server says first that is no FTP.
-const FIRST: usize = 16;
 /// How far back a row is looked for that a later event belongs to.
 const LOOK_BACK: usize = 16;
 
@@ -57,6 +55,8 @@ pub struct Ladder {
     summary: Summary,
     /// The row of a reply that did not end.
     amiss: Option<u32>,
+    /// There has been a reply.
+    has_replied: bool,
     /// A log told, which knows the words on the control connection, and little besides.
     logged: bool,
     /// It did not say when.
@@ -325,6 +325,7 @@ impl Ladder {
 
     fn reply(&mut self, at: Moment, code: u16, lines: &[Text]) {
         let verb = self.dialogue.answered(code);
+        self.has_replied = true;
         if code >= 200 && verb.is_some_and(Verb::opens_transfer) {
             self.summary.transfer_ended(code < 400);
         }
@@ -342,24 +343,28 @@ impl Ladder {
 
     /// What came in place of a reply: a line that is none, or what there was of one that did not end.
     fn no_reply(&mut self, at: Moment, code: Option<u16>, lines: &[Text]) {
-        let bytes = lines.iter().map(|line| line.as_bytes().len() as u64 + 2).sum();
-        let label = match code {
-            Some(code) => Text::from(format!("{}{}", label::reply(code, lines), label::PART[1])),
-            None => lines.first().cloned().unwrap_or_default(),
+        let (label, said) = match code {
+            Some(code) => (label::unended(code, lines), unended(code, lines)),
+            None => {
+                let line = lines.first().cloned().unwrap_or_default();
+                let said = [line.as_bytes(), b"\r\n"].concat();
+                (line, said)
+            }
         };
-        let is_first = !self.rows.iter().any(|row| matches!(row.packet, Packet::Reply(_)));
-        let first = label.as_bytes().iter().copied().take(FIRST).collect();
+        let bytes = said.len() as u64;
         self.control_row(at, Party::Server, Packet::Data { bytes, end: None }, None, label);
         if let Some(row) = self.rows.last_mut() {
-            row.more = More::of_reply(lines);
+            row.more = More::of_bytes(&said);
         }
-        let row = self.last_no;
+        let (row, is_first) = (self.last_no, !self.has_replied);
         if code.is_some() {
             self.amiss.get_or_insert(row);
         }
         if let Some(conn) = self.conn_mut(None).filter(|_| is_first) {
-            conn.server.first = first;
-            conn.server.bytes = bytes;
+            let side = &mut conn.server;
+            side.bytes = side.bytes.saturating_add(bytes);
+            let room = FIRST.saturating_sub(side.first.len());
+            side.first.extend(said.iter().take(room));
         }
     }
 
@@ -518,6 +523,17 @@ impl Ladder {
     fn number_of(&self, index: usize) -> Option<u32> {
         self.numbered().iter().filter(|row| !row.is_bare_ack()).nth(index).map(|row| row.no)
     }
+}
+
+/// The lines of a reply that did not end, as they go over the wire.
+fn unended(code: u16, lines: &[Text]) -> Vec<u8> {
+    let mut out = format!("{code:03}-").into_bytes();
+    for (at, line) in lines.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b" " } else { b"" });
+        out.extend_from_slice(line.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out
 }
 
 impl From<Ladder> for Packets {

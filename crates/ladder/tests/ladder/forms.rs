@@ -2,6 +2,7 @@
 //! under TLS; compared with the files in `tests/golden` (`UPDATE_GOLDEN=1` rewrites them).
 
 use crate::joined::compare;
+use crate::sessions::Story;
 use crate::verdicts::{cases, play, sessions};
 use crate::wire::{ACK, Acceptor, Opener, PSH, Wire};
 use crate::{captures, covered};
@@ -13,8 +14,11 @@ use wharf_ladder::render::{Sheet, html, json, mermaid, pcapng, svg};
 use wharf_ladder::scene::scenes;
 use wharf_ladder::sessions::Sessions;
 use wharf_ladder::{
-    Channel, Keep, Lang, More, Options, Packet, Packets, Remark, Row, Scene, raw, text,
+    Channel, Hide, Keep, Ladder, Lang, More, Options, Packet, Packets, Remark, Row, Scene, raw,
+    text,
 };
+use wharf_proto::Text;
+use wharf_proto::tap::What;
 
 /// A session with a reply of four lines, one that comes back with the password, a segment sent again, a minute of silence,
 /// and bytes that were not captured.
@@ -244,14 +248,19 @@ fn every_mark_in_a_picture_is_explained_in_its_legend_in_both_languages() {
 
 /// What of a row's words is ours alone; not what a peer has said, nor what TLS and ICMP call their own.
 fn ours(row: &Row, words: &str) -> Option<String> {
-    let is_stray = row.channel == Channel::Control && row.more.is_some();
+    let is_said = row.channel == Channel::Control && row.more.is_some();
+    let is_begun = row.label.to_string().ends_with(", part of a reply");
     match row.packet {
         Packet::Note(Remark::Unreachable) => words.split_once('（').map(|(_, by)| by.to_owned()),
         Packet::Note(
             Remark::Secured | Remark::Cleared | Remark::Missing | Remark::TimerRanOut(_),
         ) => Some(words.to_owned()),
         Packet::Note(_) => words.split('：').next().map(str::to_owned),
-        Packet::Data { .. } if !is_stray => words.split(", TLS ").next().map(str::to_owned),
+        Packet::Data { .. } if is_said => {
+            let ours = words.rsplit('（').next().map(str::to_owned);
+            ours.filter(|_| is_begun)
+        }
+        Packet::Data { .. } => words.split(", TLS ").next().map(str::to_owned),
         Packet::Ack | Packet::Absent | Packet::Omitted(_) => Some(words.to_owned()),
         _ => None,
     }
@@ -310,4 +319,61 @@ fn lines_of_a_reply_that_are_not_shown_are_counted_in_japanese_and_words_like_it
     let said: Vec<String> = rows.iter().map(|row| row.words(Lang::Ja)).collect();
     assert!(said.iter().any(|said| said == "211 ours（ほか 2 行）"), "{said:?}");
     assert!(said.iter().any(|said| said == "200 hers (+2 lines)"), "{said:?}");
+}
+
+/// A session in which the server says a line that is no reply, and begins one that does not end.
+fn without_reply() -> Ladder {
+    let begun = [b"Files of ann, r\xe9pertoire".to_vec(), b"/home/ann/taxes".to_vec()];
+    let lines = begun.map(Text::from).to_vec();
+    let events = Story::greeted()
+        .asks("USER ann", 331, "password")
+        .tell(What::NoReply { code: None, lines: vec!["/home/ann is busy".into()] })
+        .sends("STAT")
+        .tell(What::NoReply { code: Some(211), lines })
+        .events();
+    Ladder::from_events(&events)
+}
+
+#[test]
+fn what_comes_in_place_of_a_reply_is_there_as_it_came_in_rows_and_in_the_capture_made_of_them() {
+    let ladder = without_reply();
+    let last = ladder.rows().last().expect("a row");
+    let label = b"211 Files of ann, r\xe9pertoire (+1 line), part of a reply";
+    assert_eq!(last.label.as_bytes(), label);
+    assert!(
+        last.words(Lang::Ja).ends_with("（ほか 1 行）（応答の一部）"),
+        "{}",
+        last.words(Lang::Ja)
+    );
+    let said = b"211-Files of ann, r\xe9pertoire\r\n /home/ann/taxes\r\n";
+    assert_eq!(raw::bytes(last), said);
+    assert_eq!(last.packet, Packet::Data { bytes: said.len() as u64, end: None });
+    let scene = Scene::of(7, ladder.rows(), ladder.ends(), Vec::new());
+    let made = pcapng::session(&sheet(&scene));
+    for said in [&said[..], b"/home/ann is busy\r\n"] {
+        assert!(made.windows(said.len()).any(|part| part == said));
+    }
+}
+
+#[test]
+fn names_are_hidden_in_what_comes_in_place_of_a_reply_as_well() {
+    let ladder = without_reply();
+    let mut scene = Scene::of(7, ladder.rows(), ladder.ends(), Vec::new());
+    scene.hide(Hide { users: true, names: true });
+    let said: Vec<String> = scene.steps.iter().map(|step| step.row.label.to_string()).collect();
+    let of_user =
+        |said: &&String| said.contains("user-1 is busy") || said.contains("Files of user-1");
+    assert_eq!(said.iter().filter(of_user).count(), 2, "{said:?}");
+    assert!(said.iter().any(|said| said.ends_with("(+1 line), part of a reply")), "{said:?}");
+    let forms = [
+        text::scene(&scene, &Options { whole: true, ..Options::default() }),
+        svg::render(&sheet(&scene)),
+        html::session(&sheet(&scene)),
+        json::render(&sheet(&scene)),
+        mermaid::render(&sheet(&scene)),
+        String::from_utf8_lossy(&pcapng::session(&sheet(&scene))).into_owned(),
+    ];
+    for form in &forms {
+        assert!(!form.contains("taxes") && !form.contains("ann"), "{form}");
+    }
 }
