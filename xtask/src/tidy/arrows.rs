@@ -21,7 +21,7 @@ const CRATES: &[Crate] = &[
     Crate { name: "wharf-ladder", sees: &["wharf-proto"] },
     Crate { name: "wharf", sees: &["wharf-proto", "wharf-server", "wharf-client", "wharf-ladder"] },
     Crate { name: TESTKIT, sees: &["wharf-proto"] },
-    Crate { name: "wharf-counted", sees: &["wharf-proto"] },
+    Crate { name: "wharf-counted", sees: &["wharf-ladder", "wharf-proto"] },
     Crate { name: "wharf-fuzz", sees: &[TESTKIT, "wharf-ladder"] },
     Crate { name: "xtask", sees: &["wharf-proto", "wharf-ladder"] },
 ];
