@@ -235,6 +235,11 @@ fn what_a_file_is_said_to_be_is_set_by_mff_and_told_by_mlst_and_mlsd_on_demand()
     assert!(bob.command("MLST b", 250).contains(&format!("\n {} /b\n", labels.concat())));
     let rows = String::from_utf8(bob.fetch("MLSD")).unwrap();
     assert!(rows.lines().any(|row| row == format!("{} b", labels.concat())), "{rows}");
+    // What is added to a file changes nothing of what it is.
+    bob.store("APPE b", b"y");
+    bob.command("REST 1", 350);
+    bob.store("STOR b", b"z");
+    assert!(bob.command("MLST b", 250).contains(&format!("\n {} /b\n", labels.concat())));
     bob.command("MFF charset=; b", 213);
     bob.command("MFF charset=; b", 213);
     assert!(!bob.command("MLST b", 250).contains("charset"));

@@ -5,7 +5,8 @@
 //! type that its name ends for; charset and language are never guessed.
 
 use super::{Seen, by_descriptor, kind_of};
-use std::os::fd::OwnedFd;
+use rustix::fs::XattrFlags;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use wharf_proto::listing::{EntryRef, Fact, Kind, Labels};
 
 /// The longest label that is read. A longer one was not meant to be one.
@@ -56,6 +57,18 @@ impl Details {
             lang: self.labels.lang.as_deref(),
         };
         EntryRef { owner: Some(&self.owner), group: Some(&self.group), labels, ..entry }
+    }
+}
+
+/// Says of one file what is said of another, as far as its file system takes that.
+pub(super) fn pass_on(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
+    for attribute in LABELS.into_iter().filter_map(attribute) {
+        let mut value = [0; LONGEST];
+        if let Ok(length @ 1..) = rustix::fs::fgetxattr(from, attribute, &mut value)
+            && let Some(value) = value.get(..length)
+        {
+            let _ = rustix::fs::fsetxattr(to, attribute, value, XattrFlags::empty());
+        }
     }
 }
 

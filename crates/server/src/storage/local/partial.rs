@@ -11,7 +11,7 @@
 //! removed when its folder is next listed. What is made in one go (COPY, COMB) has a name that nobody finds again.
 
 use super::super::{Before, Existing, Holder, Source, Upload, Version, Wanted};
-use super::{LocalFile, LocalFolder, fault, io_fault, modified_of, names, size_of};
+use super::{LocalFile, LocalFolder, details, fault, io_fault, modified_of, names, size_of};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -236,7 +236,7 @@ impl Partial {
         Ok(())
     }
 
-    /// A file in place of this one that begins with the first `bytes` of the old version. It gets the name by which
+    /// A file in place of this one that begins with the first `bytes` of the old version, and has its labels. It gets the name by which
     /// its holder finds it when they are all there: half a copy is no upload to go on with, not even after a crash.
     fn copied(
         &self,
@@ -248,6 +248,9 @@ impl Partial {
         let (file, _) = open_locked(folder, &name)?;
         let made = copy(old, bytes, &file, go_on)
             .and_then(|()| rustix::fs::renameat(folder, &name, folder, &self.name).map_err(fault));
+        if let Some(old) = old.descriptor() {
+            details::pass_on(old, file.as_fd());
+        }
         made.map(|()| file).inspect_err(|_| {
             // If this fails, it expires.
             let _ = rustix::fs::unlinkat(folder, &name, AtFlags::empty());
