@@ -323,11 +323,11 @@ fn lines_of_a_reply_that_are_not_shown_are_counted_in_japanese_and_words_like_it
 
 /// A session in which the server says a line that is no reply, and begins one that does not end.
 fn without_reply() -> Ladder {
-    let begun = [b"Files of ann, r\xe9pertoire".to_vec(), b"/home/ann/taxes".to_vec()];
+    let begun = [b"Files of ann, r\xe9pertoire".to_vec(), b"/srv/ann/taxes".to_vec()];
     let lines = begun.map(Text::from).to_vec();
     let events = Story::greeted()
         .asks("USER ann", 331, "password")
-        .tell(What::NoReply { code: None, lines: vec!["/home/ann is busy".into()] })
+        .tell(What::NoReply { code: None, lines: vec!["/srv/ann is busy".into()] })
         .sends("STAT")
         .tell(What::NoReply { code: Some(211), lines })
         .events();
@@ -345,12 +345,12 @@ fn what_comes_in_place_of_a_reply_is_there_as_it_came_in_rows_and_in_the_capture
         "{}",
         last.words(Lang::Ja)
     );
-    let said = b"211-Files of ann, r\xe9pertoire\r\n /home/ann/taxes\r\n";
+    let said = b"211-Files of ann, r\xe9pertoire\r\n /srv/ann/taxes\r\n";
     assert_eq!(raw::bytes(last), said);
     assert_eq!(last.packet, Packet::Data { bytes: said.len() as u64, end: None });
     let scene = Scene::of(7, ladder.rows(), ladder.ends(), Vec::new());
     let made = pcapng::session(&sheet(&scene));
-    for said in [&said[..], b"/home/ann is busy\r\n"] {
+    for said in [&said[..], b"/srv/ann is busy\r\n"] {
         assert!(made.windows(said.len()).any(|part| part == said));
     }
 }
