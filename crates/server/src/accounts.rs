@@ -130,6 +130,13 @@ pub trait Source: Send + Sync {
     /// other refusals it has done the work of verifying a password.
     fn verify(&self, attempt: &Attempt) -> Verdict;
 
+    /// Whether the certificate that the client has shown is enough to be who it says; its password has not been asked
+    /// for, and none is tried, so nothing may be counted as a failure. Called as [`Self::verify`] is. A source that
+    /// knows no certificates leaves it as it is: [`Why::Unknown`].
+    fn recognise(&self, _attempt: &Attempt) -> Verdict {
+        Verdict::Refused(Why::Unknown)
+    }
+
     /// Those whom it can name before they come: for whoever wants to know what is open to whom.
     fn known(&self) -> Vec<Known> {
         Vec::new()
@@ -280,12 +287,25 @@ impl Accounts {
         if let Some(verdict) = self.verify_at_once(attempt) {
             return verdict;
         }
+        self.ask(attempt, |source| source.verify(attempt))
+    }
+
+    /// The verdict on a name and a certificate alone, before a password is asked for. Slow, as [`Self::verify`] is.
+    pub fn recognise(&self, attempt: &Attempt) -> Verdict {
+        if attempt.name.as_bytes().len() > LONGEST_NAME {
+            return Verdict::Refused(Why::TooLong);
+        }
+        self.ask(attempt, |source| source.recognise(attempt))
+    }
+
+    /// Asks the sources in their order. Nobody learns by the time it takes whether a name is known.
+    fn ask(&self, attempt: &Attempt, how: impl Fn(&dyn Source) -> Verdict) -> Verdict {
         // A name that was given with the start is nobody else's.
         let mut verdict = Verdict::Refused(Why::Password);
         if !self.users.iter().any(|user| user.member.account.name == attempt.name) {
             verdict = Verdict::Refused(Why::Unknown);
             for source in &self.sources {
-                verdict = source.verify(attempt);
+                verdict = how(&**source);
                 if verdict != Verdict::Refused(Why::Unknown) {
                     return verdict;
                 }

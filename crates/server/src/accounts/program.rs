@@ -2,6 +2,7 @@
 //!
 //! The attempt:
 //! `{"name":"ann","password":"...","code":null,"from":"192.0.2.7","secured":true,"certificate":null}`.
+//! Where the client has shown a certificate it is asked with `"password":null` first, whether that is enough.
 //! The answer: `{"verdict":"in"}` with what is granted beside it, under the keys of [`Said`];
 //! `{"verdict":"unknown"}`, and others are asked; `{"verdict":"refused"}`; `{"verdict":"wants-code"}`, and the
 //! program is asked again with the code. Whatever else it does lets nobody in: another exit code than 0, an
@@ -36,7 +37,7 @@ pub struct Program {
 #[derive(Serialize)]
 struct Question<'a> {
     name: &'a str,
-    password: &'a str,
+    password: Option<&'a str>,
     code: Option<&'a str>,
     from: String,
     secured: bool,
@@ -55,7 +56,18 @@ enum Word {
 
 impl Source for Program {
     fn verify(&self, attempt: &Attempt) -> Verdict {
-        let answer = match question(attempt) {
+        self.judge(attempt, Some(attempt.password.reveal()))
+    }
+
+    fn recognise(&self, attempt: &Attempt) -> Verdict {
+        self.judge(attempt, None)
+    }
+}
+
+impl Program {
+    /// The verdict with this password, or before any is asked for.
+    fn judge(&self, attempt: &Attempt, password: Option<&[u8]>) -> Verdict {
+        let answer = match question(attempt, password) {
             Some(question) => self.ask(&question).and_then(|answer| read(&answer)),
             // JSON has no room for bytes that are no text; nobody is known by such a name.
             None => return Verdict::Refused(Why::Unknown),
@@ -80,11 +92,11 @@ impl Source for Program {
 }
 
 /// The question, if all that was said is text.
-fn question(attempt: &Attempt) -> Option<Vec<u8>> {
+fn question(attempt: &Attempt, password: Option<&[u8]>) -> Option<Vec<u8>> {
     let code = attempt.code.as_ref().map(|code| str::from_utf8(code.reveal())).transpose();
     let question = Question {
         name: str::from_utf8(attempt.name.as_bytes()).ok()?,
-        password: str::from_utf8(attempt.password.reveal()).ok()?,
+        password: password.map(str::from_utf8).transpose().ok()?,
         code: code.ok()?,
         from: attempt.from.to_canonical().to_string(),
         secured: attempt.secured,

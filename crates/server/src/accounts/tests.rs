@@ -69,6 +69,31 @@ fn sources_are_asked_in_turn_behind_those_that_were_given() {
     assert_eq!(accounts.verify_at_once(&attempt("bob", "right")), None);
 }
 
+/// A source that counts failures, as PAM does, and knows no certificates.
+#[derive(Default)]
+struct Counts(std::sync::atomic::AtomicU32);
+
+impl Source for Counts {
+    fn verify(&self, attempt: &Attempt) -> Verdict {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        hash::waste(attempt.password.reveal());
+        Verdict::Refused(Why::Password)
+    }
+}
+
+#[test]
+fn a_certificate_is_recognised_without_an_attempt_at_a_source_that_knows_none() {
+    let counts = Arc::new(Counts::default());
+    let accounts = Accounts::new().with_user("ann", "", Rights::READER).with_source(counts.clone());
+    for (name, why) in [("bob", Why::Unknown), ("ann", Why::Password)] {
+        let (verdict, done) = work::of(|| accounts.recognise(&attempt(name, "")));
+        assert_eq!((verdict, done), (Verdict::Refused(why), 1), "{name}");
+    }
+    assert_eq!(counts.0.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(accounts.verify(&attempt("bob", "")), Verdict::Refused(Why::Password));
+    assert_eq!(counts.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
 #[test]
 fn s17_every_refusal_costs_the_work_of_one_password() {
     let accounts = Accounts::new()

@@ -2,7 +2,7 @@
 //! member's sessions, the member's view of the tree, and the count of what is stored there.
 
 use super::{Control, Shared};
-use crate::accounts::{Attempt, Fingerprint, Member, Verdict, Why};
+use crate::accounts::{Accounts, Attempt, Fingerprint, Member, Verdict, Why};
 use crate::guard::Checked;
 use crate::tap::Teller;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Control {
     pub(super) fn recognise(&mut self, id: EffectId, user: Text) -> Option<Outcome> {
         self.log_out();
         let attempt = self.attempt(user, Secret::new(Vec::new()));
-        let verdict = verify_beside(Arc::clone(&self.shared), attempt);
+        let verdict = judged_beside(Arc::clone(&self.shared), attempt, Accounts::recognise);
         self.errand = Some((id, Box::pin(async { Back::Verdict(verdict.await) })));
         None
     }
@@ -109,7 +109,7 @@ async fn guarded(
     let checked = async {
         let verdict = match at_once {
             Some(verdict) => verdict,
-            None => verify_beside(Arc::clone(&shared), attempt).await,
+            None => judged_beside(Arc::clone(&shared), attempt, Accounts::verify).await,
         };
         match verdict {
             Verdict::In(_) => Checked::Right(verdict),
@@ -128,10 +128,13 @@ async fn guarded(
     Back::Verdict(verdict.unwrap_or(Verdict::Refused(Why::Password)))
 }
 
-/// Verifies a login beside the session's task, when its turn has come.
-async fn verify_beside(shared: Arc<Shared>, attempt: Attempt) -> Verdict {
+/// How the accounts judge an attempt: with its password, or before there is one.
+type Judge = fn(&Accounts, &Attempt) -> Verdict;
+
+/// Has a login judged beside the session's task, when its turn has come.
+async fn judged_beside(shared: Arc<Shared>, attempt: Attempt, judge: Judge) -> Verdict {
     let turns = shared.login_turns.clone();
-    let verdict = turns.take(move || shared.config.accounts.verify(&attempt)).await;
+    let verdict = turns.take(move || judge(&shared.config.accounts, &attempt)).await;
     let broken = |_| Verdict::Refused(Why::Broken("it could not be verified".to_owned()));
     verdict.unwrap_or_else(broken)
 }

@@ -40,6 +40,17 @@ fn program_is_asked_in_json_and_what_it_grants_is_granted() {
 }
 
 #[test]
+fn program_is_asked_about_a_certificate_without_a_password() {
+    let script = r#"read -r line; case $line in
+        *'"password":null'*'"certificate":"'*) echo '{"verdict":"in"}';;
+        *) echo '{"verdict":"refused"}';; esac"#;
+    let certificate = Some(crate::accounts::Fingerprint([7; 32]));
+    let shown = Attempt { certificate, ..Attempt::new("ann".into(), Secret::new(Vec::new())) };
+    assert!(matches!(program(script).recognise(&shown), Verdict::In(_)));
+    assert_eq!(program(script).verify(&shown), Verdict::Refused(Why::Password));
+}
+
+#[test]
 fn terms_that_a_program_gives_hold_for_its_own_verdict() {
     let program = program(r#"echo '{"verdict":"in","tls":true}'"#);
     assert_eq!(program.verify(&attempt("ann")), Verdict::Refused(Why::Unsecured));
