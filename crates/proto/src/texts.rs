@@ -480,6 +480,7 @@ fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
         Fault::Full => (452, tr!(l, "No space is left on the server.", "サーバーに空きがありません。")),
         Fault::OverQuota => (552, tr!(l, "That is more than you may store; delete something first.", "保存できる量を超えます。先に何かを削除してください。")),
         Fault::Offset => (554, tr!(l, "That position lies behind the end of the file.", "その位置はファイルの終わりを越えています。")),
+        Fault::Shrunk { from } => (451, tr!(l, "The file had {from} bytes when this began, and has become shorter; fetch it again.", "始めたとき {from} バイトあったファイルが、途中で短くなりました。もう一度取得してください。")),
         Fault::Unsupported(what) => (504, unsupported(l, *what)),
         Fault::System(why) => (451, sentence(l, ("The server's file system failed", "サーバーのファイルシステムに障害があります"), why)),
     };

@@ -422,6 +422,11 @@ pub enum Fault {
     OverQuota,
     /// The offset lies behind the end.
     Offset,
+    /// A file has become shorter while it was read.
+    Shrunk {
+        /// How many bytes it had.
+        from: u64,
+    },
     /// It cannot be done, now or here.
     Unsupported(Cannot),
     /// The system reports something else.

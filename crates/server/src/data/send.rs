@@ -97,6 +97,8 @@ fn codec_for(how: Coding) -> Result<Outbound, Fault> {
     codec.ok_or_else(|| Fault::System("no codec for it".into()))
 }
 
+/// A file that grows is sent to where it ends when that is reached; one that becomes shorter than it was when it was
+/// opened, which is what the client has been told, fails: the end of the connection must not pass for its own.
 async fn send_file(
     setting: &Setting,
     data: &mut DataConnection,
@@ -113,6 +115,9 @@ async fn send_file(
     loop {
         let n = source.read_at(&mut buffer, at)?;
         at += n as u64;
+        if n == 0 {
+            is_whole(source, at, source.size())?;
+        }
         wire.clear();
         match n {
             0 => codec.finish(&mut wire)?,
@@ -150,14 +155,23 @@ async fn send_bytes(
     let mut buffer = vec![0; chunk_for(source)];
     loop {
         let n = source.read_at(&mut buffer, at)?;
-        // A file that grows is sent to its end; a range is not exceeded.
+        // A range is not exceeded.
         let left = end.map_or(u64::MAX, |end| end.saturating_sub(at));
         let n = usize::try_from(left).map_or(n, |left| left.min(n));
         pump::send(setting, data, &buffer[..n], true).await?;
         at += n as u64;
         if n == 0 || (n < buffer.len() && at >= source.size()) {
-            return Ok(());
+            return is_whole(source, at, end.unwrap_or(u64::MAX));
         }
+    }
+}
+
+/// Whether a file that ends at this place has all that was wanted of it when it was opened.
+fn is_whole(source: &dyn Source, to: u64, wanted: u64) -> Result<(), Stop> {
+    let from = source.size();
+    match to < from.min(wanted) {
+        true => Err(Fault::Shrunk { from }.into()),
+        false => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::raw::Running;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
 #[test]
@@ -49,6 +50,42 @@ fn s12_numbers_at_the_edges_of_their_types_are_taken_or_refused_and_never_wrap()
     }
     assert_eq!(server.read("f"), b"0123456789");
     bob.command("NOOP", 200);
+}
+
+#[test]
+fn a_file_that_becomes_shorter_while_it_is_sent_is_never_told_as_whole_and_one_that_grows_is() {
+    const LARGE: u64 = 256 << 20;
+    let server = Running::new();
+    let file = std::fs::File::create(server.path().join("f")).unwrap();
+    let mut bob = server.bob();
+    for how in ["TYPE A", "TYPE I", "RANG 1 200000000"] {
+        for (length, code) in [(1000, 451), (LARGE + 5, 226)] {
+            file.set_len(LARGE).unwrap();
+            bob.send(how);
+            let _ = bob.reply();
+            let mut data = bob.passive();
+            bob.command("RETR f", 125);
+            // More than any socket has room for is still to come.
+            data.read_exact(&mut [0]).unwrap();
+            file.set_len(length).unwrap();
+            let mut got = 1;
+            let mut room = vec![0; 1 << 20];
+            while let Ok(n @ 1..) = data.read(&mut room) {
+                got += n as u64;
+            }
+            drop(data);
+            let reply = bob.expect(code);
+            let expected = match (code, how) {
+                (451, _) => {
+                    assert!(reply.contains("has become shorter"), "{how}: {reply}");
+                    continue;
+                }
+                (_, "RANG 1 200000000") => 200_000_000,
+                _ => length,
+            };
+            assert_eq!(got, expected, "{how}");
+        }
+    }
 }
 
 /// Names of 1 to 255 bytes in which every byte that a name may have comes up.

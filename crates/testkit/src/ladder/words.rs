@@ -278,6 +278,7 @@ fn fault(words: &str) -> Option<Fault> {
         "full" => Fault::Full,
         "over quota" => Fault::OverQuota,
         "offset" => Fault::Offset,
+        "shrunk" => Fault::Shrunk { from: 96 },
         "unsupported" => Fault::Unsupported(Cannot::Storage),
         _ => Fault::System(words.strip_prefix("system: ")?.into()),
     })

@@ -112,6 +112,7 @@ fn fault(number: u8) -> Fault {
         Fault::Full,
         Fault::OverQuota,
         Fault::Offset,
+        Fault::Shrunk { from: 96 },
         Fault::Unsupported(Cannot::Storage),
         Fault::System("a line\r\n226 and another".into()),
     ];
