@@ -54,7 +54,8 @@ pub enum Output {
     Send(Vec<u8>),
     /// Do this, and report the outcome under its id.
     Do(EffectId, Effect),
-    /// Drop this transfer: reset its data connection, keep what an upload has brought. No outcome.
+    /// Drop this transfer: reset its data connection, keep what an upload has brought. No outcome. A slow action on
+    /// the tree: have it stop at its next step. Its outcome tells whether it was done by then.
     Cancel(EffectId),
     /// Tell the tap.
     Tap(What),
@@ -67,6 +68,25 @@ pub enum Output {
 enum Waiting {
     Line(Vec<u8>),
     TooLong,
+}
+
+impl Waiting {
+    fn parsed(&self) -> Option<Command> {
+        match self {
+            Self::Line(line) => Command::parse(line).ok(),
+            Self::TooLong => None,
+        }
+    }
+}
+
+/// Asked for every line that waits, each time one comes: so only those are parsed that may be it.
+fn is_abort(waiting: &Waiting) -> bool {
+    match waiting {
+        Waiting::Line(line) if line.trim_ascii().eq_ignore_ascii_case(b"ABOR") => {
+            waiting.parsed() == Some(Command::Abor)
+        }
+        Waiting::Line(_) | Waiting::TooLong => false,
+    }
 }
 
 /// One session of the server.
@@ -251,14 +271,14 @@ impl Session {
     }
 
     /// The client has ended its half of the control connection, or it broke. What waits is still answered,
-    /// but a transfer is broken off (RFC 959 section 4.1.1, QUIT).
+    /// but a transfer is broken off (RFC 959 section 4.1.1, QUIT), and so is what else may take long.
     pub fn handle_input_end(&mut self, now: Moment) {
         self.now = now;
         if self.closing == Closing::Closed {
             return;
         }
         self.closing = Closing::InputEnded;
-        if self.transfer.moving().is_some() {
+        if self.transfer.moving().is_some() || self.is_at_slow_work() {
             self.waiting.clear();
             self.close();
         }
@@ -284,7 +304,11 @@ impl Session {
                 Awaiting::Host { clears } => self.handle_host_outcome(clears, outcome),
                 Awaiting::Login(claim) => self.handle_login_outcome(*claim, outcome),
                 Awaiting::Listener(verb) => self.handle_listener_outcome(verb, outcome),
-                Awaiting::Tree { verb, path } => self.handle_tree_outcome(verb, *path, outcome),
+                Awaiting::Tree { verb, path, .. } => self.handle_tree_outcome(verb, *path, outcome),
+                Awaiting::Stopping { verb, path } => {
+                    self.handle_tree_outcome(verb, *path, outcome);
+                    self.say(&Say::AbortDone);
+                }
             }
         }
         self.advance();
@@ -402,30 +426,27 @@ impl Session {
         }
     }
 
-    /// The line whose turn it is. While a transfer runs that is ABOR, wherever it stands among the lines
-    /// that wait; NOOP and STAT without a path, when nothing else waits before them; no other. QUIT has
+    fn is_at_slow_work(&self) -> bool {
+        matches!(self.awaiting, Awaiting::Tree { slow: true, .. } | Awaiting::Stopping { .. })
+    }
+
+    /// The line whose turn it is. While the tree is acted on that is ABOR, where the action may take long, and
+    /// nothing else. While a transfer runs that is ABOR, wherever it stands among the lines that wait; NOOP and STAT without a path, when nothing else waits before them; no other. QUIT has
     /// its turn after the transfer (RFC 959 section 4.1.1).
     fn take_next(&mut self) -> Option<Waiting> {
+        if let Awaiting::Tree { slow: true, .. } = self.awaiting {
+            let abort = self.waiting.iter().position(is_abort)?;
+            return self.waiting.remove(abort);
+        }
         if !matches!(self.awaiting, Awaiting::Nothing) {
             return None;
         }
         if self.transfer.moving().is_none() {
             return self.waiting.pop_front();
         }
-        let parsed = |waiting: &Waiting| match waiting {
-            Waiting::Line(line) => Command::parse(line).ok(),
-            Waiting::TooLong => None,
-        };
-        // Asked for every line that waits, each time one comes: so only those are parsed that may be it.
-        let aborts = |waiting: &Waiting| match waiting {
-            Waiting::Line(line) if line.trim_ascii().eq_ignore_ascii_case(b"ABOR") => {
-                parsed(waiting) == Some(Command::Abor)
-            }
-            Waiting::Line(_) | Waiting::TooLong => false,
-        };
-        let abort = self.waiting.iter().position(aborts);
+        let abort = self.waiting.iter().position(is_abort);
         let index = abort.or_else(|| {
-            let head = self.waiting.front().and_then(parsed)?;
+            let head = self.waiting.front().and_then(Waiting::parsed)?;
             matches!(head, Command::Noop | Command::Stat(None)).then_some(0)
         });
         self.waiting.remove(index?)

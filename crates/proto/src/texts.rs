@@ -482,6 +482,8 @@ fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
         Fault::Offset => (554, tr!(l, "That position lies behind the end of the file.", "その位置はファイルの終わりを越えています。")),
         Fault::Shrunk { from } => (451, tr!(l, "The file had {from} bytes when this began, and has become shorter; fetch it again.", "始めたとき {from} バイトあったファイルが、途中で短くなりました。もう一度取得してください。")),
         Fault::Unsupported(what) => (504, unsupported(l, *what)),
+        Fault::Crowded => (450, tr!(l, "The server has too much other long work; try again later.", "サーバーはほかの時間のかかる処理で混み合っています。後でもう一度お試しください。")),
+        Fault::Stopped => (451, tr!(l, "Broken off before its end.", "完了する前に中止しました。")),
         Fault::System(why) => (451, sentence(l, ("The server's file system failed", "サーバーのファイルシステムに障害があります"), why)),
     };
     (if verb.row().allows(best) { best } else { never }, text)

@@ -4,6 +4,7 @@
 //! Replies are written before the next thing is begun, so that a client never sees data of a transfer before
 //! the reply that announces it. An idle session holds no buffer.
 
+mod beside;
 mod login;
 mod tls;
 
@@ -20,8 +21,9 @@ use crate::members::{Admitted, Members};
 use crate::storage::Storage;
 use crate::tap::Teller;
 use crate::tls::{SessionTls, TlsStream};
-use crate::turns::{Turns, Waiter};
+use crate::turns::{Kind, Turns, Waiter};
 use crate::workers::Seat;
+use beside::{Away, act_beside, outcome_of};
 use login::Back;
 use rustix::net::RecvFlags;
 use std::convert::Infallible;
@@ -29,7 +31,6 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -42,15 +43,17 @@ use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
     Effect, EffectId, Fault, Outcome, Output, Policy, Session, TlsPolicy, TlsRole, TransferPlan,
-    TreeAction,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
 
 /// How many bytes are read from a control connection at a time.
 const READ: usize = 4096;
 
-/// How many slow actions on the tree run at a time, for all sessions together.
-const SLOW_ACTIONS: usize = 8;
+/// How many slow pieces of work of each kind run at a time, for all sessions together.
+const SLOW_WORK: usize = 8;
+
+/// How long a session waits for its turn at slow work before it says that there is too much of it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a passive port is kept for the next data connection: a client that fetches one file after another
 /// asks for it at once, and one that does not needs no port.
@@ -66,8 +69,12 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 pub(crate) struct Shared {
     /// So many passwords are verified at a time, however many sessions ask.
     login_turns: Turns,
-    /// So many slow actions run at a time, however many sessions ask.
-    turns: Turns,
+    /// Slow actions on the tree: hashes, copies, walks.
+    actions: Kind,
+    /// Copies of files that uploads go on with.
+    uploads: Kind,
+    /// Counts of what members with a quota have stored.
+    counts: Kind,
     policy: Arc<Policy>,
     /// The same, for listeners where passwords and files may go in clear.
     clear_policy: Arc<Policy>,
@@ -93,9 +100,21 @@ impl Shared {
         let (policy, clear_policy) = (Arc::new(policy), Arc::new(clear_policy));
         let guard = Guard::new(config.guard.clone(), config.trusted.clone());
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let (login_turns, turns) = (Turns::new(cores), Turns::new(SLOW_ACTIONS));
+        let login_turns = Turns::new(cores);
+        let [actions, uploads, counts] = [(); 3].map(|()| Kind::new(SLOW_WORK, PATIENCE));
         let members = Members::default();
-        Self { login_turns, turns, policy, clear_policy, members, ports, guard, config }
+        Self {
+            login_turns,
+            actions,
+            uploads,
+            counts,
+            policy,
+            clear_policy,
+            members,
+            ports,
+            guard,
+            config,
+        }
     }
 }
 
@@ -134,8 +153,7 @@ pub(crate) struct Control {
     spare: Option<Box<(Passive, Instant)>>,
     transfer: Option<Transfer>,
     /// A login that is verified or a slow action on the tree, under way beside this task.
-    errand: Option<(EffectId, Away)>,
-    waiter: Waiter,
+    errand: Option<Away>,
     connections: Arc<AtomicU32>,
     unsent: Vec<u8>,
     input_ended: bool,
@@ -147,9 +165,6 @@ struct Transfer {
     step: Step,
     moved: Arc<AtomicU64>,
 }
-
-/// What is under way beside this task.
-type Away = Pin<Box<dyn Future<Output = Back> + Send>>;
 
 /// What woke the session.
 enum Wake {
@@ -200,7 +215,6 @@ impl Control {
             spare: None,
             transfer: None,
             errand: None,
-            waiter: Waiter::default(),
             connections: Arc::default(),
             unsent: Vec::new(),
             input_ended: false,
@@ -328,6 +342,9 @@ impl Control {
                     if self.transfer.as_ref().is_some_and(|transfer| transfer.id == id) {
                         self.transfer = None;
                     }
+                    if let Some(away) = self.errand.as_mut().filter(|away| away.id == id) {
+                        away.waiter = None;
+                    }
                 }
                 Output::Do(id, effect) => {
                     // A transfer moves no byte before its own reply is written, and the one before it can go
@@ -351,6 +368,7 @@ impl Control {
                     }
                 }
                 Output::Close => {
+                    self.errand = None;
                     self.flush().await?;
                     return Ok(false);
                 }
@@ -380,11 +398,13 @@ impl Control {
                     return Some(Outcome::Failed(Fault::Denied));
                 };
                 let (storage, holder) = (Arc::clone(&who.tree), who.holder.clone());
-                let (rights, awaited) = (who.rights, self.waiter.awaited());
+                let (rights, waiter) = (who.rights, Waiter::default());
                 let sync_uploads = self.shared.config.sync_uploads;
+                let awaited = waiter.awaited();
                 let errand = Errand { storage, holder, rights, sync_uploads, awaited };
                 if action.is_slow() {
-                    self.errand = Some((id, act_beside(self.shared.turns.clone(), errand, action)));
+                    let turns = self.shared.actions.of(self.client.ip());
+                    self.errand = Some(Away::new(id, waiter, act_beside(turns, errand, action)));
                     return None;
                 }
                 Some(errand.act(action))
@@ -461,7 +481,7 @@ impl Control {
             idle_time: config.data_idle_time,
             linger_time: config.linger_time,
             doubt_time: config.doubt_time,
-            turns: self.shared.turns.clone(),
+            turns: self.shared.uploads.of(self.client.ip()),
             archives: config.archives,
             sync_uploads: config.sync_uploads,
             quick_acks: config.quick_acks,
@@ -555,21 +575,6 @@ async fn take_in(listener: &Option<Passive>) -> Infallible {
 async fn step_of(transfer: &mut Option<Transfer>) -> Done {
     match transfer {
         Some(transfer) => (&mut transfer.step).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Carries a slow action out beside the session's task, when its turn has come.
-fn act_beside(turns: Turns, errand: Errand, action: TreeAction) -> Away {
-    Box::pin(async move {
-        let outcome = turns.take(move || errand.act(action)).await;
-        Back::Outcome(outcome.unwrap_or_else(Outcome::Failed))
-    })
-}
-
-async fn outcome_of(errand: &mut Option<(EffectId, Away)>) -> (EffectId, Back) {
-    match errand {
-        Some((id, away)) => (*id, away.await),
         None => std::future::pending().await,
     }
 }

@@ -198,7 +198,7 @@ impl Walk {
     }
 
     /// What waits inside the machine is bounded when its wishes are heeded: the line that is carried
-    /// out, and as many as the policy allows.
+    /// out, the ABOR that breaks it off, and as many as the policy allows.
     fn hand_in_backlog(&mut self) {
         let backlog = std::mem::take(&mut self.backlog);
         let mut rest = backlog.as_slice();
@@ -207,7 +207,7 @@ impl Walk {
         {
             self.hand_in(std::slice::from_ref(byte));
             let held = self.watch.outstanding();
-            assert!(held <= self.policy.waiting_cap + 1, "{held} lines are held");
+            assert!(held <= self.policy.waiting_cap + 2, "{held} lines are held");
             rest = behind;
         }
         self.backlog = rest.to_vec();
@@ -270,7 +270,9 @@ impl Walk {
                 }
                 Output::Do(_, Effect::CloseData) => {}
                 Output::Do(id, effect) => self.effect = Some((*id, effect.clone())),
-                Output::Cancel(_) => self.transfer = None,
+                Output::Cancel(id) => {
+                    self.transfer.take_if(|transfer| transfer.0 == *id);
+                }
                 Output::Send(_) | Output::Tap(_) | Output::Close => {}
             }
             self.outputs.push(output);

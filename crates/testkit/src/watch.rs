@@ -32,8 +32,10 @@ pub struct Watch {
     last_id: EffectId,
     effect: Option<EffectId>,
     transfer: Option<Moving>,
-    /// 426 has answered a transfer that was cancelled: 226 for ABOR comes next.
+    /// 426 has answered a transfer that was cancelled, or what else was stopped has its reply: 226 for ABOR comes next.
     aborting: bool,
+    /// The effect has been told to stop.
+    stopping: bool,
     /// The code that the tap was told last, until it is sent.
     told: Option<u16>,
 }
@@ -102,6 +104,7 @@ impl Watch {
             effect: None,
             transfer: None,
             aborting: false,
+            stopping: false,
             told: None,
         }
     }
@@ -226,6 +229,11 @@ impl Watch {
 
     #[track_caller]
     fn cancel(&mut self, id: EffectId) {
+        if self.effect == Some(id) {
+            assert!(!self.stopping, "stopped twice: {id}");
+            self.stopping = true;
+            return;
+        }
         let moving = self.transfer.as_mut().filter(|moving| moving.id == id);
         let Some(moving) = moving else { panic!("no such transfer to cancel: {id}") };
         assert!(!moving.cancelled, "cancelled twice: {id}");
@@ -252,6 +260,7 @@ impl Watch {
             self.reply_in_transfer(code, moving);
         } else {
             self.answer(0, code);
+            self.aborting = std::mem::take(&mut self.stopping);
         }
     }
 

@@ -164,7 +164,7 @@ impl Session {
     }
 
     fn enter(&mut self, verb: Verb, path: VirtualPath) {
-        self.awaiting = Awaiting::Tree { verb, path: Box::new(path.clone()) };
+        self.awaiting = Awaiting::Tree { verb, path: Box::new(path.clone()), slow: false };
         self.start(Effect::Tree(TreeAction::Enter(path)));
     }
 

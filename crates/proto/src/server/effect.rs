@@ -429,6 +429,10 @@ pub enum Fault {
     },
     /// It cannot be done, now or here.
     Unsupported(Cannot),
+    /// There is too much other long work for a turn within reason.
+    Crowded,
+    /// It was broken off before its end, because nobody wants it any more.
+    Stopped,
     /// The system reports something else.
     System(Text),
 }

@@ -81,8 +81,9 @@ impl Session {
         path: VirtualPath,
         action: impl FnOnce(VirtualPath) -> TreeAction,
     ) {
-        self.awaiting = Awaiting::Tree { verb, path: Box::new(path.clone()) };
-        self.start(Effect::Tree(action(path)));
+        let (on, action) = (Box::new(path.clone()), action(path));
+        self.awaiting = Awaiting::Tree { verb, path: on, slow: action.is_slow() };
+        self.start(Effect::Tree(action));
     }
 
     pub(super) fn handle_tree_outcome(&mut self, verb: Verb, path: VirtualPath, outcome: Outcome) {

@@ -232,6 +232,15 @@ pub(super) enum Awaiting {
         verb: Verb,
         /// On what.
         path: Box<VirtualPath>,
+        /// Whether it may take long; then ABOR breaks it off.
+        slow: bool,
+    },
+    /// A verb that acts on the tree, which ABOR has broken off: as soon as it has stopped both are answered.
+    Stopping {
+        /// Which verb.
+        verb: Verb,
+        /// On what.
+        path: Box<VirtualPath>,
     },
 }
 

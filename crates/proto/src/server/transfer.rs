@@ -7,7 +7,7 @@ use super::effect::{
     Cannot, Effect, Ended, Fault, News, Outcome, Part, Pattern, Payload, Route, StoreAt,
     TransferPlan, TreeAction,
 };
-use super::state::{DataPlan, Moving, Sequence, Transfer};
+use super::state::{Awaiting, DataPlan, Moving, Sequence, Transfer};
 use super::{Output, Session};
 use crate::codec::{Coding, Marker, Settings};
 use crate::command::Range;
@@ -281,8 +281,17 @@ impl Session {
     }
 
     /// ABOR: 426 for a transfer that it breaks off, and 226 for itself; 226 alone where there is none. A
-    /// listener that nobody has used is closed.
+    /// listener that nobody has used is closed. What else may take long is told to stop, and what came of it is
+    /// its own reply: it may be done by then.
     pub(super) fn abor(&mut self) {
+        match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
+            Awaiting::Tree { verb, path, slow: true } => {
+                self.out.push_back(Output::Cancel(self.last_id));
+                self.awaiting = Awaiting::Stopping { verb, path };
+                return;
+            }
+            before => self.awaiting = before,
+        }
         let Some(moving) = self.transfer.moving() else {
             self.forget_data();
             return self.say(&Say::NothingToAbort);

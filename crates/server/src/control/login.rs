@@ -1,10 +1,11 @@
 //! Logging in: who it is, verified beside the session's task, and what that comes to: a place among the
 //! member's sessions, the member's view of the tree, and the count of what is stored there.
 
-use super::{Control, Shared};
+use super::{Away, Control, Shared};
 use crate::accounts::{Accounts, Attempt, Fingerprint, Member, Verdict, Why};
 use crate::guard::Checked;
 use crate::tap::Teller;
+use crate::turns::Waiter;
 use std::sync::Arc;
 use wharf_proto::server::{EffectId, Outcome, Turned};
 use wharf_proto::{Secret, Text};
@@ -39,7 +40,8 @@ impl Control {
             return self.admit(id, Member::clone(member));
         }
         let (shared, teller) = (Arc::clone(&self.shared), self.teller.clone());
-        self.errand = Some((id, Box::pin(guarded(shared, teller, attempt, at_once))));
+        let work = guarded(shared, teller, attempt, at_once);
+        self.errand = Some(Away::new(id, Waiter::default(), work));
         None
     }
 
@@ -49,7 +51,8 @@ impl Control {
         self.log_out();
         let attempt = self.attempt(user, Secret::new(Vec::new()));
         let verdict = judged_beside(Arc::clone(&self.shared), attempt, Accounts::recognise);
-        self.errand = Some((id, Box::pin(async { Back::Verdict(verdict.await) })));
+        let work = async { Back::Verdict(verdict.await) };
+        self.errand = Some(Away::new(id, Waiter::default(), work));
         None
     }
 
@@ -88,12 +91,13 @@ impl Control {
         let tree = Arc::clone(&admitted.tree);
         self.who = Some(Box::new(admitted));
         let Some(ledger) = ledger else { return Some(outcome) };
-        let (turns, awaited) = (self.shared.turns.clone(), self.waiter.awaited());
+        let (turns, waiter) = (self.shared.counts.of(self.client.ip()), Waiter::default());
+        let awaited = waiter.awaited();
         let count = async move {
             ledger.count(turns, tree, awaited).await;
             Back::Outcome(outcome)
         };
-        self.errand = Some((id, Box::pin(count)));
+        self.errand = Some(Away::new(id, waiter, count));
         None
     }
 }

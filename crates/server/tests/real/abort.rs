@@ -2,7 +2,11 @@
 
 use crate::raw::{Raw, Running};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
+use wharf_proto::Verb;
+use wharf_proto::server::{Account, Rights};
+use wharf_proto::tap::What;
+use wharf_server::accounts::{Member, Quota};
 
 /// A download that cannot end, because the client does not read it: far more than socket buffers hold.
 fn stuck(server: &Running) -> (Raw, TcpStream) {
@@ -127,4 +131,59 @@ fn a_control_connection_that_dies_takes_its_transfer_with_it() {
     bob.control.flush().unwrap();
     drop(bob);
     assert!(is_reset(data));
+}
+
+/// A file that takes hours to read.
+fn endless(server: &Running) {
+    let file = std::fs::File::create(server.path().join("endless")).unwrap();
+    file.set_len(1 << 40).unwrap();
+}
+
+#[test]
+fn abor_breaks_slow_work_off_with_451_then_226() {
+    let server = Running::new();
+    endless(&server);
+    server.write("f", "x");
+    let mut bob = server.bob();
+    for command in ["HASH endless", "SITE COPY endless copy", "COMB joined endless f"] {
+        bob.send(command);
+        bob.send("NOOP");
+        bob.send("ABOR");
+        bob.expect(451);
+        bob.expect(226);
+        bob.expect(200);
+    }
+    assert_eq!(server.names(), ["endless", "f"]);
+    bob.command("HASH f", 213);
+}
+
+#[test]
+fn slow_readers_stop_no_login_no_upload_and_nobody_elsewhere_and_end_with_their_sessions() {
+    const READERS: usize = 8;
+    let server = Running::with(|config| {
+        let quota = Quota { bytes: Some(1 << 50), files: None };
+        let account = Account::new("max".into(), Rights::WRITER);
+        let member = Member { quota, ..Member::new(account) };
+        config.accounts = config.accounts.clone().with_member(member, "secret");
+    });
+    endless(&server);
+    server.write("f", "x");
+    let mut readers: Vec<Raw> = (0..READERS).map(|_| server.bob()).collect();
+    readers.iter_mut().for_each(|reader| reader.send("HASH endless"));
+    let is_hash = |what: &What| matches!(what, What::Command { verb: Some(Verb::Hash), .. });
+    while server.events.lock().unwrap().iter().filter(|event| is_hash(&event.what)).count()
+        < READERS
+    {
+        std::thread::yield_now();
+    }
+    let mut max = server.login("max", "secret");
+    max.command("TYPE I", 200);
+    max.store("APPE f", b"y");
+    assert_eq!(server.read("f"), b"xy");
+    server.bob_at(Ipv4Addr::new(127, 0, 0, 2).into()).command("HASH f", 213);
+    // Of their own address all turns are taken, until their sessions end.
+    let mut bob = server.bob();
+    bob.send("HASH f");
+    drop(readers);
+    bob.expect(213);
 }

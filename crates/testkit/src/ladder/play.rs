@@ -159,6 +159,9 @@ impl Player {
                         _ => self.effect = Some(id),
                     }
                 }
+                Output::Cancel(id) if self.effect == Some(id) => {
+                    answers.push("[stop the action]".to_owned());
+                }
                 Output::Cancel(_) => answers.push("[cancel the transfer]".to_owned()),
                 Output::Tap(_) => {}
                 Output::Close => {

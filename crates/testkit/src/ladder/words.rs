@@ -279,6 +279,8 @@ fn fault(words: &str) -> Option<Fault> {
         "over quota" => Fault::OverQuota,
         "offset" => Fault::Offset,
         "shrunk" => Fault::Shrunk { from: 96 },
+        "crowded" => Fault::Crowded,
+        "stopped" => Fault::Stopped,
         "unsupported" => Fault::Unsupported(Cannot::Storage),
         _ => Fault::System(words.strip_prefix("system: ")?.into()),
     })

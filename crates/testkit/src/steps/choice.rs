@@ -112,6 +112,8 @@ fn fault(number: u8) -> Fault {
         Fault::Full,
         Fault::OverQuota,
         Fault::Offset,
+        Fault::Crowded,
+        Fault::Stopped,
         Fault::Shrunk { from: 96 },
         Fault::Unsupported(Cannot::Storage),
         Fault::System("a line\r\n226 and another".into()),
