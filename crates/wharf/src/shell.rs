@@ -161,7 +161,9 @@ impl Shell {
             let outcome = connect::open_url(&mut self, &url.0);
             exit = self.judge(outcome).0;
         }
-        while exit == Exit::Done || !self.exit_on_error || self.lines.is_terminal() {
+        let mut last = exit;
+        while self.goes_on_after(last) {
+            last = Exit::Done;
             let line = match self.lines.next(&self.prompt())? {
                 Input::Line(line) => line,
                 Input::Cancelled => continue,
@@ -181,12 +183,13 @@ impl Shell {
             if end != Exit::Done {
                 exit = end;
             }
+            last = end;
             if flow == Flow::Quit && jobs::may_leave(&mut self)? {
                 break;
             }
         }
         let of_jobs = jobs::settle(&mut self);
-        if of_jobs != Exit::Done {
+        if of_jobs != Exit::Done && exit != Exit::Interrupted {
             exit = of_jobs;
         }
         connect::leave(&mut self);
@@ -201,6 +204,17 @@ impl Shell {
             link.runtime.shutdown_background();
         }
         Ok(exit)
+    }
+
+    /// Whether the next line is to be carried out. Who sits at a terminal decides; a script says so with `set -e`, but what
+    /// it does after a line that Ctrl-C has broken off rests on what was not done.
+    fn goes_on_after(&self, end: Exit) -> bool {
+        self.lines.is_terminal()
+            || match end {
+                Exit::Done => true,
+                Exit::Interrupted => false,
+                _ => !self.exit_on_error,
+            }
     }
 
     fn carry_out(&mut self, line: &str) -> Outcome {

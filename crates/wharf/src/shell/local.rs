@@ -2,15 +2,17 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 use anyhow::Context;
+use tokio::signal::unix::SignalKind;
 use wharf_proto::Text;
 
 use super::haul::path_of;
 use super::table::print;
 use super::{Call, Flow, Outcome, Shell};
-use crate::exit::{Exit, Failed, Usage};
+use crate::exit::{Exit, Failed, Interrupted, Usage};
 
 /// How deep scripts may read each other.
 const DEPTH: usize = 16;
@@ -52,6 +54,10 @@ fn by_system(line: &str) -> Outcome {
     if status.success() {
         return Ok(Flow::On);
     }
+    // Ctrl-C reached both of us, and was meant for it.
+    if status.signal() == Some(SignalKind::interrupt().as_raw_value()) {
+        return Err(Interrupted::default().into());
+    }
     Err(anyhow::Error::from(Failed { exit: Exit::Failed, failed: 1, all: 1 })
         .context(format!("{line}: {status}")))
 }
@@ -70,7 +76,7 @@ pub(super) fn source(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         match &outcome {
             Ok(Flow::On) => {}
             Ok(Flow::Quit) => break,
-            Err(_) if shell.exit_on_error => break,
+            Err(error) if shell.exit_on_error || Exit::of(error) == Exit::Interrupted => break,
             Err(_) => {
                 let (exit, _) = shell.judge(std::mem::replace(&mut outcome, Ok(Flow::On)));
                 shell.worst = exit;

@@ -1,10 +1,13 @@
 //! `wharf shell` from a pipe: the steps of a session line by line, and what becomes of errors.
 
 use std::fs;
+use std::process::Command;
+use std::time::Instant;
 
-use wharf_testkit::scripted::Scripted;
+use wharf_testkit::faulty::{Fault, Faulty};
+use wharf_testkit::scripted::{PATIENCE, Scripted};
 
-use crate::story::wharf;
+use crate::story::{Ending, begun_by, wharf};
 
 #[test]
 fn the_basic_steps_work_line_by_line() {
@@ -95,6 +98,28 @@ fn a_script_goes_on_after_an_error_and_ends_with_the_last_one_or_stops_where_tha
         .ends_with(5)
         .printing("")
         .saying("DELE x was refused: 550 no such file");
+}
+
+#[test]
+fn a_script_ends_with_the_line_that_ctrl_c_breaks_off() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("script"), "get big\ndelete big\n").unwrap();
+    for lines in [&["get big", "delete big"][..], &["source script", "delete big"]] {
+        let server = Faulty::new(&[("big", b"the only copy")], &[Fault::NoData("")]);
+        let url = server.url("");
+        let shell = begun_by(&["/usr/bin/env", "--default-signal=INT"], &["shell", &url]);
+        let child = shell.within(folder.path()).typing(lines).begin();
+        let begun = Instant::now();
+        while !server.heard().contains(&"RETR big".to_owned()) {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", server.heard());
+            std::thread::yield_now();
+        }
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        Ending::of(child, 130).saying("interrupted");
+        let heard = server.heard();
+        assert!(!heard.iter().any(|line| line.starts_with("DELE")), "{lines:?}: {heard:?}");
+    }
 }
 
 #[test]
