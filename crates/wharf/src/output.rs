@@ -66,7 +66,7 @@ fn takes_new_names(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether this is no file and no folder: a pipe, a device.
-fn is_special(path: &Path) -> bool {
+pub(crate) fn is_special(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 

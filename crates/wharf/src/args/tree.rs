@@ -31,10 +31,10 @@ pub(crate) struct TreeArgs {
     /// Move each file over a data connection of its own, even where the server has block mode
     #[arg(long)]
     pub(crate) no_block_mode: bool,
-    /// Write what failed into FILE, a path a line
+    /// Write what failed into FILE, a path a line, at the end; where nothing did, there is no such file then
     #[arg(long, value_name = "FILE")]
     pub(crate) failed: Option<PathBuf>,
-    /// Do only what FILE names, which --failed has written
+    /// Do only what FILE names, which --failed has written; both may name the same file
     #[arg(long, value_name = "FILE")]
     pub(crate) retry_failed: Option<PathBuf>,
 }

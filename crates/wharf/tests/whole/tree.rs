@@ -115,13 +115,26 @@ fn what_cannot_be_read_is_told_listed_and_can_be_tried_again() {
     assert_eq!(got.status.code(), Some(1), "{}", text(&got.stderr));
     assert_eq!(fs::read_to_string(here.path().join("failed")).unwrap(), "a\n");
     fs::remove_dir(here.path().join("t/a")).unwrap();
-    let retry = &["get", "-r", "--json", "--retry-failed", "failed", &url, "t"];
+    // Nobody is there, or nothing is to be done: what is left to do stays in the list.
+    let nobody = "ftp://127.0.0.1:1/t/";
+    let both = ["--failed", "failed", "--retry-failed", "failed"];
+    let got =
+        run(here.path(), &[&["get", "-r", "--retries", "0"], &both[..], &[nobody, "t"]].concat());
+    assert_eq!(got.status.code(), Some(3), "{}", text(&got.stderr));
+    let got = run(here.path(), &["sync", "--dry-run", "--failed", "failed", &url, "t"]);
+    assert!(got.status.success(), "{}", text(&got.stderr));
+    assert_eq!(fs::read_to_string(here.path().join("failed")).unwrap(), "a\n");
+    let retry = &[&["get", "-r", "--json"], &both[..], &[&url, "t"]].concat();
     let got = run(here.path(), retry);
     assert!(got.status.success(), "{}", text(&got.stderr));
     let out = text(&got.stdout);
     assert_eq!(out.lines().filter(|line| line.contains(r#""event":"done""#)).count(), 1, "{out}");
     assert!(out.lines().last().unwrap().contains(r#""exit":0"#), "{out}");
     assert_eq!(files(&here.path().join("t")), files(&serving.path("t")));
+    assert!(!here.path().join("failed").exists(), "nothing is to be tried again");
+    fs::write(here.path().join("failed"), "").unwrap();
+    let got = run(here.path(), retry);
+    assert_eq!(got.status.code(), Some(2), "{}", text(&got.stderr));
 }
 
 #[test]

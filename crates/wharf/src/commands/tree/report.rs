@@ -102,7 +102,7 @@ impl Report {
         tree: &TreeArgs,
         events: &Events,
     ) -> anyhow::Result<Self> {
-        let failed = tree.failed.as_deref().map(FailedList::create).transpose()?;
+        let failed = tree.failed.as_deref().map(FailedList::new).transpose()?;
         Ok(Self {
             begun: Instant::now(),
             events: events.clone(),
@@ -177,7 +177,7 @@ impl Report {
         self.events.comes_to(tally, &self.verdicts);
         self.line(summary(tally, seconds, &self.verdicts));
         if let Some(list) = self.failed.take() {
-            list.end(tally.failed)?;
+            list.end()?;
         }
         Ok(exit)
     }
