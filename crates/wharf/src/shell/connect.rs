@@ -151,10 +151,18 @@ pub(super) fn leave(shell: &mut Shell) {
 /// Notes where the session is, for the prompt. In plain mode nothing is asked that was not asked for.
 pub(super) fn look_around(shell: &mut Shell) -> Outcome {
     shell.place = None;
-    if !shell.connection.plain && shell.lines.is_terminal() {
-        shell.place = shell.link.with_hushed(async |session| session.pwd().await).ok();
+    if !shell.connection.plain
+        && shell.lines.is_terminal()
+        && let Ok(place) = shell.link.with_hushed(async |session| session.pwd().await)
+    {
+        is_at(shell, place);
     }
     Ok(Flow::On)
+}
+
+/// The prompt of a terminal tells that the session is there.
+pub(super) fn is_at(shell: &mut Shell, place: Text) {
+    shell.place = shell.lines.is_terminal().then_some(place);
 }
 
 /// The address of a host that no URL names.

@@ -40,9 +40,9 @@ fn arrived(shell: &mut Shell, path: &Text, moved: anyhow::Result<Reply>) -> Outc
         }
         // The server may have done all the same what was broken off here.
         Err(error) if error.is::<Interrupted>() => {
-            if let Ok(place) = shell.with(async |session| session.pwd().await) {
+            if let Ok(place) = shell.link.with_hushed(async |session| session.pwd().await) {
                 shell.went(&place);
-                connect::look_around(shell)?;
+                connect::is_at(shell, place);
             }
             Err(error)
         }
