@@ -262,13 +262,20 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         return Err(Usage(why).into());
     }
     shell.link.forget_names();
-    let reply = shell.link.with_answers(async |session| session.quote(&command).await)?;
-    if let Command::Cwd(path) = &command
-        && reply.code.class() == Class::Completion
-    {
-        shell.went(path);
-    }
-    judged(shell, reply.code.class())
+    let answer = shell.link.with_answers(async |session| session.quote(&command).await);
+    let to = match &command {
+        Command::Cwd(path) => Some(path.clone()),
+        Command::Cdup => Some("..".into()),
+        _ => None,
+    };
+    let class = match (answer, to) {
+        (Ok(reply), Some(to)) if reply.code.class() == Class::Completion => {
+            return arrived(shell, &to, Ok(reply));
+        }
+        (Err(error), Some(to)) => return arrived(shell, &to, Err(error)),
+        (answer, _) => answer?.code.class(),
+    };
+    judged(shell, class)
 }
 
 /// Sends a line whose verb is in no table here.

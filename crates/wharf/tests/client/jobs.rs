@@ -52,6 +52,36 @@ fn a_job_has_a_session_of_its_own_where_the_shell_was_and_the_shell_goes_on() {
 }
 
 #[test]
+fn a_job_goes_where_quote_has_led_the_shell() {
+    let server = Scripted::sessions(|host| {
+        let mut shell = host.accept();
+        shell.login();
+        shell.features(&["SIZE"]);
+        shell.answer("XCWD sub", "250 ok");
+        shell.answer("CDUP", "200 ok");
+        shell.answer("CWD none", "550 no such folder");
+        let mut job = host.accept();
+        enter(&mut job);
+        job.answer("CWD ..", "250 ok");
+        job.answer("TYPE I", "200 ok");
+        job.answer("SIZE a.txt", "213 3");
+        job.answer("MDTM a.txt", "500 what?");
+        let data = job.epsv();
+        job.answer("RETR a.txt", "150 opening");
+        data.give(b"one");
+        job.say("226 done");
+        job.answer("QUIT", "221 bye");
+        shell.answer("QUIT", "221 bye");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    wharf(&["shell", &server.url("")])
+        .within(folder.path())
+        .typing(&["quote XCWD sub", "quote CDUP", "quote CWD none", "get a.txt &"])
+        .ends_with(5);
+    assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"one");
+}
+
+#[test]
 fn a_job_that_failed_is_told_at_once_and_makes_wait_fail() {
     let server = Faulty::new(FILES, &[Fault::Reply("RETR a.txt", "550 Permission denied")]);
     let folder = tempfile::tempdir().unwrap();
