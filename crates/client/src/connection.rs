@@ -205,17 +205,18 @@ impl Connection {
         self.answered(Asked::Verb(command.verb()), waited).await
     }
 
-    /// Sends a line that is no command of the table, without a control character in it, and awaits its last reply.
+    /// Sends a line as it is, without a control character in it, and awaits its last reply.
     ///
     /// # Errors
     /// As for [`command`](Self::command).
     pub(crate) async fn line(&mut self, line: &[u8]) -> Result<Reply, Error> {
         self.forget_what_was_said_unasked()?;
         let sent = self.machine.send_line(line);
-        self.queued(sent)?;
+        let asked = self.queued(sent)?;
+        self.in_force.sent_as_typed(line);
         let (verb, command) = redacted(line);
         self.last = Exchange { verb, command, reply: None, unended: false };
-        self.answered(Asked::Line, self.patience).await
+        self.answered(asked, self.patience).await
     }
 
     /// The last reply to what was asked.
@@ -372,11 +373,11 @@ impl Connection {
     }
 
     /// Takes from the machine what it has to send, unless it could not take the command.
-    fn queued(&mut self, sent: Result<(), SendError>) -> Result<(), Error> {
+    fn queued<T>(&mut self, sent: Result<T, SendError>) -> Result<T, Error> {
         match sent {
-            Ok(()) => {
+            Ok(done) => {
                 self.drain_machine();
-                Ok(())
+                Ok(done)
             }
             Err(SendError::Unsendable(unsendable)) => Err(unsendable.into()),
             Err(_) => Err(Error::ReplyOwed { last: self.last_boxed() }),

@@ -299,12 +299,15 @@ impl Session {
         Ok(reply)
     }
 
-    /// Sends a line that is no command of the table, such as one that a vendor has added, and gives the reply, whatever it
-    /// says. It must open no transfer.
+    /// Sends a line as it is, such as a verb that a vendor has added, or a known one as somebody has typed it, and gives the
+    /// reply, whatever it says. It must open no transfer.
     ///
     /// # Errors
     /// `Unsendable` where it is empty or has a control character in it, and those of the control connection.
     pub async fn quote_line(&mut self, line: &[u8]) -> Result<Reply, Error> {
+        if let Ok(command) = Command::parse(line) {
+            self.can_say(&command).await?;
+        }
         self.control.line(line).await
     }
 

@@ -52,7 +52,7 @@ pub enum Asked {
     Greeting,
     /// A command.
     Verb(Verb),
-    /// A line that is no command of the table: any reply may be one to it.
+    /// A line that is no command as the table has it: any reply may be one to it.
     Line,
     /// Nothing: the server spoke unasked, as it does with 421.
     Nothing,
@@ -186,25 +186,25 @@ impl Client {
         self.telnet = telnet;
     }
 
-    /// Sends a line that is no command of the table, such as one that a vendor has added, if its turn has come: byte for
-    /// byte but for what Telnet wants, and without a control character.
+    /// Sends a line as it is, such as a verb that a vendor has added or a known one as it was typed, if its turn has come:
+    /// byte for byte but for what Telnet wants, and without a control character. Gives what its replies will answer.
     ///
     /// # Errors
     /// [`SendError`]; the machine is unchanged then.
-    pub fn send_line(&mut self, line: &[u8]) -> Result<(), SendError> {
+    pub fn send_line(&mut self, line: &[u8]) -> Result<Asked, SendError> {
         if line.is_empty() || line.iter().any(u8::is_ascii_control) {
             return Err(Unsendable(line.into()).into());
         }
+        let sent = Command::parse(line).map_or(Asked::Line, |command| Asked::Verb(command.verb()));
         if let Some(owed) = self.owed.front() {
-            return Err(SendError::ReplyOwed { sent: Asked::Line, owed: *owed });
+            return Err(SendError::ReplyOwed { sent, owed: *owed });
         }
         self.in_order = false;
-        let escaped = |byte: &u8| 1 + usize::from(*byte == 0xFF && self.telnet != Telnet::Unknown);
-        let mut bytes: Vec<u8> =
-            line.iter().flat_map(|byte| std::iter::repeat_n(*byte, escaped(byte))).collect();
+        let mut bytes = Vec::with_capacity(line.len() + 2);
+        self.telnet.put(&mut bytes, line);
         bytes.extend_from_slice(b"\r\n");
-        self.put_bytes(bytes, Asked::Line);
-        Ok(())
+        self.put_bytes(bytes, sent);
+        Ok(sent)
     }
 
     fn put(&mut self, command: &Command) -> Result<(), SendError> {
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_no_table_has_waits_its_turn_and_takes_any_reply() {
+    fn a_line_goes_out_as_it_is_and_one_that_no_table_has_takes_any_reply() {
         let mut client = Client::new(false);
         assert!(matches!(client.send_line(b"XFROB"), Err(SendError::ReplyOwed { .. })));
         assert_eq!(answers(&mut client, b"220 ready\r\n").len(), 1);
@@ -384,6 +384,12 @@ mod tests {
             client.send_line(b"xfrob  a \xFF").unwrap();
             assert_eq!(client.poll_output(), Some(Output::Send(b"xfrob  a \xFF\xFF\r\n".to_vec())));
             let [(Asked::Line, _, true)] = answers(&mut client, reply)[..] else { panic!() };
+        }
+        // What the table has goes out as it was typed as well, and its replies are those of its verb.
+        for (line, verb) in [(&b"xcup "[..], Verb::Cdup), (b"ALLO 10 R 5", Verb::Allo)] {
+            assert_eq!(client.send_line(line), Ok(Asked::Verb(verb)));
+            assert_eq!(client.poll_output(), Some(Output::Send([line, b"\r\n"].concat())));
+            assert_eq!(answers(&mut client, b"200 ok\r\n"), [(Asked::Verb(verb), 200, true)]);
         }
         client.set_telnet(Telnet::Unknown);
         client.send_line(b"\xFF").unwrap();

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use wharf_proto::client::{Answer, Asked};
 use wharf_proto::codec::Marker;
-use wharf_proto::command::Level;
+use wharf_proto::command::{CommandError, Level};
 use wharf_proto::params::{Mode, Structure, Type};
 use wharf_proto::path::parse_quoted;
 use wharf_proto::reply::Class;
@@ -124,6 +124,15 @@ impl InForce {
             }
             _ if lasts(command) || moves(verb) => self.pending.push_back(command.clone()),
             _ => {}
+        }
+    }
+
+    /// A line goes out as somebody has typed it. What a known verb with an unknown argument does, nobody knows.
+    pub(super) fn sent_as_typed(&mut self, line: &[u8]) {
+        match Command::parse(line) {
+            Ok(command) => self.sent(&command),
+            Err(CommandError::Argument(verb)) => self.commands.retain(|it| it.verb() != verb),
+            Err(CommandError::Unknown(_) | CommandError::Empty) => {}
         }
     }
 

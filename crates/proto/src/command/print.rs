@@ -27,6 +27,16 @@ pub enum Telnet {
     Unknown,
 }
 
+impl Telnet {
+    /// Appends what is to be said to such a server: 0xFF twice, and a CR with a NUL behind it, where that is one each.
+    pub(crate) fn put(self, line: &mut Vec<u8>, text: &[u8]) {
+        match self {
+            Self::Understood | Self::ButNotCr => put_line(line, text),
+            Self::Unknown => line.extend_from_slice(text),
+        }
+    }
+}
+
 impl Command {
     /// Its verb.
     pub fn verb(&self) -> Verb {
@@ -56,10 +66,7 @@ impl Command {
         let mut line = verb.name().as_bytes().to_vec();
         if !argument.is_empty() {
             line.push(b' ');
-            match server {
-                Telnet::Understood | Telnet::ButNotCr => put_line(&mut line, &argument),
-                Telnet::Unknown => line.extend_from_slice(&argument),
-            }
+            server.put(&mut line, &argument);
         }
         line.extend_from_slice(b"\r\n");
         Ok(line)

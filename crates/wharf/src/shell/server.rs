@@ -246,26 +246,26 @@ pub(super) fn remote_help(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 /// command of its own here.
 pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let line = call.rest.as_bytes();
-    let command = match Command::parse(line) {
-        Ok(command) => command,
-        Err(CommandError::Unknown(_)) => return quote_line(shell, line),
-        Err(error) => return Err(Usage(error.to_string()).into()),
-    };
-    let verb = command.verb();
-    if verb.opens_transfer() {
-        return Err(Usage(format!("{verb} moves data; use ls, get or put")).into());
+    if line.is_empty() {
+        return Err(Usage("quote COMMAND".to_owned()).into());
     }
-    // The two ends would no longer agree on what is under TLS.
-    if matches!(verb, Verb::Auth | Verb::Ccc | Verb::Pbsz | Verb::Prot | Verb::Rein | Verb::Sscn) {
-        let why =
-            format!("{verb} changes how the session is protected; use close, and open ftpes://...");
-        return Err(Usage(why).into());
+    if line.iter().any(u8::is_ascii_control) {
+        return Err(Usage("a line with a control character is not sent".to_owned()).into());
+    }
+    let command = Command::parse(line);
+    let verb = match &command {
+        Ok(command) => Some(command.verb()),
+        Err(CommandError::Argument(verb)) => Some(*verb),
+        Err(_) => None,
+    };
+    if let Some(verb) = verb {
+        can_be_quoted(verb)?;
     }
     shell.link.forget_names();
-    let answer = shell.link.with_answers(async |session| session.quote(&command).await);
-    let to = match &command {
-        Command::Cwd(path) => Some(path.clone()),
-        Command::Cdup => Some("..".into()),
+    let answer = shell.link.with_answers(async |session| session.quote_line(line).await);
+    let to = match command {
+        Ok(Command::Cwd(path)) => Some(path),
+        Ok(Command::Cdup) => Some("..".into()),
         _ => None,
     };
     let class = match (answer, to) {
@@ -278,14 +278,18 @@ pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     judged(shell, class)
 }
 
-/// Sends a line whose verb is in no table here.
-fn quote_line(shell: &Shell, line: &[u8]) -> Outcome {
-    if line.iter().any(u8::is_ascii_control) {
-        return Err(Usage("a line with a control character is not sent".to_owned()).into());
+/// That a verb needs nothing besides its line.
+fn can_be_quoted(verb: Verb) -> Result<(), Usage> {
+    if verb.opens_transfer() {
+        return Err(Usage(format!("{verb} moves data; use ls, get or put")));
     }
-    shell.link.forget_names();
-    let reply = shell.link.with_answers(async |session| session.quote_line(line).await)?;
-    judged(shell, reply.code.class())
+    // The two ends would no longer agree on what is under TLS.
+    if matches!(verb, Verb::Auth | Verb::Ccc | Verb::Pbsz | Verb::Prot | Verb::Rein | Verb::Sscn) {
+        let why =
+            format!("{verb} changes how the session is protected; use close, and open ftpes://...");
+        return Err(Usage(why));
+    }
+    Ok(())
 }
 
 /// Sends a command whose reply is the answer, shown as it comes; a refusal is a failure.

@@ -141,6 +141,43 @@ fn a_verb_that_is_in_no_table_is_sent_as_it_is_and_ends_as_the_server_answers() 
 }
 
 #[test]
+fn a_known_verb_is_quoted_as_it_was_typed_and_what_it_does_is_heeded() {
+    let server = Scripted::session(move |peer| {
+        peer.login();
+        peer.features(&[]);
+        for line in ["XPWD", "xcup", "ALLO 10 R 5", "TYPE", "HELP  a"] {
+            peer.answer(line, "200 ok");
+        }
+        peer.answer("type i", "200 binary");
+        // TYPE I is in force.
+        peer.answer("SIZE s", "213 17");
+        peer.answer("TYPE X", "200 odd");
+        // Nobody knows what is.
+        peer.answer("TYPE I", "200 ok");
+        peer.answer("SIZE s", "213 17");
+        peer.answer("QUIT", "221 bye");
+    });
+    wharf(&["shell", &server.url("")])
+        .typing(&[
+            "quote XPWD",
+            "quote xcup",
+            "quote ALLO 10 R 5",
+            "quote TYPE",
+            "quote HELP  a",
+            "quote type i",
+            "size s",
+            "quote TYPE X",
+            "size s",
+            "quote stor x",
+            "quote PROT",
+        ])
+        .ends_with(2)
+        .printing("17\n17\n")
+        .saying("STOR moves data; use ls, get or put")
+        .saying("PROT changes how the session is protected");
+}
+
+#[test]
 fn an_unknown_verb_with_a_control_character_is_not_sent() {
     let server = Scripted::session(|peer| {
         peer.login();
