@@ -256,7 +256,8 @@ impl Shell {
                 | Word::Either
                 | Word::Command
                 | Word::Bookmark
-                | Word::Option => word.clone(),
+                | Word::Option
+                | Word::Secret => word.clone(),
             })
             .collect();
         let call = Call { words: &words, rest };

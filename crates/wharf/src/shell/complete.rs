@@ -60,7 +60,7 @@ impl Completion {
             None => (&[][..], begun),
         };
         let known = match kind {
-            Word::Nothing => Vec::new(),
+            Word::Nothing | Word::Secret => Vec::new(),
             Word::Command => {
                 let names = table::names().map(|name| (name.as_bytes().to_vec(), false));
                 names.collect()

@@ -11,10 +11,13 @@ use anyhow::Context;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor, ExternalPrinter};
+use wharf_proto::Text;
 
 use super::complete::Completion;
 use super::jobs::Gauge;
 use super::link::Link;
+use super::table::{self, Typed};
+use super::{expanded, words};
 use crate::settings::state_file;
 use crate::terminal;
 
@@ -147,16 +150,22 @@ impl Lines {
     }
 }
 
-/// Whether there may be a password in a line.
+/// Whether there may be a password in a line, which is read as the shell will: an alias, a name cut short. Of a name that
+/// may mean several commands nobody knows what stands behind it.
 fn may_hold_a_password(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let (name, next) = (words.next().unwrap_or_default(), words.next());
-    let proves = |verb: &str| ["pass", "acct"].iter().any(|it| verb.eq_ignore_ascii_case(it));
-    match name {
-        "user" | "login" | "account" if next.is_some() => true,
-        "quote" | "literal" if next.is_some_and(proves) => true,
-        _ => line.contains("://") && line.contains('@'),
-    }
+    let Ok(line) = &expanded(line) else { return true };
+    let words = words::split(line).unwrap_or_else(|_| {
+        line.split_whitespace().map(|word| Text::from(word.as_bytes())).collect()
+    });
+    let Some((name, words)) = words.split_first() else { return false };
+    let name = name.to_string();
+    let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+    let tells = match table::meant(&name) {
+        Ok(Typed::Row(row)) => row.may_tell_a_secret(words, rest),
+        Ok(Typed::Habit(_)) => false,
+        Err(_) => !words.is_empty() && table::names().any(|full| full.starts_with(&name)),
+    };
+    tells || (line.contains("://") && line.contains('@'))
 }
 
 #[cfg(test)]
@@ -167,16 +176,36 @@ mod tests {
     fn lines_that_may_hold_a_password_are_not_kept() {
         for line in [
             "user ann x",
+            "use ann x",
             "login ann x",
+            "us ann x",
+            "user ann \"x",
             "user\tann x",
             "account x",
+            "acco x",
             "quote PASS x",
+            "quo PASS x",
+            "quote PASSx",
             "literal acct x",
+            "quote site pswd x y",
+            "site pswd x y",
+            "sit gpass x",
             "open ftp://a:b@h/",
         ] {
             assert!(may_hold_a_password(line), "{line}");
         }
-        for line in ["user", "quote NOOP", "get user", "open ftp://h/", "ls", ""] {
+        for line in [
+            "user",
+            "use ann",
+            "quote NOOP",
+            "site chmod 644 a",
+            "get user",
+            "frob x",
+            "!ls",
+            "open ftp://h/",
+            "ls",
+            "",
+        ] {
             assert!(!may_hold_a_password(line), "{line}");
         }
     }

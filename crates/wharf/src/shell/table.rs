@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use wharf_client::Way;
 use wharf_proto::Text;
+use wharf_proto::redact::redacted;
 
 use self::Run::{Move, Now};
 use super::haul::Haul;
@@ -39,6 +40,8 @@ pub(crate) enum Word {
     Bookmark,
     /// An option of the command.
     Option,
+    /// What proves who somebody is.
+    Secret,
 }
 
 /// A command of the shell.
@@ -80,6 +83,17 @@ impl Row {
             places.take(word.as_bytes());
         }
         places.take(begun)
+    }
+
+    /// Whether there may be a secret behind its name: in these words, or in a line that is sent as it stands.
+    pub(super) fn may_tell_a_secret(&self, words: &[Text], rest: &str) -> bool {
+        let line = match self.names {
+            ["quote", ..] => rest.to_owned(),
+            ["site", ..] => format!("SITE {rest}"),
+            _ => String::new(),
+        };
+        self.kinds(words).contains(&Word::Secret)
+            || redacted(line.as_bytes()).1.as_bytes() != line.as_bytes()
     }
 
     /// The names of its options.
@@ -151,7 +165,7 @@ const L: &[Word] = &[Word::Local];
 static ROWS: &[Row] = &[
     Row { names: &["open", "connect", "ftp"], usage: "[USER@]HOST [PORT] | URL | @BOOKMARK", words: &[Word::Bookmark, Word::Nothing], options: None, help: "connect to a server", run: Now(connect::open) },
     Row { names: &["bookmarks"], usage: "", words: NO, options: None, help: "list the bookmarks, which open takes as @NAME", run: Now(bookmarks) },
-    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: NO, options: None, help: "log in", run: Now(connect::user) },
+    Row { names: &["user", "login"], usage: "[NAME [PASSWORD]]", words: &[Word::Nothing, Word::Secret], options: None, help: "log in", run: Now(connect::user) },
     Row { names: &["ls", "list", "cls", "mlsd"], usage: "[-l | -1 | --json] [-U] [PATH]", words: R, options: None, help: "list a folder", run: Now(transfer::ls) },
     Row { names: &["dir"], usage: "[PATH]", words: R, options: None, help: "list a folder as the server words it", run: Now(transfer::dir) },
     Row { names: &["nlist"], usage: "[PATH]", words: R, options: None, help: "list names alone, as the server words them", run: Now(classic::nlist) },
@@ -202,7 +216,7 @@ static ROWS: &[Row] = &[
     Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, options: None, help: "ask the server for help", run: Now(server::remote_help) },
     Row { names: &["umask"], usage: "[MASK]", words: NO, options: None, help: "tell or choose which permissions new files do not get", run: Now(classic::umask) },
     Row { names: &["idle"], usage: "[SECONDS]", words: NO, options: None, help: "tell or choose how long the server lets a session be silent", run: Now(classic::idle) },
-    Row { names: &["account"], usage: "SECRET", words: NO, options: None, help: "prove oneself further, where a server wants that", run: Now(classic::account) },
+    Row { names: &["account"], usage: "SECRET", words: &[Word::Secret], options: None, help: "prove oneself further, where a server wants that", run: Now(classic::account) },
     Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, options: None, help: "send a line to the server as it is, such as SYST, and show the reply", run: Now(server::quote) },
     Row { names: &["check"], usage: "[OPTION...]", words: NO, options: Some(definition::<CheckWords>), help: "find out which ways of talking to this server work", run: Now(afar::check) },
     Row { names: &["reconnect"], usage: "", words: NO, options: None, help: "open the last session again, where it was", run: Now(connect::reconnect) },
