@@ -88,12 +88,20 @@ impl Events {
 
     /// Something could not be done at this path.
     pub(crate) fn failed(&self, action: &str, path: &Text, error: &anyhow::Error) {
+        self.count_failed();
         self.tell("failed", || with_path(path, with("action", action, explained(error))));
     }
 
     /// The same of an error of the library.
     pub(crate) fn failed_by(&self, action: &str, path: &Text, error: &Error) {
+        self.count_failed();
         self.tell("failed", || with_path(path, with("action", action, of_client(error))));
+    }
+
+    fn count_failed(&self) {
+        if let Some(mut totals) = self.totals() {
+            totals.tally.failed += 1;
+        }
     }
 
     /// How something went that is all that was asked for, or one of several such things. Gives the result back.
@@ -119,12 +127,7 @@ impl Events {
                 }
                 self.done(action, path, || facts);
             }
-            Err(error) => {
-                if let Some(mut totals) = self.totals() {
-                    totals.tally.failed += 1;
-                }
-                self.failed(action, path, error);
-            }
+            Err(error) => self.failed(action, path, error),
         }
         result
     }

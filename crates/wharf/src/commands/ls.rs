@@ -6,11 +6,10 @@
 
 mod shelf;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use wharf_client::{Address, Error, RowWatch, Session, Tally, UrlType};
+use wharf_client::{Address, Error, RowWatch, Session, UrlType};
 use wharf_proto::charset::Charset;
 use wharf_proto::listing::{Entry, Kind, Precision};
 use wharf_proto::time::Timestamp;
@@ -33,14 +32,13 @@ const LONG: [usize; 5] = [9, 8, 8, 1, 12];
 
 pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
-    let form = match (events.is_on(), arguments.long) {
-        (true, _) => Form::Json,
-        (_, true) => Form::Long,
-        _ if arguments.names || address.kind == Some(UrlType::Directory) => Form::Names,
-        _ => Form::Short,
+    let form = match arguments.long {
+        true => Form::Long,
+        false if arguments.names || address.kind == Some(UrlType::Directory) => Form::Names,
+        false => Form::Short,
     };
     let charset = arguments.connection.charset.unwrap_or_default();
-    let mut printer = Printer::new(form, charset, !arguments.unsorted);
+    let mut printer = Printer::new(form, charset, !arguments.unsorted, events);
     let plain = arguments.connection.plain;
     let listed = visit(address, &arguments.connection, async |session| {
         let mut left = TRIES;
@@ -59,8 +57,6 @@ pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<E
         }
     })
     .await;
-    let tally = Tally { done: printer.entries, failed: listed.is_err().into(), ..Tally::default() };
-    events.comes_to(tally, &BTreeMap::new());
     listed.inspect_err(|error| events.failed("list", &address.path, error))?;
     printer.end()?;
     Ok(Exit::Done)
@@ -106,32 +102,35 @@ pub(crate) enum Form {
     Short,
     /// With permissions, owner and group.
     Long,
-    /// A JSON object a line.
-    Json,
 }
 
-/// Prints a listing on standard output.
+/// Prints a listing on standard output, or tells programs of it.
 pub(crate) struct Printer {
     form: Form,
+    events: Events,
     charset: Charset,
     /// What is to be sorted by name.
     shelf: Option<Shelf>,
     out: io::BufWriter<io::Stdout>,
     /// Whether rows went out as they came.
     has_printed: bool,
-    /// How many entries were taken in.
-    entries: u64,
     unread: Vec<Text>,
     more_unread: usize,
 }
 
 impl Printer {
-    /// One that prints in this form, sorted by name or as it comes; JSON always as it comes.
-    pub(crate) fn new(form: Form, charset: Charset, sorted: bool) -> Self {
-        let shelf = (sorted && form != Form::Json).then(Shelf::default);
-        let out = io::BufWriter::new(io::stdout());
-        let unread = Vec::new();
-        Self { form, charset, shelf, out, has_printed: false, entries: 0, unread, more_unread: 0 }
+    /// One that prints in this form, sorted by name or as it comes; programs are told as it comes.
+    pub(crate) fn new(form: Form, charset: Charset, sorted: bool, events: &Events) -> Self {
+        Self {
+            form,
+            charset,
+            shelf: (sorted && !events.is_on()).then(Shelf::default),
+            events: events.clone(),
+            out: io::BufWriter::new(io::stdout()),
+            has_printed: false,
+            unread: Vec::new(),
+            more_unread: 0,
+        }
     }
 
     /// Takes in a row.
@@ -153,7 +152,6 @@ impl Printer {
             return false;
         }
         self.shelf = self.shelf.is_some().then(Shelf::default);
-        self.entries = 0;
         self.unread.clear();
         self.more_unread = 0;
         true
@@ -161,11 +159,9 @@ impl Printer {
 
     fn take_entry(&mut self, entry: &Entry) -> io::Result<()> {
         self.has_printed |= self.shelf.is_none();
-        self.entries += 1;
-        if self.form == Form::Json {
-            let mut object = json(entry);
-            object["event"] = "entry".into();
-            return writeln!(self.out, "{object}");
+        if self.events.is_on() {
+            self.events.entry(|| json(entry));
+            return Ok(());
         }
         let cells = cells(entry, self.form, &escaped(&self.charset.shown(&entry.name)));
         match &mut self.shelf {
@@ -187,15 +183,10 @@ impl Printer {
             shelf.write(&mut self.out)?;
         }
         self.out.flush()?;
-        if self.form == Form::Json {
-            for unread in &self.unread {
-                let text = format!("a row of the listing cannot be read: {unread}");
-                writeln!(self.out, "{}", json!({ "event": "note", "text": text }))?;
-            }
-            self.out.flush()?;
-        }
         for unread in &self.unread {
-            terminal::say(format_args!("warning: a row of the listing cannot be read: {unread}"));
+            let words = format!("a row of the listing cannot be read: {unread}");
+            self.events.note(&words);
+            terminal::say(format_args!("warning: {words}"));
         }
         if self.more_unread > 0 {
             terminal::say(format_args!("warning: and {} rows more", self.more_unread));
@@ -279,7 +270,7 @@ fn cells(entry: &Entry, form: Form, name: &str) -> Cells {
     };
     let behind = || format!(" {}  {name}{suffix}", time(entry));
     match form {
-        Form::Names | Form::Json => Cells::new([name.to_owned()]),
+        Form::Names => Cells::new([name.to_owned()]),
         Form::Short => Cells::new([kind.to_string(), size(entry), behind()]),
         Form::Long => {
             let (owner, group) = (holder(&entry.owner), holder(&entry.group));

@@ -17,12 +17,12 @@ use crate::standard::Standard;
 
 /// `ls [-l | -1 | --json] [-U] [PATH]`.
 pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let (mut form, mut sorted, mut words) = (Form::Short, true, call.words);
+    let (mut form, mut sorted, mut as_json, mut words) = (Form::Short, true, false, call.words);
     while let [option, rest @ ..] = words {
         match option.as_bytes() {
             b"-l" => form = Form::Long,
             b"-1" => form = Form::Names,
-            b"--json" => form = Form::Json,
+            b"--json" => as_json = true,
             b"-U" => sorted = false,
             _ => break,
         }
@@ -30,11 +30,13 @@ pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     }
     let path = at_most_one(&Call { words, rest: call.rest }, "ls [-l | -1 | --json] [-U] [PATH]")?;
     let charset = shell.connection.charset.unwrap_or_default();
-    let events = Events::to(Stream::Out, form == Form::Json);
-    let mut printer = Printer::new(form, charset, sorted);
+    let events = Events::to(Stream::Out, as_json);
+    let mut printer = Printer::new(form, charset, sorted, &events);
     let listed =
         shell.with(async |session| session.list_each(path, &mut |row| printer.take(row)).await);
     printer.end()?;
+    let folder = path.cloned().unwrap_or_default();
+    let listed = listed.inspect_err(|error| events.failed("list", &folder, error));
     told(&events, listed.map(|()| Flow::On))
 }
 

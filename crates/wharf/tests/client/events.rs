@@ -135,6 +135,22 @@ fn what_fails_tells_command_reply_cause_remedy_and_exit_code() {
 }
 
 #[test]
+fn a_listing_that_breaks_off_has_whole_lines_and_counts_what_came() {
+    let all: Vec<String> = (0..400).map(|number| format!("f{number:03}")).collect();
+    let files: Vec<(&str, &[u8])> = all.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    let server = Faulty::new(&files, &[Fault::CutsListings(10_001)]);
+    let url = server.url("");
+    let shell = wharf(&["shell", &url]).typing(&["ls --json"]);
+    for story in [wharf(&["ls", "--json", &url]), shell] {
+        let told = read(&story.ends_with(7).out);
+        let count = |name: &str| names(&told).iter().filter(|told| **told == name).count();
+        let end = told.last().unwrap();
+        assert_eq!((count("failed"), &end["failed"]), (1, &1.into()), "{end}");
+        assert!(count("entry") > 50 && end["done"] == count("entry"), "{end}");
+    }
+}
+
+#[test]
 fn who_tries_again_and_how_far_it_is_is_told() {
     // The server takes longer than it is between two events.
     let slow = [Fault::Pieces(600_000), Fault::Pauses(Duration::from_millis(300))];
