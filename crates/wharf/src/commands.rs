@@ -100,6 +100,8 @@ pub(crate) struct Parts {
     failed: usize,
     /// How the first of them ended that failed.
     first: Option<Exit>,
+    /// One failed with what ends all of it, and programs have been told.
+    is_over: bool,
 }
 
 impl Parts {
@@ -133,7 +135,7 @@ impl Parts {
     /// Counts what was done with this path, or refused.
     ///
     /// # Errors
-    /// What went wrong otherwise, which concerns the parts behind it as well.
+    /// What went wrong otherwise, which concerns the parts behind it as well. Programs have been told.
     pub(crate) fn judge(
         &mut self,
         action: &str,
@@ -142,11 +144,39 @@ impl Parts {
     ) -> Result<(), Error> {
         match result {
             Ok(()) | Err(Error::Refused { .. } | Error::RefusedFor { .. }) => {
-                self.tell(action, path, result)
+                self.tell(action, path, result);
+                Ok(())
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.events.failed_by(action, path, &error);
+                self.is_over = true;
+                Err(error)
+            }
         }
-        Ok(())
+    }
+
+    /// How many parts are done with, one way or the other.
+    pub(crate) fn counted(&self) -> usize {
+        self.done + self.failed
+    }
+
+    /// How the command ends, of whose parts this path was the next; tells programs of that what ended all of it, unless they
+    /// know already.
+    ///
+    /// # Errors
+    /// What ended all of it.
+    pub(crate) fn ended(
+        &self,
+        action: &str,
+        next: Option<&Text>,
+        all: anyhow::Result<()>,
+    ) -> anyhow::Result<Exit> {
+        let all = all.inspect_err(|error| {
+            if let (false, Some(path)) = (self.is_over, next) {
+                self.events.failed(action, path, error);
+            }
+        });
+        all.map(|()| self.end())
     }
 
     /// How many failed.

@@ -207,12 +207,16 @@ impl<'a> Errand<'a> {
         let tree = arguments.how.tree.request(&arguments.how.moving, !arguments.how.restart)?;
         let quiet = arguments.connection.quiet;
         let mut report = Report::new(quiet, &arguments.how.tree, events)?;
-        self.enter(copier).await?;
         let mut hear = |happened| report.hear(happened);
         let path = &self.source.address.path;
-        let work = copier.copy_tree(path, &self.remote, &files, &tree, &mut hear);
-        let tally = until_stopped(copier, work).await.and_then(|tally| Ok(tally?));
-        let tally = tally.inspect_err(|_| report.cut_short())?;
+        let tally = match self.enter(copier).await {
+            Ok(()) => {
+                let work = copier.copy_tree(path, &self.remote, &files, &tree, &mut hear);
+                until_stopped(copier, work).await.and_then(|tally| Ok(tally?))
+            }
+            Err(error) => Err(error),
+        };
+        let tally = tally.inspect_err(|error| report.cut_short("copy", error))?;
         report.end(tally)
     }
 }

@@ -152,7 +152,7 @@ async fn tree(arguments: &GetArgs, how: Representation, events: &Events) -> anyh
     let tally = visit
         .during(async |pool| pool.get_tree(&address.path, &target, &request, &mut hear).await)
         .await;
-    let tally = tally.inspect_err(|_| report.cut_short())?;
+    let tally = tally.inspect_err(|error| report.cut_short("fetch", error))?;
     report.end(tally)
 }
 

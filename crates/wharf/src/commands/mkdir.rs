@@ -13,15 +13,16 @@ pub(crate) async fn run(arguments: &MkdirArgs, events: &Events) -> anyhow::Resul
     let addresses = on_one_server(&arguments.url)?;
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
     let mut parts = Parts::telling(events);
-    visit(server, &arguments.connection, async |session| {
+    let made = visit(server, &arguments.connection, async |session| {
         for address in &addresses {
             let made = make(session, &address.path, arguments.parents).await;
             parts.judge("make", &address.path, made)?;
         }
         Ok(())
     })
-    .await?;
-    Ok(parts.end())
+    .await;
+    let next = addresses.get(parts.counted()).map(|address| &address.path);
+    parts.ended("make", next, made)
 }
 
 /// Makes a folder; `parents`: with those above it.

@@ -111,7 +111,7 @@ async fn tree(
     let tally = visit
         .during(async |pool| pool.put_tree(&arguments.local, remote, &request, &mut hear).await)
         .await;
-    let tally = tally.inspect_err(|_| report.cut_short())?;
+    let tally = tally.inspect_err(|error| report.cut_short("store", error))?;
     report.end(tally)
 }
 

@@ -14,11 +14,11 @@ pub(crate) async fn run(arguments: &RmArgs, events: &Events) -> anyhow::Result<E
     let paths: Vec<Text> = addresses.iter().map(|address| address.path.clone()).collect();
     let (mut parts, mut left) = (Parts::telling(events), &paths[..]);
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
-    visit(server, &arguments.connection, async |session| {
+    let removed = visit(server, &arguments.connection, async |session| {
         remove(session, &mut left, arguments.recursive, &mut parts).await
     })
-    .await?;
-    Ok(parts.end())
+    .await;
+    parts.ended("delete", left.first(), removed)
 }
 
 /// Removes these names. What is done with is taken out of `left`, so that another session can go on.

@@ -18,7 +18,7 @@ pub(crate) async fn run(arguments: &StatArgs, events: &Events) -> anyhow::Result
     let Some(server) = addresses.first() else { return Ok(Exit::Done) };
     let mut found: Vec<(&Address, Entry)> = Vec::new();
     let mut parts = Parts::telling(events);
-    visit(server, &arguments.connection, async |session| {
+    let asked = visit(server, &arguments.connection, async |session| {
         for address in &addresses {
             let told = session.stat(&address.path).await;
             match told {
@@ -32,10 +32,12 @@ pub(crate) async fn run(arguments: &StatArgs, events: &Events) -> anyhow::Result
         }
         Ok(())
     })
-    .await?;
+    .await;
+    // Also where it broke off: what has come is known.
     let found = found.iter().map(|(address, entry)| (Some(address.to_string()), entry));
     print(found, events)?;
-    Ok(parts.end())
+    let next = addresses.get(parts.counted()).map(|address| &address.path);
+    parts.ended("stat", next, asked)
 }
 
 /// Prints what is known of names, with their URLs where there are any.

@@ -9,7 +9,7 @@ use anyhow::bail;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 use wharf_client::{
-    Address, Compare, Direction, Error, Happened, Plan, Pool, StepKind, SyncRequest, Tally,
+    Address, Compare, Deed, Direction, Error, Happened, Plan, Pool, StepKind, SyncRequest, Tally,
     TreeRequest,
 };
 use wharf_proto::Text;
@@ -19,7 +19,7 @@ use self::held::Held;
 use super::tree::{Report, Visit};
 use crate::args::ConnectionArgs;
 use crate::args::sync::{AlikeArgs, CompareArg, Place, Share, SyncArgs};
-use crate::events::Events;
+use crate::events::{Events, action};
 use crate::exit::{Exit, Usage};
 use crate::output::{can_be_made, can_be_written};
 use crate::settings;
@@ -118,7 +118,7 @@ async fn during(
     let visit =
         Visit::new(remote, connection, &how.moving, |site| how.tree.pool(site, connection))?;
     let end = visit.during(async |pool| alike.make(pool, &mut report).await).await;
-    let end = end.inspect_err(|_| report.cut_short())?;
+    let end = end.inspect_err(|error| report.cut_short(alike.action(), error))?;
     if let End::Planned(plan) = &end {
         keep(plan)?;
     }
@@ -177,6 +177,14 @@ impl Alike {
         let AlikeArgs { max_delete, dry_run, .. } = *how;
         let purpose = if dry_run { Purpose::Show } else { Purpose::Apply };
         Ok(Self { request, max_delete, purpose, planned: None, local, remote })
+    }
+
+    /// What is done above all, in a word for programs.
+    fn action(&self) -> &'static str {
+        action(match self.request.direction {
+            Direction::Down => Deed::Fetch,
+            Direction::Up => Deed::Store,
+        })
     }
 
     /// Makes the plan and carries it out, as far as that is asked for.

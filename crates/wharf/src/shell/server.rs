@@ -132,11 +132,12 @@ fn for_each(
     mut work: impl AsyncFnMut(&mut Session, &Text) -> Result<(), Error>,
 ) -> Outcome {
     if let [path] = paths {
-        shell.with(async |session| work(session, path).await)?;
+        let done = shell.with(async |session| work(session, path).await);
+        done.inspect_err(|error| events.failed(action, path, error))?;
         return Ok(Flow::On);
     }
     let mut parts = Parts::telling(events);
-    shell.with(async |session| {
+    let all = shell.with(async |session| {
         for path in paths {
             match work(session, path).await {
                 // What came of it is told by who asked.
@@ -145,7 +146,8 @@ fn for_each(
             }
         }
         Ok(())
-    })?;
+    });
+    parts.ended(action, paths.get(parts.counted()), all)?;
     parts.outcome()?;
     Ok(Flow::On)
 }

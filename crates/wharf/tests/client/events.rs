@@ -122,16 +122,57 @@ fn what_fails_tells_command_reply_cause_remedy_and_exit_code() {
         assert!(failed["remedy"].is_string(), "{failed}");
         assert_eq!(told.last().unwrap()["failed"], 1);
     }
-    // What ends all of it is told at the end.
+    // What ends all of it is told of what it kept from being done, and at the end.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for arguments in [&["ls", "--json"][..], &["get", "-r", "--json"], &["mkdir", "--json"]] {
-        let url = format!("ftp://{gone}/x");
-        let told = events(wharf(&[arguments, &[&url]].concat()).within(folder.path()), 3);
+    let url = format!("ftp://{gone}/x");
+    std::fs::create_dir(folder.path().join("t")).unwrap();
+    for arguments in [
+        &["ls", "--json", &url][..],
+        &["get", "--json", "--retries", "0", &url],
+        &["get", "-r", "--json", "--retries", "0", &url],
+        &["put", "-r", "--json", "--retries", "0", "t", &url],
+        &["sync", "--json", "--retries", "0", &url, "t"],
+        &["copy", "-r", "--json", &url, &url.replace("/x", "/y")],
+        &["mkdir", "--json", &url],
+        &["rm", "--json", &url, &url],
+        &["rm", "-r", "--json", &url],
+        &["stat", "--json", &url],
+        &["mv", "--json", &url, &url],
+    ] {
+        let told = events(wharf(arguments).within(folder.path()), 3);
+        let failed = names(&told).iter().filter(|name| **name == "failed").count();
+        let end = told.last().unwrap();
+        assert_eq!((failed, &end["failed"]), (1, &1.into()), "{arguments:?}: {told:?}");
         assert_eq!(told.last().unwrap()["cause"], "no-connection", "{told:?}");
         assert!(told.last().unwrap()["remedy"].is_string(), "{told:?}");
     }
     let told = events(wharf(&["get", "--json", "ftp://h/"]), 2);
     assert_eq!(told.last().unwrap()["cause"], "usage");
+}
+
+#[test]
+fn what_was_found_before_the_session_was_lost_is_told() {
+    for json in [true, false] {
+        let facts = "250-It is\n type=file;size=3;modify=20240501123000; a.txt\n250 End";
+        let faults = [Fault::Reply("MLST a.txt", facts), Fault::HangsUp("MLST b.txt")];
+        let server = Faulty::new(FILES, &faults);
+        let urls = ["a.txt", "b.txt", "big"].map(|name| server.url(name));
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let stat =
+            wharf(&[&["stat"][..], if json { &["--json"][..] } else { &[] }, &urls].concat());
+        let ending = stat.ends_with(3);
+        if json {
+            let told = read(&ending.out);
+            assert_eq!(names(&told), ["failed", "entry", "end"], "{told:?}");
+            assert_eq!((&told[0]["path"], &told[1]["name"]), (&"b.txt".into(), &"a.txt".into()));
+        } else {
+            assert!(String::from_utf8(ending.out).unwrap().starts_with("name      a.txt\n"));
+        }
+    }
+    let server = Faulty::new(FILES, &[Fault::Reply("MLST none", "550 no such file")]);
+    let shell = wharf(&["shell", &server.url("")]).typing(&["stat --json none"]);
+    let told = read(&shell.ends_with(5).out);
+    assert_eq!(names(&told), ["failed", "end"], "{told:?}");
 }
 
 #[test]

@@ -182,8 +182,14 @@ impl Report {
         Ok(exit)
     }
 
-    /// Tells how far it came, where something else than its end has ended it.
-    pub(crate) fn cut_short(&self) {
+    /// Tells how far it came, where an error has ended all of it.
+    pub(crate) fn cut_short(&self, action: &str, error: &anyhow::Error) {
+        self.events.failed(action, &Text::default(), error);
+        self.breaks_off();
+    }
+
+    /// Tells how far it came.
+    pub(crate) fn breaks_off(&self) {
         let Tally { done, failed, deleted, moved, .. } = self.reached;
         if done + failed + deleted + moved > 0 {
             let seconds = self.begun.elapsed().as_secs_f64();

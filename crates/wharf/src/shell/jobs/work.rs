@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanCount};
 use tokio::sync::oneshot;
 use wharf_client::{
-    Amount, Direction, Error, Pool, Progress, Session, Site, Tally, Throttle, UnderWay,
+    Amount, Deed, Direction, Error, Pool, Progress, Session, Site, Tally, Throttle, UnderWay,
 };
+use wharf_proto::Text;
 
 use super::notices::Voice;
 use super::seats::Seats;
 use crate::commands::Parts;
 use crate::commands::sync::End;
 use crate::commands::tree::{Outlet, Report};
-use crate::events::Events;
+use crate::events::{Events, action};
 use crate::exit::{Exit, Failed, Interrupted};
 use crate::progress::{a_second, in_bytes, time_for};
 use crate::shell::haul::{Files, Haul, Task, Tree};
@@ -197,6 +198,7 @@ impl Work {
                     drop(seat);
                 }
                 Some(Err(error)) => {
+                    events.failed_by(self.action(), &Text::default(), &error);
                     events.end_by(&error);
                     let exit = self.voice.fault(error);
                     break Err(Failed { exit, failed: 1, all: 1 });
@@ -204,6 +206,11 @@ impl Work {
             }
         };
         self.state().stage = Stage::Ended(end);
+    }
+
+    /// What is done above all, in a word for programs.
+    fn action(&self) -> &'static str {
+        action(if self.haul.stores() { Deed::Store } else { Deed::Fetch })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -393,12 +400,12 @@ async fn move_tree(
                     unless(killed, pool.put_tree(local, remote, request, &mut hear)).await?
                 }
             };
-            let moved = moved.inspect_err(|_| report.cut_short());
+            let moved = moved.inspect_err(|_| report.breaks_off());
             moved.map(|tally| (End::Applied(tally).failed(), report.end(tally)))
         }
         Task::Alike(alike) => {
             let made = unless(killed, alike.make(&pool, &mut report)).await?;
-            let made = made.inspect_err(|_| report.cut_short());
+            let made = made.inspect_err(|_| report.breaks_off());
             made.map(|end| (end.failed(), alike.ended(report, end, &server)))
         }
     };
