@@ -1,14 +1,17 @@
 //! Files that a command writes: whether they can be is found out before anybody is connected to, so that nothing is fetched
 //! in vain.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use anyhow::Context;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
+
+use crate::exit::Usage;
 
 /// That this file can be written, be it there or not. What is there stays as it is; `-` is a standard stream, which can.
 ///
@@ -25,6 +28,28 @@ pub(crate) fn can_be_written(to: &Path) -> anyhow::Result<()> {
     // It was made where a link leads to. If it stays, it is written into.
     let _ = if is_new { to.canonicalize().and_then(fs::remove_file) } else { Ok(()) };
     Ok(())
+}
+
+/// The file to write, which can be: the one that is named, or in the folder that is named, or here; there by its name.
+/// A folder of which a slash at the end says that it is one is made.
+///
+/// # Errors
+/// It cannot be written, or has no name.
+pub(crate) fn target<'n>(
+    local: Option<&Path>,
+    name: impl FnOnce() -> Result<&'n OsStr, Usage>,
+) -> anyhow::Result<(PathBuf, Made)> {
+    let target = match local {
+        None => PathBuf::from(name()?),
+        Some(folder) if folder.is_dir() || names_folder(folder) => folder.join(name()?),
+        Some(file) => file.to_owned(),
+    };
+    let made = match local {
+        Some(folder) if names_folder(folder) => Made::folder(folder)?,
+        _ => Made::default(),
+    };
+    can_be_replaced(&target)?;
+    Ok((target, made))
 }
 
 /// That another file can take the place of this one, or a new one its name.
@@ -91,7 +116,8 @@ impl Made {
         for folder in missing.into_iter().rev() {
             let cannot = || format!("cannot make the folder {}", folder.display());
             match fs::create_dir(folder) {
-                Ok(()) => made.0.push(folder.to_owned()),
+                // Whoever drops it may be elsewhere by then.
+                Ok(()) => made.0.push(absolute(folder).unwrap_or_else(|_| folder.to_owned())),
                 // Made by now, be it by another name: `a/../b`.
                 Err(_) if folder.is_dir() => {}
                 Err(error) => return Err(error).with_context(cannot),

@@ -4,10 +4,10 @@
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
-use wharf_client::{Address, Amount, End, Fetched, Get, Pool, SegmentRequest, Verdict};
+use wharf_client::{Amount, End, Fetched, Get, Pool, SegmentRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
@@ -18,7 +18,7 @@ use crate::args::GetArgs;
 use crate::args::tree::folder_for;
 use crate::events::Events;
 use crate::exit::{Exit, Usage};
-use crate::output::{Made, can_be_made, can_be_replaced, names_folder};
+use crate::output::{can_be_made, target};
 use crate::progress::{Meter, Screen};
 use crate::standard::Standard;
 use crate::visit::{file, form, visit_to_move};
@@ -36,7 +36,10 @@ pub(crate) async fn run(arguments: &GetArgs, events: &Events) -> anyhow::Result<
     if arguments.goes_out() {
         return to_standard_output(arguments, remote, how, events).await;
     }
-    let (target, _made) = target(arguments.local(), address)?;
+    let (target, _made) = target(arguments.local(), || {
+        let name = address.file_name().map(OsStr::from_bytes);
+        name.ok_or_else(|| Usage(format!("{address}: the URL names no file")))
+    })?;
     let moving = &arguments.moving;
     let screen = Screen::new(arguments.connection.quiet || events.is_on());
     let mut meter = screen.meter(remote).telling(events.course("fetch", remote));
@@ -177,24 +180,4 @@ pub(crate) fn verdict(fetched: Fetched) -> &'static str {
 pub(super) fn with_digest(verdict: &str, lacks_it: bool) -> String {
     let behind = if lacks_it { "; the server told no digest" } else { "" };
     format!("{verdict}{behind}")
-}
-
-/// The file to write, which can be: the one that is named, or in the folder that is named, or here. A folder of which a
-/// slash at the end says that it is one is made.
-fn target(local: Option<&Path>, address: &Address) -> anyhow::Result<(PathBuf, Made)> {
-    let named = || {
-        let name = address.file_name().map(|name| PathBuf::from(OsStr::from_bytes(name)));
-        name.ok_or_else(|| Usage(format!("{address}: the URL names no file")))
-    };
-    let target = match local {
-        None => named()?,
-        Some(folder) if folder.is_dir() || names_folder(folder) => folder.join(named()?),
-        Some(file) => file.to_owned(),
-    };
-    let made = match local {
-        Some(folder) if names_folder(folder) => Made::folder(folder)?,
-        _ => Made::default(),
-    };
-    can_be_replaced(&target)?;
-    Ok((target, made))
 }

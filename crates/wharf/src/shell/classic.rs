@@ -9,11 +9,12 @@ use wharf_proto::command::Site;
 use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Secret, Text};
 
-use super::haul::{Item, name_of, of_files, path_of};
+use super::haul::{Files, Haul, Item, name_of, of_files, path_of};
 use super::server::ask;
 use super::table::set_text;
 use super::{Call, Flow, Outcome, Shell};
 use crate::exit::Usage;
+use crate::output::target;
 
 /// Says how it is.
 pub(super) fn told(shell: &Shell, words: &str) -> Outcome {
@@ -85,12 +86,13 @@ pub(super) fn append(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 }
 
 /// `newer FILE [LOCAL]`: fetches a file if it was changed later than the one here.
-pub(super) fn newer(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<super::haul::Haul> {
+pub(super) fn newer(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
     let (remote, local) = match call.words {
-        [remote] => (remote, name_of(remote.as_bytes())?.into()),
-        [remote, local] => (remote, path_of(local).to_owned()),
+        [remote] => (remote, None),
+        [remote, local] => (remote, Some(path_of(local))),
         _ => return Err(Usage("newer FILE [LOCAL]".to_owned()).into()),
     };
+    let (local, made) = target(local, || name_of(remote.as_bytes()))?;
     let here = std::fs::metadata(&local).ok().map(|found| Timestamp::new(found.mtime(), 0));
     let there = shell.with(async |session| session.mdtm(remote).await)?;
     // Where either is not known, or is not there, it is fetched.
@@ -102,7 +104,7 @@ pub(super) fn newer(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<super:
         }
         false => vec![Item { direction: Direction::Down, remote: remote.clone(), local }],
     };
-    Ok(of_files(shell, items, false, false))
+    Ok(Haul::Files(Files { made, ..of_files(shell, items, false, false) }))
 }
 
 /// `umask [MASK]`.

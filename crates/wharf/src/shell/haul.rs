@@ -18,6 +18,7 @@ use crate::args::tree::{MoveArgs, TreeArgs, folder_for};
 use crate::commands::sync::Alike;
 use crate::commands::{Parts, get, put};
 use crate::exit::{Interrupted, Usage};
+use crate::output::{Made, target};
 
 /// What a command moves.
 pub(crate) enum Haul {
@@ -39,6 +40,9 @@ pub(crate) struct Files {
     pub(super) verify: bool,
     /// Whether what is stored has a temporary name first.
     pub(super) atomic: bool,
+    /// The folder that was made for them, and goes with this if nothing came.
+    #[expect(dead_code, reason = "it is dropped with this, and that is what it is for")]
+    pub(super) made: Made,
 }
 
 /// A file on both sides.
@@ -177,12 +181,9 @@ pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
         let task = Task::Move { remote, local, request };
         return of_tree(shell, Tree { direction, task, moving, tree });
     }
-    let local = match local {
-        Some(file) if !file.is_dir() => file.to_owned(),
-        folder => folder.unwrap_or_else(|| Path::new("")).join(name_of(remote.as_bytes())?),
-    };
+    let (local, made) = target(local, || name_of(remote.as_bytes()))?;
     let items = vec![Item { direction, remote, local }];
-    Ok(of_files(shell, items, resume, moving.verify))
+    Ok(Haul::Files(Files { made, ..of_files(shell, items, resume, moving.verify) }))
 }
 
 /// `put LOCAL [FILE]`, `put -r LOCAL [FOLDER]`.
@@ -206,7 +207,8 @@ pub(super) fn put(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
     }
     let items = vec![Item { direction, remote, local }];
     let (text, verify) = (shell.text, moving.verify);
-    Ok(Haul::Files(Files { items, text, resume, verify, atomic }))
+    let made = Made::default();
+    Ok(Haul::Files(Files { items, text, resume, verify, atomic, made }))
 }
 
 /// `sync SRC DST`, of which one has a colon before it: that on the server.
@@ -226,9 +228,9 @@ pub(super) fn sync(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
 }
 
 /// Files as the shell moves them now.
-pub(super) fn of_files(shell: &Shell, items: Vec<Item>, resume: bool, verify: bool) -> Haul {
+pub(super) fn of_files(shell: &Shell, items: Vec<Item>, resume: bool, verify: bool) -> Files {
     let atomic = shell.connection.atomic.unwrap_or(false);
-    Haul::Files(Files { items, text: shell.text, resume, verify, atomic })
+    Files { items, text: shell.text, resume, verify, atomic, made: Made::default() }
 }
 
 fn of_tree(shell: &Shell, mut tree: Tree) -> anyhow::Result<Haul> {

@@ -25,7 +25,7 @@ pub(super) fn mget(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
         let local = PathBuf::from(name_of(remote.as_bytes())?);
         items.push(Item { direction: Direction::Down, remote, local });
     }
-    Ok(of_files(shell, items, true, false))
+    Ok(Haul::Files(of_files(shell, items, true, false)))
 }
 
 /// `mput PATTERN...`.
@@ -38,7 +38,7 @@ pub(super) fn mput(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
             items.push(Item { direction: Direction::Up, remote, local });
         }
     }
-    Ok(of_files(shell, items, false, false))
+    Ok(Haul::Files(of_files(shell, items, false, false)))
 }
 
 /// `mdelete PATTERN...`.

@@ -1,6 +1,7 @@
 //! `wharf shell` from a pipe: the steps of a session line by line, and what becomes of errors.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -262,6 +263,55 @@ fn small_commands_do_what_they_are_named_after() {
         .ends_with(0)
         .printing(&format!("17\n{}/sub\n", here.display()))
         .saying("215 UNIX");
+}
+
+#[test]
+fn get_has_one_rule_for_the_local_name_on_the_command_line_and_in_the_shell() {
+    let server = Faulty::new(&[("f", b"bytes")], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("old")).unwrap();
+    wharf(&["shell", "-e", &server.url("")])
+        .within(folder.path())
+        .typing(&[
+            "get f new/",
+            "get f old",
+            "newer f newer/",
+            "newer f old",
+            "get f made/in/job/ &",
+            "lcd old",
+            "wait",
+            "get f named",
+        ])
+        .ends_with(0)
+        .saying("f: the one here is as new");
+    for file in ["new/f", "old/f", "newer/f", "made/in/job/f", "old/named"] {
+        assert_eq!(fs::read(folder.path().join(file)).unwrap(), b"bytes", "{file}");
+    }
+    // What cannot be written is told before anything is fetched, and a folder into which nothing came goes again.
+    fs::write(folder.path().join("taken"), "").unwrap();
+    let before = server.heard().len();
+    wharf(&["shell", &server.url("")])
+        .within(folder.path())
+        .typing(&["get f taken/", "get f none/x", "get none empty/"])
+        .ends_with(5)
+        .saying("cannot make the folder taken/")
+        .saying("cannot write none/x");
+    let heard = server.heard().split_off(before);
+    assert!(!heard.iter().any(|line| line == "RETR f"), "{heard:?}");
+    assert!(!folder.path().join("empty").exists());
+    for entry in all_below(folder.path()) {
+        assert!(!entry.contains("wharf-"), "{entry} was left");
+    }
+}
+
+/// The names of all that is below a folder.
+fn all_below(folder: &Path) -> Vec<String> {
+    let below = |entry: fs::DirEntry| {
+        let name = entry.path().display().to_string();
+        let more = entry.path().is_dir().then(|| all_below(&entry.path()));
+        [vec![name], more.unwrap_or_default()].concat()
+    };
+    fs::read_dir(folder).unwrap().flat_map(|entry| below(entry.unwrap())).collect()
 }
 
 #[test]
