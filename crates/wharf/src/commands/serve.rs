@@ -29,7 +29,7 @@ use self::trial::Trial;
 use crate::args::serve::ServeArgs;
 use crate::config::Settings;
 use crate::confine::{self, Confinement, Measure, Needs, low_ports};
-use crate::exit::Exit;
+use crate::exit::{Exit, Why};
 use crate::pseudo;
 use crate::tap::TapFile;
 
@@ -53,7 +53,9 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     log_keys(&settings, &config)?;
     // How many processors there are is written in files that will be out of reach.
     config.threads = thread::available_parallelism().map_or(1, usize::from);
-    let server = Server::bind(config.clone(), taps)?;
+    // As wharf serve --check has it.
+    let of_ports = |error: io::Error| Why { exit: Exit::Network, words: error.to_string() };
+    let server = Server::bind(config.clone(), taps).map_err(of_ports)?;
     let addresses: Vec<_> = server.addresses().into_iter().map(|(_, address)| address).collect();
     let confinement = prepare(&settings, &config, &addresses)?;
     confine::report(&confinement.enter()?);

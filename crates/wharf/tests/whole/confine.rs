@@ -253,6 +253,36 @@ fn a_check_prints_who_may_do_what_and_opens_no_port() {
     }
 }
 
+#[test]
+fn a_port_that_cannot_be_listened_at_ends_check_and_serve_with_3() {
+    let busy = Serving::new(&[]);
+    let here = tempfile::tempdir().unwrap();
+    // Nobody else listens at this address.
+    let taken = format!("127.83.7.1:{}", busy.port);
+    let all = format!("0.0.0.0:{}", busy.port);
+    drop(busy);
+    let twice = ["serve", ".", "--listen", &taken, "--listen", &all];
+    for arguments in [&twice[..], &[&twice[..], &["--check"]].concat()] {
+        let ended = run(here.path(), arguments);
+        assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+        let told = [ended.stdout, ended.stderr].concat();
+        assert!(String::from_utf8_lossy(&told).contains(&all), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_file_in_a_folder_that_is_not_there_ends_check_and_serve_with_8() {
+    let here = tempfile::tempdir().unwrap();
+    for words in [&["--tap", "none/"][..], &["--tls-self-signed", "--tls-key-log", "none/"]] {
+        for check in [&[][..], &["--check"]] {
+            let ended = run(here.path(), &[&["serve", "."], &FREE[..], words, check].concat());
+            assert_eq!(ended.status.code(), Some(8), "{words:?} {check:?}: {ended:?}");
+            let told = [ended.stdout, ended.stderr].concat();
+            assert!(String::from_utf8_lossy(&told).contains("none/"), "{words:?} {check:?}");
+        }
+    }
+}
+
 /// A port that is certainly free.
 const FREE: [&str; 2] = ["--listen", "127.0.0.1:0"];
 

@@ -106,7 +106,7 @@ fn what_cannot_be_served_is_said_and_ends_the_start() {
     assert_eq!(nobody.status.code(), Some(2));
     let busy = Serving::new(&[]);
     let taken = run(here.path(), &["serve", ".", "--listen", &format!("127.0.0.1:{}", busy.port)]);
-    assert!(!taken.status.success());
+    assert_eq!(taken.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&taken.stderr).contains(&busy.port.to_string()));
 }
 

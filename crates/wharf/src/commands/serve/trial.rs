@@ -5,6 +5,7 @@
 //! ([`folders`]), the rest as what it is when it starts.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
@@ -14,6 +15,7 @@ use wharf_server::{Config, may_listen};
 use super::exposure::shown;
 use crate::config::Settings;
 use crate::exit::Exit;
+use crate::output::names_folder;
 
 /// Something that was tried.
 #[derive(Clone)]
@@ -41,19 +43,31 @@ pub(super) fn exit(trials: &[Trial]) -> Exit {
 
 /// The ports that it would listen at.
 pub(super) fn ports(config: &Config) -> Vec<Trial> {
-    let all = [&config.listen, &config.listen_clear, &config.listen_implicit];
-    let tried = |address: &std::net::SocketAddr| Trial {
+    let all = [&config.listen[..], &config.listen_clear, &config.listen_implicit].concat();
+    let tried = |(nth, address): (usize, &SocketAddr)| Trial {
         what: format!("port {address}"),
-        result: match may_listen(*address) {
-            Ok(()) => Ok("is free".to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                Err("is taken, by this server if it runs already".to_owned())
-            }
-            Err(error) => Err(error.to_string()),
+        result: match all[..nth].iter().find(|earlier| overlap(**earlier, *address)) {
+            Some(earlier) => Err(format!("is listened at already, as {earlier}")),
+            None => match may_listen(*address) {
+                Ok(()) => Ok("is free".to_owned()),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    Err("is taken, by this server if it runs already".to_owned())
+                }
+                Err(error) => Err(error.to_string()),
+            },
         },
         exit: Exit::Network,
     };
-    all.into_iter().flatten().map(tried).collect()
+    all.iter().enumerate().map(tried).collect()
+}
+
+/// Whether only one of these can be listened at: `[::]` takes IPv4 as well, and port 0 is another one each time.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let takes = |wide: IpAddr, narrow: IpAddr| {
+        wide == narrow || (wide.is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4()))
+    };
+    let (ip, other_ip) = (one.ip(), other.ip());
+    one.port() == other.port() && one.port() != 0 && (takes(ip, other_ip) || takes(other_ip, ip))
 }
 
 /// The files that it would add to.
@@ -111,11 +125,35 @@ fn may_add_to(path: &Path) -> io::Result<String> {
             FileType::RegularFile => Ok("can be added to".to_owned()),
             _ => Err(io::Error::other("it is no file")),
         },
-        Err(Errno::NOENT) => {
+        Err(Errno::NOENT) if !names_folder(path) => {
             let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
             may_make_in(parent.unwrap_or_else(|| Path::new(".")))?;
             Ok("can be made".to_owned())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_cannot_both_be_listened_at_are_known() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for (one, other, wanted) in [
+            ("127.0.0.1:21", "127.0.0.1:21", true),
+            ("[::]:21", "0.0.0.0:21", true),
+            ("[::]:21", "192.0.2.1:21", true),
+            ("[::]:21", "[::1]:21", true),
+            ("0.0.0.0:21", "192.0.2.1:21", true),
+            ("0.0.0.0:21", "[::1]:21", false),
+            ("127.0.0.1:21", "127.0.0.2:21", false),
+            ("127.0.0.1:21", "127.0.0.1:990", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ] {
+            assert_eq!(overlap(at(one), at(other)), wanted, "{one} {other}");
+            assert_eq!(overlap(at(other), at(one)), wanted, "{other} {one}");
+        }
     }
 }
