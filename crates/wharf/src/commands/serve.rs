@@ -76,12 +76,11 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         }
         let addresses = server.addresses();
         let serving = server.start()?;
-        let mut out = io::stdout().lock();
-        for (scheme, address) in addresses {
-            writeln!(out, "listening on {scheme}://{address}")?;
+        let lines = addresses.iter().map(|(scheme, at)| format!("listening on {scheme}://{at}\n"));
+        // Clients are let in already, and need nobody who reads that.
+        if let Err(error) = io::stdout().write_all(lines.collect::<String>().as_bytes()) {
+            tracing::warn!(%error, "nobody could be told where the server listens");
         }
-        out.flush()?;
-        drop(out);
         serving.until(stop).await;
         Ok(Exit::Done)
     })

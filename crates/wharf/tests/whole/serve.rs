@@ -111,6 +111,30 @@ fn what_cannot_be_served_is_said_and_ends_the_start() {
 }
 
 #[test]
+fn a_server_whose_first_lines_nobody_reads_serves() {
+    let tree = tempfile::tempdir().unwrap();
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = wharf()
+        .args(["serve", ".", "--listen", "127.0.0.1:0"])
+        .current_dir(tree.path())
+        .stdout(closed)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told = log.into_iter().find(|line| line.contains("nobody could be told"));
+    let runs = child.try_wait().unwrap().is_none();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&child),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(runs && told.is_some(), "{told:?}");
+}
+
+#[test]
 fn sessions_that_break_anywhere_leave_no_descriptor() {
     let serving = Serving::new(&["--writable", "--quiet"]);
     let before = serving.descriptors();
