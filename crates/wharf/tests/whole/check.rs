@@ -50,6 +50,13 @@ fn a_password_goes_in_clear_only_where_it_was_asked_for() {
     let told = check(&["--clear-password", &url]);
     assert!(server.heard().iter().any(|line| line.starts_with("PASS")));
     assert_eq!(told.status.code(), Some(0), "{}", text(&told));
+    // What holds for every way stands in what can be pasted.
+    let works = |output: &Output| {
+        text(output).lines().rev().find(|line| line.starts_with("Works: ")).map(str::to_owned)
+    };
+    let named = check(&["--clear-password", "-4", "--data-address", "named", &url]);
+    let works = works(&named).unwrap();
+    assert!(works.starts_with("Works: wharf ls -4 --data-address named ftp://"), "{works}");
 }
 
 #[test]

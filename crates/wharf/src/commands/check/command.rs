@@ -1,6 +1,7 @@
 //! Command lines that follow from a check, as they can be pasted into a shell: the one that does what worked, and the one
 //! to try next.
 
+use clap::ValueEnum as _;
 use wharf_client::{Address, Scheme, Setup};
 
 use super::attempt::Cover;
@@ -72,7 +73,9 @@ impl Way<'_> {
         };
         let proxy = self.connection.proxy.as_ref();
         let proxy = proxy.map(|proxy| format!(" --proxy {}", quoted(&proxy.to_string())));
-        format!("{family}{}", proxy.unwrap_or_default())
+        let data = self.connection.data_address.and_then(|host| host.to_possible_value());
+        let data = data.map(|host| format!(" --data-address {}", host.get_name()));
+        format!("{family}{}{}", proxy.unwrap_or_default(), data.unwrap_or_default())
     }
 
     fn url(&self, scheme: Scheme) -> String {
