@@ -58,7 +58,8 @@ async fn check(
     };
     let found = resolve(host, port).await;
     report.resolved(host, &found)?;
-    let Ok(addresses) = found else { return Ok(Exit::Network) };
+    let way = Way { address, connection };
+    let Ok(addresses) = found else { return report.end(&way) };
     let mut covers = VecDeque::from(covers);
     while let Some(cover) = covers.pop_front() {
         if cover == Cover::Clear && !may_be_heard(arguments, &patient.login) {
@@ -97,7 +98,7 @@ async fn check(
             report.extra(Extra::Idle(silence), &patient.try_silence(cover, silence).await)?;
         }
     }
-    report.end(&Way { address, connection })
+    report.end(&way)
 }
 
 /// Whether a connection was open and nobody greeted on it, in clear.

@@ -92,6 +92,23 @@ fn as_json_there_is_an_object_a_line_and_the_ladders_go_to_their_file() {
 }
 
 #[test]
+fn a_name_that_leads_nowhere_has_all_that_an_end_has_and_its_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ladders.txt");
+    let trace = format!("--trace={}", file.display());
+    // No name has two dots in a row.
+    let output = check(&["--json", &trace, "ftp://no..host/"]);
+    let said = text(&output);
+    let end: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&end["event"], &end["exit"]), (&"end".into(), &3.into()), "{said}");
+    assert_eq!(end["ok"], false, "{said}");
+    for field in ["cover", "setup", "settings", "next"] {
+        assert_eq!(end.get(field), Some(&serde_json::Value::Null), "{field}: {said}");
+    }
+    assert!(file.exists());
+}
+
+#[test]
 fn every_try_is_in_the_file_of_trace_in_the_form_of_its_ending_and_for_its_owner_alone() {
     let serving = Serving::new(&["--tls-self-signed"]);
     let folder = tempfile::tempdir().unwrap();

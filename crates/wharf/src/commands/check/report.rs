@@ -103,6 +103,7 @@ impl<'a> Report<'a> {
         let words = match found {
             Ok(_) => addresses.join(", "),
             Err(error) => {
+                self.worst = Some(Exit::Network);
                 format!("{host}{}{}", self.lang.of(": ", "："), of_system(error, self.lang))
             }
         };
