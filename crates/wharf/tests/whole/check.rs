@@ -467,4 +467,21 @@ fn a_server_that_still_counts_the_session_before_is_asked_again() {
     let said = text(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(!said.contains("421 There"), "{said}");
+    // Some say so behind the password.
+    let server = Scripted::sessions(|host| {
+        take_pasv_alone(host);
+        let mut full = host.accept();
+        full.say("220 ready");
+        full.answer("USER anonymous", "331 password");
+        full.answer(
+            "PASS anonymous@",
+            "530 Sorry, the maximum number of clients (1) is connected.",
+        );
+        full.expect_any_end();
+        (0..5).for_each(|_| take_pasv_alone(host));
+    });
+    let output = check(&["--timeout", "5", &server.url("")]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("530 Sorry"), "{said}");
 }

@@ -179,15 +179,24 @@ impl<'a> Patient<'a> {
         &self,
         cover: Cover,
         setup: Option<Setup>,
-        work: impl AsyncFnOnce(&mut Session) -> Result<Told, Error>,
+        mut work: impl AsyncFnMut(&mut Session) -> Result<Told, Error>,
     ) -> Attempt {
         let events: Arc<Mutex<Vec<Event>>> = Arc::default();
         self.tries.set(self.tries.get() + 1);
         let session = SessionId(self.tries.get());
-        let begun = Instant::now();
-        let outcome =
-            self.session(&self.options(session, cover, setup, &events), &events, work).await;
-        let took = begun.elapsed();
+        let options = self.options(session, cover, setup, &events);
+        let mut pauses = PAUSES.into_iter();
+        let (outcome, took) = loop {
+            let begun = Instant::now();
+            let outcome = self.session(&options, &mut work).await;
+            let took = begun.elapsed();
+            // A server that has just seen our last session end may still count it: then it is asked again.
+            let may_count_us =
+                self.tries.get() > 1 && outcome.as_ref().is_err_and(Error::is_of_too_many);
+            let Some(pause) = pauses.next().filter(|_| may_count_us) else { break (outcome, took) };
+            tokio::time::sleep(pause).await;
+            events.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        };
         let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
         let ladder = Ladder::from_events(events.iter());
         Attempt { session, cover, setup, outcome, took, events, ladder }
@@ -196,10 +205,9 @@ impl<'a> Patient<'a> {
     async fn session(
         &self,
         options: &Options,
-        events: &Mutex<Vec<Event>>,
-        work: impl AsyncFnOnce(&mut Session) -> Result<Told, Error>,
+        work: &mut impl AsyncFnMut(&mut Session) -> Result<Told, Error>,
     ) -> Outcome {
-        let mut session = self.connect(options, events).await?;
+        let mut session = Session::connect(&self.address.host, self.address.port, options).await?;
         let told = work(&mut session).await;
         match &told {
             // How it leaves is no part of what is examined.
@@ -207,25 +215,6 @@ impl<'a> Patient<'a> {
             Err(_) => session.close().await,
         }
         told
-    }
-
-    /// Connects. A server that has just seen our last session end may still count it: then it is asked again.
-    async fn connect(
-        &self,
-        options: &Options,
-        events: &Mutex<Vec<Event>>,
-    ) -> Result<Session, Error> {
-        let (host, port) = (&self.address.host, self.address.port);
-        for pause in PAUSES {
-            match Session::connect(host, port, options).await {
-                Err(error) if self.tries.get() > 1 && error.is_of_too_many() => {
-                    tokio::time::sleep(pause).await;
-                    events.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                }
-                other => return other,
-            }
-        }
-        Session::connect(host, port, options).await
     }
 
     fn options(
