@@ -222,14 +222,8 @@ impl<'a> Report<'a> {
             self.stranger = shown.map(|shown| (attempt.cover, shown));
         }
         let (what, advice) = (whole(error, lang), advice(error, lang));
-        // What a finding says is not said here as well.
-        let is_told = attempt.findings().iter().any(|found| found.severity > Severity::Info);
-        let words = match (advice, lang) {
-            _ if is_told => words::step(error, lang),
-            (Some(advice), Lang::En) => format!("{what} ({advice})"),
-            (Some(advice), Lang::Ja) => format!("{what}（{advice}）"),
-            (None, _) => what.clone(),
-        };
+        let words =
+            if is_told(attempt) { words::step(error, lang) } else { with_advice(error, lang) };
         if let Error::Tls { fault, .. } = error
             && attempt.tls(false).is_none()
         {
@@ -305,12 +299,7 @@ impl<'a> Report<'a> {
 
     /// All words on a listing that did not come, with what helps where no finding tells that.
     fn whole_of(&self, attempt: &Attempt, error: &Error) -> String {
-        let lang = self.lang;
-        let what = whole(error, lang);
-        match advice(error, lang).filter(|_| attempt.findings().is_empty()) {
-            Some(advice) => format!("{what}{}", lang.of(" (", "（")) + advice + lang.of(")", "）"),
-            None => what,
-        }
+        if is_told(attempt) { whole(error, self.lang) } else { with_advice(error, self.lang) }
     }
 
     /// How a try went that went well.
@@ -489,6 +478,20 @@ impl<'a> Report<'a> {
             print(&format!("{}\n", format!("{title}{line}").trim_end()))?;
         }
         Ok(())
+    }
+}
+
+/// Whether a finding says what went wrong in a try; then nothing else needs to.
+fn is_told(attempt: &Attempt) -> bool {
+    attempt.findings().iter().any(|found| found.severity > Severity::Info)
+}
+
+/// All words on an error, with what helps.
+fn with_advice(error: &Error, lang: Lang) -> String {
+    let what = whole(error, lang);
+    match advice(error, lang) {
+        Some(advice) => format!("{what}{}", lang.of(" (", "（")) + advice + lang.of(")", "）"),
+        None => what,
     }
 }
 
