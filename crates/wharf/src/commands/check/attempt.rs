@@ -1,7 +1,6 @@
 //! One try: a session of its own, with everything that its tap told.
 
 use std::cell::Cell;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -138,15 +137,8 @@ impl<'a> Patient<'a> {
     pub(super) async fn try_upload(&self, cover: Cover, setup: Setup) -> Attempt {
         self.attempt(cover, Some(setup), async |session| {
             self.enter(session).await?;
-            let name = format!("wharf-check-{}.txt", std::process::id());
-            let local = std::env::temp_dir().join(&name);
-            let name = Text::from(name);
-            // The folder is everybody's: what stands there under that name is nobody's to overwrite.
-            let write = || std::fs::File::create_new(&local)?.write_all(FILE);
-            write().map_err(Error::Source)?;
-            let stored = session.put(&local, &name, Put::default(), &mut quiet()).await;
-            std::fs::remove_file(&local).map_err(Error::Source)?;
-            stored?;
+            let name = Text::from(format!("wharf-check-{}.txt", std::process::id()));
+            session.store(&mut &FILE[..], &name, Put::default(), &mut quiet()).await?;
             let mut came = Vec::new();
             let fetched = session.fetch(&name, 0, &mut came, &mut quiet()).await;
             session.delete(&name).await?;
