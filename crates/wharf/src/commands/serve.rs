@@ -70,9 +70,13 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         // Whoever reads that we listen may tell us to end.
         let stop = told_to_stop()?;
-        if let Some(tls) = tls {
-            tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");
-            tokio::spawn(certificates::keep_up(tls, signal(SignalKind::hangup())?));
+        let hangup = signal(SignalKind::hangup())?;
+        match tls {
+            Some(tls) => {
+                tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");
+                tokio::spawn(certificates::keep_up(tls, hangup));
+            }
+            None => drop(tokio::spawn(certificates::have_none(hangup))),
         }
         let addresses = server.addresses();
         let serving = server.start()?;

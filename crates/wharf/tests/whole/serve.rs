@@ -1,8 +1,10 @@
 //! `wharf serve` from its first line to its last, with our own client.
 
 use crate::serving::{Serving, run, wharf};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::process::Stdio;
 
 #[test]
@@ -108,6 +110,18 @@ fn what_cannot_be_served_is_said_and_ends_the_start() {
     let taken = run(here.path(), &["serve", ".", "--listen", &format!("127.0.0.1:{}", busy.port)]);
     assert_eq!(taken.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&taken.stderr).contains(&busy.port.to_string()));
+}
+
+#[test]
+fn a_server_without_certificates_goes_on_after_sighup_and_says_so() {
+    let serving = Serving::new(&[]);
+    let log = File::from(serving.log().as_fd().try_clone_to_owned().unwrap());
+    let mut log = BufReader::new(log).lines().map_while(Result::ok);
+    let pid = rustix::process::Pid::from_raw(serving.pid().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    assert!(log.any(|line| line.contains("SIGHUP: there are no certificates")));
+    let here = tempfile::tempdir().unwrap();
+    assert!(run(here.path(), &["ls", &serving.url("")]).status.success());
 }
 
 #[test]

@@ -47,6 +47,13 @@ pub(super) async fn keep_up(tls: Arc<Tls>, mut hangup: Signal) {
     }
 }
 
+/// What SIGHUP does where nothing is read anew. It ends no server, as it ends none that has certificates.
+pub(super) async fn have_none(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: there are no certificates to be read anew");
+    }
+}
+
 fn look(files: &[PathBuf]) -> Looks {
     let state = |path: &PathBuf| {
         let data = fs::metadata(path).ok()?;
