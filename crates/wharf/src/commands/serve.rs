@@ -28,7 +28,7 @@ use wharf_server::{Config, Host, Log, Server, Tap, descriptors};
 use self::trial::Trial;
 use crate::args::serve::ServeArgs;
 use crate::config::Settings;
-use crate::confine::{self, Confinement, Measure, Needs, low_ports};
+use crate::confine::{self, Confinement, Measure, Needs, Switch, low_ports};
 use crate::exit::{Exit, Why};
 use crate::pseudo;
 use crate::tap::TapFile;
@@ -139,18 +139,20 @@ fn prepare(
     config: &Config,
     listen: &[SocketAddr],
 ) -> anyhow::Result<Confinement> {
+    if settings.confinement.landlock == Switch::On {
+        for access in settings.shown(&config.accounts) {
+            access.path.metadata().map_err(|error| {
+                let path = &access.path;
+                blamed(settings, path, &format!("cannot keep {} in reach: {error}", path.display()))
+            })?;
+        }
+    }
     let needs = Needs {
         folder: &settings.folder,
         reach: settings.reach(&config.accounts),
         low_ports: low_ports(listen, settings.passive_ports().as_ref()),
     };
-    Confinement::prepare(&settings.confinement, &needs).map_err(|error| {
-        let mut shown = settings.shown(&config.accounts).into_iter();
-        match shown.find(|access| access.path.metadata().is_err()) {
-            Some(missing) => blamed(settings, &missing.path, &format!("{error:#}")).into(),
-            None => error,
-        }
-    })
+    Confinement::prepare(&settings.confinement, &needs)
 }
 
 /// What is served must not be out of reach for what the process has become.
