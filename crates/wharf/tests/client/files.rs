@@ -244,6 +244,25 @@ fn a_second_signal_ends_a_command_that_writes_to_a_pipe_which_nobody_reads() {
 }
 
 #[test]
+fn a_signal_while_the_server_does_not_say_good_bye_changes_nothing_of_what_was_done() {
+    let (told, quits) = mpsc::channel();
+    let server = Scripted::session(move |peer| {
+        peer.login();
+        facts(peer, 5);
+        serve_all(peer, b"bytes");
+        peer.expect("QUIT");
+        told.send(()).unwrap();
+        peer.expect_any_end();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let child = wharf(&["get", &server.url("x")]).within(folder.path()).begin();
+    quits.recv().unwrap();
+    signal("-TERM", &child);
+    Ending::of(child, 0).saying("5 bytes");
+    assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"bytes");
+}
+
+#[test]
 fn who_was_started_by_nohup_goes_on_when_the_terminal_goes_away() {
     let (half_sent, sent) = mpsc::channel();
     let (hung_up, goes_on) = mpsc::channel::<()>();
