@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use wharf_testkit::scripted::{Peer, Scripted};
+use wharf_testkit::scripted::{PATIENCE, Peer, Scripted};
 
 use crate::story::{Ending, begun_by, wharf};
 
@@ -178,7 +178,9 @@ fn broken_off_and_gone_on_with() -> (Scripted, mpsc::Receiver<()>) {
 /// Waits until four bytes are in the part of `x`: there is no event outside the program for their arrival.
 fn has_half(folder: &Path) {
     let part = folder.join(".x.wharf-part");
+    let begun = Instant::now();
     while fs::metadata(&part).map_or(0, |metadata| metadata.len()) < 4 {
+        assert!(begun.elapsed() < PATIENCE, "no half came");
         std::thread::yield_now();
     }
 }
