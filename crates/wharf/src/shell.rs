@@ -164,14 +164,16 @@ impl Shell {
         let mut last = exit;
         while self.goes_on_after(last) {
             last = Exit::Done;
-            let line = match self.lines.next(&self.prompt())? {
-                Input::Line(line) => line,
+            let outcome = match self.lines.next(&self.prompt())? {
+                Input::Line(line) => {
+                    self.lines.remember(&line);
+                    self.carry_out(&line)
+                }
+                Input::Unreadable(why) => Err(why.into()),
                 Input::Cancelled => continue,
                 Input::End if jobs::may_leave(&mut self)? => break,
                 Input::End => continue,
             };
-            self.lines.remember(&line);
-            let outcome = self.carry_out(&line);
             let (end, flow) = self.judge(outcome);
             if end == Exit::Interrupted {
                 self.lines.forget_pasted();

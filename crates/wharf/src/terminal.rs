@@ -6,10 +6,13 @@
 use std::env;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead as _, IsTerminal, Read, Write};
 use std::sync::OnceLock;
 
+use anyhow::Context;
 use wharf_ladder::{Ambiguous, Lang};
+
+use crate::exit::Usage;
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
@@ -94,6 +97,27 @@ pub(crate) fn speaks_utf8() -> bool {
 fn locale() -> String {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| env::var(name).ok());
     set.into_iter().find(|value| !value.is_empty()).unwrap_or_default()
+}
+
+/// The next line of standard input without its end; none behind the last one.
+///
+/// # Errors
+/// Those of standard input. [`Usage`] for a line of more than `most` bytes, which is passed over.
+pub(crate) fn read_line(most: u64) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut stdin = io::stdin().lock();
+    let mut line = Vec::new();
+    let read = (&mut stdin).take(most + 1).read_until(b'\n', &mut line);
+    if read.context("standard input")? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() as u64 > most {
+        stdin.skip_until(b'\n').context("standard input")?;
+        let why = format!("a line of standard input has more than {most} bytes");
+        return Err(Usage(why).into());
+    }
+    Ok(Some(line))
 }
 
 /// Asks the terminal how wide it draws characters of ambiguous width: it writes one, asks where the cursor is, and wipes it

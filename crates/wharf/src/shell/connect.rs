@@ -252,6 +252,7 @@ fn log_in(shell: &mut Shell, name: Option<Text>, password: Option<Secret>) -> Ou
         None if shell.lines.is_terminal() => match shell.lines.next("Name (anonymous): ")? {
             Input::Line(name) if name.trim().is_empty() => ANONYMOUS.into(),
             Input::Line(name) => name.trim().into(),
+            Input::Unreadable(why) => return Err(why.into()),
             Input::Cancelled | Input::End => return Err(Interrupted::default().into()),
         },
         None => return Err(Usage("user NAME [PASSWORD]".to_owned()).into()),
@@ -302,6 +303,7 @@ fn password_for(shell: &mut Shell, user: &Text) -> anyhow::Result<Secret> {
     }
     match shell.lines.next("")? {
         Input::Line(password) => Ok(Secret::new(password.into_bytes())),
+        Input::Unreadable(why) => Err(why.into()),
         Input::Cancelled | Input::End => Err(Error::NoPassword { user: user.clone() }.into()),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, BufRead};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,14 +17,20 @@ use super::jobs::Gauge;
 use super::link::Link;
 use super::table::{self, Typed};
 use super::{expanded, words};
+use crate::exit::Usage;
 use crate::settings::state_file;
 use crate::terminal;
+
+/// How long a line of a script may be.
+const LONGEST: u64 = 64 * 1024;
 
 /// A line, or why there is none.
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A line without its end.
     Line(String),
+    /// One that is no line of a shell.
+    Unreadable(Usage),
     /// Ctrl-C at the prompt.
     Cancelled,
     /// The end.
@@ -116,13 +121,17 @@ impl Lines {
                 }
             }
             Self::Pipe => {
-                let mut line = Vec::new();
-                let count = io::stdin().lock().read_until(b'\n', &mut line);
-                if count.context("standard input")? == 0 {
-                    return Ok(Input::End);
-                }
-                let line = String::from_utf8(line).context("standard input is not UTF-8")?;
-                Ok(Input::Line(line.trim_end_matches(['\r', '\n']).to_owned()))
+                let line = match terminal::read_line(LONGEST) {
+                    Ok(Some(line)) => String::from_utf8(line),
+                    Ok(None) => return Ok(Input::End),
+                    Err(error) => return error.downcast().map(Input::Unreadable),
+                };
+                // It may be a password, so it is not shown.
+                let no_text = |_| Usage("a line of standard input is not UTF-8".to_owned());
+                Ok(match line.map_err(no_text) {
+                    Ok(line) => Input::Line(line.trim_end_matches('\r').to_owned()),
+                    Err(why) => Input::Unreadable(why),
+                })
             }
         }
     }

@@ -333,7 +333,7 @@ pub(super) fn may_leave(shell: &mut Shell) -> anyhow::Result<bool> {
     let _ = write!(question, "{} running: wait, stop or stay? [w/s/N] ", counted(running));
     let answer = match shell.lines.next(&question)? {
         Input::Line(answer) => answer,
-        Input::Cancelled => return Ok(false),
+        Input::Cancelled | Input::Unreadable(_) => return Ok(false),
         Input::End => "s".to_owned(),
     };
     match answer.trim() {

@@ -124,6 +124,19 @@ fn a_script_ends_with_the_line_that_ctrl_c_breaks_off() {
 }
 
 #[test]
+fn a_line_that_is_no_text_or_too_long_fails_as_a_line_and_what_follows_is_carried_out() {
+    let long = [&b"echo "[..], &[b'x'; 70_000]].concat();
+    for bad in [&b"echo caf\xe9"[..], &long] {
+        let shell = |arguments: &[&str], code| {
+            let input = [bad, b"\necho behind\n"].concat();
+            wharf(arguments).reading(&input).ends_with(code)
+        };
+        shell(&["shell"], 2).printing("behind\n").saying("a line of standard input ");
+        shell(&["shell", "-e"], 2).printing("");
+    }
+}
+
+#[test]
 fn a_verb_that_is_in_no_table_is_sent_as_it_is_and_ends_as_the_server_answers() {
     for (reply, code) in [("299 frobbed", 0), ("350 more", 0), ("450 later", 6), ("550 no frob", 6)]
     {

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A run of the binary that has not begun.
 pub(crate) struct Story {
     command: Command,
-    input: String,
+    input: Vec<u8>,
 }
 
 /// `wharf` with these arguments, in an environment without surprises.
@@ -29,7 +29,7 @@ pub(crate) fn begun_by(starter: &[&str], arguments: &[&str]) -> Story {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Story { command, input: String::new() }
+    Story { command, input: Vec::new() }
 }
 
 impl Story {
@@ -47,7 +47,13 @@ impl Story {
 
     /// Gets these lines on standard input.
     pub(crate) fn typing(mut self, lines: &[&str]) -> Self {
-        self.input = lines.iter().map(|line| format!("{line}\n")).collect();
+        self.input = lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect();
+        self
+    }
+
+    /// Gets these bytes there.
+    pub(crate) fn reading(mut self, bytes: &[u8]) -> Self {
+        self.input = bytes.to_vec();
         self
     }
 
@@ -56,7 +62,7 @@ impl Story {
         let mut child = self.command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // A binary that does not read is the test's business, not the pipe's.
-        let _ = stdin.write_all(self.input.as_bytes());
+        let _ = stdin.write_all(&self.input);
         child
     }
 
