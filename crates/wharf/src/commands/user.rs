@@ -4,14 +4,14 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use wharf_proto::Text;
 use wharf_server::accounts::hash::Hash;
 use wharf_server::accounts::import::{self, Format, Reason};
-use wharf_server::accounts::store::{Listed, Store};
+use wharf_server::accounts::store::{Listed, Store, StoreError};
 use wharf_server::accounts::user::{NewUser, UserName};
 use wharf_server::accounts::{Said, Terms, totp};
 
@@ -20,6 +20,9 @@ use crate::exit::{Exit, Interrupted, Usage};
 use crate::store::default_path;
 use crate::terminal;
 use crate::visit::PASSWORD_VARIABLE;
+
+/// How long a password on standard input may be.
+const PASSWORD: u64 = 4096;
 
 pub(crate) fn run(arguments: &UserArgs) -> anyhow::Result<Exit> {
     let unknown = || Usage("where is the store? Say it with --store".to_owned());
@@ -53,6 +56,10 @@ fn open_or_make(path: &Path) -> anyhow::Result<Store> {
 fn add(path: &Path, name: &UserName, no_password: bool, limits: &LimitArgs) -> anyhow::Result<()> {
     let said = limits.over(Said::default());
     Terms::try_from(&said).map_err(|error| Usage(error.to_string()))?;
+    // Nobody types a password twice for a user that is there already.
+    if Store::open(path).is_ok_and(|store| store.said(name).is_ok()) {
+        return Err(StoreError::Exists(name.clone()).into());
+    }
     let password = if no_password { None } else { Some(new_password(name)?) };
     let totp = limits.totp.unwrap_or(false).then(totp::Secret::random).transpose();
     let totp = totp.map_err(io::Error::other)?;
@@ -141,9 +148,7 @@ fn new_password(name: &UserName) -> anyhow::Result<Hash> {
         Some(password) => password.into_encoded_bytes(),
         None if io::stdin().is_terminal() => asked_twice(name)?,
         None => {
-            let mut line = Vec::new();
-            io::stdin().lock().read_until(b'\n', &mut line).context("cannot read the password")?;
-            line.strip_suffix(b"\n").map(<[u8]>::to_vec).unwrap_or(line)
+            terminal::read_line(PASSWORD).context("cannot read the password")?.unwrap_or_default()
         }
     };
     Ok(Hash::make(&password).map_err(|error| Usage(error.to_string()))?)

@@ -52,6 +52,28 @@ impl Place {
     }
 }
 
+#[test]
+fn a_user_that_is_there_is_told_before_a_password_is_read_and_one_without_end_is_refused() {
+    let place = Place::new();
+    place.done(&["add", "ann"]);
+    let add = |name: &str, input: &[u8]| {
+        let mut command = wharf();
+        command.args(["user", "--store", &place.store(), "add", name]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Whoever reads none of it has closed it by then.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    };
+    let there = add("ann", b"");
+    assert_eq!(there.status.code(), Some(1), "{there:?}");
+    assert!(String::from_utf8_lossy(&there.stderr).contains("ann"), "{there:?}");
+    let endless = add("bob", &[b'x'; 5000]);
+    assert_eq!(endless.status.code(), Some(2), "{endless:?}");
+    assert!(String::from_utf8_lossy(&endless.stderr).contains("more than 4096 bytes"));
+    assert_eq!(add("bob", b"a long secret\n").status.code(), Some(0));
+}
+
 /// The exit code of looking at the root.
 fn ls(serving: &Serving, user: &str) -> Option<i32> {
     let url = format!("ftp://{user}@127.0.0.1:{}/", serving.port);
