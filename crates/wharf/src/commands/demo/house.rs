@@ -34,9 +34,19 @@ const TRIES: u32 = 64;
 pub(super) struct House {
     pub(super) address: SocketAddr,
     pub(super) events: Arc<Mutex<Vec<Event>>>,
-    folder: PathBuf,
+    folder: Folder,
     stop: oneshot::Sender<()>,
     running: JoinHandle<io::Result<()>>,
+}
+
+/// A temporary folder, which goes with this, however that ends.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Who clears up after an error has nobody to tell of another one.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl House {
@@ -56,7 +66,7 @@ impl House {
 
     fn with(files: &[(&str, &str)], usual: &[u16]) -> anyhow::Result<Self> {
         let folder = temporary_folder()?;
-        let tree = folder.join(FOLDER);
+        let tree = folder.0.join(FOLDER);
         std::fs::create_dir(&tree).with_context(|| format!("cannot make {}", tree.display()))?;
         for (name, text) in files {
             let path = tree.join(name);
@@ -64,7 +74,7 @@ impl House {
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         let events = Arc::new(Mutex::new(Vec::new()));
-        let server = bind(&folder, &events, usual)?;
+        let server = bind(&folder.0, &events, usual)?;
         let (_, address) = *server.addresses().first().context("the server listens nowhere")?;
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -73,7 +83,7 @@ impl House {
 
     /// The file as it is on disk.
     pub(super) fn served(&self) -> anyhow::Result<Vec<u8>> {
-        let path = self.folder.join(FOLDER).join(FILE);
+        let path = self.folder.0.join(FOLDER).join(FILE);
         std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
@@ -82,7 +92,7 @@ impl House {
         // Both can fail only if the server has ended by itself, and then there is nothing to wait for.
         let _ = self.stop.send(());
         let _ = self.running.await;
-        let _ = std::fs::remove_dir_all(&self.folder);
+        drop(self.folder);
     }
 }
 
@@ -117,12 +127,12 @@ fn is_free(port: u16) -> bool {
     std::net::TcpListener::bind(SocketAddr::new(HERE, port)).is_ok()
 }
 
-fn temporary_folder() -> anyhow::Result<PathBuf> {
+fn temporary_folder() -> anyhow::Result<Folder> {
     let base = std::env::temp_dir();
     for number in 0..1000 {
         let folder = base.join(format!("wharf-demo-{}-{number}", std::process::id()));
         match std::fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
+            Ok(()) => return Ok(Folder(folder)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot make {}", folder.display()));
@@ -130,4 +140,18 @@ fn temporary_folder() -> anyhow::Result<PathBuf> {
         }
     }
     anyhow::bail!("{} is full of folders of earlier demos", base.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_house_that_an_error_leaves_behind_leaves_no_folder() {
+        let house = House::open_empty().unwrap();
+        let place = house.folder.0.clone();
+        assert!(place.join(FOLDER).is_dir());
+        drop(house);
+        assert!(!place.exists());
+    }
 }
