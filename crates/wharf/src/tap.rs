@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -205,12 +205,22 @@ pub(crate) fn write(path: &Path, began: Duration, events: &[Event]) -> anyhow::R
 
 /// Begins a file, in place of what it held, that from then on is its owner's alone. What is no file, such as a pipe,
 /// stays as it is.
+///
+/// # Errors
+/// Those of the system, and for a file of another user, which stays as it is.
 pub(crate) fn begin_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(MODE).open(path)?;
+    let file = options.write(true).create(true).truncate(false).mode(MODE).open(path)?;
     let metadata = file.metadata()?;
-    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(Permissions::from_mode(MODE))?;
+    if metadata.is_file() {
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            let why = "it is another user's, who could read what comes";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        if metadata.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(Permissions::from_mode(MODE))?;
+        }
+        file.set_len(0)?;
     }
     Ok(file)
 }
@@ -230,6 +240,22 @@ mod tests {
             begin_private(path).unwrap().write_all(b"kept").unwrap();
             assert_eq!((mode(path), std::fs::read(path).unwrap()), (0o600, b"kept".to_vec()));
         }
+    }
+
+    #[test]
+    fn a_file_of_another_user_stays_as_it_is() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("theirs");
+        std::fs::write(&file, "theirs").unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::chown(&file, Some(4712), None).unwrap();
+        let error = begin_private(&file).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let metadata = std::fs::metadata(&file).unwrap();
+        assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (6, 0o644));
     }
 
     #[test]
