@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 use wharf_client::{Amount, Deed, Error, Progress, Tally, UnderWay, Verdict};
 use wharf_proto::Text;
+use wharf_proto::time::Timestamp;
 
 use crate::exit::Exit;
 use crate::progress::a_second;
@@ -361,6 +362,14 @@ pub(crate) fn spell(facts: &mut Value, field: &str, bytes: &[u8]) {
     if let Some(hex) = hex {
         facts[format!("{field}_hex")] = hex.into();
     }
+}
+
+/// A moment as it is written for programs: `2026-11-23T09:46:00Z`.
+pub(crate) fn utc(at: Timestamp) -> String {
+    let at = at.civil();
+    let (year, month, day) = (at.year, at.month, at.day);
+    let (hour, minute, second) = (at.hour, at.minute, at.second);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// Bytes as text, and where they are not UTF-8 in hexadecimal besides.

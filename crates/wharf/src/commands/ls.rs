@@ -17,7 +17,7 @@ use wharf_proto::{Text, write_safe};
 
 use self::shelf::{Cells, Shelf};
 use crate::args::LsArgs;
-use crate::events::{Events, spell};
+use crate::events::{Events, spell, utc};
 use crate::exit::Exit;
 use crate::terminal;
 use crate::visit::visit;
@@ -226,14 +226,6 @@ pub(crate) fn json(entry: &Entry) -> Value {
     add("owner", entry.owner.as_deref().map(|owner| text(owner).into()));
     add("group", entry.group.as_deref().map(|group| text(group).into()));
     object
-}
-
-/// A moment as it is written for programs: `2026-11-23T09:46:00Z`.
-pub(crate) fn utc(at: Timestamp) -> String {
-    let at = at.civil();
-    let (year, month, day) = (at.year, at.month, at.day);
-    let (hour, minute, second) = (at.hour, at.minute, at.second);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// `rwxr-xr-x`, or as many dashes as are not known.

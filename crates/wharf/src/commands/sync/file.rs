@@ -22,8 +22,7 @@ use wharf_proto::listing::names::is_plain;
 use wharf_proto::time::{Timestamp, parse_mdtm};
 
 use crate::args::sync::{AlikeArgs, CompareArg};
-use crate::commands::ls::utc;
-use crate::events::spelled;
+use crate::events::{spelled, utc};
 use crate::exit::Usage;
 
 /// The form that is written and read here.
