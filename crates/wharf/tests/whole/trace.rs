@@ -1,6 +1,8 @@
 //! `wharf trace` on captures of real sessions.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
@@ -19,6 +21,16 @@ pub(crate) fn text(options: &[&str], name: &str) -> String {
     let output = trace(options, name);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_capture_whose_name_is_no_utf8_is_a_file_as_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(OsStr::from_bytes(b"\xff.cap"));
+    std::fs::copy(capture("reference.cap"), &file).unwrap();
+    let frames = wharf().args(["trace", "--format", "pcapng", "--with-secrets"]).arg(file).output();
+    let frames = frames.unwrap();
+    assert!(frames.status.success() && frames.stdout.len() > 1000, "{frames:?}");
 }
 
 #[test]

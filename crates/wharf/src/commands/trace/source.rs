@@ -44,6 +44,8 @@ const KEY_LINE: u64 = 4096;
 /// A source of sessions.
 pub(super) struct Source {
     name: String,
+    /// The file or folder, where it is one.
+    path: Option<PathBuf>,
     kind: Kind,
     keys: Keys,
     stop: Option<Arc<AtomicBool>>,
@@ -122,7 +124,8 @@ impl Source {
     }
 
     fn of(name: String, kind: Kind, keys: Keys, stop: Option<Arc<AtomicBool>>) -> Self {
-        Self { name, kind, keys, stop, pieces: 0, last: (Moment::START, Instant::now()) }
+        let last = (Moment::START, Instant::now());
+        Self { name, path: None, kind, keys, stop, pieces: 0, last }
     }
 
     fn of_file(arguments: &TraceArgs) -> anyhow::Result<Self> {
@@ -136,7 +139,8 @@ impl Source {
         if path.is_dir() {
             let folder = Folder::open(path, follows)?;
             no_use_of_keys(arguments, &name);
-            return Ok(Self::of(name, Kind::Taps(Box::new(folder)), Keys::default(), stop));
+            let folder = Self::of(name, Kind::Taps(Box::new(folder)), Keys::default(), stop);
+            return Ok(Self { path: Some(path.to_owned()), ..folder });
         }
         let waits = Arc::new(AtomicBool::new(true));
         let source: Box<dyn Read + Send> = match &stop {
@@ -164,7 +168,8 @@ impl Source {
             (Kind::File(capture), keys)
         };
         waits.store(false, Ordering::Relaxed);
-        Ok(Self::of(name, kind, keys, stop))
+        let path = (!is_pipe).then(|| path.to_owned());
+        Ok(Self { path, ..Self::of(name, kind, keys, stop) })
     }
 
     /// What finds its sessions, knowing its keys.
@@ -207,13 +212,16 @@ impl Source {
 
     /// Whether all of it is there to be read, so that nobody ever waits for more.
     pub(super) fn is_at_hand(&self) -> bool {
-        self.stop.is_none() && Path::new(&self.name).is_file()
+        self.stop.is_none() && self.is_file()
     }
 
     /// The keys of a capture, where that is a file that can be read again.
     pub(super) fn keys_of_capture(&self) -> Option<&Keys> {
-        let is_file = matches!(self.kind, Kind::File(_)) && Path::new(&self.name).is_file();
-        is_file.then_some(&self.keys)
+        (matches!(self.kind, Kind::File(_)) && self.is_file()).then_some(&self.keys)
+    }
+
+    fn is_file(&self) -> bool {
+        self.path.as_deref().is_some_and(Path::is_file)
     }
 
     /// What it is called.
