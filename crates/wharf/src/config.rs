@@ -16,15 +16,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "sqlite")]
-use anyhow::Context;
 use toml::Spanned;
 use wharf_proto::server::Rights;
 use wharf_proto::verb::Right;
 use wharf_server::accounts::Mounted;
 use wharf_server::accounts::program::Program;
 use wharf_server::storage::Storage;
-use wharf_server::tls::Tls;
+use wharf_server::tls::{Tls, TlsError};
 use wharf_server::{Accounts, Config};
 
 use crate::args::serve::{LogFormat, ServeArgs};
@@ -98,7 +96,7 @@ impl Settings {
         let store = arguments
             .store
             .clone()
-            .or_else(|| file.users.take())
+            .or_else(|| file.users.take().map(Spanned::into_inner))
             .or_else(|| crate::store::default_path().filter(|store| store.exists()));
         let sources = file.accounts.is_any();
         #[cfg(feature = "sqlite")]
@@ -168,7 +166,12 @@ impl Settings {
     pub(crate) fn tls(&self) -> Result<Option<Tls>, Usage> {
         let Some(wanted) = &self.tls else { return Ok(None) };
         let loaded = Tls::load(wanted.source.clone(), wanted.clients.clone());
-        loaded.map(Some).map_err(|error| Usage(error.to_string()))
+        loaded.map(Some).map_err(|error| match &error {
+            TlsError::Read { path, .. } | TlsError::Content { path, .. } => {
+                Usage(self.blame(path, error.to_string()))
+            }
+            _ => Usage(error.to_string()),
+        })
     }
 
     /// The file that the keys of TLS sessions are added to, if they are.
@@ -232,7 +235,10 @@ impl Settings {
         #[cfg(feature = "sqlite")]
         if let Some(path) = &self.store {
             let store = wharf_server::accounts::store::Store::open(path);
-            let store = store.context("cannot open the user store")?;
+            let store = store.map_err(|error| {
+                let why = format!("cannot open the user store: {error}");
+                std::io::Error::other(self.blame(path, why))
+            })?;
             accounts = accounts.with_source(Arc::new(store));
         }
         #[cfg(feature = "pam")]

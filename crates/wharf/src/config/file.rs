@@ -35,7 +35,7 @@ pub(super) struct File {
     pub(super) writable: bool,
     pub(super) anonymous: Option<Spanned<Anonymous>>,
     #[cfg(feature = "sqlite")]
-    pub(super) users: Option<PathBuf>,
+    pub(super) users: Option<Spanned<PathBuf>>,
     pub(super) accounts: Table<AccountSources>,
     pub(super) passive_ports: Option<Ports>,
     pub(super) public_address: Option<Ipv4Addr>,
@@ -223,17 +223,17 @@ pub(super) struct Tls {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Certificate {
-    pub(super) chain: PathBuf,
-    pub(super) key: PathBuf,
+    pub(super) chain: Spanned<PathBuf>,
+    pub(super) key: Spanned<PathBuf>,
 }
 
 /// `[tls.clients]`: certificates that clients may show.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Clients {
-    pub(super) issuers: PathBuf,
+    pub(super) issuers: Spanned<PathBuf>,
     #[serde(default)]
-    pub(super) revoked: Vec<PathBuf>,
+    pub(super) revoked: Vec<Spanned<PathBuf>>,
     #[serde(default)]
     pub(super) demanded: bool,
 }
@@ -276,43 +276,38 @@ impl File {
 
     /// With its paths, which are meant as seen from the folder that the file lies in.
     pub(super) fn beneath(mut self, base: &Path) -> Self {
-        #[cfg(feature = "sqlite")]
-        {
-            self.users = self.users.map(|users| base.join(users));
-        }
-        let anonymous = self.anonymous.iter_mut().filter_map(|it| it.get_mut().0.folder.as_mut());
-        let hosts = self.host.iter_mut().map(|host| &mut host.0.folder);
-        let tls = self.tls.iter_mut().filter_map(|tls| tls.get_mut().0.key_log.as_mut());
-        let own = self.folder.iter_mut().chain(&mut self.tap);
-        for path in own.chain(anonymous).chain(hosts).chain(tls) {
+        for path in self.paths() {
             *path.get_mut() = base.join(path.get_ref());
-        }
-        if let Some(tls) = &mut self.tls {
-            tls.get_mut().0.beneath(base);
         }
         self
     }
 
-    /// The paths that are opened at the start, and where each stands.
-    pub(super) fn places(&self) -> Vec<(PathBuf, Range<usize>)> {
-        let anonymous = self.anonymous.iter().filter_map(|it| it.get_ref().folder.as_ref());
-        let hosts = self.host.iter().map(|host| &host.folder);
-        let tls = self.tls.iter().filter_map(|tls| tls.get_ref().key_log.as_ref());
-        let own = self.folder.iter().chain(&self.tap);
-        let paths = own.chain(anonymous).chain(hosts).chain(tls);
-        paths.map(|path| (path.get_ref().clone(), path.span())).collect()
+    /// The paths, and where each stands.
+    pub(super) fn places(&mut self) -> Vec<(PathBuf, Range<usize>)> {
+        self.paths().map(|path| (path.get_ref().clone(), path.span())).collect()
+    }
+
+    /// Whatever is opened by its path.
+    fn paths(&mut self) -> impl Iterator<Item = &mut Spanned<PathBuf>> {
+        #[cfg(feature = "sqlite")]
+        let users = self.users.as_mut();
+        #[cfg(not(feature = "sqlite"))]
+        let users = None;
+        let anonymous = self.anonymous.iter_mut().filter_map(|it| it.get_mut().0.folder.as_mut());
+        let hosts = self.host.iter_mut().map(|host| &mut host.0.folder);
+        let tls = self.tls.iter_mut().flat_map(|tls| tls.get_mut().0.paths());
+        let own = self.folder.iter_mut().chain(&mut self.tap).chain(users);
+        own.chain(anonymous).chain(hosts).chain(tls)
     }
 }
 
 impl Tls {
-    fn beneath(&mut self, base: &Path) {
+    fn paths(&mut self) -> impl Iterator<Item = &mut Spanned<PathBuf>> {
         let certificates = self.certificate.iter_mut();
-        let paths = certificates.flat_map(|files| [&mut files.0.chain, &mut files.0.key]);
+        let certificates = certificates.flat_map(|files| [&mut files.0.chain, &mut files.0.key]);
         let clients = self.clients.iter_mut();
         let lists = clients.flat_map(|c| [&mut c.0.issuers].into_iter().chain(&mut c.0.revoked));
-        for path in paths.chain(lists) {
-            *path = base.join(&path);
-        }
+        certificates.chain(lists).chain(&mut self.key_log)
     }
 }
 

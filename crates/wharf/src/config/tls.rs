@@ -5,6 +5,7 @@ use super::place::Mistake;
 use crate::args::serve::ServeArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use toml::Spanned;
 use wharf_proto::server::TlsPolicy;
 use wharf_server::Config;
 use wharf_server::tls::{CertificateFiles, ClientCertificates, Source};
@@ -30,8 +31,8 @@ pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Option<Wanted
     let said = file.tls.as_ref();
     let clients = said.and_then(|tls| tls.get_ref().clients.as_ref()).map(|clients| {
         let file::Clients { issuers, revoked, demanded } = &**clients;
-        let (issuers, revoked) = (issuers.clone(), revoked.clone());
-        ClientCertificates { issuers, revoked, demanded: *demanded }
+        let revoked = revoked.iter().map(path_of).collect();
+        ClientCertificates { issuers: path_of(issuers), revoked, demanded: *demanded }
     });
     let typed = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
     let source = match (typed, said) {
@@ -43,8 +44,7 @@ pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Option<Wanted
         (None, None) => None,
     };
     let said = said.and_then(|tls| tls.get_ref().key_log.as_ref());
-    let said = said.map(|path| path.get_ref().clone());
-    let key_log = arguments.tls_key_log.clone().or(said);
+    let key_log = arguments.tls_key_log.clone().or_else(|| said.map(path_of));
     match source {
         None if key_log.is_some() => Err(Mistake::typed(
             "--tls-key-log needs a certificate: --tls-cert and --tls-key, or --tls-self-signed",
@@ -53,12 +53,16 @@ pub(super) fn wanted(file: &File, arguments: &ServeArgs) -> Result<Option<Wanted
     }
 }
 
+fn path_of(path: &Spanned<PathBuf>) -> PathBuf {
+    path.get_ref().clone()
+}
+
 fn of_file(tls: &file::Tls, place: &std::ops::Range<usize>) -> Result<Source, Mistake> {
-    let files: Vec<_> = tls
-        .certificate
-        .iter()
-        .map(|files| CertificateFiles { certificate: files.chain.clone(), key: files.key.clone() })
-        .collect();
+    let pair = |files: &file::Certificate| CertificateFiles {
+        certificate: path_of(&files.chain),
+        key: path_of(&files.key),
+    };
+    let files: Vec<_> = tls.certificate.iter().map(|files| pair(files)).collect();
     match (tls.self_signed, files.is_empty()) {
         (true, true) => Ok(self_signed()),
         (false, false) => Ok(Source::Files(files)),

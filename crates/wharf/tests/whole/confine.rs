@@ -359,6 +359,7 @@ fn a_path_of_the_file_that_cannot_be_opened_is_told_with_its_place() {
         ),
         ("[anonymous]\nfolder = \"/no/drop\"\n", "serve.toml:2:10: cannot keep /no/drop in reach"),
         ("tap = \"no/tap\"\n", "serve.toml:1:7: cannot write no/tap"),
+        ("users = \"no/users\"\n", "serve.toml:1:9: cannot open the user store"),
     ] {
         std::fs::write(here.path().join("serve.toml"), text).unwrap();
         let words = [&["serve", "--config", "serve.toml"][..], &FREE].concat();
@@ -367,6 +368,14 @@ fn a_path_of_the_file_that_cannot_be_opened_is_told_with_its_place() {
         let told = String::from_utf8_lossy(&ended.stderr);
         assert!(told.contains(place) && told.contains(" | "), "{told}");
     }
+    // Certificates that cannot be read are mistakes of the file.
+    let pair = "[[tls.certificate]]\nchain = \"none.pem\"\nkey = \"none.key\"\n";
+    std::fs::write(here.path().join("serve.toml"), pair).unwrap();
+    let ended = run(here.path(), &[&["serve", "--config", "serve.toml"][..], &FREE].concat());
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.contains("serve.toml:2:9: ") && told.contains("none.pem"), "{told}");
+    std::fs::write(here.path().join("serve.toml"), "tap = \"no/tap\"\n").unwrap();
     // What the command line names has no place in it.
     let ended =
         run(here.path(), &[&["serve", "missing", "--config", "serve.toml"][..], &FREE].concat());
