@@ -59,6 +59,15 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Who has written a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Somebody who may have any password in it.
+    Client,
+    /// The server, which writes sentences; what it repeats is known.
+    Server,
+}
+
 /// A command line in parts.
 struct Parts {
     verb: Option<Verb>,
@@ -112,7 +121,7 @@ impl Redactor {
     /// Some words as they may be shown: without the secrets of the session, and the passwords of their URLs.
     #[must_use]
     pub fn hide(&self, text: &Text) -> Text {
-        let (shown, _) = without_userinfo(text.as_bytes());
+        let (shown, _) = without_userinfo(text.as_bytes(), By::Server);
         self.without(shown).into()
     }
 
@@ -205,7 +214,7 @@ fn parts(line: &[u8]) -> Parts {
             return hidden(&[word, b" ", what].concat(), words);
         }
     }
-    let (shown, secrets) = without_userinfo(line);
+    let (shown, secrets) = without_userinfo(line, By::Client);
     Parts { verb, shown, secrets }
 }
 
@@ -219,14 +228,14 @@ fn word(bytes: &[u8]) -> (&[u8], &[u8]) {
 ///
 /// People write passwords into URLs as they are: what should have been escaped may stand in them, so that only the last `@`
 /// is sure to be behind one. Both that and what RFC 3986 would read are given as secrets.
-fn without_userinfo(line: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+fn without_userinfo(line: &[u8], by: By) -> (Vec<u8>, Vec<Vec<u8>>) {
     let (mut out, mut secrets) = (Vec::with_capacity(line.len()), Vec::new());
     let mut rest = line;
     while let Some(at) = memmem::find(rest, SCHEME) {
         let (before, behind) = rest.split_at(at + SCHEME.len());
         out.extend_from_slice(before);
         rest = behind;
-        let Some((name, secret)) = userinfo(behind) else { continue };
+        let Some((name, secret)) = userinfo(behind, by) else { continue };
         let narrow = secret.split(is_end).next().unwrap_or_default();
         let narrow = memchr::memrchr(b'@', narrow).and_then(|end| narrow.get(..end));
         secrets.extend(narrow.filter(|narrow| *narrow != secret).map(<[u8]>::to_vec));
@@ -240,7 +249,7 @@ fn without_userinfo(line: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
 }
 
 /// The name, its colon included, and the password that a URL begins with behind `://`; none where that is a host.
-fn userinfo(behind: &[u8]) -> Option<(&[u8], &[u8])> {
+fn userinfo(behind: &[u8], by: By) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memchr(b':', behind)?;
     let (name, secret) = behind.split_at(colon + 1);
     if name.iter().any(is_end) || is_address(behind) {
@@ -249,6 +258,7 @@ fn userinfo(behind: &[u8]) -> Option<(&[u8], &[u8])> {
     let next = memmem::find(secret, SCHEME).and_then(|next| secret.get(..next));
     let last = next.and_then(|own| memchr::memrchr(b'@', own));
     match last.or_else(|| memchr::memrchr(b'@', secret)) {
+        Some(end) if by == By::Server && is_port(secret) && is_sentence(secret.get(..end)?) => None,
         Some(end) => Some((name, secret.get(..end)?)),
         None if is_port(secret) => None,
         // The rest may be cut off.
@@ -268,6 +278,13 @@ fn is_address(behind: &[u8]) -> bool {
     inside
         .and_then(|inside| str::from_utf8(inside).ok())
         .is_some_and(|inside| inside.parse::<Ipv6Addr>().is_ok())
+}
+
+/// Whether so many words follow that they are a sentence, which goes on behind a URL and may come to an address.
+fn is_sentence(behind: &[u8]) -> bool {
+    const WORDS: usize = 3;
+    let words = behind.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.take(WORDS).count() == WORDS
 }
 
 /// Whether what follows a colon is a port, or no word at all; a sentence may go on behind it.
@@ -317,6 +334,7 @@ mod tests {
             ("RETR http://host/a:b@c", "RETR http://host/a:b@c"),
             ("RETR http://host:8080/a:b", "RETR http://host:8080/a:b"),
             ("SITE MSG \"see ftp://host:21\".", "SITE MSG \"see ftp://host:21\"."),
+            ("USER ftp://ann:80 or a b@host", "USER ftp://ann:…@host"),
             ("RETR ftp://[2001:db8::1]:21/a", "RETR ftp://[2001:db8::1]:21/a"),
             ("MIC UEFTUyBodW50ZXIy", "MIC …"),
             ("ENC aHVudGVyMg==", "ENC …"),
@@ -372,6 +390,21 @@ mod tests {
         guest.command(b"USER anonymous");
         guest.command(b"PASS anonymous");
         assert_eq!(said(&mut guest, 230, "anonymous access"), "230 anonymous access");
+    }
+
+    #[test]
+    fn a_sentence_of_the_server_may_come_to_an_address_behind_a_url_with_a_port() {
+        let mut redactor = Redactor::default();
+        for (line, want) in [
+            ("see http://x:8080/help or mail a@b", "see http://x:8080/help or mail a@b"),
+            ("see http://x:8080 or mail a@b", "see http://x:8080 or mail a@b"),
+            // Short of a sentence it may be a password.
+            ("see ftp://ann:8080/x@host", "see ftp://ann:…@host"),
+            ("see ftp://ann:80 80@host", "see ftp://ann:…@host"),
+            ("see ftp://ann:hunter2 or so a@host", "see ftp://ann:…@host"),
+        ] {
+            assert!(said(&mut redactor, 220, line).contains(want), "{line}");
+        }
     }
 
     proptest! {
