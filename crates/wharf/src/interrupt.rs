@@ -9,8 +9,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::future::{Future, pending, poll_fn};
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc as handover};
+use std::sync::{Arc, OnceLock, mpsc as handover};
 use std::task::{Context, Poll};
 use std::thread;
 
@@ -121,15 +120,34 @@ pub(crate) async fn with_session<T>(
 }
 
 /// For who does not wait but goes round: whether somebody has told the program to end, by Ctrl-C or a signal from elsewhere.
-pub(crate) fn told_to_end() -> anyhow::Result<Arc<AtomicBool>> {
-    let told = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&told);
+pub(crate) fn told_to_end() -> anyhow::Result<Told> {
+    let told = Told::default();
+    let first = Arc::clone(&told.0);
     hear(move |by| {
-        if flag.swap(true, Ordering::Relaxed) {
+        if first.set(by).is_err() {
             end(by);
         }
     })?;
     Ok(told)
+}
+
+/// By which signal the program was told to end, if it was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told(Arc<OnceLock<Signal>>);
+
+impl Told {
+    /// Whether it was.
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// Nothing, as long as it was not.
+    ///
+    /// # Errors
+    /// It was.
+    pub(crate) fn heed(&self) -> Result<(), Interrupted> {
+        self.0.get().map_or(Ok(()), |by| Err(Interrupted { by: *by }))
+    }
 }
 
 /// The signals that come from now on, each to be taken in before the next one comes. None where they cannot be heard: then

@@ -228,7 +228,7 @@ fn a_signal_from_elsewhere_ends_it_in_order() {
     screen.shows("following");
     screen.shows("Enter open");
     kill_process(screen.pid(), Signal::TERM).unwrap();
-    screen.ends(130);
+    screen.ends(143);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn a_screen_whose_terminal_goes_away_ends() {
     drop(shown);
     keys.write_all(b"?").unwrap();
     drop(keys);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(child.wait().unwrap().code(), Some(129));
 }
 
 #[test]

@@ -26,6 +26,7 @@ use super::totals::Losses;
 use crate::args::trace::TraceArgs;
 use crate::confine::confine_capture;
 use crate::exit::Usage;
+use crate::interrupt::Told;
 use crate::tap::begin_private;
 use crate::terminal;
 
@@ -48,7 +49,7 @@ pub(super) struct Source {
     path: Option<PathBuf>,
     kind: Kind,
     keys: Keys,
-    stop: Option<Arc<AtomicBool>>,
+    stop: Option<Told>,
     /// Pieces that have come: frames of a capture, lines of a tap.
     pieces: u64,
     /// The moment of what came last, and when it came.
@@ -123,7 +124,7 @@ impl Source {
         Ok(Self::of(name.to_owned(), Kind::Live(live), keys, stop))
     }
 
-    fn of(name: String, kind: Kind, keys: Keys, stop: Option<Arc<AtomicBool>>) -> Self {
+    fn of(name: String, kind: Kind, keys: Keys, stop: Option<Told>) -> Self {
         let last = (Moment::START, Instant::now());
         Self { name, path: None, kind, keys, stop, pieces: 0, last }
     }
@@ -148,7 +149,7 @@ impl Source {
             None => Box::new(File::open(path).with_context(cannot)?),
             Some(stops) => {
                 let file = File::open(path).with_context(cannot)?;
-                Box::new(Growing { file, stops: Arc::clone(stops), waits: Arc::clone(&waits) })
+                Box::new(Growing { file, stops: stops.clone(), waits: Arc::clone(&waits) })
             }
         };
         let source = unpacked(source).with_context(cannot)?;
@@ -293,7 +294,7 @@ impl Source {
 
     /// The next piece.
     fn next(&mut self, take: impl FnOnce(&Heard<'_>)) -> anyhow::Result<Next> {
-        let is_told = || self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
+        let is_told = || self.stop.as_ref().is_some_and(Told::is_told);
         let next = match &mut self.kind {
             Kind::Taps(_) if is_told() => Ok(Some(Next::End)),
             Kind::Live(live) if is_told() => {
@@ -456,7 +457,7 @@ fn refused(name: &str, error: io::Error) -> anyhow::Error {
 /// A file that grows, until somebody says that it is enough.
 struct Growing {
     file: File,
-    stops: Arc<AtomicBool>,
+    stops: Told,
     /// More is waited for; else it is said that there is none just now.
     waits: Arc<AtomicBool>,
 }
@@ -465,7 +466,7 @@ impl Read for Growing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let count = self.file.read(buffer)?;
-            if count > 0 || buffer.is_empty() || self.stops.load(Ordering::Relaxed) {
+            if count > 0 || buffer.is_empty() || self.stops.is_told() {
                 return Ok(count);
             }
             std::thread::sleep(LOOK);

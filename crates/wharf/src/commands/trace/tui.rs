@@ -71,9 +71,7 @@ pub(super) fn run(source: Source, arguments: &TraceArgs) -> anyhow::Result<Exit>
             screen.draw(|frame| draw::draw(&mut app, frame.buffer_mut()))?;
             (is_stale, drawn) = (false, Some(Instant::now()));
         }
-        if told.load(Ordering::Relaxed) {
-            return Err(Interrupted::default().into());
-        }
+        told.heed()?;
         let wait = if app.is_reading { Duration::ZERO } else { WAIT };
         if !screen.has_news(wait)? {
             continue;

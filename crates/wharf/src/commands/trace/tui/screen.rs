@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, kill_current_process_group};
 
-use crate::exit::Interrupted;
+use crate::exit::{self, Interrupted};
 
 /// The terminal while the screen is ours.
 pub(super) struct Screen {
@@ -69,7 +69,7 @@ impl Screen {
         }
         let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
         match asked.iter().any(|one| one.revents().intersects(gone)) {
-            true => Err(Interrupted::default().into()),
+            true => Err(Interrupted { by: exit::Signal::HangUp }.into()),
             false => Ok(()),
         }
     }
