@@ -7,12 +7,14 @@
 mod beside;
 mod login;
 mod tls;
+mod transfer;
 
 use crate::accounts::Attempt;
 use crate::config::{Config, Host};
 use crate::data::early::Early;
 use crate::data::ports::{Passive, Ports};
-use crate::data::{self, Done, Prepared, Setting, Step};
+use crate::data::{Done, Prepared, Step};
+use crate::deed::{Deed, Moved};
 use crate::effects::Errand;
 use crate::guard::Guard;
 use crate::limits::Place;
@@ -32,7 +34,7 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -42,7 +44,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wharf_proto::Text;
 use wharf_proto::address::unmapped;
 use wharf_proto::server::{
-    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TlsPolicy, TlsRole, TransferPlan,
+    Effect, EffectId, Fault, Outcome, Output, Policy, Session, TlsPolicy, TlsRole,
 };
 use wharf_proto::tap::{HalfEnd, Party, What};
 
@@ -153,7 +155,7 @@ pub(crate) struct Control {
     spare: Option<Box<(Passive, Instant)>>,
     transfer: Option<Transfer>,
     /// A login that is verified or a slow action on the tree, under way beside this task.
-    errand: Option<Away>,
+    errand: Option<Box<Away>>,
     connections: Arc<AtomicU32>,
     unsent: Vec<u8>,
     input_ended: bool,
@@ -163,7 +165,9 @@ pub(crate) struct Control {
 struct Transfer {
     id: EffectId,
     step: Step,
-    moved: Arc<AtomicU64>,
+    moved: Arc<Moved>,
+    /// What the log says of it at its end.
+    deed: Option<Deed>,
 }
 
 /// What woke the session.
@@ -251,8 +255,10 @@ impl Control {
             match wake {
                 Wake::Bytes(read) => self.hear(read)?,
                 Wake::Step(done) => {
-                    let Some(Transfer { id, moved, .. }) = self.transfer.take() else { continue };
-                    let outcome = self.take(id, &moved, done);
+                    let Some(Transfer { id, moved, deed, .. }) = self.transfer.take() else {
+                        continue;
+                    };
+                    let outcome = self.take(id, moved, deed, done);
                     self.session.handle_outcome(now, id, outcome);
                 }
                 Wake::Errand(id, back) => {
@@ -320,7 +326,7 @@ impl Control {
             return Ok(());
         }
         if let Some(transfer) = &self.transfer {
-            self.session.handle_progress(transfer.moved.load(Ordering::Relaxed));
+            self.session.handle_progress(transfer.moved.wire.load(Ordering::Relaxed));
         }
         self.session.handle_bytes(self.teller.now(), &bytes);
         Ok(())
@@ -394,6 +400,7 @@ impl Control {
                 None
             }
             Effect::Tree(action) => {
+                let mut deed = self.change(&action);
                 let Some(who) = &self.who else {
                     return Some(Outcome::Failed(Fault::Denied));
                 };
@@ -404,10 +411,13 @@ impl Control {
                 let errand = Errand { storage, holder, rights, sync_uploads, awaited };
                 if action.is_slow() {
                     let turns = self.shared.actions.of(self.client.ip());
-                    self.errand = Some(Away::new(id, waiter, act_beside(turns, errand, action)));
+                    let work = act_beside(turns, errand, action, deed);
+                    self.errand = Some(Away::new(id, waiter, work));
                     return None;
                 }
-                Some(errand.act(action))
+                let outcome = errand.act(action);
+                deed.iter_mut().for_each(|deed| deed.heard(&outcome));
+                Some(outcome)
             }
             Effect::Transfer(plan) => self.begin(id, *plan),
         }
@@ -452,59 +462,6 @@ impl Control {
             }
             Err(error) => Outcome::NotListening(Text::from(error.to_string())),
         }
-    }
-
-    fn begin(&mut self, id: EffectId, plan: TransferPlan) -> Option<Outcome> {
-        let moved = Arc::new(AtomicU64::new(0));
-        let Some(setting) = self.setting(&moved) else {
-            return Some(Outcome::Failed(Fault::Denied));
-        };
-        let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
-        Some(self.take(id, &moved, done))
-    }
-
-    /// What the next data connection needs to know of the session, if somebody is logged in.
-    fn setting(&self, moved: &Arc<AtomicU64>) -> Option<Setting> {
-        let who = self.who.as_ref()?;
-        let config = &self.shared.config;
-        Some(Setting {
-            storage: Arc::clone(&who.tree),
-            holder: who.holder.clone(),
-            rights: who.rights,
-            up: who.up.clone(),
-            down: who.down.clone(),
-            client: self.client,
-            server: self.server,
-            connections: Arc::clone(&self.connections),
-            teller: self.teller.clone(),
-            moved: Arc::clone(moved),
-            idle_time: config.data_idle_time,
-            linger_time: config.linger_time,
-            doubt_time: config.doubt_time,
-            turns: self.shared.uploads.of(self.client.ip()),
-            archives: config.archives,
-            sync_uploads: config.sync_uploads,
-            quick_acks: config.quick_acks,
-            tls: self.session_tls.clone(),
-            any_tls_session: who.any_tls_session || config.any_tls_session,
-            handshake_time: config.handshake_time,
-            open_time: config.policy.open_time,
-            own_time: config.own_time,
-        })
-    }
-
-    /// Takes what a step of a transfer has left, and gives its outcome.
-    fn take(&mut self, id: EffectId, moved: &Arc<AtomicU64>, done: Done) -> Outcome {
-        let transfer = |step| Transfer { id, step, moved: Arc::clone(moved) };
-        self.transfer = done.next.map(transfer);
-        if let Some(port) = done.port.filter(Passive::is_own) {
-            self.spare = Some(Box::new((port, Instant::now() + SPARE_TIME)));
-        }
-        if done.kept.is_some() {
-            self.ready.kept = done.kept;
-            self.session.handle_data_kept();
-        }
-        done.outcome
     }
 
     /// Writes all replies that are due.

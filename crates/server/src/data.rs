@@ -17,6 +17,7 @@ mod send;
 pub(crate) use send::permissions_of;
 
 use crate::archive::Archive;
+use crate::deed::Moved;
 use crate::rates::Brake;
 use crate::storage::{Existing, Folder, Holder, Look, Storage, Wanted};
 use crate::tap::Teller;
@@ -30,7 +31,7 @@ use send::Outgoing;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use wharf_proto::Text;
 use wharf_proto::charset::Charset;
@@ -85,8 +86,8 @@ pub(crate) struct Setting {
     /// How many data connections the session has had.
     pub(crate) connections: Arc<AtomicU32>,
     pub(crate) teller: Teller,
-    /// Bytes moved so far, for STAT.
-    pub(crate) moved: Arc<AtomicU64>,
+    /// Bytes moved so far, for STAT and the log.
+    pub(crate) moved: Arc<Moved>,
     pub(crate) idle_time: Duration,
     pub(crate) linger_time: Duration,
     pub(crate) doubt_time: Duration,

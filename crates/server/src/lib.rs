@@ -26,6 +26,7 @@ pub mod archive;
 mod config;
 mod control;
 mod data;
+mod deed;
 pub mod descriptors;
 mod digest;
 mod effects;

@@ -305,6 +305,11 @@ impl Holder {
         Self(bytes)
     }
 
+    /// The name.
+    pub fn name(&self) -> &[u8] {
+        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
     /// The bytes that tell holders apart.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

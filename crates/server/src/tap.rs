@@ -45,7 +45,8 @@ impl Teller {
     }
 }
 
-/// The tap that writes the log: logins, transfers and ends at info, the rest at debug.
+/// The tap that writes the log: refusals and ends at info, the rest at debug. Logins, transfers and changes of the tree
+/// are told where they are done (`control/login.rs`, `deed.rs`), with who did them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Log;
 
@@ -58,7 +59,8 @@ impl Tap for Log {
             What::Reply { code, lines } => {
                 let text = lines.first().map(ToString::to_string).unwrap_or_default();
                 match code {
-                    226 | 230 | 250 | 421 | 425 | 426 | 451 | 452 | 530 | 550 | 553 => {
+                    // 5yz of the syntax is noise; what was refused or went wrong is not.
+                    421.. if !matches!(code, 500..=504) => {
                         tracing::info!(%session, code, text, "reply");
                     }
                     _ => tracing::debug!(%session, code, text, "reply"),
@@ -71,7 +73,7 @@ impl Tap for Log {
             What::Secured { conn: Some(conn), facts } => {
                 tracing::debug!(%session, conn, version = %facts.version, facts.resumed, "TLS on data");
             }
-            What::NotSecured { conn, why } => tracing::info!(%session, ?conn, %why, "no TLS"),
+            What::NotSecured { conn, why } => tracing::info!(%session, conn, %why, "no TLS"),
             What::ControlCleared => tracing::info!(%session, "TLS ends"),
             What::DataPlanned { listener, address } => {
                 tracing::debug!(%session, ?listener, %address, "data connection planned");

@@ -1,7 +1,7 @@
 //! Information: STAT HELP FEAT OPTS (RFC 959 section 4.1.3, RFC 2389); SYST and NOOP are one sentence each.
 
 use super::effect::TreeAction;
-use super::state::{Login, Transfer};
+use super::state::{Awaiting, Login, Transfer};
 use super::{Session, VirtualPath};
 use crate::charset::Charset;
 use crate::command::Algorithm;
@@ -47,6 +47,14 @@ const FEATURES: &[(Verb, &str)] = &[
 ];
 
 impl Session {
+    /// The verb whose action on the tree, whose listener or whose transfer the driver is at.
+    pub fn verb(&self) -> Option<Verb> {
+        match &self.awaiting {
+            Awaiting::Listener(verb) | Awaiting::Tree { verb, .. } => Some(*verb),
+            _ => self.transfer.moving().map(|moving| moving.verb),
+        }
+    }
+
     /// FEAT.
     pub(super) fn feat(&mut self) {
         let mut lines = vec![Text::from("Extensions:")];

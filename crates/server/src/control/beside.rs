@@ -2,6 +2,7 @@
 //! all else, and can have it stop.
 
 use super::login::Back;
+use crate::deed::Deed;
 use crate::effects::Errand;
 use crate::turns::{Turns, Waiter};
 use std::pin::Pin;
@@ -19,19 +20,24 @@ pub(super) struct Away {
 type Work = Pin<Box<dyn Future<Output = Back> + Send>>;
 
 impl Away {
-    /// Work that this waiter waits for.
+    /// Work that this waiter waits for; boxed, since most sessions have none.
     pub(super) fn new(
         id: EffectId,
         waiter: Waiter,
         work: impl Future<Output = Back> + Send + 'static,
-    ) -> Self {
-        Self { id, work: Box::pin(work), waiter: Some(waiter) }
+    ) -> Box<Self> {
+        Box::new(Self { id, work: Box::pin(work), waiter: Some(waiter) })
     }
 }
 
 /// Carries a slow action out beside the session's task, when its turn has come. One that has begun sees by itself
 /// that it is not awaited any more, and what came of it is told all the same.
-pub(super) async fn act_beside(turns: Turns, errand: Errand, action: TreeAction) -> Back {
+pub(super) async fn act_beside(
+    turns: Turns,
+    errand: Errand,
+    action: TreeAction,
+    mut deed: Option<Deed>,
+) -> Back {
     let turn = tokio::select! {
         biased;
         () = errand.awaited.clone().ended() => Err(Fault::Stopped),
@@ -41,10 +47,12 @@ pub(super) async fn act_beside(turns: Turns, errand: Errand, action: TreeAction)
         Ok(turn) => turn.spend(move || errand.act(action)).await,
         Err(fault) => Err(fault),
     };
-    Back::Outcome(outcome.unwrap_or_else(Outcome::Failed))
+    let outcome = outcome.unwrap_or_else(Outcome::Failed);
+    deed.iter_mut().for_each(|deed| deed.heard(&outcome));
+    Back::Outcome(outcome)
 }
 
-pub(super) async fn outcome_of(errand: &mut Option<Away>) -> (EffectId, Back) {
+pub(super) async fn outcome_of(errand: &mut Option<Box<Away>>) -> (EffectId, Back) {
     match errand {
         Some(away) => (away.id, (&mut away.work).await),
         None => std::future::pending().await,

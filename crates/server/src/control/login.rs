@@ -72,12 +72,18 @@ impl Control {
         }
     }
 
+    fn refused(&self, user: &Text, why: &str) {
+        let (session, client) = (self.teller.session, self.client.ip());
+        tracing::info!(%session, %user, %client, why, "login refused");
+    }
+
     /// Lets a member in, if there is a place; what comes of it, unless that takes a while.
     fn admit(&mut self, id: EffectId, mut member: Member) -> Option<Outcome> {
         if member.account.foreign.is_empty() && !member.account.anonymous {
             member.account.foreign.clone_from(&self.shared.config.foreign);
         }
         if !self.staying.place.take_for(&member.account.name, member.sessions) {
+            self.refused(&member.account.name, "too many sessions");
             return Some(Outcome::TurnedAway(Turned::TooManySessions));
         }
         let admitted = self.shared.members.admit(&member, self.client.ip(), &self.storage);
@@ -87,6 +93,8 @@ impl Control {
             return Some(Outcome::TurnedAway(Turned::NoTree));
         };
         self.staying.place.is_known();
+        let (session, user) = (self.teller.session, &member.account.name);
+        tracing::info!(%session, %user, client = %self.client.ip(), "logged in");
         let outcome = Outcome::LoggedIn(Box::new(member.account));
         let tree = Arc::clone(&admitted.tree);
         self.who = Some(Box::new(admitted));
@@ -109,7 +117,7 @@ async fn guarded(
     attempt: Attempt,
     at_once: Option<Verdict>,
 ) -> Back {
-    let (from, user, session) = (attempt.from, attempt.name.clone(), teller.session);
+    let (client, user, session) = (attempt.from, attempt.name.clone(), teller.session);
     let checked = async {
         let verdict = match at_once {
             Some(verdict) => verdict,
@@ -119,16 +127,16 @@ async fn guarded(
             Verdict::In(_) => Checked::Right(verdict),
             Verdict::WantsCode => Checked::SoFar(verdict),
             Verdict::Refused(why @ Why::Broken(_)) => {
-                tracing::warn!(%session, %why, "login refused");
+                tracing::warn!(%session, %user, %client, %why, "login refused");
                 Checked::Wrong
             }
             Verdict::Refused(why) => {
-                tracing::info!(%session, %why, "login refused");
+                tracing::info!(%session, %user, %client, %why, "login refused");
                 Checked::Wrong
             }
         }
     };
-    let verdict = shared.guard.after(|| teller.now(), from, &user, checked).await;
+    let verdict = shared.guard.after(|| teller.now(), client, &user, checked).await;
     Back::Verdict(verdict.unwrap_or(Verdict::Refused(Why::Password)))
 }
 

@@ -1,12 +1,13 @@
 //! Opening a data connection: dialling the client, and what both ways have in common.
 
 use super::{Setting, pump};
+use crate::deed::Moved;
 use crate::tap::Teller;
 use crate::tls::TlsStream;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use wharf_proto::Text;
@@ -23,7 +24,7 @@ pub(crate) struct DataConnection {
     pub(super) tls: Option<Box<TlsStream>>,
     conn: u32,
     teller: Teller,
-    moved: Arc<AtomicU64>,
+    moved: Arc<Moved>,
     ended: bool,
 }
 
@@ -112,12 +113,17 @@ impl DataConnection {
 
     /// Counts bytes that have moved.
     pub(super) fn count(&self, bytes: usize) {
-        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.moved.wire.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of the file, where a codec makes them others than those that move.
+    pub(super) fn count_in_file(&self, bytes: usize) {
+        self.moved.file.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// How many bytes have moved.
     pub(super) fn moved(&self) -> u64 {
-        self.moved.load(Ordering::Relaxed)
+        self.moved.wire.load(Ordering::Relaxed)
     }
 
     /// Tells the tap that one half, or the file on it, has come to its end in order.

@@ -199,6 +199,7 @@ impl Receiving {
         let progress = inbound.push(wire, &mut self.local);
         // What came before an error is good, and is kept for the client to go on with.
         Self::write(&mut self.upload, &self.local)?;
+        self.data.count_in_file(self.local.len());
         let progress = progress?;
         self.data.count(progress.consumed);
         self.waiting.start += progress.consumed;
@@ -217,6 +218,7 @@ impl Receiving {
             self.local.clear();
             inbound.finish(&mut self.local)?;
             Self::write(&mut self.upload, &self.local)?;
+            self.data.count_in_file(self.local.len());
         }
         self.data.half_ended(Party::Client, self.data.moved(), how);
         Ok(Halt::Ended)

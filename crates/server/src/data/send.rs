@@ -126,6 +126,9 @@ async fn send_file(
         let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(wire.len());
         skip -= skipped as u64;
         pump::send(setting, data, &wire[skipped..], n > 0 || !how.is_framed()).await?;
+        if skip == 0 {
+            data.count_in_file(n);
+        }
         if skipped == wire.len() {
             // Nothing was sent, so nothing was waited for: the session and others have their turn.
             tokio::task::yield_now().await;
@@ -198,6 +201,7 @@ async fn send_archive(
         more = archive.next(&mut packed)?;
         let bytes = coded(&mut codec, &packed, &mut wire, !more)?;
         pump::send(setting, data, bytes, more || !how.is_framed()).await?;
+        data.count_in_file(packed.len());
         tokio::task::yield_now().await;
     }
     let mut remarks = pump::remarks(codec.map(|codec| codec.losses()).unwrap_or_default(), 0);

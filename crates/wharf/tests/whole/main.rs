@@ -25,6 +25,7 @@ mod supply;
 mod sync;
 mod tap;
 mod tls;
+mod told;
 mod trace;
 mod tree;
 #[cfg(feature = "tui")]
