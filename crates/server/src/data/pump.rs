@@ -118,14 +118,14 @@ async fn send_piece(
     }
     let more = if more { SendFlags::MORE } else { SendFlags::empty() };
     let attempt = || Ok(rustix::net::send(&data.stream, bytes, more | SendFlags::NOSIGNAL)?);
-    within(setting, data.stream.async_io(Interest::WRITABLE, attempt)).await
+    sent(setting, &data.stream, attempt).await
 }
 
 /// Sends what has been written into TLS.
 async fn flush(setting: &Setting, data: &mut DataConnection, more: bool) -> Result<(), Stop> {
     let Some(tls) = &mut data.tls else { return Ok(()) };
     while tls.is_unsent() {
-        within(setting, tls.send_some(&data.stream, more)).await?;
+        sent(setting, &data.stream, || tls.try_to_send(&data.stream, more)).await?;
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ pub(super) async fn send_file(
         let want = usize::try_from(end - at).unwrap_or(KERNEL_CHUNK).min(KERNEL_CHUNK);
         let want = setting.down.piece(want);
         let attempt = || Ok(rustix::fs::sendfile(&data.stream, file, Some(&mut at), want)?);
-        let n = within(setting, data.stream.async_io(Interest::WRITABLE, attempt)).await?;
+        let n = sent(setting, &data.stream, attempt).await?;
         if n == 0 {
             break;
         }
@@ -240,4 +240,90 @@ async fn read_some(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 
 async fn within<T>(setting: &Setting, io: impl Future<Output = io::Result<T>>) -> Result<T, Stop> {
     timeout(setting.idle_time, io).await.map_err(|_| Stop::Stalled)?.map_err(Stop::Network)
+}
+
+/// Waits until some bytes can be sent. The system says that there is room only when that is much, a third of a buffer
+/// of megabytes; what a slow reader has taken since shows when it is tried once more, in silence.
+async fn sent<T>(
+    setting: &Setting,
+    stream: &TcpStream,
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> Result<T, Stop> {
+    match timeout(setting.idle_time, stream.async_io(Interest::WRITABLE, &mut attempt)).await {
+        Ok(sent) => sent.map_err(Stop::Network),
+        Err(_) => attempt().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Stop::Stalled,
+            _ => Stop::Network(error),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deed::Moved;
+    use crate::rates::Brake;
+    use crate::storage::Holder;
+    use crate::storage::local::LocalFolder;
+    use crate::tap::Teller;
+    use std::io::Read as _;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+    use wharf_proto::server::Rights;
+    use wharf_proto::tap::SessionId;
+
+    /// A transfer that waits no longer than this.
+    fn setting(idle_time: Duration) -> Setting {
+        let folder = tempfile::tempdir().unwrap();
+        let address = ([127, 0, 0, 1], 21).into();
+        Setting {
+            storage: Arc::new(LocalFolder::open(folder.path()).unwrap()),
+            holder: Holder::new(b"x", None),
+            rights: Rights::READER,
+            client: address,
+            server: address,
+            connections: Arc::default(),
+            teller: Teller { session: SessionId(1), origin: Instant::now(), taps: Arc::new([]) },
+            moved: Arc::<Moved>::default(),
+            up: Brake::default(),
+            down: Brake::default(),
+            idle_time,
+            linger_time: Duration::ZERO,
+            doubt_time: Duration::ZERO,
+            tls: None,
+            any_tls_session: false,
+            handshake_time: idle_time,
+            open_time: idle_time,
+            own_time: Duration::ZERO,
+            turns: crate::turns::Turns::new(1),
+            archives: false,
+            sync_uploads: false,
+            quick_acks: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_takes_less_than_is_worth_a_wake_moves_and_one_who_takes_nothing_does_not()
+    {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut reader, _) = listener.accept().unwrap();
+        let setting = setting(Duration::from_millis(200));
+        let bytes = vec![0; CHUNK];
+        let attempt = || Ok(rustix::net::send(&stream, &bytes, SendFlags::NOSIGNAL)?);
+        // Until the buffers of both ends are full, however large they become.
+        let mut full = 0;
+        while let Ok(n) = sent(&setting, &stream, attempt).await {
+            full += n;
+        }
+        assert!(matches!(sent(&setting, &stream, attempt).await, Err(Stop::Stalled)));
+        let mut room = vec![0; 64 * 1024];
+        let mut taken = 0;
+        // Small bites, each of them less than the system wakes for.
+        while taken < full / 8 {
+            taken += reader.read(&mut room).unwrap();
+        }
+        let moved = sent(&setting, &stream, attempt).await;
+        assert!(moved.is_ok_and(|n| n > 0), "{taken} of {full} were read");
+    }
 }

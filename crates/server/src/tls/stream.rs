@@ -240,8 +240,15 @@ impl TlsStream {
 
     /// Sends some of what has been written. Where `more` follows, the last segment waits for it.
     pub(crate) async fn send_some(&mut self, stream: &TcpStream, more: bool) -> io::Result<()> {
-        let attempt = || self.tls.write_tls(&mut Socket { stream, more });
-        stream.async_io(Interest::WRITABLE, attempt).await.map(drop)
+        stream.async_io(Interest::WRITABLE, || self.try_to_send(stream, more)).await.map(drop)
+    }
+
+    /// The same without waiting; how many bytes.
+    ///
+    /// # Errors
+    /// `WouldBlock` where there is no room.
+    pub(crate) fn try_to_send(&mut self, stream: &TcpStream, more: bool) -> io::Result<usize> {
+        self.tls.write_tls(&mut Socket { stream, more })
     }
 
     /// Sends all that has been written.
