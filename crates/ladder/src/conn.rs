@@ -70,7 +70,7 @@ pub struct Side {
     pub spoke: Option<(Moment, Moment)>,
     /// How it ended, when, and in which row.
     pub ended: Option<(HalfEnd, Moment, u32)>,
-    /// It has sent RST, be it behind its FIN.
+    /// Packets have shown a RST of it, be it behind its FIN.
     pub is_reset: bool,
     /// Segments sent again.
     pub again: u32,
@@ -312,6 +312,11 @@ impl Side {
 }
 
 impl Look {
+    /// What comes next does not follow on what was looked at.
+    pub(crate) fn tear(&mut self) {
+        self.is_returned = false;
+    }
+
     /// Looks at bytes in order.
     pub(crate) fn at(&mut self, bytes: &[u8]) {
         for at in memchr::memchr2_iter(b'\n', 0, bytes) {

@@ -191,7 +191,11 @@ impl Control {
             self.cover = Cover::Begun;
         }
         if self.cover == Cover::Clear || (self.cover == Cover::Ended && is_over(&self.flow)) {
-            self.flow.conn.side_mut(from).text.at(&run.bytes);
+            let text = &mut self.flow.conn.side_mut(from).text;
+            if run.torn {
+                text.tear();
+            }
+            text.at(&run.bytes);
             self.lines(pen, run, state);
             return Heard::default();
         }

@@ -299,6 +299,11 @@ impl DataFlow {
         if fresh.bytes > 0 && side.text.bytes < LOOKS_AT {
             side.text.at(bytes);
         }
+        // What is behind them was not looked at.
+        let is_cut = usize::try_from(segment.length) != Ok(segment.payload.len());
+        if heard.is_none() && fresh.bytes > 0 && (fresh.straight.is_none() || is_cut) {
+            side.text.tear();
+        }
     }
 
     fn bytes(

@@ -525,3 +525,21 @@ fn bytes_of_an_older_connection_before_the_syn_are_no_gap_of_this_one() {
     assert_eq!(packets.missing(), 0);
     assert_eq!(tail(&wire, 2), ["NOOP", "200 ok"]);
 }
+
+#[test]
+fn a_line_feed_behind_bytes_that_were_not_seen_has_no_carriage_return_before_it() {
+    for (seen, crlf) in [(true, 1), (false, 0)] {
+        let mut wire = logged_in();
+        let conn = active(&mut wire, "RETR a");
+        wire.put(conn, Opener, PSH, b"a\r");
+        if !seen {
+            wire.unseen(conn, Opener, PSH, b"\nb");
+            wire.put(conn, Opener, PSH, b"c");
+            wire.put(conn, Acceptor, ACK, b"");
+        }
+        wire.put(conn, Opener, PSH, b"\nd");
+        let packets = wire.packets();
+        let text = packets.conns()[1].server.text;
+        assert_eq!((text.lines, text.crlf), (1, crlf));
+    }
+}
