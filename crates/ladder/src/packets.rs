@@ -223,7 +223,7 @@ impl Packets {
 
     /// The moment of its last segment.
     pub(crate) fn last_seen(&self) -> Moment {
-        self.rows().iter().filter_map(|row| row.at).max().unwrap_or_default()
+        self.summary().span().map(|(_, last)| last).unwrap_or_default()
     }
 
     /// What the session came to so far.

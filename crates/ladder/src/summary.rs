@@ -17,8 +17,6 @@ pub struct Summary {
     pub to_client: u64,
     /// Bytes on data connections from the client to the server.
     pub to_server: u64,
-    /// From the first event to the last.
-    pub duration: Duration,
     /// How it ended.
     pub ending: Ending,
     /// What was said went under TLS that could not be opened: nobody knows of transfers, nor whether there was a 221.
@@ -63,15 +61,19 @@ impl Summary {
     /// Something happened at this moment.
     pub(crate) fn reached(&mut self, at: Moment) {
         let (first, last) = self.span.unwrap_or((at, at));
-        let (first, last) = (first.min(at), last.max(at));
-        self.span = Some((first, last));
-        self.duration = last.since(first);
+        self.span = Some((first.min(at), last.max(at)));
     }
 
-    /// When the first event was and when the last, by their own stamps.
+    /// When the first event was and when the last, by their own stamps; none where these say nothing.
     #[must_use]
     pub fn span(&self) -> Option<(Moment, Moment)> {
-        self.span
+        self.span.filter(|_| !self.untimed)
+    }
+
+    /// From the first event to the last.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.span().map_or(Duration::ZERO, |(first, last)| last.since(first))
     }
 
     /// One side sent bytes on a data connection.
@@ -140,7 +142,7 @@ impl Summary {
     pub fn line(&self, lang: Lang, times: bool) -> String {
         let Self { transfers, failed, .. } = self;
         let bytes = self.to_client.saturating_add(self.to_server);
-        let seconds = self.duration.as_secs_f64();
+        let seconds = self.duration().as_secs_f64();
         let ending = self.ending.words(lang);
         let times = times && !self.untimed;
         let mut parts = Vec::with_capacity(5);

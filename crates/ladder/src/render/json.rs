@@ -111,7 +111,7 @@ fn without_times(value: &mut Value) {
 pub fn listed(session: &Session, origin: Option<Duration>, no_times: bool) -> String {
     let (packets, summary) = (&session.packets, session.packets.summary());
     let named = |end: fn(Ends) -> SocketAddr| packets.ends().map(end).and_then(Ends::named);
-    let at = packets.rows().first().and_then(|row| row.at);
+    let at = summary.span().map(|(first, _)| first);
     let found = session.findings();
     let worst = found.iter().map(|finding| finding.rule.severity).max();
     let ids: Vec<&str> = found.iter().map(|finding| finding.rule.id).collect();
@@ -122,7 +122,7 @@ pub fn listed(session: &Session, origin: Option<Duration>, no_times: bool) -> St
         "schema": SCHEMA, "kind": "listed", "session": session.no, "partners": session.partners,
         "client": named(|ends| ends.client), "server": named(|ends| ends.server),
         "origin": secs(origin), "at": secs(at.map(|at| at.since(Moment::START))),
-        "took": secs(at.map(|_| summary.duration)), "ending": summary.ending.words(Lang::En),
+        "took": secs(at.map(|_| summary.duration())), "ending": summary.ending.words(Lang::En),
         "transfers": count(summary.transfers), "failed": count(summary.failed),
         "to_client": bytes(summary.to_client), "to_server": bytes(summary.to_server),
         "missing": packets.missing(), "sealed": summary.is_sealed, "cut": session.is_cut,

@@ -4,6 +4,7 @@
 use crate::wire::{ACK, Acceptor, FIN, NONE, Opener, Owned, PSH, RST, SYN, Wire};
 use std::time::Duration;
 use wharf_ladder::Flags;
+use wharf_ladder::render::json;
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_proto::Moment;
 
@@ -173,7 +174,9 @@ fn a_stamp_before_the_others_neither_shortens_a_session_nor_lies_outside_it() {
     wire.segments.last_mut().unwrap().at = Moment::after(Duration::from_secs(3));
     let packets = wire.packets();
     assert_eq!(packets.summary().span(), Some((wire.segments[1].at, last)));
-    assert_eq!(packets.summary().duration, last.since(wire.segments[1].at));
+    assert_eq!(packets.summary().duration(), last.since(wire.segments[1].at));
+    let listed = json::listed(&only(&wire), None, false);
+    assert!(listed.contains("\"at\":1.0,") && listed.contains("\"took\":6."), "{listed}");
 }
 
 #[test]

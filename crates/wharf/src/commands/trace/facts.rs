@@ -55,7 +55,7 @@ impl Facts {
             client,
             server,
             began: scene.steps.iter().find_map(|step| step.row.at).unwrap_or_default(),
-            duration: summaries().map(|summary| summary.duration).max().unwrap_or_default(),
+            duration: summaries().map(|summary| summary.duration()).max().unwrap_or_default(),
             transfers: summaries().map(|summary| summary.transfers).sum(),
             failed: summaries().map(|summary| summary.failed).sum(),
             bytes: summaries()
