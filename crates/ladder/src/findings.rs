@@ -191,11 +191,40 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     RULES.iter().copied().flatten()
 }
 
-/// A finding that several sessions prove together, and no row of one of them: of this rule, where there is such a one.
+/// The rule of this name. Meant for constants: a name that no rule has does not compile there.
+///
+/// # Panics
+/// Where no rule has this name.
 #[must_use]
-pub fn of_several(id: &str) -> Option<Finding> {
-    let rule = rules().find(|rule| rule.id == id)?;
-    Some(Finding {
+pub const fn rule(id: &str) -> &'static Rule {
+    let mut chapters: &[&'static [Rule]] = &RULES;
+    while let [chapter, others @ ..] = chapters {
+        let mut rules: &'static [Rule] = chapter;
+        while let [rule, rest @ ..] = rules {
+            if is_same(rule.id.as_bytes(), id.as_bytes()) {
+                return rule;
+            }
+            rules = rest;
+        }
+        chapters = others;
+    }
+    panic!("no rule has this name");
+}
+
+const fn is_same(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let ([one, others @ ..], [two, rest @ ..]) = (a, b) {
+        if *one != *two {
+            return false;
+        }
+        (a, b) = (others, rest);
+    }
+    a.is_empty() && b.is_empty()
+}
+
+/// A finding of this rule that several sessions prove together, and no row of one of them.
+#[must_use]
+pub fn of_several(rule: &'static Rule) -> Finding {
+    Finding {
         rule,
         severity: rule.severity,
         confidence: rule.confidence,
@@ -204,7 +233,7 @@ pub fn of_several(id: &str) -> Option<Finding> {
         what: String::new(),
         who: None,
         words: [rule.cause, rule.advice],
-    })
+    }
 }
 
 /// The rows with those between them that should have come, which have no number.

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use wharf_client::Setup;
-use wharf_ladder::findings::{self, Severity};
+use wharf_ladder::findings::{self, Rule, Severity};
 
 use super::{Found, Report, SILENT_PORT, name, print, setup_name};
 use crate::commands::check::attempt::Cover;
@@ -14,7 +14,7 @@ use crate::exit::Exit;
 /// The rules by which a server refuses what is not under TLS.
 const DEMANDS_TLS: [&str; 2] = ["A2", "T4"];
 /// The rule by which EPSV does not work and PASV does, which no session alone shows here.
-const ONLY_PASV: &str = "D17";
+const ONLY_PASV: &Rule = findings::rule("D17");
 /// The rule that blames TLS for a data connection that nobody answers, and those that do not.
 const BLAMES_TLS: &str = "D22";
 const UNANSWERED: [&str; 2] = ["D2", "D12"];
@@ -66,10 +66,8 @@ impl Report<'_> {
             let cell = |setup| self.cells.iter().find(|cell| is(cell, of, setup));
             let (epsv, pasv) = (cell(Setup::Epsv), cell(Setup::Pasv));
             let fails = epsv.is_some_and(|cell| !cell.works && !cell.is_refused);
-            if fails
-                && pasv.is_some_and(|cell| cell.works)
-                && let Some(finding) = findings::of_several(ONLY_PASV)
-            {
+            if fails && pasv.is_some_and(|cell| cell.works) {
+                let finding = findings::of_several(ONLY_PASV);
                 self.findings.push(Found { cover: of, setups: vec![Setup::Epsv], finding });
             }
         }
