@@ -47,7 +47,7 @@ pub(crate) fn ack_of(row: &Row) -> Row {
         verb: row.verb,
         names: None,
         more: None,
-        label: Text::from("ACK"),
+        label: Text::of("ACK"),
         provenance: Provenance::Synthesised,
         tls: false,
         wire: None,

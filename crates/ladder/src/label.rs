@@ -45,6 +45,8 @@ const OWN: &str = ", a session of its own";
 pub(crate) const TLS_ENDS: &str = "TLS ends";
 /// What stands before a line that went by again with other words.
 pub(crate) const REWRITTEN: &str = "rewritten: ";
+/// Stands for rows of a long session.
+pub(crate) const NOT_KEPT: &str = "rows not kept";
 /// Stands behind the number of segments that acknowledge and nothing else.
 pub(crate) const ACKS: &str = " ACKs";
 /// What stands at the end where bytes were the last of their side.

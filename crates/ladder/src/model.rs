@@ -285,7 +285,7 @@ impl Ladder {
         for (from, packet, label) in steps {
             let provenance = Provenance::Inferred;
             let channel = Channel::Control;
-            let label = Text::from(label);
+            let label = Text::of(label);
             let ports = ends.into();
             self.add(Draft { at, channel, from, ports, packet, verb: None, label, provenance });
         }
@@ -411,7 +411,7 @@ impl Ladder {
         for (from, packet, label) in
             [(opener, Packet::Syn, "SYN"), (opener.other(), Packet::SynAck, "SYN, ACK")]
         {
-            let label = Text::from(label);
+            let label = Text::of(label);
             self.add(Draft { at, channel, from, ports, packet, verb, label, provenance });
         }
         self.connected(channel, ends, opener, at, first);
@@ -510,7 +510,7 @@ impl Ladder {
         let cut = MAX_ROWS / 2;
         let Some(keeps) = self.number_of(cut) else { return };
         let Some(first) = self.rows.drain(HEAD..cut).next() else { return };
-        let label = Text::from("rows not kept");
+        let label = Text::of(label::NOT_KEPT);
         let packet = Packet::Omitted(1);
         self.rows.insert(HEAD, Row { packet, label, verb: None, names: None, more: None, ..first });
         let has = self.number_of(HEAD + 1).unwrap_or(keeps);

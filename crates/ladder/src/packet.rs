@@ -124,13 +124,7 @@ impl<'a> Segment<'a> {
         let is_plain = ip.protocol() == IpNumber::TCP && !ip.is_fragmenting_payload();
         let (header, total) = (ip.slice().len(), usize::from(ip.total_len()));
         let payload = packet.get(header..total.min(packet.len())).filter(|_| is_plain)?;
-        let net = Net {
-            from: ip.source_addr().into(),
-            to: ip.destination_addr().into(),
-            cut: total.saturating_sub(header + payload.len()),
-            id: Some(ip.identification()),
-            hops: ip.ttl(),
-        };
+        let net = Net::of_ipv4(&ip, header + payload.len());
         Self::of_tcp(at, &net, &TcpSlice::from_slice(payload).ok()?)
     }
 
@@ -202,19 +196,24 @@ struct Net {
 }
 
 impl Net {
+    /// What the header of a packet tells of which there are so many bytes.
+    fn of_ipv4(header: &Ipv4HeaderSlice<'_>, has: usize) -> Self {
+        Self {
+            from: header.source_addr().into(),
+            to: header.destination_addr().into(),
+            cut: usize::from(header.total_len()).saturating_sub(has),
+            id: Some(header.identification()),
+            hops: header.ttl(),
+        }
+    }
+
     fn of(net: &LaxNetSlice<'_>) -> Option<Self> {
         match net {
             LaxNetSlice::Ipv4(ip) => {
                 let header = ip.header();
                 let extension = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
                 let has = header.slice().len() + extension + ip.payload().payload.len();
-                Some(Self {
-                    from: header.source_addr().into(),
-                    to: header.destination_addr().into(),
-                    cut: usize::from(header.total_len()).saturating_sub(has),
-                    id: Some(header.identification()),
-                    hops: header.ttl(),
-                })
+                Some(Self::of_ipv4(&header, has))
             }
             LaxNetSlice::Ipv6(ip) => {
                 let header = ip.header();

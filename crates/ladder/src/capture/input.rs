@@ -23,12 +23,12 @@ impl<R: Read> Input<R> {
     /// Whether there is nothing more. A source that has nothing just now may say so here
     /// ([`io::ErrorKind::WouldBlock`]), where nothing is half read, and is waited for everywhere else.
     pub(super) fn is_at_end(&mut self) -> Result<bool, Error> {
-        Ok(self.start == self.end && !self.fill_or_block(1)?)
+        Ok(!self.fill_or_block(1)?)
     }
 
     /// The next bytes, which stay where they are.
     pub(super) fn peek(&mut self, length: usize, frames: u64) -> Result<&[u8], Error> {
-        if self.end - self.start < length && !self.fill(length)? {
+        if !self.fill(length)? {
             return Err(Error::Truncated { frames });
         }
         Ok(self.buffer.get(self.start..self.start + length).unwrap_or_default())

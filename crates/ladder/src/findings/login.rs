@@ -264,8 +264,9 @@ pub(super) const RULES: &[Rule] = &[
             let asked = case.rows.iter().filter(after).any(|row| row.packet == Packet::Command);
             let answered = case.replies().any(|row| row.no > ccc.no);
             // A server that ends the session before TLS has ended did not hear that it should.
-            let (who, ..) = case.control.and_then(Conn::first_end)?;
-            let end = case.control?.side(who).ended?.2;
+            let control = case.control?;
+            let (who, ..) = control.first_end()?;
+            let end = control.side(who).ended?.2;
             let cleared = case.remarks(|remark| remark == Remark::Cleared);
             let broke = who == Party::Server && !cleared.into_iter().any(|note| note.no > ccc.no);
             (!answered && (asked || broke)).then(|| Proof::of([ccc.no, end]).doubted_if(!asked))
@@ -427,9 +428,8 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
 /// who only looks has nothing to say.
 fn is_polite(case: &Case<'_>) -> bool {
     let Some(control) = case.control else { return false };
-    let of_tls = control.tls.as_ref().is_some_and(|tls| tls.said(Party::Client) == 0);
-    let asked = case.rows.iter().any(|row| row.packet == Packet::Command && row.tls);
-    of_tls && !asked && control.has_said_all(Party::Client)
+    let is_silent = control.tls.as_ref().is_some_and(|tls| tls.said(Party::Client) == 0);
+    is_silent && control.has_said_all(Party::Client)
 }
 
 /// Why TLS could not be begun, as the remark says.

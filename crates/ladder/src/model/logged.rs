@@ -63,9 +63,9 @@ impl Ladder {
     /// The control connection did not come about: it was refused, or nobody answered.
     pub(crate) fn not_opened(&mut self, at: Moment, is_refused: bool) {
         let first = self.last_no.saturating_add(1);
-        self.control_row(at, Party::Client, Packet::Syn, None, Text::from("SYN"));
+        self.control_row(at, Party::Client, Packet::Syn, None, Text::of("SYN"));
         if is_refused {
-            self.control_row(at, Party::Server, Packet::Rst, None, Text::from("RST"));
+            self.control_row(at, Party::Server, Packet::Rst, None, Text::of("RST"));
         }
         let mut conn = Conn::new(Channel::Control, self.ends, at);
         conn.opener = Some(Party::Client);

@@ -229,7 +229,7 @@ impl Record {
         self.weight = (self.weight + 1).saturating_sub(weighed);
         let weight = dropped.iter().fold(0u32, |sum, row| sum.saturating_add(row.weight()));
         if let Some(first) = dropped.into_iter().next() {
-            let label = Text::from("rows not kept");
+            let label = Text::of(label::NOT_KEPT);
             let (packet, wire) = (Packet::Omitted(weight), None);
             let (verb, names, more) = (None, None, None);
             self.rows.insert(HEAD, Row { packet, label, verb, names, more, wire, ..first });

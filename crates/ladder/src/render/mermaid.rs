@@ -167,9 +167,13 @@ fn rows(sheet: &Sheet<'_>, ids: &[String], all: &str, most: usize) -> String {
             }
         }
         let is_proven = |found: &&Finding| row.no > 0 && found.rows.last() == Some(&row.no);
-        let (here, later) = left.into_iter().partition(is_proven);
-        left = later;
-        out.extend(here.into_iter().map(said));
+        left.retain(|found| {
+            let here = is_proven(found);
+            if here {
+                out += &said(found);
+            }
+            !here
+        });
     }
     out.extend(left.into_iter().map(said));
     out
