@@ -63,7 +63,7 @@ fn remote_files(shell: &Shell, call: &Call<'_>, usage: &str) -> anyhow::Result<V
             .iter()
             .filter(|(name, is_folder)| !is_folder && is_plain(name) && pattern.matches(name));
         let before = files.len();
-        files.extend(fits.map(|(name, _)| Text::from([folder, name].concat())));
+        files.extend(fits.map(|(name, _)| inside(folder, name)));
         if files.len() == before {
             return Err(Why::not_found(format!("{word}: no file is called so")).into());
         }
@@ -89,5 +89,11 @@ fn local_files(word: &Text) -> anyhow::Result<Vec<Text>> {
     if names.is_empty() {
         return Err(Why::not_here(format!("{word}: no file here is called so")).into());
     }
-    Ok(names.into_iter().map(|name| Text::from([folder, &name[..]].concat())).collect())
+    Ok(names.into_iter().map(|name| inside(folder, &name)).collect())
+}
+
+/// The path of a name in the folder that [`Glob::split`] gave, which has no slash at its end but where it is the root.
+fn inside(folder: &[u8], name: &[u8]) -> Text {
+    let slash: &[u8] = if folder.is_empty() || folder.ends_with(b"/") { b"" } else { b"/" };
+    [folder, slash, name].concat().into()
 }

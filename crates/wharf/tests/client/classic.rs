@@ -25,6 +25,26 @@ fn patterns_mean_files_on_either_side() {
 }
 
 #[test]
+fn a_pattern_in_a_folder_means_the_files_in_it_and_no_others() {
+    const BESIDE: &[(&str, &[u8])] = &[("log/1", b"in"), ("log1", b"beside")];
+    let server = Faulty::new(BESIDE, &[Fault::Rows(&[b"type=file;size=2; 1"])]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("up")).unwrap();
+    fs::write(folder.path().join("up/x.dat"), "in up").unwrap();
+    fs::write(folder.path().join("upx.dat"), "beside").unwrap();
+    wharf(&["shell", "-q", &server.url("")])
+        .within(folder.path())
+        .typing(&["mget log/*", "mput up/*.dat", "mdelete log/*"])
+        .ends_with(0);
+    assert_eq!(fs::read(folder.path().join("1")).unwrap(), b"in");
+    assert_eq!(server.file("x.dat").as_deref(), Some(&b"in up"[..]));
+    assert_eq!(server.file("log1").as_deref(), Some(&b"beside"[..]));
+    let heard = server.heard();
+    let deleted: Vec<_> = heard.iter().filter(|line| line.starts_with("DELE")).collect();
+    assert_eq!(deleted, ["DELE log/1"]);
+}
+
+#[test]
 fn of_many_files_those_that_fail_are_told_and_the_rest_is_done() {
     let server = Faulty::new(FILES, &[Fault::Reply("RETR a.txt", "550 Permission denied")]);
     let folder = tempfile::tempdir().unwrap();
