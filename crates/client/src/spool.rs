@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use tempfile::SpooledTempFile;
 use tokio::io::AsyncWrite;
+use wharf_proto::Text;
 use wharf_proto::listing::{Entry, Precision, Role, mlsx, read_listing};
 use wharf_proto::time::Timestamp;
 
@@ -21,6 +22,8 @@ pub(crate) const LIMIT: u64 = 2 << 30;
 const BY_NAME: u64 = 256 << 20;
 /// The longest row.
 const ROW: u64 = 16 * 1024;
+/// How much of a row that cannot be read is told.
+const TOLD: usize = 200;
 
 /// A listing on its way.
 #[derive(Debug)]
@@ -83,9 +86,9 @@ impl Spool {
     pub(crate) fn rows(mut self) -> Result<Rows, Error> {
         if self.facts {
             self.file.rewind().map_err(Error::Sink)?;
-            return Ok(Rows::Facts(BufReader::new(self.file)));
+            return Ok(Rows::of(Source::Facts(BufReader::new(self.file))));
         }
-        let mut entries = self.entries()?;
+        let Listing { mut entries, unread } = self.listing()?;
         for entry in &mut entries {
             match (self.ahead, &mut entry.modified) {
                 (Some(ahead), Some(time)) => *time = time.shifted(-ahead),
@@ -95,10 +98,12 @@ impl Spool {
                 _ => {}
             }
         }
-        Ok(Rows::Read(entries.into_iter()))
+        let mut rows = Rows::of(Source::Read(entries.into_iter()));
+        unread.iter().for_each(|row| rows.pass_over(row.as_bytes()));
+        Ok(rows)
     }
 
-    /// All entries, by their names.
+    /// All entries, by their names; without those that cannot be read, as if they were not there.
     ///
     /// # Errors
     /// `ListingTooLong` where they would take too much memory, `Sink` where what was kept cannot be read again.
@@ -107,8 +112,7 @@ impl Spool {
         if self.is_full() {
             return Err(self.too_long());
         }
-        let rows = self.rows()?.map(|row| row.map(|entry| (entry.name.clone(), entry)));
-        rows.collect::<Result<_, _>>().map_err(Error::Sink)
+        self.rows()?.readable().map(|row| row.map(|entry| (entry.name.clone(), entry))).collect()
     }
 
     /// Up to `count` of the entries of a listing by LIST that are `wanted`, with their times as they are told.
@@ -120,13 +124,13 @@ impl Spool {
         count: usize,
         wanted: impl Fn(&Entry) -> bool,
     ) -> Result<Vec<Entry>, Error> {
-        let entries = self.entries()?;
+        let entries = self.listing()?.entries;
         Ok(entries.into_iter().filter(wanted).take(count).collect())
     }
 
-    /// All entries of a listing by LIST: what its rows mean may be seen from all of them only.
-    fn entries(&mut self) -> Result<Vec<Entry>, Error> {
-        Ok(Listing::read(&self.bytes()?).entries)
+    /// All of a listing by LIST: what its rows mean may be seen from all of them only.
+    fn listing(&mut self) -> Result<Listing, Error> {
+        Ok(Listing::read(&self.bytes()?))
     }
 
     /// Which names a listing by LIST tells.
@@ -180,39 +184,97 @@ impl AsyncWrite for Spool {
     }
 }
 
-/// The rows of a listing, one after the other.
+/// Why a listing tells less than there may be in the folder.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lacking {
+    /// What was kept of it cannot be read again.
+    #[error(transparent)]
+    Disk(io::Error),
+    /// It has rows that nobody can read.
+    #[error("{count} of the rows of its listing cannot be read, the first being: {first}")]
+    Rows {
+        count: u64,
+        /// The first of them, or how it begins.
+        first: Text,
+    },
+}
+
+/// The rows of a listing, one after the other. What keeps it from being whole comes as the last of them, once.
 #[derive(Debug)]
-pub(crate) enum Rows {
+pub(crate) struct Rows {
+    source: Source,
+    /// The rows so far that could not be read: how many, and the first.
+    unread: Option<(u64, Text)>,
+}
+
+/// Where they come from.
+#[derive(Debug)]
+enum Source {
     Facts(BufReader<SpooledTempFile>),
     Read(std::vec::IntoIter<Entry>),
+    Over,
+}
+
+impl Rows {
+    fn of(source: Source) -> Self {
+        Self { source, unread: None }
+    }
+
+    /// Those that can be read, and nothing of the others.
+    pub(crate) fn readable(self) -> impl Iterator<Item = Result<Entry, Error>> {
+        self.filter_map(|row| match row {
+            Ok(entry) => Some(Ok(entry)),
+            Err(Lacking::Disk(error)) => Some(Err(Error::Sink(error))),
+            Err(Lacking::Rows { .. }) => None,
+        })
+    }
+
+    /// Takes note of a row that cannot be read.
+    fn pass_over(&mut self, row: &[u8]) {
+        let begins = || (0, row.get(..TOLD).unwrap_or(row).into());
+        self.unread.get_or_insert_with(begins).0 += 1;
+    }
+
+    /// The next one that can be read.
+    fn take(&mut self) -> io::Result<Option<Entry>> {
+        loop {
+            let file = match &mut self.source {
+                Source::Over => return Ok(None),
+                Source::Read(entries) => return Ok(entries.next()),
+                Source::Facts(file) => file,
+            };
+            let mut row = Vec::new();
+            if file.by_ref().take(ROW).read_until(b'\n', &mut row)? == 0 {
+                return Ok(None);
+            }
+            if row.last() != Some(&b'\n') && row.len() as u64 == ROW {
+                file.skip_until(b'\n')?;
+                self.pass_over(&row);
+                continue;
+            }
+            let end = row.strip_suffix(b"\n").unwrap_or(&row);
+            let end = end.strip_suffix(b"\r").unwrap_or(end);
+            match mlsx::read(end) {
+                Some(entry) => return Ok(Some(entry)),
+                // An empty row, or how many blocks there are, stands for nothing in the folder.
+                None if read_listing(end, Timestamp::new(0, 0)).next().is_none() => {}
+                None => self.pass_over(end),
+            }
+        }
+    }
 }
 
 impl Iterator for Rows {
-    type Item = io::Result<Entry>;
+    type Item = Result<Entry, Lacking>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Read(entries) => entries.next().map(Ok),
-            Self::Facts(file) => loop {
-                let mut row = Vec::new();
-                match file.by_ref().take(ROW).read_until(b'\n', &mut row) {
-                    Ok(0) => return None,
-                    Ok(_) => {}
-                    Err(error) => return Some(Err(error)),
-                }
-                if row.last() != Some(&b'\n') && row.len() as u64 == ROW {
-                    if let Err(error) = file.skip_until(b'\n') {
-                        return Some(Err(error));
-                    }
-                    continue;
-                }
-                let end = row.strip_suffix(b"\n").unwrap_or(&row);
-                let end = end.strip_suffix(b"\r").unwrap_or(end);
-                if let Some(entry) = mlsx::read(end) {
-                    return Some(Ok(entry));
-                }
-            },
-        }
+        let lacking = match self.take() {
+            Ok(Some(entry)) => return Some(Ok(entry)),
+            Ok(None) => self.unread.take().map(|(count, first)| Lacking::Rows { count, first }),
+            Err(error) => Some(Lacking::Disk(error)),
+        };
+        self.source = Source::Over;
+        lacking.map(Err)
     }
 }
 
@@ -220,19 +282,44 @@ impl Iterator for Rows {
 mod tests {
     use super::*;
 
+    /// The names, and what is told of rows that cannot be read.
+    fn told(spool: Spool) -> (Vec<Vec<u8>>, Vec<String>) {
+        let (mut names, mut lacking) = (Vec::new(), Vec::new());
+        for row in spool.rows().unwrap() {
+            match row {
+                Ok(entry) => names.push(entry.name),
+                Err(error) => lacking.push(error.to_string()),
+            }
+        }
+        (names, lacking)
+    }
+
     fn names(spool: Spool) -> Vec<Vec<u8>> {
-        spool.rows().unwrap().map(|entry| entry.unwrap().name).collect()
+        let (names, lacking) = told(spool);
+        assert!(lacking.is_empty(), "{lacking:?}");
+        names
     }
 
     #[test]
-    fn rows_of_either_kind_come_back_and_what_is_none_is_passed_over() {
+    fn rows_of_either_kind_come_back_and_those_that_cannot_be_read_are_told_once() {
+        let why = "2 of the rows of its listing cannot be read, the first being: mumble";
         let mut spool = Spool::new(true, LIMIT);
         spool.push(b"type=file;size=3; a b\r\nty").unwrap();
-        spool.push(b"pe=dir; c\nmumble\r\ntype=file; d").unwrap();
-        assert_eq!(names(spool), [&b"a b"[..], b"c", b"d"]);
+        spool.push(b"pe=dir; c\nmumble\r\n\r\ntotal 8\r\n;;; e\r\ntype=file; d").unwrap();
+        let (found, lacking) = told(spool);
+        assert_eq!(found, [&b"a b"[..], b"c", b"d"]);
+        assert_eq!(lacking, [why]);
         let mut spool = Spool::new(false, LIMIT);
-        spool.push(b"-rw-r--r-- 1 u g 3 Jan  1  2020 e\r\n").unwrap();
-        assert_eq!(names(spool), [b"e"]);
+        spool.push(b"total 8\r\n-rw-r--r-- 1 u g 3 Jan  1  2020 e\r\nmumble\r\nmum\r\n").unwrap();
+        assert_eq!(told(spool), (vec![b"e".to_vec()], vec![why.to_owned()]));
+    }
+
+    #[test]
+    fn by_their_names_are_those_that_can_be_read() {
+        let mut spool = Spool::new(true, LIMIT);
+        spool.push(b"type=file;size=3; a\r\nmumble\r\n").unwrap();
+        let found = spool.by_name().unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), [b"a"]);
     }
 
     #[test]
@@ -244,13 +331,20 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_never_ends_is_passed_over() {
+    fn a_row_that_never_ends_is_told_by_how_it_begins_and_the_next_one_is_read() {
         let mut spool = Spool::new(true, LIMIT);
         let long = vec![b'x'; 3 * usize::try_from(ROW).unwrap()];
         spool.push(b"type=file; ").unwrap();
         spool.push(&long).unwrap();
         spool.push(b"\r\ntype=file; a\r\n").unwrap();
-        assert_eq!(names(spool), [b"a"]);
+        let (found, lacking) = told(spool);
+        assert_eq!(found, [b"a"]);
+        let [lacking] = &lacking[..] else { panic!("{lacking:?}") };
+        assert!(
+            lacking.contains("1 of the rows") && lacking.contains("type=file; xxx"),
+            "{lacking}"
+        );
+        assert!(lacking.len() < 2 * TOLD, "{lacking}");
     }
 
     #[test]

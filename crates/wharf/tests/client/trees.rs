@@ -54,6 +54,28 @@ fn a_source_that_is_not_there_is_not_found_and_nothing_here_is_touched() {
 }
 
 #[test]
+fn of_a_folder_with_a_row_that_cannot_be_read_nothing_here_is_deleted_and_that_is_told() {
+    let facts = [Rows(&[b"type=file;size=5; x", b";;; d.bin"])];
+    let no_facts = [NoFacts, Rows(&[b"-rw-r--r-- 1 u g 5 May 1 2024 x", b";;; d.bin"])];
+    for faults in [&facts[..], &no_facts] {
+        let server = Faulty::new(FILES, faults);
+        let here = folder(&["t/d.bin"]);
+        let why = "1 of the rows of its listing cannot be read, the first being: ;;; d.bin";
+        wharf(&["sync", "--delete", "--max-delete", "100%", &server.url(""), "t"])
+            .within(here.path())
+            .ends_with(1)
+            .saying(why);
+        assert_eq!(names(&here.path().join("t")), ["d.bin", "x"]);
+        wharf(&["get", "-r", &server.url(""), "got"]).within(here.path()).ends_with(1).saying(why);
+        assert_eq!(names(&here.path().join("got")), ["x"]);
+        // On the way up such a row is no hindrance: what it may stand for is stored.
+        wharf(&["put", "-r", "t/", &server.url("")]).within(here.path()).ends_with(0);
+        let heard = server.heard();
+        assert!(heard.iter().any(|line| line.starts_with("STOR") && line.contains("d.bin")));
+    }
+}
+
+#[test]
 fn a_folder_without_mlsd_is_entered_to_be_listed_and_left_again() {
     let server = Faulty::new(FILES, &[NoFacts]);
     let here = folder(&[]);
