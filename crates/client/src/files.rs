@@ -13,6 +13,7 @@ mod download;
 mod name;
 pub(crate) mod overlap;
 mod part;
+mod place;
 mod proof;
 mod segments;
 mod stream;
@@ -20,6 +21,7 @@ mod upload;
 
 pub use amount::Amount;
 pub use download::{Fetched, Get};
+pub use place::Place;
 pub use proof::Verdict;
 pub use segments::SegmentRequest;
 pub use upload::{Put, Stored};

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf, absolute};
 use anyhow::Context;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
+use wharf_client::Place;
 
 use crate::exit::Usage;
 
@@ -57,14 +58,12 @@ pub(crate) fn target<'n>(
 /// # Errors
 /// It cannot: its folder is not there, or nothing may be written into it, or a folder has the name.
 pub(crate) fn can_be_replaced(file: &Path) -> anyhow::Result<()> {
-    if is_special(file) {
-        return Ok(());
-    }
     let cannot = || format!("cannot write {}", file.display());
+    let Place::File(file) = Place::of(file).with_context(cannot)? else { return Ok(()) };
     if file.is_dir() {
         return Err(io::Error::from(Errno::ISDIR)).with_context(cannot);
     }
-    let parent = file.parent().unwrap_or(file);
+    let parent = file.parent().unwrap_or(&file);
     takes_new_names(parent).with_context(cannot)
 }
 

@@ -16,6 +16,7 @@ use wharf_proto::{Command, Text, Verb};
 
 use super::overlap::{self, Overlap};
 use super::part::{Here, Opened, Part};
+use super::place::Place;
 use super::{BYTES, local, unwritten};
 use crate::transfer::{Order, Restart};
 use crate::{End, Error, Progress, Proof, Session, Transfer, Watch};
@@ -74,7 +75,7 @@ impl Facts {
 }
 
 impl Session {
-    /// Fetches `remote` into the file `local`.
+    /// Fetches `remote` into the file `target`, or into the file that links of this name lead to: [`Place`].
     ///
     /// # Errors
     /// `Local` for trouble with the file, and every error that a transfer can have.
@@ -85,9 +86,9 @@ impl Session {
         request: Get,
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
-        match is_special(target) {
-            true => self.get_into_special(remote, target, request, watch).await,
-            false => self.get_file(remote, target, request, watch).await,
+        match Place::of(target).map_err(local("open", target))? {
+            Place::Special => self.get_into_special(remote, target, request, watch).await,
+            Place::File(file) => self.get_file(remote, &file, request, watch).await,
         }
     }
 
@@ -218,7 +219,8 @@ impl Session {
         watch: &mut Watch<'_>,
     ) -> Result<Fetched, Error> {
         let facts = self.facts(remote, request).await?;
-        let opened = File::options().write(true).open(target).await;
+        // What is open may be a file to which others have written before.
+        let opened = File::options().append(true).open(target).await;
         let mut file = opened.map_err(local("open", target))?;
         let size = facts.size_on_the_wire(request.how);
         let fetched = self.retrieve(remote, request.how, 0, size, &mut file, watch).await;
@@ -282,10 +284,6 @@ pub(super) fn is_of_the_part(error: &Error) -> bool {
         Error::NotInForm { .. } => true,
         error => overlap::is_difference(error),
     }
-}
-
-pub(super) fn is_special(target: &Path) -> bool {
-    fs::metadata(target).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// A time of the server as this system has it.

@@ -27,9 +27,10 @@ use wharf_proto::{Text, Verb};
 
 use self::lane::Pieces;
 use self::ledger::{Ledger, SMALLEST};
-use super::download::{Facts, is_of_the_part, is_special};
+use super::download::{Facts, is_of_the_part};
 use super::part::{Opened, Part};
-use super::{Fetched, Get, overlap};
+use super::place::Place;
+use super::{Fetched, Get, local, overlap};
 use crate::retry::RETRIES;
 use crate::{BYTES, Error, Lent, Pool, Progress, Proof, Retry, Session, Watch};
 
@@ -91,7 +92,8 @@ impl Pool {
         let mut get = Get { how: BYTES, resume: request.resume, verify: request.verify };
         let about = self.about(remote, get, retries).await?;
         let known = about.facts.size.zip(about.origin.as_deref());
-        let Some((size, origin)) = known.filter(|_| !is_special(target)) else {
+        let place = Place::of(target).map_err(local("open", target))?;
+        let (Some((size, origin)), Place::File(target)) = (known, &place) else {
             return self.get_in_one(remote, target, get, retries, watch).await;
         };
         let facts = about.facts;

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use wharf_testkit::faulty::Faulty;
 use wharf_testkit::scripted::{PATIENCE, Peer, Scripted};
 
 use crate::story::{Ending, begun_by, wharf};
@@ -42,6 +44,25 @@ fn names(folder: &Path) -> Vec<String> {
         entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_file_that_is_fetched_onto_a_link_goes_to_the_file_behind_it() {
+    let server = Faulty::new(&[("x", b"bytes")], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("d")).unwrap();
+    fs::write(at("d/file"), b"old").unwrap();
+    symlink("d/file", at("link")).unwrap();
+    for options in [&[][..], &["--segments", "2"]] {
+        let url = server.url("x");
+        let arguments = [&["get", &url, "link"], options].concat();
+        wharf(&arguments).within(folder.path()).ends_with(0);
+        assert_eq!(fs::read_link(at("link")).unwrap(), Path::new("d/file"), "{options:?}");
+        assert_eq!(fs::read(at("d/file")).unwrap(), b"bytes", "{options:?}");
+        fs::write(at("d/file"), b"old").unwrap();
+    }
+    assert_eq!(names(&at("d")), ["file"]);
 }
 
 #[test]
