@@ -6,7 +6,7 @@
 //! `parameters.rs`, `transfer.rs`, `files.rs`, `info.rs`. RFC 959 sections 4.1, 5.4 and 6.
 //!
 //! House rules: a line is carried out only when the one before it has had its final reply, except what is
-//! urgent while a transfer runs (see `Session::take_next`); every reply leaves by `Session::send`;
+//! urgent while a transfer runs (see `turn.rs`); every reply leaves by `Session::send`;
 //! RNFR and REST are forgotten in one place.
 
 mod access;
@@ -19,6 +19,7 @@ mod parameters;
 mod security;
 mod state;
 mod transfer;
+mod turn;
 
 pub use access::{Unwelcome, is_anonymous};
 pub use effect::{
@@ -39,13 +40,13 @@ use crate::redact::Redactor;
 use crate::reply::Reply;
 use crate::tap::{Timer, What};
 use crate::texts::{Say, Voice};
-
 use crate::{Command, Lang, Moment, Text, Verb, address};
 use state::{Awaiting, Closing, DataPlan, Login, Security, Sequence, Transfer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use turn::Waiting;
 
 /// What the machine asks of its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,32 +62,6 @@ pub enum Output {
     Tap(What),
     /// Close the control connection once everything before is written. Nothing follows.
     Close,
-}
-
-/// A line of the client that has not had its turn.
-#[derive(Debug)]
-enum Waiting {
-    Line(Vec<u8>),
-    TooLong,
-}
-
-impl Waiting {
-    fn parsed(&self) -> Option<Command> {
-        match self {
-            Self::Line(line) => Command::parse(line).ok(),
-            Self::TooLong => None,
-        }
-    }
-}
-
-/// Asked for every line that waits, each time one comes: so only those are parsed that may be it.
-fn is_abort(waiting: &Waiting) -> bool {
-    match waiting {
-        Waiting::Line(line) if line.trim_ascii().eq_ignore_ascii_case(b"ABOR") => {
-            waiting.parsed() == Some(Command::Abor)
-        }
-        Waiting::Line(_) | Waiting::TooLong => false,
-    }
 }
 
 /// One session of the server.
@@ -428,28 +403,6 @@ impl Session {
 
     fn is_at_slow_work(&self) -> bool {
         matches!(self.awaiting, Awaiting::Tree { slow: true, .. } | Awaiting::Stopping { .. })
-    }
-
-    /// The line whose turn it is. While the tree is acted on that is ABOR, where the action may take long, and
-    /// nothing else. While a transfer runs that is ABOR, wherever it stands among the lines that wait; NOOP and STAT without a path, when nothing else waits before them; no other. QUIT has
-    /// its turn after the transfer (RFC 959 section 4.1.1).
-    fn take_next(&mut self) -> Option<Waiting> {
-        if let Awaiting::Tree { slow: true, .. } = self.awaiting {
-            let abort = self.waiting.iter().position(is_abort)?;
-            return self.waiting.remove(abort);
-        }
-        if !matches!(self.awaiting, Awaiting::Nothing) {
-            return None;
-        }
-        if self.transfer.moving().is_none() {
-            return self.waiting.pop_front();
-        }
-        let abort = self.waiting.iter().position(is_abort);
-        let index = abort.or_else(|| {
-            let head = self.waiting.front().and_then(Waiting::parsed)?;
-            matches!(head, Command::Noop | Command::Stat(None)).then_some(0)
-        });
-        self.waiting.remove(index?)
     }
 
     fn carry_out(&mut self, line: &[u8]) {
