@@ -164,6 +164,8 @@ pub enum ReplyError {
 pub struct ReplyReader {
     open: Option<Box<Reply>>,
     bytes: usize,
+    /// Empty lines since the last reply.
+    empty: usize,
 }
 
 impl ReplyReader {
@@ -223,6 +225,12 @@ impl ReplyReader {
     }
 
     fn opening(&mut self, line: Vec<u8>) -> Result<Option<Reply>, ReplyError> {
+        // Some servers send an empty line behind a reply. It says nothing; without end it is no server of FTP.
+        if line.is_empty() && self.empty < Self::LINES {
+            self.empty += 1;
+            return Ok(None);
+        }
+        self.empty = 0;
         let code = line.get(..3).and_then(Code::parse);
         match (code, line.get(3)) {
             (Some(code), None | Some(b' ')) => {
@@ -307,10 +315,21 @@ mod tests {
     #[test]
     fn a_bare_code_is_a_reply_and_other_lines_are_not() {
         assert_eq!(read(b"226\r\n"), [Reply::line(code(226), "")]);
-        for line in ["", "22", "22x hello", "099 low", "700 high", "2200 glued", "hello world"] {
+        for line in [" ", "22", "22x hello", "099 low", "700 high", "2200 glued", "hello world"] {
             let result = ReplyReader::new().line(line.as_bytes().to_vec());
             assert!(matches!(result, Err(ReplyError::NotAReply(_))), "{line}");
         }
+    }
+
+    #[test]
+    fn empty_lines_between_replies_are_passed_over_and_inside_one_they_are_kept_and_counted() {
+        let mut reader = ReplyReader::new();
+        let mut lines = ["", "220 hi", "", "", "211-a", "", "211 end"].into_iter();
+        let mut next = || lines.find_map(|line| reader.line(line.into()).unwrap());
+        assert_eq!(next(), Some(Reply::line(code(220), "hi")));
+        assert_eq!(next().unwrap().lines, ["a", "", "end"].map(Text::from));
+        let result = (0..=ReplyReader::LINES).find_map(|_| reader.line(Vec::new()).err());
+        assert_eq!(result, Some(ReplyError::NotAReply(Text::from(""))));
     }
 
     #[test]
