@@ -366,6 +366,15 @@ impl DataPlane {
         true
     }
 
+    /// The session has ended with this error. Where it took the way that an earlier session had seen to work, and that no
+    /// longer does, later ones begin with the one that was wished for.
+    pub(crate) fn is_lost_with(&mut self, error: &Error) {
+        if self.switch == Switch::Allowed && self.way != self.wished && is_of_the_way(error) {
+            self.switch_over();
+            self.learn();
+        }
+    }
+
     fn switch_over(&mut self) {
         self.switch = Switch::Done;
         self.way = self.way.other();

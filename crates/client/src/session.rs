@@ -124,6 +124,12 @@ impl Session {
         }
     }
 
+    /// Whether no other command can be sent: the session has ended, or the server owes replies that did not come in time.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.control.is_spent()
+    }
+
     /// Closes without QUIT.
     pub async fn close(self) {
         self.control.close().await;

@@ -36,10 +36,12 @@ impl Session {
         self.forget_restart().await?;
         loop {
             match self.try_to_begin(order, from).await {
-                Err(error)
-                    if !self.control.is_spent()
-                        && self.data.try_otherwise(&self.control, &error) =>
-                {
+                // The session is lost with the way; another one need not be.
+                Err(error) if self.control.is_spent() => {
+                    self.data.is_lost_with(&error);
+                    return Err(self.data.concluded(error));
+                }
+                Err(error) if self.data.try_otherwise(&self.control, &error) => {
                     self.data.has_tried(error);
                 }
                 result => return result.map_err(|error| self.data.concluded(error)),

@@ -10,7 +10,7 @@ use wharf_proto::address::print_227;
 use wharf_testkit::faulty::{Fault, Faulty};
 use wharf_testkit::scripted::Scripted;
 
-use crate::support::{options, run};
+use crate::support::{impatient, options, run};
 
 /// What a proxy of these tests does with the words before the connection it leads on to; `None` where it refuses.
 type Gate = fn(&mut TcpStream) -> Option<SocketAddr>;
@@ -200,6 +200,24 @@ fn where_no_passive_way_is_open_the_server_connects_and_that_is_remembered_for_t
     assert!(!second.iter().any(|line| line.ends_with("SV")), "{second:?}");
     // Known still, though nothing had to be found out.
     assert_eq!(memory.print(), format!("{host}:{port} no-epsv active\n"));
+}
+
+#[test]
+fn a_remembered_way_that_is_closed_now_is_forgotten_though_the_session_is_lost_with_it() {
+    // As vsftpd does: nothing is answered as long as it tries to connect, ABOR neither.
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.port();
+        peer.expect("LIST");
+        peer.expect_any_end();
+    });
+    let (host, port) = (server.address().ip().to_string(), server.address().port());
+    let memory = Memory::parse(&format!("{host}:{port} active\n"));
+    let options = Options { fallback: true, memory: memory.clone(), ..impatient() };
+    let error = run(lists(&host, port, &options)).unwrap_err();
+    assert!(matches!(error, Error::DataAccept { .. }), "{error}");
+    assert_eq!(memory.print(), "");
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<E
                         && error.is_passing()
                         && !matches!(error, Error::NoWay { .. })
                         && !error.ends_the_session()
+                        && !session.is_lost()
                         && printer.starts_over() => {}
                 listed => return listed,
             }
