@@ -27,8 +27,10 @@ use crate::{ProxyFault, TlsFault};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// What was to be fetched is a folder.
+    /// What was to be fetched or deleted is a folder.
     Folder,
+    /// What was to be fetched or deleted is there, and a file.
+    Barred,
     /// What was to be made is there.
     There,
     /// What was stored under a temporary name may not have its own.
@@ -44,6 +46,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder => f.write_str("it is a folder"),
+            Self::Barred => {
+                f.write_str("it is there, but the server does not let this user do that")
+            }
             Self::There => f.write_str("it is there already"),
             Self::Name => {
                 f.write_str("what was stored whole gets no other name than the temporary one")

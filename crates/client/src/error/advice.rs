@@ -12,6 +12,7 @@ use crate::files::is_temporary;
 
 const WRITE_FTPES: &str = "the server wants TLS: write ftpes:// in place of ftp://";
 const OF_A_FOLDER: &str = "get -r takes a folder with all that is in it, ls lists it";
+const TO_REMOVE_A_FOLDER: &str = "it is a folder: rm -r removes it with all that is in it";
 const FEW_TICKETS: &str = "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
                            number of times";
 const WHERE_PASSWORDS_ARE: &str = "it may be in the environment (WHARF_PASSWORD; WHARF_TARGET_PASSWORD for the server that \
@@ -46,7 +47,7 @@ impl Error {
             }
             Self::Login { last, .. } => login_advice(last),
             Self::Refused { last } => refusal_advice(last),
-            Self::RefusedFor { reason, .. } => Some(reason_advice(reason)),
+            Self::RefusedFor { reason, last } => Some(reason_advice(reason, last.verb)),
             Self::Local { doing: "send", source, .. } => local_advice(source),
             Self::NotProtected { last } => Some(protection_advice(last)),
             Self::Injected { .. } => Some("somebody may sit in between: do not log in from here"),
@@ -170,9 +171,13 @@ impl Error {
     }
 }
 
-fn reason_advice(reason: &Refusal) -> &'static str {
+fn reason_advice(reason: &Refusal, verb: Option<Verb>) -> &'static str {
     match reason {
+        Refusal::Folder if verb == Some(Verb::Dele) => TO_REMOVE_A_FOLDER,
         Refusal::Folder => OF_A_FOLDER,
+        Refusal::Barred => {
+            "log in as a user who may, or have the server's keeper give this one the right"
+        }
         Refusal::Name => {
             "something may have the name that cannot go: --in-place stores files under their own at once"
         }
@@ -308,7 +313,7 @@ fn missing_advice(verb: Verb, text: &str) -> Option<&'static str> {
     if says(&["is a directory", "not a plain file", "not a regular file", "not a file"]) {
         return match verb {
             Verb::Retr | Verb::Size | Verb::Rest => Some(OF_A_FOLDER),
-            Verb::Dele => Some("it is a folder: rm -r removes it with all that is in it"),
+            Verb::Dele => Some(TO_REMOVE_A_FOLDER),
             _ => Some("there is a folder of that name"),
         };
     }

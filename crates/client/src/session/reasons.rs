@@ -8,9 +8,9 @@ use wharf_proto::{Text, Verb};
 use crate::{Error, Refusal, Session};
 
 impl Session {
-    /// What came of work on this path, and of a refusal what it is about, if its words do not say: a file that is a folder; a
-    /// folder that is there already, or has none to be in. It may cost up to four short commands, and the current folder
-    /// stays what it is.
+    /// What came of work on this path, and of a refusal what it is about, if its words do not say: a file that is a
+    /// folder, or is there and not for us; a folder that is there already, or has none to be in. It may cost up to four
+    /// short commands, and the current folder stays what it is.
     ///
     /// # Errors
     /// The error of the work, and nothing else.
@@ -24,8 +24,12 @@ impl Session {
             result => return result,
         };
         let reason = match (error.last().and_then(|last| last.verb), words(&error)) {
-            (Some(Verb::Retr), Words::Unclear) => {
-                self.can_enter(path).await.then_some(Refusal::Folder)
+            (Some(Verb::Retr | Verb::Dele), Words::Unclear) => {
+                if self.can_enter(path).await {
+                    Some(Refusal::Folder)
+                } else {
+                    self.size(path).await.ok().flatten().map(|_| Refusal::Barred)
+                }
             }
             (Some(Verb::Mkd), Words::Missing) => above(path).map(none_above),
             (Some(Verb::Mkd), Words::There) => Some(Refusal::There),

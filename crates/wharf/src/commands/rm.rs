@@ -37,7 +37,8 @@ pub(crate) async fn remove(
                 .remove_tree(path, &mut |deed, path, result| parts.tell(action(deed), path, result))
                 .await?;
         } else {
-            parts.judge("delete", path, session.delete(path).await.map(drop))?;
+            let deleted = session.delete(path).await.map(drop);
+            parts.judge("delete", path, session.with_reason(path, deleted).await)?;
         }
         *left = rest;
     }

@@ -362,6 +362,14 @@ fn what_a_server_does_not_say_of_a_refusal_is_found_out() {
     let server = Faulty::new(FILES, &none);
     wharf(&["cat", &server.url("typo")]).ends_with(5).saying("check the spelling");
 
+    const DELE: Fault = Reply("DELE", "550 Delete operation failed.");
+    let server =
+        Faulty::new(FILES, &[RETR, DELE, Reply("CWD x", "550 no"), Reply("SIZE x", "213 5")]);
+    for command in ["rm", "cat"] {
+        wharf(&[command, &server.url("x")]).ends_with(6).saying("it is there, but");
+    }
+    wharf(&["rm", &server.url("pub")]).ends_with(6).saying("rm -r");
+
     let server = Faulty::new(FILES, &[Reply("MKD", MKDIR)]);
     wharf(&["mkdir", &server.url("pub")]).ends_with(6).saying("it is there already").saying("-p");
     let nowhere = [Reply("MKD", MKDIR), Reply("CWD", "550 Failed to change directory.")];
