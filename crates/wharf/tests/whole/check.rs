@@ -46,7 +46,8 @@ fn a_password_goes_in_clear_only_where_it_was_asked_for() {
     let cautious = check(&[&url]);
     let heard = server.heard();
     assert!(!heard.iter().any(|line| line.starts_with("PASS")), "{heard:?}");
-    assert_ne!(cautious.status.code(), Some(0));
+    assert_eq!(cautious.status.code(), Some(4), "{}", text(&cautious));
+    assert!(text(&cautious).contains("There is no TLS, and the password"), "{}", text(&cautious));
     let told = check(&["--clear-password", &url]);
     assert!(server.heard().iter().any(|line| line.starts_with("PASS")));
     assert_eq!(told.status.code(), Some(0), "{}", text(&told));
@@ -57,6 +58,14 @@ fn a_password_goes_in_clear_only_where_it_was_asked_for() {
     let named = check(&["--clear-password", "-4", "--data-address", "named", &url]);
     let works = works(&named).unwrap();
     assert!(works.starts_with("Works: wharf ls -4 --data-address named ftp://"), "{works}");
+}
+
+#[test]
+fn where_a_certificate_is_not_trusted_that_keeps_the_password_and_not_a_lack_of_tls() {
+    let serving = Serving::new(&["--tls-self-signed", "--user", "ann:secret"]);
+    let output = check(&[&format!("ftp://ann:secret@127.0.0.1:{}/", serving.port)]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    assert!(text(&output).contains("certificate is not trusted, and"), "{}", text(&output));
 }
 
 #[test]

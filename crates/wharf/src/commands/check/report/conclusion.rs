@@ -81,6 +81,7 @@ impl Report<'_> {
         self.excuse(best.map(|(cover, _)| cover));
         let exit = match best {
             Some(_) => self.extra.unwrap_or(Exit::Done),
+            None if self.kept_secret => self.worst.unwrap_or(Exit::Login),
             None => self.worst.unwrap_or(Exit::Failed),
         };
         let settings = best.map(|(cover, setup)| way.works(cover, setup));
@@ -159,6 +160,10 @@ impl Report<'_> {
             Some(Exit::Refused) => {
                 lang.of("The server does not let us do that.", "サーバーに断られた。")
             }
+            None if self.kept_secret && self.stranger.is_some() => lang.of(
+                "The server's certificate is not trusted, and the password does not go in clear.",
+                "サーバーの証明書を信頼できず、パスワードは平文では送らない。",
+            ),
             None if self.kept_secret => lang.of(
                 "There is no TLS, and the password does not go in clear.",
                 "TLS がなく、パスワードは平文では送らない。",
