@@ -77,8 +77,11 @@ fn explained_each_of_the_49_rows_has_its_sentence_and_its_paragraph() {
         assert!(lesson.contains("RFC 959 4.1.1"), "{text}");
         assert!(lesson.contains(sentence), "{text}");
         // What it is for, and what would be otherwise, is said once.
-        for (word, times) in [("AUTH TLS", 1), ("332", 1), ("RFC 959 4.1.2", 4)] {
+        for (word, times) in [("AUTH TLS", 1), ("RFC 959 4.1.2", 4)] {
             assert_eq!(lesson.matches(word).count(), times, "{word}: {text}");
         }
+        // A port may have the same digits in it.
+        let codes = lesson.split(|letter: char| !letter.is_ascii_digit()).filter(|no| *no == "332");
+        assert_eq!(codes.count(), 1, "{text}");
     }
 }

@@ -95,7 +95,10 @@ fn a_server_told_to_end_ends_in_order_and_has_logged_without_secrets() {
     assert!(run(here.path(), &["ls", &url]).status.success());
     let (code, log) = serving.end();
     assert_eq!(code, Some(0));
-    assert!(log.contains("connected") && log.contains("230") && !log.contains("secret"), "{log}");
+    assert!(
+        log.contains("connected") && log.contains("logged in") && !log.contains("secret"),
+        "{log}"
+    );
 }
 
 #[test]
