@@ -5,18 +5,15 @@
 //! session are read alike. It judges nothing.
 
 use crate::conn::Conn;
+use crate::dialogue::Waiting;
 use crate::label::CUT;
 use crate::more::More;
 use crate::row::{Channel, Ends, Packet, Remark, Row};
 use crate::sessions::Before;
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use wharf_proto::tap::{Party, Timer};
 use wharf_proto::{Moment, Verb};
-
-/// Commands that may wait for their reply before the oldest is passed over.
-const MAX_WAITING: usize = 64;
 
 /// Where it was looked from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,29 +332,25 @@ fn holds(row: &Row, words: &[&str], fits: impl Fn(&[u8], &[u8]) -> bool) -> bool
 
 fn exchanges(rows: &[Row]) -> Vec<Exchange<'_>> {
     let mut out: Vec<Exchange<'_>> = Vec::new();
-    let mut waiting: VecDeque<usize> = VecDeque::new();
-    for row in rows {
+    let mut waiting: Waiting<usize> = Waiting::default();
+    let mut is_torn = false;
+    for row in rows.iter().filter(|row| row.channel == Channel::Control) {
+        if row.packet == Packet::Note(Remark::Missing) {
+            is_torn |= row.from == Party::Server;
+        } else if let Some(wire) = row.wire.filter(|_| is_torn && row.from == Party::Server) {
+            waiting.lost(wire.seq);
+            is_torn = false;
+        }
         match row.packet {
             Packet::Command => {
-                if waiting.len() >= MAX_WAITING {
-                    waiting.pop_front();
-                }
-                waiting.push_back(out.len());
+                waiting.asked(out.len(), row.verb, row.wire.map(|wire| wire.ack));
                 let command = Some(row);
                 out.push(Exchange { verb: row.verb, command, replies: Vec::new() });
             }
             Packet::Reply(code) => {
-                let is_it = |at: &usize| out.get(*at).is_some_and(|one| one.verb == row.verb);
-                let place = waiting.iter().position(is_it);
-                match place.and_then(|place| waiting.get(place).copied()) {
-                    Some(at) => {
-                        if let Some(one) = out.get_mut(at) {
-                            one.replies.push(row);
-                        }
-                        if code >= 200 {
-                            place.and_then(|place| waiting.remove(place));
-                        }
-                    }
+                let at = waiting.answered(code, |verb| verb == row.verb);
+                match at.and_then(|at| out.get_mut(at)) {
+                    Some(one) => one.replies.push(row),
                     None => {
                         let (verb, command) = (None, None);
                         out.push(Exchange { verb, command, replies: vec![row] });

@@ -39,10 +39,12 @@ const MAX_ROWS: usize = 8;
 const GAPS: &str = "N5";
 /// The rule that finds replies and commands out of step: whatever is read behind that is misread.
 const OUT_OF_STEP: &str = "P1";
-/// The rules that miss something on the control connection, or count there: where its bytes are missing, it may have been
-/// among them.
-const HEARS_ALL: &[&str] =
-    &["C3", "C5", "C12", "C13", "A8", "D5", "D6", "D7", "X3", "X8", "P1", "P2", "P3", "P5"];
+/// The rules that miss something on the control connection, or count there, or rest on what was agreed on there last:
+/// where its bytes are missing, it may have been among them.
+const HEARS_ALL: &[&str] = &[
+    "C3", "C5", "C12", "C13", "A8", "D5", "D6", "D7", "X1", "X3", "X4", "X6", "X7", "X8", "X13",
+    "X14", "P1", "P2", "P3", "P5", "F3",
+];
 
 /// A way in which sessions fail.
 #[derive(Clone, Copy, Debug)]

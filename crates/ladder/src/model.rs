@@ -293,7 +293,7 @@ impl Ladder {
     }
 
     fn command(&mut self, at: Moment, verb: Option<Verb>, line: &Text) {
-        self.dialogue.asked(verb);
+        self.dialogue.asked(verb, None);
         self.control_row(at, Party::Client, Packet::Command, verb, line.clone());
         if names_listener(verb) {
             self.name_listener(Party::Client);

@@ -122,6 +122,9 @@ impl Control {
         }
         for gap in &fresh.gaps {
             state.record.add(pen.missing(from, gap.bytes));
+            if from == Party::Server {
+                state.dialogue.lost(gap.until);
+            }
         }
         let ends = !was_ending && self.flow.is_ending();
         let ended = |state: &mut State, how| {
@@ -316,7 +319,7 @@ fn command(
     shown: Text,
     line: &[u8],
 ) -> Row {
-    state.dialogue.asked(verb);
+    state.dialogue.asked(verb, Some(pen.segment.ack));
     let parsed = names_listener(verb).then(|| Command::parse(line));
     let names = match parsed {
         Some(Ok(Command::Port(address))) => Some(SocketAddr::V4(address)),

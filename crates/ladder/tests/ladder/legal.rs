@@ -6,7 +6,7 @@ use std::time::Duration;
 use wharf_ladder::Flags;
 use wharf_ladder::render::json;
 use wharf_ladder::sessions::{Session, Sessions};
-use wharf_proto::Moment;
+use wharf_proto::{Moment, Verb};
 
 const GRANTED: Flags = Flags { ack: true, ..SYN };
 
@@ -127,6 +127,20 @@ fn a_keep_alive_is_drawn_as_an_acknowledgment_and_nothing_is_sent_again() {
     wire.put(0, Acceptor, ACK, b"");
     assert_eq!(tail(&wire, 3), ["200 ok", "ACK", "ACK"]);
     assert_eq!(wire.packets().conns()[0].client.again, 0);
+}
+
+#[test]
+fn behind_a_reply_that_was_not_captured_the_next_one_answers_the_next_command() {
+    let mut wire = Wire::greeted();
+    wire.put(0, Opener, PSH, b"MODE S\r\n");
+    wire.unseen(0, Acceptor, PSH, b"200 never seen\r\n");
+    wire.wait(Duration::from_secs(5));
+    wire.asks("NOOP", "200 ok");
+    let session = only(&wire);
+    let verbs: Vec<_> = session.packets.rows().iter().filter_map(|row| row.verb).collect();
+    assert_eq!(verbs, [Verb::Mode, Verb::Noop, Verb::Noop]);
+    let (wait, verb, _) = session.statistics().longest.unwrap();
+    assert_eq!((wait.as_secs(), verb), (0, Verb::Noop));
 }
 
 #[test]
