@@ -4,7 +4,7 @@
 //! behind is gone on with the next time (`part.rs`, `download.rs`). An upload can be gone on with where the server kept
 //! what it got (`upload.rs`, `behind.rs`). That either is of the same file is found out by its last bytes (`overlap.rs`).
 //! Until it is proven an upload may have a temporary name (`name.rs`). A file may come over several sessions at a time
-//! (`segments.rs`), and what is stored may be no file (`stream.rs`). How well the bytes of either are proven is in
+//! (`segments.rs`), what is stored may be no file (`stream.rs`), and what is written may take each byte once (`pipe.rs`). How well the bytes of either are proven is in
 //! `proof.rs`. Whole trees are not done here (`tree.rs`).
 
 mod amount;
@@ -13,6 +13,7 @@ mod download;
 mod name;
 pub(crate) mod overlap;
 mod part;
+mod pipe;
 mod place;
 mod proof;
 mod segments;
@@ -21,6 +22,7 @@ mod upload;
 
 pub use amount::Amount;
 pub use download::{Fetched, Get};
+pub use pipe::Pipe;
 pub use place::Place;
 pub use proof::Verdict;
 pub use segments::SegmentRequest;

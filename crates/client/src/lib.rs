@@ -64,7 +64,9 @@ pub use copy::{
 pub use data::{Setup, Way};
 pub use digest::Digest;
 pub use error::{Error, Exchange, Proof, Refusal};
-pub use files::{Amount, BYTES, Fetched, Get, Place, Put, SegmentRequest, Stored, TEXT, Verdict};
+pub use files::{
+    Amount, BYTES, Fetched, Get, Pipe, Place, Put, SegmentRequest, Stored, TEXT, Verdict,
+};
 pub use listing::{Listing, RowWatch};
 pub use memory::Memory;
 pub use netrc::{Netrc, NetrcEntry, NetrcError};

@@ -38,7 +38,7 @@ use self::serve::ServeArgs;
 use self::sync::SyncArgs;
 use self::tls::TlsArgs;
 use self::trace::TraceArgs;
-use self::tree::{MoveArgs, TreeArgs, of_trees};
+use self::tree::{MoveArgs, PaceArgs, TreeArgs, of_trees};
 use crate::events::{Events, Stream};
 use crate::exit::Usage;
 use crate::{settings, terminal};
@@ -229,6 +229,8 @@ pub(crate) struct CatArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) form: FormArgs,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }

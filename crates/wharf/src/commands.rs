@@ -37,7 +37,7 @@ use crate::args::{Arguments, Command};
 use crate::events::Events;
 use crate::exit::{Exit, Failed, Told};
 use crate::interrupt::heeding_signals;
-use crate::{settings, terminal};
+use crate::{remedy, settings, terminal};
 
 /// Does what the command line asks for.
 pub(crate) fn run(mut arguments: Arguments) -> Exit {
@@ -219,8 +219,7 @@ pub(crate) fn explained(error: &anyhow::Error, who: &str) -> (Exit, Option<Strin
         return (exit, None);
     }
     let mut words = format!("{who}: {}", words(error));
-    let advice = error.chain().find_map(|cause| cause.downcast_ref::<Error>()?.advice());
-    if let Some(advice) = advice {
+    if let Some(advice) = remedy::of(error) {
         words.push_str("\n  ");
         words.push_str(advice);
     }

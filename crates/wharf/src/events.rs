@@ -385,10 +385,11 @@ fn explained(error: &anyhow::Error) -> Value {
     let mut facts = match error.chain().find_map(|cause| cause.downcast_ref::<Error>()) {
         Some(error) => of_client(error),
         None => {
-            json!({ "cause": exit.cause(), "command": null, "reply": null, "text": null, "remedy": null })
+            json!({ "cause": exit.cause(), "command": null, "reply": null, "text": null })
         }
     };
     facts["error"] = crate::commands::words(error).into();
+    facts["remedy"] = crate::remedy::of(error).into();
     facts["exit"] = (exit as u8).into();
     facts
 }

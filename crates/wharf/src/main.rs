@@ -16,6 +16,7 @@ mod keyring;
 mod output;
 mod progress;
 mod pseudo;
+mod remedy;
 mod retry;
 mod settings;
 mod shell;

@@ -8,13 +8,42 @@ use std::task::{Context, Poll};
 
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wharf_client::Error;
+
+/// What went through one of the two before something went wrong.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("behind {moved} bytes {way}")]
+pub(crate) struct Behind {
+    moved: u64,
+    way: &'static str,
+}
+
+impl Behind {
+    /// So many bytes are on standard output.
+    pub(crate) fn output(moved: u64) -> Self {
+        Self { moved, way: "on standard output" }
+    }
+
+    /// So many bytes came from standard input.
+    pub(crate) fn input(moved: u64) -> Self {
+        Self { moved, way: "from standard input" }
+    }
+
+    /// Tells an error of the transfer so, if anything went through before it.
+    pub(crate) fn told<T>(self, result: anyhow::Result<T>) -> anyhow::Result<T> {
+        result.map_err(|error| match error.is::<Error>() && self.moved > 0 {
+            true => error.context(self),
+            false => error,
+        })
+    }
+}
 
 /// One of the two.
 #[derive(Debug)]
 pub(crate) struct Standard {
     file: File,
-    /// How many bytes have gone through.
-    pub(crate) moved: u64,
+    /// How many bytes have been read.
+    pub(crate) read: u64,
 }
 
 impl Standard {
@@ -36,7 +65,7 @@ impl Standard {
 
     fn of(descriptor: BorrowedFd<'_>) -> io::Result<Self> {
         let file = File::from_std(descriptor.try_clone_to_owned()?.into());
-        Ok(Self { file, moved: 0 })
+        Ok(Self { file, read: 0 })
     }
 }
 
@@ -48,7 +77,7 @@ impl AsyncRead for Standard {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.file).poll_read(context, into);
-        self.moved += (into.filled().len() - before) as u64;
+        self.read += (into.filled().len() - before) as u64;
         read
     }
 }
@@ -59,11 +88,7 @@ impl AsyncWrite for Standard {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.file).poll_write(context, bytes);
-        if let Poll::Ready(Ok(count)) = written {
-            self.moved += count as u64;
-        }
-        written
+        Pin::new(&mut self.file).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -15,7 +15,7 @@ use wharf_proto::params::{Format, Mode, Representation, Structure, Type};
 use wharf_proto::{Secret, Text};
 
 use crate::args::tls::warn;
-use crate::args::tree::MoveArgs;
+use crate::args::tree::PaceArgs;
 use crate::args::{ConnectionArgs, DataAddressArg, FormArgs, TypeArgs};
 use crate::events::Events;
 use crate::exit::{Interrupted, Usage};
@@ -59,16 +59,16 @@ pub(crate) async fn visit<T>(
 
 /// The same for a file that is moved: at this rate, and with other sessions after faults of the network.
 pub(crate) async fn visit_to_move<T>(
-    moving: &MoveArgs,
+    pace: PaceArgs,
     address: &Address,
     arguments: &ConnectionArgs,
     events: &Events,
     mut work: impl AsyncFnMut(&mut Session, &mut Try) -> Result<T, Error>,
 ) -> anyhow::Result<T> {
     traced(address, arguments, async |login, mut options| {
-        options.throttle = moving.limit_rate.map(Throttle::new);
+        options.throttle = pace.limit_rate.map(Throttle::new);
         let first = options.session.0;
-        persist(moving.retries, arguments.quiet, events, async |attempt| {
+        persist(pace.retries, arguments.quiet, events, async |attempt| {
             options.session.0 = first + u64::from(attempt.number);
             let work = async |session: &mut Session| {
                 attempt.enters();

@@ -61,13 +61,18 @@ pub struct Fetched {
 const NO_SUCH_PLACE: u16 = 554;
 
 /// The remote file as the server describes it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) size: Option<u64>,
     pub(super) modified: Option<Timestamp>,
 }
 
 impl Facts {
+    /// Whether both were told.
+    pub(super) fn are_known(self) -> bool {
+        self.size.is_some() && self.modified.is_some()
+    }
+
     /// How many bytes come over the data connection, where that is known.
     fn size_on_the_wire(self, how: Representation) -> Option<u64> {
         self.size.filter(|_| passes_through(how))

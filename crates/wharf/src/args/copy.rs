@@ -66,7 +66,7 @@ impl CopyHow {
             (false, true) => Passage::Direct,
             (false, false) => Passage::Either,
         };
-        if self.moving.limit_rate.is_some() && passage != Passage::Relay {
+        if self.moving.pace.limit_rate.is_some() && passage != Passage::Relay {
             let why = "--limit-rate goes with --relay: how fast two servers transfer between each other is not in our \
                        hands";
             return Err(Usage(why.to_owned()));

@@ -56,7 +56,7 @@ impl TreeArgs {
         Ok(TreeRequest {
             resume,
             verify: moving.verify,
-            retries: moving.retries,
+            retries: moving.pace.retries,
             blocks: !self.no_block_mode,
             filter: self.filter()?,
             only: self.retry_failed.as_deref().map(read_failed).transpose()?,
@@ -84,16 +84,24 @@ pub(crate) struct MoveArgs {
     /// Compare digests (HASH, XSHA256, XMD5, XCRC ...) where the server makes them
     #[arg(long)]
     pub(crate) verify: bool,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    /// Tell what happens as JSON on standard output, one object an event; on standard error where the file goes to
+    /// standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How fast files are moved, and how often it is tried again.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Transfer")]
+pub(crate) struct PaceArgs {
     /// Move no more bytes a second than this, all jobs together: 500k, 2M, 1.5Mi
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<NonZeroU64>,
     /// Try again up to N times in a row after a fault of the network, a little later each time; a file goes on where it was
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) retries: u32,
-    /// Tell what happens as JSON on standard output, one object an event; on standard error where the file goes to
-    /// standard output
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// What is about trees goes with -r only.

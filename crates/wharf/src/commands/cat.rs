@@ -1,60 +1,73 @@
 //! `wharf cat`: a file's bytes on standard output.
 
 use anyhow::Context;
-use wharf_client::{Amount, End, Error, Progress, Session, Transfer, Verdict, Watch};
+use wharf_client::{Address, Amount, End, Pipe, Progress, Transfer, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
 
-use crate::args::CatArgs;
+use crate::args::tree::PaceArgs;
+use crate::args::{CatArgs, ConnectionArgs};
 use crate::events::Events;
 use crate::exit::Exit;
-use crate::progress::Screen;
-use crate::standard::Standard;
+use crate::progress::{Meter, Screen};
+use crate::standard::{Behind, Standard};
 use crate::terminal;
-use crate::visit::{file, form, visit};
+use crate::visit::{file, form, visit_to_move};
 
 pub(crate) async fn run(arguments: &CatArgs, events: &Events) -> anyhow::Result<Exit> {
     let address = &arguments.url.0;
     let how = form(arguments.form, arguments.connection.plain, address.kind)?;
     let remote = file(address)?;
-    let mut out = Standard::output().context("standard output")?;
     // Nobody is shown how far it is: what is in the file is.
     let mut meter = Screen::new(true).meter(remote).telling(events.course("fetch", remote));
-    let shown = visit(address, &arguments.connection, async |session| {
-        let mut hear = |progress| meter.hear(progress);
-        let written = write(session, remote, how, &mut out, &mut hear).await;
-        session.with_reason(remote, written).await
-    })
-    .await;
-    let (shown, _) = events
-        .file("fetch", remote, shown, |(shown, verdict)| (Amount::all(shown.moved), *verdict))?;
+    let visit = (address, &arguments.connection, arguments.pace);
+    let shown = write(visit, remote, how, &mut meter, events).await?;
     if shown.end == End::Counted && !arguments.connection.quiet {
         terminal::say("the size agrees, but the server did not end TLS in order");
     }
     Ok(Exit::Done)
 }
 
-/// Writes a file's bytes, and tells what is known of them.
+/// What a file on standard output came to.
+pub(super) struct Written {
+    pub(super) amount: Amount,
+    pub(super) end: End,
+    pub(super) verdict: Verdict,
+}
+
+/// Writes a file on standard output, over as many sessions as it takes.
 pub(super) async fn write(
-    session: &mut Session,
+    (address, connection, pace): (&Address, &ConnectionArgs, PaceArgs),
     remote: &Text,
     how: Representation,
-    to: &mut Standard,
-    watch: &mut Watch<'_>,
-) -> Result<(Transfer, Verdict), Error> {
+    meter: &mut Meter,
+    events: &Events,
+) -> anyhow::Result<Written> {
+    let mut pipe = Pipe::new(Standard::output().context("standard output")?);
     let mut verdict = Verdict::Unproven;
-    let mut hear = |progress| {
-        if let Progress::Begins { total: Some(_), .. } = progress {
-            // More or fewer bytes than that are an error.
-            verdict = Verdict::SizeOnly;
+    let written = visit_to_move(pace, address, connection, events, async |session, attempt| {
+        let mut hear = |progress| {
+            if let Progress::Begins { total: Some(_), .. } = progress {
+                // More or fewer bytes than that are an error.
+                verdict = Verdict::SizeOnly;
+            }
+            attempt.hear(progress);
+            meter.hear(progress);
+        };
+        let written = session.fetch_piped(remote, how, &mut pipe, &mut hear).await;
+        if !pipe.can_go_on() {
+            attempt.is_the_last();
         }
-        watch(progress);
-    };
-    let transfer = if passes_through(how) {
-        session.fetch(remote, 0, to, &mut hear).await?
-    } else {
-        session.fetch_as(remote, how, to, &mut hear).await?
-    };
-    Ok((transfer, verdict))
+        session.with_reason(remote, written).await
+    })
+    .await;
+    let written = Behind::output(pipe.written()).told(written);
+    let written = written.map(|Transfer { moved, end, .. }| {
+        let bytes = if passes_through(how) { pipe.written() } else { moved };
+        Written { amount: Amount { bytes, moved }, end, verdict }
+    });
+    events.file("fetch", remote, written, |Written { amount, verdict, .. }| {
+        (meter.all_tries(*amount), *verdict)
+    })
 }

@@ -120,7 +120,7 @@ impl<'a> Errand<'a> {
         let mut target = site(&self.target, TARGET_SESSIONS)?;
         target.options.origin = source.options.origin;
         // What goes through here is paid for once.
-        source.options.throttle = self.arguments.how.moving.limit_rate.map(Throttle::new);
+        source.options.throttle = self.arguments.how.moving.pace.limit_rate.map(Throttle::new);
         let told = [&source.options.tls, &target.options.tls];
         if let Some(tls) = told.into_iter().find(|tls| tls.mode != TlsMode::Off) {
             warn(tls, self.arguments.connection.quiet);
@@ -165,24 +165,25 @@ impl<'a> Errand<'a> {
         let screen = Screen::new(quiet || events.is_on());
         let mut meter = screen.meter(&self.remote).telling(events.course("copy", &self.remote));
         let request = self.arguments.how.request()?;
-        let copying = persist(self.arguments.how.moving.retries, quiet, events, async |attempt| {
-            self.enter(copier).await?;
-            attempt.enters();
-            let path = &self.source.address.path;
-            let mut hear = |event| match event {
-                CopyEvent::Note(note) => {
-                    events.note(&note);
-                    screen.note(note);
-                }
-                CopyEvent::Moves(progress) => {
-                    attempt.hear(progress);
-                    meter.hear(progress);
-                }
-                _ => {}
-            };
-            let work = copier.copy_file(path, &self.remote, &request, &mut hear);
-            until_stopped(copier, work).await?.map_err(|error| self.told(error))
-        });
+        let copying =
+            persist(self.arguments.how.moving.pace.retries, quiet, events, async |attempt| {
+                self.enter(copier).await?;
+                attempt.enters();
+                let path = &self.source.address.path;
+                let mut hear = |event| match event {
+                    CopyEvent::Note(note) => {
+                        events.note(&note);
+                        screen.note(note);
+                    }
+                    CopyEvent::Moves(progress) => {
+                        attempt.hear(progress);
+                        meter.hear(progress);
+                    }
+                    _ => {}
+                };
+                let work = copier.copy_file(path, &self.remote, &request, &mut hear);
+                until_stopped(copier, work).await?.map_err(|error| self.told(error))
+            });
         let copied = copying.await;
         let copied = events.one("copy", &self.remote, copied, |copied| {
             let (_, route) = words(copied);

@@ -6,8 +6,7 @@ use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use anyhow::Context;
-use wharf_client::{Amount, End, Fetched, Get, Pool, SegmentRequest, Verdict};
+use wharf_client::{End, Fetched, Get, Pool, SegmentRequest, Verdict};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
@@ -20,7 +19,6 @@ use crate::events::Events;
 use crate::exit::{Exit, Usage};
 use crate::output::{can_be_made, target};
 use crate::progress::{Meter, Screen};
-use crate::standard::Standard;
 use crate::visit::{file, form, visit_to_move};
 
 const BYTES_ALONE: &str = "segments are parts of a file byte by byte: --segments goes with none of --ascii, --ebcdic, \
@@ -67,7 +65,7 @@ async fn in_one(
     events: &Events,
 ) -> anyhow::Result<Fetched> {
     let (moving, address) = (&arguments.moving, &arguments.url.0);
-    visit_to_move(moving, address, &arguments.connection, events, async |session, attempt| {
+    visit_to_move(moving.pace, address, &arguments.connection, events, async |session, attempt| {
         let request = Get { resume: request.resume || attempt.has_moved(), ..request };
         let mut hear = |progress| {
             attempt.hear(progress);
@@ -79,7 +77,7 @@ async fn in_one(
     .await
 }
 
-/// Writes a file on standard output. What has been written cannot be taken back, so that is not tried again.
+/// Writes a file on standard output.
 async fn to_standard_output(
     arguments: &GetArgs,
     remote: &Text,
@@ -91,26 +89,14 @@ async fn to_standard_output(
         let why = "--verify and --segments are for files here: standard output gets each byte once";
         return Err(Usage(why.to_owned()).into());
     }
-    let mut out = Standard::output().context("standard output")?;
     // A bar would stand in the midst of the file.
     let hidden = connection.quiet || events.is_on() || io::stdout().is_terminal();
     let mut meter = Screen::new(hidden).meter(remote).telling(events.course("fetch", remote));
-    let address = &arguments.url.0;
-    let written = visit_to_move(moving, address, connection, events, async |session, attempt| {
-        let mut hear = |progress| meter.hear(progress);
-        let written = cat::write(session, remote, how, &mut out, &mut hear).await;
-        if out.moved > 0 {
-            attempt.is_the_last();
-        }
-        session.with_reason(remote, written).await
-    })
-    .await;
-    let (written, verdict) = events.file("fetch", remote, written, |(written, verdict)| {
-        (Amount::all(written.moved), *verdict)
-    })?;
+    let visit = (&arguments.url.0, connection, moving.pace);
+    let written = cat::write(visit, remote, how, &mut meter, events).await?;
     meter.done(
-        Amount::all(written.moved),
-        match (written.end, verdict) {
+        written.amount,
+        match (written.end, written.verdict) {
             (End::Counted, _) => "size agrees, but the server did not end TLS in order",
             (End::Said, Verdict::Unproven) => "size not compared",
             (End::Said, _) => "size agrees",
@@ -133,7 +119,7 @@ async fn in_segments(
     }
     let visit =
         Visit::new(&arguments.url.0, connection, moving, |site| Pool::new(site, segments.into()))?;
-    let request = SegmentRequest { resume, verify, retries: moving.retries };
+    let request = SegmentRequest { resume, verify, retries: moving.pace.retries };
     let mut hear = |progress| meter.hear(progress);
     visit.during(async |pool| pool.get(remote, target, &request, &mut hear).await).await
 }

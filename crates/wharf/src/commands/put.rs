@@ -15,7 +15,7 @@ use crate::args::PutArgs;
 use crate::events::Events;
 use crate::exit::{Exit, Usage};
 use crate::progress::{Meter, Screen};
-use crate::standard::Standard;
+use crate::standard::{Behind, Standard};
 use crate::visit::{form, visit_to_move};
 
 pub(crate) async fn run(arguments: &PutArgs, events: &Events) -> anyhow::Result<Exit> {
@@ -51,7 +51,7 @@ async fn from_file(
 ) -> anyhow::Result<Stored> {
     let PutArgs { local, url, moving, connection, .. } = arguments;
     let how = request.how;
-    visit_to_move(moving, &url.0, connection, events, async |session, attempt| {
+    visit_to_move(moving.pace, &url.0, connection, events, async |session, attempt| {
         let request = Put {
             resume: request.resume
                 || (attempt.has_moved() && (passes_through(how) || how.mode.is_framed())),
@@ -80,15 +80,17 @@ async fn from_standard_input(
         return Err(Usage(why.to_owned()).into());
     }
     let mut input = Standard::input().context("standard input")?;
-    visit_to_move(moving, &url.0, connection, events, async |session, attempt| {
-        let mut hear = |progress| meter.hear(progress);
-        let stored = session.store(&mut input, remote, request, &mut hear).await;
-        if input.moved > 0 {
-            attempt.is_the_last();
-        }
-        stored
-    })
-    .await
+    let stored =
+        visit_to_move(moving.pace, &url.0, connection, events, async |session, attempt| {
+            let mut hear = |progress| meter.hear(progress);
+            let stored = session.store(&mut input, remote, request, &mut hear).await;
+            if input.read > 0 {
+                attempt.is_the_last();
+            }
+            stored
+        })
+        .await;
+    Behind::input(input.read).told(stored)
 }
 
 /// Stores a tree.

@@ -38,7 +38,7 @@ impl Visit {
     ) -> anyhow::Result<Self> {
         let trace = Trace::wanted_by(connection)?;
         let mut options = options(connection, address.scheme, trace.as_ref().map(Trace::tap))?;
-        options.throttle = moving.limit_rate.map(Throttle::new);
+        options.throttle = moving.pace.limit_rate.map(Throttle::new);
         warn(&options.tls, connection.quiet);
         let site = Site::new(address.host.clone(), address.port, login(address)?, options);
         Ok(Self { pool: pool(site), trace })

@@ -121,14 +121,54 @@ fn a_file_goes_to_standard_output_and_comes_from_standard_input() {
     }
 }
 
+/// Bytes of which no piece is like another one.
+fn bytes() -> Vec<u8> {
+    (0..30_000).flat_map(|nth| format!("{nth:08}").into_bytes()).collect()
+}
+
 #[test]
-fn what_was_written_on_standard_output_is_not_written_again() {
-    let server = Faulty::new(&[("a", &[7; 100_000])], &[Fault::LeavesAfter(50_000)]);
-    let ending = wharf(&["get", &server.url("a"), "-"]).ends_with(3);
-    assert_eq!(ending.out.len(), 100_000);
-    // Before the first byte there is another try.
+fn a_file_on_standard_output_is_gone_on_with_behind_what_was_written() {
+    let bytes = bytes();
+    for command in ["get", "cat"] {
+        let server = Faulty::new(&[("a", &bytes)], &[Fault::ResetsOnceAfter(150_000)]);
+        let url = server.url("a");
+        let arguments = [&[command, &url], &["-"][usize::from(command == "cat")..]].concat();
+        let ending = wharf(&arguments).ends_with(0).saying("trying again");
+        assert!(ending.out == bytes, "{command}: {} bytes", ending.out.len());
+        let heard = server.heard();
+        assert_eq!(heard.iter().filter(|line| *line == "RETR a").count(), 2, "{heard:?}");
+    }
+    // Before the first byte it is asked for anew.
     let server = Faulty::new(FILES, &[Fault::Few("RETR a.txt", "425 not now", 1)]);
     wharf(&["get", &server.url("a.txt"), "-"]).ends_with(0).printing("one");
+}
+
+#[test]
+fn what_was_written_on_standard_output_is_not_written_again() {
+    const BROKEN: Fault = Fault::ResetsOnceAfter(150_000);
+    const ANEW: &str = "running again begins anew";
+    const CHANGED: &str = "the file was changed while it was moved";
+    let bytes = bytes();
+    for (faults, options, code, says) in [
+        (&[][..], &["--retries", "0"][..], 3, ANEW),
+        (&[], &["--ascii"], 3, ANEW),
+        (&[Fault::Reply("MDTM", "550 no")], &[], 3, ANEW),
+        (&[Fault::Reply("SIZE", "550 no")], &[], 3, ANEW),
+        (&[Fault::Few("MDTM", "213 20240501122959", 1)], &[], 7, CHANGED),
+        (&[Fault::ChangesWhileSent], &[], 7, CHANGED),
+        (&[Fault::IgnoresRest], &[], 7, CHANGED),
+        (&[Fault::Few("REST", "502 no", 1)], &[], 6, "502 no"),
+    ] {
+        let server = Faulty::new(&[("a", &bytes)], &[&[BROKEN], faults].concat());
+        let url = server.url("a");
+        let arguments = [&["get", &url, "-"], options].concat();
+        let ending = wharf(&arguments).ends_with_for(code, (faults, options));
+        let ending = ending.saying(says).saying("bytes on standard output: ");
+        assert!(bytes.starts_with(&ending.out) && !ending.out.is_empty(), "{faults:?}");
+    }
+    let server = Faulty::new(&[], &[Fault::StopsReading(10, "426 the connection broke")]);
+    let ending = wharf(&["put", "-", &server.url("up")]).reading(&bytes).ends_with(3);
+    ending.saying("bytes from standard input: ").saying(ANEW);
 }
 
 #[test]

@@ -377,7 +377,7 @@ async fn move_tree(
     events: &Events,
     killed: &mut oneshot::Receiver<()>,
 ) -> Option<Result<Result<(), Failed>, Error>> {
-    if let Some(rate) = tree.moving.limit_rate {
+    if let Some(rate) = tree.moving.pace.limit_rate {
         site.options.throttle = Some(Throttle::new(rate));
     }
     let (voice, server) = (outlet.voice.clone(), site.host.clone());
