@@ -52,6 +52,8 @@ struct Facts {
     frames: u64,
     /// Frames of a link type that is not read, and one of these link types.
     unread: Option<(u32, u64)>,
+    /// Frames of which the end was not captured, and the most that was captured of one.
+    cut: Option<(u64, usize)>,
     keys: Keys,
 }
 
@@ -161,6 +163,10 @@ impl<'a> Capture<'a> {
             let (_, count) = self.facts.unread.get_or_insert((number, 0));
             *count += 1;
         }
+        if length < original {
+            let (count, most) = self.facts.cut.get_or_insert((0, 0));
+            (*count, *most) = (*count + 1, length.max(*most));
+        }
         let bytes = self.input.take(length, behind);
         Ok(Some(Frame { no: self.facts.frames, at: Moment::after(since), link, bytes, original }))
     }
@@ -200,6 +206,12 @@ impl<'a> Capture<'a> {
     #[must_use]
     pub fn unread(&self) -> Option<(u32, u64)> {
         self.facts.unread
+    }
+
+    /// How many frames were cut when they were captured, and how many bytes there are of the longest of these.
+    #[must_use]
+    pub fn cut(&self) -> Option<(u64, usize)> {
+        self.facts.cut
     }
 
     /// The TLS secrets that the file has brought so far, and those that were learnt otherwise: who copies this shares

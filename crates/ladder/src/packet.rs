@@ -112,9 +112,23 @@ impl<'a> Segment<'a> {
             Some(TransportSlice::Icmpv6(icmp)) => {
                 return icmp::segment(at, &Net::of(packet.net.as_ref()?)?, icmp.slice());
             }
-            _ => return None,
+            Some(_) => return None,
+            None => return Self::of_cut_header(at, packet.net.as_ref()?),
         };
         Self::of_tcp(at, &Net::of(packet.net.as_ref()?)?, tcp)
+    }
+
+    /// The segment of a packet that was cut within the options of its TCP header: what stands before them is there.
+    fn of_cut_header(at: Moment, net: &LaxNetSlice<'a>) -> Option<Self> {
+        let packet = net.ip_payload_ref()?;
+        let is_tcp = packet.ip_number == IpNumber::TCP && !packet.fragmented;
+        let mut fixed = *packet.payload.first_chunk::<20>().filter(|_| is_tcp)?;
+        let [.., offset, _, _, _, _, _, _, _] = &mut fixed;
+        let header = usize::from(*offset >> 4) * 4;
+        *offset = 5 << 4;
+        let mut net = Net::of(net)?;
+        net.cut = net.cut.checked_sub(header.checked_sub(packet.payload.len())?)?;
+        Self::of_headers(at, &net, &TcpSlice::from_slice(&fixed).ok()?, &[])
     }
 
     /// The segment in an IPv4 packet, where nothing else is in it: what [`Segment::of_packet`] gives, at a fraction of the
@@ -129,8 +143,11 @@ impl<'a> Segment<'a> {
     }
 
     fn of_tcp(at: Moment, net: &Net, tcp: &TcpSlice<'a>) -> Option<Self> {
+        Self::of_headers(at, net, tcp, tcp.payload())
+    }
+
+    fn of_headers(at: Moment, net: &Net, tcp: &TcpSlice<'_>, payload: &'a [u8]) -> Option<Self> {
         let Net { from, to, cut, id, hops } = *net;
-        let payload = tcp.payload();
         let length = u32::try_from(payload.len().saturating_add(cut)).ok()?;
         Some(Self {
             at,
@@ -307,6 +324,21 @@ mod tests {
         let cut = segment(&frame[..frame.len() - 4]).unwrap();
         assert_eq!((cut.payload, cut.length), (&b"NO"[..], 6));
         assert_eq!(segment(&frame[..40]), None, "cut inside the TCP header");
+    }
+
+    #[test]
+    fn a_frame_that_was_cut_within_the_options_of_tcp_gives_what_stands_before_them() {
+        let mut frame = frame();
+        // Twelve bytes of options, as with a timestamp.
+        frame[17] += 12;
+        frame[46] = 0x80;
+        frame.splice(54..54, [1; 12]);
+        for captured in 54..66 {
+            let cut = segment(&frame[..captured]).unwrap();
+            assert_eq!((cut.seq, cut.ack, cut.payload, cut.length), (7, 9, &b""[..], 6));
+            assert_eq!(cut.flags.to_string(), "PSH, ACK");
+        }
+        assert_eq!(segment(&frame[..53]), None);
     }
 
     #[test]

@@ -43,6 +43,41 @@ fn the_captured_reference_session_is_drawn_with_its_49_rows() {
     assert!(!text.contains("hunter2"));
 }
 
+/// The same capture, pcap, as if only so many bytes of each frame had been kept.
+fn cut_at(keep: usize, whole: &[u8]) -> Vec<u8> {
+    let (head, mut rest) = whole.split_at(24);
+    let mut out = head.to_vec();
+    while let Some((header, behind)) = rest.split_at_checked(16) {
+        let length = u32::from_le_bytes(header[8..12].try_into().unwrap()) as usize;
+        let kept = keep.min(length);
+        out.extend(&header[..8]);
+        out.extend(u32::try_from(kept).unwrap().to_le_bytes());
+        out.extend(&header[12..]);
+        out.extend(&behind[..kept]);
+        rest = &behind[length..];
+    }
+    out
+}
+
+#[test]
+fn of_frames_that_are_cut_what_is_there_is_drawn_and_where_nothing_is_that_is_told() {
+    let whole = std::fs::read(capture("passive-pyftpdlib-curl.cap")).unwrap();
+    let trace = |keep| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), cut_at(keep, &whole)).unwrap();
+        let output = wharf().arg("trace").arg(file.path()).output().unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    // Amid the options of TCP, of which every segment on the loopback has twelve bytes.
+    let [drawn, _] = trace(60);
+    assert!(drawn.starts_with("Session 1, 127.0.0.1:42916 to 127.0.0.1:2121"), "{drawn}");
+    assert!(drawn.contains("─ SYN ─") && drawn.contains("11 B, cut in the capture"), "{drawn}");
+    assert!(drawn.contains("-s 0"), "{drawn}");
+    let [drawn, said] = trace(50);
+    assert_eq!(drawn, "");
+    assert!(said.contains("37 of them are cut at 50 bytes") && said.contains("-s 0"), "{said}");
+}
+
 #[test]
 fn a_capture_comes_from_standard_input_as_well_and_may_be_packed() {
     let bytes = std::fs::read(capture("upload-lftp.cap")).unwrap();

@@ -245,11 +245,22 @@ impl Source {
     pub(super) fn nothing(&self) -> String {
         let name = &self.name;
         match &self.kind {
-            Kind::File(_) | Kind::Live(_) => {
-                format!("no FTP session among the {} frames of {name}", self.pieces)
-            }
+            Kind::File(capture) => self.no_session(capture.cut()),
+            Kind::Live(_) => self.no_session(None),
             Kind::Tap(_) | Kind::Taps(_) => format!("{name} tells of no session"),
             Kind::Log(log) => format!("{name} tells of no session, as a log of {}", log.form.of),
+        }
+    }
+
+    /// The same of frames, of which so many were cut at so many bytes.
+    fn no_session(&self, cut: Option<(u64, usize)>) -> String {
+        let none = format!("no FTP session among the {} frames of {}", self.pieces, self.name);
+        match cut {
+            Some((frames, at)) => format!(
+                "{none}; {frames} of them are cut at {at} bytes, so that what was said may be missing: capture whole \
+                 frames (tcpdump -s 0)"
+            ),
+            None => none,
         }
     }
 
