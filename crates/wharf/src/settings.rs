@@ -141,9 +141,8 @@ fn settle_login(address: &mut Address) -> Result<(), Usage> {
     let Some((path, text)) = netrc()? else { return Ok(()) };
     let netrc = Netrc::parse(&text)
         .map_err(|error| Usage(format!("{}:{}: {}", path.display(), error.line, error.reason)))?;
-    let user = address.user.as_ref().map(|user| String::from_utf8_lossy(user.as_bytes()));
-    let Some(NetrcEntry { login, password, .. }) = netrc.find(&address.host, user.as_deref())
-    else {
+    let user = address.user.as_ref().map(Text::as_bytes);
+    let Some(NetrcEntry { login, password, .. }) = netrc.find(&address.host, user) else {
         return Ok(());
     };
     if netrc.is_secret() && is_open(&path) {
@@ -155,7 +154,7 @@ fn settle_login(address: &mut Address) -> Result<(), Usage> {
         });
     }
     if address.user.is_none() {
-        address.user = login.as_deref().map(Text::from);
+        address.user.clone_from(login);
     }
     if address.password.is_none() && address.user.is_some() {
         address.password.clone_from(password);
@@ -163,11 +162,11 @@ fn settle_login(address: &mut Address) -> Result<(), Usage> {
     Ok(())
 }
 
-fn netrc() -> Result<Option<(PathBuf, String)>, Usage> {
+fn netrc() -> Result<Option<(PathBuf, Vec<u8>)>, Usage> {
     let named = env::var_os("NETRC").map(PathBuf::from);
     let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(".netrc"));
     let Some(path) = named.or_else(usual) else { return Ok(None) };
-    match fs::read_to_string(&path) {
+    match fs::read(&path) {
         Ok(text) => Ok(Some((path, text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Usage(format!("{}: cannot read: {error}", path.display()))),

@@ -129,6 +129,12 @@ fn netrc_says_who_logs_in_unless_something_nearer_does() {
     let ann = url.replace("ftp://", "ftp://ann@");
     at_home(home.path(), &["cat", &ann]).knowing("WHARF_PASSWORD", "other").ends_with(0);
     assert_eq!(last_login(&server), "USER ann / PASS other");
+    // Bytes in the charset of whoever wrote it, in an entry of another host and in one's own.
+    let other = b"machine h login j\xF6rg password p\xE9\n";
+    let own = b"machine 127.0.0.1 login j\xF6rg password \xFCber\n";
+    fs::write(&netrc, [&other[..], own].concat()).unwrap();
+    at_home(home.path(), &["cat", &url]).ends_with(0);
+    assert_eq!(last_login(&server), String::from_utf8_lossy(b"USER j\xF6rg / PASS \xFCber"));
     fs::write(&netrc, "machine h\npasword hunter2\n").unwrap();
     at_home(home.path(), &["cat", &url]).ends_with(2).saying(".netrc:2: ").not_saying("hunter2");
 }
