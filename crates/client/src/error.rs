@@ -375,6 +375,12 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// A row of the listing is longer than any name could make it.
+    #[error("a row of the listing is longer than {limit} bytes")]
+    RowTooLong {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl Error {
@@ -417,7 +423,8 @@ impl Error {
             | Self::NotDirect { .. }
             | Self::NoSession
             | Self::Stopped
-            | Self::ListingTooLong { .. } => None,
+            | Self::ListingTooLong { .. }
+            | Self::RowTooLong { .. } => None,
         }
     }
 

@@ -18,7 +18,7 @@ use wharf_proto::{Command, Text};
 use crate::transfer::{Order, Restart};
 use crate::{BYTES, Connection, Error, Proof, Session, Transfer, quiet};
 
-/// How long a row of MLSD may be.
+/// How long a row may be.
 const LONGEST_ROW: usize = 64 << 10;
 
 /// What a server says behind 226 of a folder that it could not open.
@@ -70,7 +70,7 @@ impl Session {
     /// else by LIST.
     ///
     /// # Errors
-    /// `Refused`, `ListingTooLong`, and every error that a transfer can have.
+    /// `Refused`, `ListingTooLong`, `RowTooLong`, and every error that a transfer can have.
     pub async fn list(&mut self, path: Option<&Text>) -> Result<Listing, Error> {
         let mut listing = Listing::default();
         let mut each = |row| {
@@ -86,8 +86,8 @@ impl Session {
     /// they are held until the last has come.
     ///
     /// # Errors
-    /// `Refused`, `ListingTooLong` (by LIST, or for one row), `Sink` for an error of `each`, and every error that a
-    /// transfer can have.
+    /// `Refused`, `ListingTooLong` (by LIST), `RowTooLong`, `Sink` for an error of `each`, and every error that a transfer
+    /// can have.
     pub async fn list_each(
         &mut self,
         path: Option<&Text>,
@@ -116,8 +116,11 @@ impl Session {
                 // MLSD lists folders only; LIST will tell whether it is a file or nothing.
                 Err(Error::Refused { .. }) if path.is_some() && rows.taken == 0 => {}
                 Err(Error::Sink(_)) if rows.is_too_long() => {
-                    let limit = if rows.taken > limit { limit } else { LONGEST_ROW };
-                    return Err(Error::ListingTooLong { limit });
+                    let of_all = rows.taken > limit;
+                    return Err(match of_all {
+                        true => Error::ListingTooLong { limit },
+                        false => Error::RowTooLong { limit: LONGEST_ROW },
+                    });
                 }
                 done => return done,
             }
@@ -142,7 +145,7 @@ impl Session {
     /// The bytes of LIST: text for people, in the form of the server's own system.
     ///
     /// # Errors
-    /// `Refused`, `ListingTooLong`, and every error that a transfer can have.
+    /// `Refused`, `ListingTooLong`, `RowTooLong`, and every error that a transfer can have.
     pub async fn list_text(&mut self, path: Option<&Text>) -> Result<Vec<u8>, Error> {
         self.collect(Command::List(path.cloned())).await
     }
@@ -150,7 +153,7 @@ impl Session {
     /// The bytes of NLST: a name a line.
     ///
     /// # Errors
-    /// `Refused`, `ListingTooLong`, and every error that a transfer can have.
+    /// `Refused`, `ListingTooLong`, `RowTooLong`, and every error that a transfer can have.
     pub async fn list_names(&mut self, path: Option<&Text>) -> Result<Vec<u8>, Error> {
         self.collect(Command::Nlst(path.cloned())).await
     }
@@ -172,6 +175,11 @@ impl Session {
         let limit = self.listing_limit;
         let mut bytes = Bounded { bytes: Vec::new(), limit };
         match self.receive_listing(command, &mut bytes).await {
+            Ok(())
+                if bytes.bytes.split(|byte| *byte == b'\n').any(|row| row.len() > LONGEST_ROW) =>
+            {
+                Err(Error::RowTooLong { limit: LONGEST_ROW })
+            }
             Ok(()) => Ok(bytes.bytes),
             Err(Error::Sink(_)) => Err(Error::ListingTooLong { limit }),
             Err(error) => Err(error),

@@ -199,9 +199,10 @@ impl Exit {
             Error::Unsendable(_) => Self::Usage,
             Error::NotDirect { .. } => Self::Refused,
             Error::Stopped => Self::Interrupted,
-            Error::ListingTooLong { .. } | Error::UnsafeName { .. } | Error::TooDeep { .. } => {
-                Self::Failed
-            }
+            Error::ListingTooLong { .. }
+            | Error::RowTooLong { .. }
+            | Error::UnsafeName { .. }
+            | Error::TooDeep { .. } => Self::Failed,
             // What is left is the network's, and so is what later versions may add.
             _ => Self::Network,
         }

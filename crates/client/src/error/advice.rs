@@ -80,7 +80,8 @@ impl Error {
             | Self::NotDirect { .. }
             | Self::NoSession
             | Self::Stopped
-            | Self::ListingTooLong { .. } => None,
+            | Self::ListingTooLong { .. }
+            | Self::RowTooLong { .. } => None,
         }
     }
 

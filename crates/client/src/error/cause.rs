@@ -47,7 +47,7 @@ impl Error {
             Self::NotDirect { .. } => "not-direct",
             Self::NoSession => "no-session",
             Self::Stopped => "interrupted",
-            Self::ListingTooLong { .. } => "listing-too-long",
+            Self::ListingTooLong { .. } | Self::RowTooLong { .. } => "listing-too-long",
         }
     }
 

@@ -75,6 +75,21 @@ fn a_listing_without_end_is_given_up_at_the_limit() {
 }
 
 #[test]
+fn a_row_of_list_that_is_longer_than_any_name_is_no_row() {
+    let row = [&b"-rw-r--r-- 1 u g 5 Nov 22 2024 "[..], &[b'x'; 100_000]].concat().leak();
+    let rows: &[&[u8]] = Box::leak(Box::new([&*row]));
+    let server = Faulty::new(&[], &[Fault::Rows(rows), Fault::NoFacts]);
+    run(async {
+        let (host, port) = (server.address().ip().to_string(), server.address().port());
+        let mut session = Session::connect(&host, port, &options()).await.unwrap();
+        session.login(&Login::anonymous()).await.unwrap();
+        let error = session.list(None).await.unwrap_err();
+        assert!(matches!(error, Error::RowTooLong { limit: 0x1_0000 }), "{error}");
+        assert_eq!(error.to_string(), "a row of the listing is longer than 65536 bytes");
+    });
+}
+
+#[test]
 fn rows_are_handed_over_as_they_come_whatever_the_packets_and_a_row_without_end_is_given_up() {
     let server = Scripted::session(|peer| {
         peer.login();
@@ -116,6 +131,6 @@ fn rows_are_handed_over_as_they_come_whatever_the_packets_and_a_row_without_end_
         let error = session.list(None).await.unwrap_err();
         assert!(matches!(error, Error::Unproven { missing: Proof::LastRow, .. }), "{error}");
         let error = session.list_each(None, &mut |_| Ok(())).await.unwrap_err();
-        assert!(matches!(error, Error::ListingTooLong { limit: 0x1_0000 }), "{error}");
+        assert!(matches!(error, Error::RowTooLong { limit: 0x1_0000 }), "{error}");
     });
 }

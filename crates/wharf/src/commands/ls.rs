@@ -18,12 +18,14 @@ use wharf_proto::{Text, write_safe};
 use self::shelf::{Cells, Shelf};
 use crate::args::LsArgs;
 use crate::events::{Events, spell, utc};
-use crate::exit::Exit;
+use crate::exit::{Exit, Why};
 use crate::terminal;
 use crate::visit::visit;
 
 /// How often a listing is asked for whose data connection breaks.
 const TRIES: u8 = 3;
+/// How many bytes of rows are held to be sorted: some two million entries.
+const ROOM: usize = 256 << 20;
 /// How many rows that nobody can read are shown.
 const SHOWN: usize = 50;
 /// The widths of the columns where nobody knows what is to come.
@@ -58,7 +60,7 @@ pub(crate) async fn run(arguments: &LsArgs, events: &Events) -> anyhow::Result<E
         }
     })
     .await;
-    listed.inspect_err(|error| events.failed("list", &address.path, error))?;
+    printer.judge(listed).inspect_err(|error| events.failed("list", &address.path, error))?;
     printer.end()?;
     Ok(Exit::Done)
 }
@@ -115,6 +117,8 @@ pub(crate) struct Printer {
     out: io::BufWriter<io::Stdout>,
     /// Whether rows went out as they came.
     has_printed: bool,
+    /// Whether more came than can be sorted.
+    is_full: bool,
     unread: Vec<Text>,
     more_unread: usize,
 }
@@ -125,10 +129,11 @@ impl Printer {
         Self {
             form,
             charset,
-            shelf: (sorted && !events.is_on()).then(Shelf::default),
+            shelf: (sorted && !events.is_on()).then(|| Shelf::new(ROOM)),
             events: events.clone(),
             out: io::BufWriter::new(io::stdout()),
             has_printed: false,
+            is_full: false,
             unread: Vec::new(),
             more_unread: 0,
         }
@@ -152,7 +157,7 @@ impl Printer {
         if self.has_printed {
             return false;
         }
-        self.shelf = self.shelf.is_some().then(Shelf::default);
+        self.shelf = self.shelf.is_some().then(|| Shelf::new(ROOM));
         self.unread.clear();
         self.more_unread = 0;
         true
@@ -167,12 +172,23 @@ impl Printer {
         let cells = cells(entry, self.form, &escaped(&self.charset.shown(&entry.name)));
         match &mut self.shelf {
             Some(shelf) => {
-                shelf.put(&entry.name, &cells);
-                Ok(())
+                self.is_full = !shelf.put(&entry.name, &cells);
+                if self.is_full { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
             }
             None if self.form == Form::Long => cells.write(&mut self.out, &LONG),
             None => cells.write(&mut self.out, &SHORT),
         }
+    }
+
+    /// How the listing went that was taken in: one that was too long to be sorted is told as that, and not printed.
+    pub(crate) fn judge(&mut self, listed: anyhow::Result<()>) -> anyhow::Result<()> {
+        if !self.is_full {
+            return listed;
+        }
+        self.shelf = None;
+        let words =
+            "the listing is too long to be sorted: -U prints each row as it comes".to_owned();
+        Err(Why { exit: Exit::Failed, words }.into())
     }
 
     /// Prints what is left to be printed, and tells which rows could not be read.
@@ -331,5 +347,18 @@ mod tests {
         cells(&listing.entries[3], Form::Long, "old").write(&mut out, &LONG).unwrap();
         let row = "rw-r--r-- u        g        -            7  2020-01-02        old\n";
         assert_eq!(String::from_utf8(out).unwrap(), row);
+    }
+
+    #[test]
+    fn a_listing_that_is_too_long_to_be_sorted_is_told_as_that_and_none_of_it_printed() {
+        let mut printer = Printer::new(Form::Names, Charset::default(), true, &Events::default());
+        printer.shelf = Some(Shelf::new(100));
+        let entry = Listing::read(b"type=file; endless\r\n").entries.remove(0);
+        let taken = (0..100).try_for_each(|_| printer.take(Ok(entry.clone())));
+        let listed = printer.judge(taken.map_err(|error| Error::Sink(error).into()));
+        let error = listed.unwrap_err();
+        assert_eq!(Exit::of(&error), Exit::Failed);
+        assert!(error.to_string().contains("-U prints each row"), "{error}");
+        assert!(printer.shelf.is_none());
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let mut printer = Printer::new(form, charset, sorted, &events);
     let listed =
         shell.with(async |session| session.list_each(path, &mut |row| printer.take(row)).await);
+    let listed = printer.judge(listed);
     printer.end()?;
     let folder = path.cloned().unwrap_or_default();
     let listed = listed.inspect_err(|error| events.failed("list", &folder, error));

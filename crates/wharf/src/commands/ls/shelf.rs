@@ -42,8 +42,10 @@ fn write_row<'c>(
 }
 
 /// Rows by their names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shelf {
+    /// How many bytes there may be.
+    room: usize,
     /// One row behind the other: the length of the name, the name as the server has it, the cells.
     bytes: Vec<u8>,
     /// Where each row begins.
@@ -52,10 +54,18 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Puts a row here.
-    pub(super) fn put(&mut self, name: &[u8], Cells(cells): &Cells) {
+    /// One for rows of so many bytes.
+    pub(super) fn new(room: usize) -> Self {
+        Self { room, bytes: Vec::new(), rows: Vec::new(), widths: Vec::new() }
+    }
+
+    /// Puts a row here; tells whether there was room for it.
+    pub(super) fn put(&mut self, name: &[u8], Cells(cells): &Cells) -> bool {
         // No row of a listing is as long as that.
-        let Ok(length) = u32::try_from(name.len()) else { return };
+        let Ok(length) = u32::try_from(name.len()) else { return true };
+        if self.bytes.len() > self.room {
+            return false;
+        }
         self.rows.push(self.bytes.len());
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.extend_from_slice(name);
@@ -66,11 +76,12 @@ impl Shelf {
             self.bytes.push(CELL);
         }
         self.bytes.push(ROW);
+        true
     }
 
     /// Writes all rows, sorted.
     pub(super) fn write(self, out: &mut impl Write) -> io::Result<()> {
-        let Self { bytes, mut rows, widths } = self;
+        let Self { bytes, mut rows, widths, .. } = self;
         rows.sort_unstable_by(|one, other| {
             let by_name = parts(&bytes, *one).0.cmp(parts(&bytes, *other).0);
             by_name.then(one.cmp(other))
@@ -99,7 +110,7 @@ mod tests {
 
     #[test]
     fn rows_come_off_in_the_order_of_their_names_and_in_columns() {
-        let mut shelf = Shelf::default();
+        let mut shelf = Shelf::new(1000);
         for (name, owner, size) in [
             (&b"b\r"[..], "ann", "7"),
             (b"\xff\0", "日本語", "12345"),
@@ -107,7 +118,7 @@ mod tests {
             (b"a", "", "1"),
         ] {
             let cells = [owner, size, &name.escape_ascii().to_string()].map(str::to_owned);
-            shelf.put(name, &Cells::new(cells));
+            assert!(shelf.put(name, &Cells::new(cells)));
         }
         let mut out = Vec::new();
         shelf.write(&mut out).unwrap();
