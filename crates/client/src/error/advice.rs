@@ -13,6 +13,7 @@ use crate::files::is_temporary;
 const WRITE_FTPES: &str = "the server wants TLS: write ftpes:// in place of ftp://";
 const OF_A_FOLDER: &str = "get -r takes a folder with all that is in it, ls lists it";
 const TO_REMOVE_A_FOLDER: &str = "it is a folder: rm -r removes it with all that is in it";
+const ANOTHER_NAME: &str = "give it another name; of a tree it can be left out by --exclude";
 const FEW_TICKETS: &str = "the server gives too few tickets for TLS 1.3: --tls-max 1.2 can resume one TLS session any \
                            number of times";
 const WHERE_PASSWORDS_ARE: &str = "it may be in the environment (WHARF_PASSWORD; WHARF_TARGET_PASSWORD for the server that \
@@ -62,9 +63,7 @@ impl Error {
             Self::Stalled { .. } => Some("running again goes on where it stopped"),
             Self::Unproven { missing, .. } => Some(proof_advice(*missing)),
             Self::NoPassword { .. } => Some(WHERE_PASSWORDS_ARE),
-            Self::Unsendable(_) => {
-                Some("give it another name; of a tree it can be left out by --exclude")
-            }
+            Self::Unsendable(_) => Some(ANOTHER_NAME),
             Self::Cleared => Some("connect again to log in as somebody else"),
             Self::NotFtp { .. }
             | Self::NotInForm { .. }
