@@ -31,7 +31,7 @@ use crate::more::ROW;
 use crate::packet::Segment;
 use crate::reference::{Alignment, align};
 use crate::row::{Channel, Ends, Packet, Provenance, Remark, Row, Wire};
-use crate::sessions::Before;
+use crate::sessions::{Before, InClear};
 use crate::summary::Summary;
 use crate::text::{self, Options};
 use crate::tls::Keys;
@@ -240,13 +240,18 @@ impl Packets {
         control.chain(self.data.conns()).chain(told).collect()
     }
 
-    /// Whether a data connection got no answer although nothing on the control connection was under TLS.
-    pub(crate) fn fails_in_clear(&self) -> bool {
+    /// How data connections fare where nothing on the control connection is under TLS.
+    pub(crate) fn in_clear(&self) -> InClear {
         let conns = self.conns();
         let is_covered = conns.iter().any(|conn| {
             conn.channel == Channel::Control && (conn.tls.is_some() || conn.told.is_some())
         });
-        !is_covered && conns.iter().any(|conn| conn.is_unanswered() && conn.syns >= 2)
+        if is_covered {
+            return InClear::default();
+        }
+        let mut data = conns.iter().filter(|conn| conn.channel != Channel::Control);
+        let works = data.any(|conn| conn.is_open());
+        InClear { works, fails: conns.iter().any(|conn| conn.is_unanswered() && conn.syns >= 2) }
     }
 
     /// The session as the findings read it, known up to a moment.

@@ -99,8 +99,24 @@ pub struct Before {
     pub open: u32,
     /// How often a login was refused in that minute.
     pub refused: u32,
-    /// Whether a data connection of a session without TLS from the same client got no answer.
-    pub fails_in_clear: bool,
+    /// What came of the data connections of sessions without TLS from the same client.
+    pub in_clear: InClear,
+}
+
+/// What came of data connections where the control connection was not under TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InClear {
+    /// One was open.
+    pub works: bool,
+    /// One got no answer.
+    pub fails: bool,
+}
+
+impl std::ops::BitOrAssign for InClear {
+    fn bitor_assign(&mut self, other: Self) {
+        self.works |= other.works;
+        self.fails |= other.fails;
+    }
 }
 
 /// An open session.
@@ -127,7 +143,7 @@ struct Visit {
     session: u64,
     /// How often a login was refused in it, and when the last time.
     refused: (u32, Moment),
-    failed_in_clear: bool,
+    in_clear: InClear,
     is_open: bool,
 }
 

@@ -400,7 +400,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "D22",
         severity: Severity::Failure,
-        confidence: Confidence::Possible,
+        confidence: Confidence::Likely,
         side: Blame::Network,
         visible: Visible::Shape,
         hidden_by: &["D1", "D10", "D11", "D14"],
@@ -415,11 +415,17 @@ pub(super) const RULES: &[Rule] = &[
             "パッシブモードを使い、サーバー側のファイアウォールで固定のパッシブポート範囲を開ける。TLS では FTP ヘルパーは役に立たない",
         ),
         find: |case| {
-            // What fails in clear too is not for want of a helper.
-            let tls = case.has_tls() && !case.setting.before.fails_in_clear;
+            // What fails in clear too is not for want of a helper, nor is it where others like it come through.
+            let in_clear = case.setting.before.in_clear;
+            let is_hidden = |no, opener: Option<Party>| {
+                let mut alike = case.data.iter().filter(|conn| conn.opener == opener);
+                !is_in_clear(case, no) && !alike.any(|conn| conn.is_open())
+            };
+            let tls = case.has_tls() && !in_clear.fails;
             let unanswered = |conn: &&&Conn| {
                 conn.is_unanswered()
                     && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
+                    && is_hidden(conn.rows.0, conn.opener)
             };
             if let Some(conn) = case.data.iter().find(unanswered).filter(|_| tls) {
                 let to = conn.ends.map(|ends| match conn.opener {
@@ -429,11 +435,14 @@ pub(super) const RULES: &[Rule] = &[
                 let (first, last) = conn.rows;
                 let from = conn.opener.map_or(Party::Server, Party::other);
                 let proof = Proof::of([first, last]).saying(port(to));
+                let proof = proof.doubted_if(!in_clear.works);
                 return Some(proof.missing(last, from, conn.channel, "SYN, ACK"));
             }
             let row = case.timer(Timer::DataOpen).filter(|_| tls && !case.setting.captured)?;
-            let address = case.setups.last().and_then(|setup| setup.address);
-            Some(Proof::of([row.no]).saying(port(address)))
+            let setup = case.setups.last();
+            let opener = setup.map(|setup| setup.listener.other());
+            let address = setup.and_then(|setup| setup.address);
+            is_hidden(row.no, opener).then(|| Proof::of([row.no]).saying(port(address)).doubted())
         },
     },
     Rule {
@@ -464,6 +473,14 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Whether the control connection was in clear when this row came, in a session under TLS: before AUTH, or behind CCC.
+fn is_in_clear(case: &Case<'_>, no: u32) -> bool {
+    let granted = |verb| case.of([verb]).filter_map(Exchange::granted).map(|row| row.no);
+    let cleared = case.remarks(|remark| remark == Remark::Cleared);
+    let has_left = granted(Verb::Ccc).chain(cleared.iter().map(|row| row.no)).any(|at| at < no);
+    has_left || granted(Verb::Auth).min().is_some_and(|at| no < at)
+}
 
 /// A 227 whose address is another than the control connection's, of a kind.
 fn named_elsewhere<'a, 'b>(

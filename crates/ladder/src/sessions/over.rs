@@ -80,7 +80,7 @@ impl Sessions {
             }
             if let Some(ends) = open.session.packets.ends() {
                 self.left(ends, *id, &open.session.packets);
-                open.session.before.fails_in_clear |= self.fails_in_clear(ends);
+                open.session.before.in_clear |= self.in_clear(ends);
             }
             let mut session = open.session;
             session.until = self.now;

@@ -1,6 +1,6 @@
 //! Who has come to a server lately: what a session cannot know of itself.
 
-use super::{Before, Sessions, Visit};
+use super::{Before, InClear, Sessions, Visit};
 use crate::packets::Packets;
 use crate::row::Ends;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Sessions {
         let mut before = Before::default();
         for visit in visits.iter().filter(|visit| visit.client == client) {
             before.open += u32::from(visit.is_open);
-            before.fails_in_clear |= visit.failed_in_clear;
+            before.in_clear |= visit.in_clear;
             if at.since(visit.at) < LATELY {
                 before.lately += 1;
             }
@@ -38,8 +38,8 @@ impl Sessions {
         if visits.len() >= MAX_VISITS {
             visits.pop_front();
         }
-        let (refused, failed_in_clear, is_open) = ((0, at), false, true);
-        visits.push_back(Visit { client, at, session, refused, failed_in_clear, is_open });
+        let (refused, in_clear, is_open) = ((0, at), InClear::default(), true);
+        visits.push_back(Visit { client, at, session, refused, in_clear, is_open });
         before
     }
 
@@ -47,18 +47,22 @@ impl Sessions {
     pub(super) fn left(&mut self, ends: Ends, session: u64, packets: &Packets) {
         if let Some(visit) = self.visit_of(ends, session) {
             visit.is_open = !packets.is_over() && packets.summary().is_open();
-            visit.failed_in_clear = packets.fails_in_clear();
+            visit.in_clear = packets.in_clear();
         }
     }
 
-    /// Whether a session from this client without TLS had a data connection that nobody answered, whether it is over or not.
-    pub(super) fn fails_in_clear(&self, ends: Ends) -> bool {
+    /// What came of the data connections of sessions from this client without TLS, whether those are over or not.
+    pub(super) fn in_clear(&self, ends: Ends) -> InClear {
         let client = ends.client.ip();
+        let mut out = InClear::default();
         let visits = self.visits.get(&ends.server).into_iter().flatten();
-        visits.filter(|visit| visit.client == client).any(|visit| {
-            let open = self.open.get(&visit.session).filter(|_| visit.is_open);
-            visit.failed_in_clear || open.is_some_and(|open| open.session.packets.fails_in_clear())
-        })
+        for visit in visits.filter(|visit| visit.client == client) {
+            out |= visit.in_clear;
+            if let Some(open) = self.open.get(&visit.session).filter(|_| visit.is_open) {
+                out |= open.session.packets.in_clear();
+            }
+        }
+        out
     }
 
     /// A login was refused in a session, so often.

@@ -10,7 +10,7 @@ pub(crate) use script::{cases, play};
 use crate::captures::segments;
 use script::Case;
 use std::collections::{BTreeMap, BTreeSet};
-use wharf_ladder::findings::{Finding, Severity, findings, rules, with_ghosts};
+use wharf_ladder::findings::{Confidence, Finding, Severity, findings, rules, with_ghosts};
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::{Lang, Options, Packet, text};
 
@@ -133,6 +133,17 @@ fn the_captures_of_good_sessions_have_no_finding() {
             assert_eq!(ids(&session.findings()), BTreeSet::new(), "{name}");
         }
     }
+}
+
+#[test]
+fn that_tls_hides_the_ports_is_surer_where_it_works_in_clear() {
+    let sure = |name: &str| {
+        let case = cases().into_iter().find(|case| case.name.starts_with(name)).expect("a case");
+        let mut found = sessions(&case).into_iter().flat_map(|session| session.findings());
+        found.find(|finding| finding.rule.id == "D22").expect("a finding").confidence
+    };
+    assert_eq!(sure("D22 it works in clear"), Confidence::Likely);
+    assert_eq!(sure("D22 the range is closed"), Confidence::Possible);
 }
 
 #[test]

@@ -64,24 +64,44 @@ pub(super) fn sized(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
     told_size(one, case.exchanges.iter().rev().filter(before))
 }
 
-/// The size of the file that a transfer has stored, as SIZE said after it.
-pub(super) fn sized_after(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
+/// The size of the file that a transfer has stored, as SIZE or MLST said after it, or as it was fetched whole.
+fn sized_after(case: &Case<'_>, one: &Exchange<'_>) -> Option<u64> {
     let at = one.command?.no;
     let after = |of: &&Exchange<'_>| of.command.is_some_and(|row| row.no > at);
-    told_size(one, case.exchanges.iter().filter(after))
+    let fetched = || {
+        let is_about = |of: &&Exchange<'_>| is_file(of.verb) && of.argument() == one.argument();
+        let next = case.exchanges.iter().filter(after).find(is_about)?;
+        let is_whole = next.verb == Some(Verb::Retr) && restart(case, next) == 0;
+        moved(case, next).filter(|_| is_whole && next.granted().is_some())
+    };
+    told_size(one, case.exchanges.iter().filter(after)).or_else(fetched)
 }
 
-/// What the first SIZE of the same file said; what is stored between changes it.
+/// What the first SIZE or MLST of the same file said; what is stored between changes it.
 fn told_size<'a: 'b, 'b>(
     one: &Exchange<'_>,
-    mut others: impl Iterator<Item = &'b Exchange<'a>>,
+    others: impl Iterator<Item = &'b Exchange<'a>>,
 ) -> Option<u64> {
-    let tells = |of: &&Exchange<'_>| {
-        let is_about = of.verb == Some(Verb::Size) || sender(of.verb) == Party::Client;
-        is_about && of.argument() == one.argument()
-    };
-    let size = others.find(tells).filter(|of| of.verb == Some(Verb::Size))?;
-    str::from_utf8(size.granted()?.label.as_bytes().get(4..)?).ok()?.trim().parse().ok()
+    let about = others.filter(|of| of.argument() == one.argument());
+    let same = about.take_while(|of| sender(of.verb) == Party::Server);
+    same.filter_map(|of| match of.verb? {
+        Verb::Size => of.granted()?.label.as_bytes().get(4..),
+        Verb::Mlst => size_fact(of.granted()?),
+        _ => None,
+    })
+    .find_map(|number| str::from_utf8(number).ok()?.trim().parse().ok())
+}
+
+/// The size among the facts of MLST (RFC 3659 section 7.5.1).
+fn size_fact(row: &Row) -> Option<&[u8]> {
+    let lines = row.more.as_deref()?.words().split(|byte| *byte == b'\n');
+    let facts = lines.map(<[u8]>::trim_ascii_start).flat_map(|line| {
+        let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+        line.get(..end).unwrap_or_default().split(|byte| *byte == b';')
+    });
+    facts
+        .filter_map(|fact| fact.split_at_checked(5))
+        .find_map(|(name, value)| name.eq_ignore_ascii_case(b"size=").then_some(value))
 }
 
 /// Whether all that went over a connection was captured, up to its end.

@@ -25,7 +25,7 @@
 //! | `tls NAME full-1.3|resumed-1.3` | the same of TLS 1.3, and two tickets |
 //! | `greeted`, `login`, `under-tls`, `bye` | what every session has |
 //! | `active`, `passive` | PORT to 192.0.2.10:1182, PASV to 203.0.113.5:50000 |
-//! | `told WHAT` | an event of the tap alone: `timer data`, `timer reply`, `timer idle`, `timer login`, `refused WHY`, `not-secured WHY`, `data-not-secured NAME WHY`, `no-reply CODE LINE` (`-`: without one) |
+//! | `told WHAT` | an event of the tap alone: `timer data`, `timer reply`, `timer idle`, `timer login`, `cleared`, `refused WHY`, `not-secured WHY`, `data-not-secured NAME WHY`, `no-reply CODE LINE` (`-`: without one) |
 
 use crate::wire::{ACK, Acceptor, End, FIN, Opener, PSH, RST, SYN, Wire};
 use std::collections::HashMap;
@@ -429,6 +429,7 @@ impl Stage {
             "timer idle" => timer(Timer::Idle),
             "timer login" => timer(Timer::Login),
             "timer still" => timer(Timer::DataIdle),
+            "cleared" => What::ControlCleared,
             other => match other.split_once(' ').expect("what and why") {
                 ("refused", why) => What::DataRefused { why: why.into() },
                 ("data-not-secured", rest) => {
