@@ -16,9 +16,11 @@ mod said;
 mod transfer;
 
 use crate::case::{Case, Vantage};
+use crate::conn::Conn;
 use crate::row::{Channel, Packet, Provenance, Row};
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 use wharf_proto::tap::Party;
 use wharf_proto::{Lang, Text};
 
@@ -35,6 +37,8 @@ pub static RULES: [&[Rule]; 7] = [
 
 /// Rows that are named as proof at most.
 const MAX_ROWS: usize = 8;
+/// A connection that was asked for once and not answered within this time is not answered.
+const UNANSWERED: Duration = Duration::from_secs(3);
 /// The rule that tells of gaps in the capture, and is as sure as they are.
 const GAPS: &str = "N5";
 /// The rule that finds replies and commands out of step: whatever is read behind that is misread.
@@ -466,6 +470,12 @@ impl Case<'_> {
     fn is_at(&self, party: Party) -> bool {
         self.vantage == Vantage::At(party)
     }
+}
+
+/// Whether a connection was asked for often enough, or long enough ago, to say that nobody answers.
+fn gets_no_answer(case: &Case<'_>, conn: &Conn) -> bool {
+    conn.is_unanswered()
+        && (conn.syns >= 2 || conn.is_rejected() || case.known_after(conn.begun) > UNANSWERED)
 }
 
 const fn say(en: &'static str, ja: &'static str) -> Words {

@@ -1,6 +1,6 @@
 //! Data connections that the server opens.
 
-use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
+use super::{Blame, Confidence, Proof, Rule, Severity, UNANSWERED, Visible, gets_no_answer, say};
 use crate::case::{Case, Exchange, Setup, code, refusal, says};
 use crate::conn::Conn;
 use crate::row::{Channel, Packet, Row};
@@ -10,8 +10,6 @@ use wharf_proto::Verb;
 use wharf_proto::address::is_private;
 use wharf_proto::tap::{Party, Timer};
 
-/// A connection that was asked for once and not answered within this time is not answered.
-pub(super) const UNANSWERED: Duration = Duration::from_secs(3);
 pub(super) const BUSY: &[&str] =
     &["address already in use", "already in use", "bind", "can't assign", "cannot assign"];
 
@@ -297,12 +295,6 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 pub(super) const REFUSED: &[&str] = &["connection refused", "refused"];
-
-/// Whether a connection was asked for often enough, or long enough ago, to say that nobody answers.
-pub(super) fn gets_no_answer(case: &Case<'_>, conn: &Conn) -> bool {
-    conn.is_unanswered()
-        && (conn.syns >= 2 || conn.is_rejected() || case.known_after(conn.begun) > UNANSWERED)
-}
 
 /// A setup that was granted, for which a transfer was asked, and to which nobody connected.
 pub(super) fn came_to_nothing<'a, 'b>(

@@ -1,7 +1,7 @@
 //! TLS on data connections.
 
 use super::login::{On, not_secured};
-use super::{Blame, Confidence, Proof, Rule, Severity, Visible, Words, say};
+use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
 use crate::case::{Case, Exchange, code, refusal, says};
 use crate::conn::Conn;
 use crate::row::Row;
@@ -24,8 +24,6 @@ const PROTECTION: &[&str] = &[
 /// A handshake alone has fewer bytes.
 const SMALL: u64 = 8192;
 const SILENT: Duration = Duration::from_secs(10);
-/// A server that closes a connection no later than this has not waited for anything on it.
-const AT_ONCE: Duration = Duration::from_secs(1);
 /// A TLS client that has not begun by then was not going to; few wait longer for it.
 const PATIENT: Duration = Duration::from_secs(3);
 
@@ -228,35 +226,6 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
-
-/// Of D16, where TLS hides what the server says of it.
-const CLOSED_AT_ONCE: Words = say(
-    "the server closes every data connection as soon as it is open, before TLS can begin on it: perhaps because it comes \
-     from another address than the session",
-    "サーバーがどのデータコネクションも、TLS が始まる前にすぐ閉じている。セッションと違うアドレスから来たためかもしれない",
-);
-const SAME_WAY: Words = say(
-    "look into the server's log; let control and data take the same way (proxy, balancer, gateway)",
-    "サーバーのログを調べる。コントロールコネクションとデータコネクションを同じ経路（プロキシ、負荷分散装置、ゲートウェイ）に通す",
-);
-
-/// What D16 finds where TLS hides the reply: a server that takes connections and says nothing on any of them, not even its
-/// hello, before it closes them.
-pub(super) fn closed_before_tls(case: &Case<'_>) -> Option<Proof> {
-    let at_once = |conn: &&Conn| {
-        let granted = conn.granted.filter(|_| conn.opener == Some(Party::Client));
-        let Some((Party::Server, _, end)) = conn.first_end() else { return false };
-        // Who has not begun TLS may not have been asked to: the file is missing, or its folder is empty and goes in clear.
-        let hello = conn.client.first.starts_with(&[0x16, 3]);
-        hello && granted.is_some_and(|granted| end.since(granted) <= AT_ONCE)
-    };
-    let is_sealed = case.setting.captured && case.is_sealed() && !case.setting.has_partner;
-    let silent = case.data.iter().all(|conn| conn.server.bytes == 0 && conn.missing() == 0);
-    let conn = case.data.iter().copied().find(at_once).filter(|_| is_sealed && silent)?;
-    let end = conn.server.ended?.2;
-    let proof = Proof::of([conn.rows.0, end]).by(Party::Server);
-    Some(proof.in_words(CLOSED_AT_ONCE, SAME_WAY).doubted().doubted())
-}
 
 /// A data connection under TLS that resumed nothing, and whose transfer failed for it; with the reply.
 fn not_resumed<'a>(case: &Case<'a>) -> Option<(&'a Conn, Option<&'a Row>)> {

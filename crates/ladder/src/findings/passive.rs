@@ -1,14 +1,14 @@
 //! Data connections that the client opens.
 
+mod elsewhere;
+
+use self::elsewhere::{ELSEWHERE, from_elsewhere};
 use super::active::{
-    BUSY, REFUSED, UNANSWERED, came_to_nothing, gets_no_answer, has_failed, is_for_login, port,
-    rejected_port,
+    BUSY, REFUSED, came_to_nothing, has_failed, is_for_login, port, rejected_port,
 };
-use super::cover::closed_before_tls;
-use super::{Blame, Confidence, Proof, Rule, Severity, Visible, say};
+use super::{Blame, Confidence, Proof, Rule, Severity, UNANSWERED, Visible, gets_no_answer, say};
 use crate::case::{Case, Exchange, Setup, code, refusal, says};
 use crate::conn::Conn;
-use crate::label;
 use crate::row::{Channel, Packet, Remark, Row};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,9 +16,6 @@ use wharf_proto::address::{is_private, parse_227, parse_229};
 use wharf_proto::tap::{Party, Timer};
 use wharf_proto::{Moment, Verb};
 
-/// Words of a server that was connected to from another address than the session's.
-const ELSEWHERE: &[&str] =
-    &["security", "bad ip", "ip address", "foreign", "not match", "mismatch"];
 /// Words of a server that has found no port to listen at. Others end the session with the same code.
 const LISTEN: &[&str] =
     &[" port", "listen", "socket", "bind", "passive", "pasv", "resource", "data connection"];
@@ -235,10 +232,7 @@ pub(super) const RULES: &[Rule] = &[
             "let control and data take the same way (proxy, balancer, gateway); relax the check knowingly",
             "コントロールコネクションとデータコネクションを同じ経路（プロキシ、負荷分散装置、ゲートウェイ）に通す。検査を緩めるなら、危険を理解したうえで行う",
         ),
-        find: |case| {
-            let told = turned_away(case).or_else(|| stranger(case)).or_else(|| strange(case));
-            told.or_else(|| closed_before_tls(case))
-        },
+        find: from_elsewhere,
     },
     Rule {
         id: "D17",
@@ -547,47 +541,6 @@ fn nobody_came(case: &Case<'_>) -> Option<Proof> {
         Some(_) => proof,
         None => proof.missing(asked.no, Party::Client, Channel::Data(0), "SYN"),
     })
-}
-
-/// A server that says that a data connection came from elsewhere.
-fn turned_away(case: &Case<'_>) -> Option<Proof> {
-    let turns = |row: &Row| matches!(code(row), 425 | 421) && says(row, ELSEWHERE);
-    let row = refusal(case.transfers(), turns)?;
-    Some(Proof::of([row.no]).by(Party::Server).saying(&row.label))
-}
-
-/// A data connection that was seen to come from elsewhere, of a transfer that was refused.
-fn stranger(case: &Case<'_>) -> Option<Proof> {
-    let ends = case.ends.filter(|_| !case.setting.has_partner)?;
-    let elsewhere = |conn: &&Conn| {
-        let Some(data) = conn.ends.filter(|_| conn.is_open()) else { return false };
-        let [ours, its] = match conn.opener {
-            Some(Party::Client) => [ends.client, data.client],
-            Some(Party::Server) => [ends.server, data.server],
-            None => return false,
-        };
-        ours.ip().to_canonical() != its.ip().to_canonical()
-    };
-    case.transfers().find_map(|one| {
-        let conn = case.conns_of(one).into_iter().find(elsewhere)?;
-        let refuses =
-            |row: &&Row| matches!(code(row), 421 | 425) || code(row) == 426 && conn.bytes() == 0;
-        let row = one.refused().filter(refuses)?;
-        let (opener, data) = (conn.opener?, conn.ends?);
-        let from = if opener == Party::Client { data.client } else { data.server };
-        let proof = Proof::of([conn.rows.0, row.no]).by(opener.other());
-        Some(proof.saying(format_args!("{from}, {}", row.label)).doubted())
-    })
-}
-
-/// What an end tells of a connection that it has turned away, where the transfer then came to nothing.
-fn strange(case: &Case<'_>) -> Option<Proof> {
-    let note = case.remarks(|remark| remark == Remark::DataRefused).first().copied()?;
-    let its = case.transfers().find(|one| one.last().is_none_or(|row| row.no > note.no))?;
-    let fails = its.last().is_none_or(|row| matches!(code(row), 421 | 425 | 426));
-    let said = note.label.to_string();
-    let said = said.strip_prefix(label::DATA_REFUSED).unwrap_or(&said);
-    fails.then(|| Proof::of([note.no]).by(note.from).saying(said).doubted())
 }
 
 /// The last passive listener before a row that no transfer came through.
