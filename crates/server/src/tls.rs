@@ -15,12 +15,15 @@ pub(crate) use session::{Held, SessionTls};
 pub(crate) use stream::TlsStream;
 
 use certificates::{Certificates, Identity};
+use jiff::Timestamp;
 use rustls::ServerConfig;
+use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::SystemTime;
 
 /// A certificate with what leads up to its issuer, and its key: both in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +107,29 @@ pub enum TlsError {
     Library(String),
 }
 
+/// What is wrong with a certificate by the clock alone. Clients refuse it; one that pins it may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untimely {
+    /// It has expired: at this time, in seconds since 1970.
+    Expired(u64),
+    /// It is not valid before this time, in seconds since 1970.
+    NotYet(u64),
+}
+
+impl fmt::Display for Untimely {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (words, at) = match self {
+            Self::Expired(at) => ("has expired on", at),
+            Self::NotYet(at) => ("is not valid before", at),
+        };
+        let date = i64::try_from(*at).ok().and_then(|at| Timestamp::from_second(at).ok());
+        match date {
+            Some(date) => write!(f, "{words} {}", date.strftime("%Y-%m-%d %H:%M:%S UTC")),
+            None => write!(f, "{words} a time beyond the calendar"),
+        }
+    }
+}
+
 impl From<rustls::Error> for TlsError {
     fn from(error: rustls::Error) -> Self {
         Self::Library(error.to_string())
@@ -150,6 +176,20 @@ impl Tls {
     /// The files that [`Tls::reload`] reads.
     pub fn files(&self) -> Vec<PathBuf> {
         files(&self.source, self.clients.as_ref())
+    }
+
+    /// The certificates that are too old or too new at this time, or lead up to their issuer by one that is, each with
+    /// the file that it was read from. A server works with them, but few clients will.
+    pub fn untimely(&self, now: SystemTime) -> Vec<(PathBuf, Untimely)> {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let state = self.state();
+        let found = state.certificates.untimely(UnixTime::since_unix_epoch(since));
+        let named = |(number, what): (usize, _)| match &self.source {
+            Source::Files(files) => Some((files.get(number)?.certificate.clone(), what)),
+            // Made for longer than anything lasts.
+            Source::SelfSigned(_) => None,
+        };
+        found.filter_map(named).collect()
     }
 
     /// The SHA-256 of the first certificate, as people compare it: `ab:cd:...`.

@@ -198,7 +198,9 @@ impl Settings {
         // A single file is open before anything is out of reach.
         let tap = self.tap().filter(|path| path.is_dir());
         let tap = tap.map(|path| Access { path: path.to_owned(), write: true });
-        let others = certificates.chain(self.reach_of_store()).chain(tap);
+        let store = self.store().into_iter().flat_map(folders_of);
+        let store = store.map(|path| Access { path, write: true });
+        let others = certificates.chain(store).chain(tap);
         self.shown(accounts).into_iter().chain(others).collect()
     }
 
@@ -221,10 +223,10 @@ impl Settings {
         self.said.passive_ports.clone().map(Into::into)
     }
 
-    /// The folder of the user store, in which SQLite makes files of its own.
-    fn reach_of_store(&self) -> Option<Access> {
+    /// The user store, beside which SQLite makes files of its own.
+    fn store(&self) -> Option<&Path> {
         #[cfg(feature = "sqlite")]
-        return self.store.as_ref().map(|path| Access { path: folder_of(path), write: true });
+        return self.store.as_deref();
         #[cfg(not(feature = "sqlite"))]
         None
     }
@@ -285,12 +287,17 @@ fn limit(config: &mut Config, limits: &Limits) {
     set(&mut config.data_idle_time, time(limits.data_idle_seconds));
 }
 
-/// The folder that a file lies in.
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
+/// The folder that a file is named in, and the one that it lies in, where a link leads there: who renews such a file
+/// (certbot does) has the link lead to another one beside it.
+fn folders_of(path: &Path) -> Vec<PathBuf> {
+    let parent = |path: &Path| match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         Some(_) | None => PathBuf::from("."),
-    }
+    };
+    let named = parent(path);
+    let lies = path.canonicalize().map(|file| parent(&file)).ok();
+    let elsewhere = lies.filter(|lies| named.canonicalize().is_ok_and(|named| named != *lies));
+    std::iter::once(named).chain(elsewhere).collect()
 }
 
 /// Replaces a default, if something was said.

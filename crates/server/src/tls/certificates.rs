@@ -1,15 +1,16 @@
 //! Certificates: read from files, chosen by the name that a client asks for.
 
-use super::{CertificateFiles, ClientCertificates, TlsError, hexadecimal, session};
-use rustls::RootCertStore;
-use rustls::client::verify_server_name;
+use super::{CertificateFiles, ClientCertificates, TlsError, Untimely, hexadecimal, session};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName,
+    UnixTime,
 };
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, RootCertStore};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,6 +51,11 @@ impl Identity {
         Ok(Self(Arc::new(identity)))
     }
 
+    /// What of the certificate and of those behind it is too old or too new at this time.
+    fn untimely(&self, now: UnixTime) -> impl Iterator<Item = Untimely> {
+        self.0.cert.iter().filter_map(move |certificate| untimely(certificate, now))
+    }
+
     /// Whether the certificate is for a host of this name.
     fn is_for(&self, name: &ServerName<'_>) -> bool {
         let first = self.0.end_entity_cert().ok();
@@ -70,6 +76,12 @@ impl Certificates {
         own.or_else(|| self.0.first()).map(|identity| Arc::clone(&identity.0))
     }
 
+    /// What is too old or too new at this time, with the number of the certificate that it is a part of.
+    pub(super) fn untimely(&self, now: UnixTime) -> impl Iterator<Item = (usize, Untimely)> {
+        let each = self.0.iter().enumerate();
+        each.flat_map(move |(number, one)| one.untimely(now).map(move |what| (number, what)))
+    }
+
     pub(super) fn fingerprint(&self) -> String {
         let first = self.0.first().and_then(|identity| identity.0.end_entity_cert().ok());
         first.map(|certificate| hexadecimal(&Sha256::digest(certificate))).unwrap_or_default()
@@ -79,6 +91,25 @@ impl Certificates {
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.choose(hello.server_name())
+    }
+}
+
+/// Whether a certificate is too old or too new. The library looks at the dates before it asks who has issued it, and
+/// whom nobody vouches for that is all it can say.
+fn untimely(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<Untimely> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    let known = session::provider().signature_verification_algorithms.all;
+    let nobody = RootCertStore::empty();
+    match verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], now, known) {
+        Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+            not_after,
+            ..
+        })) => Some(Untimely::Expired(not_after.as_secs())),
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+            not_before,
+            ..
+        })) => Some(Untimely::NotYet(not_before.as_secs())),
+        _ => None,
     }
 }
 

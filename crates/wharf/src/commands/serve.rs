@@ -74,6 +74,8 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         match tls {
             Some(tls) => {
                 tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");
+                certificates::warn_of_dates(&tls);
+                certificates::warn_of_lost(&tls);
                 tokio::spawn(certificates::keep_up(tls, hangup));
             }
             None => drop(tokio::spawn(certificates::have_none(hangup))),
@@ -184,7 +186,7 @@ fn check(settings: &Settings, config: &Config) -> anyhow::Result<Exit> {
     let rehearse = || -> anyhow::Result<(Vec<Measure>, Vec<Trial>)> {
         let measures = confinement.confine_thread()?;
         still_reaches(settings, config)?;
-        Ok((measures, trial::folders(settings, config)))
+        Ok((measures, [trial::folders(settings, config), trial::certificates(config)].concat()))
     };
     let rehearsed = thread::scope(|scope| scope.spawn(rehearse).join());
     let (measures, folders) = rehearsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

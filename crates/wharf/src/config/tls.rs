@@ -22,7 +22,10 @@ impl Wanted {
     /// The folders of all files: a file that is renewed is most often another one under the same name.
     pub(super) fn folders(&self) -> Vec<PathBuf> {
         let files = wharf_server::tls::files(&self.source, self.clients.as_ref());
-        files.iter().map(|file| super::folder_of(file)).collect()
+        let mut folders: Vec<_> = files.iter().flat_map(|file| super::folders_of(file)).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        folders
     }
 }
 

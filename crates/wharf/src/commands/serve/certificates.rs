@@ -3,14 +3,16 @@
 //! Sessions that run keep what they have. New files that make no sense are refused, with the reason in the log,
 //! and the old ones stay in force.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use tokio::signal::unix::Signal;
-use wharf_server::tls::Tls;
+use wharf_server::tls::{Tls, TlsError};
 
 /// How often the files are looked at. A certificate is renewed weeks before it must be.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -39,12 +41,69 @@ pub(super) async fn keep_up(tls: Arc<Tls>, mut hangup: Signal) {
         match tls.reload() {
             Ok(()) => {
                 tracing::info!(fingerprint = tls.fingerprint(), "the certificates were read anew");
+                warn_of_dates(&tls);
             }
             Err(error) => {
+                let error = match error {
+                    TlsError::Read { path, source } => {
+                        format!("{}: {}", path.display(), unread(&path, &source))
+                    }
+                    error => error.to_string(),
+                };
                 tracing::error!(%error, "the new certificates are refused; the old ones stay");
             }
         }
     }
+}
+
+/// What clients will find wrong with the dates of the certificates, a sentence each.
+pub(super) fn out_of_date(tls: &Tls) -> Vec<String> {
+    let found = tls.untimely(SystemTime::now());
+    let told = |(file, what): (PathBuf, _)| format!("a certificate in {} {what}", file.display());
+    found.into_iter().map(told).collect()
+}
+
+/// Tells of certificates that clients will refuse for their dates.
+pub(super) fn warn_of_dates(tls: &Tls) {
+    for what in out_of_date(tls) {
+        tracing::warn!("{what}: clients refuse it, unless they pin it");
+    }
+}
+
+/// Those of the files that were read and cannot be read again, as what the process has become, and why.
+pub(super) fn lost(tls: &Tls) -> Vec<(PathBuf, String)> {
+    let again = |path: PathBuf| {
+        let error = File::open(&path).err()?;
+        let why = unread(&path, &error);
+        Some((path, why))
+    };
+    tls.files().into_iter().filter_map(again).collect()
+}
+
+/// Tells of files that a renewal would be lost in, while that can still be mended.
+pub(super) fn warn_of_lost(tls: &Tls) {
+    for (path, why) in lost(tls) {
+        let path = path.display();
+        tracing::warn!("{path} was read at the start, and cannot be when it is renewed: {why}");
+    }
+}
+
+/// Why a file cannot be read. The sandbox refuses what the file's own rights would allow, in the same word.
+fn unread(path: &Path, error: &io::Error) -> String {
+    let allowed = || accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS).is_ok();
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let lies = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let user = rustix::process::geteuid().as_raw();
+        if allowed() {
+            return format!(
+                "the server's sandbox (Landlock) keeps it from {}, which was not there or not named when it \
+                 started; start it anew",
+                lies.display()
+            );
+        }
+        return format!("user {user}, as whom the server goes on, may not ({error})");
+    }
+    error.to_string()
 }
 
 /// What SIGHUP does where nothing is read anew. It ends no server, as it ends none that has certificates.

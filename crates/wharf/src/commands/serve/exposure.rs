@@ -14,6 +14,7 @@ use wharf_proto::verb::Right;
 use wharf_server::Config;
 use wharf_server::accounts::{Known, Member, Mounted, Terms};
 
+use super::certificates;
 use super::trial::Trial;
 use crate::config::Settings;
 use crate::confine::{How, Measure};
@@ -140,7 +141,9 @@ fn tls(exposure: &Exposure<'_>) -> Vec<Row> {
         row("CCC", allowed(wanted.ccc)),
         row("data connections", bound),
     ];
-    rows.into_iter().chain(clients).chain(keys).collect()
+    let dates = certificates::out_of_date(tls).into_iter();
+    let dates = dates.map(|what| row("certificate", format!("! {what}: clients refuse it")));
+    rows.into_iter().chain(dates).chain(clients).chain(keys).collect()
 }
 
 fn who_reaches(address: &SocketAddr) -> &'static str {

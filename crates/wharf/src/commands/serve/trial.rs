@@ -2,7 +2,7 @@
 //!
 //! Nothing is left behind: ports are taken without anybody being able to connect, files are opened only where they are
 //! there already, and folders are tried with files that have no name. Folders are tried as what the process becomes
-//! ([`folders`]), the rest as what it is when it starts.
+//! ([`folders`]), certificates as both, the rest as what it is when it starts.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +12,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use wharf_server::{Config, may_listen};
 
+use super::certificates;
 use super::exposure::shown;
 use crate::config::Settings;
 use crate::exit::Exit;
@@ -75,6 +76,20 @@ pub(super) fn files(settings: &Settings) -> Vec<Trial> {
     let tap = settings.tap().filter(|path| !path.is_dir());
     let files = tap.into_iter().chain(settings.key_log());
     files.map(|path| Trial::of_path(path, may_add_to(path))).collect()
+}
+
+/// The files of the certificates, which were read already, and are again when they are renewed.
+pub(super) fn certificates(config: &Config) -> Vec<Trial> {
+    let Some(tls) = &config.tls else { return Vec::new() };
+    let lost = certificates::lost(tls);
+    let told = |path: PathBuf| {
+        let told = match lost.iter().find(|(lost, _)| *lost == path) {
+            None => "can be read, and read anew".to_owned(),
+            Some((_, why)) => format!("can be read; ! but not when it is renewed: {why}"),
+        };
+        Trial::of_path(&path, Ok(told))
+    };
+    tls.files().into_iter().map(told).collect()
 }
 
 /// The folders that are shown to clients, and that of the tap.
