@@ -29,7 +29,7 @@ use crate::{ProxyFault, TlsFault};
 pub enum Refusal {
     /// What was to be fetched or deleted is a folder.
     Folder,
-    /// What was to be fetched or deleted is there, and a file.
+    /// What was to be fetched or deleted is there, and is none for this user.
     Barred,
     /// What was to be made is there.
     There,

@@ -44,7 +44,8 @@ impl Session {
             Ok(left) => vec![Level { path: base, left }],
             // It is no folder either: what DELE says of it counts.
             Err(Error::Refused { .. }) => {
-                told(Deed::Delete, path, Err(refusal));
+                let refused = self.with_reason(path, Err(refusal)).await;
+                told(Deed::Delete, path, refused);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -53,7 +54,7 @@ impl Session {
             let Some(entry) = level.left.pop() else {
                 let path = level.path.clone();
                 levels.pop();
-                let removed = self.rmdir(&path).await.map(drop);
+                let removed = self.rmdir(&path).await.map(drop).map_err(Error::of_listed);
                 tell(Deed::Remove, &path, removed, told)?;
                 continue;
             };
@@ -62,7 +63,7 @@ impl Session {
                 let deed = if entry.kind == Kind::Folder { Deed::Remove } else { Deed::Delete };
                 told(deed, &below, Err(Error::UnsafeName { name: entry.name.into() }));
             } else if entry.kind != Kind::Folder {
-                let removed = self.delete(&below).await.map(drop);
+                let removed = self.delete(&below).await.map(drop).map_err(Error::of_listed);
                 tell(Deed::Delete, &below, removed, told)?;
             } else if levels.len() == DEPTH {
                 told(Deed::Remove, &below, Err(Error::TooDeep { depth: DEPTH }));
@@ -154,7 +155,14 @@ fn tell(
     told: &mut Told<'_>,
 ) -> Result<(), Error> {
     match result {
-        Err(error) if !matches!(error, Error::Refused { .. } | Error::Unsendable(_)) => Err(error),
+        Err(error)
+            if !matches!(
+                error,
+                Error::Refused { .. } | Error::RefusedFor { .. } | Error::Unsendable(_)
+            ) =>
+        {
+            Err(error)
+        }
         result => {
             told(deed, path, result);
             Ok(())

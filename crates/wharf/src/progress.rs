@@ -64,7 +64,7 @@ impl Screen {
     }
 
     /// Writes something with the bar out of the way.
-    fn aside(&self, write: impl FnOnce()) {
+    pub(crate) fn aside(&self, write: impl FnOnce()) {
         match &*self.place() {
             Some(bar) => bar.suspend(write),
             None => write(),

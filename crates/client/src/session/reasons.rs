@@ -75,6 +75,18 @@ impl Session {
 }
 
 impl Error {
+    /// What came of deleting a name that the server lists: where its words do not say why it was refused, that is not for want
+    /// of the name.
+    pub(crate) fn of_listed(self) -> Self {
+        let is_unclear = self.is_not_found() && !matches!(words(&self), Words::Missing);
+        match self {
+            Self::Refused { last } if is_unclear => {
+                Self::RefusedFor { last, reason: Refusal::Barred }
+            }
+            error => error,
+        }
+    }
+
     /// What was said to MKD of the folder at this path, which is not there either when it is listed: with the folder above that
     /// is missing, where one of the two tells it.
     pub(crate) fn of_unmade(self, path: &Text, listed: &Self) -> Self {

@@ -99,7 +99,10 @@ pub(super) fn delete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     some(paths, "delete [-r] PATH...")?;
     shell.link.forget_names();
     if let ([path], false) = (paths, recursive) {
-        shell.with(async |session| session.delete(path).await)?;
+        shell.with(async |session| {
+            let deleted = session.delete(path).await;
+            session.with_reason(path, deleted).await
+        })?;
         return Ok(Flow::On);
     }
     delete_all(shell, paths, recursive)
@@ -108,7 +111,9 @@ pub(super) fn delete(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 /// Removes all these names. What is refused is told, and keeps none of the others; Ctrl-C, or a session that is lost, does.
 pub(super) fn delete_all(shell: &Shell, paths: &[Text], recursive: bool) -> Outcome {
     let (mut parts, mut left) = (Parts::default(), paths);
-    shell.with(async |session| remove(session, &mut left, recursive, &mut parts).await)?;
+    shell.with(async |session| {
+        remove(session, &mut left, recursive, &mut parts, &shell.screen).await
+    })?;
     parts.outcome()?;
     Ok(Flow::On)
 }

@@ -217,3 +217,19 @@ fn on_a_terminal_that_takes_nothing_back_nothing_is_drawn() {
     shell.types("quit");
     shell.ends();
 }
+
+#[test]
+fn how_far_the_removal_of_a_tree_is_stands_below_until_it_is_over() {
+    let server = Faulty::new(FILES, &[Fault::Delay("DELE", Duration::from_millis(100))]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Terminal::open(folder.path(), &server.url(""));
+    shell.shows("127.0.0.1:/> ");
+    shell.types("rm -r /");
+    shell.shows("1 removed");
+    // The server keeps its root, and that is told in a line of its own.
+    shell.shows("550 no such file");
+    shell.shows("127.0.0.1:/> ");
+    shell.types("quit");
+    shell.ends();
+    assert_eq!(server.file("b.txt"), None);
+}

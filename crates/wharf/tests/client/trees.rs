@@ -369,6 +369,12 @@ fn what_a_server_does_not_say_of_a_refusal_is_found_out() {
         wharf(&[command, &server.url("x")]).ends_with(6).saying("it is there, but");
     }
     wharf(&["rm", &server.url("pub")]).ends_with(6).saying("rm -r");
+    // What is listed is there, whatever is said of it.
+    wharf(&["rm", "-r", &server.url("pub")]).ends_with(6).saying("it is there, but");
+    let faults =
+        [DELE, Reply("CWD x", "550 no"), Reply("MLSD", "550 no"), Reply("SIZE x", "213 5")];
+    let server = Faulty::new(FILES, &faults);
+    wharf(&["rm", "-r", &server.url("x")]).ends_with(6).saying("it is there, but");
 
     let server = Faulty::new(FILES, &[Reply("MKD", MKDIR)]);
     wharf(&["mkdir", &server.url("pub")]).ends_with(6).saying("it is there already").saying("-p");
