@@ -335,7 +335,7 @@ fn exchanges(rows: &[Row]) -> Vec<Exchange<'_>> {
     let mut waiting: Waiting<usize> = Waiting::default();
     let mut is_torn = false;
     for row in rows.iter().filter(|row| row.channel == Channel::Control) {
-        if row.packet == Packet::Note(Remark::Missing) {
+        if matches!(row.packet, Packet::Note(Remark::Missing(_))) {
             is_torn |= row.from == Party::Server;
         } else if let Some(wire) = row.wire.filter(|_| is_torn && row.from == Party::Server) {
             waiting.lost(wire.seq);

@@ -136,7 +136,7 @@ fn remark_in_japanese(said: &str, remark: Remark) -> Option<String> {
         }
         Remark::Cleared => (said == TLS_ENDS).then(|| "TLS 終了".to_owned()),
         Remark::Rewritten => Some(format!("書き換え：{}", said.strip_prefix(REWRITTEN)?)),
-        Remark::Missing => {
+        Remark::Missing(_) => {
             let bytes = said.strip_prefix("⋯ ")?.strip_suffix(NOT_CAPTURED)?;
             Some(format!("⋯ {bytes} バイトはキャプチャーされていない ⋯"))
         }

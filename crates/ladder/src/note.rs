@@ -148,7 +148,7 @@ fn sentence(row: &Row) -> Option<(Sentence, &'static str)> {
             | Remark::NotSecured
             | Remark::Cleared
             | Remark::Rewritten
-            | Remark::Missing
+            | Remark::Missing(_)
             | Remark::Unreachable
             | Remark::DataFailed
             | Remark::Logged,

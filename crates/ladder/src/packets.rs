@@ -433,7 +433,7 @@ impl<'a> Pen<'a> {
 
     /// The row of bytes of a side that were not captured.
     fn missing(&self, from: Party, bytes: u64) -> Row {
-        Row { from, ..self.remark(Remark::Missing, label::missing(bytes)) }
+        Row { from, ..self.remark(Remark::Missing(bytes), label::missing(bytes)) }
     }
 
     /// A remark on what a segment has brought about.

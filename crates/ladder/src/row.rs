@@ -219,8 +219,8 @@ pub enum Remark {
     Cleared,
     /// A line that names a listener went by again with other words.
     Rewritten,
-    /// Bytes that were sent here were not captured.
-    Missing,
+    /// So many bytes that were sent here were not captured.
+    Missing(u64),
     /// A packet did not arrive, as ICMP says.
     Unreachable,
     /// A log says that a data connection could not be opened.

@@ -175,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         find: |case| {
             let missing = case.setting.missing;
-            let rows = case.remarks(|remark| remark == Remark::Missing);
+            let rows = case.remarks(|remark| matches!(remark, Remark::Missing(_)));
             (missing > 0).then(|| Proof::of(rows.iter().map(|row| row.no)).saying(missing))
         },
     },

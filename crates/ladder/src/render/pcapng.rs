@@ -3,14 +3,16 @@
 //! The packets are synthesised, also where the rows were captured: what is in them is what stands on the rows, in
 //! which secrets have been redacted. Bytes of transfers are not in them; such a frame is cut behind its headers and says
 //! how long it would be. Each packet has a comment with the number of its row and what was found there. Every frame is
-//! raw IP, so no hardware address is invented. What was sent again is sent again here, and where a log tells no port a
+//! raw IP, so no hardware address is invented. What was sent again is sent again here, what was not captured is left out of
+//! the numbers, lines that came in pieces come in pieces, and where a log tells no port a
 //! connection is given one, so that who reads the file finds the same sessions.
 
-use super::{Sheet, label, provenance};
+use super::{Sheet, label as said, provenance};
 use crate::capture::Frame;
+use crate::label;
 use crate::packet::Link;
 use crate::raw;
-use crate::row::{Channel, Ends, Packet, Provenance, Row};
+use crate::row::{Channel, Ends, Packet, Provenance, Remark, Row};
 use crate::scene::Step;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,12 +30,18 @@ const SECRETS: u32 = 0x0a;
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 const COMMENT: u16 = 1;
 const RESOLUTION: u16 = 9;
+/// The flags of TCP.
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const PSH: u8 = 8;
+const ACK: u8 = 16;
 /// The link types of frames that begin with their IP header, and with that of Ethernet.
 const RAW: u16 = 101;
 const ETHERNET: u16 = 1;
 /// The longest payload of a synthesised segment, and how many of them a row of data has at most: more than 3 GiB, as
 /// what has no segment is taken for lost by those who read it.
-const MAX_PAYLOAD: u64 = 60_000;
+const MAX_PAYLOAD: u64 = 65_495;
 const MAX_SEGMENTS: u64 = 1 << 16;
 
 /// The beginning of the file: a section and an interface.
@@ -125,12 +133,21 @@ pub fn session(sheet: &Sheet<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut wires: BTreeMap<usize, Wire> = BTreeMap::new();
     let mut now = Moment::START;
-    // What is only drawn for completeness would be seen by whoever reads the file.
-    let is_drawn = |row: &Row| row.provenance == Provenance::Synthesised;
-    let is_sent = |row: &Row| row.is_packet() && row.packet != Packet::Absent && !is_drawn(row);
-    for step in sheet.shown().filter(|step| is_sent(&step.row)) {
+    let plan = Plan::of(sheet.shown());
+    for (at, step) in sheet.shown().enumerate() {
         let row = &step.row;
+        let (part, lost) = (plan.parts.get(&at), plan.lost.get(&at));
         now = row.at.unwrap_or(now).max(now);
+        // That bytes are missing is known by who has them; its acknowledgment may be among those that are not shown.
+        if matches!(row.packet, Packet::Note(Remark::Missing(_)))
+            && let Some(wire) = wires.get_mut(&step.conn)
+        {
+            let at = since_1970(sheet.origin.unwrap_or_default(), now);
+            out.extend(wire.packet(row.from.other(), ACK, b"", 0, at, ""));
+        }
+        if !is_sent(row) {
+            continue;
+        }
         let Some([from, to]) = step.ends else { continue };
         let ends = match row.from {
             Party::Client => Ends { client: from, server: to },
@@ -138,9 +155,79 @@ pub fn session(sheet: &Sheet<'_>) -> Vec<u8> {
         };
         let wire = wires.entry(step.conn).or_insert_with(|| Wire::new(with_ports(ends, step)));
         let at = since_1970(sheet.origin.unwrap_or_default(), now);
-        wire.row(row, at, &comment(sheet, row), &mut out);
+        wire.row(row, part.map(Vec::as_slice), at, &comment(sheet, row), &mut out);
+        wire.lose(row.from, lost.copied().unwrap_or_default());
     }
     out
+}
+
+/// Whether a row is a packet. What is only drawn for completeness would be seen by whoever reads the file.
+fn is_sent(row: &Row) -> bool {
+    let is_drawn = row.provenance == Provenance::Synthesised;
+    row.is_packet() && row.packet != Packet::Absent && !is_drawn
+}
+
+/// What of the packets stands on other rows than theirs, by the places of those.
+#[derive(Default)]
+struct Plan {
+    /// How many bytes were lost behind a row: before what the other side says next, which may acknowledge them.
+    lost: BTreeMap<usize, u64>,
+    /// The bytes of lines that came in several segments, as the row tells them that completes them.
+    parts: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Plan {
+    fn of<'a>(steps: impl Iterator<Item = &'a Step>) -> Self {
+        let mut plan = Self::default();
+        let mut last: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let mut begun: BTreeMap<(usize, usize), Vec<(usize, u64)>> = BTreeMap::new();
+        for (at, step) in steps.enumerate() {
+            let row = &step.row;
+            let key = (step.conn, side(row.from));
+            match row.packet {
+                Packet::Note(Remark::Missing(bytes)) => {
+                    begun.remove(&key);
+                    if let Some(behind) = last.get(&key) {
+                        *plan.lost.entry(*behind).or_default() += bytes;
+                    }
+                }
+                Packet::Data { bytes, .. } if is_part(row, bytes) => {
+                    begun.entry(key).or_default().push((at, bytes));
+                }
+                Packet::Command | Packet::Reply(_) => {
+                    plan.split(begun.remove(&key).unwrap_or_default(), at, &raw::bytes(row));
+                }
+                _ => {}
+            }
+            if is_sent(row) {
+                last.insert(key, at);
+            }
+        }
+        plan
+    }
+
+    /// Lines that are whole at a place, and of which so many bytes came before. What is blanked in them may make them shorter
+    /// than they were; something is left for the place where they are whole.
+    fn split(&mut self, before: Vec<(usize, u64)>, at: usize, lines: &[u8]) {
+        if before.is_empty() {
+            return;
+        }
+        let mut rest = lines;
+        for (place, bytes) in before {
+            let most = rest.len().saturating_sub(1);
+            let bytes = usize::try_from(bytes).unwrap_or(most).min(most);
+            let (part, behind) = rest.split_at_checked(bytes).unwrap_or_default();
+            self.parts.insert(place, part.to_vec());
+            rest = behind;
+        }
+        self.parts.insert(at, rest.to_vec());
+    }
+}
+
+/// Whether a row tells of so many bytes that complete no line of the control connection.
+fn is_part(row: &Row, bytes: u64) -> bool {
+    let says = |end: &&str| row.label.as_bytes() == format!("{bytes} B{end}").as_bytes();
+    row.channel == Channel::Control && !row.tls && label::PART.iter().any(says)
 }
 
 /// The ends of a connection with ports in place of those that nobody told: each connection has its own, and servers listen
@@ -174,31 +261,58 @@ impl Wire {
     }
 
     /// The packets of a row. What was sent again ends where what was sent so far ends, and nothing is new in it.
-    fn row(&mut self, row: &Row, at: Duration, comment: &str, out: &mut Vec<u8>) {
+    fn row(
+        &mut self,
+        row: &Row,
+        part: Option<&[u8]>,
+        at: Duration,
+        comment: &str,
+        out: &mut Vec<u8>,
+    ) {
         let before = self.next;
         if row.is_again()
             && let Some(next) = self.next.get_mut(side(row.from))
         {
             *next = next.wrapping_sub(counted(row));
         }
-        self.packets(row, at, comment, out);
+        self.packets(row, part, at, comment, out);
         if row.is_again() {
             self.next = before;
         }
     }
 
-    fn packets(&mut self, row: &Row, at: Duration, comment: &str, out: &mut Vec<u8>) {
-        const FIN: u8 = 1;
-        const SYN: u8 = 2;
-        const RST: u8 = 4;
-        const PSH: u8 = 8;
-        const ACK: u8 = 16;
+    /// So many bytes of a side are not captured.
+    fn lose(&mut self, from: Party, bytes: u64) {
+        if let Some(next) = self.next.get_mut(side(from)) {
+            *next = next.wrapping_add(u32::try_from(bytes % (1 << 32)).unwrap_or(0));
+        }
+    }
+
+    fn packets(
+        &mut self,
+        row: &Row,
+        part: Option<&[u8]>,
+        at: Duration,
+        comment: &str,
+        out: &mut Vec<u8>,
+    ) {
         let mut put = |flags: u8, payload: &[u8], length: u64, comment: &str| {
             out.extend(self.packet(row.from, flags, payload, length, at, comment));
         };
         match row.packet {
             Packet::Syn => put(SYN, b"", 0, comment),
             Packet::SynAck => put(SYN | ACK, b"", 0, comment),
+            _ if part.is_some() => {
+                let part = part.unwrap_or_default();
+                put(PSH | ACK, part, part.len() as u64, comment);
+            }
+            // What is cut in the capture is cut here.
+            Packet::Data { bytes, .. }
+                if row.channel == Channel::Control
+                    && row.label.as_bytes().ends_with(label::CUT_SHORT.as_bytes()) =>
+            {
+                put(PSH | ACK, b"", bytes, comment);
+            }
             // What completes a line brings all of it; a line that is no reply is a row of its own.
             Packet::Data { .. }
                 if row.channel == Channel::Control && !row.tls && !row.is_again() =>
@@ -231,10 +345,7 @@ impl Wire {
                     }
                 }
                 // What is more than that is a gap.
-                let more = u32::try_from(left % (1 << 32)).unwrap_or(0);
-                if let Some(next) = self.next.get_mut(side(row.from)) {
-                    *next = next.wrapping_add(more);
-                }
+                self.lose(row.from, left);
             }
             Packet::Fin => put(FIN | ACK, b"", 0, comment),
             Packet::Rst => put(RST | ACK, b"", 0, comment),
@@ -338,7 +449,7 @@ fn side(party: Party) -> usize {
 }
 
 fn comment(sheet: &Sheet<'_>, row: &Row) -> String {
-    let mut out = format!("row {}, {}: {}", row.no, provenance(row), label(row, Lang::En));
+    let mut out = format!("row {}, {}: {}", row.no, provenance(row), said(row, Lang::En));
     for finding in sheet.scene.findings.iter().filter(|finding| finding.rows.contains(&row.no)) {
         out += &format!("\n{} {}", finding.rule.id, finding.cause(sheet.lang));
     }

@@ -289,7 +289,7 @@ fn row(out: &mut String, sheet: &Sheet<'_>, step: &Step, y: usize) {
 
 /// Whether bytes or rows are left out where it stands.
 fn is_left_out(row: &Row) -> bool {
-    matches!(row.packet, Packet::Omitted(_) | Packet::Note(Remark::Missing))
+    matches!(row.packet, Packet::Omitted(_) | Packet::Note(Remark::Missing(_)))
 }
 
 fn arrow(out: &mut String, sheet: &Sheet<'_>, step: &Step, y: usize) {

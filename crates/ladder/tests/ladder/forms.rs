@@ -253,7 +253,7 @@ fn ours(row: &Row, words: &str) -> Option<String> {
     match row.packet {
         Packet::Note(Remark::Unreachable) => words.split_once('（').map(|(_, by)| by.to_owned()),
         Packet::Note(
-            Remark::Secured | Remark::Cleared | Remark::Missing | Remark::TimerRanOut(_),
+            Remark::Secured | Remark::Cleared | Remark::Missing(_) | Remark::TimerRanOut(_),
         ) => Some(words.to_owned()),
         Packet::Note(_) => words.split('：').next().map(str::to_owned),
         Packet::Data { .. } if is_said => {
@@ -289,6 +289,7 @@ fn what_is_ours_on_a_row_is_japanese_where_japanese_is_asked_for() {
         assert_eq!(left.next(), None, "{:?}: {words}", row.packet);
         if row.words(Lang::En) != row.words(Lang::Ja) {
             kinds.insert(match row.packet {
+                Packet::Note(Remark::Missing(_)) => "Missing".to_owned(),
                 Packet::Note(remark) => format!("{remark:?}"),
                 Packet::Data { .. } => "data".to_owned(),
                 other => format!("{other:?}"),
