@@ -193,6 +193,23 @@ impl Tls {
         self.take(from, &run.bytes, opener)
     }
 
+    /// The same of a run that is no record: what ended TLS before it was among what was lost.
+    pub(crate) fn run_in_clear(
+        &mut self,
+        from: Party,
+        run: &Run<'_>,
+        opener: &mut Opener,
+    ) -> Heard {
+        self.lose(from, opener);
+        self.side_mut(from).records = Records::over();
+        Heard { clear: run.bytes.to_vec(), ..Heard::default() }
+    }
+
+    /// Whether the records of a side can be followed no more.
+    pub(crate) fn is_lost(&self, from: Party) -> bool {
+        self.side(from).records.is_lost()
+    }
+
     /// Bytes of one side are missing.
     pub(crate) fn lose(&mut self, from: Party, opener: &mut Opener) {
         let side = self.side_mut(from);

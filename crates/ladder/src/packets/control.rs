@@ -4,7 +4,7 @@
 use super::flow::Flow;
 use super::half::{Fresh, Half, Run};
 use super::rewritten::{Named, Otherwise};
-use super::speech::{Said, Speech};
+use super::speech::{Said, Speech, is_said};
 use super::{Pen, State};
 use crate::dialogue::names_listener;
 use crate::label::{self, CUT, bounded, half_ended};
@@ -172,7 +172,8 @@ impl Control {
         if state.record.next_no() == before {
             let again = fresh.bytes == 0;
             let bytes = pen.segment.length.into();
-            pen.tls |= fresh.ready.is_empty() && self.is_covered();
+            let is_said = is_said(pen.from, pen.segment.payload);
+            pen.tls |= fresh.ready.is_empty() && self.is_covered() && !is_said;
             let label = match pen.tls {
                 true => label::covered(bytes, &heard.words, self.flow.is_opened()),
                 false => Text::from(format!("{bytes} B{}", why_unread(pen, fresh))),
@@ -202,7 +203,7 @@ impl Control {
             self.lines(pen, run, state);
             return Heard::default();
         }
-        let mut heard = self.flow.uncover(from, run);
+        let mut heard = self.flow.uncover(from, run, is_said);
         pen.tls = true;
         let (plain, clear) = (mem::take(&mut heard.plain), mem::take(&mut heard.clear));
         self.lines(pen, &Run { torn: false, bytes: plain.into(), cut: false }, state);
@@ -217,7 +218,7 @@ impl Control {
                 let row = began.then(|| pen.remark(Remark::Cleared, label::TLS_ENDS.into()));
                 row.into_iter().for_each(|row| state.record.add(row));
             }
-            self.lines(pen, &Run { torn: false, bytes: clear.into(), cut: false }, state);
+            self.lines(pen, &Run { torn: run.torn, bytes: clear.into(), cut: false }, state);
         }
         heard
     }

@@ -240,9 +240,19 @@ impl Flow {
         Some(heard)
     }
 
-    /// What a run of bytes of the control connection comes to under TLS.
-    pub(super) fn uncover(&mut self, from: Party, run: &Run<'_>) -> Heard {
-        self.conn.tls.get_or_insert_default().run(from, run, &mut self.records)
+    /// What a run of bytes of the control connection comes to under TLS. Where records were lost, their end may have been
+    /// among them: `is_said` knows a line in clear.
+    pub(super) fn uncover(
+        &mut self,
+        from: Party,
+        run: &Run<'_>,
+        is_said: fn(Party, &[u8]) -> bool,
+    ) -> Heard {
+        let tls = self.conn.tls.get_or_insert_default();
+        match (run.torn || tls.is_lost(from)) && is_said(from, &run.bytes) {
+            true => tls.run_in_clear(from, run, &mut self.records),
+            false => tls.run(from, run, &mut self.records),
+        }
     }
 
     /// TLS begins, for the first time or again.

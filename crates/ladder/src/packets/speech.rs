@@ -229,6 +229,16 @@ fn to_command(line: Vec<u8>, is_cut: bool, redactor: &mut Redactor) -> Said {
     Said::Command { verb, shown, line }
 }
 
+/// Whether these bytes are lines of a side from their beginning to their end, as no record of TLS is.
+pub(super) fn is_said(from: Party, bytes: &[u8]) -> bool {
+    let begins = match from {
+        Party::Client => is_command(bytes),
+        Party::Server => is_reply(bytes),
+    };
+    let is_text = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\r' | b'\n' | b'\t');
+    begins && bytes.ends_with(b"\n") && bytes.iter().all(is_text)
+}
+
 fn is_command(bytes: &[u8]) -> bool {
     let word = bytes.split(|byte| matches!(byte, b' ' | b'\r' | b'\n')).next();
     word.and_then(Verb::named).is_some()

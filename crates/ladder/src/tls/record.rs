@@ -60,6 +60,16 @@ impl Records {
         self.state == State::Reads && self.head.is_empty()
     }
 
+    /// A direction in which TLS is over.
+    pub(super) fn over() -> Self {
+        Self { state: State::Over, ..Self::default() }
+    }
+
+    /// Whether it cannot be followed any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+
     /// Whether TLS is over.
     pub(super) fn is_over(&self) -> bool {
         self.state == State::Over

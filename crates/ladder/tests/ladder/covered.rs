@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 use wharf_ladder::capture::Capture;
 use wharf_ladder::sessions::{Session, Sessions};
 use wharf_ladder::tls::Keys;
-use wharf_ladder::{Lang, Options, Packet, Row, Scene};
+use wharf_ladder::{Channel, Lang, Options, Packet, Row, Scene};
 
 const PLAIN: Options = Options {
     width: 80,
@@ -224,5 +224,29 @@ proptest! {
                 prop_assert!(whole.iter().any(|line| line.contains(head)), "{}", line);
             }
         }
+    }
+}
+
+#[test]
+fn where_the_end_of_tls_was_not_captured_the_lines_behind_it_are_in_clear() {
+    let (segments, keys) = read("ccc-curl");
+    let labels = |lost: std::ops::RangeInclusive<u64>, keys: &Keys| {
+        let left = segments.iter().filter(|segment| !lost.contains(&segment.header.frame));
+        let session = session(left, keys).expect("a session");
+        let rows = session.packets.rows().iter().filter(|row| !row.is_bare_ack());
+        let rows = rows.filter(|row| row.channel == Channel::Control && !row.tls);
+        rows.map(|row| row.label.to_string()).collect::<Vec<String>>()
+    };
+    let whole = labels(0..=0, &keys);
+    let at = whole.iter().position(|label| label == "PWD").expect("the first line in clear");
+    // CCC, its reply, and both sides' close_notify; the same without that of the client.
+    for (lost, keys) in [(21..=24, &keys), (21..=23, &keys), (21..=24, &Keys::default())] {
+        let shown = labels(lost.clone(), keys);
+        assert_eq!(shown.iter().filter(|label| *label == "TLS ends").count(), 1, "{lost:?}");
+        for label in &whole[at..] {
+            assert!(shown.contains(label), "{label} not in {shown:?}");
+        }
+        // It comes before it is known that what is missing will not come.
+        assert!(shown.iter().any(|label| label == "5 B, ahead of a gap"), "{shown:?}");
     }
 }
