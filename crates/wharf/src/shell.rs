@@ -31,6 +31,7 @@ use wharf_proto::tap::{Event, What};
 use wharf_proto::{Text, Verb};
 
 use self::connect::Home;
+use self::haul::{Fetch, Haul};
 use self::input::{Input, Lines};
 use self::jobs::Jobs;
 use self::link::Link;
@@ -242,26 +243,7 @@ impl Shell {
             }
         };
         let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
-        let charset = self.connection.charset.unwrap_or_default();
-        // What is typed goes out in the server's charset.
-        let kinds = command.kinds(words);
-        let words: Vec<Text> = words
-            .iter()
-            .zip(kinds)
-            .map(|(word, kind)| match kind {
-                Word::Remote => charset.typed(word.as_bytes()).into_owned().into(),
-                Word::Either if word.as_bytes().starts_with(b":") => {
-                    charset.typed(word.as_bytes()).into_owned().into()
-                }
-                Word::Nothing
-                | Word::Local
-                | Word::Either
-                | Word::Command
-                | Word::Bookmark
-                | Word::Option
-                | Word::Secret => word.clone(),
-            })
-            .collect();
+        let words = self.in_charset(words, &command.kinds(words));
         let call = Call { words: &words, rest };
         match command.run {
             Run::Now(run) if !behind => run(self, &call),
@@ -273,9 +255,39 @@ impl Shell {
             }
             Run::Move(haul) => {
                 let haul = haul(self, &call)?;
-                if behind { jobs::start(self, haul, line) } else { haul.carry_out(self, line) }
+                self.moves(haul, behind, line)
             }
+            Run::Fetch(fetch) => match fetch(self, &call)? {
+                Fetch::Here(haul) => self.moves(haul, behind, line),
+                Fetch::Out(_) if behind => {
+                    let why = "what goes to standard output or into a program is no job";
+                    Err(Usage(why.to_owned()).into())
+                }
+                Fetch::Out(out) => transfer::write_out(self, &out),
+            },
         }
+    }
+
+    /// These words as they go out: what is a name on the server, in its charset.
+    fn in_charset(&self, words: &[Text], kinds: &[Word]) -> Vec<Text> {
+        let charset = self.connection.charset.unwrap_or_default();
+        let typed = |word: &Text| charset.typed(word.as_bytes()).into_owned().into();
+        let each = words.iter().zip(kinds).map(|(word, kind)| match kind {
+            Word::Remote => typed(word),
+            Word::Either if word.as_bytes().starts_with(b":") => typed(word),
+            Word::Nothing
+            | Word::Local
+            | Word::Either
+            | Word::Command
+            | Word::Bookmark
+            | Word::Option
+            | Word::Secret => word.clone(),
+        });
+        each.collect()
+    }
+
+    fn moves(&mut self, haul: Haul, behind: bool, line: &str) -> Outcome {
+        if behind { jobs::start(self, haul, line) } else { haul.carry_out(self, line) }
     }
 
     /// Tells an error, and lets go of a session that is of no further use.

@@ -249,6 +249,10 @@ fn refusal_advice(last: &Exchange) -> Option<&'static str> {
     let reply = last.reply.as_ref()?;
     let text = String::from_utf8_lossy(reply.text()).to_lowercase();
     let of_tls = ["tls", "ssl", "prot p", "protect"].iter().any(|word| text.contains(word));
+    let of_login = ["log in", "logged in", "login"].iter().any(|word| text.contains(word));
+    if reply.code.value() == 530 && of_login && !of_tls {
+        return Some("nobody is logged in: user NAME of the shell logs in");
+    }
     if last.verb == Some(Verb::Ccc) {
         return Some(
             "the server does not go back to clear: without --ccc all of it stays under TLS",

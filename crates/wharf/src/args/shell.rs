@@ -70,7 +70,8 @@ pub(crate) struct GetWords {
     /// The file on the server, or the folder with -r
     #[arg(value_name = "FILE", value_parser = remote())]
     pub(crate) remote: Text,
-    /// What it is to be called here, or the folder to put it in
+    /// What it is to be called here, or the folder to put it in; `-` for standard output, `|COMMAND` for a program, to the end
+    /// of the line
     pub(crate) local: Option<PathBuf>,
     /// Fetch the folder with all that is below it; what is here already, of the same size and time, is not fetched again
     #[arg(short, long)]

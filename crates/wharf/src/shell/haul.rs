@@ -12,6 +12,7 @@ use wharf_client::{Amount, BYTES, Direction, Error, Get, Put, Session, TEXT, Tre
 use wharf_proto::Text;
 use wharf_proto::listing::names::is_plain;
 
+use super::words::before_bar;
 use super::{Call, Flow, Outcome, Shell, jobs};
 use crate::args::shell::{GetWords, PutWords, Side, SyncWords, read};
 use crate::args::tree::{MoveArgs, TreeArgs, folder_for};
@@ -26,6 +27,21 @@ pub(crate) enum Haul {
     Files(Files),
     /// A folder with all that is below it.
     Tree(Box<Tree>),
+}
+
+/// Where a file goes that is fetched.
+pub(crate) enum Fetch {
+    /// Onto this machine, or a tree does.
+    Here(Haul),
+    /// Through a pipe.
+    Out(Out),
+}
+
+/// A file that is written on standard output, or into a program.
+pub(crate) struct Out {
+    pub(super) remote: Text,
+    /// The program, as `sh` is told it; none for standard output.
+    pub(super) command: Option<String>,
 }
 
 /// Files, one after the other.
@@ -169,21 +185,37 @@ fn is_of_all(error: &anyhow::Error) -> bool {
     error.is::<Interrupted>() || error.downcast_ref().is_some_and(Error::ends_the_session)
 }
 
-/// `get FILE [LOCAL]`, `get -r FOLDER [LOCAL]`.
-pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Haul> {
-    let GetWords { remote, local, recursive, restart, moving, tree } = read(call.words)?;
+/// `get FILE [LOCAL]`, `get FILE -`, `get FILE |COMMAND`, `get -r FOLDER [LOCAL]`.
+pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Fetch> {
+    // A program has words and quotes of its own.
+    let (count, command) = before_bar(call.rest);
+    let words = call.words.get(..count).unwrap_or(call.words);
+    let GetWords { remote, local, recursive, restart, moving, tree } = read(words)?;
     let (direction, resume) = (Direction::Down, !restart);
     let local = local.as_deref();
+    let quoted = local.and_then(|local| local.as_os_str().as_bytes().strip_prefix(b"|"));
+    let command =
+        command.map(str::to_owned).or_else(|| quoted.map(|it| Text::from(it).to_string()));
+    if command.is_some() || local == Some(Path::new("-")) {
+        let said_twice = command.is_some() && local.is_some() && quoted.is_none();
+        if recursive || moving.verify || said_twice || command.as_deref() == Some("") {
+            let why =
+                "get FILE -, or get FILE |COMMAND: one file, without -r, --verify and another name";
+            return Err(Usage(why.to_owned()).into());
+        }
+        return Ok(Fetch::Out(Out { remote, command }));
+    }
     if recursive {
         let local =
             folder_for(local, name_of(trimmed(remote.as_bytes())).ok().map(|name| name.as_bytes()));
         let request = tree.request(&moving, resume)?;
         let task = Task::Move { remote, local, request };
-        return of_tree(shell, Tree { direction, task, moving, tree });
+        return of_tree(shell, Tree { direction, task, moving, tree }).map(Fetch::Here);
     }
     let (local, made) = target(local, || name_of(remote.as_bytes()))?;
     let items = vec![Item { direction, remote, local }];
-    Ok(Haul::Files(Files { made, ..of_files(shell, items, resume, moving.verify) }))
+    let files = Files { made, ..of_files(shell, items, resume, moving.verify) };
+    Ok(Fetch::Here(Haul::Files(files)))
 }
 
 /// `put LOCAL [FILE]`, `put -r LOCAL [FOLDER]`.

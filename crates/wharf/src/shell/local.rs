@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use anyhow::Context;
 use tokio::signal::unix::SignalKind;
@@ -50,7 +50,11 @@ pub(super) fn bang(_: &mut Shell, call: &Call<'_>) -> Outcome {
 }
 
 fn by_system(line: &str) -> Outcome {
-    let status = Command::new("sh").arg("-c").arg(line).status().context("cannot start sh")?;
+    judged(line, Command::new("sh").arg("-c").arg(line).status().context("cannot start sh")?)
+}
+
+/// How a program of the system ended, as the outcome of what began it.
+pub(super) fn judged(line: &str, status: ExitStatus) -> Outcome {
     if status.success() {
         return Ok(Flow::On);
     }

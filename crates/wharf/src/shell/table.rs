@@ -11,7 +11,7 @@ use wharf_proto::Text;
 use wharf_proto::redact::redacted;
 
 use self::Run::{Move, Now};
-use super::haul::Haul;
+use super::haul::{Fetch, Haul};
 #[cfg(feature = "keyring")]
 use super::keys;
 use super::link::Known;
@@ -67,6 +67,8 @@ pub(crate) enum Run {
     Now(fn(&mut Shell, &Call<'_>) -> Outcome),
     /// It moves what this says: now, or with `&` at its end as a job.
     Move(fn(&mut Shell, &Call<'_>) -> anyhow::Result<Haul>),
+    /// The same of what is fetched, which may also go to standard output or into a program.
+    Fetch(fn(&mut Shell, &Call<'_>) -> anyhow::Result<Fetch>),
 }
 
 impl Row {
@@ -172,7 +174,7 @@ static ROWS: &[Row] = &[
     Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, options: None, help: "go to a folder of the server; .. is the one above", run: Now(server::cd) },
     Row { names: &["cdup"], usage: "", words: NO, options: None, help: "go to the folder above", run: Now(server::cdup) },
     Row { names: &["pwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(server::pwd) },
-    Row { names: &["get", "recv", "reget"], usage: "[-r] [OPTION...] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], options: Some(definition::<GetWords>), help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Move(haul::get) },
+    Row { names: &["get", "recv", "reget"], usage: "[-r] [OPTION...] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], options: Some(definition::<GetWords>), help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Run::Fetch(haul::get) },
     Row { names: &["mget", "mreget"], usage: "PATTERN... [&]", words: R, options: None, help: "fetch the files that these patterns mean", run: Move(many::mget) },
     Row { names: &["put", "send"], usage: "[-r] [OPTION...] LOCAL [FILE] [&]", words: &[Word::Local, Word::Remote], options: Some(definition::<PutWords>), help: "store a file, or a tree", run: Move(haul::put) },
     Row { names: &["mput"], usage: "PATTERN... [&]", words: L, options: None, help: "store the files that these patterns mean", run: Move(many::mput) },

@@ -1,18 +1,21 @@
-//! What is shown of the server: `ls`, `dir`, `cat`. What moves files is in `haul.rs`.
+//! What is shown of the server: `ls`, `dir`, `cat`, and what goes through a pipe: `get FILE -`, `get FILE |COMMAND`. What moves
+//! files is in `haul.rs`.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::Context;
+use tokio::io::AsyncWrite;
 use wharf_client::quiet;
 use wharf_proto::Text;
 
-use super::{Call, Flow, Outcome, Shell, told};
+use super::haul::Out;
+use super::{Call, Flow, Outcome, Shell, local, told};
 use crate::commands::{Form, Printer};
 use crate::events::{Events, Stream};
-use crate::exit::Usage;
+use crate::exit::{Exit, Usage};
 use crate::standard::Standard;
 
 /// `ls [-l | -1 | --json] [-U] [PATH]`.
@@ -57,16 +60,7 @@ pub(super) fn dir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 /// `cat FILE`.
 pub(super) fn cat(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let [remote] = call.words else { return Err(Usage("cat FILE".to_owned()).into()) };
-    let mut out = Standard::output().context("standard output")?;
-    let text = shell.text;
-    shell.with(async |session| {
-        if text {
-            session.fetch_text(remote, &mut out, &mut quiet()).await
-        } else {
-            session.fetch(remote, 0, &mut out, &mut quiet()).await
-        }
-    })?;
-    Ok(Flow::On)
+    write_out(shell, &Out { remote: remote.clone(), command: None })
 }
 
 /// `page FILE`: what is in it, a screen at a time. Where nobody looks, all of it.
@@ -77,25 +71,54 @@ pub(super) fn page(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     }
     let pager = env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
     let pager = pager.unwrap_or_else(|| "less".to_owned());
-    let mut command = Command::new("sh");
-    let mut reader = command.arg("-c").arg(&pager).stdin(Stdio::piped()).spawn().context(pager)?;
-    let text = shell.text;
-    let shown = match reader.stdin.take() {
+    // Whoever has read enough leaves before the end, and how is no matter.
+    let (written, _) = write_into(shell, remote, &pager)?;
+    written.map(|()| Flow::On)
+}
+
+/// Writes a file on standard output, or into a program, which must end well.
+pub(super) fn write_out(shell: &Shell, Out { remote, command }: &Out) -> Outcome {
+    let Some(command) = command else {
+        return write(shell, remote, &mut Standard::output().context("standard output")?)
+            .map(|()| Flow::On);
+    };
+    let (written, status) = write_into(shell, remote, command)?;
+    let ended = local::judged(command, status);
+    match written {
+        // A program need not read to the end.
+        Err(error) if Exit::of(&error) != Exit::Done => Err(error),
+        _ => ended,
+    }
+}
+
+/// Writes a file into a program, and awaits its end.
+fn write_into(
+    shell: &Shell,
+    remote: &Text,
+    command: &str,
+) -> anyhow::Result<(anyhow::Result<()>, ExitStatus)> {
+    let mut program = Command::new("sh");
+    program.arg("-c").arg(command).stdin(Stdio::piped());
+    let mut reader = program.spawn().context("cannot start sh")?;
+    let written = match reader.stdin.take() {
         Some(pipe) => {
             let mut pipe = tokio::fs::File::from_std(OwnedFd::from(pipe).into());
-            shell.with(async |session| {
-                if text {
-                    session.fetch_text(remote, &mut pipe, &mut quiet()).await
-                } else {
-                    session.fetch(remote, 0, &mut pipe, &mut quiet()).await
-                }
-            })
+            write(shell, remote, &mut pipe)
         }
-        None => return Ok(Flow::On),
+        None => Ok(()),
     };
-    // Whoever has read enough leaves before the end.
-    reader.wait().context("the pager")?;
-    shown.map(|_| Flow::On)
+    Ok((written, reader.wait().with_context(|| command.to_owned())?))
+}
+
+/// Writes what is in a file.
+fn write<W: AsyncWrite + Unpin>(shell: &Shell, remote: &Text, to: &mut W) -> anyhow::Result<()> {
+    shell.with(async |session| {
+        let written = match shell.text {
+            true => session.fetch_text(remote, to, &mut quiet()).await,
+            false => session.fetch(remote, 0, to, &mut quiet()).await,
+        };
+        session.with_reason(remote, written.map(drop)).await
+    })
 }
 
 fn at_most_one<'a>(call: &Call<'a>, usage: &str) -> Result<Option<&'a Text>, Usage> {

@@ -58,6 +58,16 @@ pub(crate) fn last_word(line: &str) -> usize {
     start
 }
 
+/// How many words stand before one that begins with a bar, and what is behind that, to the end of the line: a program, as the
+/// system's shell is told it. Whoever means a name writes `./|`.
+pub(crate) fn before_bar(line: &str) -> (usize, Option<&str>) {
+    let mut bars = line.match_indices('|').map(|(at, _)| at);
+    // One in the midst of a word, or within quotes, begins none.
+    let bar = bars.find(|at| last_word(&line[..=*at]) == *at);
+    let before = split(&line[..bar.unwrap_or(line.len())]).map_or(0, |words| words.len());
+    (before, bar.map(|at| line[at + 1..].trim()))
+}
+
 /// What a word that may be unfinished stands for.
 pub(crate) fn unquoted(begun: &str) -> Vec<u8> {
     let closed = ["", "\"", "'"].iter().find_map(|end| split(&format!("{begun}{end}")).ok());

@@ -247,3 +247,43 @@ fn what_scripts_know_from_other_clients_is_taken() {
     shell().typing(&["mode block"]).ends_with(2).saying("--block-mode");
     shell().typing(&["append nothing"]).ends_with(8);
 }
+
+#[test]
+fn a_file_goes_to_standard_output_or_into_a_program_from_the_shell() {
+    let big = vec![b'x'; 2_000_000];
+    let files: &[(&str, &[u8])] = &[("a", b"one\n"), ("b", b"b|c\n"), ("big", &big)];
+    let server = Faulty::new(files, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let lines = |lines: &[&str]| {
+        wharf(&["shell", "-q", &server.url("")]).within(folder.path()).typing(lines)
+    };
+    lines(&["get a -", "get a |tr a-z A-Z", "get b \"|cut -d'|' -f 2\"", "get b | cut -d'|' -f 1"])
+        .ends_with(0)
+        .printing("one\nONE\nc\nb\n");
+    // A program need not read to the end.
+    lines(&["get big |head -c 3"]).ends_with(0).printing("xxx");
+    lines(&["get a |exit 3"]).ends_with(1).saying("exit 3: exit status: 3");
+    lines(&["get none |cat"]).ends_with(5).printing("");
+    for line in
+        ["get a |", "get a - &", "get a |cat &", "get -r a -", "get --verify a |cat", "get |cat"]
+    {
+        lines(&[line]).ends_with_for(2, line);
+    }
+    lines(&["get a x |cat"]).ends_with(2).saying("another name");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn who_is_not_logged_in_is_told_so_and_not_that_the_server_has_no_passive_mode() {
+    const NO: &str = "530 Please login with USER and PASS.";
+    let faults = ["EPSV", "PASV", "EPRT", "PORT"].map(|verb| Fault::Reply(verb, NO));
+    let server =
+        Faulty::new(&[], &[&[Fault::Reply("PASS", "530 Login incorrect.")], &faults[..]].concat());
+    let (host, port) = (server.address().ip(), server.address().port());
+    wharf(&["shell"])
+        .typing(&[&format!("open {host} {port}"), "user ann wrong", "ls"])
+        .ends_with(4)
+        .saying("check user and password")
+        .saying("nobody is logged in: user NAME")
+        .not_saying("--active");
+}
