@@ -18,6 +18,8 @@ const DISTRUST: &[&str] = &["certificate", "issuer", "expired", "not valid for"]
 const TERMS: &[&str] = &["refused it", "broke it off", "nothing in common", "incompatible"];
 /// Who leaves later than this behind the handshake of TLS has seen nothing wrong with the certificate.
 const AT_ONCE: Duration = Duration::from_secs(3);
+/// No record of TLS that holds QUIT is longer, under the ciphers of today.
+const QUIT: u32 = 35;
 /// The alerts of a client that does not trust a certificate (RFC 8446 section 6.2).
 const ALERTS: &[&str] = &[
     "bad_certificate",
@@ -384,7 +386,11 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     let by_server = case.setting.teller == Some(Party::Server);
     // A server whose client has gone may notice that by its own answer.
     let left = party == Party::Client || (by_server && how == HalfEnd::Reset);
-    let (.., end) = control.side(party).ended.filter(|_| left)?;
+    let goodbye = says_goodbye_first(case, control);
+    let (end, at) = match goodbye {
+        Some(row) if !left => (row.no, row.at?),
+        _ => (control.side(party).ended.filter(|_| left)?.2, at),
+    };
     // Who says why has not left without a word, and who has resumed a TLS session was shown no certificate.
     let says_why = |of| {
         let alert = control.tls.as_ref().and_then(|tls| tls.alert(of));
@@ -418,10 +424,26 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     let leaves = match asked.max(control.tls.as_ref().map_or(0, |tls| tls.said(Party::Client))) {
         0 => true,
         // A server answers at once, and does not see whether anybody has waited for it.
-        1 => secured.is_some() && (by_server || !behind.iter().any(is_answer)),
+        1 => {
+            // The answer may be there before a client that looks at the certificate beside its first word has done so.
+            let word = behind.iter().find(by_client).and_then(|row| row.wire);
+            let leaves = goodbye.is_some() && word.is_some_and(|wire| wire.length > QUIT);
+            secured.is_some() && (by_server || leaves || !behind.iter().any(is_answer))
+        }
         _ => false,
     };
     (leaves && case.data.is_empty() && at.since(begun) <= AT_ONCE).then_some(end)
+}
+
+/// The record by which the client says close_notify, where the server has not ended before.
+fn says_goodbye_first<'a>(case: &Case<'a>, control: &Conn) -> Option<&'a Row> {
+    control.tls.as_ref().filter(|tls| tls.said_goodbye(Party::Client) == Some(true))?;
+    let is_record = |row: &&Row| {
+        let is_its = row.channel == Channel::Control && row.from == Party::Client;
+        is_its && row.tls && matches!(row.packet, Packet::Data { .. })
+    };
+    let row = case.rows.iter().rfind(is_record)?;
+    control.server.ended.is_none_or(|(.., end)| end > row.no).then_some(row)
 }
 
 /// Whether the client left with close_notify, and nothing said before it: who distrusts has no reason to be polite, and
