@@ -55,14 +55,14 @@ pub(crate) struct Arguments {
 const AFTERWORD: &str = "\
 @NAME and @NAME/PATH stand for bookmarks of ~/.config/wharf/client.toml, which also holds settings of hosts.
 
-URLs: ftp:// is in clear, ftpes:// under TLS from AUTH TLS on or not at all, ftps:// under TLS from the
-first byte on (port 990).
+URLs: ftp:// is in clear, ftpes:// under TLS from AUTH TLS on or not at all, ftps:// under TLS from the first byte on (port \
+990).
 
-A password that the URL does not hold is taken from WHARF_PASSWORD, the settings or ~/.netrc, or asked for
-at a terminal; that of the server that `copy` copies to from WHARF_TARGET_PASSWORD.
+A password that the URL does not hold is taken from WHARF_PASSWORD, the settings or ~/.netrc, or asked for at a terminal; that \
+of the server that `copy` copies to from WHARF_TARGET_PASSWORD.
 
-Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login or TLS, 5 not found, 6 refused by
-the server, 7 verification failed, 8 trouble with a file here, 129, 130 and 143 interrupted (SIGHUP, Ctrl-C, SIGTERM).";
+Exit codes: 0 done, 1 some of it failed, 2 usage, 3 network, 4 login or TLS, 5 not found, 6 refused by the server, 7 \
+verification failed, 8 trouble with a file here, 129, 130 and 143 interrupted (SIGHUP, Ctrl-C, SIGTERM).";
 
 const PROXY_URL: &str = "Go through this proxy: socks5://[user:password@]host[:port], http://..., or an FTP \
     gateway, ftp://host[;login=user|joined|account|site|proxy-user]";
@@ -507,6 +507,18 @@ mod tests {
     #[test]
     fn the_definitions_contradict_each_other_nowhere() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_stands_behind_the_options_is_folded_by_the_terminal_alone() {
+        let all = Arguments::command();
+        for command in std::iter::once(&all).chain(all.get_subcommands()) {
+            let words = [command.get_after_help(), command.get_after_long_help()];
+            for words in words.into_iter().flatten().map(ToString::to_string) {
+                let folded = words.split("\n\n").find(|paragraph| paragraph.contains('\n'));
+                assert_eq!(folded, None, "{}", command.get_name());
+            }
+        }
     }
 
     #[test]
