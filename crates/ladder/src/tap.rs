@@ -2,7 +2,8 @@
 //!
 //! The first line says what the file is and when its clock began; each other line is an event. [`header`] and [`line()`]
 //! write them, [`Reader`] reads them, and [`Told`] puts the events together to sessions. A reader that passes over what
-//! it does not know would draw a session that was not so: this one refuses it, with the number of the line. Secrets are
+//! it does not know would draw a session that was not so: this one refuses it, with the number of the line. Half a line is
+//! told as one, and what is behind it is read. Secrets are
 //! no business of this file: an event never holds one.
 
 mod json;
@@ -49,6 +50,8 @@ pub enum Line {
     Event(Event),
     /// The file was full: what came behind this was not written.
     Full,
+    /// Half a line, whose writer was killed or had no room: nobody knows what it would have said.
+    Torn,
 }
 
 /// Reads such a file.
@@ -112,15 +115,23 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// [`Error`], after which the line is passed over; but for [`Error::Io`], after which it is gone on with.
     pub fn next_line(&mut self) -> Result<Option<Line>, Error> {
-        let room = MAX_LINE.saturating_sub(self.partial.len() as u64);
-        let mut line = self.source.by_ref().take(room);
-        line.read_until(b'\n', &mut self.partial).map_err(Error::Io)?;
+        if !self.partial.ends_with(b"\n") {
+            let room = MAX_LINE.saturating_sub(self.partial.len() as u64);
+            let mut line = self.source.by_ref().take(room);
+            line.read_until(b'\n', &mut self.partial).map_err(Error::Io)?;
+        }
         let bytes = std::mem::take(&mut self.partial);
         if bytes.is_empty() {
             return Ok(None);
         }
-        self.lines += 1;
         self.length = bytes.len() as u64;
+        if let Some(at) = torn_before(&bytes) {
+            // What is behind it is the next line, of the same number.
+            self.length = at as u64;
+            self.partial = bytes[at..].to_vec();
+            return Ok(Some(Line::Torn));
+        }
+        self.lines += 1;
         let line = self.lines;
         let Some(text) = bytes.strip_suffix(b"\n") else {
             return Err(match u64::try_from(bytes.len()) {
@@ -128,8 +139,22 @@ impl<R: BufRead> Reader<R> {
                 _ => Error::Truncated { line },
             });
         };
+        if line > 1 && json::is_torn(text) {
+            return Ok(Some(Line::Torn));
+        }
         json::read(text, line == 1).map(Some).map_err(|why| Error::Line { line, why })
     }
+
+    /// How many lines were read.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+}
+
+/// Where behind half a line the first line of another run begins: its writer did not see that the line broke off.
+fn torn_before(line: &[u8]) -> Option<usize> {
+    // Within a line that is whole there is a backslash before every quotation mark of a text.
+    line.windows(MAGIC.len()).rposition(|window| window == MAGIC).filter(|at| *at > 0)
 }
 
 impl fmt::Display for Error {

@@ -26,7 +26,7 @@ use wharf_server::tls::{Tls, TlsError};
 use wharf_server::{Accounts, Config};
 
 use crate::args::serve::{LogFormat, ServeArgs};
-use crate::confine::{Access, Wanted};
+use crate::confine::{Access, Reach, Wanted};
 use crate::exit::Usage;
 use file::{CharsetName, File, Limits, Network, ProgramCommand, Seconds};
 use place::{Mistake, Source};
@@ -194,25 +194,29 @@ impl Settings {
     /// again. Whatever else it is to open after its start (a database) has its line here.
     pub(crate) fn reach(&self, accounts: &Accounts) -> Vec<Access> {
         let certificates = self.tls.iter().flat_map(tls::Wanted::folders);
-        let certificates = certificates.map(|path| Access { path, write: false });
-        // A single file is open before anything is out of reach.
-        let tap = self.tap().filter(|path| path.is_dir());
-        let tap = tap.map(|path| Access { path: path.to_owned(), write: true });
+        let certificates = certificates.map(|path| Access { path, how: Reach::Read });
+        let tap = self.tap().map(|path| match path.is_dir() {
+            true => Access { path: path.to_owned(), how: Reach::Write },
+            // The file itself is open before anything is out of reach; the next one of its name is not.
+            false => Access { path: parent(path), how: Reach::Add },
+        });
+        // Where it is not there, opening the tap says so.
+        let tap = tap.filter(|access| access.path.is_dir());
         let store = self.store().into_iter().flat_map(folders_of);
-        let store = store.map(|path| Access { path, write: true });
+        let store = store.map(|path| Access { path, how: Reach::Write });
         let others = certificates.chain(store).chain(tap);
         self.shown(accounts).into_iter().chain(others).collect()
     }
 
     /// The folders that are shown to clients.
     pub(crate) fn shown(&self, accounts: &Accounts) -> Vec<Access> {
-        let write = accounts.may_change();
+        let how = if accounts.may_change() { Reach::Write } else { Reach::Read };
         let hosts = self.said.host.iter().map(|host| host.folder.get_ref());
         let served = std::iter::once(&self.folder).chain(hosts);
-        let served = served.map(|path| Access { path: path.clone(), write });
+        let served = served.map(|path| Access { path: path.clone(), how });
         let own = accounts.members().into_iter().flat_map(|member| member.mounts);
         let own = own.filter_map(|mount| match mount.what {
-            Mounted::Folder(path) => Some(Access { path, write: true }),
+            Mounted::Folder(path) => Some(Access { path, how: Reach::Write }),
             Mounted::Served(_) => None,
         });
         served.chain(own).collect()
@@ -287,13 +291,17 @@ fn limit(config: &mut Config, limits: &Limits) {
     set(&mut config.data_idle_time, time(limits.data_idle_seconds));
 }
 
+/// The folder that a file is named in.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
 /// The folder that a file is named in, and the one that it lies in, where a link leads there: who renews such a file
 /// (certbot does) has the link lead to another one beside it.
 fn folders_of(path: &Path) -> Vec<PathBuf> {
-    let parent = |path: &Path| match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) | None => PathBuf::from("."),
-    };
     let named = parent(path);
     let lies = path.canonicalize().map(|file| parent(&file)).ok();
     let elsewhere = lies.filter(|lies| named.canonicalize().is_ok_and(|named| named != *lies));

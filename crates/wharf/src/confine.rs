@@ -20,7 +20,7 @@ use anyhow::{Context as _, ensure};
 
 pub(crate) use capture::confine as confine_capture;
 pub(crate) use identity::Identity;
-pub(crate) use landlock::Access;
+pub(crate) use landlock::{Access, Reach};
 
 use landlock::Rules;
 use privileges::{Plan, Started};

@@ -5,11 +5,11 @@
 //! that stand still cost no descriptor.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -45,7 +45,7 @@ pub(crate) struct TapFile {
 }
 
 enum Place {
-    File(Mutex<One>),
+    File { path: PathBuf, one: Mutex<One> },
     Folder { folder: OwnedFd, kept: Mutex<VecDeque<SessionId>> },
 }
 
@@ -69,15 +69,8 @@ impl TapFile {
             // It is not made here: the server may go on as somebody who could not write into it.
             return Err(io::Error::from(Errno::NOENT)).with_context(cannot);
         } else {
-            let no_link = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-            let mut options = OpenOptions::new();
-            options.append(true).create(true).mode(MODE);
-            let file = options.custom_flags(no_link.bits().cast_signed()).open(path);
-            let file = file.with_context(cannot)?;
-            let metadata = file.metadata().with_context(cannot)?;
-            anyhow::ensure!(metadata.is_file(), "{}: it is no file", cannot());
-            let length = metadata.len();
-            Place::File(Mutex::new(One { file, length, is_begun: false, is_full: false }))
+            let one = Mutex::new(One::open(path).with_context(cannot)?);
+            Place::File { path: path.to_owned(), one }
         };
         Ok(Self { place, began: OnceLock::new(), failed: AtomicBool::new(false) })
     }
@@ -96,11 +89,25 @@ impl TapFile {
         unlinkat(folder, name, AtFlags::empty()).with_context(cannot)
     }
 
+    /// Goes on in another file, where the single file was moved away: says whether it was.
+    pub(crate) fn reopen(&self) -> anyhow::Result<bool> {
+        let Place::File { path, one } = &self.place else { return Ok(false) };
+        let mut one = lock(one);
+        let open = one.file.metadata()?;
+        let is_same = |named: Metadata| (named.dev(), named.ino()) == (open.dev(), open.ino());
+        if fs::symlink_metadata(path).is_ok_and(is_same) {
+            return Ok(false);
+        }
+        *one = One::open(path).with_context(|| format!("cannot write {}", path.display()))?;
+        self.failed.store(false, Ordering::Relaxed);
+        Ok(true)
+    }
+
     fn write(&self, event: &Event, line: &[u8]) -> io::Result<()> {
         let began =
             *self.began.get_or_init(|| since_1970().saturating_sub(event.at.since(Moment::START)));
         match &self.place {
-            Place::File(one) => lock(one).write(began, line),
+            Place::File { one, .. } => lock(one).write(began, line),
             Place::Folder { folder, kept } => {
                 let is_new = matches!(event.what, What::ControlOpened { .. });
                 if is_new {
@@ -129,6 +136,29 @@ impl Tap for TapFile {
 }
 
 impl One {
+    /// Opens a file to add to what it holds. A line that breaks off there, because who wrote it was killed, ends here, so
+    /// that what comes is lines of its own.
+    fn open(path: &Path) -> io::Result<Self> {
+        let no_link = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(MODE);
+        let mut file = options.custom_flags(no_link.bits().cast_signed()).open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
+        let mut length = metadata.len();
+        let mut last = [b'\n'];
+        if length > 0 {
+            file.read_exact_at(&mut last, length - 1)?;
+        }
+        if last != [b'\n'] {
+            file.write_all(b"\n")?;
+            length += 1;
+        }
+        Ok(Self { file, length, is_begun: false, is_full: false })
+    }
+
     fn write(&mut self, began: Duration, line: &[u8]) -> io::Result<()> {
         if self.is_full {
             return Ok(());
@@ -147,17 +177,19 @@ impl One {
     /// Adds a line, or says that there is no room for it, which fills the file.
     fn put(&mut self, began: Duration, line: &[u8], limit: u64) -> io::Result<()> {
         let head = if self.is_begun { String::new() } else { header(began) };
-        self.is_begun = true;
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(line);
-        let after = |bytes: &[u8]| self.length.saturating_add(bytes.len() as u64);
-        if after(&bytes) > limit - FULL.len() as u64 {
+        let mut after = self.length.saturating_add(bytes.len() as u64);
+        if after > limit - FULL.len() as u64 {
             bytes = FULL.to_vec();
-            self.length = limit;
-        } else {
-            self.length = after(&bytes);
+            after = limit;
         }
-        self.file.write_all(&bytes)
+        self.file.write_all(&bytes).inspect_err(|_| {
+            // What the disk had room for is half a line, which would take the next one with it.
+            let _ = self.file.set_len(self.length);
+        })?;
+        (self.length, self.is_begun) = (after, true);
+        Ok(())
     }
 }
 
@@ -232,13 +264,13 @@ mod tests {
     #[test]
     fn a_file_that_was_there_for_all_to_read_is_its_owners_alone_and_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let (there, new) = (folder.path().join("there"), folder.path().join("new"));
-        std::fs::write(&there, "a longer text than what comes").unwrap();
-        std::fs::set_permissions(&there, Permissions::from_mode(0o644)).unwrap();
+        fs::write(&there, "a longer text than what comes").unwrap();
+        fs::set_permissions(&there, Permissions::from_mode(0o644)).unwrap();
         for path in [&there, &new] {
             begin_private(path).unwrap().write_all(b"kept").unwrap();
-            assert_eq!((mode(path), std::fs::read(path).unwrap()), (0o600, b"kept".to_vec()));
+            assert_eq!((mode(path), fs::read(path).unwrap()), (0o600, b"kept".to_vec()));
         }
     }
 
@@ -249,20 +281,20 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("theirs");
-        std::fs::write(&file, "theirs").unwrap();
-        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        fs::write(&file, "theirs").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
         std::os::unix::fs::chown(&file, Some(4712), None).unwrap();
         let error = begin_private(&file).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        let metadata = std::fs::metadata(&file).unwrap();
+        let metadata = fs::metadata(&file).unwrap();
         assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (6, 0o644));
     }
 
     #[test]
     fn what_is_no_file_stays_as_it_is() {
         let null = Path::new("/dev/null");
-        let before = std::fs::metadata(null).unwrap().permissions();
+        let before = fs::metadata(null).unwrap().permissions();
         begin_private(null).unwrap();
-        assert_eq!(std::fs::metadata(null).unwrap().permissions(), before);
+        assert_eq!(fs::metadata(null).unwrap().permissions(), before);
     }
 }

@@ -65,6 +65,11 @@ pub fn line(event: &Event) -> Option<String> {
     Some(format!("{object}\n"))
 }
 
+/// Whether a line is no JSON at all. What a version writes that is not known here is.
+pub(super) fn is_torn(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
+}
+
 /// What a line says; `is_first` wants the line that a file begins with.
 pub(super) fn read(line: &[u8], is_first: bool) -> Read<Line> {
     let value: Value = serde_json::from_slice(line).map_err(|error| format!("no JSON: {error}"))?;

@@ -74,7 +74,7 @@ pub(crate) fn tap(data: &[u8]) {
     for _ in 0..10_000 {
         match reader.next_line() {
             Ok(None) => break,
-            Err(_) | Ok(Some(Line::Full)) => {}
+            Err(_) | Ok(Some(Line::Full | Line::Torn)) => {}
             Ok(Some(Line::Begin(_))) => groups.append(&mut told.finish()),
             Ok(Some(Line::Event(event))) => {
                 let line = tap::line(&event).unwrap_or_default();

@@ -8,6 +8,7 @@
 mod certificates;
 mod exposure;
 mod log;
+mod rotation;
 mod trial;
 
 use std::io::{self, Write as _};
@@ -61,7 +62,7 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     confine::report(&confinement.enter()?);
     let tls = config.tls.clone();
     still_reaches(&settings, &config)?;
-    if let Some(tap) = tap {
+    if let Some(tap) = &tap {
         tap.still_writes()?;
     }
     // Ends behind the runtime, and so behind whatever is logged.
@@ -71,6 +72,9 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
         // Whoever reads that we listen may tell us to end.
         let stop = told_to_stop()?;
         let hangup = signal(SignalKind::hangup())?;
+        if let Some(tap) = tap {
+            tokio::spawn(rotation::keep_up(tap, signal(SignalKind::hangup())?));
+        }
         match tls {
             Some(tls) => {
                 tracing::info!(fingerprint = tls.fingerprint(), "TLS is offered");

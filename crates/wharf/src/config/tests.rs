@@ -12,7 +12,7 @@ use wharf_server::{Guarding, Trusted};
 
 use super::*;
 use crate::args::{Arguments, Command};
-use crate::confine::{Privileges, Switch};
+use crate::confine::{Privileges, Reach, Switch};
 
 const EXAMPLE: &str = include_str!("../../../../examples/serve.toml");
 
@@ -143,12 +143,17 @@ fn what_is_served_is_in_reach_and_is_written_to_where_somebody_may() {
     let reach = |file: &str, words: &[&str]| {
         let settings = read(file, words).unwrap();
         let reach = settings.reach(&settings.accounts().unwrap());
-        reach.into_iter().map(|access| (access.path, access.write)).collect::<Vec<_>>()
+        reach.into_iter().map(|access| (access.path, access.how)).collect::<Vec<_>>()
     };
-    assert_eq!(reach("", &["here"]), [("here".into(), false)]);
-    assert_eq!(reach("", &["here", "--user", "ann:x"]), [("here".into(), true)]);
+    assert_eq!(reach("", &["here"]), [("here".into(), Reach::Read)]);
+    assert_eq!(reach("", &["here", "--user", "ann:x"]), [("here".into(), Reach::Write)]);
+    let tap = reach("tap = \"/usr/tap.jsonl\"\n", &["here"]);
+    assert_eq!(tap, [("here".into(), Reach::Read), ("/usr".into(), Reach::Add)]);
     let host = "writable = true\n[[host]]\nname = \"h\"\nfolder = \"/h\"\n";
-    assert_eq!(reach(host, &["here"]), [("here".into(), true), ("/h".into(), true)]);
+    assert_eq!(
+        reach(host, &["here"]),
+        [("here".into(), Reach::Write), ("/h".into(), Reach::Write)]
+    );
 }
 
 #[test]

@@ -26,6 +26,9 @@ const WRITE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
     ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeDir | MakeSym | RemoveFile | RemoveDir | Refer
 });
 
+/// A file that is added to, and the one that takes its name when it was moved away.
+const ADD: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | WriteFile | MakeReg});
+
 /// What the C library and the time zone need; which of them there are is the system's affair. Not all of `/etc`:
 /// root without capabilities still owns `/etc/shadow`.
 const SYSTEM: [&str; 12] = [
@@ -48,8 +51,29 @@ const SYSTEM: [&str; 12] = [
 pub(crate) struct Access {
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// Whether it is changed as well.
-    pub(crate) write: bool,
+    /// What is done there.
+    pub(crate) how: Reach,
+}
+
+/// What the server does beneath a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It reads.
+    Read,
+    /// It makes files and adds to them, and takes nothing away.
+    Add,
+    /// It reads, and changes whatever there is.
+    Write,
+}
+
+impl Reach {
+    fn rights(self) -> BitFlags<AccessFs> {
+        match self {
+            Self::Read => READ,
+            Self::Add => ADD,
+            Self::Write => WRITE,
+        }
+    }
 }
 
 /// Rules that are not in force yet. What they name is open already.
@@ -119,7 +143,7 @@ fn begin() -> Result<RulesetCreated, landlock::RulesetError> {
 fn allow(ruleset: RulesetCreated, access: &Access) -> anyhow::Result<RulesetCreated> {
     let cannot = || format!("cannot keep {} in reach", access.path.display());
     std::fs::metadata(&access.path).with_context(cannot)?;
-    let rules = path_beneath_rules([&access.path], if access.write { WRITE } else { READ });
+    let rules = path_beneath_rules([&access.path], access.how.rights());
     let rules: Vec<_> = rules.collect();
     ensure!(!rules.is_empty(), "{}: it cannot be opened", cannot());
     ruleset.add_rules(rules).with_context(cannot)
@@ -136,16 +160,17 @@ fn uncovered(abi: ABI) -> &'static str {
 }
 
 fn words(reach: &[Access]) -> String {
-    let list = |write: bool| {
-        let paths = reach.iter().filter(|access| access.write == write);
+    let list = |how: Reach, words: &str| {
+        let paths = reach.iter().filter(|access| access.how == how);
         let paths: Vec<_> = paths.map(|access| shown(&access.path)).collect();
-        paths.join(", ")
+        (!paths.is_empty()).then(|| format!("{words} {}", paths.join(", ")))
     };
-    match (list(false), list(true)) {
-        (read, write) if write.is_empty() => format!("reads beneath {read}, writes nowhere"),
-        (read, write) if read.is_empty() => format!("reads and writes beneath {write}"),
-        (read, write) => format!("reads beneath {read}, reads and writes beneath {write}"),
-    }
+    let write = list(Reach::Write, "reads and writes beneath");
+    let nowhere = write.is_none().then(|| "writes nowhere".to_owned());
+    let add = list(Reach::Add, "adds to files beneath");
+    let nowhere = nowhere.filter(|_| add.is_none());
+    let all = [list(Reach::Read, "reads beneath"), write, nowhere, add];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A path as those know it who start the server from another folder.
@@ -183,8 +208,10 @@ mod tests {
             fs::create_dir(folder.path().join("d")).unwrap();
             folder.path().to_owned()
         });
-        let reach =
-            vec![Access { path: r.clone(), write: false }, Access { path: w.clone(), write: true }];
+        let reach = vec![
+            Access { path: r.clone(), how: Reach::Read },
+            Access { path: w.clone(), how: Reach::Write },
+        ];
         let refusals = under(reach, move || {
             fs::read(r.join("f")).unwrap();
             fs::read_dir(&r).unwrap();
@@ -209,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_cannot_be_kept_in_reach() {
-        let lost = Access { path: "/no/such/folder".into(), write: false };
+        let lost = Access { path: "/no/such/folder".into(), how: Reach::Read };
         let told = Rules::prepare(&[lost]).err();
         // Where there is no Landlock nothing is kept at all.
         assert!(told.is_none_or(|told| told.to_string().contains("/no/such/folder")));

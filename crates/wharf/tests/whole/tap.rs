@@ -1,6 +1,8 @@
 //! The tap as a file: what `wharf serve --tap` and `--trace=FILE.jsonl` write, and `wharf trace` draws.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -55,6 +57,51 @@ fn the_tap_of_a_server_is_one_file_of_all_sessions_and_is_drawn_with_their_data(
         let output = wharf().args(["trace", "--format", form]).arg(&tap).output().unwrap();
         assert!(output.status.success() && !output.stdout.is_empty(), "{form}");
     }
+}
+
+#[test]
+fn a_line_that_a_killed_server_left_unfinished_costs_that_line_alone() {
+    let here = tempfile::tempdir().unwrap();
+    let tap = here.path().join("tap.jsonl");
+    let session = "{\"at\":1,\"session\":\"01\",\"teller\":\"server\",\"what\":\"reply\",\"code\":220,\
+                   \"lines\":[\"ready\"]}";
+    std::fs::write(&tap, format!("{{\"tap\":1,\"began\":0}}\n{session}\n{{\"at\":2,\"sess"))
+        .unwrap();
+    let serving = Serving::new(&["--user", "ann:hunter2", "--tap", tap.to_str().unwrap()]);
+    std::fs::write(serving.path("f"), "a ship\n").unwrap();
+    fetch(here.path(), &serving, &[]);
+    serving.end();
+    let output = wharf().arg("trace").arg("--list").arg(&tap).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let list = String::from_utf8(output.stdout).unwrap();
+    assert!(list.lines().count() == 2 && list.contains("1 transfer, 7 B"), "{list}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("1 line of ") && said.contains("tap.jsonl broke off"), "{said}");
+}
+
+#[test]
+fn a_tap_that_was_moved_away_goes_on_in_another_file_of_that_name_at_hangup() {
+    let here = tempfile::tempdir().unwrap();
+    let [tap, old] = ["tap.jsonl", "tap.jsonl.1"].map(|name| here.path().join(name));
+    let serving = Serving::new(&["--user", "ann:hunter2", "--tap", tap.to_str().unwrap()]);
+    std::fs::write(serving.path("f"), "a ship\n").unwrap();
+    fetch(here.path(), &serving, &[]);
+    std::fs::rename(&tap, &old).unwrap();
+    let pid = rustix::process::Pid::from_raw(serving.pid().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let mut log = BufReader::new(File::from(serving.log().as_fd().try_clone_to_owned().unwrap()));
+    let mut line = String::new();
+    while !line.contains("the file of the tap was moved") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0 && !line.contains("ERROR"), "{line}");
+    }
+    fetch(here.path(), &serving, &[]);
+    serving.tell_to_end();
+    assert_eq!(serving.ends_unread(), Some(0));
+    let [before, after] = [&old, &tap].map(|file| trace(&["--list"], file));
+    assert!(before.contains("Session 1, ") && !before.contains("Session 2, "), "{before}");
+    // The end of the first session may have come as late.
+    assert!(after.contains("Session 2, ") && after.contains("1 transfer, 7 B"), "{after}");
 }
 
 #[test]

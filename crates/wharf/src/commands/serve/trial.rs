@@ -15,6 +15,7 @@ use wharf_server::{Config, may_listen};
 use super::certificates;
 use super::exposure::shown;
 use crate::config::Settings;
+use crate::confine::Reach;
 use crate::exit::Exit;
 use crate::output::names_folder;
 
@@ -98,10 +99,10 @@ pub(super) fn folders(settings: &Settings, config: &Config) -> Vec<Trial> {
     let mut trials = Vec::new();
     for access in settings.shown(&config.accounts) {
         if !seen.contains(&access.path) {
-            let result = may_read(&access.path).map(|()| match access.write {
-                false => "can be read".to_owned(),
+            let result = may_read(&access.path).map(|()| match access.how {
+                Reach::Read => "can be read".to_owned(),
                 // Below it there may be folders for that.
-                true => match may_make_in(&access.path) {
+                Reach::Add | Reach::Write => match may_make_in(&access.path) {
                     Ok(()) => "can be read and written".to_owned(),
                     Err(error) => format!("can be read; ! nothing can be made at its top: {error}"),
                 },

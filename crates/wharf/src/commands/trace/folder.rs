@@ -35,6 +35,8 @@ pub(super) struct Folder {
     others: u64,
     pub(super) last: Moment,
     pub(super) full: Vec<String>,
+    /// How many lines broke off, in the files where some did.
+    pub(super) torn: BTreeMap<String, u64>,
     /// What was not understood: the rest of that file is not read.
     broken: Option<anyhow::Error>,
     follows: bool,
@@ -64,6 +66,7 @@ impl Folder {
             others: 0,
             last: Moment::START,
             full: Vec::new(),
+            torn: BTreeMap::new(),
             broken: None,
             follows,
         };
@@ -145,7 +148,12 @@ impl Folder {
         let Some(strand) = self.strands.get_mut(path) else { return };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match strand.fill(path, self.follows, most) {
-            Ok(is_full) => self.full.extend(is_full.then_some(name)),
+            Ok(Filled { is_full, torn }) => {
+                if torn > 0 {
+                    *self.torn.entry(name.clone()).or_default() += torn;
+                }
+                self.full.extend(is_full.then_some(name));
+            }
             Err(error) => {
                 strand.is_broken = true;
                 let told = anyhow::anyhow!("{name}: {error}");
@@ -169,6 +177,15 @@ impl Folder {
     }
 }
 
+/// What was read of a file besides events.
+#[derive(Default)]
+struct Filled {
+    /// The last line says that the file was full.
+    is_full: bool,
+    /// How many lines broke off.
+    torn: u64,
+}
+
 impl Strand {
     /// A file, if it is a tap.
     fn begin(path: &Path) -> Option<Self> {
@@ -179,16 +196,16 @@ impl Strand {
         tap::begins(&head).then_some(Self { read, lines, began, events, numbers, is_broken: false })
     }
 
-    /// Reads some lines; says whether the last says that the file was full.
-    fn fill(&mut self, path: &Path, follows: bool, most: usize) -> Result<bool, Error> {
+    /// Reads some lines.
+    fn fill(&mut self, path: &Path, follows: bool, most: usize) -> Result<Filled, Error> {
         let mut file = match File::open(path) {
             // Of sessions long over the files go.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Filled::default()),
             file => file.map_err(Error::Io)?,
         };
         file.seek(SeekFrom::Start(self.read)).map_err(Error::Io)?;
         let mut reader = Reader::behind(BufReader::new(file), self.lines);
-        let mut is_full = false;
+        let mut filled = Filled::default();
         while self.events.len() < most {
             let line = match reader.next_line() {
                 Ok(Some(line)) => line,
@@ -204,10 +221,11 @@ impl Strand {
                 }
                 self.numbers = u64::MAX;
             }
-            (self.read, self.lines) = (self.read + reader.length(), self.lines + 1);
+            (self.read, self.lines) = (self.read + reader.length(), reader.lines());
             match line {
                 Line::Begin(began) => self.began = began,
-                Line::Full => is_full = true,
+                Line::Full => filled.is_full = true,
+                Line::Torn => filled.torn += 1,
                 Line::Event(event) => {
                     let at = self.began.saturating_add(event.at.since(Moment::START));
                     self.events.push_back((at, event));
@@ -215,6 +233,6 @@ impl Strand {
             }
         }
         self.events.shrink_to_fit();
-        Ok(is_full)
+        Ok(filled)
     }
 }

@@ -267,6 +267,10 @@ impl Source {
     /// What there is to say of what is missing in it.
     pub(super) fn remarks(&self) -> Vec<String> {
         let full = |name: &str| format!("{name} was full; what came then is not in it");
+        let torn = |name: &str, lines: u64| {
+            let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+            format!("{lines} of {name} broke off, and what they told of is missing")
+        };
         match &self.kind {
             Kind::File(capture) => {
                 let told =
@@ -274,8 +278,14 @@ impl Source {
                 capture.unread().map(told).into_iter().collect()
             }
             Kind::Live(live) => live.remarks(),
-            Kind::Tap(tap) => tap.is_full.then(|| full(&self.name)).into_iter().collect(),
-            Kind::Taps(folder) => folder.full.iter().map(|name| full(name)).collect(),
+            Kind::Tap(tap) => {
+                let torn = (tap.torn > 0).then(|| torn(&self.name, tap.torn));
+                torn.into_iter().chain(tap.is_full.then(|| full(&self.name))).collect()
+            }
+            Kind::Taps(folder) => {
+                let broke = folder.torn.iter().map(|(name, lines)| torn(name, *lines));
+                broke.chain(folder.full.iter().map(|name| full(name))).collect()
+            }
             Kind::Log(log) => log.remarks.clone(),
         }
     }

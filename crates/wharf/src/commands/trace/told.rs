@@ -27,6 +27,8 @@ pub(super) struct TapFile {
     /// The moment of the last event.
     pub(super) last: Moment,
     pub(super) is_full: bool,
+    /// How many lines broke off.
+    pub(super) torn: u64,
     /// What is added to the numbers of the sessions of this run, and the highest number so far.
     apart: u64,
     highest: Option<u64>,
@@ -36,7 +38,7 @@ impl TapFile {
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
         let reader = Reader::new(BufReader::new(source));
         let (began, begins, last) = (None, None, Moment::START);
-        Self { reader, began, begins, last, is_full: false, apart: 0, highest: None }
+        Self { reader, began, begins, last, is_full: false, torn: 0, apart: 0, highest: None }
     }
 
     pub(super) fn began(&self) -> Option<Duration> {
@@ -51,6 +53,7 @@ impl TapFile {
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error),
             Ok(Some(Line::Full)) => self.is_full = true,
+            Ok(Some(Line::Torn)) => self.torn += 1,
             Ok(Some(Line::Begin(began))) => {
                 // What it ends is given away first.
                 self.begins = Some(began);
