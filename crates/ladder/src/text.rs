@@ -383,11 +383,13 @@ fn legend(
     }
 }
 
-/// What a mark ends in, on which of the rows that have it, and what it means there.
+/// What a mark begins or ends with, on which of the rows that have it, and what it means there.
 type Mark = (char, fn(&Row) -> bool, [&'static str; 2]);
 
-/// All marks but those of the two kinds of connections.
-const MARKS: [Mark; 5] = [
+/// All marks: the two kinds of connections, and what else there is to say of a row.
+const MARKS: [Mark; 7] = [
+    ('C', |_| true, ["C control connection", "C はコントロールコネクション"]),
+    ('D', |_| true, ["D data connection", "D はデータコネクション"]),
     (
         '~',
         |row| row.provenance != Provenance::Probable,
@@ -411,9 +413,9 @@ pub(crate) fn explained<'a>(
     rows: impl Iterator<Item = &'a Row> + Clone,
     lang: Lang,
 ) -> impl Iterator<Item = (char, &'static str)> {
-    MARKS.iter().filter_map(move |(end, is_of, [en, ja])| {
-        let stands = rows.clone().any(|row| mark(row).ends_with(*end) && is_of(row));
-        stands.then(|| (*end, lang.of(*en, *ja)))
+    MARKS.iter().filter_map(move |(letter, is_of, [en, ja])| {
+        let stands = rows.clone().any(|row| mark(row).contains(*letter) && is_of(row));
+        stands.then(|| (*letter, lang.of(*en, *ja)))
     })
 }
 
