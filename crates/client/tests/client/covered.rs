@@ -229,6 +229,16 @@ impl Covered {
         begin(&self.config, data.open()).unwrap()
     }
 
+    /// Serves `x`, which is `one`, to its end.
+    pub(crate) fn serve_one(&mut self) {
+        let data = self.epsv();
+        self.answer("RETR x", "150 opening");
+        let mut stream = self.open(&data);
+        stream.write_all(b"one").unwrap();
+        end(stream);
+        self.say("226 done");
+    }
+
     /// The answers to what a fetch of `x` asks first.
     pub(crate) fn tell_size(&mut self, size: usize) {
         self.answer("TYPE I", "200 ok");

@@ -301,12 +301,7 @@ fn resumptions(config: ServerConfig, options: Options, times: usize) -> Vec<bool
         peer.answer("TYPE I", "200 ok");
         for _ in 0..times {
             peer.answer("SIZE x", "213 3");
-            let data = peer.epsv();
-            peer.answer("RETR x", "150 opening");
-            let mut data = peer.open(&data);
-            data.write_all(b"one").unwrap();
-            end(data);
-            peer.say("226 done");
+            peer.serve_one();
         }
         peer.expect_end();
     });
@@ -438,12 +433,7 @@ fn data_go_in_clear_where_the_server_refuses_prot_only_if_that_was_asked_for() {
     // Where it is offered, data are covered.
     let server = logged_in(papers.server(), |peer| {
         peer.tell_size(3);
-        let data = peer.epsv();
-        peer.answer("RETR x", "150 opening");
-        let mut data = peer.open(&data);
-        data.write_all(b"one").unwrap();
-        end(data);
-        peer.say("226 done");
+        peer.serve_one();
     });
     run(async {
         let mut session = log_in(&server, &options).await;

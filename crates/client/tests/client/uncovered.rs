@@ -118,12 +118,7 @@ fn after_rein_data_are_under_tls_again_before_the_next_file() {
         peer.tell_size(3);
         peer.answer("PBSZ 0", "200 ok");
         peer.answer("PROT P", "200 ok");
-        let data = peer.epsv();
-        peer.answer("RETR x", "150 opening");
-        let mut stream = peer.open(&data);
-        stream.write_all(b"one").unwrap();
-        end(stream);
-        peer.say("226 done");
+        peer.serve_one();
         peer.answer("QUIT", "221 bye");
     });
     run(async {

@@ -2,12 +2,11 @@
 //!
 //! As root and as an ordinary user: what differs is asked for where it does.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use crate::serving::{Serving, run, wharf};
+use crate::talk::Talk;
 
 /// A user that every system has, and the number that it has there.
 const NOBODY: &str = "nobody";
@@ -25,26 +24,10 @@ fn status(serving: &Serving, key: &str) -> String {
 
 /// Says these lines to the server after a login as anonymous, and gives the replies to them.
 fn say(serving: &Serving, lines: &[&str]) -> Vec<String> {
-    let mut control = TcpStream::connect(("127.0.0.1", serving.port)).unwrap();
-    let mut reader = BufReader::new(control.try_clone().unwrap());
-    let mut reply = || {
-        let mut text = String::new();
-        loop {
-            let begin = text.len();
-            assert!(reader.read_line(&mut text).unwrap() > 0, "{text}");
-            let line = &text.as_bytes()[begin..];
-            if line[..3].iter().all(u8::is_ascii_digit) && line[3] == b' ' {
-                return text;
-            }
-        }
-    };
-    reply();
-    let mut replies = Vec::new();
-    for line in ["USER anonymous", "PASS x"].iter().chain(lines) {
-        control.write_all(format!("{line}\r\n").as_bytes()).unwrap();
-        replies.push(reply());
-    }
-    replies.split_off(2)
+    let mut anonymous = Talk::with(serving);
+    anonymous.say("USER anonymous", "331");
+    anonymous.say("PASS x", "230");
+    lines.iter().map(|line| anonymous.say(line, "")).collect()
 }
 
 /// Files up and down, names and facts: what a session does.

@@ -24,6 +24,7 @@ mod serve;
 mod serving;
 mod supply;
 mod sync;
+mod talk;
 mod tap;
 mod tls;
 mod told;

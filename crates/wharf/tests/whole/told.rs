@@ -1,58 +1,9 @@
 //! What the log of `wharf serve` says of who did what.
 
-use crate::serving::Serving;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 
-/// A client, a line at a time.
-struct Talk {
-    control: TcpStream,
-    replies: BufReader<TcpStream>,
-}
-
-impl Talk {
-    fn with(serving: &Serving) -> Self {
-        let control = TcpStream::connect(("127.0.0.1", serving.port)).unwrap();
-        let mut talk = Self { replies: BufReader::new(control.try_clone().unwrap()), control };
-        talk.hear("220");
-        talk
-    }
-
-    fn hear(&mut self, code: &str) -> String {
-        let mut line = String::new();
-        self.replies.read_line(&mut line).unwrap();
-        assert!(line.starts_with(code), "{line}");
-        line
-    }
-
-    fn say(&mut self, line: &str, code: &str) -> String {
-        self.control.write_all(format!("{line}\r\n").as_bytes()).unwrap();
-        self.hear(code)
-    }
-
-    fn data(&mut self) -> TcpStream {
-        let said = self.say("EPSV", "229");
-        let port = said.rsplit('|').nth(1).unwrap().parse().unwrap();
-        TcpStream::connect(("127.0.0.1", port)).unwrap()
-    }
-
-    fn store(&mut self, line: &str, bytes: &[u8]) {
-        let mut data = self.data();
-        self.say(line, "1");
-        data.write_all(bytes).unwrap();
-        drop(data);
-        self.hear("226");
-    }
-
-    fn fetch(&mut self, line: &str) {
-        let mut data = self.data();
-        self.say(line, "1");
-        data.read_to_end(&mut Vec::new()).unwrap();
-        drop(data);
-        self.hear("226");
-    }
-}
+use crate::serving::Serving;
+use crate::talk::Talk;
 
 /// The lines that say this, each as the fields named here.
 fn lines(log: &str, message: &str, fields: &[&str]) -> Vec<Vec<Value>> {
