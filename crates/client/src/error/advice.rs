@@ -230,6 +230,8 @@ fn login_advice(last: &Exchange) -> Option<&'static str> {
         Some(WRITE_FTPES)
     } else if reply.code.value() == 332 {
         Some("the server wants an account besides user and password")
+    } else if reply.text().starts_with(b"OOPS") {
+        Some("the server cannot work as it is set up, which its keeper has to mend")
     } else if matches!(reply.code.value(), 500 | 502) {
         Some("the server does not know how users log in: it may be no FTP server")
     } else {
@@ -397,6 +399,19 @@ mod tests {
         for text in ["Too many connections.", "Service going down."] {
             assert!(closing(text).contains("too many users"), "{text}");
         }
+    }
+
+    /// As vsftpd has it, whose folder of a user is not there.
+    #[test]
+    fn a_server_that_cannot_work_as_it_is_set_up_is_not_held_to_be_something_else() {
+        let login = |text: &str| {
+            let reply = Some(Reply::line(Code::new(500).unwrap(), text));
+            let last = Exchange { verb: Some(Verb::Pass), reply, ..Exchange::default() };
+            Error::Login { user: "ann".into(), last: Box::new(last) }.advice().unwrap()
+        };
+        let oops = login("OOPS: cannot change directory:/home/ann");
+        assert!(oops.contains("its keeper"), "{oops}");
+        assert!(login("what?").contains("no FTP server"));
     }
 
     /// Pure-FTPd lets strangers store no name that begins with a dot.

@@ -521,3 +521,22 @@ fn a_file_whose_place_a_link_would_take_stays_while_the_plan_has_not_seen_everyt
         assert_eq!(fs::read(here.path().join("t/y")).unwrap(), b"y");
     }
 }
+
+#[test]
+fn who_has_asked_for_the_list_of_what_failed_is_not_told_to_ask_for_it() {
+    let names: Vec<String> = (0..60).map(|nth| format!("f{nth}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &b"x"[..])).collect();
+    let server = Faulty::new(&files, &[Reply("RETR", "550 Permission denied.")]);
+    let here = folder(&[]);
+    let arguments = ["get", "-r", &server.url(""), "out"];
+    wharf(&arguments)
+        .within(here.path())
+        .ends_with(1)
+        .saying("only counted; --failed FILE lists all");
+    let list = [&arguments[..], &["--failed", "F"]].concat();
+    wharf(&list)
+        .within(here.path())
+        .ends_with(1)
+        .saying("only counted; --failed lists all at the end");
+    assert_eq!(fs::read_to_string(here.path().join("F")).unwrap().lines().count(), 60);
+}

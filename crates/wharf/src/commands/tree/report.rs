@@ -234,9 +234,10 @@ impl Report {
         match self.failures {
             _ if self.events.is_on() => {}
             ..=TOLD => self.outlet.fault(&line),
-            failures if failures == TOLD + 1 => {
-                self.outlet.fault(&"further failures are only counted; --failed FILE lists all")
-            }
+            failures if failures == TOLD + 1 => self.outlet.fault(&match self.failed {
+                Some(_) => "further failures are only counted; --failed lists all at the end",
+                None => "further failures are only counted; --failed FILE lists all",
+            }),
             _ => {}
         }
     }
