@@ -409,7 +409,7 @@ mod tests {
             let last = Exchange { verb: Some(Verb::Pass), reply, ..Exchange::default() };
             Error::Login { user: "ann".into(), last: Box::new(last) }.advice().unwrap()
         };
-        let oops = login("OOPS: cannot change directory:/home/ann");
+        let oops = login("OOPS: cannot change directory:/srv/ann");
         assert!(oops.contains("its keeper"), "{oops}");
         assert!(login("what?").contains("no FTP server"));
     }
