@@ -1,10 +1,11 @@
 //! TLS over real sockets: AUTH, PROT, CCC, implicit; whose a data connection is; how it ends.
 
 use crate::covered::{Covered, begin, config, is_resumed, plain_line, server, socket};
-use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 use wharf_proto::server::TlsPolicy;
 use wharf_proto::tap::{HalfEnd, Party, What};
@@ -94,7 +95,7 @@ fn a_client_may_shake_hands_before_it_sends_its_command() {
         }
         // A stranger who does so is told apart all the same.
         let socket = bob.passive();
-        let data = begin(&std::sync::Arc::new(config(&[version])), socket);
+        let data = begin(&Arc::new(config(&[version])), socket);
         bob.send("RETR f");
         drop(data);
         // With or without a reply before it: the server may not have come so far yet.
@@ -102,6 +103,15 @@ fn a_client_may_shake_hands_before_it_sends_its_command() {
         let last = if first.starts_with('1') { bob.reply() } else { first };
         assert!(last.starts_with("425 "), "{last}");
     }
+}
+
+/// Somebody whose TLS session is no part of the client's gets nothing over this connection.
+fn turned_away(stranger: &Arc<ClientConfig>, socket: TcpStream) {
+    let mut data = begin(stranger, socket).unwrap();
+    assert!(!is_resumed(&data));
+    let mut got = Vec::new();
+    let _ = data.read_to_end(&mut got);
+    assert!(got.is_empty());
 }
 
 #[test]
@@ -112,15 +122,10 @@ fn a_data_connection_with_a_tls_session_of_its_own_is_turned_away_with_the_reaso
         let mut bob = Covered::bob(server.at, config(&[version]));
         // Another session of the same server, whose tickets are as good as any, but not bob's.
         let eve = Covered::bob(server.at, config(&[version]));
-        for stranger in [std::sync::Arc::new(config(&[version])), eve.config.clone()] {
+        for stranger in [Arc::new(config(&[version])), eve.config.clone()] {
             let socket = bob.passive();
             bob.command("RETR f", 125);
-            let mut data = begin(&stranger, socket).unwrap();
-            assert!(!is_resumed(&data));
-            let mut got = Vec::new();
-            let _ = data.read_to_end(&mut got);
-            assert!(got.is_empty());
-            drop(data);
+            turned_away(&stranger, socket);
             assert!(bob.expect(425).contains("must resume"));
             let ended = |by| What::DataEnded { conn: 1, by, bytes: 0, how: HalfEnd::Fin };
             server.wait_for(|what| *what == ended(Party::Server));
@@ -136,7 +141,7 @@ fn a_stranger_who_comes_first_is_turned_away_at_every_try_and_the_client_is_serv
         let server = server(|config| config.own_time = Duration::from_secs(20));
         server.write("f", b"secret");
         let mut bob = Covered::bob(server.at, config(&[version]));
-        let stranger = std::sync::Arc::new(config(&[version]));
+        let stranger = Arc::new(config(&[version]));
         // At each further try it shows what it was given at the last.
         for before_the_command in [true, false, true, false] {
             let socket = bob.passive();
@@ -144,12 +149,7 @@ fn a_stranger_who_comes_first_is_turned_away_at_every_try_and_the_client_is_serv
             if !before_the_command {
                 bob.command("RETR f", 125);
             }
-            let mut data = begin(&stranger, socket).unwrap();
-            assert!(!is_resumed(&data));
-            let mut got = Vec::new();
-            let _ = data.read_to_end(&mut got);
-            assert!(got.is_empty());
-            drop(data);
+            turned_away(&stranger, socket);
             let socket = self::socket(to);
             if before_the_command {
                 bob.send("RETR f");
@@ -158,6 +158,7 @@ fn a_stranger_who_comes_first_is_turned_away_at_every_try_and_the_client_is_serv
                 assert!(reply.starts_with("125 ") || reply.starts_with("150 "), "{reply}");
             }
             let mut data = begin(&bob.config, socket).unwrap();
+            let mut got = Vec::new();
             data.read_to_end(&mut got).unwrap();
             assert!(is_resumed(&data));
             drop(data);
@@ -190,7 +191,7 @@ fn without_that_demand_a_tls_session_of_its_own_is_as_good() {
     let server = server(|config| config.any_tls_session = true);
     server.write("f", b"hello");
     let mut bob = Covered::bob(server.at, config(&[&TLS13]));
-    bob.config = std::sync::Arc::new(config(&[&TLS13]));
+    bob.config = Arc::new(config(&[&TLS13]));
     assert_eq!(bob.fetch("RETR f"), (false, b"hello".to_vec()));
 }
 
@@ -267,7 +268,7 @@ fn clear_control_connections_come_back_with_ccc_where_it_is_allowed_and_with_rei
 }
 
 /// Ends TLS in order on the client's side, and takes nothing but that from the server.
-fn clear(covered: Covered) -> std::net::TcpStream {
+fn clear(covered: Covered) -> TcpStream {
     let mut stream = covered.lines.into_inner();
     stream.conn.send_close_notify();
     stream.flush().unwrap();
@@ -313,7 +314,7 @@ fn s08_a_handshake_cut_at_any_byte_ends_its_session_alone() {
 /// What a client says first.
 fn client_hello() -> Vec<u8> {
     let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
-    let config = std::sync::Arc::new(config(&[&TLS13]));
+    let config = Arc::new(config(&[&TLS13]));
     let mut tls = rustls::ClientConnection::new(config, name).unwrap();
     let mut hello = Vec::new();
     tls.write_tls(&mut hello).unwrap();
@@ -429,7 +430,7 @@ fn s14_a_client_that_means_another_protocol_than_ftp_gets_no_session() {
     let server = server(|config| config.listen_implicit = std::mem::take(&mut config.listen));
     let mut browser = config(&[&TLS13]);
     browser.alpn_protocols = vec![b"http/1.1".to_vec()];
-    assert!(begin(&std::sync::Arc::new(browser), socket(server.at)).is_err());
+    assert!(begin(&Arc::new(browser), socket(server.at)).is_err());
     let mut client = config(&[&TLS13]);
     client.alpn_protocols = vec![b"ftp".to_vec()];
     Covered::over(socket(server.at), client).expect(220);
@@ -481,8 +482,8 @@ fn certificates_are_chosen_by_name_and_read_anew_without_ending_a_session() {
         wharf_server::tls::CertificateFiles { certificate: at("pem"), key: at("key") }
     };
     let files = vec![write("a", "first.test"), write("b", "localhost")];
-    let tls = std::sync::Arc::new(Tls::load(Source::Files(files), None).unwrap());
-    let reloaded = std::sync::Arc::clone(&tls);
+    let tls = Arc::new(Tls::load(Source::Files(files), None).unwrap());
+    let reloaded = Arc::clone(&tls);
     let server = server(|config| config.tls = Some(tls));
     let shown = |covered: &Covered| {
         covered.lines.get_ref().conn.peer_certificates().unwrap()[0].clone().into_owned()
