@@ -150,6 +150,11 @@ impl Command {
             Argument::Nothing => trimmed.is_empty().then(|| Self::bare(verb)),
             Argument::Path => Some(Self::with_text(verb, required()?)),
             Argument::Text => Some(Self::with_text(verb, trimmed_text(trimmed)?)),
+            // Clients that list on the control connection give it what they give LIST.
+            Argument::OptionalPath if verb == Verb::Stat && trimmed.starts_with(b"-") => {
+                let here = || Text::from(".");
+                Some(Self::Stat(Some(path_behind_flags(argument).unwrap_or_else(here))))
+            }
             Argument::OptionalPath | Argument::OptionalText => {
                 Some(Self::with_optional(verb, optional()))
             }
@@ -296,7 +301,7 @@ fn parse_epsv(argument: &[u8]) -> Option<EpsvArgument> {
     }
 }
 
-/// LIST and NLST take `ls` flags by habit. They are words in front that begin with a hyphen; what is behind
+/// LIST, NLST and STAT take `ls` flags by habit. They are words in front that begin with a hyphen; what is behind
 /// them, spaces included, is one path.
 fn path_behind_flags(argument: &[u8]) -> Option<Text> {
     let mut rest = argument.trim_ascii_start();
@@ -380,6 +385,11 @@ mod tests {
     fn listing_flags_are_dropped_and_the_rest_is_one_path() {
         assert_eq!(Command::parse(b"LIST -la"), Ok(Command::List(None)));
         assert_eq!(Command::ListAll.encode().unwrap(), b"LIST -a\r\n");
+        for (line, path) in
+            [(&b"STAT -la my folder"[..], "my folder"), (b"STAT -l", "."), (b"STAT ./-x", "./-x")]
+        {
+            assert_eq!(Command::parse(line), Ok(Command::Stat(Some(path.into()))));
+        }
         assert_eq!(
             Command::parse(b"LIST -l -a my folder"),
             Ok(Command::List(Some("my folder".into())))

@@ -109,7 +109,7 @@ impl Command {
             Self::ListAll => (Verb::List, b"-a".to_vec()),
             Self::Nlst(t) => (Verb::Nlst, not_a_flag(maybe(t))),
             Self::Syst => (Verb::Syst, Vec::new()),
-            Self::Stat(t) => (Verb::Stat, maybe(t)),
+            Self::Stat(t) => (Verb::Stat, not_a_flag(maybe(t))),
             Self::Help(t) => (Verb::Help, maybe(t)),
             Self::Noop => (Verb::Noop, Vec::new()),
             Self::Feat => (Verb::Feat, Vec::new()),
