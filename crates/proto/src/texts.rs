@@ -179,7 +179,15 @@ impl Say<'_> {
     /// The reply, in this voice.
     pub(crate) fn reply(&self, voice: Voice) -> Reply {
         let (value, text) = self.worded(voice);
-        Reply::line(code(value), text)
+        match self {
+            // The operator's words, who may have several lines of them.
+            Self::Ready(_) | Self::Hosted(_) => {
+                let lines = text.as_bytes().trim_ascii_end().split(|byte| *byte == b'\n');
+                let lines = lines.map(|line| Text::from(line.strip_suffix(b"\r").unwrap_or(line)));
+                Reply { code: code(value), lines: lines.collect() }
+            }
+            _ => Reply::line(code(value), text),
+        }
     }
 
     fn worded(&self, l: Voice) -> (u16, Text) {
@@ -418,6 +426,7 @@ fn unsupported(l: Voice, what: Cannot) -> Text {
         Cannot::RestartOfText => tr!(l, "REST before STOR needs TYPE I and STRU F, or a marker.", "STOR の前の REST には、TYPE I と STRU F か、マーカーが必要です。"),
         Cannot::RestartDeflated => tr!(l, "REST in MODE Z needs TYPE I and STRU F.", "MODE Z の REST には TYPE I と STRU F が必要です。"),
         Cannot::RestartOfPages => tr!(l, "Pages cannot be restarted.", "ページ構造の転送は途中から再開できません。"),
+        Cannot::SizeOfArchive => tr!(l, "An archive made on the way has no size before it has been sent.", "送りながら作るアーカイブのサイズは、送り終わるまで分かりません。"),
         Cannot::PartOfArchive => tr!(l, "An archive made on the way cannot be cut.", "送りながら作るアーカイブの一部だけは送れません。"),
         Cannot::TimeUnknown => tr!(l, "No time is known of that.", "その時刻は分かりません。"),
         Cannot::TooMuch => tr!(l, "That folder holds too much.", "そのディレクトリの中身が多すぎます。"),
@@ -473,6 +482,7 @@ fn worded_fault(l: Voice, fault: &Fault, verb: Verb) -> (u16, Text) {
         Fault::NotAFolder => (never, not_a_folder(l)),
         Fault::NotAFile => (never, tr!(l, "That is not a plain file.", "それは通常のファイルではありません。")),
         Fault::NotEmpty => (never, tr!(l, "The folder is not empty.", "ディレクトリが空ではありません。")),
+        Fault::Unfinished => (never, tr!(l, "Nothing is in the folder but an upload that broke off; it is kept for a day, for its user to go on with.", "ディレクトリには途中で切れたアップロードだけがあります。再開できるように一日残します。")),
         Fault::Denied => (never, tr!(l, "Permission denied.", "許可がありません。")),
         Fault::Name => (never, bad_name(l)),
         Fault::Busy => (450, tr!(l, "Somebody is writing that file; try again later.", "そのファイルは書き込み中です。後でもう一度お試しください。")),
@@ -507,6 +517,20 @@ mod tests {
         for lang in [Lang::En, Lang::Ja] {
             assert!(Say::FolderIs(&folder).reply(voice(lang)).text().starts_with(b"\"/\" "));
         }
+    }
+
+    #[test]
+    fn a_greeting_of_several_lines_is_a_reply_of_as_many_and_no_other_text_is() {
+        let greeting = |text: &str| Say::Ready(text).reply(voice(Lang::En)).encode();
+        assert_eq!(
+            greeting("Hello.\r\n221 is no end\nOurs.\n"),
+            b"220-Hello.\r\n 221 is no end\r\n220 Ours.\r\n"
+        );
+        assert_eq!(greeting("Hello."), b"220 Hello.\r\n");
+        assert_eq!(greeting(""), b"220 \r\n");
+        let name = Text::from("a\n226 b");
+        let login = Say::LoggedIn { name: &name, anonymous: false }.reply(voice(Lang::En));
+        assert_eq!(login.lines.len(), 1);
     }
 
     #[test]

@@ -406,9 +406,9 @@ impl Control {
                 };
                 let (storage, holder) = (Arc::clone(&who.tree), who.holder.clone());
                 let (rights, waiter) = (who.rights, Waiter::default());
-                let sync_uploads = self.shared.config.sync_uploads;
+                let Config { archives, sync_uploads, .. } = self.shared.config;
                 let awaited = waiter.awaited();
-                let errand = Errand { storage, holder, rights, sync_uploads, awaited };
+                let errand = Errand { storage, holder, rights, archives, sync_uploads, awaited };
                 if action.is_slow() {
                     let turns = self.shared.actions.of(self.client.ip());
                     let work = act_beside(turns, errand, action, deed);

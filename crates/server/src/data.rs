@@ -202,11 +202,17 @@ fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fa
                 (Err(Fault::NotFound), Some((folder, compressed)))
                     if setting.archives && setting.rights.has(Right::List) =>
                 {
+                    let storage = Arc::clone(&setting.storage);
+                    // Where there is no folder either, that is what is wrong.
+                    let archive = Archive::open(storage, &folder, compressed);
+                    let archive = archive.map_err(|fault| match fault {
+                        Fault::NotAFolder => Fault::NotFound,
+                        fault => fault,
+                    })?;
                     if part != Part::Behind(0) {
                         return Err(Fault::Unsupported(Cannot::PartOfArchive));
                     }
-                    let storage = Arc::clone(&setting.storage);
-                    Ok(Cargo::Pack(Archive::open(storage, &folder, compressed)?))
+                    Ok(Cargo::Pack(archive))
                 }
                 (source, _) => Ok(Cargo::Send(Outgoing::new(source?, part, how)?)),
             }

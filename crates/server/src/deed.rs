@@ -158,6 +158,7 @@ fn in_words(fault: &Fault) -> String {
         Fault::NotAFolder => "it is no folder",
         Fault::NotAFile => "it is no plain file",
         Fault::NotEmpty => "the folder is not empty",
+        Fault::Unfinished => "an unfinished upload is in the folder",
         Fault::Denied => "permission denied",
         Fault::Name => "the name cannot be used",
         Fault::Busy => "somebody is writing it",

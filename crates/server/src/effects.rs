@@ -3,6 +3,7 @@
 //! Short actions are carried out on the session's own task. Slow ones (see `TreeAction::is_slow`) run beside
 //! it as an [`Errand`], which stops at its next step when its session has gone.
 
+use crate::archive::Archive;
 use crate::data::permissions_of;
 use crate::digest;
 use crate::storage::descent::{Descent, Step};
@@ -43,6 +44,8 @@ pub(crate) struct Errand {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) holder: Holder,
     pub(crate) rights: Rights,
+    /// Whether a folder may be fetched as an archive.
+    pub(crate) archives: bool,
     /// Whether what is stored is put on the disk before it is said to be done.
     pub(crate) sync_uploads: bool,
     /// Whether somebody still waits for the outcome.
@@ -69,7 +72,11 @@ impl Errand {
             }
             TreeAction::RemoveFolder { path, all: false } => done(storage.remove_folder(&path)),
             TreeAction::RemoveFolder { path, all: true } => done(self.remove_all(&path)),
-            TreeAction::Delete(path) => done(storage.delete(&path)),
+            TreeAction::Delete(path) => done(match storage.delete(&path) {
+                // To who began it, an upload that broke off is what the name means.
+                Err(Fault::NotFound) => storage.give_up(&path, &self.holder),
+                deleted => deleted,
+            }),
             TreeAction::Rename { from, to } => done(storage.rename(&from, &to, Existing::Replaced)),
             TreeAction::Copy { from, to, umask } => done(self.copy(&from, &to, umask)),
             TreeAction::Join { target, parts, umask } => done(self.join(&target, &parts, umask)),
@@ -79,11 +86,18 @@ impl Errand {
             TreeAction::SetLabel(path, label, value) => {
                 done(storage.set_label(&path, label, value.as_bytes()))
             }
-            TreeAction::Size { path, coded: None } => {
-                storage.size(&path, &self.holder).map(Outcome::Size)
-            }
-            TreeAction::Size { path, coded: Some(coding) } => {
-                self.coded_size(&path, coding).map(Outcome::Size)
+            TreeAction::Size { path, coded } => {
+                let size = match coded {
+                    None => storage.size(&path, &self.holder),
+                    Some(coding) => self.coded_size(&path, coding),
+                };
+                size.map(Outcome::Size).map_err(|fault| match fault {
+                    // Clients that hear of no file here do not come to ask for it (curl).
+                    Fault::NotFound if self.packs(&path) => {
+                        Fault::Unsupported(Cannot::SizeOfArchive)
+                    }
+                    fault => fault,
+                })
             }
             TreeAction::FolderSize(path) => self.folder_size(&path).map(Outcome::Size),
             TreeAction::Free(path) => storage.free(&path).map(Outcome::Size),
@@ -94,6 +108,13 @@ impl Errand {
                 digest::of(self, &*storage.read_own(&path, &self.holder)?, algorithm, range)
             }
         }
+    }
+
+    /// Whether a name of nothing is that of a folder as an archive.
+    fn packs(&self, path: &VirtualPath) -> bool {
+        let folder =
+            Archive::wanted(path).filter(|_| self.archives && self.rights.has(Right::List));
+        folder.is_some_and(|(folder, _)| self.storage.enter(&folder).is_ok())
     }
 
     fn facts(&self, path: &VirtualPath) -> Result<Outcome, Fault> {
@@ -352,6 +373,7 @@ mod tests {
             storage: Arc::new(LocalFolder::open(tree).unwrap()),
             holder: Holder::new(b"bob", None),
             rights: Rights::WRITER,
+            archives: true,
             sync_uploads: false,
             awaited: waiter.awaited(),
         }

@@ -59,6 +59,9 @@ pub trait Storage: Send + Sync {
     /// Deletes what is not a folder; of a link, the link.
     fn delete(&self, path: &VirtualPath) -> Result<(), Fault>;
 
+    /// Deletes what the holder's unfinished upload to a name that nothing has has brought.
+    fn give_up(&self, path: &VirtualPath, holder: &Holder) -> Result<(), Fault>;
+
     /// Deletes a file, of a link the link, if it is as it was seen: else [`Fault::Changed`].
     fn delete_seen(&self, path: &VirtualPath, seen: &Version) -> Result<(), Fault>;
 

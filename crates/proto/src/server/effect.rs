@@ -408,6 +408,8 @@ pub enum Fault {
     NotAFile,
     /// The folder is not empty.
     NotEmpty,
+    /// Nothing is in the folder but uploads that broke off, which are kept for those who began them.
+    Unfinished,
     /// Permission is missing.
     Denied,
     /// The name cannot be used.
@@ -452,6 +454,8 @@ pub enum Cannot {
     RestartOfPages,
     /// REST or RANG of an archive that is made while it is sent.
     PartOfArchive,
+    /// SIZE of an archive that is made while it is sent.
+    SizeOfArchive,
     /// There is no time of this.
     TimeUnknown,
     /// A folder with more in it than is walked through.

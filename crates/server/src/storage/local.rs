@@ -180,7 +180,11 @@ impl Storage for LocalFolder {
                 let mut folder = self.list(path, Look::default())?;
                 let mut full = false;
                 while !full && folder.read(&mut |_| full = true)? {}
-                if full { Err(Fault::NotEmpty) } else { remove().map_err(fault) }
+                match remove() {
+                    _ if full => Err(Fault::NotEmpty),
+                    Err(Errno::NOTEMPTY) => Err(Fault::Unfinished),
+                    removed => removed.map_err(fault),
+                }
             }
             result => result.map_err(fault),
         }
@@ -190,6 +194,11 @@ impl Storage for LocalFolder {
         let (parent, name) = self.parent(path)?;
         let _turn = names::turn(name);
         rustix::fs::unlinkat(parent, name, AtFlags::empty()).map_err(fault)
+    }
+
+    fn give_up(&self, path: &VirtualPath, holder: &Holder) -> Result<(), Fault> {
+        let (parent, name) = self.parent(path)?;
+        partial::remove(&parent, name, holder)
     }
 
     fn delete_seen(&self, path: &VirtualPath, seen: &Version) -> Result<(), Fault> {

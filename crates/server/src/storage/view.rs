@@ -229,6 +229,18 @@ impl Storage for View {
         self.delete_by(path, |place| place.tree.delete(&place.path))
     }
 
+    fn give_up(&self, path: &VirtualPath, holder: &Holder) -> Result<(), Fault> {
+        let place = self.need(path, Right::Delete)?;
+        let Some(ledger) = self.ledger_for(&place) else {
+            return place.tree.give_up(&place.path, holder);
+        };
+        let mut books = ledger.books();
+        let bytes = place.tree.size(&place.path, holder)?;
+        place.tree.give_up(&place.path, holder)?;
+        books.book(Usage { bytes, files: 1 }, Usage::default());
+        Ok(())
+    }
+
     fn delete_seen(&self, path: &VirtualPath, seen: &Version) -> Result<(), Fault> {
         self.delete_by(path, |place| place.tree.delete_seen(&place.path, seen))
     }

@@ -60,6 +60,7 @@ impl Storage for Watched {
         fn free(&self, path: &VirtualPath) -> Result<u64, Fault>;
         fn remove_folder(&self, path: &VirtualPath) -> Result<(), Fault>;
         fn delete(&self, path: &VirtualPath) -> Result<(), Fault>;
+        fn give_up(&self, path: &VirtualPath, holder: &Holder) -> Result<(), Fault>;
         fn delete_seen(&self, path: &VirtualPath, seen: &Version) -> Result<(), Fault>;
         fn rename(&self, from: &VirtualPath, to: &VirtualPath, there: Existing) -> Result<(), Fault>;
         fn read(&self, path: &VirtualPath) -> Result<Box<dyn Source>, Fault>;

@@ -100,7 +100,13 @@ fn a_folder_is_fetched_as_an_archive_where_that_is_allowed() {
     for command in ["RETR missing.tar", "RETR real.tar.tar"] {
         bob.pasv();
         bob.command(command, 550);
+        bob.command("REST 5", 350);
+        bob.pasv();
+        assert!(bob.command(command, 550).contains("There is no such file"));
+        bob.command(&command.replace("RETR", "SIZE"), 550);
     }
+    assert!(bob.command("SIZE d.tar", 504).contains("has no size before"));
+    bob.command("SIZE real.tar", 213);
     bob.command("REST 5", 350);
     bob.pasv();
     bob.command("RETR d.tar", 504);

@@ -6,22 +6,26 @@ use std::net::{Shutdown, TcpStream};
 use wharf_proto::tap::{HalfEnd, What};
 
 fn broken_upload(server: &Running, command: &str, bytes: &[u8]) {
+    broken_upload_in(server, "", command, bytes);
+}
+
+fn broken_upload_in(server: &Running, folder: &str, command: &str, bytes: &[u8]) {
     let mut raw = server.bob();
     let mut data = raw.passive();
     raw.command(command, 125);
     data.write_all(bytes).unwrap();
     // The control connection dies with the transfer under way.
     server.wait_for(|what| matches!(what, What::DataOpened { .. }));
-    wait_for_partial(server, bytes.len() as u64);
+    wait_for_partial(server, folder, bytes.len() as u64);
     raw.control.shutdown(Shutdown::Both).unwrap();
     server.wait_for(|what| matches!(what, What::DataEnded { how: HalfEnd::Reset, .. }));
     server.events.lock().unwrap().clear();
 }
 
-fn wait_for_partial(server: &Running, size: u64) {
+fn wait_for_partial(server: &Running, folder: &str, size: u64) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let there = || {
-        std::fs::read_dir(server.path()).unwrap().any(|entry| {
+        std::fs::read_dir(server.path().join(folder)).unwrap().any(|entry| {
             let entry = entry.unwrap();
             let hidden = entry.file_name().to_string_lossy().starts_with(".wharf-");
             hidden && entry.metadata().is_ok_and(|metadata| metadata.len() == size)
@@ -45,6 +49,22 @@ fn a_whole_upload_takes_the_name_and_keeps_the_permissions_of_the_old_version() 
     let mode = std::fs::metadata(server.path().join("f")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
     assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn an_upload_that_broke_off_is_given_up_by_dele_of_its_holder_and_told_to_who_removes_its_folder() {
+    let server = Running::new();
+    std::fs::create_dir(server.path().join("d")).unwrap();
+    broken_upload_in(&server, "d", "STOR d/f", b"first ");
+    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+    eve.command("DELE d/f", 550);
+    for command in ["RMD d", "SITE RMDIR -r d"] {
+        assert!(eve.command(command, 550).contains("an upload that broke off"), "{command}");
+    }
+    bob.command("DELE d/f", 250);
+    bob.command("DELE d/f", 550);
+    bob.command("SIZE d/f", 550);
+    eve.command("RMD d", 250);
 }
 
 #[test]
@@ -331,7 +351,7 @@ fn half_an_upload(
     let mut data = raw.passive();
     raw.command(commands[commands.len() - 1], 125);
     data.write_all(bytes).unwrap();
-    wait_for_partial(server, size);
+    wait_for_partial(server, "", size);
     data
 }
 

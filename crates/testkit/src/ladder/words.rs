@@ -271,6 +271,7 @@ fn fault(words: &str) -> Option<Fault> {
         "not a folder" => Fault::NotAFolder,
         "not a file" => Fault::NotAFile,
         "not empty" => Fault::NotEmpty,
+        "unfinished" => Fault::Unfinished,
         "denied" => Fault::Denied,
         "name" => Fault::Name,
         "busy" => Fault::Busy,

@@ -105,6 +105,7 @@ fn fault(number: u8) -> Fault {
         Fault::NotAFolder,
         Fault::NotAFile,
         Fault::NotEmpty,
+        Fault::Unfinished,
         Fault::Denied,
         Fault::Name,
         Fault::Busy,

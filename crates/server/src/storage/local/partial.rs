@@ -8,7 +8,8 @@
 //! others, see the file that is whole.
 //!
 //! It is locked while it is written; a second writer is turned away. One that nobody has gone on with for a day is
-//! removed when its folder is next listed. What is made in one go (COPY, COMB) has a name that nobody finds again.
+//! removed when its folder is next listed, or by its holder (DELE of a name that nothing has). That holds where the disk
+//! was full too: what has come is not sent again. What is made in one go (COPY, COMB) has a name that nobody finds again.
 
 use super::super::{Before, Existing, Holder, Source, Upload, Version, Wanted};
 use super::{LocalFile, LocalFolder, details, fault, io_fault, modified_of, names, size_of};
@@ -116,6 +117,22 @@ pub(super) fn open(
     };
     (is_file && !is_expired(&stat) && (over.is_none() || stat.st_size > 0 && rests()))
         .then(|| LocalFile::new(file, &stat))
+}
+
+/// Removes the holder's unfinished upload to a name that nothing has.
+///
+/// # Errors
+/// [`Fault::NotFound`] where there is none, [`Fault::Busy`] while it is written.
+pub(super) fn remove(folder: &OwnedFd, target: &[u8], holder: &Holder) -> Result<(), Fault> {
+    let name = name_of(target, holder, None);
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, &name, flags, Mode::empty()).map_err(fault)?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(fault)?;
+    let stat = rustix::fs::fstat(&file).map_err(fault)?;
+    if !has_its_name(folder.as_fd(), &name, &stat) {
+        return Err(Fault::NotFound);
+    }
+    rustix::fs::unlinkat(folder, &name, AtFlags::empty()).map_err(fault)
 }
 
 /// An upload under way.
@@ -438,6 +455,12 @@ mod tests {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
+    /// What APPE wants.
+    fn at_the_end<'w>(path: &'w VirtualPath, holder: &'w Holder) -> Wanted<'w> {
+        let (at, there) = (StoreAt::End, Existing::Replaced);
+        Wanted { path, at, holder, umask: None, there, in_one_go: false }
+    }
+
     #[test]
     fn a_copy_that_nobody_waits_for_any_more_ends_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
@@ -445,14 +468,7 @@ mod tests {
         let storage = LocalFolder::open(folder.path()).unwrap();
         let path = VirtualPath::root().join(b"f").unwrap();
         let holder = Holder::new(b"x", None);
-        let wanted = Wanted {
-            path: &path,
-            at: StoreAt::End,
-            holder: &holder,
-            umask: None,
-            there: Existing::Replaced,
-            in_one_go: false,
-        };
+        let wanted = at_the_end(&path, &holder);
         let mut upload = storage.write(&wanted).unwrap();
         assert!(upload.is_slow_to_begin());
         assert_eq!(upload.begin(&|| Err(Fault::Busy)), Err(Fault::Busy));
@@ -460,6 +476,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_eq!(std::fs::read(folder.path().join("f")).unwrap(), b"old");
     }
+
     #[test]
     fn while_the_old_version_is_copied_nothing_is_there_to_go_on_with_even_after_a_crash() {
         let folder = tempfile::tempdir().unwrap();
@@ -467,14 +484,7 @@ mod tests {
         let storage = LocalFolder::open(folder.path()).unwrap();
         let path = VirtualPath::root().join(b"f").unwrap();
         let holder = Holder::new(b"x", None);
-        let wanted = Wanted {
-            path: &path,
-            at: StoreAt::End,
-            holder: &holder,
-            umask: None,
-            there: Existing::Replaced,
-            in_one_go: false,
-        };
+        let wanted = at_the_end(&path, &holder);
         let over = storage.read(&path).unwrap().version();
         let found = OsStr::from_bytes(&name_of(b"f", &holder, Some(&over))).to_owned();
         let found = folder.path().join(found);
