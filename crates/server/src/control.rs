@@ -400,6 +400,7 @@ impl Control {
                 None
             }
             Effect::Tree(action) => {
+                self.count_again();
                 let mut deed = self.change(&action);
                 let Some(who) = &self.who else {
                     return Some(Outcome::Failed(Fault::Denied));

@@ -8,11 +8,13 @@ use crate::rates::{Brake, Bucket, Way};
 use crate::storage::quota::Ledger;
 use crate::storage::view::View;
 use crate::storage::{Holder, Storage};
+use crate::turns::{Turns, Waiter};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::task::JoinHandle;
 use wharf_proto::Text;
 use wharf_proto::server::{Fault, Rights};
 
@@ -27,6 +29,29 @@ pub(crate) struct Admitted {
     pub(crate) tree: Arc<dyn Storage>,
     pub(crate) up: Brake,
     pub(crate) down: Brake,
+    /// Where there is a quota.
+    ledger: Option<Arc<Ledger>>,
+    /// The count that goes on beside the session, and who waits for it.
+    counting: Option<(Waiter, JoinHandle<()>)>,
+}
+
+impl Admitted {
+    /// Counts what the member has stored, if no turn came for that at the login: beside the session, and as long as that
+    /// lasts. Until it is done whatever stores something is refused.
+    pub(crate) fn count_again(&mut self, turns: impl FnOnce() -> Turns) {
+        let Some(ledger) = self.ledger.as_ref().filter(|ledger| !ledger.is_counted()) else {
+            return;
+        };
+        if self.counting.as_ref().is_some_and(|(_, count)| !count.is_finished()) {
+            return;
+        }
+        let waiter = Waiter::default();
+        let (ledger, tree, awaited) =
+            (Arc::clone(ledger), Arc::clone(&self.tree), waiter.awaited());
+        let turns = turns();
+        let count = tokio::spawn(async move { ledger.count(turns, tree, awaited).await });
+        self.counting = Some((waiter, count));
+    }
 }
 
 /// What the sessions of each member share.
@@ -76,6 +101,8 @@ impl Members {
             tree: View::of(member, served, ledger.clone())?,
             up: brake(Way::Up, member.rates.up),
             down: brake(Way::Down, member.rates.down),
+            ledger: ledger.clone(),
+            counting: None,
         };
         Ok((admitted, ledger))
     }
@@ -116,6 +143,37 @@ impl<K: Eq + Hash, T: Default> Register<K, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::local::LocalFolder;
+    use crate::turns::Kind;
+    use std::time::Duration;
+    use wharf_proto::path::VirtualPath;
+    use wharf_proto::server::Account;
+
+    #[tokio::test]
+    async fn a_count_that_got_no_turn_at_the_login_gets_one_later_in_the_same_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let served: Arc<dyn Storage> = Arc::new(LocalFolder::open(folder.path()).unwrap());
+        let mut member = Member::new(Account::new("bob".into(), Rights::WRITER));
+        member.quota.bytes = Some(10);
+        let from = IpAddr::from([127, 0, 0, 1]);
+        let (mut bob, ledger) = Members::default().admit(&member, from, &served).unwrap();
+        let ledger = ledger.unwrap();
+        let counts = Kind::new(1, Duration::ZERO);
+        let taken = counts.of(from).next().await.unwrap();
+        let waiter = Waiter::default();
+        ledger.count(counts.of(from), Arc::clone(&bob.tree), waiter.awaited()).await;
+        assert!(!ledger.is_counted(), "no turn came");
+        bob.count_again(|| counts.of(from));
+        let (_, count) = bob.counting.as_mut().unwrap();
+        count.await.unwrap();
+        assert!(!ledger.is_counted(), "nor now");
+        drop(taken);
+        bob.count_again(|| counts.of(from));
+        let (_, count) = bob.counting.as_mut().unwrap();
+        count.await.unwrap();
+        assert!(ledger.is_counted());
+        assert_eq!(bob.tree.free(&VirtualPath::root()), Ok(10));
+    }
 
     #[test]
     fn a_thing_is_shared_as_long_as_somebody_has_it_and_swept_out_afterwards() {

@@ -12,6 +12,7 @@ use wharf_proto::server::{EffectId, Fault, Outcome, TransferPlan, TreeAction};
 
 impl Control {
     pub(super) fn begin(&mut self, id: EffectId, plan: TransferPlan) -> Option<Outcome> {
+        self.count_again();
         let moved = Arc::default();
         let Some(setting) = self.setting(&moved) else {
             return Some(Outcome::Failed(Fault::Denied));
@@ -22,6 +23,14 @@ impl Control {
             .map(|(verb, who)| Deed::transfer(self.doer(who), verb, &plan, Arc::clone(&moved)));
         let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
         Some(self.take(id, moved, deed, done))
+    }
+
+    /// A member whose quota could not be counted at the login is not refused for as long as the session lasts.
+    pub(super) fn count_again(&mut self) {
+        let (shared, client) = (&self.shared, self.client.ip());
+        if let Some(who) = &mut self.who {
+            who.count_again(|| shared.counts.of(client));
+        }
     }
 
     /// What the log will say of this action, where it changes the tree and the log is read.

@@ -43,14 +43,22 @@ impl Ledger {
     }
 
     /// Counts what is in the tree, unless it has been counted; beside the sessions' tasks. A tree that cannot be
-    /// counted takes no upload.
+    /// counted takes no upload; where only no turn came for it in time, the next one who asks counts it.
     pub(crate) async fn count(&self, turns: Turns, tree: Arc<dyn Storage>, awaited: Awaited) {
         let count = async {
             let walk = move || tree.usage(&|| awaited.go_on());
             let used = turns.take(walk).await.and_then(|used| used);
+            let is_over = !matches!(used, Err(Fault::Crowded | Fault::Stopped));
             self.books().used = used;
+            is_over.then_some(()).ok_or(())
         };
-        self.counted.get_or_init(|| count).await;
+        // Why there is no count the books say.
+        let _ = self.counted.get_or_try_init(|| count).await;
+    }
+
+    /// Whether it has been counted, or cannot be.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted.initialized()
     }
 
     /// How many bytes may still be stored.
