@@ -45,15 +45,18 @@ const TRANSFER_CODES: [u16; 6] = [125, 150, 225, 226, 425, 426];
 
 /// An open control connection.
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), wharf_client::Error> {
+/// ```
+/// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+/// # let (host, port) = ("127.0.0.1", server.address().port());
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
 /// use wharf_client::{Connection, Options};
 /// use wharf_proto::Command;
-/// let mut connection = Connection::open("ftp.example.org", 21, &Options::default()).await?;
+/// let mut connection = Connection::open(host, port, &Options::default()).await?;
 /// let reply = connection.command(&Command::Syst).await?;
 /// println!("{} {}", reply.code, reply.lines[0]);
 /// connection.close().await;
-/// # Ok(()) }
+/// # Ok::<(), wharf_client::Error>(()) }).unwrap();
 /// ```
 pub struct Connection {
     stream: Stream,

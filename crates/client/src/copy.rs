@@ -156,8 +156,15 @@ fn at(side: Side) -> impl Fn(Error) -> CopyError {
 
 /// Two servers, and what is known of them as a pair. Clones share it.
 ///
-/// ```no_run
-/// # async fn example(source: wharf_client::Site, target: wharf_client::Site) -> Result<(), wharf_client::CopyError> {
+/// ```
+/// # let servers = [&[("pub/image.iso", &b"bytes"[..])][..], &[]]
+/// #     .map(|files| wharf_testkit::faulty::Faulty::new(files, &[]));
+/// # let [source, target] = servers.each_ref().map(|server| {
+/// #     let (login, options) = (wharf_client::Login::anonymous(), wharf_client::Options::default());
+/// #     wharf_client::Site::new("127.0.0.1", server.address().port(), login, options)
+/// # });
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
 /// use wharf_client::{Copier, CopyEvent, CopyRequest};
 /// let copier = Copier::new(source, target, 1);
 /// let mut watch = |event| {
@@ -169,7 +176,8 @@ fn at(side: Side) -> impl Fn(Error) -> CopyError {
 /// let copied = copier.copy_file(&"pub/image.iso".into(), &"image.iso".into(), &request, &mut watch).await?;
 /// println!("{:?}, {}", copied.route, copied.verdict);
 /// copier.close().await;
-/// # Ok(()) }
+/// # assert_eq!(servers[1].file("image.iso").as_deref(), Some(&b"bytes"[..]));
+/// # Ok::<(), wharf_client::CopyError>(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct Copier {

@@ -252,12 +252,18 @@ impl Session {
     /// the answer may take longer than [`Options::timeout`](crate::Options::timeout): by as long as a server would that
     /// reads 8 GiB at 8 MiB a second.
     ///
-    /// ```no_run
-    /// # async fn example(mut session: wharf_client::Session) -> Result<(), wharf_client::Error> {
+    /// ```
+    /// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+    /// # let (host, port) = ("127.0.0.1", server.address().port());
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let (login, options) = (wharf_client::Login::anonymous(), wharf_client::Options::default());
+    /// # let site = wharf_client::Site::new(host, port, login, options);
+    /// # let mut session = site.enter().await?;
     /// if let Some(digest) = session.digest(&"pub/image.iso".into()).await? {
     ///     println!("{} {digest}", digest.algorithm.name());
     /// }
-    /// # Ok(()) }
+    /// # Ok::<(), wharf_client::Error>(()) }).unwrap();
     /// ```
     ///
     /// # Errors

@@ -8,15 +8,19 @@
 //! where the system keeps the certificates that it trusts, and SSLKEYLOGFILE if that is wanted; the program
 //! that uses it does.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), wharf_client::Error> {
+//! ```
+//! # let server = wharf_testkit::faulty::Faulty::new(&[("pub/README", b"bytes")], &[]);
+//! # let url = server.url("pub/README");
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+//! # runtime.block_on(async {
 //! use wharf_client::{Address, Options, Session, quiet};
-//! let address: Address = "ftp://ftp.example.org/pub/README".parse().expect("a URL");
+//! // As `ftp://ftp.example.org/pub/README`.
+//! let address: Address = url.parse().expect("a URL");
 //! let mut session = Session::connect(&address.host, address.port, &Options::default()).await?;
 //! session.login(&address.login()).await?;
 //! session.fetch(&address.path, 0, &mut tokio::io::sink(), &mut quiet()).await?;
 //! session.quit().await
-//! # }
+//! # }).unwrap();
 //! ```
 //! Its `examples/` are programs to begin from: fetching a folder, keeping one in step, copying between servers. The types of
 //! commands, replies, texts and times are those of [`wharf_proto`], which is [`proto`] here.

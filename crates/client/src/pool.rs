@@ -28,13 +28,16 @@ const SIGN: Duration = Duration::from_secs(5);
 
 /// A server and who logs in there.
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), wharf_client::Error> {
+/// ```
+/// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+/// # let (host, port) = ("127.0.0.1", server.address().port());
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
 /// use wharf_client::{Login, Options, Site};
-/// let site = Site::new("ftp.example.org", 21, Login::anonymous(), Options::default());
+/// let site = Site::new(host, port, Login::anonymous(), Options::default());
 /// let session = site.enter().await?;
 /// session.quit().await
-/// # }
+/// # }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -99,8 +102,13 @@ impl Session {
 
 /// Sessions with one server, up to a limit that is learnt. Clones share them.
 ///
-/// ```no_run
-/// # async fn example(site: wharf_client::Site) -> Result<(), wharf_client::Error> {
+/// ```
+/// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+/// # let (host, port) = ("127.0.0.1", server.address().port());
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
+/// # let (login, options) = (wharf_client::Login::anonymous(), wharf_client::Options::default());
+/// # let site = wharf_client::Site::new(host, port, login, options);
 /// use wharf_client::Pool;
 /// let pool = Pool::new(site, 8);
 /// if let Some(session) = pool.take().await? {
@@ -108,7 +116,7 @@ impl Session {
 ///     session.give_back();
 /// }
 /// pool.close().await;
-/// # Ok(()) }
+/// # Ok::<(), wharf_client::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
 pub struct Pool {

@@ -33,17 +33,20 @@ use crate::{BYTES, Connection, Error, Options, Progress, TEXT, Transfer, Watch, 
 
 /// An FTP session.
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), wharf_client::Error> {
+/// ```
+/// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+/// # let (host, port) = ("127.0.0.1", server.address().port());
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # runtime.block_on(async {
 /// use wharf_client::{Login, Options, Session};
-/// let mut session = Session::connect("ftp.example.org", 21, &Options::default()).await?;
+/// let mut session = Session::connect(host, port, &Options::default()).await?;
 /// session.login(&Login::anonymous()).await?;
 /// session.cwd(&"pub".into()).await?;
 /// for entry in session.list(None).await?.entries {
 ///     println!("{}", String::from_utf8_lossy(&entry.name));
 /// }
 /// session.quit().await
-/// # }
+/// # }).unwrap();
 /// ```
 #[derive(Debug)]
 pub struct Session {

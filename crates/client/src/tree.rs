@@ -228,8 +228,14 @@ impl Pool {
     /// Fetches the tree below the folder `remote` to the folder `local`, with as many sessions as the pool has and the
     /// server lets in, or with one in block mode.
     ///
-    /// ```no_run
-    /// # async fn example(site: wharf_client::Site) -> Result<(), wharf_client::Error> {
+    /// ```
+    /// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+    /// # let (host, port) = ("127.0.0.1", server.address().port());
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let (login, options) = (wharf_client::Login::anonymous(), wharf_client::Options::default());
+    /// # let site = wharf_client::Site::new(host, port, login, options);
+    /// # let folder = tempfile::tempdir().unwrap();
     /// use wharf_client::{Happened, Pool, TreeRequest};
     /// let pool = Pool::new(site, 8);
     /// let mut watch = |happened| {
@@ -237,11 +243,11 @@ impl Pool {
     ///         eprintln!("{path}: {error}");
     ///     }
     /// };
-    /// let local = std::path::Path::new("pub");
+    /// let local = &folder.path().join("pub");
     /// let tally = pool.get_tree(&"pub".into(), local, &TreeRequest::default(), &mut watch).await?;
     /// println!("{} files, {} the same already", tally.done, tally.same);
     /// pool.close().await;
-    /// # Ok(()) }
+    /// # Ok::<(), wharf_client::Error>(()) }).unwrap();
     /// ```
     ///
     /// # Errors

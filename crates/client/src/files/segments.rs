@@ -67,16 +67,22 @@ impl Pool {
     /// file, and one whose size the server does not tell, comes in one stream; so does one of a server that does not
     /// begin where it is told to.
     ///
-    /// ```no_run
-    /// # async fn example(site: wharf_client::Site) -> Result<(), wharf_client::Error> {
+    /// ```
+    /// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+    /// # let (host, port) = ("127.0.0.1", server.address().port());
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let (login, options) = (wharf_client::Login::anonymous(), wharf_client::Options::default());
+    /// # let site = wharf_client::Site::new(host, port, login, options);
+    /// # let folder = tempfile::tempdir().unwrap();
     /// use wharf_client::{Pool, SegmentRequest, quiet};
     /// let pool = Pool::new(site, 4);
-    /// let local = std::path::Path::new("image.iso");
+    /// let local = &folder.path().join("image.iso");
     /// let request = SegmentRequest::default();
     /// let fetched = pool.get(&"pub/image.iso".into(), local, &request, &mut quiet()).await?;
     /// println!("{} bytes, {}", fetched.moved, fetched.verdict());
     /// pool.close().await;
-    /// # Ok(()) }
+    /// # Ok::<(), wharf_client::Error>(()) }).unwrap();
     /// ```
     ///
     /// # Errors

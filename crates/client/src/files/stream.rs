@@ -14,13 +14,20 @@ impl Session {
     /// Stores what comes from `from`, to its end, as `remote`: [`fetch`](Self::fetch) the other way. Of the request
     /// `resume` and `verify` have no meaning here.
     ///
-    /// ```no_run
-    /// # async fn example(session: &mut wharf_client::Session) -> Result<(), wharf_client::Error> {
+    /// ```
+    /// # let server = wharf_testkit::faulty::Faulty::new(&[("pub/image.iso", b"bytes")], &[]);
+    /// # let (host, port) = ("127.0.0.1", server.address().port());
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let (login, options) = (wharf_client::Login::anonymous(), wharf_client::Options::default());
+    /// # let site = wharf_client::Site::new(host, port, login, options);
+    /// # let mut session = site.enter().await?;
     /// use wharf_client::{Put, quiet};
     /// let mut bytes = &b"made here"[..];
     /// let request = Put { atomic: true, ..Put::default() };
     /// session.store(&mut bytes, &"pub/note".into(), request, &mut quiet()).await?;
-    /// # Ok(()) }
+    /// # assert_eq!(server.file("pub/note").as_deref(), Some(&b"made here"[..]));
+    /// # Ok::<(), wharf_client::Error>(()) }).unwrap();
     /// ```
     ///
     /// # Errors

@@ -80,11 +80,18 @@ impl SyncRequest {
 impl Pool {
     /// Compares the folder `local` of this machine and the folder `remote` of the server, and plans what to do.
     ///
-    /// ```no_run
-    /// # async fn example(pool: wharf_client::Pool) -> Result<(), wharf_client::Error> {
+    /// ```
+    /// # let server = wharf_testkit::faulty::Faulty::new(&[], &[]);
+    /// # let (host, port) = ("127.0.0.1", server.address().port());
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let (login, options) = (wharf_client::Login::anonymous(), wharf_client::Options::default());
+    /// # let pool = wharf_client::Pool::new(wharf_client::Site::new(host, port, login, options), 2);
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # std::fs::write(folder.path().join("index"), "bytes").unwrap();
     /// use wharf_client::{Direction, SyncRequest};
     /// let request = SyncRequest { delete: true, ..SyncRequest::new(Direction::Up) };
-    /// let (local, remote) = (std::path::Path::new("site"), "www".into());
+    /// let (local, remote) = (folder.path(), "www".into());
     /// let plan = pool.plan_sync(local, &remote, &request, &mut |_| ()).await?;
     /// for step in plan.steps()? {
     ///     println!("{}", step?);
@@ -92,7 +99,8 @@ impl Pool {
     /// if plan.deletes() < 100 {
     ///     pool.apply_sync(&plan, local, &remote, &request, &mut |_| ()).await?;
     /// }
-    /// # Ok(()) }
+    /// # assert_eq!(server.file("www/index").as_deref(), Some(&b"bytes"[..]));
+    /// # Ok::<(), wharf_client::Error>(()) }).unwrap();
     /// ```
     ///
     /// # Errors
