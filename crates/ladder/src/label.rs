@@ -49,8 +49,13 @@ pub(crate) const REWRITTEN: &str = "rewritten: ";
 pub(crate) const NOT_KEPT: &str = "rows not kept";
 /// Stands behind the number of segments that acknowledge and nothing else.
 pub(crate) const ACKS: &str = " ACKs";
+/// What stands behind bytes whose side did not come to an end of its own, and instead of them where there were none.
+const CUT_OFF: [&str; 2] = [", cut off", "cut off"];
+const CUT_OFF_JA: [&str; 2] = ["、途中で切断", "途中で切断"];
+/// The end of the control connection under TLS that no close_notify came before.
+pub(crate) const FIN_ALONE: &str = "FIN without close_notify";
 /// What stands at the end where bytes were the last of their side.
-const END: [&str; 3] = [" FIN", " EOF", " RST"];
+const END: [&str; 4] = [" FIN", " EOF", " RST", CUT_OFF[0]];
 
 /// The ends of words on bytes, and what they are in Japanese.
 const IN_JAPANESE: [(&str, &str); 7] = [
@@ -91,12 +96,17 @@ fn in_japanese(said: &str, row: &Row) -> Option<String> {
             {
                 return no_reply_in_japanese(said, row, bytes);
             }
+            if said == CUT_OFF[1] {
+                return Some(CUT_OFF_JA[1].to_owned());
+            }
             let (bytes, end) = match END.iter().find(|end| said.ends_with(**end)) {
                 Some(end) => said.split_at(said.len() - end.len()),
                 None => (said, ""),
             };
+            let end = if end == CUT_OFF[0] { CUT_OFF_JA[0] } else { end };
             Some(bytes_in_japanese(bytes)? + end)
         }
+        Packet::Fin => (said == FIN_ALONE).then(|| "FIN（close_notify なし）".to_owned()),
         Packet::Reply(_) => {
             let More::Lines(_) = row.more.as_deref()? else { return None };
             several_in_japanese(said)
@@ -260,6 +270,7 @@ pub(crate) fn behind(end: Option<HalfEnd>) -> &'static str {
         Some(HalfEnd::Fin) => END[0],
         Some(HalfEnd::Eof) => END[1],
         Some(HalfEnd::Reset) => END[2],
+        Some(HalfEnd::Cut) => END[3],
     }
 }
 
@@ -307,6 +318,7 @@ pub(crate) fn half_ended(how: HalfEnd) -> (Packet, Text) {
         HalfEnd::Fin => (Packet::Fin, "FIN"),
         HalfEnd::Eof => (Packet::Data { bytes: 0, end: Some(how) }, "EOF"),
         HalfEnd::Reset => (Packet::Rst, "RST"),
+        HalfEnd::Cut => (Packet::Data { bytes: 0, end: Some(how) }, CUT_OFF[1]),
     };
     (packet, Text::of(label))
 }

@@ -141,7 +141,10 @@ impl Ladder {
                 self.remark(at, event.teller, Remark::TimerRanOut(*timer), label);
             }
             What::ControlClosed { by, how } => {
-                let (packet, label) = half_ended(*how);
+                let (packet, label) = match how {
+                    HalfEnd::Cut => (Packet::Fin, label::FIN_ALONE.into()),
+                    how => half_ended(*how),
+                };
                 self.control_row(at, *by, packet, None, label);
                 let row = self.last_no;
                 if let Some(conn) = self.conn_mut(None) {
@@ -448,7 +451,7 @@ impl Ladder {
         let side = conn.side_mut(by);
         side.bytes = side.bytes.saturating_add(bytes);
         side.spoke = (bytes > 0).then_some((begun, at)).or(side.spoke);
-        if how != HalfEnd::Eof {
+        if !matches!(how, HalfEnd::Eof | HalfEnd::Cut) {
             side.ended = Some((how, at, row));
         }
     }

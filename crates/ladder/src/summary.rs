@@ -94,9 +94,9 @@ impl Summary {
     pub(crate) fn closed(&mut self, how: HalfEnd) {
         self.ending = match (how, self.said_goodbye) {
             (HalfEnd::Reset, _) => Ending::Reset,
-            (HalfEnd::Fin | HalfEnd::Eof, true) => Ending::InOrder,
-            (HalfEnd::Fin | HalfEnd::Eof, false) if self.is_sealed => Ending::Closed,
-            (HalfEnd::Fin | HalfEnd::Eof, false) => Ending::WithoutGoodbye,
+            (HalfEnd::Fin | HalfEnd::Eof | HalfEnd::Cut, true) => Ending::InOrder,
+            (HalfEnd::Fin | HalfEnd::Eof | HalfEnd::Cut, false) if self.is_sealed => Ending::Closed,
+            (HalfEnd::Fin | HalfEnd::Eof | HalfEnd::Cut, false) => Ending::WithoutGoodbye,
         };
     }
 

@@ -170,6 +170,9 @@ pub enum HalfEnd {
     Eof,
     /// Broken: RST, or an error of the network.
     Reset,
+    /// Without an end of its own: a FIN under TLS that no close_notify came before, or bytes that were on their way when the
+    /// other side broke the connection.
+    Cut,
 }
 
 /// The timers of a session.

@@ -237,7 +237,9 @@ impl Control {
             // A transfer that is still there goes down with its session, and is told before it.
             self.transfer = None;
             self.ready = Prepared::default();
+            let is_said = self.tls.as_ref().is_none_or(|tls| tls.has_ended());
             let how = match served {
+                Ok(()) if self.input_ended && !is_said => HalfEnd::Cut,
                 Ok(()) => HalfEnd::Fin,
                 Err(error) => self.break_off(&error).await,
             };

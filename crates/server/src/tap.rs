@@ -86,7 +86,7 @@ impl Tap for Log {
                 tracing::debug!(%session, conn, ?by, bytes, ?how, "data half ended");
             }
             What::TimerRanOut { timer } => tracing::info!(%session, %timer, "timer"),
-            What::ControlClosed { how: HalfEnd::Fin | HalfEnd::Eof, .. } => {
+            What::ControlClosed { how: HalfEnd::Fin | HalfEnd::Eof | HalfEnd::Cut, .. } => {
                 tracing::info!(%session, "closed")
             }
             What::ControlClosed { how: HalfEnd::Reset, .. } => tracing::info!(%session, "broken"),

@@ -28,6 +28,8 @@ pub(crate) struct Books {
     pub(crate) received: u64,
     /// Whether our half and the server's half have ended.
     over: [bool; 2],
+    /// The server has broken it off.
+    is_reset: bool,
 }
 
 impl DataConnection {
@@ -68,11 +70,12 @@ impl DataConnection {
 impl Books {
     /// Those of the connection of this number in its session.
     pub(super) fn new(conn: u32, teller: Teller) -> Self {
-        Self { conn, teller, sent: 0, received: 0, over: [false; 2] }
+        Self { conn, teller, sent: 0, received: 0, over: [false; 2], is_reset: false }
     }
 
     /// The server's half has ended.
     pub(crate) fn theirs_ended(&mut self, how: HalfEnd) {
+        self.is_reset |= how == HalfEnd::Reset;
         self.half_ended(Party::Server, how);
     }
 
@@ -94,8 +97,47 @@ impl Books {
 
 impl Drop for Books {
     fn drop(&mut self) {
-        // The socket closes after this; what the server still sends then is answered with RST.
-        let how = if self.over[1] { HalfEnd::Fin } else { HalfEnd::Reset };
-        self.ours_ended(how);
+        // The socket closes after this; what the server still sends then is answered with RST. Of what it has broken off
+        // nothing is left to be closed.
+        match (self.over[1], self.is_reset, self.sent) {
+            (true, true, 0) => {}
+            (true, true, _) => self.ours_ended(HalfEnd::Cut),
+            (true, false, _) => self.ours_ended(HalfEnd::Fin),
+            (false, ..) => self.ours_ended(HalfEnd::Reset),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+    use std::sync::{Arc, Mutex};
+
+    /// What the tap is told where the server's half ends so, and then ours.
+    fn told(sent: u64, theirs: HalfEnd) -> Vec<(Party, u64, HalfEnd)> {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&told);
+        let tap = move |event: wharf_proto::tap::Event| {
+            if let What::DataEnded { by, bytes, how, .. } = event.what {
+                heard.lock().unwrap().push((by, bytes, how));
+            }
+        };
+        let options = Options { tap: Some(Arc::new(tap)), ..Options::default() };
+        let mut books = Books::new(1, Teller::new(&options));
+        books.sent = sent;
+        books.theirs_ended(theirs);
+        drop(books);
+        let told = told.lock().unwrap();
+        told.clone()
+    }
+
+    #[test]
+    fn bytes_on_a_connection_that_the_server_breaks_off_come_to_no_end_of_their_own() {
+        let reset = (Party::Server, 0, HalfEnd::Reset);
+        assert_eq!(told(9, HalfEnd::Reset), [reset, (Party::Client, 9, HalfEnd::Cut)]);
+        assert_eq!(told(0, HalfEnd::Reset), [reset]);
+        let fin = (Party::Server, 0, HalfEnd::Fin);
+        assert_eq!(told(9, HalfEnd::Fin), [fin, (Party::Client, 9, HalfEnd::Fin)]);
     }
 }

@@ -450,6 +450,13 @@ fn says_goodbye_first<'a>(case: &Case<'a>, control: &Conn) -> Option<&'a Row> {
 /// who only looks has nothing to say.
 fn is_polite(case: &Case<'_>) -> bool {
     let Some(control) = case.control else { return false };
+    if control.told.is_some() {
+        // Whoever tells a FIN under TLS in order has had close_notify before it.
+        let notes = case.remarks(|remark| remark == Remark::Secured);
+        let secured = notes.into_iter().find(|note| note.channel == Channel::Control);
+        let asks = secured.is_none_or(|note| case.next_command(note).is_some());
+        return !asks && matches!(control.client.ended, Some((HalfEnd::Fin, ..)));
+    }
     let is_silent = control.tls.as_ref().is_some_and(|tls| tls.said(Party::Client) == 0);
     is_silent && control.has_said_all(Party::Client)
 }

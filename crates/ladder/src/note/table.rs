@@ -466,7 +466,8 @@ pub(super) fn packet(row: &Row) -> Option<Sentence> {
         (Packet::Data { end: Some(HalfEnd::Fin), .. }, _) if lists => LISTING_END,
         (Packet::Data { end: Some(HalfEnd::Fin), .. }, _) => FILE_END,
         (Packet::Data { end: Some(HalfEnd::Eof), .. }, _) => FILE_EOF,
-        (Packet::Data { end: Some(HalfEnd::Reset), .. }, _) | (Packet::Rst, false) => DATA_RST,
+        (Packet::Data { end: Some(HalfEnd::Reset | HalfEnd::Cut), .. }, _)
+        | (Packet::Rst, false) => DATA_RST,
         (Packet::Fin, false) if client => DATA_FIN_C,
         (Packet::Fin, false) => DATA_FIN_S,
         (Packet::Data { end: None, .. }, _) => DATA,

@@ -337,7 +337,7 @@ impl Wire {
                     let flags = match end.filter(|_| last) {
                         Some(HalfEnd::Fin) => FIN | PSH | ACK,
                         Some(HalfEnd::Reset) => RST | ACK,
-                        Some(HalfEnd::Eof) | None => PSH | ACK,
+                        Some(HalfEnd::Eof | HalfEnd::Cut) | None => PSH | ACK,
                     };
                     put(flags, b"", length, if n == 0 { comment } else { "" });
                     if last {

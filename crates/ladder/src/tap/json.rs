@@ -240,7 +240,7 @@ impl Fields {
 
     fn end_of_half(&mut self) -> Read<HalfEnd> {
         let word = self.word("how")?;
-        let ends = [HalfEnd::Fin, HalfEnd::Eof, HalfEnd::Reset];
+        let ends = [HalfEnd::Fin, HalfEnd::Eof, HalfEnd::Reset, HalfEnd::Cut];
         let end = ends.into_iter().find(|end| of_end(*end) == word);
         end.ok_or_else(|| format!("no way to end: {word:?}"))
     }
@@ -265,6 +265,7 @@ fn of_end(end: HalfEnd) -> &'static str {
         HalfEnd::Fin => "fin",
         HalfEnd::Eof => "eof",
         HalfEnd::Reset => "reset",
+        HalfEnd::Cut => "cut",
     }
 }
 

@@ -136,7 +136,7 @@ fn the_summary_counts_transfers_and_bytes_and_says_how_the_session_ended() {
 /// Any event, sensible or not.
 pub(crate) fn what() -> impl Strategy<Value = What> {
     let party = prop_oneof![Just(Party::Client), Just(Party::Server)];
-    let how = prop_oneof![Just(HalfEnd::Fin), Just(HalfEnd::Reset)];
+    let how = prop_oneof![Just(HalfEnd::Fin), Just(HalfEnd::Reset), Just(HalfEnd::Cut)];
     let verbs = [None, Some(Verb::List), Some(Verb::Stor), Some(Verb::Port), Some(Verb::Noop)];
     let codes = [0_u16, 125, 150, 226, 227, 250, 421, 550, 65_535];
     let address = (any::<[u8; 4]>(), any::<u16>()).prop_map(Into::into);

@@ -136,6 +136,20 @@ fn the_captures_of_good_sessions_have_no_finding() {
 }
 
 #[test]
+fn a_client_that_says_goodbye_has_perhaps_only_looked_at_the_certificate_as_the_tap_tells() {
+    let weight = |name: &str| {
+        let case = cases().into_iter().find(|case| case.name.starts_with(name)).expect("a case");
+        let session = case.told().expect("a tap").remove(0);
+        let drawn = session.packets.render_text(&Options::default());
+        let found = session.findings().into_iter().find(|finding| finding.rule.id == "A5");
+        (found.expect("a finding").severity, drawn.contains("FIN without close_notify"))
+    };
+    let polite = "A5 a client that leaves once the handshake of TLS 1.3";
+    assert_eq!(weight(polite), (Severity::Info, false));
+    assert_eq!(weight("A5 a client that leaves so without"), (Severity::Failure, true));
+}
+
+#[test]
 fn that_tls_hides_the_ports_is_surer_where_it_works_in_clear() {
     let sure = |name: &str| {
         let case = cases().into_iter().find(|case| case.name.starts_with(name)).expect("a case");

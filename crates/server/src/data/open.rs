@@ -25,6 +25,8 @@ pub(crate) struct DataConnection {
     conn: u32,
     teller: Teller,
     moved: Arc<Moved>,
+    /// Its bytes are the client's; and whether the tap has been told of their end.
+    receives: Option<bool>,
     ended: bool,
 }
 
@@ -45,7 +47,8 @@ impl DataConnection {
         let teller = setting.teller.clone();
         teller.tell(What::DataOpened { conn, opener, client, server });
         let tls = None;
-        Self { stream, tls, conn, teller, moved: Arc::clone(&setting.moved), ended: false }
+        let moved = Arc::clone(&setting.moved);
+        Self { stream, tls, conn, teller, moved, receives: None, ended: false }
     }
 
     /// Puts the connection under TLS, if it is not: as one that belongs to this session.
@@ -126,7 +129,7 @@ impl DataConnection {
         self.moved.wire.load(Ordering::Relaxed)
     }
 
-    /// Tells the tap that one half, or the file on it, has come to its end in order.
+    /// Tells the tap how one half, or the file on it, has come to its end.
     pub(super) fn half_ended(&self, by: Party, bytes: u64, how: HalfEnd) {
         self.teller.tell(What::DataEnded { conn: self.conn, by, bytes, how });
     }
@@ -134,8 +137,19 @@ impl DataConnection {
     /// The same connection for the next transfer.
     pub(super) fn again(mut self, setting: &Setting) -> Self {
         self.moved = Arc::clone(&setting.moved);
-        self.ended = false;
+        (self.receives, self.ended) = (None, false);
         self
+    }
+
+    /// What moves now is an upload.
+    pub(super) fn receives(&mut self) {
+        self.receives = Some(false);
+    }
+
+    /// The upload has come to its end, which the tap is told.
+    pub(super) fn received(&mut self, how: HalfEnd) {
+        self.receives = Some(true);
+        self.half_ended(Party::Client, self.moved(), how);
     }
 
     /// The transfer is whole: no reset is due.
@@ -149,13 +163,15 @@ impl Drop for DataConnection {
         if !self.ended {
             // If it fails the connection ends with a FIN, as it would have done anyway.
             let _ = self.stream.set_zero_linger();
-            let (conn, bytes) = (self.conn, self.moved());
-            self.teller.tell(What::DataEnded {
-                conn,
-                by: Party::Server,
-                bytes,
-                how: HalfEnd::Reset,
-            });
+            let ours = match (self.receives, self.moved()) {
+                (None, ours) => ours,
+                (Some(false), theirs @ 1..) => {
+                    self.half_ended(Party::Client, theirs, HalfEnd::Cut);
+                    0
+                }
+                (Some(_), _) => 0,
+            };
+            self.half_ended(Party::Server, ours, HalfEnd::Reset);
         }
     }
 }

@@ -80,10 +80,11 @@ impl Incoming {
 pub(super) fn step(
     setting: Setting,
     how: Coding,
-    data: DataConnection,
+    mut data: DataConnection,
     Incoming { upload, codec }: Incoming,
     behind: Vec<u8>,
 ) -> Step {
+    data.receives();
     let receiving = Receiving {
         setting,
         how,
@@ -220,7 +221,7 @@ impl Receiving {
             Self::write(&mut self.upload, &self.local)?;
             self.data.count_in_file(self.local.len());
         }
-        self.data.half_ended(Party::Client, self.data.moved(), how);
+        self.data.received(how);
         Ok(Halt::Ended)
     }
 

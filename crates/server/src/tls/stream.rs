@@ -108,6 +108,11 @@ impl TlsStream {
         Some(Sha256::digest(first).into())
     }
 
+    /// Whether the other end has said that nothing will follow.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.closed
+    }
+
     /// Some bytes, a buffer full at most; 0 is the end, which the other end has said is one.
     ///
     /// # Errors

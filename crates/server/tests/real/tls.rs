@@ -457,6 +457,22 @@ fn s16_an_upload_without_the_end_of_its_tls_session_is_not_complete() {
 }
 
 #[test]
+fn the_tap_tells_whether_a_client_has_said_close_notify_before_it_left() {
+    for (says_so, how) in [(true, HalfEnd::Fin), (false, HalfEnd::Cut)] {
+        let server = server(|_| ());
+        let mut bob = Covered::bob(server.at, config(&[&TLS13]));
+        let tls = bob.lines.get_mut();
+        if says_so {
+            tls.conn.send_close_notify();
+            tls.flush().unwrap();
+        }
+        tls.sock.shutdown(Shutdown::Write).unwrap();
+        let by = Party::Client;
+        server.wait_for(|what| *what == What::ControlClosed { by, how });
+    }
+}
+
+#[test]
 fn s16_an_upload_that_is_reset_behind_its_last_byte_is_not_complete() {
     let server = server(|_| ());
     let mut bob = Covered::bob(server.at, config(&[&TLS13]));

@@ -3,7 +3,7 @@
 use crate::raw::{Raw, Running};
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use wharf_proto::tap::{HalfEnd, What};
+use wharf_proto::tap::{HalfEnd, Party, What};
 
 fn broken_upload(server: &Running, command: &str, bytes: &[u8]) {
     broken_upload_in(server, "", command, bytes);
@@ -18,7 +18,13 @@ fn broken_upload_in(server: &Running, folder: &str, command: &str, bytes: &[u8])
     server.wait_for(|what| matches!(what, What::DataOpened { .. }));
     wait_for_partial(server, folder, bytes.len() as u64);
     raw.control.shutdown(Shutdown::Both).unwrap();
-    server.wait_for(|what| matches!(what, What::DataEnded { how: HalfEnd::Reset, .. }));
+    // The bytes were the client's, and the server has sent none.
+    let (conn, all) = (1, bytes.len() as u64);
+    let told = [
+        What::DataEnded { conn, by: Party::Client, bytes: all, how: HalfEnd::Cut },
+        What::DataEnded { conn, by: Party::Server, bytes: 0, how: HalfEnd::Reset },
+    ];
+    told.into_iter().for_each(|told| server.wait_for(|what| *what == told));
     server.events.lock().unwrap().clear();
 }
 

@@ -115,5 +115,6 @@ fn ending(end: HalfEnd) -> &'static str {
         HalfEnd::Fin => "fin",
         HalfEnd::Eof => "eof",
         HalfEnd::Reset => "reset",
+        HalfEnd::Cut => "cut",
     }
 }

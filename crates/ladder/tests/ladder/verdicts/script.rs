@@ -15,6 +15,7 @@
 //! | `rewritten LINE` | the last segment goes by again, with this line in place of its own |
 //! | `wait SECONDS` | |
 //! | `>fin`, `<fin`, `>rst`, `<rst` | the client, the server ends |
+//! | `>cut` | the client ends without the close_notify that its TLS wants |
 //! | `>ack`, `<ack` | the client, the server has all that was sent |
 //! | `>probe`, `<probe` | the client, the server asks with a byte that it has sent before whether the other is there |
 //! | `hops N` | the last segment had so many hops left |
@@ -263,6 +264,11 @@ impl Stage {
                 wire.put(conn.conn, conn.end(party), FIN, b"");
                 wire.put(conn.conn, conn.end(party.other()), ACK, b"");
                 self.ended(conn, party, HalfEnd::Fin);
+            }
+            // Under TLS, without close_notify.
+            ">cut" => {
+                wire.put(conn.conn, conn.end(party), FIN, b"");
+                self.ended(conn, party, HalfEnd::Cut);
             }
             ">rst" | "<rst" => {
                 wire.put(conn.conn, conn.end(party), RST, b"");
