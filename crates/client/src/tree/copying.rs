@@ -13,7 +13,6 @@ use std::sync::Arc;
 use wharf_proto::Text;
 use wharf_proto::listing::Entry;
 
-use super::Deed;
 use super::filter::Filter;
 use super::storing::is_same;
 use super::walk::{Seen, see};
@@ -245,11 +244,9 @@ impl Agenda for Copying {
         if !why.is_not_found() {
             return false;
         }
-        // It was not made, and is not there either: what was said to MKD is why.
         let Some(error) = self.refused.remove(&folder.below) else { return false };
         let path = join(&self.target, self.names.at_target(folder.below.as_bytes()).as_bytes());
-        let error = error.of_unmade(&path, why);
-        self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
+        self.complaints.push(Complaint::unmade(&folder.below, &path, error, why));
         self.drop(folder);
         true
     }

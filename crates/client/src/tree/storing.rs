@@ -326,11 +326,9 @@ impl Agenda for Storing {
         if !why.is_not_found() {
             return false;
         }
-        // It was not made, and is not there either: what was said to MKD is why.
         let Some(error) = self.refused.remove(&folder.below) else { return false };
         self.ahead = self.ahead.saturating_sub(1);
-        let error = error.of_unmade(&folder.remote, why);
-        self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
+        self.complaints.push(Complaint::unmade(&folder.below, &folder.remote, error, why));
         self.leave_homeless(folder);
         true
     }

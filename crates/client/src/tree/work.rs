@@ -276,6 +276,11 @@ impl Complaint {
         Self::Failed { below: below.clone(), deed, error }
     }
 
+    /// A folder was not made, and is not there either: what was said to MKD is why.
+    pub(crate) fn unmade(below: &Text, path: &Text, refused: Error, listed: &Error) -> Self {
+        Self::failed(below, Deed::Make, refused.of_unmade(path, listed))
+    }
+
     /// So many files below a folder that is not there are not stored.
     pub(crate) fn homeless(below: &Text, files: u64) -> Self {
         let plural = if files == 1 { "" } else { "s" };

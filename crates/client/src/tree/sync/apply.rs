@@ -308,10 +308,8 @@ impl Agenda for Applying {
         self.under_way = self.under_way.saturating_sub(1);
         // One that may not be looked into is there, and may be written to.
         if why.is_not_found() {
-            // It was not made, and is not there either: what was said to MKD is why.
             self.failed = true;
-            let error = error.of_unmade(&folder.remote, why);
-            self.complaints.push(Complaint::failed(&folder.below, Deed::Make, error));
+            self.complaints.push(Complaint::unmade(&folder.below, &folder.remote, error, why));
             self.missing.insert(folder.below.clone(), 0);
         }
         true
