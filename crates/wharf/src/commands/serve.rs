@@ -196,8 +196,8 @@ fn check(settings: &Settings, config: &Config) -> anyhow::Result<Exit> {
     let (measures, folders) = rehearsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     trials.extend(folders);
     let mut out = io::stdout().lock();
-    out.write_all(exposure::table(settings, config, &measures, &trials).as_bytes())?;
-    out.flush()?;
+    let table = exposure::table(settings, config, &measures, &trials);
+    out.write_all(table.as_bytes()).and_then(|()| out.flush()).context("standard output")?;
     Ok(trial::exit(&trials))
 }
 

@@ -237,6 +237,18 @@ fn a_check_prints_who_may_do_what_and_opens_no_port() {
 }
 
 #[test]
+fn a_check_whose_table_finds_no_room_says_that_it_was_standard_output() {
+    let here = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut serve = wharf();
+    serve.args(["serve", ".", "--check"]).args(FREE).current_dir(here.path()).stdout(full);
+    let ended = serve.output().unwrap();
+    assert_eq!(ended.status.code(), Some(8), "{ended:?}");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("standard output: No space left"), "{said}");
+}
+
+#[test]
 fn a_port_that_cannot_be_listened_at_ends_check_and_serve_with_3() {
     let busy = Serving::new(&[]);
     let here = tempfile::tempdir().unwrap();
