@@ -41,7 +41,7 @@ use crate::reply::Reply;
 use crate::tap::{Timer, What};
 use crate::texts::{Say, Voice};
 use crate::{Command, Lang, Moment, Text, Verb, address};
-use state::{Awaiting, Closing, DataPlan, Login, Security, Sequence, Transfer};
+use state::{Awaiting, Closing, DataPlan, Login, Pace, Security, Sequence, Transfer};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -279,10 +279,11 @@ impl Session {
                 Awaiting::Host { clears } => self.handle_host_outcome(clears, outcome),
                 Awaiting::Login(claim) => self.handle_login_outcome(*claim, outcome),
                 Awaiting::Listener(verb) => self.handle_listener_outcome(verb, outcome),
-                Awaiting::Tree { verb, path, .. } => self.handle_tree_outcome(verb, *path, outcome),
-                Awaiting::Stopping { verb, path } => {
+                Awaiting::Tree { verb, path, pace } => {
                     self.handle_tree_outcome(verb, *path, outcome);
-                    self.say(&Say::AbortDone);
+                    if pace == Pace::Stopping {
+                        self.say(&Say::AbortDone);
+                    }
                 }
             }
         }
@@ -402,7 +403,7 @@ impl Session {
     }
 
     fn is_at_slow_work(&self) -> bool {
-        matches!(self.awaiting, Awaiting::Tree { slow: true, .. } | Awaiting::Stopping { .. })
+        matches!(self.awaiting, Awaiting::Tree { pace: Pace::Long | Pace::Stopping, .. })
     }
 
     fn carry_out(&mut self, line: &[u8]) {

@@ -153,19 +153,12 @@ impl Session {
 
     /// CWD.
     pub(super) fn cwd(&mut self, path: &Text) {
-        if let Some(path) = self.path(Verb::Cwd, path) {
-            self.enter(Verb::Cwd, path);
-        }
+        self.act(Verb::Cwd, path, TreeAction::Enter);
     }
 
     /// CDUP: the parent of the root is the root.
     pub(super) fn cdup(&mut self) {
-        self.enter(Verb::Cdup, self.folder.parent());
-    }
-
-    fn enter(&mut self, verb: Verb, path: VirtualPath) {
-        self.awaiting = Awaiting::Tree { verb, path: Box::new(path.clone()), slow: false };
-        self.start(Effect::Tree(TreeAction::Enter(path)));
+        self.act_on(Verb::Cdup, self.folder.parent(), TreeAction::Enter);
     }
 
     /// PWD.
@@ -245,7 +238,7 @@ impl Session {
     /// SMNT: the user's tree has one mount, its root.
     pub(super) fn smnt(&mut self, path: &Text) {
         match self.path(Verb::Smnt, path) {
-            Some(path) if path.is_root() => self.enter(Verb::Smnt, path),
+            Some(path) if path.is_root() => self.act_on(Verb::Smnt, path, TreeAction::Enter),
             Some(_) => self.say(&Say::NoSuchMount),
             None => {}
         }

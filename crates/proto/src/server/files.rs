@@ -1,7 +1,7 @@
 //! Files and folders: RNFR RNTO DELE RMD MKD (RFC 959 section 4.1.3), SIZE MDTM MLST (RFC 3659).
 
 use super::effect::{Effect, Outcome, TreeAction};
-use super::state::{Awaiting, Sequence};
+use super::state::{Awaiting, Pace, Sequence};
 use super::{Session, VirtualPath};
 use crate::codec::passes_through;
 use crate::listing::{Entry, mlsx};
@@ -82,7 +82,8 @@ impl Session {
         action: impl FnOnce(VirtualPath) -> TreeAction,
     ) {
         let (on, action) = (Box::new(path.clone()), action(path));
-        self.awaiting = Awaiting::Tree { verb, path: on, slow: action.is_slow() };
+        let pace = if action.is_slow() { Pace::Long } else { Pace::Short };
+        self.awaiting = Awaiting::Tree { verb, path: on, pace };
         self.start(Effect::Tree(action));
     }
 

@@ -232,16 +232,20 @@ pub(super) enum Awaiting {
         verb: Verb,
         /// On what.
         path: Box<VirtualPath>,
-        /// Whether it may take long; then ABOR breaks it off.
-        slow: bool,
+        /// Whether ABOR may break it off, or has.
+        pace: Pace,
     },
-    /// A verb that acts on the tree, which ABOR has broken off: as soon as it has stopped both are answered.
-    Stopping {
-        /// Which verb.
-        verb: Verb,
-        /// On what.
-        path: Box<VirtualPath>,
-    },
+}
+
+/// How long an action on the tree may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Not long: nothing overtakes it.
+    Short,
+    /// Long: ABOR breaks it off.
+    Long,
+    /// ABOR has broken it off: as soon as it has stopped both are answered.
+    Stopping,
 }
 
 /// Whether and when the session ends.

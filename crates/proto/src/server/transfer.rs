@@ -7,7 +7,7 @@ use super::effect::{
     Cannot, Effect, Ended, Fault, News, Outcome, Part, Pattern, Payload, Route, StoreAt,
     TransferPlan, TreeAction,
 };
-use super::state::{Awaiting, DataPlan, Moving, Sequence, Transfer};
+use super::state::{Awaiting, DataPlan, Moving, Pace, Sequence, Transfer};
 use super::{Output, Session};
 use crate::codec::{Coding, Marker, Settings};
 use crate::command::Range;
@@ -284,13 +284,9 @@ impl Session {
     /// listener that nobody has used is closed. What else may take long is told to stop, and what came of it is
     /// its own reply: it may be done by then.
     pub(super) fn abor(&mut self) {
-        match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
-            Awaiting::Tree { verb, path, slow: true } => {
-                self.out.push_back(Output::Cancel(self.last_id));
-                self.awaiting = Awaiting::Stopping { verb, path };
-                return;
-            }
-            before => self.awaiting = before,
+        if let Awaiting::Tree { pace: pace @ Pace::Long, .. } = &mut self.awaiting {
+            *pace = Pace::Stopping;
+            return self.out.push_back(Output::Cancel(self.last_id));
         }
         let Some(moving) = self.transfer.moving() else {
             self.forget_data();

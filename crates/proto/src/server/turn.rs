@@ -1,7 +1,7 @@
 //! Whose turn it is: the lines that wait, and which of them may go before the others (RFC 959 section 4.1.3).
 
 use super::Session;
-use super::state::Awaiting;
+use super::state::{Awaiting, Pace};
 use crate::Command;
 
 /// A line of the client that has not had its turn.
@@ -36,7 +36,7 @@ impl Session {
     /// STAT without a path, when nothing else waits before them; no other. QUIT has its turn after the transfer
     /// (RFC 959 section 4.1.1).
     pub(super) fn take_next(&mut self) -> Option<Waiting> {
-        if let Awaiting::Tree { slow: true, .. } = self.awaiting {
+        if let Awaiting::Tree { pace: Pace::Long, .. } = self.awaiting {
             let abort = self.waiting.iter().position(Waiting::is_abort)?;
             return self.waiting.remove(abort);
         }
