@@ -74,7 +74,7 @@ pub(crate) struct Shared {
     /// Slow actions on the tree: hashes, copies, walks.
     actions: Kind,
     /// Copies of files that uploads go on with.
-    uploads: Kind,
+    uploads: Arc<Kind>,
     /// Counts of what members with a quota have stored.
     counts: Kind,
     policy: Arc<Policy>,
@@ -108,7 +108,7 @@ impl Shared {
         Self {
             login_turns,
             actions,
-            uploads,
+            uploads: Arc::new(uploads),
             counts,
             policy,
             clear_policy,
@@ -167,7 +167,7 @@ struct Transfer {
     step: Step,
     moved: Arc<Moved>,
     /// What the log says of it at its end.
-    deed: Option<Deed>,
+    deed: Deed,
 }
 
 /// What woke the session.
@@ -415,11 +415,11 @@ impl Control {
                 if action.is_slow() {
                     let turns = self.shared.actions.of(self.client.ip());
                     let work = act_beside(turns, errand, action, deed);
-                    self.errand = Some(Away::new(id, waiter, work));
+                    self.errand = Some(Away::new(id, Some(waiter), work));
                     return None;
                 }
                 let outcome = errand.act(action);
-                deed.iter_mut().for_each(|deed| deed.heard(&outcome));
+                deed.heard(&outcome);
                 Some(outcome)
             }
             Effect::Transfer(plan) => self.begin(id, *plan),
@@ -452,11 +452,12 @@ impl Control {
         match spare.map_or_else(opened, Ok) {
             Ok(listener) => {
                 let mut address = listener.address();
-                match self.setting(&Arc::default()) {
-                    Some(setting) if tls == Some(TlsRole::Server) => {
+                let covered = tls == Some(TlsRole::Server);
+                match covered.then(|| self.setting(&Arc::default())).flatten() {
+                    Some(setting) => {
                         self.ready.early = Some(Box::new(Early::new(setting, listener)));
                     }
-                    Some(_) | None => self.ready.listener = Some(listener),
+                    None => self.ready.listener = Some(listener),
                 }
                 if let (true, Some(public)) = (ipv4_only, self.shared.config.public_address) {
                     address.set_ip(public.into());

@@ -22,7 +22,7 @@ use crate::rates::Brake;
 use crate::storage::{Existing, Folder, Holder, Look, Storage, Wanted};
 use crate::tap::Teller;
 use crate::tls::SessionTls;
-use crate::turns::Turns;
+use crate::turns::{Kind, Turns};
 use early::Early;
 use open::DataConnection;
 use ports::Passive;
@@ -103,12 +103,19 @@ pub(crate) struct Setting {
     pub(crate) open_time: Duration,
     /// How long the client's own connection may take behind one that was turned away.
     pub(crate) own_time: Duration,
-    /// The turns in which slow work is done.
-    pub(crate) turns: Turns,
+    /// The turns in which what is slow about uploads is done.
+    pub(crate) uploads: Arc<Kind>,
     /// Whether a folder may be fetched as an archive.
     pub(crate) archives: bool,
     /// Whether an upload is put on the disk before it is said to be complete.
     pub(crate) sync_uploads: bool,
+}
+
+impl Setting {
+    /// Those turns, as this client has them.
+    fn turns(&self) -> Turns {
+        self.uploads.of(self.client.ip())
+    }
 }
 
 /// What is to be moved, opened.
@@ -143,8 +150,15 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Do
     };
     let news = news_of(&cargo);
     let listener = match ready.early.map(|early| *early) {
-        Some(early) if plan.route == Route::Accept && plan.tls == Some(TlsRole::Server) => {
-            return begin_early(setting, cargo, how, early);
+        Some(mut early) if plan.route == Route::Accept && plan.tls == Some(TlsRole::Server) => {
+            // Whoever comes to the port has to prove to be the client.
+            let there = early.is_open();
+            let own = async move {
+                let (data, port) = early.own().await?;
+                let data = data.again(&setting);
+                Ok((setting, data, Some(port)))
+            };
+            return prepared(there, news, open_step(own, cargo, how));
         }
         early => ready.listener.or_else(|| early.map(Early::into_port)),
     };
@@ -177,22 +191,6 @@ pub(crate) fn begin(setting: Setting, plan: TransferPlan, ready: Prepared) -> Do
             prepared(false, news, open_step(open, cargo, how))
         }
     }
-}
-
-/// The same where whoever comes to the port has to prove to be the client.
-fn begin_early(setting: Setting, cargo: Cargo, how: Manner, mut early: Early) -> Done {
-    let (open, news) = (early.is_open(), news_of(&cargo));
-    let opened = Box::pin(async move {
-        match early.own().await {
-            Ok((data, port)) => {
-                let data = data.again(&setting);
-                let next = Some(pump_step(setting, cargo, how, data, Vec::new()));
-                Done { outcome: Outcome::Opened, next, kept: None, port: Some(port) }
-            }
-            Err(why) => over(Ended::NotOpened(why)),
-        }
-    });
-    prepared(open, news, opened)
 }
 
 fn open_cargo(setting: &Setting, what: Payload, how: Coding) -> Result<Cargo, Fault> {
@@ -288,21 +286,6 @@ fn open_step(
     })
 }
 
-/// Waits for the end of a handshake, and then moves the bytes.
-fn secured_step(
-    secured: impl Future<Output = Result<(DataConnection, Setting), Text>> + Send + 'static,
-    cargo: Cargo,
-    how: Manner,
-    behind: Vec<u8>,
-) -> Step {
-    Box::pin(async move {
-        match secured.await {
-            Ok((data, setting)) => pump_step(setting, cargo, how, data, behind).await,
-            Err(why) => over(Ended::NotOpened(why)),
-        }
-    })
-}
-
 fn pump_step(
     setting: Setting,
     cargo: Cargo,
@@ -311,8 +294,12 @@ fn pump_step(
     behind: Vec<u8>,
 ) -> Step {
     if let Some(role) = how.tls.filter(|_| data.tls.is_none()) {
-        let secured = async move { data.secure(&setting, role).await.map(|()| (data, setting)) };
-        return secured_step(secured, cargo, how, behind);
+        return Box::pin(async move {
+            match data.secure(&setting, role).await {
+                Ok(()) => pump_step(setting, cargo, how, data, behind).await,
+                Err(why) => over(Ended::NotOpened(why)),
+            }
+        });
     }
     match cargo {
         Cargo::Receive { incoming, .. } => {
@@ -336,4 +323,41 @@ fn prepared(open: bool, news: News, next: Step) -> Done {
 
 fn over(ended: Ended) -> Done {
     Done { outcome: Outcome::Ended(ended), next: None, kept: None, port: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::local::LocalFolder;
+    use std::time::Instant;
+    use wharf_proto::tap::SessionId;
+
+    /// What a reader from this address has, where no time is short.
+    pub(super) fn setting(client: SocketAddr, taps: Arc<[Arc<dyn crate::Tap>]>) -> Setting {
+        let (folder, time) = (tempfile::tempdir().unwrap(), Duration::from_secs(20));
+        Setting {
+            storage: Arc::new(LocalFolder::open(folder.path()).unwrap()),
+            holder: Holder::new(b"x", None),
+            rights: Rights::READER,
+            client,
+            server: ([127, 0, 0, 1], 21).into(),
+            connections: Arc::default(),
+            teller: Teller { session: SessionId(1), origin: Instant::now(), taps },
+            moved: Arc::default(),
+            up: Brake::default(),
+            down: Brake::default(),
+            idle_time: time,
+            linger_time: Duration::ZERO,
+            doubt_time: Duration::ZERO,
+            tls: None,
+            any_tls_session: false,
+            handshake_time: time,
+            open_time: time,
+            own_time: Duration::ZERO,
+            uploads: Arc::new(Kind::new(1, Duration::ZERO)),
+            archives: false,
+            sync_uploads: false,
+            quick_acks: false,
+        }
+    }
 }

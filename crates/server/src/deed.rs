@@ -31,7 +31,8 @@ pub(crate) struct Moved {
     pub(crate) file: AtomicU64,
 }
 
-/// Something that is being done; dropped before its end it was given up.
+/// Something that is being done; dropped before its end it was given up. Nothing where nobody is to be told of it.
+#[derive(Default)]
 pub(crate) struct Deed(Option<Box<Open>>);
 
 struct Open {
@@ -107,10 +108,11 @@ impl Deed {
 
     /// What came of a step of it: the line is written when that was the last one.
     pub(crate) fn heard(&mut self, outcome: &Outcome) {
+        let Some(open) = &mut self.0 else { return };
         let how = match outcome {
             Outcome::Prepared { news: News::Name(path), .. } => {
                 // STOU has chosen it.
-                self.0.iter_mut().for_each(|open| open.path = text_of(path));
+                open.path = text_of(path);
                 return;
             }
             Outcome::Prepared { .. } | Outcome::Opened | Outcome::Marked { .. } => return,

@@ -12,7 +12,7 @@ use wharf_proto::server::{EffectId, Fault, Outcome, TreeAction};
 pub(super) struct Away {
     pub(super) id: EffectId,
     work: Work,
-    /// Nothing when it is to stop.
+    /// Nothing where it is to stop, or cannot be made to.
     pub(super) waiter: Option<Waiter>,
 }
 
@@ -20,13 +20,13 @@ pub(super) struct Away {
 type Work = Pin<Box<dyn Future<Output = Back> + Send>>;
 
 impl Away {
-    /// Work that this waiter waits for; boxed, since most sessions have none.
+    /// Work that this waiter waits for, where it can be made to stop; boxed, since most sessions have none.
     pub(super) fn new(
         id: EffectId,
-        waiter: Waiter,
+        waiter: Option<Waiter>,
         work: impl Future<Output = Back> + Send + 'static,
     ) -> Box<Self> {
-        Box::new(Self { id, work: Box::pin(work), waiter: Some(waiter) })
+        Box::new(Self { id, work: Box::pin(work), waiter })
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn act_beside(
     turns: Turns,
     errand: Errand,
     action: TreeAction,
-    mut deed: Option<Deed>,
+    mut deed: Deed,
 ) -> Back {
     let turn = tokio::select! {
         biased;
@@ -48,7 +48,7 @@ pub(super) async fn act_beside(
         Err(fault) => Err(fault),
     };
     let outcome = outcome.unwrap_or_else(Outcome::Failed);
-    deed.iter_mut().for_each(|deed| deed.heard(&outcome));
+    deed.heard(&outcome);
     Back::Outcome(outcome)
 }
 

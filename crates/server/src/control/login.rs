@@ -41,7 +41,7 @@ impl Control {
         }
         let (shared, teller) = (Arc::clone(&self.shared), self.teller.clone());
         let work = guarded(shared, teller, attempt, at_once);
-        self.errand = Some(Away::new(id, Waiter::default(), work));
+        self.errand = Some(Away::new(id, None, work));
         None
     }
 
@@ -52,7 +52,7 @@ impl Control {
         let attempt = self.attempt(user, Secret::new(Vec::new()));
         let verdict = judged_beside(Arc::clone(&self.shared), attempt, Accounts::recognise);
         let work = async { Back::Verdict(verdict.await) };
-        self.errand = Some(Away::new(id, Waiter::default(), work));
+        self.errand = Some(Away::new(id, None, work));
         None
     }
 
@@ -105,7 +105,7 @@ impl Control {
             ledger.count(turns, tree, awaited).await;
             Back::Outcome(outcome)
         };
-        self.errand = Some(Away::new(id, waiter, count));
+        self.errand = Some(Away::new(id, Some(waiter), count));
         None
     }
 }

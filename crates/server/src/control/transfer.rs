@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use wharf_proto::Text;
 use wharf_proto::server::{EffectId, Fault, Outcome, TransferPlan, TreeAction};
+use wharf_proto::verb::Verb;
 
 impl Control {
     pub(super) fn begin(&mut self, id: EffectId, plan: TransferPlan) -> Option<Outcome> {
@@ -17,12 +18,11 @@ impl Control {
         let Some(setting) = self.setting(&moved) else {
             return Some(Outcome::Failed(Fault::Denied));
         };
-        let verb = self.session.verb().filter(|_| deed::are_told());
-        let deed = verb
-            .zip(self.who.as_ref())
-            .map(|(verb, who)| Deed::transfer(self.doer(who), verb, &plan, Arc::clone(&moved)));
+        let deed = self
+            .told()
+            .map(|(who, verb)| Deed::transfer(self.doer(who), verb, &plan, Arc::clone(&moved)));
         let done = data::begin(setting, plan, std::mem::take(&mut self.ready));
-        Some(self.take(id, moved, deed, done))
+        Some(self.take(id, moved, deed.unwrap_or_default(), done))
     }
 
     /// A member whose quota could not be counted at the login is not refused for as long as the session lasts.
@@ -34,10 +34,15 @@ impl Control {
     }
 
     /// What the log will say of this action, where it changes the tree and the log is read.
-    pub(super) fn change(&self, action: &TreeAction) -> Option<Deed> {
+    pub(super) fn change(&self, action: &TreeAction) -> Deed {
+        let change = |(who, verb)| Deed::change(|| self.doer(who), verb, action);
+        self.told().and_then(change).unwrap_or_default()
+    }
+
+    /// Who is at which verb, where the log is read.
+    fn told(&self) -> Option<(&Admitted, Verb)> {
         let verb = self.session.verb().filter(|_| deed::are_told())?;
-        let who = self.who.as_ref()?;
-        Deed::change(|| self.doer(who), verb, action)
+        Some((self.who.as_deref()?, verb))
     }
 
     fn doer(&self, who: &Admitted) -> Doer {
@@ -63,7 +68,7 @@ impl Control {
             idle_time: config.data_idle_time,
             linger_time: config.linger_time,
             doubt_time: config.doubt_time,
-            turns: self.shared.uploads.of(self.client.ip()),
+            uploads: Arc::clone(&self.shared.uploads),
             archives: config.archives,
             sync_uploads: config.sync_uploads,
             quick_acks: config.quick_acks,
@@ -80,10 +85,10 @@ impl Control {
         &mut self,
         id: EffectId,
         moved: Arc<Moved>,
-        mut deed: Option<Deed>,
+        mut deed: Deed,
         done: Done,
     ) -> Outcome {
-        deed.iter_mut().for_each(|deed| deed.heard(&done.outcome));
+        deed.heard(&done.outcome);
         let transfer = |step| Transfer { id, step, moved, deed };
         self.transfer = done.next.map(transfer);
         if let Some(port) = done.port.filter(Passive::is_own) {

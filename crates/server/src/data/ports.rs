@@ -227,16 +227,10 @@ impl Drop for Passive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rates::Brake;
-    use crate::storage::Holder;
-    use crate::storage::local::LocalFolder;
-    use crate::tap::Teller;
     use std::io::Read;
     use std::net::{Ipv4Addr, TcpStream as Socket};
     use std::sync::atomic::{AtomicU8, Ordering};
-    use std::time::Instant;
-    use wharf_proto::server::Rights;
-    use wharf_proto::tap::{Event, SessionId};
+    use wharf_proto::tap::Event;
 
     const MOST: u32 = 9;
     const ADA: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -259,32 +253,7 @@ mod tests {
             }
         };
         let taps: Arc<[Arc<dyn crate::Tap>]> = Arc::from([Arc::new(tap) as Arc<dyn crate::Tap>]);
-        let folder = tempfile::tempdir().unwrap();
-        let setting = Setting {
-            storage: Arc::new(LocalFolder::open(folder.path()).unwrap()),
-            holder: Holder::new(b"x", None),
-            rights: Rights::READER,
-            client: SocketAddr::new(client, 1),
-            server: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 21),
-            connections: Arc::default(),
-            teller: Teller { session: SessionId(1), origin: Instant::now(), taps },
-            moved: Arc::default(),
-            up: Brake::default(),
-            down: Brake::default(),
-            idle_time: Duration::from_secs(20),
-            linger_time: Duration::ZERO,
-            doubt_time: Duration::ZERO,
-            tls: None,
-            any_tls_session: false,
-            handshake_time: Duration::from_secs(20),
-            open_time: Duration::from_secs(20),
-            own_time: Duration::ZERO,
-            turns: crate::turns::Turns::new(1),
-            archives: false,
-            sync_uploads: false,
-            quick_acks: false,
-        };
-        Heard(setting, heard)
+        Heard(super::super::tests::setting(SocketAddr::new(client, 1), taps), heard)
     }
 
     /// A local address that no other test uses, so that its ports are free.

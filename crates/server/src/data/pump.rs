@@ -261,45 +261,14 @@ async fn sent<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deed::Moved;
-    use crate::rates::Brake;
-    use crate::storage::Holder;
-    use crate::storage::local::LocalFolder;
-    use crate::tap::Teller;
     use std::io::Read as _;
     use std::sync::Arc;
-    use std::time::{Duration, Instant};
-    use wharf_proto::server::Rights;
-    use wharf_proto::tap::SessionId;
+    use std::time::Duration;
 
     /// A transfer that waits no longer than this.
     fn setting(idle_time: Duration) -> Setting {
-        let folder = tempfile::tempdir().unwrap();
-        let address = ([127, 0, 0, 1], 21).into();
-        Setting {
-            storage: Arc::new(LocalFolder::open(folder.path()).unwrap()),
-            holder: Holder::new(b"x", None),
-            rights: Rights::READER,
-            client: address,
-            server: address,
-            connections: Arc::default(),
-            teller: Teller { session: SessionId(1), origin: Instant::now(), taps: Arc::new([]) },
-            moved: Arc::<Moved>::default(),
-            up: Brake::default(),
-            down: Brake::default(),
-            idle_time,
-            linger_time: Duration::ZERO,
-            doubt_time: Duration::ZERO,
-            tls: None,
-            any_tls_session: false,
-            handshake_time: idle_time,
-            open_time: idle_time,
-            own_time: Duration::ZERO,
-            turns: crate::turns::Turns::new(1),
-            archives: false,
-            sync_uploads: false,
-            quick_acks: false,
-        }
+        let setting = super::super::tests::setting(([127, 0, 0, 1], 1).into(), Arc::new([]));
+        Setting { idle_time, ..setting }
     }
 
     #[tokio::test]

@@ -178,7 +178,7 @@ impl Receiving {
         };
         let awaited = self.waiter.awaited();
         let begin = move || upload.begin(&|| awaited.go_on()).map(|()| upload);
-        self.upload = Some(self.setting.turns.clone().take(begin).await??);
+        self.upload = Some(self.setting.turns().take(begin).await??);
         Ok(())
     }
 
@@ -266,7 +266,7 @@ impl Receiving {
     async fn complete_for_good(&self, upload: Box<dyn Upload>) -> Result<(), Fault> {
         let (storage, awaited) = (Arc::clone(&self.setting.storage), self.waiter.awaited());
         let complete = move || complete_for_good(&*storage, upload, &|| awaited.go_on());
-        self.setting.turns.clone().take(complete).await?
+        self.setting.turns().take(complete).await?
     }
 }
 

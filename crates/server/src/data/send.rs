@@ -149,22 +149,22 @@ async fn send_bytes(
     start: u64,
     end: Option<u64>,
 ) -> Result<(), Stop> {
-    let mut at = start;
+    let (mut at, end) = (start, end.unwrap_or(u64::MAX));
     if let (Some(file), None) = (source.descriptor(), &data.tls) {
         // The last bytes go below, for the end to leave with them.
-        let last = end.unwrap_or(u64::MAX).min(source.size()).saturating_sub(CHUNK as u64);
+        let last = end.min(source.size()).saturating_sub(CHUNK as u64);
         at = pump::send_file(setting, data, file, at, last).await?;
     }
     let mut buffer = vec![0; chunk_for(source)];
     loop {
         let n = source.read_at(&mut buffer, at)?;
         // A range is not exceeded.
-        let left = end.map_or(u64::MAX, |end| end.saturating_sub(at));
+        let left = end.saturating_sub(at);
         let n = usize::try_from(left).map_or(n, |left| left.min(n));
         pump::send(setting, data, &buffer[..n], true).await?;
         at += n as u64;
         if n == 0 || (n < buffer.len() && at >= source.size()) {
-            return is_whole(source, at, end.unwrap_or(u64::MAX));
+            return is_whole(source, at, end);
         }
     }
 }

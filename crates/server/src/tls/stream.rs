@@ -243,12 +243,8 @@ impl TlsStream {
         self.tls.wants_write()
     }
 
-    /// Sends some of what has been written. Where `more` follows, the last segment waits for it.
-    pub(crate) async fn send_some(&mut self, stream: &TcpStream, more: bool) -> io::Result<()> {
-        stream.async_io(Interest::WRITABLE, || self.try_to_send(stream, more)).await.map(drop)
-    }
-
-    /// The same without waiting; how many bytes.
+    /// Sends some of what has been written, without waiting; how many bytes. Where `more` follows, the last segment
+    /// waits for it.
     ///
     /// # Errors
     /// `WouldBlock` where there is no room.
@@ -259,7 +255,7 @@ impl TlsStream {
     /// Sends all that has been written.
     pub(crate) async fn flush(&mut self, stream: &TcpStream, more: bool) -> io::Result<()> {
         while self.is_unsent() {
-            self.send_some(stream, more).await?;
+            stream.async_io(Interest::WRITABLE, || self.try_to_send(stream, more)).await?;
         }
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! ABOR, STAT, NOOP and QUIT while a transfer runs, over real sockets.
 
-use crate::raw::{Raw, Running};
+use crate::raw::{Raw, Running, let_max_in};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use wharf_proto::Verb;
-use wharf_proto::server::{Account, Rights};
 use wharf_proto::tap::What;
-use wharf_server::accounts::{Member, Quota};
+use wharf_server::accounts::Quota;
 
 /// A download that cannot end, because the client does not read it: far more than socket buffers hold.
 fn stuck(server: &Running) -> (Raw, TcpStream) {
@@ -161,10 +160,7 @@ fn abor_breaks_slow_work_off_with_451_then_226() {
 fn slow_readers_stop_no_login_no_upload_and_nobody_elsewhere_and_end_with_their_sessions() {
     const READERS: usize = 8;
     let server = Running::with(|config| {
-        let quota = Quota { bytes: Some(1 << 50), files: None };
-        let account = Account::new("max".into(), Rights::WRITER);
-        let member = Member { quota, ..Member::new(account) };
-        config.accounts = config.accounts.clone().with_member(member, "secret");
+        let_max_in(config, Quota { bytes: Some(1 << 50), files: None });
     });
     endless(&server);
     server.write("f", "x");

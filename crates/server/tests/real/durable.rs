@@ -1,15 +1,15 @@
 //! What is stored is on the disk before the reply says that it is complete, where that is wanted.
 
-use crate::raw::Running;
+use crate::raw::{Running, let_max_in};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use wharf_proto::codec::Marker;
 use wharf_proto::listing::{Entry, Fact};
 use wharf_proto::path::VirtualPath;
-use wharf_proto::server::{Account, Fault, Rights};
+use wharf_proto::server::Fault;
 use wharf_proto::time::Timestamp;
-use wharf_server::accounts::{Member, Quota};
+use wharf_server::accounts::Quota;
 use wharf_server::storage::{
     Before, Existing, Folder, Holder, Links, Look, Source, Storage, Upload, Usage, Version, Wanted,
 };
@@ -125,10 +125,7 @@ fn watched(sync_uploads: bool) -> (Running, Arc<Log>) {
     let server = Running::with(|config| {
         config.storage = Arc::new(Watched(Arc::clone(&config.storage), Arc::clone(&log)));
         config.sync_uploads = sync_uploads;
-        let quota = Quota { bytes: Some(1 << 30), files: None };
-        let account = Account::new("max".into(), Rights::WRITER);
-        let max = Member { quota, ..Member::new(account) };
-        config.accounts = config.accounts.clone().with_member(max, "secret");
+        let_max_in(config, Quota { bytes: Some(1 << 30), files: None });
     });
     std::fs::create_dir(server.path().join("d")).unwrap();
     (server, log)

@@ -1,17 +1,12 @@
 //! How much a member may store, over all its sessions (S24).
 
-use crate::raw::{Raw, Running};
+use crate::raw::{Raw, Running, let_max_in};
 use std::io::Write;
 use std::net::TcpStream;
-use wharf_proto::server::{Account, Rights};
-use wharf_server::accounts::{Member, Quota};
+use wharf_server::accounts::Quota;
 
 fn running(quota: Quota) -> Running {
-    Running::with(|config| {
-        let account = Account::new("max".into(), Rights::WRITER);
-        let member = Member { quota, ..Member::new(account) };
-        config.accounts = config.accounts.clone().with_member(member, "secret");
-    })
+    Running::with(|config| let_max_in(config, quota))
 }
 
 fn bytes(most: u64) -> Quota {

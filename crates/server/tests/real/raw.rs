@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use wharf_proto::server::Rights;
+use wharf_proto::server::{Account, Rights};
 use wharf_proto::tap::{Event, What};
+use wharf_server::accounts::{Member, Quota};
 use wharf_server::storage::local::LocalFolder;
 use wharf_server::{Accounts, Config, Server, Tap};
 
@@ -92,7 +93,15 @@ impl Running {
     }
 
     pub(crate) fn bob(&self) -> Raw {
-        let mut raw = self.login("bob", "secret");
+        self.in_binary("bob")
+    }
+
+    pub(crate) fn eve(&self) -> Raw {
+        self.in_binary("eve")
+    }
+
+    fn in_binary(&self, user: &str) -> Raw {
+        let mut raw = self.login(user, "secret");
         raw.command("TYPE I", 200);
         raw
     }
@@ -130,6 +139,12 @@ impl Running {
             thread.join().unwrap();
         }
     }
+}
+
+/// Lets `max` in as well, who writes and is held to this quota.
+pub(crate) fn let_max_in(config: &mut Config, quota: Quota) {
+    let member = Member { quota, ..Member::new(Account::new("max".into(), Rights::WRITER)) };
+    config.accounts = config.accounts.clone().with_member(member, "secret");
 }
 
 impl Drop for Running {

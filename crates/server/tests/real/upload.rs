@@ -28,6 +28,31 @@ fn broken_upload_in(server: &Running, folder: &str, command: &str, bytes: &[u8])
     server.events.lock().unwrap().clear();
 }
 
+/// An upload of which the bytes have come, and which has not ended: the data connection to end it with.
+fn half_an_upload(
+    server: &Running,
+    raw: &mut Raw,
+    commands: &[&str],
+    bytes: &[u8],
+    size: u64,
+) -> TcpStream {
+    let begins = lead_up(raw, commands);
+    let mut data = raw.passive();
+    raw.command(begins, 125);
+    data.write_all(bytes).unwrap();
+    wait_for_partial(server, "", size);
+    data
+}
+
+/// Says all of these but the last, which begins the transfer.
+fn lead_up<'c>(raw: &mut Raw, commands: &[&'c str]) -> &'c str {
+    let (last, before) = commands.split_last().unwrap();
+    for command in before {
+        raw.command(command, 350);
+    }
+    last
+}
+
 fn wait_for_partial(server: &Running, folder: &str, size: u64) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let there = || {
@@ -77,8 +102,7 @@ fn an_upload_that_broke_off_is_given_up_by_dele_of_its_holder_and_told_to_who_re
 fn a_broken_upload_is_seen_by_its_holder_alone_who_can_go_on() {
     let server = Running::new();
     broken_upload(&server, "STOR f", b"first ");
-    let mut eve = server.login("eve", "secret");
-    eve.command("TYPE I", 200);
+    let mut eve = server.eve();
     eve.command("SIZE f", 550);
     assert_eq!(eve.fetch("NLST"), b"");
     let reserved = server.names().into_iter().find(|name| name.starts_with(".wharf-")).unwrap();
@@ -110,7 +134,7 @@ fn a_broken_upload_is_hashed_for_its_holder_alone_in_whole_and_in_part() {
     assert_eq!(bob.command("XSHA256 f", 250), sum(b"first "));
     bob.pasv();
     bob.command("RETR f", 550);
-    let mut eve = server.login("eve", "secret");
+    let mut eve = server.eve();
     for command in ["HASH f", "XCRC f", "XMD5 f", "XSHA1 f"] {
         eve.command(command, 550);
     }
@@ -142,8 +166,7 @@ fn a_broken_new_version_is_gone_on_with_by_its_holder_and_all_others_see_the_old
         server.write("f", old);
         broken_upload(&server, "STOR f", &new[..40]);
         assert_eq!(server.read("f"), old);
-        let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
-        eve.command("TYPE I", 200);
+        let (mut bob, mut eve) = (server.bob(), server.eve());
         assert_eq!(
             (bob.command("SIZE f", 213), eve.command("SIZE f", 213)),
             ("40".into(), "100".into())
@@ -153,10 +176,8 @@ fn a_broken_new_version_is_gone_on_with_by_its_holder_and_all_others_see_the_old
         bob.command("REST 41", 350);
         bob.pasv();
         bob.command("STOR f", 554);
-        for command in &go_on[..go_on.len() - 1] {
-            bob.command(command, 350);
-        }
-        bob.store(go_on[go_on.len() - 1], &new[40..]);
+        let begins = lead_up(&mut bob, go_on);
+        bob.store(begins, &new[40..]);
         assert_eq!(server.read("f"), new, "{go_on:?}");
         assert_eq!((server.names(), bob.command("SIZE f", 213)), (vec!["f".into()], "90".into()));
     }
@@ -167,8 +188,7 @@ fn a_broken_new_version_of_what_others_have_replaced_is_mixed_with_nothing() {
     let server = Running::new();
     server.write("f", "old version");
     broken_upload(&server, "STOR f", b"new");
-    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
-    eve.command("TYPE I", 200);
+    let (mut bob, mut eve) = (server.bob(), server.eve());
     eve.store("STOR f", b"hers");
     assert_eq!(bob.command("SIZE f", 213), "4");
     bob.store("APPE f", b" and his");
@@ -343,37 +363,16 @@ fn an_offset_into_translated_text_is_refused() {
     assert_eq!(server.read("f"), b"0123456789");
 }
 
-/// An upload of which the bytes have come, and which has not ended: the data connection to end it with.
-fn half_an_upload(
-    server: &Running,
-    raw: &mut Raw,
-    commands: &[&str],
-    bytes: &[u8],
-    size: u64,
-) -> TcpStream {
-    for command in &commands[..commands.len() - 1] {
-        raw.command(command, 350);
-    }
-    let mut data = raw.passive();
-    raw.command(commands[commands.len() - 1], 125);
-    data.write_all(bytes).unwrap();
-    wait_for_partial(server, "", size);
-    data
-}
-
 #[test]
 fn an_append_is_refused_when_the_file_has_changed_meanwhile_and_what_others_stored_stays() {
     for commands in [["APPE f"].as_slice(), &["REST 4", "STOR f"]] {
         for others in [["APPE f"].as_slice(), &["STOR f"], &["REST 4", "STOR f"]] {
             let server = Running::new();
             server.write("f", "old ");
-            let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
-            eve.command("TYPE I", 200);
+            let (mut bob, mut eve) = (server.bob(), server.eve());
             let data = half_an_upload(&server, &mut bob, commands, b"mine", 8);
-            for command in &others[..others.len() - 1] {
-                eve.command(command, 350);
-            }
-            eve.store(others[others.len() - 1], b"hers");
+            let begins = lead_up(&mut eve, others);
+            eve.store(begins, b"hers");
             let there = server.read("f");
             drop(data);
             let text = bob.expect(450);
@@ -389,8 +388,7 @@ fn an_append_is_refused_when_the_file_has_changed_meanwhile_and_what_others_stor
 #[test]
 fn two_appends_to_a_name_that_nobody_had_do_not_replace_each_other() {
     let server = Running::new();
-    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
-    eve.command("TYPE I", 200);
+    let (mut bob, mut eve) = (server.bob(), server.eve());
     let data = half_an_upload(&server, &mut bob, &["APPE f"], b"mine", 4);
     eve.store("APPE f", b"hers");
     drop(data);
@@ -402,8 +400,7 @@ fn two_appends_to_a_name_that_nobody_had_do_not_replace_each_other() {
 fn of_two_users_who_store_a_whole_file_the_last_to_end_wins() {
     let server = Running::new();
     server.write("f", "old");
-    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
-    eve.command("TYPE I", 200);
+    let (mut bob, mut eve) = (server.bob(), server.eve());
     let data = half_an_upload(&server, &mut bob, &["STOR f"], b"mine", 4);
     eve.store("STOR f", b"hers");
     assert_eq!(server.read("f"), b"hers");
@@ -417,7 +414,7 @@ fn of_two_users_who_store_a_whole_file_the_last_to_end_wins() {
 fn an_append_to_a_file_that_was_taken_away_meanwhile_does_not_bring_it_back() {
     let server = Running::new();
     server.write("f", "old ");
-    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
+    let (mut bob, mut eve) = (server.bob(), server.eve());
     let data = half_an_upload(&server, &mut bob, &["APPE f"], b"mine", 8);
     eve.command("RNFR f", 350);
     eve.command("RNTO g", 250);
@@ -432,8 +429,7 @@ fn an_append_through_a_link_is_refused_when_what_it_leads_to_has_changed() {
     let server = Running::new();
     server.write("g", "old ");
     std::os::unix::fs::symlink("g", server.path().join("f")).unwrap();
-    let (mut bob, mut eve) = (server.bob(), server.login("eve", "secret"));
-    eve.command("TYPE I", 200);
+    let (mut bob, mut eve) = (server.bob(), server.eve());
     let data = half_an_upload(&server, &mut bob, &["APPE f"], b"mine", 8);
     eve.store("APPE g", b"hers");
     drop(data);
