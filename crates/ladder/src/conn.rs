@@ -12,7 +12,7 @@ use wharf_proto::tap::{HalfEnd, Party, TlsFacts};
 use wharf_proto::{Moment, Text, Verb};
 
 /// How many of a side's first bytes are kept.
-pub(crate) const FIRST: usize = 16;
+const FIRST: usize = 16;
 
 /// A connection of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct Side {
     pub spoke: Option<(Moment, Moment)>,
     /// How it ended, when, and in which row.
     pub ended: Option<(HalfEnd, Moment, u32)>,
-    /// Packets have shown a RST of it, be it behind its FIN.
+    /// It has sent RST, be it behind its FIN.
     pub is_reset: bool,
     /// Segments sent again.
     pub again: u32,
@@ -252,6 +252,13 @@ impl Conn {
         self.tls.as_ref().map_or(0, |tls| tls.buffered())
     }
 
+    /// Nothing more comes: what its TLS holds will not be whole.
+    pub(crate) fn let_go(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.let_go();
+        }
+    }
+
     /// What TLS came to, in words, where the hellos were seen.
     pub(crate) fn terms(&self) -> Option<Text> {
         let tls = self.tls.as_ref()?;
@@ -297,9 +304,14 @@ impl Side {
         self.spoke = Some((first, at));
         // Behind a gap nothing is first.
         if self.missing == 0 {
-            let room = FIRST.saturating_sub(self.first.len());
-            self.first.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+            self.keep_first(bytes);
         }
+    }
+
+    /// Keeps the first of its bytes.
+    pub(crate) fn keep_first(&mut self, bytes: &[u8]) {
+        let room = FIRST.saturating_sub(self.first.len());
+        self.first.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
     /// Counts a segment that was sent before.

@@ -281,14 +281,14 @@ fn joined(words: &[&str]) -> Text {
 }
 
 /// A number in decimal.
-struct Digits {
+pub(crate) struct Digits {
     room: [u8; 20],
     /// Where its digits begin.
     first: usize,
 }
 
 impl Digits {
-    fn of(mut number: u64) -> Self {
+    pub(crate) fn of(mut number: u64) -> Self {
         let mut digits = Self { room: [0; 20], first: 20 };
         for place in digits.room.iter_mut().rev() {
             *place = b'0' + u8::try_from(number % 10).unwrap_or(0);
@@ -301,7 +301,7 @@ impl Digits {
         digits
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         let digits = self.room.get(self.first..).unwrap_or_default();
         std::str::from_utf8(digits).unwrap_or_default()
     }

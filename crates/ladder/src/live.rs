@@ -108,18 +108,14 @@ impl Live {
     fn receive(&mut self, deadline: Instant) -> io::Result<Option<Received>> {
         loop {
             match self.stamps.receive(&self.socket, &mut self.frame) {
-                Ok(received) if received.is_sent() => continue,
+                Ok(received) if received.is_sent() => {}
                 Ok(received) => return Ok(Some(received)),
-                Err(nix::Error::EAGAIN | nix::Error::EINTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
-            match poll(&mut ready, Timespec::try_from(left).ok().as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
+                Err(nix::Error::EINTR) => {}
+                Err(nix::Error::EAGAIN) => {
+                    if !wait(&self.socket, deadline)? {
+                        return Ok(None);
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -143,6 +139,19 @@ impl Recording {
         // Where the thread has ended with an error nobody listens any more.
         let _ = self.stop.send(Instant::now() + patience);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the capture has failed")))
+    }
+}
+
+/// Waits until there may be something to read; says whether there was time for that.
+fn wait(socket: &OwnedFd, deadline: Instant) -> io::Result<bool> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Ok(false);
+    }
+    let mut ready = [PollFd::new(socket, PollFlags::IN)];
+    match poll(&mut ready, Timespec::try_from(left).ok().as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -9,7 +9,7 @@ mod logged;
 
 use crate::acks::with_acks;
 use crate::case::{Case, Setting};
-use crate::conn::{Conn, FIRST};
+use crate::conn::Conn;
 use crate::dialogue::{Dialogue, names_listener};
 use crate::findings::{Finding, findings};
 use crate::label::{self, bounded, half_ended};
@@ -366,8 +366,7 @@ impl Ladder {
         if let Some(conn) = self.conn_mut(None).filter(|_| is_first) {
             let side = &mut conn.server;
             side.bytes = side.bytes.saturating_add(bytes);
-            let room = FIRST.saturating_sub(side.first.len());
-            side.first.extend(said.iter().take(room));
+            side.keep_first(&said);
         }
     }
 
@@ -453,6 +452,7 @@ impl Ladder {
         side.spoke = (bytes > 0).then_some((begun, at)).or(side.spoke);
         if !matches!(how, HalfEnd::Eof | HalfEnd::Cut) {
             side.ended = Some((how, at, row));
+            side.is_reset |= how == HalfEnd::Reset;
         }
     }
 

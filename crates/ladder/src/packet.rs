@@ -90,6 +90,11 @@ impl<'a> Segment<'a> {
         Self::of_packet(at, &LaxSlicedPacket::from_ethernet(frame).ok()?)
     }
 
+    /// Whether the capture has not kept all of its bytes.
+    pub(crate) fn is_cut(&self) -> bool {
+        usize::try_from(self.length) != Ok(self.payload.len())
+    }
+
     /// The segment in a frame of any link type, if there is one.
     #[must_use]
     pub fn of_frame(frame: &Frame<'a>) -> Option<Self> {

@@ -163,12 +163,17 @@ impl Packets {
 
     /// Takes the next segment of the capture; says whether it belongs to this session.
     pub fn push(&mut self, segment: &Segment<'_>) -> bool {
+        self.take(segment).is_some()
+    }
+
+    /// The same; says of one that belongs to this session whether it is of the control connection.
+    pub(crate) fn take(&mut self, segment: &Segment<'_>) -> Option<bool> {
         if self.control.is_none() {
             self.control =
                 self.which.ends(segment).map(|ends| Control::new(ends, segment, &self.state.keys));
         }
-        let Some(control) = &mut self.control else { return false };
-        let is_ours = match control.flow.sender(segment) {
+        let control = self.control.as_mut()?;
+        let is_control = match control.flow.sender(segment) {
             Some(from) => {
                 control.take(from, segment, &mut self.state);
                 self.data.serve_early(&mut self.state);
@@ -178,13 +183,14 @@ impl Packets {
             }
             None => {
                 let is_closed = control.flow.is_over();
-                self.data.take(segment, control.flow.ends, is_closed, &mut self.state)
+                if !self.data.take(segment, control.flow.ends, is_closed, &mut self.state) {
+                    return None;
+                }
+                false
             }
         };
-        if is_ours {
-            self.state.summary.reached(segment.at);
-        }
-        is_ours
+        self.state.summary.reached(segment.at);
+        Some(is_control)
     }
 
     /// The rows, in the order of the capture, bare ACKs included.
@@ -235,23 +241,27 @@ impl Packets {
     /// What is known of its connections beside their rows, the control connection first.
     #[must_use]
     pub fn conns(&self) -> Vec<&Conn> {
+        self.each_conn().collect()
+    }
+
+    fn each_conn(&self) -> impl Iterator<Item = &Conn> {
         let control = self.control.iter().map(|control| &control.flow.conn);
         let told = self.told.iter().flat_map(|told| &told.conns);
-        control.chain(self.data.conns()).chain(told).collect()
+        control.chain(self.data.conns()).chain(told)
     }
 
     /// How data connections fare where nothing on the control connection is under TLS.
     pub(crate) fn in_clear(&self) -> InClear {
-        let conns = self.conns();
-        let is_covered = conns.iter().any(|conn| {
+        let is_covered = |conn: &Conn| {
             conn.channel == Channel::Control && (conn.tls.is_some() || conn.told.is_some())
-        });
-        if is_covered {
+        };
+        if self.each_conn().any(is_covered) {
             return InClear::default();
         }
-        let mut data = conns.iter().filter(|conn| conn.channel != Channel::Control);
+        let mut data = self.each_conn().filter(|conn| conn.channel != Channel::Control);
         let works = data.any(|conn| conn.is_open());
-        InClear { works, fails: conns.iter().any(|conn| conn.is_unanswered() && conn.syns >= 2) }
+        let fails = self.each_conn().any(|conn| conn.is_unanswered() && conn.syns >= 2);
+        InClear { works, fails }
     }
 
     /// The session as the findings read it, known up to a moment.

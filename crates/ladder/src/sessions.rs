@@ -417,16 +417,11 @@ impl Sessions {
         let Some(open) = self.open.get_mut(&id) else { return false };
         let packets = &mut open.session.packets;
         let refusals = packets.refusals();
-        if !packets.push(segment) {
-            return false;
-        }
+        let Some(is_control) = packets.take(segment) else { return false };
         let refusals = packets.refusals().saturating_sub(refusals);
         open.last = open.last.max(segment.at);
         let mut news = Vec::new();
         let ends = packets.ends();
-        let way = Ends { client: segment.from, server: segment.to };
-        let back = Ends { client: segment.to, server: segment.from };
-        let is_control = ends.is_some_and(|ends| ends == way || ends == back);
         if is_control && segment.length > 0 {
             open.heard = segment.at;
             news = packets.take_news();

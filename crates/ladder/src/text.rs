@@ -23,7 +23,7 @@ pub use compared::compared;
 pub use lesson::{lesson, lesson_notes};
 pub use verdict::verdicts;
 
-use crate::label::spoken;
+use crate::label::{Digits, spoken};
 use crate::note;
 use crate::row::{Channel, Ends, Packet, Provenance, Row};
 use crate::scene::Scene;
@@ -330,18 +330,10 @@ fn number(out: &mut String, row: &Row, width: usize) {
 
 /// Writes a number in at least so many columns: what `{:>width$}` does, many times as fast.
 fn decimal(out: &mut String, number: u64, width: usize, fill: char) {
-    let mut digits = [b'0'; 20];
-    let (mut rest, mut count) = (number, 0);
-    for digit in digits.iter_mut().rev() {
-        *digit += u8::try_from(rest % 10).unwrap_or(0);
-        (rest, count) = (rest / 10, count + 1);
-        if rest == 0 {
-            break;
-        }
-    }
-    (count..width).for_each(|_| out.push(fill));
-    let said = digits.get(digits.len() - count..).unwrap_or_default();
-    out.push_str(std::str::from_utf8(said).unwrap_or_default());
+    let digits = Digits::of(number);
+    let digits = digits.as_str();
+    (digits.len()..width).for_each(|_| out.push(fill));
+    out.push_str(digits);
 }
 
 /// Writes so many spaces.

@@ -17,9 +17,7 @@ use crate::packet::Link;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::sockopt::GetStruct;
 use nix::sys::socket::{LinkAddr, bind, getsockopt};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd as _, OwnedFd};
-use rustix::io::Errno;
 use std::io;
 use std::time::{Duration, Instant};
 use wharf_proto::Moment;
@@ -126,14 +124,8 @@ impl Interface {
                 }
                 Ok(_) | Err(nix::Error::EINTR) => {}
                 Err(nix::Error::EAGAIN) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
+                    if !super::wait(&self.socket, deadline)? {
                         return Ok(None);
-                    }
-                    let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
-                    match poll(&mut ready, Timespec::try_from(left).ok().as_ref()) {
-                        Ok(_) | Err(Errno::INTR) => {}
-                        Err(error) => return Err(error.into()),
                     }
                     continue;
                 }

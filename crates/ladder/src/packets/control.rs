@@ -336,11 +336,10 @@ fn command(
 
 /// Why the bytes of a segment complete no line, in words behind their number.
 fn why_unread(pen: &Pen<'_>, fresh: &Fresh<'_>) -> &'static str {
-    let is_cut = usize::try_from(pen.segment.length) != Ok(pen.segment.payload.len());
     match pen.from {
         _ if fresh.bytes == 0 => "",
         _ if fresh.ready.is_empty() => label::AHEAD,
-        _ if is_cut => label::CUT_SHORT,
+        _ if pen.segment.is_cut() => label::CUT_SHORT,
         // After CCC, from who goes on under TLS.
         _ if fresh.ready.iter().any(|run| Tls::begins_with_data(&run.bytes)) => label::A_RECORD,
         Party::Client => label::PART[0],

@@ -186,9 +186,7 @@ impl DataFlows {
             {
                 self.buffered -= gone.buffered();
             }
-            if let Some(tls) = &mut flow.conn.tls {
-                tls.let_go();
-            }
+            flow.conn.let_go();
             self.buffered += flow.conn.buffered();
             self.past.push_back(flow.conn);
         }
@@ -300,8 +298,8 @@ impl DataFlow {
             side.text.at(bytes);
         }
         // What is behind them was not looked at.
-        let is_cut = usize::try_from(segment.length) != Ok(segment.payload.len());
-        if heard.is_none() && fresh.bytes > 0 && (fresh.straight.is_none() || is_cut) {
+        let is_torn = fresh.straight.is_none() || segment.is_cut();
+        if heard.is_none() && fresh.bytes > 0 && is_torn {
             side.text.tear();
         }
     }
@@ -331,6 +329,12 @@ impl DataFlow {
             self.remember(pen, bytes);
         }
         let bytes = inside.unwrap_or(wire);
+        let begun = self.begun.get_mut(usize::from(pen.from == Party::Server));
+        let is_bulk = begun.is_some_and(|begun| std::mem::replace(begun, true)) && plain;
+        if is_bulk && state.record.folds() {
+            let row = pen.row(Packet::Data { bytes, end }, Text::of(""), again);
+            return state.record.fold(Row { verb: self.verb, ..row });
+        }
         let (packet, label) = match end {
             Some(how) if bytes == 0 => half_ended(how),
             // Of what came before and was not opened the bytes on the wire are known.
@@ -340,11 +344,6 @@ impl DataFlow {
             _ => (Packet::Data { bytes, end }, label::data(self.verb, bytes, end)),
         };
         let row = Row { verb: self.verb, ..pen.row(packet, label, again) };
-        let begun = self.begun.get_mut(usize::from(pen.from == Party::Server));
-        let is_bulk = begun.is_some_and(|begun| std::mem::replace(begun, true)) && plain;
-        if is_bulk && state.record.folds() {
-            return state.record.fold(row);
-        }
         let bytes = heard.map_or(pen.segment.payload, |heard| &heard.plain);
         state.record.add(Row { more: More::of_bytes(bytes), ..row });
     }

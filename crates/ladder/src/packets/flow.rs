@@ -116,10 +116,8 @@ impl Flow {
 
     /// Of what is over nothing becomes whole any more.
     fn let_go_at_end(&mut self) {
-        if self.is_over()
-            && let Some(tls) = &mut self.conn.tls
-        {
-            tls.let_go();
+        if self.is_over() {
+            self.conn.let_go();
         }
     }
 
@@ -233,7 +231,7 @@ impl Flow {
                 Some(bytes) => heard = tls.take(from, bytes, &mut self.records),
                 None => tls.lose(from, &mut self.records),
             }
-            if usize::try_from(segment.length) != Ok(segment.payload.len()) {
+            if segment.is_cut() {
                 tls.lose(from, &mut self.records);
             }
         }

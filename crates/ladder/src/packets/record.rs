@@ -127,7 +127,7 @@ impl Record {
         }
     }
 
-    /// Counts a segment of a bulk transfer into the row of its kind, or makes that row.
+    /// Counts a segment of a bulk transfer into the row of its kind, or makes that row, with the label where it has none.
     pub(super) fn fold(&mut self, row: Row) {
         let channel = row.channel;
         let (sender, kind) = place(&row);
@@ -137,7 +137,14 @@ impl Record {
             count_in(into, &row);
             return;
         }
-        self.add(row);
+        // One that is only counted needs none.
+        let label = match row.packet {
+            Packet::Data { bytes, end } if row.label.is_empty() => {
+                label::data(row.verb, bytes, end)
+            }
+            _ => row.label,
+        };
+        self.add(Row { label, ..row });
         let open = self.open.get_or_insert(Open { channel, rows: [[None; 2]; 2] });
         open.rows[sender][kind] = self.rows.len().checked_sub(1);
     }

@@ -158,11 +158,11 @@ pub(super) fn breaker(case: &Case<'_>, one: &Exchange<'_>) -> Option<Party> {
 pub(super) fn left_early(conn: &Conn) -> bool {
     let server = conn.server.ended.map(|(_, at, row)| (at, row));
     match conn.client.ended {
-        Some((how @ (HalfEnd::Fin | HalfEnd::Reset), at, row)) => {
+        Some((HalfEnd::Fin | HalfEnd::Reset, at, row)) => {
             let is_open = server.is_none_or(|end| end > (at, row));
             let is_whole = matches!(conn.server.ended, Some((HalfEnd::Fin, ..)));
             let sent = conn.server.bytes > 0 && conn.missing() == 0;
-            let is_cut = how == HalfEnd::Reset || conn.client.is_reset || !is_whole;
+            let is_cut = conn.client.is_reset || !is_whole;
             sent && is_open && is_cut && !conn.has_said_all(Party::Server)
         }
         _ => false,
