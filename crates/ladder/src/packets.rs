@@ -250,6 +250,11 @@ impl Packets {
         control.chain(self.data.conns()).chain(told)
     }
 
+    /// Whether somebody asked for a data connection, and nobody has answered.
+    pub(crate) fn has_unanswered(&self) -> bool {
+        self.each_conn().any(Conn::is_unanswered)
+    }
+
     /// How data connections fare where nothing on the control connection is under TLS.
     pub(crate) fn in_clear(&self) -> InClear {
         let is_covered = |conn: &Conn| {

@@ -80,7 +80,10 @@ impl Sessions {
             }
             if let Some(ends) = open.session.packets.ends() {
                 self.left(ends, *id, &open.session.packets);
-                open.session.before.in_clear |= self.in_clear(ends);
+                // Nothing else asks how others fare.
+                if open.session.packets.has_unanswered() {
+                    open.session.before.in_clear |= self.in_clear(ends);
+                }
             }
             let mut session = open.session;
             session.until = self.now;
