@@ -207,15 +207,21 @@ fn read(
         });
         return done.map(|()| broken);
     }
-    // While some sessions are drawn, the next are read.
+    // While some sessions are drawn, the next are read. What was drawn goes back: to free it where it was allocated
+    // costs a third of what it costs elsewhere, and keeps nobody waiting for the allocator.
     let (send, batches) = mpsc::sync_channel(READ_AHEAD);
+    let (give_back, drawn) = mpsc::channel();
     thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let send = send;
-            each(source, &gathering, |groups, origin| send.send((groups, origin)).is_ok())
+        let reader = scope.spawn(move || {
+            each(source, &gathering, |groups, origin| {
+                drawn.try_iter().for_each(drop::<Vec<Vec<Session>>>);
+                send.send((groups, origin)).is_ok()
+            })
         });
         for (groups, origin) in batches {
             groups.iter().try_for_each(|group| give(group, origin))?;
+            // Where the reader has ended they are dropped here.
+            let _ = give_back.send(groups);
         }
         reader.join().map_err(|_| anyhow!("the reader of the source has failed"))
     })
