@@ -296,15 +296,9 @@ impl Session {
     /// # Errors
     /// `Cleared` for REIN behind CCC, since nobody could log in again, and those of the control connection.
     pub async fn quote(&mut self, command: &Command) -> Result<Reply, Error> {
-        self.can_say(command).await?;
-        if *command != Command::Rein {
-            return self.control.command(command).await;
-        }
-        self.may_be_secret()?;
+        self.may_quote(command).await?;
         let reply = self.control.command(command).await?;
-        if reply.code.class() == Class::Completion {
-            self.is_now(Text::default());
-        }
+        self.has_quoted(command, &reply);
         Ok(reply)
     }
 
@@ -312,12 +306,26 @@ impl Session {
     /// reply, whatever it says. It must open no transfer.
     ///
     /// # Errors
-    /// `Unsendable` where it is empty or has a control character in it, and those of the control connection.
+    /// `Unsendable` where it is empty or has a control character in it, `Cleared` as for [`quote`](Self::quote), and those
+    /// of the control connection.
     pub async fn quote_line(&mut self, line: &[u8]) -> Result<Reply, Error> {
-        if let Ok(command) = Command::parse(line) {
-            self.can_say(&command).await?;
+        let Ok(command) = Command::parse(line) else { return self.control.line(line).await };
+        self.may_quote(&command).await?;
+        let reply = self.control.line(line).await?;
+        self.has_quoted(&command, &reply);
+        Ok(reply)
+    }
+
+    async fn may_quote(&mut self, command: &Command) -> Result<(), Error> {
+        self.can_say(command).await?;
+        // Behind it nobody could log in again.
+        if *command == Command::Rein { self.may_be_secret() } else { Ok(()) }
+    }
+
+    fn has_quoted(&mut self, command: &Command, reply: &Reply) {
+        if *command == Command::Rein && reply.code.class() == Class::Completion {
+            self.is_now(Text::default());
         }
-        self.control.line(line).await
     }
 
     /// Fetches a file byte by byte from `offset` on. What arrives in `to` is complete only when this

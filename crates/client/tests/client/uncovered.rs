@@ -87,6 +87,7 @@ fn behind_ccc_each_way_to_say_a_secret_is_closed_and_so_is_the_one_back_to_the_l
             session.password(&secret()).await.map(drop),
             session.account(&secret()).await.map(drop),
             session.quote(&Command::Rein).await.map(drop),
+            session.quote_line(b"rein").await.map(drop),
         ];
         assert!(refused.iter().all(|said| matches!(said, Err(Error::Cleared))), "{refused:?}");
         session.quit().await.unwrap();
