@@ -44,7 +44,7 @@ use self::ends::Unfinished;
 use self::left::Left;
 pub(crate) use self::names::Names;
 use crate::files::overlap::DIGESTED;
-use crate::files::{clear_old, take_name, temporary};
+use crate::files::{take_name, temporary};
 use crate::{Error, Lent, Pool, Progress, Proof, Site, Verdict};
 
 /// One of the two servers.
@@ -433,9 +433,8 @@ impl Copier {
         proof::keep_time(ends, job, &name).await?;
         if !in_place {
             // If it may not have it, it goes as whatever else is not finished.
-            let named = take_name(&mut ends.target, &name, &job.to, true).await;
-            let may_have_old = named.map_err(at(Side::Target))?;
-            if may_have_old && job.has_old && clear_old(&mut ends.target, &job.to).await {
+            let named = take_name(&mut ends.target, &name, &job.to, true, job.has_old).await;
+            if named.map_err(at(Side::Target))? {
                 watch(CopyEvent::Moves(Progress::OldGone));
             }
         }

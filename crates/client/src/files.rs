@@ -30,7 +30,7 @@ pub use upload::{Put, Stored};
 
 pub(crate) use download::system_time;
 pub(crate) use name::{
-    OLD_GONE, aside, clear_old, is_ours, is_temporary, stepped_aside, take_name, temporary,
+    OLD_GONE, aside, is_ours, is_temporary, stepped_aside, take_name, temporary,
 };
 pub(crate) use part::{Part, beside, give_name, is_at};
 pub(crate) use segments::Help;

@@ -49,8 +49,9 @@ pub(crate) fn is_ours(name: &[u8]) -> bool {
     name.starts_with(b".") && left.iter().any(|end| name.ends_with(end))
 }
 
-/// Gives what is stored as `from` its name. What may not have it is removed, unless it `stays` to be gone on with. Gives
-/// whether an old version may be aside that nobody has looked for ([`clear_old`]).
+/// Gives what is stored as `from` its name. What may not have it is removed, unless it `stays` to be gone on with. Where
+/// an upload that broke off between the two names may have left an old version aside (`has_old`), that is deleted then;
+/// gives whether one was.
 ///
 /// # Errors
 /// `RefusedFor`, and then what had the name has it still; and those of the control connection.
@@ -59,12 +60,11 @@ pub(crate) async fn take_name(
     from: &Text,
     to: &Text,
     stays: bool,
+    has_old: bool,
 ) -> Result<bool, Error> {
-    let named = match session.rename(from, to).await {
-        Err(refused) if is_taken(&refused) => {
-            replace(session, from, to, refused).await.map(|()| false)
-        }
-        named => named.map(|_| true),
+    let (named, is_looked_for) = match session.rename(from, to).await {
+        Err(refused) if is_taken(&refused) => (replace(session, from, to, refused).await, true),
+        named => (named.map(drop), false),
     };
     if !stays
         && matches!(named, Err(Error::Refused { .. }))
@@ -75,12 +75,13 @@ pub(crate) async fn take_name(
     named.map_err(|error| match error {
         Error::Refused { last } => Error::RefusedFor { last, reason: Refusal::Name },
         error => error,
-    })
+    })?;
+    Ok(has_old && !is_looked_for && clear_old(session, to).await)
 }
 
 /// Deletes the old version of a file that has its name, where an upload has left one aside that broke off between the two
 /// names; gives whether it has.
-pub(crate) async fn clear_old(session: &mut Session, of: &Text) -> bool {
+async fn clear_old(session: &mut Session, of: &Text) -> bool {
     let cleared = session.delete(&aside(of)).await;
     if let Err(error) = &cleared {
         tracing::debug!(%error, "no old version was aside");

@@ -7,7 +7,7 @@ use tokio::io::AsyncRead;
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 
-use super::{Put, Stored, clear_old, take_name, temporary};
+use super::{Put, Stored, take_name, temporary};
 use crate::{Error, Progress, Session, Watch};
 
 impl Session {
@@ -48,11 +48,8 @@ impl Session {
         // What a codec makes of the bytes has a size of its own.
         let size = passes_through(how).then_some(moved);
         let verified = size.is_some() && self.verify(&name, moved).await?;
-        if atomic {
-            let may_have_old = take_name(self, &name, remote, false).await?;
-            if may_have_old && clear_old(self, remote).await {
-                watch(Progress::OldGone);
-            }
+        if atomic && take_name(self, &name, remote, false, true).await? {
+            watch(Progress::OldGone);
         }
         Ok(Stored { moved, resumed_at: 0, size, verified, agrees: false })
     }

@@ -20,7 +20,7 @@ use wharf_proto::time::Timestamp;
 use wharf_proto::{Command, Text};
 
 use super::behind::Behind;
-use super::{BYTES, beside, clear_old, local, take_name, temporary};
+use super::{BYTES, beside, local, take_name, temporary};
 use crate::marks::{Journal, Marks};
 use crate::transfer::{Order, Restart};
 use crate::{Error, Progress, Proof, Session, Transfer, Watch};
@@ -122,11 +122,8 @@ impl Session {
                 tracing::debug!(%error, "the file has the time of its upload");
             }
         }
-        if request.atomic {
-            let may_have_old = take_name(self, &name, remote, request.resume).await?;
-            if may_have_old && clear_old(self, remote).await {
-                watch(Progress::OldGone);
-            }
+        if request.atomic && take_name(self, &name, remote, request.resume, true).await? {
+            watch(Progress::OldGone);
         }
         Ok(stored)
     }

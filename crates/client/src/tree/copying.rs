@@ -141,9 +141,9 @@ impl Copying {
             Seen::Folder(folder) => self.folders.push(Arc::new(folder)),
             Seen::File(item) => {
                 let name = self.names.at_target(&entry.name);
-                let has_old = there.contains_key(aside(&name).as_bytes());
-                let there = there.get(name.as_bytes()).filter(|_| self.skip_same);
-                if !there.is_some_and(|there| is_same(&item, there, self.keeps_times)) {
+                let known = there.get(name.as_bytes()).filter(|_| self.skip_same);
+                if !known.is_some_and(|known| is_same(&item, known, self.keeps_times)) {
+                    let has_old = there.contains_key(aside(&name).as_bytes());
                     return Some(Item { has_old, ..item });
                 }
                 self.same += 1;

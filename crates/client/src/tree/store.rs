@@ -8,7 +8,7 @@ use wharf_proto::time::Timestamp;
 
 use super::lane::Crew;
 use super::work::{Item, Work, local_path};
-use crate::files::{clear_old, take_name, temporary};
+use crate::files::{take_name, temporary};
 use crate::{Error, Progress, Put, Session};
 
 /// Stores a file of the tree, and tells the board.
@@ -34,11 +34,8 @@ pub(crate) async fn store(crew: &Crew, session: &mut Session, item: &Item) -> Re
         // Servers without it keep modes of their own.
         session.quote(&Command::Site(mode)).await?;
     }
-    if crew.atomic {
-        let may_have_old = take_name(session, &name, &item.remote, resume).await?;
-        if may_have_old && item.has_old && clear_old(session, &item.remote).await {
-            watch(Progress::OldGone);
-        }
+    if crew.atomic && take_name(session, &name, &item.remote, resume, item.has_old).await? {
+        watch(Progress::OldGone);
     }
     crew.board.done(&Work::Store(item.clone()), stored.amount(), stored.verdict());
     Ok(())

@@ -208,10 +208,6 @@ impl Storing {
         };
         let frame = self.frames.last();
         let there = frame.and_then(|frame| frame.there.get(name));
-        let old = aside(&name.into());
-        let has_old = frame.is_some_and(|frame| frame.there.contains_key(old.as_bytes()));
-        // What has one is named step by step.
-        let item = Item { has_old, alone: has_old, ..item };
         let changed = Timestamp::new(found.ctime(), 0);
         let is_changed = |there: &Entry| {
             there.modified.is_some_and(|told| is_after(changed, told, there.precision))
@@ -221,7 +217,10 @@ impl Storing {
             self.same += 1;
             return None;
         }
-        Some(item)
+        let old = aside(&name.into());
+        let has_old = frame.is_some_and(|frame| frame.there.contains_key(old.as_bytes()));
+        // What has one is named step by step.
+        Some(Item { has_old, alone: has_old, ..item })
     }
 }
 
