@@ -109,6 +109,11 @@ pub(crate) struct Shell {
     place: Option<Text>,
 }
 
+/// What stands behind the first word of a line, as it was typed.
+fn behind_name(line: &str) -> &str {
+    line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim())
+}
+
 /// The line with the command that its first word is an alias of. An alias may begin with the name that it replaces, so
 /// it is looked up once.
 fn expanded(line: &str) -> Result<String, Usage> {
@@ -242,7 +247,7 @@ impl Shell {
                 return habits::answer(self, name).unwrap_or(Ok(Flow::On));
             }
         };
-        let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+        let rest = behind_name(line);
         let words = self.in_charset(words, &command.kinds(words));
         let call = Call { words: &words, rest };
         match command.run {

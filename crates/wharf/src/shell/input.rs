@@ -16,7 +16,7 @@ use super::complete::Completion;
 use super::jobs::Gauge;
 use super::link::Link;
 use super::table::{self, Typed};
-use super::{expanded, words};
+use super::{behind_name, expanded, words};
 use crate::exit::Usage;
 use crate::settings::state_file;
 use crate::terminal;
@@ -168,7 +168,7 @@ fn may_hold_a_password(line: &str) -> bool {
     });
     let Some((name, words)) = words.split_first() else { return false };
     let name = name.to_string();
-    let rest = line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+    let rest = behind_name(line);
     let tells = match table::meant(&name) {
         Ok(Typed::Row(row)) => row.may_tell_a_secret(words, rest),
         Ok(Typed::Habit(_)) => false,

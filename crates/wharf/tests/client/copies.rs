@@ -1,7 +1,6 @@
 //! `wharf copy` between servers of which one or both do something wrong, a row each: how it ends, what it says, and
 //! what the target has then. And Ctrl-C in the midst of it.
 
-use std::process::Command;
 use std::slice;
 use std::thread::scope;
 
@@ -9,7 +8,7 @@ use wharf_testkit::faulty::Fault::{self, *};
 use wharf_testkit::faulty::Faulty;
 use wharf_testkit::scripted::Scripted;
 
-use crate::story::{Ending, wharf};
+use crate::story::{Ending, signal, wharf};
 
 const FILE: &[u8] = b"0123456789";
 const OLD: &[u8] = b"old";
@@ -174,7 +173,6 @@ fn after_ctrl_c_both_servers_hear_abor_and_what_is_there_goes() {
     });
     let child = wharf(&["copy", &source.url("x"), &target.url("y")]).begin();
     told.recv().unwrap();
-    let signalled = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(signalled.success());
+    signal("-INT", &child);
     Ending::of(child, 130).saying("interrupted");
 }

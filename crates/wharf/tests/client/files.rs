@@ -4,14 +4,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use wharf_testkit::faulty::Faulty;
 use wharf_testkit::scripted::{PATIENCE, Peer, Scripted};
 
-use crate::story::{Ending, begun_by, wharf};
+use crate::story::{Ending, begun_by, signal, wharf};
 
 const TIME: &str = "20240501123000";
 
@@ -204,11 +203,6 @@ fn has_half(folder: &Path) {
         assert!(begun.elapsed() < PATIENCE, "no half came");
         std::thread::yield_now();
     }
-}
-
-fn signal(name: &str, child: &std::process::Child) {
-    let signalled = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(signalled.success());
 }
 
 #[test]

@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use wharf_testkit::faulty::{Fault, Faulty};
 use wharf_testkit::scripted::{PATIENCE, Scripted};
 
-use crate::story::{Ending, begun_by, wharf};
+use crate::story::{Ending, begun_by, signal, wharf};
 
 #[test]
 fn the_basic_steps_work_line_by_line() {
@@ -115,8 +114,7 @@ fn a_script_ends_with_the_line_that_ctrl_c_breaks_off() {
             assert!(begun.elapsed() < PATIENCE, "{:?}", server.heard());
             std::thread::yield_now();
         }
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        signal("-INT", &child);
         Ending::of(child, 130).saying("interrupted");
         let heard = server.heard();
         assert!(!heard.iter().any(|line| line.starts_with("DELE")), "{lines:?}: {heard:?}");

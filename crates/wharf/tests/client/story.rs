@@ -136,3 +136,9 @@ impl Ending {
         self
     }
 }
+
+/// Sends this signal, such as `-INT`.
+pub(crate) fn signal(name: &str, child: &Child) {
+    let signalled = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(signalled.success());
+}
