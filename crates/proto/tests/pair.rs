@@ -4,10 +4,11 @@
 //! takes each reply for what it is, that the world is left in order, and that time and the wire may do
 //! what they like.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_proto::client::Asked;
-use wharf_proto::server::{Effect, Rights};
+use wharf_proto::server::{Account, Effect, Outcome, Output, Policy, Rights, Session};
 use wharf_proto::tap::What;
 use wharf_proto::{Moment, Verb};
 use wharf_testkit::pair::Pair;
@@ -232,6 +233,26 @@ fn abor_that_crosses_the_end_of_the_transfer_has_a_226_of_its_own() {
         [(Asked::Verb(Verb::Retr), 226), (Asked::Verb(Verb::Abor), 226)]
     );
     assert_eq!(pair.ask("PWD"), [257]);
+}
+
+#[test]
+fn driver_of_an_action_that_abor_came_right_behind_hears_of_which_verb_it_is() {
+    let (client, server) = (([192, 0, 2, 7], 40000).into(), ([192, 0, 2, 1], 21).into());
+    let mut session = Session::new(Arc::new(Policy::default()), client, server, false);
+    session.handle_opened(Moment::START);
+    session.handle_bytes(Moment::START, b"USER bob\r\nPASS secret\r\nHASH x\r\nABOR\r\n");
+    let mut verbs = Vec::new();
+    while let Some(output) = session.poll_output() {
+        match output {
+            Output::Do(id, Effect::Authenticate { .. }) => {
+                let account = Box::new(Account::new("bob".into(), Rights::WRITER));
+                session.handle_outcome(Moment::START, id, Outcome::LoggedIn(account));
+            }
+            Output::Do(_, Effect::Tree(_)) => verbs.push(session.verb()),
+            _ => {}
+        }
+    }
+    assert_eq!(verbs, [Some(Verb::Hash)]);
 }
 
 #[test]
