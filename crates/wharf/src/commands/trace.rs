@@ -207,8 +207,8 @@ fn read(
         });
         return done.map(|()| broken);
     }
-    // While some sessions are drawn, the next are read. What was drawn goes back: to free it where it was allocated
-    // costs a third of what it costs elsewhere, and keeps nobody waiting for the allocator.
+    // While some sessions are drawn, the next are read. What was drawn goes back to be freed where it was allocated:
+    // elsewhere it is many small things that two threads wait for one allocator for.
     let (send, batches) = mpsc::sync_channel(READ_AHEAD);
     let (give_back, drawn) = mpsc::channel();
     thread::scope(|scope| {
