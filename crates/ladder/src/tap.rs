@@ -139,9 +139,6 @@ impl<R: BufRead> Reader<R> {
                 _ => Error::Truncated { line },
             });
         };
-        if line > 1 && json::is_torn(text) {
-            return Ok(Some(Line::Torn));
-        }
         json::read(text, line == 1).map(Some).map_err(|why| Error::Line { line, why })
     }
 

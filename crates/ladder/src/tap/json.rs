@@ -66,13 +66,17 @@ pub fn line(event: &Event) -> Option<String> {
 }
 
 /// Whether a line is no JSON at all. What a version writes that is not known here is.
-pub(super) fn is_torn(line: &[u8]) -> bool {
+fn is_torn(line: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err()
 }
 
-/// What a line says; `is_first` wants the line that a file begins with.
+/// What a line says; `is_first` wants the line that a file begins with, and takes none that is torn.
 pub(super) fn read(line: &[u8], is_first: bool) -> Read<Line> {
-    let value: Value = serde_json::from_slice(line).map_err(|error| format!("no JSON: {error}"))?;
+    let value = match serde_json::from_slice(line) {
+        Ok(value) => value,
+        Err(_) if !is_first && is_torn(line) => return Ok(Line::Torn),
+        Err(error) => return Err(format!("no JSON: {error}")),
+    };
     let Value::Object(object) = value else { return Err("no JSON object".to_owned()) };
     let mut fields = Fields(object);
     if let Some(version) = fields.0.remove("tap") {
