@@ -180,8 +180,10 @@ impl Storage for LocalFolder {
                 let mut folder = self.list(path, Look::default())?;
                 let mut full = false;
                 while !full && folder.read(&mut |_| full = true)? {}
+                if full {
+                    return Err(Fault::NotEmpty);
+                }
                 match remove() {
-                    _ if full => Err(Fault::NotEmpty),
                     Err(Errno::NOTEMPTY) => Err(Fault::Unfinished),
                     removed => removed.map_err(fault),
                 }

@@ -45,16 +45,9 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
 
 /// Removes an unfinished upload that nobody has gone on with in time, unless somebody is about to.
 pub(super) fn remove_if_expired(folder: &OwnedFd, name: &[u8], written: Timestamp) {
-    if !has_expired(written) {
-        return;
-    }
-    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = rustix::fs::openat(folder, name, flags, Mode::empty()) else { return };
-    let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-    let expired = |stat: Stat| is_expired(&stat) && has_its_name(folder.as_fd(), name, &stat);
-    if locked && rustix::fs::fstat(&file).is_ok_and(expired) {
-        // It may have gone already; then there is nothing left to do.
-        let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+    if has_expired(written) {
+        // It may have gone already, or somebody is about to go on with it; then there is nothing to do.
+        let _ = remove_where(folder, name, is_expired);
     }
 }
 
@@ -124,15 +117,23 @@ pub(super) fn open(
 /// # Errors
 /// [`Fault::NotFound`] where there is none, [`Fault::Busy`] while it is written.
 pub(super) fn remove(folder: &OwnedFd, target: &[u8], holder: &Holder) -> Result<(), Fault> {
-    let name = name_of(target, holder, None);
+    remove_where(folder, &name_of(target, holder, None), |_| true)
+}
+
+/// Removes an unfinished upload that is so, unless it is being written or the name is another one's by now.
+fn remove_where(
+    folder: &OwnedFd,
+    name: &[u8],
+    is_so: impl FnOnce(&Stat) -> bool,
+) -> Result<(), Fault> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(folder, &name, flags, Mode::empty()).map_err(fault)?;
+    let file = rustix::fs::openat(folder, name, flags, Mode::empty()).map_err(fault)?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(fault)?;
     let stat = rustix::fs::fstat(&file).map_err(fault)?;
-    if !has_its_name(folder.as_fd(), &name, &stat) {
+    if !(is_so(&stat) && has_its_name(folder.as_fd(), name, &stat)) {
         return Err(Fault::NotFound);
     }
-    rustix::fs::unlinkat(folder, &name, AtFlags::empty()).map_err(fault)
+    rustix::fs::unlinkat(folder, name, AtFlags::empty()).map_err(fault)
 }
 
 /// An upload under way.
