@@ -25,8 +25,10 @@ pub(crate) struct DataConnection {
     conn: u32,
     teller: Teller,
     moved: Arc<Moved>,
-    /// Its bytes are the client's; and whether the tap has been told of their end.
-    receives: Option<bool>,
+    /// Whose half the bytes are on.
+    carries: Party,
+    /// The tap knows how that half has ended.
+    told: bool,
     ended: bool,
 }
 
@@ -48,7 +50,7 @@ impl DataConnection {
         teller.tell(What::DataOpened { conn, opener, client, server });
         let tls = None;
         let moved = Arc::clone(&setting.moved);
-        Self { stream, tls, conn, teller, moved, receives: None, ended: false }
+        Self { stream, tls, conn, teller, moved, carries: Party::Server, told: false, ended: false }
     }
 
     /// Puts the connection under TLS, if it is not: as one that belongs to this session.
@@ -137,19 +139,19 @@ impl DataConnection {
     /// The same connection for the next transfer.
     pub(super) fn again(mut self, setting: &Setting) -> Self {
         self.moved = Arc::clone(&setting.moved);
-        (self.receives, self.ended) = (None, false);
+        (self.carries, self.told, self.ended) = (Party::Server, false, false);
         self
     }
 
     /// What moves now is an upload.
     pub(super) fn receives(&mut self) {
-        self.receives = Some(false);
+        self.carries = Party::Client;
     }
 
-    /// The upload has come to its end, which the tap is told.
-    pub(super) fn received(&mut self, how: HalfEnd) {
-        self.receives = Some(true);
-        self.half_ended(Party::Client, self.moved(), how);
+    /// The half with the bytes has come to its end, which the tap is told.
+    pub(super) fn carried(&mut self, how: HalfEnd) {
+        self.told = true;
+        self.half_ended(self.carries, self.moved(), how);
     }
 
     /// The transfer is whole: no reset is due.
@@ -161,17 +163,21 @@ impl DataConnection {
 impl Drop for DataConnection {
     fn drop(&mut self) {
         if !self.ended {
+            // What the client has reset is closed already, and has no peer.
+            let by = match self.stream.peer_addr() {
+                Ok(_) => Party::Server,
+                Err(_) => Party::Client,
+            };
             // If it fails the connection ends with a FIN, as it would have done anyway.
             let _ = self.stream.set_zero_linger();
-            let ours = match (self.receives, self.moved()) {
-                (None, ours) => ours,
-                (Some(false), theirs @ 1..) => {
-                    self.half_ended(Party::Client, theirs, HalfEnd::Cut);
-                    0
-                }
-                (Some(_), _) => 0,
-            };
-            self.half_ended(Party::Server, ours, HalfEnd::Reset);
+            let untold = if self.told { 0 } else { self.moved() };
+            if self.carries == by {
+                return self.half_ended(by, untold, HalfEnd::Reset);
+            }
+            if untold > 0 {
+                self.half_ended(self.carries, untold, HalfEnd::Cut);
+            }
+            self.half_ended(by, 0, HalfEnd::Reset);
         }
     }
 }

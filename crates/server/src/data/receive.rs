@@ -221,7 +221,7 @@ impl Receiving {
             Self::write(&mut self.upload, &self.local)?;
             self.data.count_in_file(self.local.len());
         }
-        self.data.received(how);
+        self.data.carried(how);
         Ok(Halt::Ended)
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn send(
     };
     let result = match result {
         Ok(remarks) if how.is_framed() => {
-            data.half_ended(Party::Server, data.moved(), HalfEnd::Eof);
+            data.carried(HalfEnd::Eof);
             Ok(remarks)
         }
         Ok(remarks) => finish(setting, &mut data).await.map(|()| remarks),
@@ -272,7 +272,7 @@ async fn send_listing(
 async fn finish(setting: &Setting, data: &mut DataConnection) -> Result<(), Stop> {
     pump::close(setting, data).await?;
     rustix::net::shutdown(&data.stream, rustix::net::Shutdown::Write).map_err(io::Error::from)?;
-    data.half_ended(Party::Server, data.moved(), HalfEnd::Fin);
+    data.carried(HalfEnd::Fin);
     if let Ok(end) = timeout(setting.linger_time, pump::drain(data)).await {
         end?;
         data.half_ended(Party::Client, 0, HalfEnd::Fin);

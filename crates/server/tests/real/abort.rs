@@ -1,10 +1,12 @@
 //! ABOR, STAT, NOOP and QUIT while a transfer runs, over real sockets.
 
 use crate::raw::{Raw, Running, let_max_in};
+use crate::upload::wait_for_partial;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 use wharf_proto::Verb;
-use wharf_proto::tap::What;
+use wharf_proto::tap::{HalfEnd, Party, What};
 use wharf_server::accounts::Quota;
 
 /// A download that cannot end, because the client does not read it: far more than socket buffers hold.
@@ -37,6 +39,64 @@ fn abor_breaks_a_running_transfer_off_with_426_then_226_and_a_reset() {
     bob.expect(226);
     assert!(is_reset(data), "a cut file must not look whole");
     bob.command("NOOP", 200);
+}
+
+/// How the halves of the only data connection have ended, as the tap hears it, once it was reset.
+fn ends(server: &Running) -> Vec<(Party, u64, HalfEnd)> {
+    server.wait_for(|what| matches!(what, What::DataEnded { how: HalfEnd::Reset, .. }));
+    let ended = |what: &What| match what {
+        What::DataEnded { by, bytes, how, .. } => Some((*by, *bytes, *how)),
+        _ => None,
+    };
+    server.events.lock().unwrap().iter().filter_map(|event| ended(&event.what)).collect()
+}
+
+/// Closes it with RST.
+fn reset(data: TcpStream) {
+    socket2::SockRef::from(&data).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn a_download_that_the_client_resets_gets_426_and_the_tap_its_bytes_once_and_whose_reset_it_was() {
+    let server = Running::new();
+    let (mut bob, mut data) = stuck(&server);
+    data.read_exact(&mut [0]).unwrap();
+    reset(data);
+    bob.expect(426);
+    let ends = ends(&server);
+    let [(Party::Server, 1.., HalfEnd::Cut), (Party::Client, 0, HalfEnd::Reset)] = ends[..] else {
+        panic!("{ends:?}");
+    };
+}
+
+#[test]
+fn an_upload_that_the_client_resets_gets_426_and_the_tap_its_bytes_once_and_whose_reset_it_was() {
+    let server = Running::new();
+    let mut bob = server.bob();
+    let mut data = bob.passive();
+    bob.command("STOR f", 125);
+    data.write_all(b"half").unwrap();
+    wait_for_partial(&server, "", 4);
+    reset(data);
+    bob.expect(426);
+    assert_eq!(ends(&server), [(Party::Client, 4, HalfEnd::Reset)]);
+}
+
+#[test]
+fn a_download_broken_off_behind_its_end_has_its_bytes_once_in_the_tap() {
+    let server = Running::new();
+    server.write("f", "all");
+    let mut bob = server.bob();
+    let mut data = bob.passive();
+    bob.command("RETR f", 125);
+    let mut all = String::new();
+    data.read_to_string(&mut all).unwrap();
+    // It keeps its own half open.
+    bob.send("ABOR");
+    bob.expect(426);
+    bob.expect(226);
+    let told = [(Party::Server, 3, HalfEnd::Fin), (Party::Server, 0, HalfEnd::Reset)];
+    assert_eq!((all.as_str(), &ends(&server)[..]), ("all", &told[..]));
 }
 
 #[test]
@@ -112,15 +172,6 @@ fn quit_during_a_transfer_lets_it_end() {
     assert_eq!(bytes.len(), 3 << 20);
     bob.expect(226);
     bob.expect(221);
-}
-
-#[test]
-fn a_client_that_resets_a_download_gets_426_and_no_226() {
-    let server = Running::new();
-    let (mut bob, data) = stuck(&server);
-    socket2::SockRef::from(&data).set_linger(Some(std::time::Duration::ZERO)).unwrap();
-    drop(data);
-    bob.expect(426);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn lead_up<'c>(raw: &mut Raw, commands: &[&'c str]) -> &'c str {
     last
 }
 
-fn wait_for_partial(server: &Running, folder: &str, size: u64) {
+pub(crate) fn wait_for_partial(server: &Running, folder: &str, size: u64) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let there = || {
         std::fs::read_dir(server.path().join(folder)).unwrap().any(|entry| {
