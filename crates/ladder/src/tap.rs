@@ -151,7 +151,7 @@ impl<R: BufRead> Reader<R> {
 /// Where behind half a line the first line of another run begins: its writer did not see that the line broke off.
 fn torn_before(line: &[u8]) -> Option<usize> {
     // Within a line that is whole there is a backslash before every quotation mark of a text.
-    line.windows(MAGIC.len()).rposition(|window| window == MAGIC).filter(|at| *at > 0)
+    memchr::memmem::rfind(line, MAGIC).filter(|at| *at > 0)
 }
 
 impl fmt::Display for Error {
