@@ -472,10 +472,14 @@ impl Case<'_> {
     }
 }
 
-/// Whether a connection was asked for often enough, or long enough ago, to say that nobody answers.
+/// Whether a connection was asked for in vain: ICMP says so, or nobody does.
 fn gets_no_answer(case: &Case<'_>, conn: &Conn) -> bool {
-    conn.is_unanswered()
-        && (conn.syns >= 2 || conn.is_rejected() || case.known_after(conn.begun) > UNANSWERED)
+    conn.is_rejected() || is_left_waiting(case, conn)
+}
+
+/// Whether a connection was asked for often enough, or long enough ago, to say that nobody answers.
+fn is_left_waiting(case: &Case<'_>, conn: &Conn) -> bool {
+    conn.is_unanswered() && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
 }
 
 const fn say(en: &'static str, ja: &'static str) -> Words {

@@ -6,7 +6,10 @@ use self::elsewhere::{ELSEWHERE, from_elsewhere};
 use super::active::{
     BUSY, REFUSED, came_to_nothing, has_failed, is_for_login, port, rejected_port,
 };
-use super::{Blame, Confidence, Proof, Rule, Severity, UNANSWERED, Visible, gets_no_answer, say};
+use super::{
+    Blame, Confidence, Proof, Rule, Severity, UNANSWERED, Visible, gets_no_answer, is_left_waiting,
+    say,
+};
 use crate::case::{Case, Exchange, Setup, code, refusal, says};
 use crate::conn::Conn;
 use crate::row::{Channel, Packet, Remark, Row};
@@ -416,11 +419,8 @@ pub(super) const RULES: &[Rule] = &[
                 !is_in_clear(case, no) && !alike.any(|conn| conn.is_open())
             };
             let tls = case.has_tls() && !in_clear.fails;
-            let unanswered = |conn: &&&Conn| {
-                conn.is_unanswered()
-                    && (conn.syns >= 2 || case.known_after(conn.begun) > UNANSWERED)
-                    && is_hidden(conn.rows.0, conn.opener)
-            };
+            let unanswered =
+                |conn: &&&Conn| is_left_waiting(case, conn) && is_hidden(conn.rows.0, conn.opener);
             if let Some(conn) = case.data.iter().find(unanswered).filter(|_| tls) {
                 let to = conn.ends.map(|ends| match conn.opener {
                     Some(Party::Server) => ends.client,
