@@ -401,8 +401,7 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     {
         return None;
     }
-    let notes = case.remarks(|remark| remark == Remark::Secured);
-    let secured = notes.into_iter().find(|note| note.channel == Channel::Control);
+    let secured = secured(case);
     let (from, begun) = match (secured, control.tls.as_ref().filter(|tls| tls.certificate)) {
         (Some(note), _) => (note.no, note.at?),
         (None, Some(_)) => (0, control.server.spoke?.1),
@@ -416,7 +415,8 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
         return None;
     }
     let by_client = |row: &&&Row| row.from == Party::Client && !row.is_bare_ack();
-    let said = behind.iter().find(by_client).map_or(end, |row| row.no);
+    let word = behind.iter().find(by_client);
+    let said = word.map_or(end, |row| row.no);
     let is_answer = |row: &&Row| {
         let speaks = matches!(row.packet, Packet::Reply(_) | Packet::Data { .. });
         row.from == Party::Server && speaks && row.no > said
@@ -426,8 +426,8 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
         // A server answers at once, and does not see whether anybody has waited for it.
         1 => {
             // The answer may be there before a client that looks at the certificate beside its first word has done so.
-            let word = behind.iter().find(by_client).and_then(|row| row.wire);
-            let leaves = goodbye.is_some() && word.is_some_and(|wire| wire.length > QUIT);
+            let wire = word.and_then(|row| row.wire);
+            let leaves = goodbye.is_some() && wire.is_some_and(|wire| wire.length > QUIT);
             secured.is_some() && (by_server || leaves || !behind.iter().any(is_answer))
         }
         _ => false,
@@ -435,9 +435,17 @@ fn leaves_at_once(case: &Case<'_>) -> Option<u32> {
     (leaves && case.data.is_empty() && at.since(begun) <= AT_ONCE).then_some(end)
 }
 
+/// The remark that the control connection is under TLS.
+fn secured<'a>(case: &Case<'a>) -> Option<&'a Row> {
+    let notes = case.remarks(|remark| remark == Remark::Secured);
+    notes.into_iter().find(|note| note.channel == Channel::Control)
+}
+
 /// The record by which the client says close_notify, where the server has not ended before.
 fn says_goodbye_first<'a>(case: &Case<'a>, control: &Conn) -> Option<&'a Row> {
-    control.tls.as_ref().filter(|tls| tls.said_goodbye(Party::Client) == Some(true))?;
+    if !control.has_said_all(Party::Client) {
+        return None;
+    }
     let is_record = |row: &&Row| {
         let is_its = row.channel == Channel::Control && row.from == Party::Client;
         is_its && row.tls && matches!(row.packet, Packet::Data { .. })
@@ -452,9 +460,7 @@ fn is_polite(case: &Case<'_>) -> bool {
     let Some(control) = case.control else { return false };
     if control.told.is_some() {
         // Whoever tells a FIN under TLS in order has had close_notify before it.
-        let notes = case.remarks(|remark| remark == Remark::Secured);
-        let secured = notes.into_iter().find(|note| note.channel == Channel::Control);
-        let asks = secured.is_none_or(|note| case.next_command(note).is_some());
+        let asks = secured(case).is_none_or(|note| case.next_command(note).is_some());
         return !asks && matches!(control.client.ended, Some((HalfEnd::Fin, ..)));
     }
     let is_silent = control.tls.as_ref().is_some_and(|tls| tls.said(Party::Client) == 0);
