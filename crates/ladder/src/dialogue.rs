@@ -63,10 +63,7 @@ impl<T: Copy> Waiting<T> {
     /// The oldest that a reply with this code may answer; a preliminary one leaves it waiting.
     pub(crate) fn answered(&mut self, code: u16, fits: impl Fn(Option<Verb>) -> bool) -> Option<T> {
         let index = self.fitting(fits)?;
-        let asked = *self.commands.get(index)?;
-        if code >= 200 {
-            self.commands.remove(index);
-        }
+        let asked = self.settle(index, code)?;
         if !asked.verb.is_some_and(|verb| verb.row().urgent) {
             let mut at = 0..;
             self.commands.retain(|one| at.next() >= Some(index) || !one.is_doubted);
@@ -91,11 +88,15 @@ impl<T: Copy> Waiting<T> {
     /// Answers the oldest with what cannot be its reply, unless that may be another's that was lost.
     fn answered_amiss(&mut self, code: u16) -> Option<T> {
         let index = self.commands.iter().position(|one| !one.is_doubted)?;
-        let asked = *self.commands.get(index)?;
-        if code >= 200 {
-            self.commands.remove(index);
+        self.settle(index, code).map(|asked| asked.what)
+    }
+
+    /// The command in this place, which a final reply takes out.
+    fn settle(&mut self, index: usize, code: u16) -> Option<Asked<T>> {
+        match code {
+            200.. => self.commands.remove(index),
+            _ => self.commands.get(index).copied(),
         }
-        Some(asked.what)
     }
 }
 
