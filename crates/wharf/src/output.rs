@@ -53,18 +53,20 @@ pub(crate) fn target<'n>(
     Ok((target, made))
 }
 
-/// That another file can take the place of this one, or a new one its name.
+/// Where this file goes; that another one can take its place, or a new one its name.
 ///
 /// # Errors
 /// It cannot: its folder is not there, or nothing may be written into it, or a folder has the name.
-pub(crate) fn can_be_replaced(file: &Path) -> anyhow::Result<()> {
+pub(crate) fn can_be_replaced(file: &Path) -> anyhow::Result<Place> {
     let cannot = || format!("cannot write {}", file.display());
-    let Place::File(file) = Place::of(file).with_context(cannot)? else { return Ok(()) };
-    if file.is_dir() {
-        return Err(io::Error::from(Errno::ISDIR)).with_context(cannot);
+    let place = Place::of(file).with_context(cannot)?;
+    if let Place::File(file) = &place {
+        if file.is_dir() {
+            return Err(io::Error::from(Errno::ISDIR)).with_context(cannot);
+        }
+        takes_new_names(file.parent().unwrap_or(file)).with_context(cannot)?;
     }
-    let parent = file.parent().unwrap_or(&file);
-    takes_new_names(parent).with_context(cannot)
+    Ok(place)
 }
 
 /// That this folder is there, or can be made with those above it that are not.
@@ -90,7 +92,7 @@ fn takes_new_names(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether this is no file and no folder: a pipe, a device.
-pub(crate) fn is_special(path: &Path) -> bool {
+fn is_special(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 

@@ -9,16 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use percent_encoding::percent_decode_str;
+use wharf_client::Place;
 use wharf_proto::Text;
 
 use crate::exit::Usage;
-use crate::output::{can_be_replaced, is_special};
+use crate::output::can_be_replaced;
 
 /// A list that is being written, in a file beside its own: what an earlier run has left stays until this one has come to
 /// its end, for it may be what this one tries again.
 pub(super) struct FailedList {
     path: PathBuf,
-    beside: PathBuf,
+    /// None where what is there is written into: a pipe, a device.
+    beside: Option<PathBuf>,
     /// From the first failure on.
     out: Option<BufWriter<File>>,
     /// What was wrong with writing it.
@@ -31,10 +33,14 @@ impl FailedList {
     /// # Errors
     /// The file cannot be written.
     pub(super) fn new(path: &Path) -> anyhow::Result<Self> {
-        can_be_replaced(path)?;
         // A link stays one.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let beside = if is_special(&path) { path.clone() } else { beside(&path) };
+        let (path, beside) = match can_be_replaced(path)? {
+            Place::File(file) => {
+                let beside = beside(&file);
+                (file, Some(beside))
+            }
+            Place::Special => (path.to_owned(), None),
+        };
         Ok(Self { path, beside, out: None, trouble: None })
     }
 
@@ -50,7 +56,11 @@ impl FailedList {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let out = match &mut self.out {
             Some(out) => out,
-            none => none.insert(BufWriter::new(File::create(&self.beside)?)),
+            none => none.insert(BufWriter::new(match &self.beside {
+                Some(beside) => File::create(beside)?,
+                // What is open there may be a file, to which others have written before.
+                None => File::options().append(true).open(&self.path)?,
+            })),
         };
         out.write_all(line)
     }
@@ -69,15 +79,15 @@ impl FailedList {
             return Err(error);
         }
         let Some(out) = &mut self.out else {
-            if !is_special(&self.path) {
+            if self.beside.is_some() {
                 // There may be none.
                 let _ = fs::remove_file(&self.path);
             }
             return Ok(());
         };
         out.flush()?;
-        if self.beside != self.path {
-            fs::rename(&self.beside, &self.path)?;
+        if let Some(beside) = &self.beside {
+            fs::rename(beside, &self.path)?;
         }
         self.out = None;
         Ok(())
@@ -86,9 +96,9 @@ impl FailedList {
 
 impl Drop for FailedList {
     fn drop(&mut self) {
-        if self.out.is_some() && self.beside != self.path {
+        if let (Some(_), Some(beside)) = (&self.out, &self.beside) {
             // Nobody misses a list of half a run.
-            let _ = fs::remove_file(&self.beside);
+            let _ = fs::remove_file(beside);
         }
     }
 }
@@ -185,5 +195,17 @@ mod tests {
         assert_eq!((fs::read_to_string(&file).unwrap().as_str(), names()), ("new/\n", 1));
         FailedList::new(&file).unwrap().end().unwrap();
         assert_eq!(names(), 0, "nothing is to be tried again");
+    }
+
+    #[test]
+    fn a_list_behind_a_link_that_leads_to_nothing_yet_is_written_where_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("failed", &link).unwrap();
+        let mut list = FailedList::new(&link).unwrap();
+        list.add(&"new".into(), false);
+        list.end().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(folder.path().join("failed")).unwrap(), "new\n");
     }
 }
