@@ -64,12 +64,10 @@ fn told(events: &Events, outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// The words and the line of a command.
+/// The words of a command.
 pub(crate) struct Call<'a> {
-    /// What stands behind the command's name, as words.
+    /// What stands behind the command's name.
     words: &'a [Text],
-    /// The same as it was typed.
-    rest: &'a str,
 }
 
 impl<'a> Call<'a> {
@@ -109,19 +107,12 @@ pub(crate) struct Shell {
     place: Option<Text>,
 }
 
-/// What stands behind the first word of a line, as it was typed.
-fn behind_name(line: &str) -> &str {
-    line.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim())
-}
-
-/// The line with the command that its first word is an alias of. An alias may begin with the name that it replaces, so
-/// it is looked up once.
+/// The line with the command that its name is an alias of. An alias may begin with the name that it replaces, so it is
+/// looked up once. What is behind `!` is the system's shell's, which has its own.
 fn expanded(line: &str) -> Result<String, Usage> {
-    let name = line.split(char::is_whitespace).next().unwrap_or_default();
-    Ok(match settings::alias(name)? {
-        Some(command) => format!("{command}{}", &line[name.len()..]),
-        None => line.to_owned(),
-    })
+    let (name, rest) = words::head(line);
+    let command = if name == "!" { None } else { settings::alias(name)? };
+    Ok(command.map_or_else(|| line.to_owned(), |command| format!("{command} {rest}")))
 }
 
 /// Whether a reply tells nobody anything who has not asked for it: how a file is represented, how large it is and how old.
@@ -226,7 +217,7 @@ impl Shell {
     }
 
     fn carry_out(&mut self, line: &str) -> Outcome {
-        let line = line.trim();
+        let line = words::trimmed(line);
         if line.is_empty() {
             jobs::glance(self);
             return Ok(Flow::On);
@@ -234,23 +225,36 @@ impl Shell {
         if line.starts_with('#') {
             return Ok(Flow::On);
         }
-        if let Some(command) = line.strip_prefix('!') {
-            return local::bang(self, &Call { words: &[], rest: command.trim() });
-        }
         let line = &expanded(line)?;
-        let (line, behind) = words::without_ampersand(line);
-        let words = words::split(line).map_err(|error| Usage(error.to_string()))?;
-        let Some((name, words)) = words.split_first() else { return Ok(Flow::On) };
-        let command = match table::meant(&name.to_string())? {
+        let (name, rest) = words::head(line);
+        let command = match table::meant(name)? {
             Typed::Row(row) => row,
             Typed::Habit(name) => {
                 return habits::answer(self, name).unwrap_or(Ok(Flow::On));
             }
         };
-        let rest = behind_name(line);
-        let words = self.in_charset(words, &command.kinds(words));
-        let call = Call { words: &words, rest };
+        let (line, behind) = words::without_ampersand(line);
+        let (ours, program) = command.cut(words::head(line).1);
+        let words = words::split(ours).map_err(|error| Usage(error.to_string()))?;
+        let words = self.in_charset(&words, &command.kinds(&words));
+        let call = Call { words: &words };
         match command.run {
+            Run::Line(run) => run(self, rest.trim_end()),
+            Run::Fetch(fetch) => match fetch(self, &call, program)? {
+                Fetch::Here(haul) => self.moves(haul, behind, line),
+                Fetch::Out(_) if behind => {
+                    let why = "what goes to standard output or into a program is no job";
+                    Err(Usage(why.to_owned()).into())
+                }
+                Fetch::Out(out) => transfer::write_out(self, &out),
+            },
+            _ if program.is_some() => {
+                let why = format!(
+                    "{name} gives no program anything to read, as get FILE |COMMAND and cat FILE |COMMAND do; \
+                     a bar in a name is written \\|"
+                );
+                Err(Usage(why).into())
+            }
             Run::Now(run) if !behind => run(self, &call),
             Run::Now(_) => {
                 let why = format!(
@@ -262,14 +266,6 @@ impl Shell {
                 let haul = haul(self, &call)?;
                 self.moves(haul, behind, line)
             }
-            Run::Fetch(fetch) => match fetch(self, &call)? {
-                Fetch::Here(haul) => self.moves(haul, behind, line),
-                Fetch::Out(_) if behind => {
-                    let why = "what goes to standard output or into a program is no job";
-                    Err(Usage(why.to_owned()).into())
-                }
-                Fetch::Out(out) => transfer::write_out(self, &out),
-            },
         }
     }
 

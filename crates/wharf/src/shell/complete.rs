@@ -2,7 +2,7 @@
 //!
 //! What a word may be stands in the row of its command. Names of the server are asked for at the first Tab in a
 //! folder and then known until something changes. A name that a line cannot hold as it is, is put in the form in which
-//! the words of a line are read again (`words.rs`).
+//! it is read again: by us (`words.rs`), or behind a bar, `!` and `lls` by the system's shell.
 
 use std::borrow::Cow;
 use std::fs;
@@ -18,8 +18,8 @@ use wharf_proto::Text;
 
 use super::haul::path_of;
 use super::link::{Known, Link};
-use super::table::{self, Row, Typed, Word};
-use super::words;
+use super::table::{self, Run, Typed, Word};
+use super::{expanded, words};
 use crate::progress::fitted;
 use crate::{settings, terminal};
 
@@ -36,21 +36,29 @@ impl Completion {
         Self { link }
     }
 
-    /// The names that a begun word may become.
+    /// The names that a begun word may become, and where it begins.
     fn candidates(&self, line: &str) -> (usize, Vec<Pair>) {
-        let start = words::last_word(line);
-        let (before, begun) = line.split_at(start);
-        let begun = words::unquoted(begun);
-        let earlier = words::split(before).unwrap_or_default();
-        let Some((name, earlier)) = earlier.split_first() else {
-            let names = table::names().filter(|name| name.as_bytes().starts_with(&begun));
-            return (start, names.map(|name| pair(name.as_bytes(), b"", true)).collect());
+        let nothing = (line.len(), Vec::new());
+        let (begun, _) = words::head(line);
+        if begun == line.trim_start() && begun != "!" {
+            let names = table::names().filter(|name| name.starts_with(begun));
+            let pairs = names.map(|name| pair(name.to_owned(), name.as_bytes(), true));
+            return (line.len() - begun.len(), pairs.collect());
+        }
+        // An alias changes what stands before the word that is being typed, and not the word.
+        let Ok(meant) = expanded(line) else { return nothing };
+        let (name, rest) = words::head(&meant);
+        let Ok(Typed::Row(row)) = table::meant(name) else { return nothing };
+        let (ours, program) = row.cut(rest);
+        let typed = program.unwrap_or(ours);
+        let (before, begun) = typed.split_at(words::last_word(typed));
+        let Some(start) = line.len().checked_sub(begun.len()) else { return nothing };
+        let Some(begun) = words::unquoted(begun) else { return nothing };
+        let kind = match program {
+            None => row.kind_behind(&words::split(before).unwrap_or_default(), &begun),
+            Some(_) if matches!(row.run, Run::Line(_)) => row.kind_behind(&[], &begun),
+            Some(_) => Word::Local,
         };
-        let row = match table::meant(&name.to_string()) {
-            Ok(Typed::Row(row)) => Some(row),
-            Ok(Typed::Habit(_)) | Err(_) => None,
-        };
-        let kind = row.map_or(Word::Nothing, |row| row.kind_behind(earlier, &begun));
         let (begun, mark) = match begun.strip_prefix(b":") {
             Some(there) if kind == Word::Either => (there, &b":"[..]),
             _ => (&begun[..], &b""[..]),
@@ -69,22 +77,32 @@ impl Completion {
                 let names = settings::bookmarks().into_iter().flatten();
                 names.map(|(name, _)| (format!("@{name}").into_bytes(), false)).collect()
             }
-            Word::Option => row.into_iter().flat_map(Row::option_names).collect(),
+            Word::Option => row.option_names(),
             Word::Either if mark.is_empty() => here(folder),
             Word::Either => self.link.names(folder).unwrap_or_default(),
             Word::Local => here(folder),
             // What the server refuses is no name; nobody has asked to hear of it.
             Word::Remote => self.link.names(folder).unwrap_or_default(),
         };
+        let quoted = |word: &[u8]| match program {
+            None => Some(words::quoted(word)),
+            Some(_) => of_system(word),
+        };
         let fits = |(name, _): &&Known| {
             name.starts_with(stem) && (!stem.is_empty() || !name.starts_with(b"."))
         };
-        let pairs = known.iter().filter(fits).map(|(name, is_folder)| {
+        let pairs = known.iter().filter(fits).filter_map(|(name, is_folder)| {
             let whole = [mark, folder, name, if *is_folder { b"/" } else { b"" }].concat();
-            pair(&whole, name, !*is_folder)
+            Some(pair(quoted(&whole)?, name, !*is_folder))
         });
         (start, manageable(pairs.collect()))
     }
+}
+
+/// A word that the system's shell reads as these bytes, where a line can hold one.
+fn of_system(word: &[u8]) -> Option<String> {
+    let word = str::from_utf8(word).ok()?;
+    (!word.contains(char::is_control)).then(|| terminal::quoted(word))
 }
 
 /// What the editor can show; of more, what they begin with.
@@ -121,13 +139,11 @@ fn here(folder: &[u8]) -> Vec<Known> {
 }
 
 /// A word for the line, and the name that is shown for it.
-fn pair(word: &[u8], name: &[u8], is_whole: bool) -> Pair {
-    let mut replacement = words::quoted(word);
+fn pair(mut replacement: String, name: &[u8], is_whole: bool) -> Pair {
     if is_whole {
         replacement.push(' ');
     }
-    let display = Text::from(if name.is_empty() { word } else { name }).to_string();
-    Pair { display, replacement }
+    Pair { display: Text::from(name).to_string(), replacement }
 }
 
 impl Completer for Completion {
@@ -219,8 +235,7 @@ mod tests {
 
     #[test]
     fn of_more_names_than_can_be_shown_there_is_what_they_begin_with() {
-        let of =
-            |count: usize| (0..count).map(|n| pair(format!("file {n:06}").as_bytes(), b"", true));
+        let of = |count: usize| (0..count).map(|n| pair(format!("file\\ {n:06}"), b"", true));
         assert_eq!(manageable(of(MOST).collect()).len(), MOST);
         let [one] = &manageable(of(70_000).collect())[..] else { panic!("not one") };
         assert_eq!(one.replacement, "file\\ 0");
@@ -239,6 +254,15 @@ mod tests {
         );
         assert_eq!(completed(&format!("put \"{at}/a fi")), [format!("put {at}/a\\ file ")]);
         assert_eq!(completed(&format!("put {at}/.")), [format!("put {at}/.hidden ")]);
+        fs::write(folder.path().join("it's $HOME|x"), "").unwrap();
+        assert_eq!(completed(&format!("put {at}/it")), [format!("put {at}/it\\'s\\ $HOME\\|x ")]);
+        // The system's shell has other quotes.
+        for before in ["get a |wc ", "cat a|wc ", "get a | sed s/\\d// ", "lls ", "!wc ", "! wc "] {
+            let line = format!("{before}{at}/it");
+            assert_eq!(completed(&line), [format!("{before}'{at}/it'\\''s $HOME|x' ")]);
+        }
+        assert!(completed(&format!("echo {at}/a")).is_empty());
+        assert!(completed(&format!("put {at}/a\\d")).is_empty());
         // Without a session nothing is known of a server, and nobody is asked.
         assert!(completed("get a").is_empty());
     }

@@ -12,7 +12,6 @@ use wharf_client::{Amount, BYTES, Direction, Error, Get, Put, Session, TEXT, Tre
 use wharf_proto::Text;
 use wharf_proto::listing::names::is_plain;
 
-use super::words::before_bar;
 use super::{Call, Flow, Outcome, Shell, jobs};
 use crate::args::shell::{GetWords, PutWords, Side, SyncWords, read};
 use crate::args::tree::{MoveArgs, TreeArgs, folder_for};
@@ -186,18 +185,21 @@ fn is_of_all(error: &anyhow::Error) -> bool {
 }
 
 /// `get FILE [LOCAL]`, `get FILE -`, `get FILE |COMMAND`, `get -r FOLDER [LOCAL]`.
-pub(super) fn get(shell: &mut Shell, call: &Call<'_>) -> anyhow::Result<Fetch> {
-    // A program has words and quotes of its own.
-    let (count, command) = before_bar(call.rest);
-    let words = call.words.get(..count).unwrap_or(call.words);
-    let GetWords { remote, local, recursive, restart, moving, tree } = read(words)?;
+pub(super) fn get(
+    shell: &mut Shell,
+    call: &Call<'_>,
+    program: Option<&str>,
+) -> anyhow::Result<Fetch> {
+    let GetWords { remote, local, recursive, restart, moving, tree } = read(call.words)?;
     let (direction, resume) = (Direction::Down, !restart);
     let local = local.as_deref();
+    let is_out = local == Some(Path::new("-"));
+    // Other clients have the bar and the program in one word.
     let quoted = local.and_then(|local| local.as_os_str().as_bytes().strip_prefix(b"|"));
     let command =
-        command.map(str::to_owned).or_else(|| quoted.map(|it| Text::from(it).to_string()));
-    if command.is_some() || local == Some(Path::new("-")) {
-        let said_twice = command.is_some() && local.is_some() && quoted.is_none();
+        program.map(str::to_owned).or_else(|| quoted.map(|it| Text::from(it).to_string()));
+    if command.is_some() || is_out {
+        let said_twice = program.is_some() && local.is_some() && !is_out;
         if recursive || moving.verify || said_twice || command.as_deref() == Some("") {
             let why =
                 "get FILE -, or get FILE |COMMAND: one file, without -r, --verify and another name";

@@ -16,7 +16,7 @@ use super::complete::Completion;
 use super::jobs::Gauge;
 use super::link::Link;
 use super::table::{self, Typed};
-use super::{behind_name, expanded, words};
+use super::{expanded, words};
 use crate::exit::Usage;
 use crate::settings::state_file;
 use crate::terminal;
@@ -146,7 +146,7 @@ impl Lines {
     /// Keeps a line for later, unless there may be a password in it.
     pub(crate) fn remember(&mut self, line: &str) {
         let Self::Terminal { editor, history, .. } = self else { return };
-        let line = line.trim();
+        let line = words::trimmed(line);
         if line.is_empty() || may_hold_a_password(line) {
             return;
         }
@@ -163,16 +163,14 @@ impl Lines {
 /// may mean several commands nobody knows what stands behind it.
 fn may_hold_a_password(line: &str) -> bool {
     let Ok(line) = &expanded(line) else { return true };
-    let words = words::split(line).unwrap_or_else(|_| {
-        line.split_whitespace().map(|word| Text::from(word.as_bytes())).collect()
+    let (name, rest) = words::head(line);
+    let words = words::split(rest).unwrap_or_else(|_| {
+        rest.split_whitespace().map(|word| Text::from(word.as_bytes())).collect()
     });
-    let Some((name, words)) = words.split_first() else { return false };
-    let name = name.to_string();
-    let rest = behind_name(line);
-    let tells = match table::meant(&name) {
-        Ok(Typed::Row(row)) => row.may_tell_a_secret(words, rest),
+    let tells = match table::meant(name) {
+        Ok(Typed::Row(row)) => row.may_tell_a_secret(&words, rest),
         Ok(Typed::Habit(_)) => false,
-        Err(_) => !words.is_empty() && table::names().any(|full| full.starts_with(&name)),
+        Err(_) => !words.is_empty() && table::names().any(|full| full.starts_with(name)),
     };
     tells || (line.contains("://") && line.contains('@'))
 }

@@ -39,14 +39,14 @@ pub(super) fn lpwd(_: &mut Shell, _: &Call<'_>) -> Outcome {
 }
 
 /// `lls [...]`: the system's `ls`, with whatever stands behind it.
-pub(super) fn lls(_: &mut Shell, call: &Call<'_>) -> Outcome {
-    by_system(&format!("ls {}", call.rest))
+pub(super) fn lls(_: &mut Shell, line: &str) -> Outcome {
+    by_system(&format!("ls {line}"))
 }
 
 /// `!COMMAND`, or `!` alone for a shell of the system.
-pub(super) fn bang(_: &mut Shell, call: &Call<'_>) -> Outcome {
+pub(super) fn bang(_: &mut Shell, line: &str) -> Outcome {
     let usual = || env::var("SHELL").unwrap_or_else(|_| "sh".to_owned());
-    if call.rest.is_empty() { by_system(&usual()) } else { by_system(call.rest) }
+    if line.is_empty() { by_system(&usual()) } else { by_system(line) }
 }
 
 fn by_system(line: &str) -> Outcome {
@@ -93,9 +93,13 @@ pub(super) fn source(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// `set -e` and `set +e`: whether a script ends at the first command that fails.
 pub(super) fn set(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    shell.exit_on_error = match call.rest {
-        "-e" => true,
-        "+e" => false,
+    let option = match call.words {
+        [option] => option.as_bytes(),
+        _ => b"",
+    };
+    shell.exit_on_error = match option {
+        b"-e" => true,
+        b"+e" => false,
         _ => return Err(Usage("set -e | set +e".to_owned()).into()),
     };
     Ok(Flow::On)

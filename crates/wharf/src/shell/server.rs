@@ -205,11 +205,11 @@ pub(super) fn chmod(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 }
 
 /// `site WORDS`.
-pub(super) fn site(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    if call.rest.is_empty() {
+pub(super) fn site(shell: &mut Shell, line: &str) -> Outcome {
+    if line.is_empty() {
         return Err(Usage("site WORDS".to_owned()).into());
     }
-    ask(shell, &Command::Site(Site::Unknown(call.rest.into())))
+    ask(shell, &Command::Site(Site::Unknown(line.into())))
 }
 
 /// `status [PATH]`: how things stand, as the server has it.
@@ -251,8 +251,8 @@ pub(super) fn remote_help(shell: &mut Shell, call: &Call<'_>) -> Outcome {
 
 /// Sends a line as it is: what its verb and argument mean is the server's business. What opens a data connection has a
 /// command of its own here.
-pub(super) fn quote(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let line = call.rest.as_bytes();
+pub(super) fn quote(shell: &mut Shell, line: &str) -> Outcome {
+    let line = line.as_bytes();
     if line.is_empty() {
         return Err(Usage("quote COMMAND".to_owned()).into());
     }

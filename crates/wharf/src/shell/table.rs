@@ -10,11 +10,12 @@ use wharf_client::Way;
 use wharf_proto::Text;
 use wharf_proto::redact::redacted;
 
-use self::Run::{Move, Now};
+use self::Run::{Fetch as Fetched, Line, Move, Now};
 use super::haul::{Fetch, Haul};
 #[cfg(feature = "keyring")]
 use super::keys;
 use super::link::Known;
+use super::words::before_bar;
 use super::{
     Call, Flow, Outcome, Shell, afar, classic, connect, habits, haul, jobs, local, many, server,
     transfer,
@@ -67,8 +68,11 @@ pub(crate) enum Run {
     Now(fn(&mut Shell, &Call<'_>) -> Outcome),
     /// It moves what this says: now, or with `&` at its end as a job.
     Move(fn(&mut Shell, &Call<'_>) -> anyhow::Result<Haul>),
-    /// The same of what is fetched, which may also go to standard output or into a program.
-    Fetch(fn(&mut Shell, &Call<'_>) -> anyhow::Result<Fetch>),
+    /// The same of what is fetched, which may also go to standard output or into a program, as the system's shell is told
+    /// it.
+    Fetch(fn(&mut Shell, &Call<'_>, Option<&str>) -> anyhow::Result<Fetch>),
+    /// By this, of what stands behind the name as it was typed: others read it.
+    Line(fn(&mut Shell, &str) -> Outcome),
 }
 
 impl Row {
@@ -85,6 +89,14 @@ impl Row {
             places.take(word.as_bytes());
         }
         places.take(begun)
+    }
+
+    /// What stands behind its name, cut in two: what is made of words of ours, and what others read as it was typed.
+    pub(super) fn cut<'l>(&self, rest: &'l str) -> (&'l str, Option<&'l str>) {
+        match self.run {
+            Line(_) => ("", Some(rest)),
+            Now(_) | Move(_) | Fetched(_) => before_bar(rest),
+        }
     }
 
     /// Whether there may be a secret behind its name: in these words, or in a line that is sent as it stands.
@@ -174,7 +186,7 @@ static ROWS: &[Row] = &[
     Row { names: &["cd", "cwd"], usage: "FOLDER", words: R, options: None, help: "go to a folder of the server; .. is the one above", run: Now(server::cd) },
     Row { names: &["cdup"], usage: "", words: NO, options: None, help: "go to the folder above", run: Now(server::cdup) },
     Row { names: &["pwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(server::pwd) },
-    Row { names: &["get", "recv", "reget"], usage: "[-r] [OPTION...] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], options: Some(definition::<GetWords>), help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Run::Fetch(haul::get) },
+    Row { names: &["get", "recv", "reget"], usage: "[-r] [OPTION...] FILE [LOCAL] [&]", words: &[Word::Remote, Word::Local], options: Some(definition::<GetWords>), help: "fetch a file, or a tree; goes on with what a broken transfer left", run: Fetched(haul::get) },
     Row { names: &["mget", "mreget"], usage: "PATTERN... [&]", words: R, options: None, help: "fetch the files that these patterns mean", run: Move(many::mget) },
     Row { names: &["put", "send"], usage: "[-r] [OPTION...] LOCAL [FILE] [&]", words: &[Word::Local, Word::Remote], options: Some(definition::<PutWords>), help: "store a file, or a tree", run: Move(haul::put) },
     Row { names: &["mput"], usage: "PATTERN... [&]", words: L, options: None, help: "store the files that these patterns mean", run: Move(many::mput) },
@@ -186,7 +198,7 @@ static ROWS: &[Row] = &[
     Row { names: &["wait"], usage: "[N...]", words: NO, options: None, help: "wait until these jobs are over, or all", run: Now(jobs::wait) },
     Row { names: &["fg"], usage: "[N]", words: NO, options: None, help: "watch a job until it is over; Ctrl-C ends it", run: Now(jobs::foreground) },
     Row { names: &["kill"], usage: "N... | all", words: NO, options: None, help: "break jobs off", run: Now(jobs::kill) },
-    Row { names: &["cat"], usage: "FILE", words: R, options: None, help: "show what is in a file", run: Now(transfer::cat) },
+    Row { names: &["cat"], usage: "FILE [|COMMAND]", words: R, options: None, help: "show what is in a file, or give it to a program", run: Fetched(transfer::cat) },
     Row { names: &["page", "less", "more"], usage: "FILE", words: R, options: None, help: "show what is in a file, a screen at a time ($PAGER)", run: Now(transfer::page) },
     Row { names: &["size"], usage: "FILE", words: R, options: None, help: "tell how many bytes a file has", run: Now(server::size) },
     Row { names: &["modtime"], usage: "FILE", words: R, options: None, help: "tell when a file was last changed", run: Now(server::modtime) },
@@ -197,12 +209,12 @@ static ROWS: &[Row] = &[
     Row { names: &["mkdir"], usage: "[-p] FOLDER...", words: R, options: None, help: "make folders, and with -p those above them", run: Now(server::mkdir) },
     Row { names: &["rmdir"], usage: "FOLDER", words: R, options: None, help: "remove an empty folder", run: Now(server::rmdir) },
     Row { names: &["chmod"], usage: "MODE PATH", words: &[Word::Nothing, Word::Remote], options: None, help: "change the permissions of a file", run: Now(server::chmod) },
-    Row { names: &["echo"], usage: "WORDS", words: NO, options: None, help: "print these words", run: Now(|_, call| print(call.rest)) },
+    Row { names: &["echo"], usage: "WORDS", words: NO, options: None, help: "print these words", run: Line(|_, line| print(line)) },
     Row { names: &["version"], usage: "", words: NO, options: None, help: "tell which wharf this is", run: Now(|_, _| print(format_args!("wharf {}", env!("CARGO_PKG_VERSION")))) },
     Row { names: &["lcd"], usage: "[FOLDER]", words: L, options: None, help: "go to a folder of this machine, or home", run: Now(local::lcd) },
     Row { names: &["lpwd"], usage: "", words: NO, options: None, help: "tell which folder that is", run: Now(local::lpwd) },
-    Row { names: &["lls"], usage: "[PATH]", words: L, options: None, help: "list a folder of this machine", run: Now(local::lls) },
-    Row { names: &["!"], usage: "[COMMAND]", words: L, options: None, help: "have the system's shell do something", run: Now(local::bang) },
+    Row { names: &["lls"], usage: "[PATH]", words: L, options: None, help: "list a folder of this machine", run: Line(local::lls) },
+    Row { names: &["!"], usage: "[COMMAND]", words: L, options: None, help: "have the system's shell do something", run: Line(local::bang) },
     Row { names: &["source"], usage: "FILE", words: L, options: None, help: "carry out the lines of a file", run: Now(local::source) },
     Row { names: &["set"], usage: "-e | +e", words: NO, options: None, help: "whether a script ends at the first command that fails", run: Now(local::set) },
     Row { names: &["binary", "image", "tenex"], usage: "", words: NO, options: None, help: "move files byte by byte", run: Now(|shell, _| set_text(shell, false)) },
@@ -214,12 +226,12 @@ static ROWS: &[Row] = &[
     Row { names: &["system"], usage: "", words: NO, options: None, help: "ask what system the server is", run: Now(server::system) },
     Row { names: &["features", "feat"], usage: "", words: NO, options: None, help: "ask what the server can do", run: Now(server::features) },
     Row { names: &["noop"], usage: "", words: NO, options: None, help: "ask the server for a sign of life", run: Now(server::noop) },
-    Row { names: &["site"], usage: "WORDS", words: NO, options: None, help: "say something that only this server understands", run: Now(server::site) },
+    Row { names: &["site"], usage: "WORDS", words: NO, options: None, help: "say something that only this server understands", run: Line(server::site) },
     Row { names: &["remotehelp", "rhelp"], usage: "[VERB]", words: NO, options: None, help: "ask the server for help", run: Now(server::remote_help) },
     Row { names: &["umask"], usage: "[MASK]", words: NO, options: None, help: "tell or choose which permissions new files do not get", run: Now(classic::umask) },
     Row { names: &["idle"], usage: "[SECONDS]", words: NO, options: None, help: "tell or choose how long the server lets a session be silent", run: Now(classic::idle) },
     Row { names: &["account"], usage: "SECRET", words: &[Word::Secret], options: None, help: "prove oneself further, where a server wants that", run: Now(classic::account) },
-    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, options: None, help: "send a line to the server as it is, such as SYST, and show the reply", run: Now(server::quote) },
+    Row { names: &["quote", "literal"], usage: "COMMAND", words: NO, options: None, help: "send a line to the server as it is, such as SYST, and show the reply", run: Line(server::quote) },
     Row { names: &["check"], usage: "[OPTION...]", words: NO, options: Some(definition::<CheckWords>), help: "find out which ways of talking to this server work", run: Now(afar::check) },
     Row { names: &["reconnect"], usage: "", words: NO, options: None, help: "open the last session again, where it was", run: Now(connect::reconnect) },
     #[cfg(feature = "keyring")]

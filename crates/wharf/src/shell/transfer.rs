@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 use wharf_client::quiet;
 use wharf_proto::Text;
 
-use super::haul::Out;
+use super::haul::{Fetch, Out};
 use super::{Call, Flow, Outcome, Shell, local, told};
 use crate::commands::{Form, Printer};
 use crate::events::{Events, Stream};
@@ -31,7 +31,7 @@ pub(super) fn ls(shell: &mut Shell, call: &Call<'_>) -> Outcome {
         }
         words = rest;
     }
-    let path = at_most_one(&Call { words, rest: call.rest }, "ls [-l | -1 | --json] [-U] [PATH]")?;
+    let path = at_most_one(&Call { words }, "ls [-l | -1 | --json] [-U] [PATH]")?;
     let charset = shell.connection.charset.unwrap_or_default();
     let events = Events::to(Stream::Out, as_json);
     let mut printer = Printer::new(form, charset, sorted, &events);
@@ -57,17 +57,23 @@ pub(super) fn dir(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     Ok(Flow::On)
 }
 
-/// `cat FILE`.
-pub(super) fn cat(shell: &mut Shell, call: &Call<'_>) -> Outcome {
-    let [remote] = call.words else { return Err(Usage("cat FILE".to_owned()).into()) };
-    write_out(shell, &Out { remote: remote.clone(), command: None })
+/// `cat FILE`, `cat FILE |COMMAND`.
+pub(super) fn cat(_: &mut Shell, call: &Call<'_>, program: Option<&str>) -> anyhow::Result<Fetch> {
+    match (call.words, program) {
+        ([_], Some("")) | ([] | [_, _, ..], _) => {
+            Err(Usage("cat FILE, or cat FILE |COMMAND".to_owned()).into())
+        }
+        ([remote], _) => {
+            Ok(Fetch::Out(Out { remote: remote.clone(), command: program.map(str::to_owned) }))
+        }
+    }
 }
 
 /// `page FILE`: what is in it, a screen at a time. Where nobody looks, all of it.
 pub(super) fn page(shell: &mut Shell, call: &Call<'_>) -> Outcome {
     let [remote] = call.words else { return Err(Usage("page FILE".to_owned()).into()) };
     if !shell.lines.is_terminal() || !io::stdout().is_terminal() {
-        return cat(shell, call);
+        return write_out(shell, &Out { remote: remote.clone(), command: None });
     }
     let pager = env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
     let pager = pager.unwrap_or_else(|| "less".to_owned());

@@ -1,7 +1,8 @@
 //! A line of the shell, cut into words.
 //!
 //! Words are bytes, as names are. Quotes keep spaces, a backslash takes the next character as it is, and
-//! `\xNN` and `\u{N}` are what they look like: a name can be typed as a listing shows it.
+//! `\xNN` and `\u{N}` are what they look like: a name can be typed as a listing shows it. They end at the first bar that is
+//! not quoted: what is behind it is a program of the system's shell, which has words and quotes of its own.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -32,46 +33,66 @@ pub(crate) fn split(line: &str) -> Result<Vec<Text>, WordError> {
     }
 }
 
+/// The name of the command in a line, and what stands behind it as it was typed. Behind `!` no space is needed.
+pub(crate) fn head(line: &str) -> (&str, &str) {
+    let line = line.trim_start();
+    let end = if line.starts_with('!') { Some(1) } else { line.find(char::is_whitespace) };
+    let (name, rest) = line.split_at(end.unwrap_or(line.len()));
+    (name, rest.trim_start())
+}
+
+/// The line without the spaces around it that belong to no word.
+pub(crate) fn trimmed(line: &str) -> &str {
+    let last = marked(line).filter(|(_, c, is_plain)| !(*is_plain && c.is_whitespace())).last();
+    line[..last.map_or(0, |(at, c, _)| at + c.len_utf8())].trim_start()
+}
+
 /// The line without the `&` that ends it as a word of its own, and whether there was one. Whoever means a name writes
 /// `\&`.
 pub(crate) fn without_ampersand(line: &str) -> (&str, bool) {
-    let line = line.trim_end();
-    match line.get(last_word(line)..) {
-        Some("&") => (line[..line.len() - 1].trim_end(), true),
+    let line = trimmed(line);
+    match &line[last_word(line)..] {
+        "&" => (trimmed(&line[..line.len() - 1]), true),
         _ => (line, false),
     }
 }
 
 /// Where the last word of a line begins, which may be unfinished or empty.
 pub(crate) fn last_word(line: &str) -> usize {
-    let (mut start, mut quote, mut escaped) = (0, None, false);
-    for (at, c) in line.char_indices() {
+    let space = marked(line).filter(|(_, c, is_plain)| *is_plain && c.is_whitespace()).last();
+    space.map_or(0, |(at, c, _)| at + c.len_utf8())
+}
+
+/// What stands before the first bar that is not quoted, and what is behind it, to the end of the line. Whoever means a name
+/// writes `\|`.
+pub(crate) fn before_bar(line: &str) -> (&str, Option<&str>) {
+    match marked(line).find(|(_, c, is_plain)| *is_plain && *c == '|') {
+        Some((at, ..)) => (&line[..at], Some(line[at + 1..].trim_start())),
+        None => (line, None),
+    }
+}
+
+/// The characters of a line, each with its place and whether it is plain: within no quotes, and behind no backslash.
+fn marked(line: &str) -> impl Iterator<Item = (usize, char, bool)> {
+    let (mut quote, mut is_escaped) = (None, false);
+    line.char_indices().map(move |(at, c)| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        let is_plain = quote.is_none() && !was_escaped;
         match c {
-            _ if std::mem::take(&mut escaped) => {}
-            '\\' if quote != Some('\'') => escaped = true,
+            _ if was_escaped => {}
+            '\\' if quote != Some('\'') => is_escaped = true,
             _ if quote == Some(c) => quote = None,
             '"' | '\'' if quote.is_none() => quote = Some(c),
-            _ if quote.is_none() && c.is_whitespace() => start = at + c.len_utf8(),
             _ => {}
         }
-    }
-    start
+        (at, c, is_plain)
+    })
 }
 
-/// How many words stand before one that begins with a bar, and what is behind that, to the end of the line: a program, as the
-/// system's shell is told it. Whoever means a name writes `./|`.
-pub(crate) fn before_bar(line: &str) -> (usize, Option<&str>) {
-    let mut bars = line.match_indices('|').map(|(at, _)| at);
-    // One in the midst of a word, or within quotes, begins none.
-    let bar = bars.find(|at| last_word(&line[..=*at]) == *at);
-    let before = split(&line[..bar.unwrap_or(line.len())]).map_or(0, |words| words.len());
-    (before, bar.map(|at| line[at + 1..].trim()))
-}
-
-/// What a word that may be unfinished stands for.
-pub(crate) fn unquoted(begun: &str) -> Vec<u8> {
-    let closed = ["", "\"", "'"].iter().find_map(|end| split(&format!("{begun}{end}")).ok());
-    closed.and_then(|words| words.into_iter().next()).unwrap_or_default().into_bytes()
+/// What a word that may be unfinished stands for, if it can become one.
+pub(crate) fn unquoted(begun: &str) -> Option<Vec<u8>> {
+    let words = ["", "\"", "'"].iter().find_map(|end| split(&format!("{begun}{end}")).ok())?;
+    Some(words.into_iter().next().unwrap_or_default().into_bytes())
 }
 
 /// A word that [`split`] reads as these bytes.
@@ -80,7 +101,7 @@ pub(crate) fn quoted(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
-                ' ' | '"' | '\'' | '\\' => word.extend(['\\', c]),
+                ' ' | '"' | '\'' | '\\' | '|' | '&' => word.extend(['\\', c]),
                 c if c.is_control() || c.is_whitespace() => word.extend(c.escape_unicode()),
                 c => word.push(c),
             }
@@ -148,8 +169,11 @@ mod tests {
             b"a\tb\x1b",
             "日本 é".as_bytes(),
             b"#x",
+            b"a|b",
+            b"&",
         ] {
             let line = format!("get {} y", quoted(name));
+            assert_eq!(before_bar(&line).1, None, "{line}");
             assert_eq!(split(&line).unwrap()[1].as_bytes(), name, "{line}");
         }
     }
@@ -165,8 +189,38 @@ mod tests {
             ("get 'a b' c", 10, "c"),
         ] {
             assert_eq!(last_word(line), start, "{line}");
-            assert_eq!(unquoted(&line[start..]), word.as_bytes(), "{line}");
+            assert_eq!(unquoted(&line[start..]).as_deref(), Some(word.as_bytes()), "{line}");
         }
+        assert_eq!(unquoted(r"\d"), None);
+    }
+
+    #[test]
+    fn words_end_at_the_first_bar_that_is_not_quoted_and_what_is_behind_it_stays_as_it_is() {
+        for (line, before, program) in [
+            ("a |sed 's/\\d//' | sort", "a ", Some("sed 's/\\d//' | sort")),
+            ("a|less", "a", Some("less")),
+            ("a |", "a ", Some("")),
+            (r#"'a|b' "c|d" e\|f"#, r#"'a|b' "c|d" e\|f"#, None),
+            ("a", "a", None),
+        ] {
+            assert_eq!(before_bar(line), (before, program), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_loses_the_spaces_around_it_and_none_of_a_name() {
+        for (line, kept) in [
+            ("  ls \t", "ls"),
+            (r"get a\ ", r"get a\ "),
+            (r"get a\  ", r"get a\ "),
+            ("get 'a ", "get 'a "),
+            ("  ", ""),
+        ] {
+            assert_eq!(trimmed(line), kept, "{line}");
+        }
+        assert_eq!(head(" get  a b"), ("get", "a b"));
+        assert_eq!(head("!ls -l"), ("!", "ls -l"));
+        assert_eq!(head("ls"), ("ls", ""));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 
 use wharf_testkit::faulty::{Fault, Faulty};
+use wharf_testkit::scripted::Scripted;
 
 use crate::story::wharf;
 
@@ -260,17 +261,82 @@ fn a_file_goes_to_standard_output_or_into_a_program_from_the_shell() {
     lines(&["get a -", "get a |tr a-z A-Z", "get b \"|cut -d'|' -f 2\"", "get b | cut -d'|' -f 1"])
         .ends_with(0)
         .printing("one\nONE\nc\nb\n");
+    // A program has words and quotes of its own.
+    lines(&[
+        r"get a - |sed 's/\w/x/' | sed 's/\(.\)n/\1N/'",
+        r#"cat b | awk -F\| '{print "it'\''s " $2}'"#,
+        r"cat a|sed s/\n// # it's over",
+    ])
+    .ends_with(0)
+    .printing("xNe\nit's c\noe\n");
     // A program need not read to the end.
     lines(&["get big |head -c 3"]).ends_with(0).printing("xxx");
     lines(&["get a |exit 3"]).ends_with(1).saying("exit 3: exit status: 3");
     lines(&["get none |cat"]).ends_with(5).printing("");
-    for line in
-        ["get a |", "get a - &", "get a |cat &", "get -r a -", "get --verify a |cat", "get |cat"]
-    {
+    for line in [
+        "get a |",
+        "get a - &",
+        "get a |cat &",
+        "get -r a -",
+        "get --verify a |cat",
+        "get |cat",
+        "cat a |",
+        "cat a b |cat",
+        "cat a |cat &",
+        "ls |cat",
+    ] {
         lines(&[line]).ends_with_for(2, line);
     }
     lines(&["get a x |cat"]).ends_with(2).saying("another name");
+    lines(&["ls |cat"]).ends_with(2).saying(r"a bar in a name is written \|");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_others_read_is_handed_on_as_it_was_typed_and_a_name_may_end_in_a_space_or_hold_a_bar() {
+    let files: &[(&str, &[u8])] = &[("a|b", b"bar"), ("end ", b"space"), ("|x", b"first")];
+    let server = Faulty::new(files, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("it's"), "").unwrap();
+    fs::create_dir(home.path().join("wharf")).unwrap();
+    fs::write(
+        home.path().join("wharf/client.toml"),
+        "[alias]\nla = \"!ls -A\"\nhead = \"get -- end\\\\  - | head -c\"\n",
+    )
+    .unwrap();
+    wharf(&["shell", "-q", "-e", &server.url("")])
+        .within(folder.path())
+        .knowing("XDG_CONFIG_HOME", &home.path().display().to_string())
+        .knowing("PATH", "/usr/bin:/bin")
+        .typing(&[
+            r"echo it's \d & so on &",
+            "la | wc -l",
+            "lls it\\'s | sed 's/\\w/I/'",
+            r"!printf '%s\n' \d",
+            "head 3",
+            "!echo",
+            "get 'a|b' |cat",
+            "!echo",
+            r"get a\|b",
+            r"get end\  ",
+            r"get \|x ./\|x",
+        ])
+        .ends_with(0)
+        .printing("it's \\d & so on &\n1\nIt's\nd\nspa\nbar\n");
+    for (name, bytes) in [("a|b", &b"bar"[..]), ("end ", b"space"), ("|x", b"first")] {
+        assert_eq!(fs::read(folder.path().join(name)).unwrap(), bytes, "{name}");
+    }
+    let server = Scripted::session(|peer| {
+        peer.login();
+        peer.features(&[]);
+        peer.answer(r"SITE NOTE it's \d &", "200 noted");
+        peer.answer(r#"XNOTE "\d"#, "200 noted");
+        peer.answer("QUIT", "221 bye");
+    });
+    wharf(&["shell", "-e", &server.url("")])
+        .typing(&[r"site NOTE it's \d &", r#"quote XNOTE "\d"#])
+        .ends_with(0);
 }
 
 #[test]
