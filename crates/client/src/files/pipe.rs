@@ -4,6 +4,7 @@
 //! behind the last byte that was written, or not at all: where the file is still of the same size and time, and the last
 //! bytes, which are fetched once more, are the same. RFC 959 section 3.5, RFC 3659 sections 3 to 5.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,7 +18,7 @@ use super::Get;
 use super::download::Facts;
 use super::overlap::{LENGTH, Overlap, is_difference};
 use crate::transfer::{Order, Restart};
-use crate::{Error, Progress, Session, Transfer, Watch};
+use crate::{Error, Fetched, Progress, Session, Transfer, Watch};
 
 /// What takes each byte of one file once, over as many sessions as it takes.
 ///
@@ -30,7 +31,7 @@ pub struct Pipe<W> {
     to: W,
     written: u64,
     /// The last of the bytes that were written.
-    tail: Vec<u8>,
+    tail: VecDeque<u8>,
     /// What the server told of the file that is being written.
     facts: Facts,
 }
@@ -38,7 +39,7 @@ pub struct Pipe<W> {
 impl<W> Pipe<W> {
     /// One into which nothing was written yet.
     pub fn new(to: W) -> Self {
-        Self { to, written: 0, tail: Vec::new(), facts: Facts::default() }
+        Self { to, written: 0, tail: VecDeque::new(), facts: Facts::default() }
     }
 
     /// How many bytes have been written.
@@ -55,7 +56,7 @@ impl<W> Pipe<W> {
     fn note(&mut self, bytes: &[u8]) {
         let most = usize::try_from(LENGTH).unwrap_or(usize::MAX);
         self.written += bytes.len() as u64;
-        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(most)..]);
+        self.tail.extend(&bytes[bytes.len().saturating_sub(most)..]);
         self.tail.drain(..self.tail.len().saturating_sub(most));
     }
 }
@@ -84,7 +85,8 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Pipe<W> {
 
 impl Session {
     /// Fetches what `pipe` lacks of a file, in this TYPE, STRU and MODE. Where something was written before, by this session
-    /// or another one, it goes on behind that by REST.
+    /// or another one, it goes on behind that by REST. What it comes to is told as of a file that is kept; it is never
+    /// [`verified`](Fetched::verified).
     ///
     /// # Errors
     /// `Unproven` where what was written is not of the file as it is now, or that cannot be known; `Refused` where the server
@@ -95,7 +97,7 @@ impl Session {
         how: Representation,
         pipe: &mut Pipe<W>,
         watch: &mut Watch<'_>,
-    ) -> Result<Transfer, Error> {
+    ) -> Result<Fetched, Error> {
         let facts = match passes_through(how) {
             true => self.facts(remote, Get { how, ..Get::default() }).await?,
             false => Facts::default(),
@@ -108,20 +110,21 @@ impl Session {
         }
         self.set_form(how).await?;
         watch(Progress::Begins { at, total: facts.size });
-        let known = pipe.tail.clone();
+        let known = Vec::from(pipe.tail.clone());
         let offset = at - known.len() as u64;
         let command = Command::Retr(remote.clone());
         let expected = facts.size.map(|size| size.saturating_sub(offset));
         let order = Order { command: &command, offset, restart: Restart::Rest, expected, how };
         let mut to = Overlap::new(&known, pipe);
-        let transfer = match self.receive(&order, &mut to, watch).await {
+        let Transfer { moved, end, suspect, .. } = match self.receive(&order, &mut to, watch).await
+        {
             Err(error) if is_difference(&error) => return Err(self.changed(at)),
             fetched => fetched?,
         };
         if at > 0 {
-            self.unchanged(remote, facts, transfer.moved).await?;
+            self.unchanged(remote, facts, moved).await?;
         }
-        Ok(transfer)
+        Ok(Fetched { moved, resumed_at: at, size: facts.size, end, verified: false, suspect })
     }
 }
 
@@ -136,7 +139,7 @@ mod tests {
             let mut pipe = Pipe::new(());
             all.chunks(pieces).for_each(|piece| pipe.note(piece));
             assert_eq!(pipe.written(), 200_000);
-            assert_eq!(pipe.tail, all[200_000 - 65_536..], "{pieces}");
+            assert_eq!(pipe.tail, &all[200_000 - 65_536..], "{pieces}");
         }
     }
 }

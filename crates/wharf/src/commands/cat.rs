@@ -1,9 +1,8 @@
 //! `wharf cat`: a file's bytes on standard output.
 
 use anyhow::Context;
-use wharf_client::{Address, Amount, End, Pipe, Progress, Transfer, Verdict};
+use wharf_client::{Address, End, Fetched, Pipe};
 use wharf_proto::Text;
-use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
 
 use crate::args::tree::PaceArgs;
@@ -29,13 +28,6 @@ pub(crate) async fn run(arguments: &CatArgs, events: &Events) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
-/// What a file on standard output came to.
-pub(super) struct Written {
-    pub(super) amount: Amount,
-    pub(super) end: End,
-    pub(super) verdict: Verdict,
-}
-
 /// Writes a file on standard output, over as many sessions as it takes.
 pub(super) async fn write(
     (address, connection, pace): (&Address, &ConnectionArgs, PaceArgs),
@@ -43,15 +35,10 @@ pub(super) async fn write(
     how: Representation,
     meter: &mut Meter,
     events: &Events,
-) -> anyhow::Result<Written> {
+) -> anyhow::Result<Fetched> {
     let mut pipe = Pipe::new(Standard::output().context("standard output")?);
-    let mut verdict = Verdict::Unproven;
     let written = visit_to_move(pace, address, connection, events, async |session, attempt| {
         let mut hear = |progress| {
-            if let Progress::Begins { total: Some(_), .. } = progress {
-                // More or fewer bytes than that are an error.
-                verdict = Verdict::SizeOnly;
-            }
             attempt.hear(progress);
             meter.hear(progress);
         };
@@ -63,11 +50,7 @@ pub(super) async fn write(
     })
     .await;
     let written = Behind::output(pipe.written()).told(written);
-    let written = written.map(|Transfer { moved, end, .. }| {
-        let bytes = if passes_through(how) { pipe.written() } else { moved };
-        Written { amount: Amount { bytes, moved }, end, verdict }
-    });
-    events.file("fetch", remote, written, |Written { amount, verdict, .. }| {
-        (meter.all_tries(*amount), *verdict)
+    events.file("fetch", remote, written, |written| {
+        (meter.all_tries(written.amount()), written.verdict())
     })
 }

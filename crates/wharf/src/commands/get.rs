@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use wharf_client::{End, Fetched, Get, Pool, SegmentRequest, Verdict};
+use wharf_client::{End, Fetched, Get, Pool, SegmentRequest};
 use wharf_proto::Text;
 use wharf_proto::codec::passes_through;
 use wharf_proto::params::Representation;
@@ -94,14 +94,7 @@ async fn to_standard_output(
     let mut meter = Screen::new(hidden).meter(remote).telling(events.course("fetch", remote));
     let visit = (&arguments.url.0, connection, moving.pace);
     let written = cat::write(visit, remote, how, &mut meter, events).await?;
-    meter.done(
-        written.amount,
-        match (written.end, written.verdict) {
-            (End::Counted, _) => "size agrees, but the server did not end TLS in order",
-            (End::Said, Verdict::Unproven) => "size not compared",
-            (End::Said, _) => "size agrees",
-        },
-    );
+    meter.done(written.amount(), verdict(written));
     Ok(Exit::Done)
 }
 
