@@ -100,8 +100,6 @@ pub(crate) struct Parts {
     failed: usize,
     /// How the first of them ended that failed.
     first: Option<Exit>,
-    /// One failed with what ends all of it, and programs have been told.
-    is_over: bool,
 }
 
 impl Parts {
@@ -135,7 +133,7 @@ impl Parts {
     /// Counts what was done with this path, or refused.
     ///
     /// # Errors
-    /// What went wrong otherwise, which concerns the parts behind it as well. Programs have been told.
+    /// What went wrong otherwise, which concerns the parts behind it as well. Programs are told by [`Parts::ended`].
     pub(crate) fn judge(
         &mut self,
         action: &str,
@@ -147,11 +145,7 @@ impl Parts {
                 self.tell(action, path, result);
                 Ok(())
             }
-            Err(error) => {
-                self.events.failed_by(action, path, &error);
-                self.is_over = true;
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 
@@ -160,8 +154,7 @@ impl Parts {
         self.done + self.failed
     }
 
-    /// How the command ends, of whose parts this path was the next; tells programs of that what ended all of it, unless they
-    /// know already.
+    /// How the command ends, of whose parts this path was the next; tells programs of that what ended all of it.
     ///
     /// # Errors
     /// What ended all of it.
@@ -172,7 +165,7 @@ impl Parts {
         all: anyhow::Result<()>,
     ) -> anyhow::Result<Exit> {
         let all = all.inspect_err(|error| {
-            if let (false, Some(path)) = (self.is_over, next) {
+            if let Some(path) = next {
                 self.events.failed(action, path, error);
             }
         });

@@ -163,8 +163,8 @@ fn what_was_found_before_the_session_was_lost_is_told() {
         let ending = stat.ends_with(3);
         if json {
             let told = read(&ending.out);
-            assert_eq!(names(&told), ["failed", "entry", "end"], "{told:?}");
-            assert_eq!((&told[0]["path"], &told[1]["name"]), (&"b.txt".into(), &"a.txt".into()));
+            assert_eq!(names(&told), ["entry", "failed", "end"], "{told:?}");
+            assert_eq!((&told[1]["path"], &told[0]["name"]), (&"b.txt".into(), &"a.txt".into()));
         } else {
             assert!(String::from_utf8(ending.out).unwrap().starts_with("name      a.txt\n"));
         }
