@@ -155,17 +155,10 @@ fn tell(
     told: &mut Told<'_>,
 ) -> Result<(), Error> {
     match result {
-        Err(error)
-            if !matches!(
-                error,
-                Error::Refused { .. } | Error::RefusedFor { .. } | Error::Unsendable(_)
-            ) =>
-        {
-            Err(error)
-        }
-        result => {
+        Ok(()) | Err(Error::Refused { .. } | Error::RefusedFor { .. } | Error::Unsendable(_)) => {
             told(deed, path, result);
             Ok(())
         }
+        Err(error) => Err(error),
     }
 }

@@ -24,12 +24,12 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// `wharf shell` with this URL.
-    fn open(folder: &Path, url: &str) -> Self {
-        Self::begin(folder, &[url], "xterm")
+    /// `wharf shell` at its prompt, logged in to this server.
+    fn open(folder: &Path, server: &Faulty) -> Self {
+        Self::begin(folder, &[&server.url("")], "xterm")
     }
 
-    /// `wharf shell` with these arguments at a terminal of this type.
+    /// `wharf shell` at its first prompt, with these arguments at a terminal of this type.
     fn begin(folder: &Path, arguments: &[&str], kind: &str) -> Self {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keys).unwrap();
@@ -58,7 +58,9 @@ impl Terminal {
                 }
             }
         });
-        Self { child, keys, shown, seen: String::new() }
+        let mut shell = Self { child, keys, shown, seen: String::new() };
+        shell.shows("127.0.0.1:/> ");
+        shell
     }
 
     /// Types a line.
@@ -93,8 +95,7 @@ impl Terminal {
 fn the_end_of_a_job_is_told_above_the_line_that_is_being_typed() {
     let server = Faulty::new(FILES, &[Fault::Delay("RETR", Duration::from_millis(400))]);
     let folder = tempfile::tempdir().unwrap();
-    let mut shell = Terminal::open(folder.path(), &server.url(""));
-    shell.shows("127.0.0.1:/> ");
+    let mut shell = Terminal::open(folder.path(), &server);
     shell.types("get a.txt &");
     shell.shows("[1] get a.txt\r\n");
     shell.shows("127.0.0.1:/> ");
@@ -117,8 +118,7 @@ fn the_end_of_a_job_is_told_above_the_line_that_is_being_typed() {
 fn who_leaves_while_jobs_run_is_asked() {
     let server = Faulty::new(FILES, &[Fault::NoData("150 soon")]);
     let folder = tempfile::tempdir().unwrap();
-    let mut shell = Terminal::open(folder.path(), &server.url(""));
-    shell.shows("127.0.0.1:/> ");
+    let mut shell = Terminal::open(folder.path(), &server);
     shell.types("get a.txt &");
     // Before that it waits for a session of its own.
     shell.shows("get a.txt: 0%");
@@ -140,8 +140,7 @@ fn who_leaves_while_jobs_run_is_asked() {
 fn ctrl_c_ends_the_waiting_and_not_the_job_and_a_job_in_the_foreground() {
     let server = Faulty::new(FILES, &[Fault::NoData("150 soon")]);
     let folder = tempfile::tempdir().unwrap();
-    let mut shell = Terminal::open(folder.path(), &server.url(""));
-    shell.shows("127.0.0.1:/> ");
+    let mut shell = Terminal::open(folder.path(), &server);
     shell.types("get a.txt &");
     shell.shows("127.0.0.1:/> ");
     shell.types("fg");
@@ -177,7 +176,6 @@ fn how_far_jobs_are_stands_below_the_line_that_is_typed_and_goes_when_it_is_ente
     let folder = tempfile::tempdir().unwrap();
     let url = server.url("");
     let mut shell = Terminal::begin(folder.path(), &["--limit-rate", "1M", &url], "xterm");
-    shell.shows("127.0.0.1:/> ");
     shell.types("get big &");
     shell.shows("[1] get big\r\n");
     shell.shows("127.0.0.1:/> ");
@@ -206,7 +204,6 @@ fn on_a_terminal_that_takes_nothing_back_nothing_is_drawn() {
     let server = Faulty::new(FILES, &[Fault::Delay("RETR", Duration::from_millis(700))]);
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Terminal::begin(folder.path(), &[&server.url("")], "dumb");
-    shell.shows("127.0.0.1:/> ");
     shell.types("get a.txt &");
     shell.shows("127.0.0.1:/ (1 job)> ");
     let shown = shell.shows("[1] get a.txt: 3 bytes in ");
@@ -222,8 +219,7 @@ fn on_a_terminal_that_takes_nothing_back_nothing_is_drawn() {
 fn how_far_the_removal_of_a_tree_is_stands_below_until_it_is_over() {
     let server = Faulty::new(FILES, &[Fault::Delay("DELE", Duration::from_millis(100))]);
     let folder = tempfile::tempdir().unwrap();
-    let mut shell = Terminal::open(folder.path(), &server.url(""));
-    shell.shows("127.0.0.1:/> ");
+    let mut shell = Terminal::open(folder.path(), &server);
     shell.types("rm -r /");
     shell.shows("1 removed");
     // The server keeps its root, and that is told in a line of its own.
