@@ -8,9 +8,10 @@ pub(crate) mod file;
 mod guard;
 pub(crate) mod place;
 mod process;
+pub(crate) mod public;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,9 +28,10 @@ use wharf_server::{Accounts, Config};
 
 use crate::args::serve::{LogFormat, ServeArgs};
 use crate::confine::{Access, Reach, Wanted};
-use crate::exit::Usage;
+use crate::exit::{Exit, Usage, Why};
 use file::{CharsetName, File, Limits, Network, ProgramCommand, Seconds};
 use place::{Mistake, Source};
+use public::PublicAddress;
 
 /// How long the program of `[accounts.program]` may take, if nothing is said.
 const PROGRAM_TIME: Duration = Duration::from_secs(5);
@@ -53,6 +55,8 @@ pub(crate) struct Settings {
     implicit: Vec<SocketAddr>,
     tls: Option<tls::Wanted>,
     tap: Option<PathBuf>,
+    /// What 227 names, and where that stands in the file, if it does.
+    public_address: Option<(PublicAddress, Option<Range<usize>>)>,
     /// The file, and where the paths stand in it that are opened at the start.
     source: Option<Source>,
     places: Vec<(PathBuf, Range<usize>)>,
@@ -79,8 +83,13 @@ impl Settings {
     /// What is wrong with a path that cannot be opened, and where the file names it, if it does.
     pub(crate) fn blame(&self, path: &Path, reason: String) -> String {
         let place = self.places.iter().find(|(named, _)| named == path);
+        self.told_of(place.map(|(_, place)| place), reason)
+    }
+
+    /// What is wrong with what is said at this place of the file; on the command line, where there is none.
+    fn told_of(&self, place: Option<&Range<usize>>, reason: String) -> String {
         match self.source.as_ref().zip(place) {
-            Some((source, (_, place))) => source.point_at(&Mistake::at(place.clone(), reason)).0,
+            Some((source, place)) => source.point_at(&Mistake::at(place.clone(), reason)).0,
             None => reason,
         }
     }
@@ -108,7 +117,12 @@ impl Settings {
         if let Some(ports) = &arguments.passive_ports {
             file.passive_ports = Some(ports.clone().into());
         }
-        file.public_address = arguments.public_address.or(file.public_address);
+        let in_file = |said: Spanned<PublicAddress>| {
+            let place = said.span();
+            (said.into_inner(), Some(place))
+        };
+        let typed = arguments.public_address.clone().map(|address| (address, None));
+        let public_address = typed.or_else(|| file.public_address.take().map(in_file));
         if arguments.allow_fxp && file.fxp.is_empty() {
             file.fxp = Network::everywhere();
         }
@@ -128,6 +142,7 @@ impl Settings {
             implicit,
             tls,
             tap,
+            public_address,
             source: None,
             places,
             said: file,
@@ -141,7 +156,6 @@ impl Settings {
         config.accounts = self.accounts.clone();
         set(&mut config.listen, self.listen.clone());
         config.passive_ports = self.passive_ports();
-        config.public_address = said.public_address;
         config.foreign = said.fxp.iter().map(|network| network.0).collect();
         config.policy.complete_with_250 = said.complete_with_250;
         set(&mut config.policy.greeting, said.greeting.clone());
@@ -172,6 +186,20 @@ impl Settings {
             }
             _ => Usage(error.to_string()),
         })
+    }
+
+    /// The address that 227 names, if one was said, and if as a name, the one that it has now.
+    pub(crate) fn public_address(&self) -> Result<Option<Ipv4Addr>, Why> {
+        let Some((address, place)) = &self.public_address else { return Ok(None) };
+        address.look_up().map(Some).map_err(|reason| Why {
+            exit: Exit::Network,
+            words: self.told_of(place.as_ref(), reason),
+        })
+    }
+
+    /// The name that the public address was said as, if it was.
+    pub(crate) fn public_name(&self) -> Option<&str> {
+        self.public_address.as_ref()?.0.name()
     }
 
     /// The file that the keys of TLS sessions are added to, if they are.

@@ -1,12 +1,13 @@
 //! The options of `wharf serve`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use crate::config::public::PublicAddress;
 use crate::confine::Identity;
 
 /// `wharf serve`.
@@ -55,9 +56,10 @@ pub(crate) struct ServeArgs {
     /// Use these ports for passive data connections
     #[arg(long, value_name = "A-B", value_parser = port_range)]
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
-    /// Tell clients to connect to this address for data, as a NAT before us demands
-    #[arg(long, value_name = "IP")]
-    pub(crate) public_address: Option<Ipv4Addr>,
+    /// Tell clients to connect to this IPv4 address for data, as a NAT before us demands; a name is looked up once,
+    /// at the start
+    #[arg(long, value_name = "IP|NAME")]
+    pub(crate) public_address: Option<PublicAddress>,
     /// Let users who have an account transfer files between this server and another one; `fxp` in the file
     /// says which servers, and without it they may be anywhere
     #[arg(long)]

@@ -52,6 +52,9 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     let tap = tap.transpose()?.map(Arc::new);
     taps.extend(tap.iter().map(|tap| Arc::clone(tap) as Arc<dyn Tap>));
     log_keys(&settings, &config)?;
+    if let (Some(name), Some(address)) = (settings.public_name(), config.public_address) {
+        tracing::info!(name, %address, "the public address was looked up");
+    }
     // How many processors there are is written in files that will be out of reach.
     config.threads = thread::available_parallelism().map_or(1, usize::from);
     // As wharf serve --check has it.
@@ -96,11 +99,12 @@ pub(crate) fn run(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// Opens everything that is named by a path: folders, certificates, stores of accounts.
+/// Opens everything that is named by a path: folders, certificates, stores of accounts; and looks up the public address.
 fn open(settings: &Settings) -> anyhow::Result<Config> {
     let mut config = settings.server(folder(settings, &settings.folder)?);
     config.tls = settings.tls()?.map(Arc::new);
     config.accounts = settings.accounts()?;
+    config.public_address = settings.public_address()?;
     if !settings.pseudo_file_systems() {
         let shown = settings.shown(&config.accounts);
         pseudo::refuse(shown.iter().map(|access| access.path.as_path()))?;

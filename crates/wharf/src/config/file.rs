@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::{Deref, Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use wharf_server::accounts::{Said, Terms, terms::SaidError};
 
 use super::guard::Guard;
 use super::place::Mistake;
+use super::public::PublicAddress;
 use crate::args::serve::{LogFormat, port_range};
 use crate::confine::Identity;
 
@@ -38,7 +39,7 @@ pub(super) struct File {
     pub(super) users: Option<Spanned<PathBuf>>,
     pub(super) accounts: Table<AccountSources>,
     pub(super) passive_ports: Option<Ports>,
-    pub(super) public_address: Option<Ipv4Addr>,
+    pub(super) public_address: Option<Spanned<PublicAddress>>,
     pub(super) fxp: Vec<Network>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) quiet: bool,

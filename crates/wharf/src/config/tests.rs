@@ -80,7 +80,7 @@ fn every_key_of_the_example_arrives() {
     assert!(lets_in(&config, "ann", "a long secret") && !lets_in(&config, "ann", "x"));
     assert!(!lets_in(&config, "anonymous", "x"));
     assert_eq!(config.passive_ports, ports(50_000..=50_100));
-    assert_eq!(config.public_address, Some("192.0.2.1".parse().unwrap()));
+    assert_eq!(settings.public_address().unwrap(), Some("192.0.2.1".parse().unwrap()));
     assert!(config.archives && config.sync_uploads);
     assert_eq!(config.foreign, ["198.51.100.0/24".parse().unwrap()]);
     assert!(config.policy.complete_with_250);
@@ -214,7 +214,7 @@ fn what_is_typed_wins_and_its_lists_replace_those_of_the_file() {
     assert_eq!(config.listen, ["127.0.0.1:0".parse().unwrap()]);
     assert!(lets_in(&config, "bob", "b") && !lets_in(&config, "ann", "a long secret"));
     assert_eq!(config.passive_ports, ports(4000..=4001));
-    assert_eq!(config.public_address, Some("192.0.2.9".parse().unwrap()));
+    assert_eq!(settings.public_address().unwrap(), Some("192.0.2.9".parse().unwrap()));
 }
 
 #[test]
@@ -256,7 +256,8 @@ fn a_mistake_is_told_with_its_line_column_and_reason() {
         ),
         ("#\nlisten = []\n", "2:10", "an address is wanted", "listen = []"),
         ("#é\n#\npassive-ports = \"6-5\"", "3:17", wanted, "passive-ports = \"6-5\""),
-        ("public-address = \"::1\"", "1:18", "invalid IPv4 address syntax", "\"::1\""),
+        ("public-address = \"::1\"", "1:18", "an IPv4 address or a host name is wanted", "\"::1\""),
+        ("public-address = \"a b\"", "1:18", "an IPv4 address or a host name is wanted", "\"a b\""),
         ("log-format = \"xml\"", "1:14", "unknown variant `xml`", "= \"xml\""),
         ("[limits]\nsessions = 0", "2:12", whole, "sessions = 0"),
         ("[limits]\nidle-seconds = -1", "2:16", whole, "idle-seconds = -1"),

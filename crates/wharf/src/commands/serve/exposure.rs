@@ -283,9 +283,12 @@ fn data(exposure: &Exposure<'_>) -> Vec<Row> {
         Some(range) => format!("ports {} to {}", range.start(), range.end()),
         None => "any port that the system gives; a firewall wants --passive-ports".to_owned(),
     };
-    let told = match public_address {
-        Some(address) => format!("{address}, whatever the address here"),
-        None => "the address that the session came to".to_owned(),
+    let told = match (public_address, exposure.settings.public_name()) {
+        (Some(address), Some(name)) => {
+            format!("{address}, which {name} is now; looked up once, at the start")
+        }
+        (Some(address), None) => format!("{address}, whatever the address here"),
+        (None, _) => "the address that the session came to".to_owned(),
     };
     let listeners = listeners_of(exposure.config).into_iter();
     let mut from: Vec<u16> =
